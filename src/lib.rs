@@ -1,0 +1,34 @@
+//! A ChatOps bot that sets up a Sekoia workspace from the team's own channel.
+//!
+//! # The way data flows
+//!
+//! ```text
+//! HTTP in -> platform::slack (limit, verify, parse) -> platform::Inbound -> command (words)
+//!    -> bot: load the session, may this person?, checklist::decide(state, command, now)
+//!       -> events -> store::commit -> apply
+//!    -> view::View -> platform::slack (render) -> chat
+//!    -> due work in the store (progress messages, recorded requests) -> bot::Worker
+//! ```
+//!
+//! # The house
+//!
+//! | Room | What lives there |
+//! | --- | --- |
+//! | [`cli`] | one file a subcommand |
+//! | [`config`] | environment and TOML, every fault reported at once |
+//! | [`app`] | the composition root: everything is built and stopped here |
+//! | [`server`], [`health`] | every route, limits, counters; how the outside is doing |
+//! | [`platform`] | what a chat platform is; `platform::slack` is one |
+//! | [`view`], [`text`] | neutral messages and forms; hostile words made harmless |
+//! | [`command`] | the words: one table and its parser |
+//! | [`bot`] | joins the others; one file a command family |
+//! | [`access`] | who may do what |
+//! | [`checklist`] | the steps, the session's state, `decide` and `apply`: pure |
+//! | [`sessions`] | the sessions in memory, over the store |
+//! | [`sekoia`] | the API's client, its types, regions and errors |
+//! | [`pace`] | "at most so many in any second", people first |
+//! | [`store`] | state, history and due work in one transaction; the audit chain |
+//! | [`sandbox`] | an embedded Sekoia to try and to test against |
+//!
+//! Imports go down this list, never up, except that a platform's routes hand over to the bot. The
+//! pure rooms (`checklist`, `command`, `view`) take the time as an argument and do no I/O.
