@@ -1,0 +1,221 @@
+//! What the rest of the house knows of a chat platform: who spoke, where, and how to answer.
+//!
+//! Everything that only one platform has (signatures, block types, method names) stays in that
+//! platform's folder.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::view::{Form, View};
+
+/// A person's immutable id with its platform: `slack:U0ALICE`. Never a name, never an e-mail.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserId(Arc<str>);
+
+/// A conversation: `slack:T0SOC:C0SOC` (platform, team, channel).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChannelKey(Arc<str>);
+
+/// A platform's own id of a posted message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MessageId(pub Box<str>);
+
+impl UserId {
+    pub fn slack(id: &str) -> Self {
+        Self(format!("slack:{id}").into())
+    }
+
+    pub fn mattermost(id: &str) -> Self {
+        Self(format!("mattermost:{id}").into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn platform(&self) -> &str {
+        self.0.split_once(':').map_or("", |(platform, _)| platform)
+    }
+
+    /// The id as the platform writes it.
+    pub fn native(&self) -> &str {
+        self.0.split_once(':').map_or(&*self.0, |(_, id)| id)
+    }
+}
+
+impl ChannelKey {
+    pub fn slack(team: &str, channel: &str) -> Self {
+        let mut key = String::with_capacity(7 + team.len() + channel.len());
+        key.push_str("slack:");
+        key.push_str(team);
+        key.push(':');
+        key.push_str(channel);
+        Self(key.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn team(&self) -> &str {
+        self.0.split(':').nth(1).unwrap_or_default()
+    }
+
+    pub fn channel(&self) -> &str {
+        self.0.split(':').nth(2).unwrap_or_default()
+    }
+}
+
+impl From<String> for ChannelKey {
+    fn from(key: String) -> Self {
+        Self(key.into())
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for ChannelKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One thing that somebody said or pressed, after its request was verified.
+#[derive(Debug, Clone)]
+pub struct Inbound {
+    /// What the platform gave this delivery; the same again means delivered again.
+    pub delivery: Box<str>,
+    pub actor: UserId,
+    pub channel: ChannelKey,
+    pub words: Words,
+    /// May open a form, for about three seconds.
+    pub trigger: Option<Box<str>>,
+    pub reply_to: ReplyTo,
+    pub at: Timestamp,
+}
+
+/// What was said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Words {
+    /// Typed, or the words of a pressed control.
+    Typed(String),
+    /// The words of a control or a form, and the answers, which are taken as they are.
+    Answered { words: String, answers: Vec<String> },
+}
+
+/// Where the private answer goes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReplyTo {
+    /// A one-time address from the platform; `replace` edits the message that was pressed.
+    Url { url: String, replace: bool },
+    /// Seen only by the actor, in the channel, or in this thread of it.
+    Private { thread: Option<Box<str>> },
+}
+
+/// What the platform says of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The team that the account belongs to.
+    pub team: Box<str>,
+    pub active: bool,
+    pub guest: bool,
+    pub bot: bool,
+}
+
+/// What the platform says of a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelFacts {
+    /// Shared with another organisation, or about to be.
+    pub external: bool,
+    pub archived: bool,
+}
+
+/// Why a chat call did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChatError {
+    #[error("the bot is not in this channel")]
+    NotInChannel,
+    #[error("this is not a channel")]
+    NotAChannel,
+    #[error("the channel is archived")]
+    Archived,
+    #[error("the message is gone")]
+    MessageGone,
+    #[error("the form's trigger expired")]
+    TriggerExpired,
+    #[error("Slack no longer accepts the app's token: {0}")]
+    TokenDead(String),
+    #[error("the app lacks the scope {0}")]
+    MissingScope(String),
+    #[error("the chat platform asked to wait")]
+    RateLimited,
+    #[error("the chat platform refused the message: {0}")]
+    Rejected(String),
+    #[error("the chat platform answered {0}")]
+    Refused(String),
+    #[error("the chat platform did not answer: {0}")]
+    Unavailable(String),
+    #[error("the chat platform did not say whether it did it: {0}")]
+    Unconfirmed(String),
+}
+
+impl ChatError {
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            ChatError::NotInChannel => "Type `/invite @Sekoia` here and try again.",
+            ChatError::TokenDead(_) => "Whoever runs this bot has to install the app again and set its new token.",
+            ChatError::MissingScope(_) => "Whoever runs this bot adds that scope to the app and installs it again.",
+            ChatError::Unconfirmed(_) => "If you do not see it, type `/sekoia refresh`.",
+            ChatError::Archived | ChatError::NotAChannel => "Use another channel.",
+            ChatError::MessageGone
+            | ChatError::TriggerExpired
+            | ChatError::RateLimited
+            | ChatError::Rejected(_)
+            | ChatError::Refused(_)
+            | ChatError::Unavailable(_) => "Please try again in a minute.",
+        }
+    }
+}
+
+/// A chat platform, as the bot needs it.
+#[async_trait]
+pub trait ChatPlatform: Send + Sync + 'static {
+    /// The team that the app is installed in. Asked once.
+    async fn team(&self) -> Result<Arc<str>, ChatError>;
+    /// Whether the platform answers and takes the app's token, asked now.
+    async fn check(&self) -> Result<(), ChatError>;
+    /// Remembered for some minutes.
+    async fn person(&self, user: &UserId) -> Result<Person, ChatError>;
+    /// Remembered for some minutes.
+    async fn channel(&self, channel: &ChannelKey) -> Result<ChannelFacts, ChatError>;
+    /// Whether `user` is in the user group `group` (the platform's own id). Remembered for at most 60 s.
+    async fn in_group(&self, group: &str, user: &UserId) -> Result<bool, ChatError>;
+    async fn post(&self, channel: &ChannelKey, view: &View) -> Result<MessageId, ChatError>;
+    async fn update(&self, channel: &ChannelKey, message: &MessageId, view: &View) -> Result<(), ChatError>;
+    /// Tells one person something that only they see.
+    async fn tell(&self, channel: &ChannelKey, user: &UserId, to: &ReplyTo, view: &View) -> Result<(), ChatError>;
+    /// Opens a placeholder form at once; `fill` completes it.
+    async fn open_form(&self, trigger: &str, form: Option<&Form>, channel: &ChannelKey) -> Result<Box<str>, ChatError>;
+    async fn fill_form(&self, opened: &str, content: FormContent<'_>, channel: &ChannelKey) -> Result<(), ChatError>;
+}
+
+/// What an opened placeholder becomes.
+#[derive(Debug, Clone, Copy)]
+pub enum FormContent<'a> {
+    Form(&'a Form),
+    /// The form cannot be had; this says why.
+    Instead(&'a View),
+}

@@ -1,0 +1,80 @@
+//! Words that people and Sekoia typed, made harmless for whoever reads them.
+//!
+//! This room knows characters, not markup: escaping for Block Kit, HTML or CSV belongs to the
+//! renderer that produces it.
+
+use std::borrow::Cow;
+
+/// Replaces what would disturb the reader or the terminal by something that shows.
+///
+/// Control characters (ANSI escapes among them) become their Unicode pictures, characters that
+/// reorder text become `[U+202E]`, line breaks and tabs become a space: the result is one line
+/// that reads in the order in which it was typed.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    // Most text is plain ASCII, which is told by its bytes.
+    if text.bytes().all(|b| matches!(b, b' '..=b'~')) || !text.chars().any(disturbs) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => out.push(' '),
+            '\0'..='\u{1f}' => out.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')),
+            '\u{7f}' => out.push('\u{2421}'),
+            c if disturbs(c) => out.push_str(&format!("[U+{:04X}]", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+fn disturbs(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{061c}' | '\u{200e}' | '\u{200f}'      // marks
+            | '\u{202a}'..='\u{202e}'                 // embeddings and overrides
+            | '\u{2066}'..='\u{2069}'                 // isolates
+            | '\u{2028}' | '\u{2029}'                 // separators
+            | '\u{200b}' | '\u{2060}' | '\u{feff}'    // zero width: two names that look the same
+            | '\u{e0000}'..='\u{e007f}') // tags
+}
+
+/// At most `max` characters; what was cut is shown by an ellipsis.
+pub fn clip(text: &str, max: usize) -> Cow<'_, str> {
+    // Bytes bound characters: most texts are short enough by them alone.
+    if text.len() <= max || text.char_indices().nth(max).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let keep = text.char_indices().nth(max.saturating_sub(1)).map_or(0, |(i, _)| i);
+    Cow::Owned(format!("{}…", &text[..keep]))
+}
+
+/// A name or a reason as it is shown: [`visible`] and short enough for a line.
+pub fn shown(text: &str, max: usize) -> String {
+    clip(&visible(text), max).into_owned()
+}
+
+/// `1 key`, `2 keys`.
+pub fn count(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_disturbs_is_shown_instead() {
+        assert_eq!(visible("plain é ☑"), "plain é ☑");
+        assert_eq!(visible("a\u{202e}b"), "a[U+202E]b");
+        assert_eq!(visible("\u{1b}[31mred\r\nnext"), "␛[31mred  next");
+        assert_eq!(visible("zero\u{200b}width"), "zero[U+200B]width");
+    }
+
+    #[test]
+    fn a_clip_keeps_within_its_length() {
+        assert_eq!(clip("héllo", 5), "héllo");
+        assert_eq!(clip("héllo!", 5), "héll…");
+        assert_eq!(clip("x", 0), "…");
+    }
+}

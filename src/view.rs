@@ -1,0 +1,302 @@
+//! Neutral messages and forms: what is said, not how a platform draws it.
+//!
+//! Text is a [`Line`] of spans and never markup, so that a name full of markup stays a name on
+//! every platform. Every control carries the typed words that it stands for: a click and the same
+//! words typed take one path, with one check of rights.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::platform::{ChannelKey, UserId};
+use crate::text::visible;
+
+/// Either a text of the program's own or words from outside that were made [`visible`].
+pub type Text = Cow<'static, str>;
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct View {
+    /// The message in one plain sentence: notifications, screen readers, and the fallback for a
+    /// platform that refuses the rest.
+    pub summary: Text,
+    pub blocks: Vec<Block>,
+    /// Room for a platform to keep what it made of a view that is said again and again.
+    pub made: Made,
+}
+
+/// What a platform made of a view; of no account when two views are compared.
+#[derive(Debug, Clone, Default)]
+pub struct Made(pub OnceLock<Bytes>);
+
+impl PartialEq for Made {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Block {
+    Heading(Text),
+    /// One line of running text; the id is stable, for tests and for assistive tools.
+    Line(Option<&'static str>, Line),
+    Bullets(Vec<Line>),
+    /// Fixed-width text that somebody will copy.
+    Code(String),
+    /// Small print.
+    Note(Line),
+    Controls(Vec<Control>),
+}
+
+/// A line of text with emphasis and links.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Line(pub Vec<Span>);
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Span {
+    Plain(Text),
+    Strong(Text),
+    Code(Text),
+    Link {
+        label: Text,
+        url: Text,
+    },
+    Person(UserId),
+    Channel(ChannelKey),
+    /// An instant, shown in the reader's own time zone where the platform can.
+    Moment(Timestamp),
+}
+
+/// Something to press. `words` are the typed command that it stands for; a choice is appended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Control {
+    Button { label: Text, words: Text, style: Style, confirm: Option<Confirm> },
+    Menu { label: Text, words: Text, options: Vec<Choice> },
+    Person { label: Text, words: Text },
+    Day { label: Text, words: Text },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    pub label: Text,
+    pub value: Text,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    Plain,
+    Primary,
+    Danger,
+}
+
+/// A question asked before a press counts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Confirm {
+    pub title: Text,
+    pub text: Text,
+    pub yes: Text,
+}
+
+/// A form: its answers, in the order of the fields, are appended to `words`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Form {
+    pub title: Text,
+    pub words: Text,
+    /// What to type where no form can be opened.
+    pub typed: Text,
+    pub submit: Text,
+    pub intro: Line,
+    pub fields: Vec<Field>,
+}
+
+/// One line, or several, of text to fill in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    pub name: &'static str,
+    pub label: Text,
+    pub hint: Text,
+    pub multiline: bool,
+    pub max_length: u16,
+}
+
+impl Line {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The program's own words.
+    #[must_use]
+    pub fn say(mut self, text: impl Into<Text>) -> Self {
+        self.0.push(Span::Plain(text.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn strong(mut self, text: impl Into<Text>) -> Self {
+        self.0.push(Span::Strong(text.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn code(mut self, text: impl Into<Text>) -> Self {
+        self.0.push(Span::Code(text.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn link(mut self, label: impl Into<Text>, url: impl Into<Text>) -> Self {
+        self.0.push(Span::Link { label: label.into(), url: url.into() });
+        self
+    }
+
+    #[must_use]
+    pub fn person(mut self, user: &UserId) -> Self {
+        self.0.push(Span::Person(user.clone()));
+        self
+    }
+
+    #[must_use]
+    pub fn channel(mut self, channel: &ChannelKey) -> Self {
+        self.0.push(Span::Channel(channel.clone()));
+        self
+    }
+
+    #[must_use]
+    pub fn moment(mut self, at: Timestamp) -> Self {
+        self.0.push(Span::Moment(at));
+        self
+    }
+
+    /// The program's own words, in which backticks mark what can be typed.
+    pub fn marked(text: &str) -> Self {
+        let mut line = Line::new();
+        for (i, part) in text.split('`').enumerate() {
+            if part.is_empty() {
+                continue;
+            }
+            line = if i % 2 == 1 { line.code(part.to_owned()) } else { line.say(part.to_owned()) };
+        }
+        line
+    }
+
+    /// The line without emphasis, people as ids.
+    pub fn plain(&self) -> String {
+        let mut out = String::new();
+        for span in &self.0 {
+            match span {
+                Span::Plain(t) | Span::Strong(t) | Span::Code(t) => out.push_str(&visible(t)),
+                Span::Link { label, url } => {
+                    out.push_str(&visible(label));
+                    out.push_str(" (");
+                    out.push_str(url);
+                    out.push(')');
+                }
+                Span::Person(user) => out.push_str(user.as_str()),
+                Span::Channel(channel) => out.push_str(channel.channel()),
+                Span::Moment(at) => out.push_str(&minute(*at)),
+            }
+        }
+        out
+    }
+}
+
+impl From<&'static str> for Line {
+    fn from(text: &'static str) -> Self {
+        Line::new().say(text)
+    }
+}
+
+impl From<String> for Line {
+    fn from(text: String) -> Self {
+        Line::new().say(text)
+    }
+}
+
+impl View {
+    pub fn new(summary: impl Into<Text>) -> Self {
+        Self { summary: summary.into(), ..Self::default() }
+    }
+
+    /// A message of one sentence.
+    pub fn sentence(line: impl Into<Line>) -> Self {
+        let line = line.into();
+        Self { summary: line.plain().into(), blocks: vec![Block::Line(None, line)], ..Self::default() }
+    }
+
+    #[must_use]
+    pub fn heading(mut self, text: impl Into<Text>) -> Self {
+        self.blocks.push(Block::Heading(text.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn line(mut self, line: impl Into<Line>) -> Self {
+        self.blocks.push(Block::Line(None, line.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn bullets(mut self, lines: Vec<Line>) -> Self {
+        if !lines.is_empty() {
+            self.blocks.push(Block::Bullets(lines));
+        }
+        self
+    }
+
+    #[must_use]
+    pub fn code(mut self, text: impl Into<String>) -> Self {
+        self.blocks.push(Block::Code(text.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn note(mut self, line: impl Into<Line>) -> Self {
+        self.blocks.push(Block::Note(line.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn controls(mut self, controls: Vec<Control>) -> Self {
+        if !controls.is_empty() {
+            self.blocks.push(Block::Controls(controls));
+        }
+        self
+    }
+
+    /// Everything that the message says, without controls.
+    pub fn plain(&self) -> String {
+        let mut lines: Vec<String> = Vec::new();
+        for block in &self.blocks {
+            match block {
+                Block::Heading(text) => lines.push(visible(text).into_owned()),
+                Block::Line(_, line) | Block::Note(line) => lines.push(line.plain()),
+                Block::Bullets(bullets) => lines.extend(bullets.iter().map(|b| format!("• {}", b.plain()))),
+                Block::Code(text) => lines.push(text.clone()),
+                Block::Controls(_) => {}
+            }
+        }
+        lines.join("\n")
+    }
+}
+
+impl Control {
+    pub fn button(label: impl Into<Text>, words: impl Into<Text>) -> Self {
+        Self::Button { label: label.into(), words: words.into(), style: Style::Plain, confirm: None }
+    }
+
+    pub fn primary(label: impl Into<Text>, words: impl Into<Text>) -> Self {
+        Self::Button { label: label.into(), words: words.into(), style: Style::Primary, confirm: None }
+    }
+}
+
+/// `2026-11-23 09:30 UTC`.
+pub fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// `2026-11-23`.
+pub fn day(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
+}
