@@ -1,0 +1,183 @@
+//! At most so many in any window of time, people before background work.
+//!
+//! A sliding window rather than a token bucket: a person's few calls go out at once, and the
+//! bound still holds in every window, not only on average.
+
+use std::collections::VecDeque;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// Who waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rank {
+    /// Somebody who looks at the screen.
+    Person,
+    /// Nobody: it yields to people.
+    Background,
+}
+
+/// A shared budget of turns.
+pub struct Pace {
+    max: usize,
+    window: Duration,
+    sent: Mutex<VecDeque<Instant>>,
+    people: AtomicUsize,
+    /// Nobody goes before then.
+    held: std::sync::Mutex<Option<Instant>>,
+}
+
+/// Nobody is believed who asks to be left alone for longer.
+const LONGEST_HOLD: Duration = Duration::from_mins(15);
+
+/// A turn would come too late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLong;
+
+/// How often background work looks whether the people are gone.
+const YIELD: Duration = Duration::from_millis(20);
+
+impl Pace {
+    /// `max` turns in any `window`.
+    pub fn new(max: usize, window: Duration) -> Self {
+        let people = AtomicUsize::new(0);
+        Self { max: max.max(1), window, sent: Mutex::default(), people, held: std::sync::Mutex::default() }
+    }
+
+    /// Waits for a turn and takes it; not if it would come later than in `patience`.
+    pub async fn turn(&self, rank: Rank, patience: Duration) -> Result<(), TooLong> {
+        let until = Instant::now() + patience;
+        match rank {
+            Rank::Person => {
+                let _waiting = Waiting::new(&self.people);
+                self.take(until).await
+            }
+            Rank::Background => loop {
+                while self.people.load(Ordering::Relaxed) > 0 && Instant::now() < until {
+                    sleep(YIELD).await;
+                }
+                if self.try_take().await {
+                    return Ok(());
+                }
+                if Instant::now() >= until {
+                    return Err(TooLong);
+                }
+                sleep(YIELD).await;
+            },
+        }
+    }
+
+    /// Lets nobody go for a while: the other side asked for it.
+    pub fn hold(&self, time: Duration) {
+        let until = Instant::now() + time.min(LONGEST_HOLD);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = held.max(Some(until));
+    }
+
+    /// Waits in line: the lock is fair and is held while the first in line sleeps.
+    async fn take(&self, until: Instant) -> Result<(), TooLong> {
+        let mut sent = self.sent.lock().await;
+        while let Some(free) = self.free_at(&mut sent) {
+            if free > until {
+                return Err(TooLong);
+            }
+            sleep_until(free).await;
+        }
+        sent.push_back(Instant::now());
+        Ok(())
+    }
+
+    async fn try_take(&self) -> bool {
+        let mut sent = self.sent.lock().await;
+        let free = self.free_at(&mut sent).is_none();
+        if free {
+            sent.push_back(Instant::now());
+        }
+        free
+    }
+
+    /// Forgets what left the window; when the next turn is free, if it is not now.
+    fn free_at(&self, sent: &mut VecDeque<Instant>) -> Option<Instant> {
+        let now = Instant::now();
+        while sent.front().is_some_and(|first| now.duration_since(*first) >= self.window) {
+            sent.pop_front();
+        }
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).filter(|until| *until > now);
+        let full = if sent.len() < self.max { None } else { sent.front().map(|first| *first + self.window) };
+        held.max(full)
+    }
+}
+
+/// Counts somebody who waits, also when they give up.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(people: &'a AtomicUsize) -> Self {
+        people.fetch_add(1, Ordering::Relaxed);
+        Self(people)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_mins(5);
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_would_wait_too_long_is_told_at_once() {
+        let pace = Pace::new(5, Duration::from_secs(1));
+        pace.hold(Duration::from_mins(1));
+        pace.hold(Duration::from_secs(1));
+        let asked = Instant::now();
+        assert_eq!(pace.turn(Rank::Person, Duration::from_secs(10)).await, Err(TooLong));
+        assert_eq!(asked.elapsed(), Duration::ZERO);
+        assert_eq!(pace.turn(Rank::Person, LONG).await, Ok(()));
+        assert!(asked.elapsed() >= Duration::from_mins(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn never_more_than_the_bound_in_any_window() {
+        let pace = Pace::new(5, Duration::from_secs(1));
+        let mut taken = Vec::new();
+        for _ in 0..23 {
+            pace.turn(Rank::Person, LONG).await.unwrap();
+            taken.push(Instant::now());
+        }
+        for pair in taken.windows(6) {
+            assert!(pair[5] - pair[0] >= Duration::from_secs(1));
+        }
+        assert!(taken[22] - taken[0] < Duration::from_secs(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn people_go_before_background_work() {
+        let pace = Arc::new(Pace::new(1, Duration::from_secs(1)));
+        pace.turn(Rank::Person, LONG).await.unwrap();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut tasks = Vec::new();
+        for (name, rank) in [("background", Rank::Background), ("alice", Rank::Person), ("bob", Rank::Person)] {
+            let (pace, order) = (Arc::clone(&pace), Arc::clone(&order));
+            tasks.push(tokio::spawn(async move {
+                pace.turn(rank, LONG).await.unwrap();
+                order.lock().await.push(name);
+            }));
+            tokio::task::yield_now().await;
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(*order.lock().await, ["alice", "bob", "background"]);
+    }
+}

@@ -1,0 +1,137 @@
+//! What can go wrong with a call to Sekoia, in words for the person who waits for it.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::text::{count, shown};
+
+/// Why a call did not bring what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SekoiaError {
+    #[error("Sekoia does not accept the bot's API key (401{code}: {message})", code = spaced(.code))]
+    Unauthorized { code: String, message: String },
+    #[error("Sekoia refuses this to the bot's API key (403): it lacks the permission {permission:?}")]
+    Forbidden { permission: &'static str },
+    #[error("Sekoia does not know this (404): {message}")]
+    NotFound { message: String },
+    #[error("Sekoia asks to slow down (429)")]
+    RateLimited { wait: Duration },
+    #[error("Sekoia refuses the request ({status}): {message}")]
+    Refused { status: u16, message: String },
+    #[error("Sekoia failed ({status})")]
+    Server { status: u16 },
+    #[error("Sekoia did not answer within {} s", .after.as_secs())]
+    Timeout { after: Duration },
+    #[error("Sekoia could not be reached")]
+    Unreachable,
+    #[error("Sekoia's answer could not be read ({what})")]
+    Malformed { what: String },
+    #[error("Sekoia answered errors in a row; calls are paused for {} s", wait.as_secs().max(1))]
+    Paused { wait: Duration },
+}
+
+impl SekoiaError {
+    /// What to do about it.
+    pub fn advice(&self) -> String {
+        match self {
+            SekoiaError::Unauthorized { code, .. } => match code.as_str() {
+                "T301" => "The key has expired: create a new one in Settings > Workspace > API Keys and set SEKOIA_API_KEY.".into(),
+                "T302" => "The key was revoked: create a new one in Settings > Workspace > API Keys and set SEKOIA_API_KEY.".into(),
+                _ => "Check SEKOIA_API_KEY and SEKOIA_REGION: a key works in its own region only. `region probe` tries the others.".into(),
+            },
+            SekoiaError::Forbidden { permission } => format!(
+                "A key's permissions cannot be changed: create one that also has \"{permission}\", set SEKOIA_API_KEY and restart the bot."
+            ),
+            SekoiaError::NotFound { .. } => {
+                "It may have been deleted, or the key belongs to another community. `communities` shows what the key sees.".into()
+            }
+            SekoiaError::RateLimited { wait } | SekoiaError::Paused { wait } => format!(
+                "Try again in {}. Sekoia's firewall blocks an address that goes on, so the bot waits too.",
+                count(usize::try_from(wait.as_secs().max(1)).unwrap_or(usize::MAX), "second", "seconds")
+            ),
+            SekoiaError::Refused { .. } | SekoiaError::Malformed { .. } => {
+                "This looks like a change at Sekoia's side: please report it with the reference below.".into()
+            }
+            SekoiaError::Server { .. } | SekoiaError::Timeout { .. } | SekoiaError::Unreachable => {
+                "Try again in a minute; https://status.sekoia.io shows known incidents.".into()
+            }
+        }
+    }
+
+    /// Whether the same read may be sent again at once.
+    pub(super) fn is_passing(&self) -> bool {
+        // Not after a time-out: whoever asked has waited long enough to be told.
+        matches!(self, SekoiaError::Server { .. } | SekoiaError::Unreachable)
+    }
+
+    /// Whether Sekoia's firewall counts it.
+    pub(super) fn counts(&self) -> bool {
+        !matches!(self, SekoiaError::NotFound { .. } | SekoiaError::Paused { .. } | SekoiaError::Unreachable)
+    }
+}
+
+fn spaced(code: &str) -> String {
+    if code.is_empty() { String::new() } else { format!(" {code}") }
+}
+
+/// Sekoia's two documented error bodies, or whatever else came.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct ErrorBody {
+    pub code: String,
+    pub message: String,
+}
+
+impl ErrorBody {
+    pub fn parse(body: &[u8]) -> Self {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Shape {
+            Detail { detail: Vec<Detail> },
+            Plain { detail: String },
+            Coded { code: Option<String>, message: String },
+        }
+        #[derive(Deserialize)]
+        struct Detail {
+            #[serde(default)]
+            loc: Vec<serde_json::Value>,
+            #[serde(default)]
+            msg: String,
+        }
+        let (code, message) = match serde_json::from_slice(body) {
+            Ok(Shape::Coded { code, message }) => (code.unwrap_or_default(), message),
+            Ok(Shape::Plain { detail }) => (String::new(), detail),
+            Ok(Shape::Detail { detail }) => {
+                let lines = detail.iter().map(|d| {
+                    let loc: Vec<String> =
+                        d.loc.iter().map(|l| l.as_str().map_or_else(|| l.to_string(), str::to_owned)).collect();
+                    format!("{}: {}", loc.join("."), d.msg)
+                });
+                (String::new(), lines.collect::<Vec<_>>().join("; "))
+            }
+            Err(_) => (String::new(), String::from_utf8_lossy(&body[..body.len().min(400)]).into_owned()),
+        };
+        let message = shown(message.trim(), 200);
+        Self { code: shown(&code, 20), message: if message.is_empty() { "no reason given".into() } else { message } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_error_shapes_and_anything_else_are_read() {
+        let parse = |s: &str| {
+            let body = ErrorBody::parse(s.as_bytes());
+            (body.code, body.message)
+        };
+        assert_eq!(parse(r#"{"code":"T300","message":"bad token"}"#), ("T300".into(), "bad token".into()));
+        assert_eq!(
+            parse(r#"{"detail":[{"loc":["body","limit"],"msg":"too big","type":"x"}]}"#),
+            (String::new(), "body.limit: too big".into())
+        );
+        assert_eq!(parse("<html>\u{1b}[31mno</html>"), (String::new(), "<html>␛[31mno</html>".into()));
+        assert_eq!(parse(""), (String::new(), "no reason given".into()));
+    }
+}

@@ -1,0 +1,228 @@
+//! Sekoia's API, as far as it is read today.
+//!
+//! Typed calls only; what an answer means for a step is decided in `checklist::steps`. The key is
+//! sent to the configured address alone, and to `*.sekoia.io` when somebody asks for a probe.
+
+mod error;
+mod lenient;
+mod regions;
+mod transport;
+mod types;
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+use url::Url;
+use uuid::Uuid;
+
+pub use error::SekoiaError;
+pub use regions::{Region, is_loopback, may_receive_key};
+pub use types::*;
+
+use crate::pace::Rank;
+use lenient::Page;
+use transport::{Get, Transport};
+
+/// The client. Cheap to share behind an `Arc`; its budget is the whole process's.
+pub struct Sekoia {
+    transport: Transport,
+    pub region: Region,
+    /// Addresses that a probe of other regions tries, by region.
+    candidates: Vec<(Region, Vec<Url>)>,
+}
+
+/// What one region's addresses said to the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probed {
+    pub region: Region,
+    pub accepted_at: Option<Url>,
+    /// What the last address answered otherwise.
+    pub answer: String,
+}
+
+/// Sekoia's largest page.
+const PAGE: usize = 100;
+/// Pages of one list; more than 20,000 entries are not read without anybody noticing.
+const MOST_PAGES: usize = 200;
+
+type Listed<T> = Result<Vec<T>, SekoiaError>;
+
+impl Sekoia {
+    /// `candidates`: where `region probe` looks; normally [`Sekoia::documented_addresses`].
+    pub fn new(
+        region: Region,
+        base: Url,
+        key: SecretString,
+        candidates: Vec<(Region, Vec<Url>)>,
+    ) -> Result<Self, reqwest::Error> {
+        Ok(Self { transport: Transport::new(base, key)?, region, candidates })
+    }
+
+    pub fn documented_addresses() -> Vec<(Region, Vec<Url>)> {
+        let urls = |r: Region| r.api_candidates().iter().filter_map(|u| u.parse().ok()).collect();
+        Region::ALL.into_iter().map(|region| (region, urls(region))).collect()
+    }
+
+    /// Where the API is called.
+    pub fn base(&self) -> &Url {
+        self.transport.base()
+    }
+
+    /// The key, so that everything that leaves the house can be checked for it.
+    pub fn key(&self) -> &SecretString {
+        self.transport.key()
+    }
+
+    /// Whether the key is good, and which key it is.
+    pub async fn validate(&self, rank: Rank) -> Result<Validation, SekoiaError> {
+        self.one(rank, "/v1/auth/validate", "/v1/auth/validate".into(), vec![], "").await
+    }
+
+    pub async fn me(&self) -> Result<Me, SekoiaError> {
+        self.one(Rank::Person, "/v1/me", "/v1/me".into(), vec![], "").await
+    }
+
+    pub async fn my_permissions(&self) -> Listed<Permission> {
+        let page: Page<Permission> =
+            self.one(Rank::Person, "/v1/me/permissions", "/v1/me/permissions".into(), vec![], "").await?;
+        page.whole()
+    }
+
+    pub async fn my_communities(&self) -> Listed<MyCommunity> {
+        let page: Page<MyCommunity> =
+            self.one(Rank::Person, "/v1/me/communities", "/v1/me/communities".into(), vec![], "").await?;
+        page.whole()
+    }
+
+    pub async fn communities(&self) -> Listed<Community> {
+        self.list("/v1/communities", "/v1/communities".into(), vec![], "").await
+    }
+
+    pub async fn community(&self, community: Uuid) -> Result<Community, SekoiaError> {
+        self.one(Rank::Person, "/v1/communities/{c}", format!("/v1/communities/{community}"), vec![], "").await
+    }
+
+    /// Paging is not documented for this list: one call brings it all.
+    pub async fn sub_communities(&self, parent: Uuid) -> Listed<Community> {
+        let path = format!("/v1/communities/{parent}/sub-communities");
+        let page: Page<Community> =
+            self.one(Rank::Person, "/v1/communities/{c}/sub-communities", path, vec![], "").await?;
+        page.whole()
+    }
+
+    pub async fn roles(&self, community: Uuid) -> Listed<Role> {
+        let path = format!("/v1/communities/{community}/roles");
+        self.list("/v1/communities/{c}/roles", path, vec![("sort", "name".into())], "COMMUNITY_READ_ROLE").await
+    }
+
+    /// The catalogue of permissions that this community may grant.
+    pub async fn permissions(&self, community: Uuid) -> Listed<Permission> {
+        let path = format!("/v1/communities/{community}/permissions/");
+        self.list("/v1/communities/{c}/permissions/", path, vec![], "").await
+    }
+
+    pub async fn licences(&self, community: Uuid) -> Listed<Licence> {
+        let path = format!("/v1/communities/{community}/licenses");
+        let page: Page<Licence> =
+            self.one(Rank::Person, "/v1/communities/{c}/licenses", path, vec![], "Read community licenses").await?;
+        page.whole()
+    }
+
+    /// Members, pending invitations and switched-off accounts.
+    pub async fn avatars(&self, community: Uuid) -> Listed<Avatar> {
+        let path = format!("/v1/communities/{community}/avatars/");
+        self.list("/v1/communities/{c}/avatars/", path, vec![], "COMMUNITY_LIST_MEMBER").await
+    }
+
+    pub async fn api_keys(&self, community: Uuid) -> Listed<ApiKey> {
+        let path = format!("/v1/communities/{community}/api-keys");
+        self.list("/v1/communities/{c}/api-keys", path, vec![("sort", "name".into())], "COMMUNITY_READ_APIKEY").await
+    }
+
+    pub async fn intakes(&self, community: Uuid) -> Listed<Intake> {
+        let query = vec![("match[community_uuid]", community.to_string())];
+        self.list("/v1/sic/conf/intakes", "/v1/sic/conf/intakes".into(), query, "View intakes").await
+    }
+
+    pub async fn playbooks(&self, community: Uuid) -> Listed<Playbook> {
+        let query = vec![("match[community_uuid]", community.to_string())];
+        self.list("/v1/symphony/playbooks", "/v1/symphony/playbooks".into(), query, "View playbooks").await
+    }
+
+    /// The newest alerts, at most `limit`. Counting them all is slow at Sekoia.
+    pub async fn newest_alerts(&self, community: Uuid, limit: usize) -> Listed<Alert> {
+        let query = vec![
+            ("match[community_uuid]", community.to_string()),
+            ("limit", limit.to_string()),
+            ("sort", "created_at".into()),
+            ("direction", "desc".into()),
+            ("with_count", "false".into()),
+        ];
+        let page: Page<Alert> =
+            self.one(Rank::Person, "/v1/sic/alerts", "/v1/sic/alerts".into(), query, "View alerts").await?;
+        Ok(page.items)
+    }
+
+    /// Which other regions take the key: one host a second, stopping at the first that does.
+    pub async fn probe(&self) -> Vec<Probed> {
+        let mut found = Vec::new();
+        for (region, urls) in self.candidates.iter().filter(|(region, _)| *region != self.region) {
+            let mut probed = Probed { region: *region, accepted_at: None, answer: String::new() };
+            for url in urls {
+                match transport::validate_at(&self.transport, url).await {
+                    Ok(()) => {
+                        probed.accepted_at = Some(url.clone());
+                        break;
+                    }
+                    Err(error) => probed.answer = error.to_string(),
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            let accepted = probed.accepted_at.is_some();
+            found.push(probed);
+            if accepted {
+                break;
+            }
+        }
+        found
+    }
+
+    async fn one<T: DeserializeOwned>(
+        &self,
+        rank: Rank,
+        name: &'static str,
+        path: String,
+        query: Vec<(&str, String)>,
+        needs: &'static str,
+    ) -> Result<T, SekoiaError> {
+        self.transport.get(rank, &Get { name, path, query, needs }).await
+    }
+
+    /// Reads pages until one is shorter than asked for and nothing says that there is more.
+    async fn list<T: DeserializeOwned>(
+        &self,
+        name: &'static str,
+        path: String,
+        mut query: Vec<(&str, String)>,
+        needs: &'static str,
+    ) -> Listed<T> {
+        query.push(("limit", PAGE.to_string()));
+        let mut call = Get { name, path, query, needs };
+        let mut all: Vec<T> = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let page: Page<T> = {
+                call.query.retain(|(name, _)| *name != "offset");
+                call.query.push(("offset", all.len().to_string()));
+                self.transport.get(Rank::Person, &call).await?
+            };
+            let got = page.items.len();
+            all.extend(page.items);
+            let more = page.total.is_some_and(|total| total > all.len());
+            if got == 0 || (got < PAGE && !more) {
+                return Ok(all);
+            }
+        }
+        Err(SekoiaError::Malformed { what: format!("more than {} entries in one list", MOST_PAGES * PAGE) })
+    }
+}

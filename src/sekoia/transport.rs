@@ -1,0 +1,279 @@
+//! One call to Sekoia: admitted by the shared budget, timed out, retried if it is a read, and
+//! turned into a typed error if it fails.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use rand::RngExt;
+use reqwest::{StatusCode, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+use tracing::{Instrument, debug, info_span, warn};
+use url::Url;
+
+use super::error::{ErrorBody, SekoiaError};
+use crate::pace::{Pace, Rank};
+
+/// One read of the API.
+pub(super) struct Get<'a> {
+    /// The path with placeholders, for traces.
+    pub name: &'static str,
+    pub path: String,
+    pub query: Vec<(&'a str, String)>,
+    /// The permission that it needs, as an administrator finds it in Sekoia; empty if only a key.
+    pub needs: &'static str,
+}
+
+impl Get<'_> {
+    /// What a refusal is remembered by: some paths name the community in their query.
+    fn memo(&self) -> String {
+        let community = self.query.iter().find(|(name, _)| *name == "match[community_uuid]");
+        format!("{} {}", self.path, community.map_or("", |(_, uuid)| uuid))
+    }
+
+    fn forbidden(&self) -> SekoiaError {
+        SekoiaError::Forbidden {
+            permission: if self.needs.is_empty() { "access to this community" } else { self.needs },
+        }
+    }
+}
+
+/// A shared line to one base address.
+pub(super) struct Transport {
+    http: reqwest::Client,
+    base: Url,
+    key: SecretString,
+    pace: Pace,
+    trouble: Mutex<Trouble>,
+}
+
+/// Sekoia's documented bound: 5 requests a second.
+const PER_SECOND: usize = 5;
+/// Calls above 10 s are flagged by Sekoia's firewall.
+const TOTAL: Duration = Duration::from_secs(9);
+const CONNECT: Duration = Duration::from_secs(3);
+/// Sends of one read, the first included.
+const ATTEMPTS: usize = 3;
+/// A person waits this long for a pause to end; a longer one is told.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// So long a call waits for its turn among others.
+const TURN: Duration = Duration::from_secs(10);
+/// How long a 403 is remembered: a key's permissions cannot change.
+const FORBIDDEN_FOR: Duration = Duration::from_mins(10);
+/// Two errors within this time: pause (Sekoia's WAF guidance).
+const ERRORS_WITHIN: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+/// More than any list that the documentation allows for; beyond it something is wrong.
+const LARGEST_BODY: u64 = 16 * 1024 * 1024;
+
+/// What went wrong lately.
+#[derive(Default)]
+struct Trouble {
+    errors: VecDeque<Instant>,
+    paused_until: Option<Instant>,
+    next_pause: Option<Duration>,
+    forbidden: HashMap<String, Instant>,
+}
+
+impl Transport {
+    pub fn new(base: Url, key: SecretString) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("sekoia-chatops/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT)
+            .timeout(TOTAL)
+            // A redirect could carry the key elsewhere.
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(Self { http, base, key, pace: Pace::new(PER_SECOND, Duration::from_secs(1)), trouble: Mutex::default() })
+    }
+
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
+    pub fn key(&self) -> &SecretString {
+        &self.key
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, rank: Rank, call: &Get<'_>) -> Result<T, SekoiaError> {
+        let span = info_span!("sekoia", call = call.name, status = tracing::field::Empty);
+        async {
+            let mut backoff =
+                ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)).with_jitter().build();
+            let mut attempt = 1;
+            loop {
+                let error = match self.once(rank, call).await {
+                    Ok(value) => return Ok(value),
+                    Err(error) => error,
+                };
+                let wait = match &error {
+                    SekoiaError::RateLimited { wait } if *wait <= PATIENCE => *wait,
+                    error if error.is_passing() => backoff.next().unwrap_or(PATIENCE),
+                    _ => return Err(error),
+                };
+                if attempt == ATTEMPTS || self.pause() > PATIENCE {
+                    return Err(error);
+                }
+                debug!(%error, attempt, "read again");
+                attempt += 1;
+                tokio::time::sleep(wait).await;
+            }
+        }
+        .instrument(span)
+        .await
+    }
+
+    async fn once<T: DeserializeOwned>(&self, rank: Rank, call: &Get<'_>) -> Result<T, SekoiaError> {
+        if self.is_forbidden(&call.memo()) {
+            return Err(call.forbidden());
+        }
+        // Whoever waited for a turn looks again: the pause may have begun meanwhile.
+        self.paused().await?;
+        if self.pace.turn(rank, TURN).await.is_err() {
+            return Err(SekoiaError::Paused { wait: TURN });
+        }
+        self.paused().await?;
+        let result = self.send(call).await;
+        match &result {
+            Ok(_) => self.went_well(),
+            Err(error) => self.went_wrong(call, error),
+        }
+        let body = result?;
+        serde_json::from_slice(&body).map_err(|e| {
+            // The position is safe to tell; what stood there is not.
+            let what = format!("{:?} at line {}, column {}", e.classify(), e.line(), e.column());
+            warn!(what, "unreadable answer");
+            SekoiaError::Malformed { what }
+        })
+    }
+
+    /// Waits for a short pause to end; a longer one is told.
+    async fn paused(&self) -> Result<(), SekoiaError> {
+        match self.pause() {
+            Duration::ZERO => Ok(()),
+            wait if wait <= PATIENCE => {
+                tokio::time::sleep(wait).await;
+                Ok(())
+            }
+            wait => Err(SekoiaError::Paused { wait }),
+        }
+    }
+
+    async fn send(&self, call: &Get<'_>) -> Result<Vec<u8>, SekoiaError> {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{}", url.path().trim_end_matches('/'), call.path));
+        let request = self
+            .http
+            .get(url)
+            .query(&call.query)
+            .bearer_auth(self.key.expose_secret())
+            .header(header::ACCEPT, "application/json");
+        let sent = request.send().await.map_err(|e| unanswered(&e))?;
+        let status = sent.status();
+        tracing::Span::current().record("status", status.as_u16());
+        let retry_after = sent.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
+        let body = body(sent).await?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        Err(refusal(status, retry_after, &body, call.needs))
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long calls are still paused.
+    fn pause(&self) -> Duration {
+        self.trouble().paused_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
+    }
+
+    fn is_forbidden(&self, path: &str) -> bool {
+        self.trouble().forbidden.get(path).is_some_and(|since| since.elapsed() < FORBIDDEN_FOR)
+    }
+
+    fn went_well(&self) {
+        let mut trouble = self.trouble();
+        trouble.errors.clear();
+        trouble.next_pause = None;
+    }
+
+    fn went_wrong(&self, call: &Get<'_>, error: &SekoiaError) {
+        let now = Instant::now();
+        let mut trouble = self.trouble();
+        if let SekoiaError::Forbidden { .. } = error {
+            trouble.forbidden.retain(|_, since| since.elapsed() < FORBIDDEN_FOR);
+            trouble.forbidden.insert(call.memo(), now);
+        }
+        if let SekoiaError::RateLimited { wait } = error {
+            trouble.paused_until = trouble.paused_until.max(Some(now + *wait));
+            warn!(seconds = wait.as_secs(), "Sekoia asked to slow down; calls are paused");
+            return;
+        }
+        if !error.counts() {
+            return;
+        }
+        trouble.errors.push_back(now);
+        while trouble.errors.front().is_some_and(|first| now.duration_since(*first) > ERRORS_WITHIN) {
+            trouble.errors.pop_front();
+        }
+        if trouble.errors.len() >= 2 {
+            let pause = trouble.next_pause.unwrap_or(FIRST_PAUSE);
+            trouble.paused_until = trouble.paused_until.max(Some(now + pause));
+            trouble.next_pause = Some((pause * 2).min(LONGEST_PAUSE));
+            trouble.errors.clear();
+            warn!(seconds = pause.as_secs(), "errors in a row; calls are paused");
+        }
+    }
+}
+
+/// Asks one address whether it takes the key: `GET /v1/auth/validate`, once, without a retry.
+pub(super) async fn validate_at(transport: &Transport, base: &Url) -> Result<(), SekoiaError> {
+    let mut url = base.clone();
+    url.set_path(&format!("{}/v1/auth/validate", url.path().trim_end_matches('/')));
+    let request = transport.http.get(url).bearer_auth(transport.key.expose_secret()).timeout(Duration::from_secs(5));
+    let sent = request.send().await.map_err(|e| unanswered(&e))?;
+    let status = sent.status();
+    let body = body(sent).await?;
+    if status.is_success() { Ok(()) } else { Err(refusal(status, None, &body, "")) }
+}
+
+async fn body(mut sent: reqwest::Response) -> Result<Vec<u8>, SekoiaError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = sent.chunk().await.map_err(|e| unanswered(&e))? {
+        if (body.len() + chunk.len()) as u64 > LARGEST_BODY {
+            return Err(SekoiaError::Malformed { what: format!("more than {LARGEST_BODY} bytes") });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn unanswered(error: &reqwest::Error) -> SekoiaError {
+    if error.is_timeout() && !error.is_connect() {
+        SekoiaError::Timeout { after: TOTAL }
+    } else {
+        SekoiaError::Unreachable
+    }
+}
+
+fn refusal(status: StatusCode, retry_after: Option<u64>, body: &[u8], needs: &'static str) -> SekoiaError {
+    let ErrorBody { code, message } = ErrorBody::parse(body);
+    match status.as_u16() {
+        401 => SekoiaError::Unauthorized { code, message },
+        403 => SekoiaError::Forbidden { permission: if needs.is_empty() { "access to this community" } else { needs } },
+        404 => SekoiaError::NotFound { message },
+        // A block is 30 s to 10 min at random, and Retry-After is not documented.
+        429 => SekoiaError::RateLimited {
+            wait: retry_after
+                .map_or_else(|| Duration::from_secs(rand::rng().random_range(30..=60)), Duration::from_secs)
+                .min(LONGEST_PAUSE * 2),
+        },
+        300..=499 => SekoiaError::Refused { status: status.as_u16(), message },
+        other => SekoiaError::Server { status: other },
+    }
+}
