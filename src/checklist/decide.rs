@@ -1,0 +1,220 @@
+//! Which events a command leads to, or why it is refused.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::{Community, Event, Evidence, Mode, Session, Status, StepId};
+use crate::platform::{MessageId, UserId};
+
+/// What somebody wants of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Opens the session, or binds it to another community.
+    Open {
+        community: Community,
+        mode: Mode,
+    },
+    /// Sekoia's API confirms the step.
+    Verify {
+        step: StepId,
+        evidence: Evidence,
+    },
+    /// A person says that the step is done.
+    Attest {
+        step: StepId,
+        note: Option<Box<str>>,
+    },
+    Skip {
+        step: StepId,
+        reason: Box<str>,
+    },
+    /// Sekoia's API says that the step does not apply.
+    Exempt {
+        step: StepId,
+        why: Box<str>,
+    },
+    Wait {
+        step: StepId,
+        on: Box<str>,
+    },
+    Reopen {
+        step: StepId,
+    },
+    Assign {
+        step: StepId,
+        to: Option<UserId>,
+    },
+    SetDue {
+        step: StepId,
+        due: Option<Date>,
+    },
+    /// The progress message was posted (again).
+    Posted {
+        message: MessageId,
+    },
+    Reset,
+}
+
+/// Why a command was refused; the text says what to do instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("This channel is not set up yet. An operator opens it with `/sekoia setup`.")]
+    NoSession,
+    #[error("This channel is already set up for {0}. `status` shows where it stands.")]
+    AlreadyOpen(Box<str>),
+    #[error("Already {1}: {0}. `reopen {name}` first if that has to change.", name = .0.name())]
+    AlreadySettled(StepId, &'static str),
+    #[error("Already open: {0}.")]
+    AlreadyThere(StepId),
+    #[error("A skipped step needs a reason that others understand: `skip {name} <reason>`.", name = .0.name())]
+    NoReason(StepId),
+    #[error("A reason may have {MAX_REASON} characters; this one has {0}.")]
+    ReasonTooLong(usize),
+    #[error("Already assigned to {1}: {0}.")]
+    SameAssignee(StepId, UserId),
+    #[error("Nobody is assigned to {0}.")]
+    NoAssignee(StepId),
+    #[error("{0} is in the past. Give today or a later day, for example `due {name} +7d`.", name = .1.name())]
+    PastDue(Date, StepId),
+    #[error("Already due on {1}: {0}.")]
+    SameDue(StepId, Date),
+    #[error("There is no due date on {0}.")]
+    NoDue(StepId),
+    #[error("Meanwhile somebody changed {0} or the channel's community. Look at it again: `step {name}`.", name = .0.name())]
+    Meanwhile(StepId),
+    #[error("There is nothing to reset: no step was touched yet.")]
+    NothingToReset,
+}
+
+/// Characters of a reason or note.
+pub const MAX_REASON: usize = 500;
+
+/// Which events `command` leads to. `None` is a channel without a session.
+pub fn decide(state: Option<&Session>, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+    let Some(session) = state else {
+        return match command {
+            Command::Open { community, mode } => Ok(opening(Event::Opened { community, mode }, mode)),
+            _ => Err(Refusal::NoSession),
+        };
+    };
+    let event = match command {
+        Command::Open { community, mode } => {
+            if session.community.uuid == community.uuid && session.mode == mode {
+                return Err(Refusal::AlreadyOpen(session.community.name.clone()));
+            }
+            if session.community.uuid == community.uuid {
+                return Ok(mode_changed(session, mode));
+            }
+            return Ok(opening(Event::Rebound { community, mode }, mode));
+        }
+        Command::Verify { step, evidence } => {
+            // A step that somebody attested may be confirmed by Sekoia later.
+            if !matches!(session.step(step).status, Status::Attested { .. }) {
+                unsettled(session, step)?;
+            }
+            Event::Verified { step, evidence }
+        }
+        Command::Attest { step, note } => {
+            unsettled(session, step)?;
+            if let Some(note) = &note {
+                fits(note)?;
+            }
+            Event::Attested { step, note }
+        }
+        Command::Skip { step, reason } => {
+            unsettled(session, step)?;
+            let reason = reason.trim();
+            if reason.is_empty() {
+                return Err(Refusal::NoReason(step));
+            }
+            fits(reason)?;
+            Event::Skipped { step, reason: reason.into() }
+        }
+        Command::Exempt { step, why } => {
+            unsettled(session, step)?;
+            Event::NotApplicable { step, why }
+        }
+        Command::Wait { step, on } => {
+            unsettled(session, step)?;
+            Event::Waiting { step, on }
+        }
+        Command::Reopen { step } => match session.step(step).status {
+            Status::Open => return Err(Refusal::AlreadyThere(step)),
+            _ => Event::Reopened { step },
+        },
+        Command::Assign { step, to } => {
+            match (&session.step(step).assignee, &to) {
+                (None, None) => return Err(Refusal::NoAssignee(step)),
+                (Some(old), Some(new)) if old == new => return Err(Refusal::SameAssignee(step, new.clone())),
+                _ => {}
+            }
+            Event::Assigned { step, to }
+        }
+        Command::SetDue { step, due } => {
+            match (session.step(step).due, due) {
+                (None, None) => return Err(Refusal::NoDue(step)),
+                (Some(old), Some(new)) if old == new => return Err(Refusal::SameDue(step, new)),
+                // Somebody west of UTC may still be in yesterday.
+                (_, Some(new)) if new < yesterday(now) => return Err(Refusal::PastDue(new, step)),
+                _ => {}
+            }
+            Event::DueSet { step, due }
+        }
+        Command::Posted { message } => Event::ProgressPosted { message },
+        Command::Reset => {
+            if session.is_untouched() {
+                return Err(Refusal::NothingToReset);
+            }
+            // What Sekoia said of the mode stays true.
+            return Ok(opening(Event::Reset, session.mode));
+        }
+    };
+    Ok(vec![event])
+}
+
+/// Sekoia switched the workspace's mode: only the step that depends on it is touched.
+fn mode_changed(session: &Session, mode: Mode) -> Vec<Event> {
+    let step = StepId::Communities;
+    let mut events = vec![Event::ModeChanged { mode }];
+    match (&session.step(step).status, mode) {
+        (Status::NotApplicable { .. }, Mode::MultiTenant) => events.push(Event::Reopened { step }),
+        (Status::NotApplicable { .. }, Mode::SingleTenant) | (_, Mode::MultiTenant) => {}
+        (_, Mode::SingleTenant) => events.push(not_applicable()),
+    }
+    events
+}
+
+fn not_applicable() -> Event {
+    Event::NotApplicable {
+        step: StepId::Communities,
+        why: "the workspace is single-tenant: it has one community and cannot hold more".into(),
+    }
+}
+
+/// An event that begins from an empty list, and what follows from the mode at once.
+fn opening(event: Event, mode: Mode) -> Vec<Event> {
+    let mut events = vec![event];
+    if mode == Mode::SingleTenant {
+        events.push(not_applicable());
+    }
+    events
+}
+
+fn unsettled(session: &Session, step: StepId) -> Result<(), Refusal> {
+    let status = &session.step(step).status;
+    if status.is_settled() {
+        return Err(Refusal::AlreadySettled(step, status.name()));
+    }
+    Ok(())
+}
+
+fn fits(reason: &str) -> Result<(), Refusal> {
+    let length = reason.chars().count();
+    if length > MAX_REASON { Err(Refusal::ReasonTooLong(length)) } else { Ok(()) }
+}
+
+fn yesterday(now: Timestamp) -> Date {
+    let today = now.to_zoned(TimeZone::UTC).date();
+    today.yesterday().unwrap_or(today)
+}
