@@ -37,5 +37,6 @@ pub mod checklist;
 pub mod pace;
 pub mod platform;
 pub mod sekoia;
+pub mod store;
 pub mod text;
 pub mod view;

@@ -1,0 +1,203 @@
+//! The audit chain: every record is sealed by an HMAC over itself and the seal before it.
+//!
+//! What it proves: nobody without the key edited, removed, inserted or reordered a record of a
+//! stream, and the stream's state carries the number of its last record, so that records cut off
+//! at the end show as long as the state was not put back as well. What it cannot prove: anything
+//! against a holder of the key, or a state and its last records that were put back together; for
+//! that, compare with an export kept elsewhere.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretSlice};
+use serde::Serialize;
+use sha2::Sha256;
+
+use super::{Loaded, NewRecord, StoreError, StreamId};
+
+/// One sealed record of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Record {
+    pub stream: StreamId,
+    /// From 1, without gaps.
+    pub seq: u64,
+    /// RFC 3339, as it was sealed.
+    pub at: String,
+    pub actor: String,
+    pub kind: String,
+    /// JSON.
+    pub body: String,
+    /// Which key sealed it: eight hexadecimal digits derived from the key.
+    pub key: String,
+    /// 64 hexadecimal digits.
+    pub seal: String,
+}
+
+/// Seals and verifies. The first key seals, every key verifies.
+pub struct Chain {
+    keys: Vec<ChainKey>,
+}
+
+struct ChainKey {
+    id: String,
+    mac: Hmac<Sha256>,
+}
+
+/// What `audit verify` found wrong with a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub stream: StreamId,
+    pub seq: u64,
+    pub what: FaultKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaultKind {
+    Edited,
+    Missing { upto: u64 },
+    Reordered { after: u64 },
+    UnknownKey(String),
+    CutOff { version: u64 },
+    Ahead { version: u64 },
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Fault { stream, seq, what } = self;
+        match what {
+            FaultKind::Edited => write!(f, "{stream}: record {seq} was edited, or does not follow the one before it"),
+            FaultKind::Missing { upto } if upto == seq => write!(f, "{stream}: record {seq} is missing"),
+            FaultKind::Missing { upto } => write!(f, "{stream}: records {seq} to {upto} are missing"),
+            FaultKind::Reordered { after } => {
+                write!(f, "{stream}: record {seq} stands after record {after}: reordered or repeated")
+            }
+            FaultKind::UnknownKey(key) => {
+                write!(f, "{stream}: record {seq} is sealed with key {key}, which is not among the configured keys")
+            }
+            FaultKind::CutOff { version } if version == seq => {
+                write!(f, "{stream}: record {seq} is missing at the end: the state has seen it")
+            }
+            FaultKind::CutOff { version } => {
+                write!(f, "{stream}: records {seq} to {version} are missing at the end: the state has seen {version}")
+            }
+            FaultKind::Ahead { version } => write!(
+                f,
+                "{stream}: the state stops at record {version}, the records go on to {seq}: the state was put back"
+            ),
+        }
+    }
+}
+
+impl Chain {
+    /// `keys`: at least one; the first seals.
+    pub fn new(keys: &[SecretSlice<u8>]) -> Self {
+        assert!(!keys.is_empty(), "an audit chain without a key");
+        Self { keys: keys.iter().map(|key| ChainKey::derive(key.expose_secret())).collect() }
+    }
+
+    /// Seals records that follow number `seq`, whose seal is `previous` (empty for the first).
+    ///
+    /// The number comes from the state, the seal from the last record that is there: records
+    /// that somebody removed at the end leave a gap that stays.
+    pub fn seal(&self, stream: &StreamId, mut seq: u64, previous: &str, new: &[NewRecord]) -> Vec<Record> {
+        let key = &self.keys[0];
+        let mut seal = previous.to_owned();
+        new.iter()
+            .map(|record| {
+                seq += 1;
+                let mut sealed = Record {
+                    stream: stream.clone(),
+                    seq,
+                    at: instant(record.at),
+                    actor: record.actor.clone(),
+                    kind: record.kind.to_owned(),
+                    body: record.body.clone(),
+                    key: key.id.clone(),
+                    seal: String::new(),
+                };
+                sealed.seal = hex::encode(mac(key, &seal, &sealed).finalize().into_bytes());
+                seal.clone_from(&sealed.seal);
+                sealed
+            })
+            .collect()
+    }
+
+    /// Checks a stream's records, in the order in which they are stored, against each other and
+    /// against its state.
+    pub fn verify(&self, stream: &StreamId, records: &[Record], state: Option<&Loaded>) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut fault = |seq, what| faults.push(Fault { stream: stream.clone(), seq, what });
+        let mut previous: (u64, &str) = (0, "");
+        for record in records {
+            if record.seq <= previous.0 {
+                fault(record.seq, FaultKind::Reordered { after: previous.0 });
+                continue;
+            }
+            let gap = record.seq > previous.0 + 1;
+            if gap {
+                fault(previous.0 + 1, FaultKind::Missing { upto: record.seq - 1 });
+            }
+            match self.keys.iter().find(|key| key.id == record.key) {
+                None => fault(record.seq, FaultKind::UnknownKey(record.key.clone())),
+                // Behind a gap the seal before it is unknown: the record cannot be checked.
+                Some(_) if gap => {}
+                Some(key) => {
+                    let seal = hex::decode(&record.seal).unwrap_or_default();
+                    if record.stream != *stream || mac(key, previous.1, record).verify_slice(&seal).is_err() {
+                        fault(record.seq, FaultKind::Edited);
+                    }
+                }
+            }
+            previous = (record.seq, &record.seal);
+        }
+        match state.map(|state| state.version) {
+            Some(version) if version > previous.0 => fault(previous.0 + 1, FaultKind::CutOff { version }),
+            Some(version) if version < previous.0 => fault(previous.0, FaultKind::Ahead { version }),
+            Some(_) => {}
+            None if previous.0 > 0 => fault(previous.0, FaultKind::Ahead { version: 0 }),
+            None => {}
+        }
+        faults
+    }
+}
+
+impl ChainKey {
+    fn derive(secret: &[u8]) -> Self {
+        let chain = keyed(secret).chain_update(b"sekoia-chatops audit chain v1").finalize().into_bytes();
+        let id = keyed(secret).chain_update(b"sekoia-chatops audit key id v1").finalize().into_bytes();
+        Self { id: hex::encode(&id[..4]), mac: keyed(&chain) }
+    }
+}
+
+fn keyed(secret: &[u8]) -> Hmac<Sha256> {
+    // HMAC takes keys of any length.
+    <Hmac<Sha256> as KeyInit>::new_from_slice(secret).expect("any key length")
+}
+
+/// Every field behind its length, so that no two records share an input.
+fn mac(key: &ChainKey, previous: &str, record: &Record) -> Hmac<Sha256> {
+    let mut mac = key.mac.clone();
+    let seq = record.seq.to_string();
+    for field in
+        [previous, record.stream.as_str(), &seq, &record.at, &record.actor, &record.kind, &record.body, &record.key]
+    {
+        mac.update(&(field.len() as u64).to_be_bytes());
+        mac.update(field.as_bytes());
+    }
+    mac
+}
+
+/// An instant as it is sealed: RFC 3339 in UTC, to the millisecond.
+fn instant(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
+impl Record {
+    pub fn at(&self) -> Result<Timestamp, StoreError> {
+        self.at.parse().map_err(|e| StoreError::Corrupt {
+            place: format!("record {} of {}", self.seq, self.stream),
+            why: format!("{:?} is not an instant: {e}", self.at),
+        })
+    }
+}

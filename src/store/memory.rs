@@ -1,0 +1,131 @@
+//! A store that forgets: for tests, and for trying the bot out.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::audit::{Chain, Record};
+use super::{Commit, CommitError, Loaded, Store, StoreError, StreamId, Work, WorkKind};
+
+pub struct MemoryStore {
+    chain: Chain,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    streams: BTreeMap<StreamId, (Loaded, Vec<Record>)>,
+    work: BTreeMap<(WorkKind, String), Work>,
+    deliveries: HashMap<String, Timestamp>,
+    generation: u64,
+}
+
+impl MemoryStore {
+    pub fn new(chain: Chain) -> Self {
+        Self { chain, inner: Mutex::default() }
+    }
+
+    // Every change is made whole under the lock or not at all: a poisoned lock guards sound data.
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn commit(&self, commit: Commit) -> Result<Vec<u64>, CommitError> {
+        let mut inner = self.inner();
+        if commit.delivery.as_ref().is_some_and(|(id, _)| inner.deliveries.contains_key(id)) {
+            return Err(CommitError::Delivered);
+        }
+        for (i, write) in commit.writes.iter().enumerate() {
+            if commit.writes[..i].iter().any(|earlier| earlier.stream == write.stream) {
+                return Err(CommitError::Conflict(write.stream.clone()));
+            }
+            let version = inner.streams.get(&write.stream).map_or(0, |(loaded, _)| loaded.version);
+            if version != write.expected {
+                return Err(CommitError::Conflict(write.stream.clone()));
+            }
+        }
+        for write in commit.writes {
+            let entry = inner
+                .streams
+                .entry(write.stream.clone())
+                .or_insert_with(|| (Loaded { version: 0, state: write.state.clone() }, Vec::new()));
+            let last = entry.1.last().map_or("", |record| &record.seal);
+            let sealed = self.chain.seal(&write.stream, write.expected, last, &write.records);
+            entry.0 = Loaded { version: write.expected + sealed.len() as u64, state: write.state };
+            entry.1.extend(sealed);
+        }
+        for done in commit.finished {
+            let key = (done.kind, done.key);
+            if inner.work.get(&key).is_some_and(|work| work.generation == done.generation) {
+                inner.work.remove(&key);
+            }
+        }
+        for (put_off, due) in commit.postponed {
+            if let Some(work) = inner.work.get_mut(&(put_off.kind, put_off.key))
+                && work.generation == put_off.generation
+            {
+                work.due = due;
+                work.attempts += 1;
+            }
+        }
+        let mut generations = Vec::with_capacity(commit.schedule.len());
+        for new in commit.schedule {
+            inner.generation += 1;
+            let generation = inner.generation;
+            generations.push(generation);
+            let work = Work {
+                kind: new.kind,
+                key: new.key.clone(),
+                due: new.due,
+                attempts: new.attempts,
+                body: new.body,
+                generation,
+            };
+            inner.work.insert((new.kind, new.key), work);
+        }
+        if let Some((id, at)) = commit.delivery {
+            inner.deliveries.insert(id, at);
+        }
+        Ok(generations)
+    }
+
+    async fn load(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError> {
+        Ok(self.inner().streams.get(stream).map(|(loaded, _)| loaded.clone()))
+    }
+
+    async fn streams(&self, family: &str, after: Option<&StreamId>, limit: u32) -> Result<Vec<StreamId>, StoreError> {
+        let inner = self.inner();
+        let of_family = inner.streams.keys().filter(|id| id.family() == family && after.is_none_or(|a| *id > a));
+        Ok(of_family.take(limit as usize).cloned().collect())
+    }
+
+    async fn due(&self, kind: WorkKind, now: Timestamp, limit: u32) -> Result<Vec<Work>, StoreError> {
+        let mut due: Vec<Work> =
+            self.inner().work.values().filter(|w| w.kind == kind && w.due <= now).cloned().collect();
+        due.sort_by_key(|work| (work.due, work.generation));
+        due.truncate(limit as usize);
+        Ok(due)
+    }
+
+    async fn history(&self, stream: &StreamId, after: u64, limit: u32) -> Result<Vec<Record>, StoreError> {
+        let inner = self.inner();
+        let records = inner.streams.get(stream).map(|(_, records)| records.as_slice()).unwrap_or_default();
+        Ok(records.iter().filter(|r| r.seq > after).take(limit as usize).cloned().collect())
+    }
+
+    async fn all_streams(&self) -> Result<Vec<StreamId>, StoreError> {
+        Ok(self.inner().streams.keys().cloned().collect())
+    }
+
+    async fn forget_deliveries(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut inner = self.inner();
+        let had = inner.deliveries.len();
+        inner.deliveries.retain(|_, at| *at >= before);
+        Ok((had - inner.deliveries.len()) as u64)
+    }
+}

@@ -1,0 +1,201 @@
+//! State, history and due work, in one transaction.
+//!
+//! A stream (`session/slack:T0SOC:C0SOC`) has one state, one version and a chain of audit
+//! records. The version is the number of its last record: a change without a record does not
+//! exist, and a commit that expected another version loses. What a state means is none of this
+//! room's business.
+
+pub mod audit;
+pub mod keyfile;
+mod memory;
+mod sqlite;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use audit::Record;
+pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
+
+/// `session/<channel>`: a family and a key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StreamId(Arc<str>);
+
+impl StreamId {
+    pub fn new(family: &str, key: &str) -> Self {
+        Self(format!("{family}/{key}").into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn family(&self) -> &str {
+        self.0.split_once('/').map_or(&*self.0, |(family, _)| family)
+    }
+
+    pub fn key(&self) -> &str {
+        self.0.split_once('/').map_or("", |(_, key)| key)
+    }
+}
+
+impl From<String> for StreamId {
+    fn from(id: String) -> Self {
+        Self(id.into())
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A state as it is stored: versioned JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Of the JSON's shape. A reader that knows only older ones must not write.
+    pub schema: u32,
+    pub json: String,
+}
+
+/// A loaded stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// The number of its last record.
+    pub version: u64,
+    pub state: State,
+}
+
+/// One change of one stream.
+#[derive(Debug, Clone)]
+pub struct Write {
+    pub stream: StreamId,
+    /// The version that was loaded; 0 for a stream that does not exist yet.
+    pub expected: u64,
+    pub state: State,
+    pub records: Vec<NewRecord>,
+}
+
+/// What an audit record says; the store numbers and seals it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRecord {
+    pub at: Timestamp,
+    /// Who did it: a user's id, or `bot`.
+    pub actor: String,
+    pub kind: &'static str,
+    /// JSON.
+    pub body: String,
+}
+
+/// Kinds of due work. The name is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum WorkKind {
+    /// A change that was acknowledged and is not decided yet.
+    Inbound,
+    /// A progress message that does not show the stored truth yet.
+    Progress,
+}
+
+impl WorkKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            WorkKind::Inbound => "inbound",
+            WorkKind::Progress => "progress",
+        }
+    }
+}
+
+/// Something to do at or after `due`. There is one of a kind and key: scheduling it again
+/// supersedes what was scheduled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    pub kind: WorkKind,
+    pub key: String,
+    pub due: Timestamp,
+    pub attempts: u32,
+    pub body: String,
+}
+
+/// Scheduled work as it is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    pub kind: WorkKind,
+    pub key: String,
+    pub due: Timestamp,
+    pub attempts: u32,
+    pub body: String,
+    /// Tells this scheduling from a later one of the same kind and key.
+    pub generation: u64,
+}
+
+/// One scheduling of some work: what is done, or put off. One that was scheduled again meanwhile
+/// is not touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    pub kind: WorkKind,
+    pub key: String,
+    pub generation: u64,
+}
+
+impl Work {
+    pub fn finished(&self) -> Finished {
+        Finished { kind: self.kind, key: self.key.clone(), generation: self.generation }
+    }
+}
+
+/// Everything that changes together, or not at all.
+#[derive(Debug, Clone, Default)]
+pub struct Commit {
+    pub writes: Vec<Write>,
+    pub schedule: Vec<Schedule>,
+    pub finished: Vec<Finished>,
+    /// Work that did not succeed, and when to try it again; one that was scheduled again
+    /// meanwhile keeps its own time.
+    pub postponed: Vec<(Finished, Timestamp)>,
+    /// A request whose second delivery must change nothing, and when it came.
+    pub delivery: Option<(String, Timestamp)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    #[error("{0} was changed meanwhile")]
+    Conflict(StreamId),
+    #[error("this request was delivered before")]
+    Delivered,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the database did not do it: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the database's migrations: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    #[error("{place} holds what cannot be read: {why}")]
+    Corrupt { place: String, why: String },
+}
+
+/// Where state and history live.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// All of it or nothing; returns the generations of what was scheduled, in order.
+    async fn commit(&self, commit: Commit) -> Result<Vec<u64>, CommitError>;
+    async fn load(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError>;
+    /// Streams of a family, in the order of their ids, after one of them.
+    async fn streams(&self, family: &str, after: Option<&StreamId>, limit: u32) -> Result<Vec<StreamId>, StoreError>;
+    /// Work that is due, the longest waiting first.
+    async fn due(&self, kind: WorkKind, now: Timestamp, limit: u32) -> Result<Vec<Work>, StoreError>;
+    /// A stream's records after a number, in order.
+    async fn history(&self, stream: &StreamId, after: u64, limit: u32) -> Result<Vec<Record>, StoreError>;
+    /// Every stream that has a state or a record, for an audit.
+    async fn all_streams(&self) -> Result<Vec<StreamId>, StoreError>;
+    /// Forgets deliveries before an instant; returns how many.
+    async fn forget_deliveries(&self, before: Timestamp) -> Result<u64, StoreError>;
+}
