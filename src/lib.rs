@@ -37,6 +37,7 @@ pub mod checklist;
 pub mod pace;
 pub mod platform;
 pub mod sekoia;
+pub mod sessions;
 pub mod store;
 pub mod text;
 pub mod view;
