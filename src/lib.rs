@@ -34,6 +34,7 @@
 //! pure rooms (`checklist`, `command`, `view`) take the time as an argument and do no I/O.
 
 pub mod checklist;
+pub mod command;
 pub mod pace;
 pub mod platform;
 pub mod sekoia;

@@ -1,0 +1,180 @@
+//! The words of the conversation: one table, and the parser that follows it.
+//!
+//! Text in, [`Command`] or [`Fault`] out. What a command does is `bot`'s; who may say it is
+//! `access`'s. Help, the README's table and the parser all come from [`TABLE`].
+
+mod args;
+mod fault;
+mod lexer;
+mod parse;
+mod table;
+
+use jiff::civil::{Date, Weekday};
+
+pub use fault::Fault;
+pub use lexer::Word;
+pub use parse::{parse, read};
+pub use table::{Right, Spec, TABLE, find, readme_table};
+
+use crate::checklist::StepId;
+use crate::platform::UserId;
+
+/// What somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    Help(Topic),
+    WhoAmI,
+    Status,
+    Next,
+    /// A step's card; `check` asks Sekoia first.
+    Step {
+        step: StepId,
+        check: bool,
+    },
+    /// As Markdown, or as JSON.
+    Report {
+        json: bool,
+        page: usize,
+    },
+    Quickstart(Option<Product>),
+    /// Opens the channel for a community (by name or uuid), or binds it to another one, which is
+    /// asked first.
+    Setup {
+        community: Option<String>,
+        page: usize,
+        confirmed: bool,
+    },
+    /// Done: verified if Sekoia confirms it; `anyway` attests it without Sekoia.
+    Done {
+        step: StepId,
+        anyway: bool,
+    },
+    /// Without a reason, a form asks for it.
+    Skip {
+        step: StepId,
+        reason: Option<String>,
+    },
+    Reopen(StepId),
+    Assign {
+        step: StepId,
+        to: Option<UserId>,
+    },
+    Due {
+        step: StepId,
+        due: Option<Day>,
+    },
+    Reset {
+        confirmed: bool,
+    },
+    Refresh,
+    Overview {
+        page: usize,
+    },
+    Subscription {
+        page: usize,
+    },
+    Region,
+    RegionProbe {
+        confirmed: bool,
+    },
+    Communities {
+        page: usize,
+    },
+    Roles {
+        page: usize,
+    },
+    RoleShow {
+        role: String,
+        page: usize,
+    },
+    Users {
+        page: usize,
+    },
+    Keys {
+        page: usize,
+    },
+    Audit {
+        last: usize,
+    },
+    /// A command whose work comes with a later version.
+    Later(&'static Spec),
+}
+
+/// A command, and the row of the table that it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    pub spec: &'static Spec,
+    pub command: Command,
+}
+
+/// What help is wanted about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    All,
+    Command(&'static Spec),
+    Step(StepId),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Product {
+    Defend,
+    Intelligence,
+}
+
+/// A day as somebody says it; which date that is depends on when it is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Day {
+    On(Date),
+    /// Days from today.
+    In(u16),
+    /// The next one after today.
+    Next(Weekday),
+}
+
+impl Day {
+    /// The date, said on `today`; none beyond the end of the calendar.
+    pub fn date(self, today: Date) -> Option<Date> {
+        match self {
+            Day::On(date) => Some(date),
+            Day::In(days) => today.checked_add(jiff::Span::new().days(days)).ok(),
+            Day::Next(weekday) => today.nth_weekday(1, weekday).ok(),
+        }
+    }
+}
+
+impl Command {
+    /// Whether it changes the channel's session, so that it is recorded before it is acknowledged
+    /// and a second delivery is done once.
+    pub fn changes(&self) -> bool {
+        match self {
+            Command::Setup { .. }
+            | Command::Done { .. }
+            | Command::Skip { reason: Some(_), .. }
+            | Command::Reopen(_)
+            | Command::Assign { .. }
+            | Command::Due { .. }
+            | Command::Reset { confirmed: true } => true,
+            Command::Help(_)
+            | Command::WhoAmI
+            | Command::Status
+            | Command::Next
+            | Command::Step { .. }
+            | Command::Report { .. }
+            | Command::Quickstart(_)
+            | Command::Skip { reason: None, .. }
+            | Command::Reset { confirmed: false }
+            | Command::Refresh
+            | Command::Overview { .. }
+            | Command::Subscription { .. }
+            | Command::Region
+            | Command::RegionProbe { .. }
+            | Command::Communities { .. }
+            | Command::Roles { .. }
+            | Command::RoleShow { .. }
+            | Command::Users { .. }
+            | Command::Keys { .. }
+            | Command::Audit { .. }
+            | Command::Later(_) => false,
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Words to a [`Command`]: the name is looked up in the table, its row reads the rest.
+
+use jiff::civil::{Date, Weekday};
+
+use super::args::Args;
+use super::lexer::{Word, lex};
+use super::table::{Spec, TABLE, find};
+use super::{Command, Day, Fault, Product, Said, Topic};
+use crate::checklist::StepId;
+use crate::platform::Words;
+
+/// What somebody said or pressed, as a command.
+pub fn read(words: &Words) -> Result<Said, Fault> {
+    match words {
+        Words::Typed(text) => parse(lex(text)),
+        Words::Answered { words, answers } => {
+            let mut all = lex(words);
+            all.extend(answers.iter().cloned().map(Word::Value));
+            parse(all)
+        }
+    }
+}
+
+/// Never panics, never looks at a word more often than the table has rows.
+pub fn parse(mut words: Vec<Word>) -> Result<Said, Fault> {
+    if words.is_empty() {
+        words.push(Word::Bare("help".into()));
+    }
+    let first = words.first().map(keyword).unwrap_or_default();
+    let second = words.get(1).map(keyword).unwrap_or_default();
+    let (spec, taken) = match (find(&format!("{first} {second}")), find(&first)) {
+        (Some(spec), _) => (spec, 2),
+        (None, Some(spec)) => (spec, 1),
+        (None, None) => return Err(unknown(words[0].text(), &first, &second)),
+    };
+    let rest = words.split_off(taken.min(words.len()));
+    let mut args = Args::new(spec, rest);
+    let command = (spec.parse)(spec, &mut args)?;
+    args.finish()?;
+    Ok(Said { spec, command })
+}
+
+/// A word as a keyword: lower case, and short enough to compare.
+fn keyword(word: &Word) -> String {
+    match word {
+        Word::Bare(text) => text.trim_start_matches('/').chars().take(40).flat_map(char::to_lowercase).collect(),
+        Word::Value(_) | Word::Person(_) => String::new(),
+    }
+}
+
+fn unknown(said: &str, first: &str, second: &str) -> Fault {
+    let both = format!("{first} {second}");
+    let names = || TABLE.iter().flat_map(|s| s.aliases.iter().copied().chain([s.name]));
+    // `key crate x`: the group is right, its second word is not.
+    let group = TABLE.iter().any(|s| s.name.split_once(' ').is_some_and(|(group, _)| group == first));
+    let near = nearest(&both, names().filter(|n| n.contains(' ')))
+        .filter(|n| n.starts_with(first) || !group)
+        .or_else(|| nearest(first, names().filter(|n| !n.contains(' '))))
+        .or_else(|| TABLE.iter().map(|s| s.name).find(|n| group && n.starts_with(&format!("{first} "))));
+    let word = if group && !second.is_empty() { both } else { said.to_owned() };
+    Fault::Unknown { word, near }
+}
+
+/// The candidate that is most like the word, if any is like it at all.
+pub(super) fn nearest(word: &str, candidates: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let word: String = word.chars().take(40).flat_map(char::to_lowercase).collect();
+    candidates
+        .map(|c| (strsim::damerau_levenshtein(&word, c), c))
+        .filter(|(distance, c)| *distance <= (c.len() / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, c)| c)
+}
+
+type Parsed = Result<Command, Fault>;
+
+pub(super) fn help(_: &'static Spec, args: &mut Args) -> Parsed {
+    let Some(topic) = args.rest() else { return Ok(Command::Help(Topic::All)) };
+    let topic = topic.to_lowercase();
+    let name = topic.trim_start_matches("/sekoia").trim();
+    if let Some(spec) = find(name) {
+        return Ok(Command::Help(Topic::Command(spec)));
+    }
+    let step = name.strip_prefix("step ").unwrap_or(name);
+    if let Some(id) = StepId::find(step) {
+        return Ok(Command::Help(Topic::Step(id)));
+    }
+    let topics = TABLE.iter().map(|s| s.name).chain(StepId::all().map(StepId::name));
+    let hint = match nearest(name, topics) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "give a command or a step, or nothing for the list".into(),
+    };
+    Err(args.bad(name, "a topic", hint))
+}
+
+pub(super) fn whoami(_: &'static Spec, _: &mut Args) -> Parsed {
+    Ok(Command::WhoAmI)
+}
+
+pub(super) fn status(_: &'static Spec, _: &mut Args) -> Parsed {
+    Ok(Command::Status)
+}
+
+pub(super) fn next(_: &'static Spec, _: &mut Args) -> Parsed {
+    Ok(Command::Next)
+}
+
+pub(super) fn refresh(_: &'static Spec, _: &mut Args) -> Parsed {
+    Ok(Command::Refresh)
+}
+
+pub(super) fn step(_: &'static Spec, args: &mut Args) -> Parsed {
+    Ok(Command::Step { step: args.step()?, check: args.keyword("check") })
+}
+
+pub(super) fn report(_: &'static Spec, args: &mut Args) -> Parsed {
+    let json = args.keyword("json");
+    if !json {
+        args.keyword("markdown");
+    }
+    Ok(Command::Report { json, page: args.page()? })
+}
+
+pub(super) fn quickstart(_: &'static Spec, args: &mut Args) -> Parsed {
+    let Some(word) = args.next() else { return Ok(Command::Quickstart(None)) };
+    match word.text().to_lowercase().as_str() {
+        "defend" | "xdr" => Ok(Command::Quickstart(Some(Product::Defend))),
+        "intelligence" | "cti" => Ok(Command::Quickstart(Some(Product::Intelligence))),
+        _ => Err(args.bad(word.text(), "a product", "give `defend` or `intelligence`".into())),
+    }
+}
+
+pub(super) fn setup(_: &'static Spec, args: &mut Args) -> Parsed {
+    if args.keyword("page") {
+        return Ok(Command::Setup { community: None, page: args.page()?, confirmed: false });
+    }
+    let confirmed = args.keyword_at_end("confirm");
+    Ok(Command::Setup { community: args.rest(), page: 1, confirmed })
+}
+
+pub(super) fn done(_: &'static Spec, args: &mut Args) -> Parsed {
+    Ok(Command::Done { step: args.step()?, anyway: args.keyword("anyway") })
+}
+
+pub(super) fn skip(_: &'static Spec, args: &mut Args) -> Parsed {
+    Ok(Command::Skip { step: args.step()?, reason: args.rest() })
+}
+
+pub(super) fn reopen(_: &'static Spec, args: &mut Args) -> Parsed {
+    Ok(Command::Reopen(args.step()?))
+}
+
+pub(super) fn assign(_: &'static Spec, args: &mut Args) -> Parsed {
+    let step = args.step()?;
+    args.keyword("to");
+    Ok(Command::Assign { step, to: args.person()? })
+}
+
+pub(super) fn due(_: &'static Spec, args: &mut Args) -> Parsed {
+    let step = args.step()?;
+    let counted = args.keyword("in");
+    if !counted {
+        args.keyword("on");
+    }
+    let word = args.next().ok_or_else(|| args.missing("by when"))?;
+    let text = word.text().to_lowercase();
+    let due = match text.as_str() {
+        "none" | "never" | "-" => None,
+        "today" => Some(Day::In(0)),
+        "tomorrow" => Some(Day::In(1)),
+        other => {
+            let day = other.parse::<Date>().ok().map(Day::On).or_else(|| in_days(other));
+            let hint = "write 2026-12-01, today, tomorrow, friday, +7d, or none";
+            Some(
+                day.or_else(|| weekday(other).map(Day::Next))
+                    .ok_or_else(|| args.bad(word.text(), "a date", hint.into()))?,
+            )
+        }
+    };
+    if matches!(due, Some(Day::In(_))) && text.bytes().all(|b| b.is_ascii_digit()) {
+        args.keyword("days");
+    } else if counted {
+        return Err(args.bad(&text, "a number of days", "write `due users in 7 days`".into()));
+    }
+    Ok(Command::Due { step, due })
+}
+
+/// `+7d`, `7d`, `+2w`, `7`.
+fn in_days(text: &str) -> Option<Day> {
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let (digits, times) = match text.strip_suffix('w') {
+        Some(weeks) => (weeks, 7),
+        None => (text.strip_suffix('d').unwrap_or(text), 1),
+    };
+    let n: u16 = digits.parse().ok()?;
+    n.checked_mul(times).filter(|days| *days <= 3660).map(Day::In)
+}
+
+fn weekday(text: &str) -> Option<Weekday> {
+    let names = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+    let at = names.iter().position(|n| *n == text || (text.len() == 3 && n.starts_with(text)))?;
+    Weekday::from_monday_zero_offset(i8::try_from(at).ok()?).ok()
+}
+
+pub(super) fn reset(_: &'static Spec, args: &mut Args) -> Parsed {
+    Ok(Command::Reset { confirmed: args.keyword("confirm") })
+}
+
+pub(super) fn overview(_: &'static Spec, args: &mut Args) -> Parsed {
+    Ok(Command::Overview { page: args.page()? })
+}
+
+pub(super) fn subscription(_: &'static Spec, args: &mut Args) -> Parsed {
+    Ok(Command::Subscription { page: args.page()? })
+}
+
+pub(super) fn region(_: &'static Spec, _: &mut Args) -> Parsed {
+    Ok(Command::Region)
+}
+
+pub(super) fn region_probe(_: &'static Spec, args: &mut Args) -> Parsed {
+    Ok(Command::RegionProbe { confirmed: args.keyword("confirm") })
+}
+
+pub(super) fn communities(_: &'static Spec, args: &mut Args) -> Parsed {
+    Ok(Command::Communities { page: args.page()? })
+}
+
+pub(super) fn roles(_: &'static Spec, args: &mut Args) -> Parsed {
+    Ok(Command::Roles { page: args.page()? })
+}
+
+/// A role's name may have several words; a number after it is a page.
+pub(super) fn role_show(_: &'static Spec, args: &mut Args) -> Parsed {
+    let mut words: Vec<Word> = std::iter::from_fn(|| args.next()).collect();
+    let mut page = 1;
+    if words.len() > 1
+        && let Some(Word::Bare(last)) = words.last()
+        && let Ok(n @ 1..=10_000) = last.parse()
+    {
+        page = n;
+        words.pop();
+    }
+    let role = words.iter().map(Word::text).collect::<Vec<_>>().join(" ");
+    if role.trim().is_empty() {
+        return Err(args.missing("which role"));
+    }
+    Ok(Command::RoleShow { role, page })
+}
+
+pub(super) fn users(_: &'static Spec, args: &mut Args) -> Parsed {
+    Ok(Command::Users { page: args.page()? })
+}
+
+pub(super) fn keys(_: &'static Spec, args: &mut Args) -> Parsed {
+    Ok(Command::Keys { page: args.page()? })
+}
+
+pub(super) fn audit(_: &'static Spec, args: &mut Args) -> Parsed {
+    Ok(Command::Audit { last: args.number("a number of records", 10, 1, 50)? })
+}
+
+/// A later command that takes nothing.
+pub(super) fn later_alone(spec: &'static Spec, _: &mut Args) -> Parsed {
+    Ok(Command::Later(spec))
+}
+
+/// A later command whose arguments are not read yet.
+pub(super) fn later(spec: &'static Spec, args: &mut Args) -> Parsed {
+    args.rest();
+    Ok(Command::Later(spec))
+}
+
+/// The same, where it means nothing without any.
+pub(super) fn later_with_args(spec: &'static Spec, args: &mut Args) -> Parsed {
+    match args.rest() {
+        Some(_) => Ok(Command::Later(spec)),
+        None => Err(args.missing("more")),
+    }
+}

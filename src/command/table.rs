@@ -1,0 +1,390 @@
+//! Every command: its words, its usage, its help, the right and the Sekoia permissions it needs.
+
+use super::args::Args;
+use super::{Command, Fault, parse};
+use crate::checklist::StepId;
+
+/// Who may say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Right {
+    Anybody,
+    Viewer,
+    Operator,
+    Approver,
+}
+
+impl Right {
+    pub fn name(self) -> &'static str {
+        match self {
+            Right::Anybody => "anybody",
+            Right::Viewer => "viewer",
+            Right::Operator => "operator",
+            Right::Approver => "approver",
+        }
+    }
+}
+
+/// One row.
+pub struct Spec {
+    pub name: &'static str,
+    pub aliases: &'static [&'static str],
+    /// What follows the name.
+    pub args: &'static str,
+    pub help: &'static str,
+    pub example: &'static str,
+    pub step: Option<StepId>,
+    pub right: Right,
+    /// Sekoia permissions of the bot's key, by the name or title that Sekoia gives them.
+    pub needs: &'static [&'static str],
+    /// Its work comes with a later version.
+    pub later: bool,
+    pub(super) parse: fn(&'static Spec, &mut Args) -> Result<Command, Fault>,
+}
+
+impl Spec {
+    /// `/sekoia skip <step> <reason>`.
+    pub fn usage(&self) -> String {
+        let space = if self.args.is_empty() { "" } else { " " };
+        format!("/sekoia {}{space}{}", self.name, self.args)
+    }
+}
+
+impl PartialEq for Spec {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Spec {}
+
+impl std::fmt::Debug for Spec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Spec({:?})", self.name)
+    }
+}
+
+const fn row(
+    name: &'static str,
+    args: &'static str,
+    right: Right,
+    parse: fn(&'static Spec, &mut Args) -> Result<Command, Fault>,
+    help: &'static str,
+    example: &'static str,
+) -> Spec {
+    Spec { name, aliases: &[], args, help, example, step: None, right, needs: &[], later: false, parse }
+}
+
+impl Spec {
+    const fn aka(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    const fn of(mut self, step: StepId) -> Self {
+        self.step = Some(step);
+        self
+    }
+
+    const fn needs(mut self, needs: &'static [&'static str]) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    const fn later(mut self) -> Self {
+        self.later = true;
+        self
+    }
+}
+
+use Right::{Anybody, Approver, Operator, Viewer};
+use StepId::{Communities, Keys, Notifications, Quickstart, Region, Roles, Subscription, Users};
+
+/// The table, in the order in which help shows it.
+pub static TABLE: &[Spec] = &[
+    row("help", "[topic]", Anybody, parse::help, "This list, or help on a command or a step.", "help skip"),
+    row("whoami", "", Anybody, parse::whoami, "Your id and your rights here.", "whoami"),
+    row(
+        "setup",
+        "[community]",
+        Operator,
+        parse::setup,
+        "Opens the checklist in this channel for one Sekoia community, or binds it to another one.",
+        "setup \"Nimbus Payments\"",
+    ),
+    row("status", "", Viewer, parse::status, "The checklist as it stands.", "status"),
+    row("next", "", Viewer, parse::next, "The first step that is still open.", "next"),
+    row(
+        "step",
+        "<1-7 or name> [check]",
+        Viewer,
+        parse::step,
+        "A step's card; with `check`, what Sekoia says about it now.",
+        "step 1 check",
+    )
+    .aka(&["open"]),
+    row(
+        "done",
+        "<step> [anyway]",
+        Operator,
+        parse::done,
+        "Ticks a step that Sekoia confirms; with `anyway`, on your word alone.",
+        "done region",
+    )
+    .aka(&["tick", "complete"]),
+    row(
+        "skip",
+        "<step> <reason>",
+        Operator,
+        parse::skip,
+        "Leaves a step out, for a reason that stays on record.",
+        "skip notifications \"we use our own alerting\"",
+    ),
+    row("reopen", "<step>", Operator, parse::reopen, "Makes a done or skipped step open again.", "reopen 3"),
+    row("assign", "<step> <@user or nobody>", Operator, parse::assign, "Says who does a step.", "assign users @bob"),
+    row(
+        "due",
+        "<step> <date or none>",
+        Operator,
+        parse::due,
+        "Says by when: 2026-12-01, tomorrow, friday, +7d.",
+        "due users +7d",
+    ),
+    row(
+        "refresh",
+        "",
+        Viewer,
+        parse::refresh,
+        "Brings the channel's progress message up to date, or posts it again.",
+        "refresh",
+    ),
+    row(
+        "report",
+        "[markdown or json] [page]",
+        Viewer,
+        parse::report,
+        "The readiness report: every step, evidence, who and when, exceptions, as Markdown and JSON.",
+        "report",
+    ),
+    row("overview", "[page]", Operator, parse::overview, "All channels, and what waits for whom.", "overview"),
+    row(
+        "reset",
+        "",
+        Operator,
+        parse::reset,
+        "Starts the checklist over, after a confirmation. The history stays.",
+        "reset",
+    ),
+    row(
+        "subscription",
+        "[page]",
+        Viewer,
+        parse::subscription,
+        "Licences: products, modules, limits, expiry.",
+        "subscription",
+    )
+    .aka(&["licences", "licenses"])
+    .of(Subscription)
+    .needs(&["Read community licenses"]),
+    row("region", "", Viewer, parse::region, "The region and its addresses.", "region").of(Region),
+    row(
+        "region probe",
+        "",
+        Operator,
+        parse::region_probe,
+        "Tries the key in the other regions, one host a second, after a confirmation.",
+        "region probe",
+    )
+    .of(Region),
+    row(
+        "communities",
+        "[page]",
+        Viewer,
+        parse::communities,
+        "Single- or multi-tenant, and the communities.",
+        "communities",
+    )
+    .of(Communities),
+    row(
+        "community create",
+        "<name> [about <description>]",
+        Operator,
+        parse::later_with_args,
+        "Creates a community, after an approval.",
+        "community create \"Rivoli Retail\"",
+    )
+    .of(Communities)
+    .needs(&["COMMUNITY_MANAGE_SUB_COMMUNITIES"])
+    .later(),
+    row("roles", "[page]", Viewer, parse::roles, "Roles with their permissions and members.", "roles")
+        .of(Roles)
+        .needs(&["COMMUNITY_READ_ROLE"]),
+    row(
+        "role show",
+        "<name> [page]",
+        Viewer,
+        parse::role_show,
+        "One role, with all its permissions.",
+        "role show Analyst",
+    )
+    .of(Roles)
+    .needs(&["COMMUNITY_READ_ROLE"]),
+    row(
+        "role create",
+        "<name> [with <preset or permissions>]",
+        Operator,
+        parse::later_with_args,
+        "Creates a custom role, after an approval.",
+        "role create \"SOC lead\"",
+    )
+    .of(Roles)
+    .needs(&["COMMUNITY_READ_ROLE", "COMMUNITY_WRITE_ROLE"])
+    .later(),
+    row("users", "[page]", Operator, parse::users, "Members, pending invitations, MFA.", "users")
+        .aka(&["members"])
+        .of(Users)
+        .needs(&["COMMUNITY_LIST_MEMBER"]),
+    row(
+        "invite",
+        "<e-mail…> [as <role>] [to <community…>]",
+        Operator,
+        parse::later_with_args,
+        "Invites people, after an approval.",
+        "invite ana@example.com as Analyst",
+    )
+    .of(Users)
+    .needs(&["COMMUNITY_LIST_MEMBER", "COMMUNITY_ADD_MEMBER", "COMMUNITY_READ_ROLE"])
+    .later(),
+    row("keys", "[page]", Operator, parse::keys, "API keys: status, expiry, days left.", "keys")
+        .of(Keys)
+        .needs(&["COMMUNITY_READ_APIKEY"]),
+    row(
+        "key create",
+        "<name> [for <preset>] [with <permissions>] [expires <30d,180d,365d,date,never>]",
+        Operator,
+        parse::later,
+        "Creates an API key, after an approval.",
+        "key create forwarder for intake-forwarder",
+    )
+    .of(Keys)
+    .needs(&["COMMUNITY_READ_APIKEY", "COMMUNITY_WRITE_APIKEY"])
+    .later(),
+    row(
+        "key revoke",
+        "<name>",
+        Operator,
+        parse::later_with_args,
+        "Revokes an API key, after an approval.",
+        "key revoke forwarder",
+    )
+    .of(Keys)
+    .needs(&["COMMUNITY_READ_APIKEY", "COMMUNITY_WRITE_APIKEY"])
+    .later(),
+    row(
+        "key rotate",
+        "<name>",
+        Operator,
+        parse::later_with_args,
+        "Replaces an API key, after an approval.",
+        "key rotate forwarder",
+    )
+    .of(Keys)
+    .needs(&["COMMUNITY_READ_APIKEY", "COMMUNITY_WRITE_APIKEY"])
+    .later(),
+    row("audit", "[n]", Operator, parse::audit, "The last records of this channel's history.", "audit 20"),
+    row("notify", "", Viewer, parse::later_alone, "The channel's notification rules.", "notify")
+        .of(Notifications)
+        .later(),
+    row("notify summary", "[24h or 7d]", Viewer, parse::later, "What the rules did.", "notify summary 7d")
+        .of(Notifications)
+        .needs(&["View alerts"])
+        .later(),
+    row(
+        "notify add",
+        "<trigger> [conditions]",
+        Operator,
+        parse::later_with_args,
+        "Adds a rule.",
+        "notify add alert urgency>=75",
+    )
+    .of(Notifications)
+    .needs(&["View alerts", "View intakes", "View playbook runs"])
+    .later(),
+    row("notify remove", "<n>", Operator, parse::later_with_args, "Removes a rule.", "notify remove 2")
+        .of(Notifications)
+        .later(),
+    row("notify pause", "<n>", Operator, parse::later_with_args, "Pauses a rule.", "notify pause 2")
+        .of(Notifications)
+        .later(),
+    row("notify resume", "<n>", Operator, parse::later_with_args, "Resumes a rule.", "notify resume 2")
+        .of(Notifications)
+        .later(),
+    row("notify test", "<n>", Operator, parse::later_with_args, "Sends a sample through a rule.", "notify test 1")
+        .of(Notifications)
+        .later(),
+    row(
+        "notify recommended",
+        "",
+        Operator,
+        parse::later_alone,
+        "Adds the three rules that Sekoia recommends.",
+        "notify recommended",
+    )
+    .of(Notifications)
+    .later(),
+    row(
+        "notify digest",
+        "<daily or weekly> <HH:MM> [zone]",
+        Operator,
+        parse::later_with_args,
+        "Schedules a summary.",
+        "notify digest daily 08:30 Europe/Paris",
+    )
+    .of(Notifications)
+    .later(),
+    row("notify webhook", "", Operator, parse::later_alone, "The address for Sekoia's own rules.", "notify webhook")
+        .of(Notifications)
+        .later(),
+    row("approvals", "", Operator, parse::later_alone, "Requests that wait for approval.", "approvals").later(),
+    row("cancel", "<id>", Operator, parse::later_with_args, "Withdraws a request.", "cancel 7f3a").later(),
+    row("approve", "<id>", Approver, parse::later_with_args, "Approves a request.", "approve 7f3a").later(),
+    row("reject", "<id> <reason>", Approver, parse::later_with_args, "Rejects a request.", "reject 7f3a \"not now\"")
+        .later(),
+    row(
+        "freeze",
+        "<reason>",
+        Approver,
+        parse::later_with_args,
+        "Stops all sensitive execution.",
+        "freeze \"incident 42\"",
+    )
+    .later(),
+    row("unfreeze", "", Approver, parse::later_alone, "Allows it again.", "unfreeze").later(),
+    row(
+        "quickstart",
+        "[defend or intelligence]",
+        Viewer,
+        parse::quickstart,
+        "What comes next: the product's quick start, and what of it is there.",
+        "quickstart defend",
+    )
+    .of(Quickstart)
+    .needs(&["View intakes", "View alerts", "View playbooks"]),
+];
+
+/// A row by its name or an alias.
+pub fn find(name: &str) -> Option<&'static Spec> {
+    TABLE.iter().find(|spec| spec.name == name || spec.aliases.contains(&name))
+}
+
+/// The README's table of commands.
+pub fn readme_table() -> String {
+    let mut out =
+        String::from("| Command | Right | Sekoia permissions of the bot's key | |\n| --- | --- | --- | --- |\n");
+    for spec in TABLE {
+        let usage = spec.usage().replace("/sekoia ", "").replace('|', "\\|");
+        let needs = if spec.needs.is_empty() { "–".into() } else { spec.needs.join(", ") };
+        let later = if spec.later { " *(a later version)*" } else { "" };
+        out.push_str(&format!("| `{usage}` | {} | {needs} | {}{later} |\n", spec.right.name(), spec.help));
+    }
+    out
+}
