@@ -33,6 +33,7 @@
 //! Imports go down this list, never up, except that a platform's routes hand over to the bot. The
 //! pure rooms (`checklist`, `command`, `view`) take the time as an argument and do no I/O.
 
+pub mod access;
 pub mod checklist;
 pub mod command;
 pub mod pace;

@@ -1,0 +1,205 @@
+//! Who may do what: viewers, operators, approvers.
+//!
+//! People are known by immutable id. Everything that cannot be established is a "no" that says
+//! what could not be established. Being in a channel never makes anybody more than a viewer.
+
+use std::str::FromStr;
+
+use crate::command::Right;
+use crate::platform::{ChannelKey, ChatError, ChatPlatform, Person, UserId};
+
+/// Somebody, or everybody in a user group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Principal {
+    User(UserId),
+    /// `slack-group:S0123`: the platform, and its id of the group.
+    Group {
+        platform: &'static str,
+        id: Box<str>,
+    },
+}
+
+/// Who was given rights by configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// `CHATOPS_OPERATORS`; empty: the approvers.
+    pub operators: Vec<Principal>,
+    /// `CHATOPS_APPROVERS`.
+    pub approvers: Vec<Principal>,
+    /// `CHATOPS_CHANNELS`, as platform channel ids; empty: any that is not shared externally.
+    pub channels: Vec<Box<str>>,
+}
+
+/// What one person may do in one channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rights {
+    pub operator: bool,
+    pub approver: bool,
+}
+
+impl Rights {
+    pub const NONE: Rights = Rights { operator: false, approver: false };
+}
+
+/// Why not. The text is for the person and names the setting and their own id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Denial {
+    #[error("Your account belongs to another Slack workspace than the one where I am installed. Your id is {0}.")]
+    OtherTeam(UserId),
+    #[error("Guests have no rights here. Ask a full member of the workspace. Your id is {0}.")]
+    Guest(UserId),
+    #[error("Bots have no rights here. This account's id is {0}.")]
+    Bot(UserId),
+    #[error("This account is deactivated and has no rights. Its id is {0}.")]
+    Inactive(UserId),
+    #[error(
+        "This channel is shared with another organisation, so I do not work here. An administrator can allow it by adding {channel} to CHATOPS_CHANNELS. Your id is {user}."
+    )]
+    External { channel: Box<str>, user: UserId },
+    #[error(
+        "I work only in the channels that CHATOPS_CHANNELS lists, and {channel} is not one of them. Your id is {user}."
+    )]
+    NotListed { channel: Box<str>, user: UserId },
+    #[error("I work in channels, not in direct messages. Type it in the channel that you set up. Your id is {0}.")]
+    NotAChannel(UserId),
+    #[error("This channel is archived.")]
+    Archived,
+    #[error(
+        "That is for operators. Ask whoever runs this bot to add {0} to CHATOPS_OPERATORS; \"whoami\" shows your rights."
+    )]
+    NotOperator(UserId),
+    #[error(
+        "Nobody is an operator yet. Whoever runs this bot sets CHATOPS_OPERATORS or CHATOPS_APPROVERS, for example to {0}, which is your id."
+    )]
+    NobodyIsOperator(UserId),
+    #[error(
+        "That is for approvers. Ask whoever runs this bot to add {0} to CHATOPS_APPROVERS; \"whoami\" shows your rights."
+    )]
+    NotApprover(UserId),
+    #[error("I cannot see this channel. Type `/invite @Sekoia` here and try again.")]
+    BotNotInChannel,
+    #[error(
+        "I could not check your rights ({why}), so I did nothing. {advice} Your id is {user}.", advice = .why.advice()
+    )]
+    Unknown { user: UserId, why: ChatError },
+}
+
+impl Denial {
+    /// What cannot be established is a "no".
+    fn of(why: ChatError, user: &UserId) -> Self {
+        match why {
+            ChatError::NotInChannel => Denial::BotNotInChannel,
+            ChatError::NotAChannel => Denial::NotAChannel(user.clone()),
+            why => Denial::Unknown { user: user.clone(), why },
+        }
+    }
+}
+
+impl Policy {
+    /// What `user` may do in `channel`: asks the platform, which remembers group
+    /// membership for at most 60 s.
+    pub async fn rights(&self, chat: &dyn ChatPlatform, user: &UserId, channel: &ChannelKey) -> Result<Rights, Denial> {
+        let unknown = |why| Denial::of(why, user);
+        let team = chat.team().await.map_err(unknown)?;
+        if channel.team() != &*team {
+            return Err(Denial::OtherTeam(user.clone()));
+        }
+        let person = chat.person(user).await.map_err(unknown)?;
+        standing(&person, &team, user)?;
+        self.admits(chat, user, channel).await?;
+        let approver = among(&self.approvers, chat, user).await.map_err(unknown)?;
+        let operator = match self.operators.as_slice() {
+            [] => approver,
+            operators => among(operators, chat, user).await.map_err(unknown)?,
+        };
+        Ok(Rights { operator, approver })
+    }
+
+    /// Whether the bot works in this channel at all.
+    async fn admits(&self, chat: &dyn ChatPlatform, user: &UserId, channel: &ChannelKey) -> Result<(), Denial> {
+        let facts = chat.channel(channel).await.map_err(|why| Denial::of(why, user))?;
+        let id: Box<str> = channel.channel().into();
+        let listed = self.channels.contains(&id);
+        if facts.archived {
+            return Err(Denial::Archived);
+        }
+        if facts.external && !listed {
+            return Err(Denial::External { channel: id, user: user.clone() });
+        }
+        if !self.channels.is_empty() && !listed {
+            return Err(Denial::NotListed { channel: id, user: user.clone() });
+        }
+        Ok(())
+    }
+
+    /// Whether `rights` are enough for `right`.
+    pub fn allow(&self, rights: Rights, right: Right, user: &UserId) -> Result<(), Denial> {
+        match right {
+            Right::Anybody | Right::Viewer => Ok(()),
+            Right::Operator if rights.operator => Ok(()),
+            Right::Operator if self.operators.is_empty() && self.approvers.is_empty() => {
+                Err(Denial::NobodyIsOperator(user.clone()))
+            }
+            Right::Operator => Err(Denial::NotOperator(user.clone())),
+            Right::Approver if rights.approver => Ok(()),
+            Right::Approver => Err(Denial::NotApprover(user.clone())),
+        }
+    }
+}
+
+fn standing(person: &Person, team: &str, user: &UserId) -> Result<(), Denial> {
+    if &*person.team != team {
+        return Err(Denial::OtherTeam(user.clone()));
+    }
+    if !person.active {
+        return Err(Denial::Inactive(user.clone()));
+    }
+    if person.bot {
+        return Err(Denial::Bot(user.clone()));
+    }
+    if person.guest {
+        return Err(Denial::Guest(user.clone()));
+    }
+    Ok(())
+}
+
+/// People named by id first: they need no call.
+async fn among(principals: &[Principal], chat: &dyn ChatPlatform, user: &UserId) -> Result<bool, ChatError> {
+    if principals.iter().any(|p| matches!(p, Principal::User(u) if u == user)) {
+        return Ok(true);
+    }
+    let mut failed = None;
+    for principal in principals {
+        if let Principal::Group { platform, id } = principal
+            && user.platform() == *platform
+        {
+            match chat.in_group(id, user).await {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(error) => failed = Some(error),
+            }
+        }
+    }
+    failed.map_or(Ok(false), Err)
+}
+
+impl FromStr for Principal {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        let expected = "write slack:U…, slack-group:S…, mattermost:… or mattermost-group:…";
+        let (kind, id) = s.trim().split_once(':').ok_or_else(|| format!("{s:?} has no platform; {expected}"))?;
+        if id.is_empty() || !id.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Err(format!("{s:?} has no id of letters and digits; {expected}"));
+        }
+        match kind {
+            "slack" if id.starts_with(['U', 'W']) => Ok(Principal::User(UserId::slack(id))),
+            "slack" => Err(format!("{s:?} is not a Slack user id, which begins with U or W (not a name)")),
+            "slack-group" if id.starts_with('S') => Ok(Principal::Group { platform: "slack", id: id.into() }),
+            "slack-group" => Err(format!("{s:?} is not a Slack user group id, which begins with S")),
+            "mattermost" => Ok(Principal::User(UserId::mattermost(id))),
+            "mattermost-group" => Ok(Principal::Group { platform: "mattermost", id: id.into() }),
+            other => Err(format!("{other:?} is not a platform; {expected}")),
+        }
+    }
+}
