@@ -36,6 +36,7 @@
 pub mod access;
 pub mod checklist;
 pub mod command;
+pub mod config;
 pub mod pace;
 pub mod platform;
 pub mod sekoia;

@@ -1,0 +1,221 @@
+//! What the operator configures: environment first, then the TOML file that `CHATOPS_CONFIG` names.
+//!
+//! Read once at the start; every fault is reported at once, by the name of its variable. The names
+//! are a contract: they are listed in [`VARIABLES`] and nowhere else.
+
+mod source;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{SecretSlice, SecretString};
+use url::Url;
+
+use crate::access::{Policy, Principal};
+use crate::sekoia::{Region, Sekoia, is_loopback, may_receive_key};
+use source::Source;
+pub use source::{Faults, VARIABLES};
+
+/// Everything `serve` needs.
+#[derive(Debug)]
+pub struct Config {
+    pub sekoia: SekoiaConfig,
+    pub slack: SlackConfig,
+    pub listen: SocketAddr,
+    pub store: StoreConfig,
+    pub access: Policy,
+    pub log: LogConfig,
+}
+
+#[derive(Debug)]
+pub struct SekoiaConfig {
+    pub key: SecretString,
+    pub region: Region,
+    pub api_url: Url,
+    /// Where `region probe` looks.
+    pub candidates: Vec<(Region, Vec<Url>)>,
+}
+
+#[derive(Debug, Clone)]
+pub struct SlackConfig {
+    pub signing_secret: SecretString,
+    pub bot_token: SecretString,
+    /// Without a slash at the end.
+    pub api_url: Url,
+}
+
+#[derive(Debug)]
+pub struct StoreConfig {
+    pub place: StorePlace,
+    /// `CHATOPS_SECRET_KEY`; none: kept beside the file.
+    pub keys: Option<Vec<SecretSlice<u8>>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StorePlace {
+    Memory,
+    Sqlite(PathBuf),
+}
+
+/// How the process logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    pub filter: String,
+    pub json: bool,
+}
+
+impl Config {
+    /// Reads everything, or says everything that is wrong.
+    ///
+    /// # Errors
+    /// [`Faults`], one line a fault.
+    pub fn read(env: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+        let mut source = Source::open(env);
+        let config = Self::gather(&mut source);
+        match config {
+            Some(config) if source.faults.is_empty() => Ok(config),
+            _ => Err(source.faults),
+        }
+    }
+
+    fn gather(source: &mut Source) -> Option<Self> {
+        let sekoia = sekoia(source);
+        let slack = slack(source);
+        let listen = source.parse("CHATOPS_LISTEN", "127.0.0.1:8080", |s| {
+            s.parse::<SocketAddr>().map_err(|_| format!("{s:?} is not an address such as 127.0.0.1:8080"))
+        });
+        let store = store(source);
+        let access = Policy {
+            operators: principals(source, "CHATOPS_OPERATORS"),
+            approvers: principals(source, "CHATOPS_APPROVERS"),
+            channels: channels(source),
+        };
+        let log = log(source);
+        Some(Self { sekoia: sekoia?, slack: slack?, listen: listen?, store: store?, access, log: log? })
+    }
+}
+
+impl StoreConfig {
+    /// The store alone, for the commands that work on the history.
+    ///
+    /// # Errors
+    /// [`Faults`], one line a fault.
+    pub fn read(env: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+        let mut source = Source::open(env);
+        match store(&mut source) {
+            Some(config) if source.faults.is_empty() => Ok(config),
+            _ => Err(source.faults),
+        }
+    }
+}
+
+impl LogConfig {
+    /// # Errors
+    /// [`Faults`], one line a fault.
+    pub fn read(env: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+        let mut source = Source::open(env);
+        match log(&mut source) {
+            Some(config) if source.faults.is_empty() => Ok(config),
+            _ => Err(source.faults),
+        }
+    }
+}
+
+fn log(source: &mut Source) -> Option<LogConfig> {
+    let filter = source.parse("CHATOPS_LOG", "info", |s| {
+        s.parse::<tracing_subscriber::EnvFilter>().map(|_| s.to_owned()).map_err(|e| e.to_string())
+    });
+    let json = source.parse("CHATOPS_LOG_FORMAT", "text", |s| match s {
+        "text" => Ok(false),
+        "json" => Ok(true),
+        _ => Err(format!("{s:?} is not a format; give text or json")),
+    });
+    Some(LogConfig { filter: filter?, json: json? })
+}
+
+/// Variables that are set but belong to a later version: said at the start, not ignored.
+pub fn without_effect(env: impl Fn(&str) -> Option<String>) -> Vec<&'static str> {
+    let source = Source::open(env);
+    VARIABLES.iter().filter(|v| v.later && source.holds(v.name)).map(|v| v.name).collect()
+}
+
+fn sekoia(source: &mut Source) -> Option<SekoiaConfig> {
+    let key = source.secret("SEKOIA_API_KEY", "create one in Sekoia under Settings > Workspace > API Keys");
+    let region = source.parse("SEKOIA_REGION", "FRA1", str::parse::<Region>);
+    let default = region.unwrap_or(Region::Fra1).api();
+    let api_url = source.parse("SEKOIA_API_URL", &default, |s| {
+        let url = address(s)?;
+        if url.cannot_be_a_base() || !may_receive_key(&url, &["https"], &["http"]) {
+            return Err(format!("{s:?} may not receive the key; give https://….sekoia.io, or a loopback address"));
+        }
+        Ok(url)
+    });
+    Some(SekoiaConfig { key: key?, region: region?, api_url: api_url?, candidates: Sekoia::documented_addresses() })
+}
+
+fn slack(source: &mut Source) -> Option<SlackConfig> {
+    let signing_secret = source.secret("SLACK_SIGNING_SECRET", "copy it from the Slack app's Basic Information page");
+    let bot_token = source.secret("SLACK_BOT_TOKEN", "copy the xoxb- token from the Slack app's OAuth page");
+    let api_url = source.parse("SLACK_API_URL", "https://slack.com/api", |s| {
+        let url = address(s.trim_end_matches('/'))?;
+        match url.scheme() {
+            "https" => Ok(url),
+            "http" if is_loopback(&url) => Ok(url),
+            _ => Err(format!("{s:?} may not receive the token; give https://, or http:// on a loopback address")),
+        }
+    });
+    Some(SlackConfig { signing_secret: signing_secret?, bot_token: bot_token?, api_url: api_url? })
+}
+
+/// An address without credentials in it; one with them is not repeated.
+fn address(s: &str) -> Result<Url, String> {
+    let url = s.parse::<Url>().map_err(|e| format!("not an address: {e}"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("holds a name or a password before its host; give the address alone".into());
+    }
+    Ok(url)
+}
+
+fn store(source: &mut Source) -> Option<StoreConfig> {
+    let place = source.parse("CHATOPS_STORE", "sqlite:sekoia-chatops.db", |s| match s.split_once(':') {
+        None if s == "memory" => Ok(StorePlace::Memory),
+        Some(("sqlite", path)) if !path.is_empty() => {
+            Ok(StorePlace::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
+        }
+        Some(("postgres" | "postgresql", _)) => {
+            // The address may hold a password: it is not repeated.
+            Err("PostgreSQL comes with a later version; use sqlite:PATH".into())
+        }
+        _ => Err("give memory or sqlite:PATH".into()),
+    });
+    let keys = source.optional("CHATOPS_SECRET_KEY", |s| {
+        // What is wrong with a key is told by its place, never by its content.
+        let keys = s.split(',').map(str::trim).filter(|k| !k.is_empty()).enumerate().map(|(i, key)| {
+            match STANDARD.decode(key) {
+                Ok(bytes) if bytes.len() == 32 => Ok(SecretSlice::from(bytes)),
+                Ok(bytes) => Err(format!("key {} has {} bytes, not 32", i + 1, bytes.len())),
+                Err(_) => Err(format!("key {} is not base64; make one with `openssl rand -base64 32`", i + 1)),
+            }
+        });
+        let keys = keys.collect::<Result<Vec<_>, String>>()?;
+        if keys.is_empty() { Err("no key in the list".into()) } else { Ok(keys) }
+    });
+    Some(StoreConfig { place: place?, keys })
+}
+
+fn principals(source: &mut Source, name: &'static str) -> Vec<Principal> {
+    source.list(name, str::parse::<Principal>)
+}
+
+fn channels(source: &mut Source) -> Vec<Box<str>> {
+    source.list("CHATOPS_CHANNELS", |s| {
+        let id = s.strip_prefix("slack:").unwrap_or(s);
+        if id.starts_with(['C', 'G', 'D']) && id.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            Ok(id.into())
+        } else {
+            Err(format!("{s:?} is not a Slack channel id, which begins with C or G (not a name)"))
+        }
+    })
+}
