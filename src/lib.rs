@@ -34,6 +34,7 @@
 //! pure rooms (`checklist`, `command`, `view`) take the time as an argument and do no I/O.
 
 pub mod access;
+pub mod bot;
 pub mod checklist;
 pub mod command;
 pub mod config;

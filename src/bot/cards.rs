@@ -1,0 +1,239 @@
+//! The two views that everything else leads to: the checklist and a step's card.
+
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::Ask;
+use crate::checklist::{Actor, Change, DOCS, Mode, Session, Status, StepId, StepSpec, StepState};
+use crate::text::shown;
+use crate::view::{Block, Choice, Confirm, Control, Line, Style, Text, View};
+
+/// Characters of evidence or of a reason in one line of the checklist.
+const SHORT: usize = 110;
+
+/// The whole checklist: what `status` answers and what the channel's message shows.
+pub fn checklist(session: &Session, now: Timestamp) -> View {
+    let progress = session.progress();
+    let settled = progress.settled();
+    let mut bar = String::with_capacity(32);
+    for i in 0..progress.total {
+        bar.push(if i < settled { '▓' } else { '░' });
+    }
+    bar.push_str(&format!("  {} of {} done", progress.done, progress.total));
+    for (n, what) in [(progress.skipped, "skipped"), (progress.not_applicable, "not applicable")] {
+        if n > 0 {
+            bar.push_str(&format!(" · {n} {what}"));
+        }
+    }
+    let name = shown(&session.community.name, 80);
+    let mut view = View::new(format!("Sekoia workspace setup of {name}: {} of {} done", progress.done, progress.total));
+    view.blocks.reserve(14);
+    view = view
+        .heading("Sekoia workspace setup")
+        .line(Line::new().strong(name).say(match session.mode {
+            Mode::SingleTenant => " · single-tenant",
+            Mode::MultiTenant => " · multi-tenant",
+        }))
+        .line(Line::new().say(bar));
+    let today = today(now);
+    view.blocks.push(row(session, StepId::Prerequisites, today));
+    for id in StepId::numbered() {
+        view.blocks.push(row(session, id, today));
+    }
+    if session.next().is_none() {
+        view.blocks.push(row(session, StepId::Quickstart, today));
+    }
+    let options = StepId::all().map(|id| Choice { label: menu_label(id), value: id.name().into() }).collect();
+    view.controls(vec![
+        Control::Menu { label: "Open a step".into(), words: "step".into(), options },
+        Control::primary("Next", "next"),
+        Control::button("Refresh", "refresh"),
+    ])
+}
+
+/// `1 Verify your subscription`: made once, they stand in every checklist twice.
+fn menu_label(id: StepId) -> Text {
+    static LABELS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let label = |id: StepId| match id.spec().number {
+            Some(n) => format!("{n} {}", id.spec().title),
+            None => id.spec().title.to_owned(),
+        };
+        StepId::all().map(label).collect()
+    });
+    LABELS[id as usize].as_str().into()
+}
+
+/// Stable ids of the lines, `step-1` to `step-7`.
+const LINE_IDS: [&str; StepId::COUNT] =
+    ["before", "step-1", "step-2", "step-3", "step-4", "step-5", "step-6", "step-7", "after"];
+
+fn row(session: &Session, id: StepId, today: Date) -> Block {
+    let step = session.step(id);
+    let mut line = Line::new().say(icon(&step.status)).strong(menu_label(id));
+    if let Some(detail) = detail(&step.status, SHORT) {
+        line = line.say(" · ").say(detail);
+    }
+    if let Status::Attested { .. } = step.status
+        && let Some(Change { by: Actor::Person(user), .. }) = &step.changed
+    {
+        line = line.say(" by ").person(user);
+    }
+    if !step.status.is_settled() {
+        line = owner(line, step, today);
+    }
+    Block::Line(Some(LINE_IDS[id as usize]), line)
+}
+
+/// Who does it, by when.
+fn owner(mut line: Line, step: &StepState, today: Date) -> Line {
+    if let Some(user) = &step.assignee {
+        line = line.say(" · ").person(user);
+    }
+    if let Some(due) = step.due {
+        line = line.say(if due < today { format!(" · overdue since {due}") } else { format!(" · due {due}") });
+    }
+    line
+}
+
+pub fn icon(status: &Status) -> &'static str {
+    match status {
+        Status::Open => "☐ ",
+        Status::Waiting { .. } => "⏳ ",
+        Status::Verified { .. } => "✅ ",
+        Status::Attested { .. } => "☑️ ",
+        Status::Skipped { .. } => "⏭️ ",
+        Status::NotApplicable { .. } => "➖ ",
+    }
+}
+
+/// What there is to say about a status, in at most `max` characters.
+fn detail(status: &Status, max: usize) -> Option<String> {
+    match status {
+        Status::Open => None,
+        Status::Waiting { on } => Some(format!("waiting for {}", shown(on, max))),
+        Status::Verified { evidence } => {
+            let summary = shown(&evidence.summary, max);
+            Some(match evidence.exceptions.len() {
+                0 => summary,
+                n => format!("{summary} · ⚠️ {n}"),
+            })
+        }
+        Status::Attested { note: Some(note) } => Some(format!("attested: {}", shown(note, max))),
+        Status::Attested { note: None } => Some("attested".into()),
+        Status::Skipped { reason } => Some(format!("skipped: {}", shown(reason, max))),
+        Status::NotApplicable { .. } => Some("not applicable".into()),
+    }
+}
+
+/// A step's card. `news` are the lines on top: what just happened, or what Sekoia said.
+pub fn step(session: &Session, id: StepId, ask: &Ask<'_>, news: Vec<Line>) -> View {
+    let spec = id.spec();
+    let step = session.step(id);
+    let title = match spec.number {
+        Some(n) => format!("Step {n} of {} · {}", session.progress().total, spec.title),
+        None => spec.title.to_owned(),
+    };
+    let summary = news.first().map_or_else(|| title.clone(), Line::plain);
+    let mut view = View::new(summary);
+    for line in news {
+        view = view.line(line);
+    }
+    view = view.heading(title).line(Line::new().strong(shown(&session.community.name, 80))).line(state(step));
+    if let Status::Verified { evidence } = &step.status {
+        view = view.bullets(evidence.exceptions.iter().map(|e| Line::new().say("⚠️ ").say(shown(e, 300))).collect());
+    }
+    if !step.status.is_settled() && (step.assignee.is_some() || step.due.is_some()) {
+        view = view.line(owner(Line::new().say("In hand"), step, today(ask.now)));
+    }
+    view = view
+        .line(spec.why)
+        .line(format!("The bot {}.", spec.bot))
+        .note(see(Line::new().say("In Sekoia: ").say(spec.console).say(" · "), spec));
+    view.controls(controls(id, step, ask))
+}
+
+/// Appends links to Sekoia's pages about a step.
+pub fn see(mut line: Line, spec: &'static StepSpec) -> Line {
+    line = line.say("See: ");
+    for (i, (label, path)) in spec.see.iter().enumerate() {
+        if i > 0 {
+            line = line.say(", ");
+        }
+        line = line.link(*label, format!("{DOCS}{path}"));
+    }
+    line
+}
+
+/// Status, who and when.
+pub fn state(step: &StepState) -> Line {
+    let mut line = Line::new().say(icon(&step.status)).say(match &step.status {
+        Status::Open => "open".to_owned(),
+        Status::Waiting { on } => format!("waiting for {}", shown(on, 300)),
+        Status::Verified { evidence } => format!("verified with Sekoia: {}", shown(&evidence.summary, 500)),
+        Status::Attested { note: Some(note) } => format!("attested: {}", shown(note, 500)),
+        Status::Attested { note: None } => "attested, not verified".to_owned(),
+        Status::Skipped { reason } => format!("skipped: {}", shown(reason, 500)),
+        Status::NotApplicable { why } => format!("not applicable: {}", shown(why, 300)),
+    });
+    if let Some(Change { by, at }) = &step.changed {
+        line = match by {
+            Actor::Person(user) => line.say(" · ").person(user),
+            Actor::Bot => line.say(" · the bot"),
+        };
+        line = line.say(" · ").moment(*at);
+    }
+    line
+}
+
+fn controls(id: StepId, step: &StepState, ask: &Ask<'_>) -> Vec<Control> {
+    let name = id.name();
+    let mut controls = Vec::new();
+    if id != StepId::Notifications {
+        controls.push(Control::button("Check with Sekoia", format!("step {name} check")));
+    }
+    if let Some(words) = id.spec().shows {
+        controls.push(Control::button("Show details", words));
+    }
+    if !ask.rights.operator {
+        return controls;
+    }
+    if step.status.is_settled() {
+        controls.push(Control::button("Reopen", format!("reopen {name}")));
+        return controls;
+    }
+    controls.insert(
+        0,
+        Control::Button {
+            label: "Done".into(),
+            words: format!("done {name}").into(),
+            style: Style::Primary,
+            confirm: None,
+        },
+    );
+    controls.push(Control::button("Skip…", format!("skip {name}")));
+    controls.push(Control::Person { label: "Assign to".into(), words: format!("assign {name}").into() });
+    controls.push(Control::Day { label: "Due date".into(), words: format!("due {name}").into() });
+    controls
+}
+
+/// Attests a step without Sekoia, after a question.
+pub fn on_my_word(step: StepId) -> Control {
+    Control::Button {
+        label: "Mark as done on my word".into(),
+        words: format!("done {} anyway", step.name()).into(),
+        style: Style::Plain,
+        confirm: Some(Confirm {
+            title: "Done without proof?".into(),
+            text: "The record will say that you attested it, not that Sekoia confirmed it.".into(),
+            yes: "Mark as done".into(),
+        }),
+    }
+}
+
+/// The date in UTC: the bot has no zone of its own.
+pub fn today(now: Timestamp) -> Date {
+    now.to_zoned(TimeZone::UTC).date()
+}

@@ -1,0 +1,112 @@
+//! What went wrong, told to the person who waits: what, what to do instead, and for everything
+//! that somebody else has to look into, a reference that finds the line in the log.
+
+use rand::RngExt;
+use tracing::{error, warn};
+
+use super::cards;
+use crate::access::Denial;
+use crate::command::{Command, Said};
+use crate::platform::ChatError;
+use crate::sekoia::SekoiaError;
+use crate::sessions::ChangeError;
+use crate::store::StoreError;
+use crate::view::{Control, Line, View};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    #[error(transparent)]
+    Sekoia(#[from] SekoiaError),
+    /// Nothing went wrong: there is something else to say first.
+    #[error("answered otherwise")]
+    Instead(Box<View>),
+}
+
+impl Failure {
+    /// Whether it is the bot's own storage that failed.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Failure::Change(ChangeError::Store(StoreError::Database(_) | StoreError::Migration(_))))
+    }
+
+    /// Whether the same may succeed a little later, without anybody doing anything.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Failure::Denied(Denial::Unknown { why, .. }) => {
+                matches!(why, ChatError::Unavailable(_) | ChatError::RateLimited)
+            }
+            Failure::Sekoia(error) => matches!(
+                error,
+                SekoiaError::Server { .. }
+                    | SekoiaError::Timeout { .. }
+                    | SekoiaError::Unreachable
+                    | SekoiaError::RateLimited { .. }
+                    | SekoiaError::Paused { .. }
+            ),
+            _ => false,
+        }
+    }
+
+    pub fn view(self, said: &Said) -> View {
+        match self {
+            Failure::Instead(view) => *view,
+            Failure::Denied(denial) => View::sentence(Line::marked(&denial.to_string())),
+            Failure::Change(ChangeError::Store(error @ StoreError::Corrupt { .. })) => {
+                let reference = reference();
+                error!(reference, %error, command = said.spec.name, "a session cannot be read");
+                View::sentence("This version cannot read what is stored of this channel, so nothing was done.")
+                    .note(format!("Reference for whoever runs this bot: {reference}"))
+            }
+            Failure::Change(ChangeError::Store(error)) => {
+                let reference = reference();
+                error!(reference, %error, command = said.spec.name, "the store failed");
+                let line = if said.command.changes() {
+                    "I noted this but could not carry it out yet, because my storage failed. I will try again by myself."
+                } else {
+                    "My storage failed, so I cannot show this. Please try again in a minute."
+                };
+                View::sentence(line).note(format!("Reference for whoever runs this bot: {reference}"))
+            }
+            Failure::Change(error) => View::sentence(Line::marked(&error.to_string())),
+            Failure::Sekoia(error) => {
+                let reference = reference();
+                warn!(reference, %error, command = said.spec.name, "Sekoia failed");
+                let mut view = View::sentence(format!("{error}.")).line(error.advice());
+                if said.command.changes() {
+                    view = view.line("Nothing was changed.");
+                }
+                view.note(format!("Reference for whoever runs this bot: {reference}")).controls(ways_on(&said.command))
+            }
+        }
+    }
+}
+
+/// What can be pressed after Sekoia failed.
+fn ways_on(command: &Command) -> Vec<Control> {
+    match command {
+        Command::Done { step, .. } => {
+            vec![Control::button("Try again", format!("done {}", step.name())), cards::on_my_word(*step)]
+        }
+        Command::Step { step, .. } => vec![Control::button("Try again", format!("step {} check", step.name()))],
+        Command::Subscription { .. } => vec![Control::button("Try again", "subscription")],
+        Command::Region => vec![Control::button("Try again", "region")],
+        Command::Communities { .. } => vec![Control::button("Try again", "communities")],
+        Command::Roles { .. } => vec![Control::button("Try again", "roles")],
+        Command::Users { .. } => vec![Control::button("Try again", "users")],
+        Command::Keys { .. } => vec![Control::button("Try again", "keys")],
+        _ => Vec::new(),
+    }
+}
+
+/// Eight characters that stand in the log and in the message.
+pub fn reference() -> String {
+    format!("{:08x}", rand::rng().random::<u32>())
+}
+
+/// A sentence for somebody who pressed or typed something that leads nowhere.
+pub fn instead(line: impl Into<Line>) -> Failure {
+    Failure::Instead(Box::new(View::sentence(line)))
+}

@@ -1,0 +1,228 @@
+//! Requests on their way: recorded before they are acknowledged if they change anything, answered
+//! at once if that takes nothing but memory, and taken up again after a crash.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tracing::{Instrument, error, info_span, warn};
+
+use super::failure::reference;
+use super::{Answer, Bot, Outcome};
+use crate::command::{Command, Fault, Said, read};
+use crate::platform::{ChannelKey, Inbound, ReplyTo, UserId, Words};
+use crate::store::{Commit, CommitError, Finished, Schedule, StoreError, Work, WorkKind};
+use crate::view::View;
+
+/// What became of a request when it came in.
+pub enum Accepted {
+    /// It was delivered before: acknowledge it, nothing else.
+    Again,
+    /// It could not be recorded: nothing will be done.
+    Refused(View),
+    Answering(Pending),
+}
+
+/// The answer, when it is ready. It may be ready at once.
+pub struct Pending {
+    pub answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
+    /// It will be a form: a placeholder should be opened while the trigger lives.
+    pub form: bool,
+    /// It settles a recorded change, which is owed an end.
+    pub recorded: bool,
+}
+
+/// A recorded change that waits longer is taken up again: the request that brought it must have
+/// died, for no request takes that long.
+const TAKEN_UP_AFTER: Duration = Duration::from_mins(2);
+/// Deliveries are remembered for longer than any platform repeats them.
+const REMEMBERED: Duration = Duration::from_hours(24);
+/// How often the worker looks when nobody wakes it.
+const TICK: Duration = Duration::from_secs(2);
+/// Ticks between two clean-ups.
+const SWEEP: u32 = 900;
+const AT_ONCE: u32 = 32;
+/// A recorded request is tried so often, two minutes apart, before its last failure is told.
+const MOST_ATTEMPTS: u32 = 10;
+
+/// A recorded change, as it is stored.
+#[derive(Serialize, Deserialize)]
+struct Recorded {
+    actor: UserId,
+    channel: ChannelKey,
+    words: Words,
+    at: Timestamp,
+}
+
+impl Bot {
+    /// Takes a verified request. When this returns, the request may be acknowledged.
+    pub async fn accept(self: &Arc<Self>, inbound: Inbound) -> Accepted {
+        let said = read(&inbound.words);
+        let command = said.as_ref().ok().map(|said| &said.command);
+        let form = inbound.trigger.is_some() && matches!(command, Some(Command::Skip { reason: None, .. }));
+        let recorded = if command.is_some_and(Command::changes) {
+            match self.record(&inbound).await {
+                Ok(recorded) => Some(recorded),
+                Err(CommitError::Delivered) => return Accepted::Again,
+                Err(error) => {
+                    let reference = reference();
+                    error!(reference, %error, "a change could not be recorded");
+                    let view =
+                        View::sentence("I could not record this, so nothing was done. Please try again in a minute.");
+                    return Accepted::Refused(view.note(format!("Reference for whoever runs this bot: {reference}")));
+                }
+            }
+        } else {
+            None
+        };
+        let bot = Arc::clone(self);
+        let owed = recorded.is_some();
+        let answer = Box::pin(async move { bot.settle(&inbound, said, recorded, false).await.answer() });
+        Accepted::Answering(Pending { answer, form, recorded: owed })
+    }
+
+    /// Records a change and its delivery in one commit: the second delivery finds the first.
+    async fn record(&self, inbound: &Inbound) -> Result<Finished, CommitError> {
+        let Inbound { actor, channel, words, at, .. } = inbound;
+        let body = Recorded { actor: actor.clone(), channel: channel.clone(), words: words.clone(), at: *at };
+        let body = serde_json::to_string(&body)
+            .map_err(|e| StoreError::Corrupt { place: "a request".into(), why: e.to_string() })?;
+        let work = Schedule {
+            kind: WorkKind::Inbound,
+            key: inbound.delivery.to_string(),
+            due: *at + TAKEN_UP_AFTER,
+            attempts: 0,
+            body,
+        };
+        let scheduled = self.sessions.store().commit(Commit {
+            schedule: vec![work],
+            delivery: Some((inbound.delivery.to_string(), *at)),
+            ..Commit::default()
+        });
+        let generation = scheduled.await?.first().copied().unwrap_or_default();
+        Ok(Finished { kind: WorkKind::Inbound, key: inbound.delivery.to_string(), generation })
+    }
+
+    /// Answers and takes a recorded request off the list, or puts it off.
+    async fn settle(
+        &self,
+        inbound: &Inbound,
+        said: Result<Said, Fault>,
+        recorded: Option<Finished>,
+        again: bool,
+    ) -> Outcome {
+        let outcome = self.answer(inbound, said, recorded.clone(), again).await;
+        let Some(recorded) = recorded else { return outcome };
+        let commit = match &outcome {
+            Outcome::Settled(_) => Commit { finished: vec![recorded], ..Commit::default() },
+            Outcome::Unsettled(_) => {
+                Commit { postponed: vec![(recorded, Timestamp::now() + TAKEN_UP_AFTER)], ..Commit::default() }
+            }
+        };
+        // Already finished with its change, or refused: either way it must not come up again. If
+        // this fails it does come up again, and the checklist refuses what is already so.
+        if let Err(error) = self.sessions.store().commit(commit).await {
+            warn!(%error, "a settled request stays on the list");
+        }
+        outcome
+    }
+
+    async fn take_up(self: &Arc<Self>, work: Work) -> Result<(), StoreError> {
+        let recorded: Recorded = match serde_json::from_str(&work.body) {
+            Ok(recorded) => recorded,
+            Err(error) => {
+                error!(%error, key = work.key, "a recorded request cannot be read; it is dropped");
+                let commit = Commit { finished: vec![work.finished()], ..Commit::default() };
+                return self.sessions.store().commit(commit).await.map(|_| ()).map_err(only_store);
+            }
+        };
+        let inbound = Inbound {
+            delivery: work.key.as_str().into(),
+            actor: recorded.actor,
+            channel: recorded.channel,
+            words: recorded.words,
+            trigger: None,
+            reply_to: ReplyTo::Private { thread: None },
+            at: recorded.at,
+        };
+        let again = work.attempts < MOST_ATTEMPTS;
+        // Who asked hears of the end, not of every attempt.
+        let Outcome::Settled(Answer::View(view)) =
+            self.settle(&inbound, read(&inbound.words), Some(work.finished()), again).await
+        else {
+            return Ok(());
+        };
+        if let Err(error) = self.chat.tell(&inbound.channel, &inbound.actor, &inbound.reply_to, &view).await {
+            warn!(%error, "the answer to a request from before the restart could not be given");
+        }
+        Ok(())
+    }
+
+    async fn take_up_due(self: &Arc<Self>, until: Timestamp) -> Result<(), StoreError> {
+        for work in self.sessions.store().due(WorkKind::Inbound, until, AT_ONCE).await? {
+            let span = info_span!("taken up", delivery = work.key);
+            self.take_up(work).instrument(span).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Does what is owed: recorded requests, progress messages, clean-ups.
+pub struct Worker {
+    bot: Arc<Bot>,
+    /// What was recorded before has nobody else to do it; what comes later has its request.
+    began: Timestamp,
+}
+
+impl Worker {
+    /// To be made before the first request is taken.
+    pub fn new(bot: Arc<Bot>) -> Self {
+        Self { bot, began: Timestamp::now() }
+    }
+
+    /// Runs until `stop`; finishes the round that it is in.
+    pub async fn run(self, stop: tokio_util::sync::CancellationToken) {
+        let bot = &self.bot;
+        // The store counts milliseconds: one less, so that this millisecond's requests are left.
+        let before = self.began - Duration::from_millis(1) + TAKEN_UP_AFTER;
+        if let Err(error) = bot.take_up_due(before).await {
+            error!(%error, "requests from before the restart could not be taken up");
+        }
+        let mut round: u32 = 0;
+        while !stop.is_cancelled() {
+            if let Err(error) = self.round(round).await {
+                error!(%error, "the worker's round failed");
+            }
+            round = round.wrapping_add(1);
+            tokio::select! {
+                () = bot.progress.woken(TICK) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        // Whatever the last requests changed is shown before the process ends.
+        if let Err(error) = bot.show_due(Timestamp::now()).await {
+            error!(%error, "the last round failed; what is owed is made good after the restart");
+        }
+    }
+
+    async fn round(&self, round: u32) -> Result<(), StoreError> {
+        let now = Timestamp::now();
+        while self.bot.show_due(now).await? {}
+        self.bot.take_up_due(now).await?;
+        if round.is_multiple_of(SWEEP) {
+            self.bot.sessions.store().forget_deliveries(now - REMEMBERED).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A commit without streams and deliveries fails in one way only.
+fn only_store(error: CommitError) -> StoreError {
+    match error {
+        CommitError::Store(error) => error,
+        other => StoreError::Corrupt { place: "table work".into(), why: other.to_string() },
+    }
+}

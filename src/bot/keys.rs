@@ -1,0 +1,61 @@
+//! Step 6, read side: the API keys.
+
+use jiff::Timestamp;
+
+use super::paging::Page;
+use super::{Ask, Bot, Told};
+use crate::checklist::StepId;
+use crate::checklist::steps::keys::{SOON, days_left};
+use crate::pace::Rank;
+use crate::sekoia::{ApiKey, KeyStatus};
+use crate::text::{count, shown};
+use crate::view::{Line, View, day};
+
+const KEYS: usize = 20;
+
+impl Bot {
+    pub(super) async fn keys(&self, ask: &Ask<'_>, page: usize) -> Told {
+        let session = self.session(ask).await?;
+        let own = self.sekoia.validate(Rank::Person).await?;
+        let mut keys = self.sekoia.api_keys(session.community.uuid).await?;
+        keys.sort_by_cached_key(|k| (k.status(ask.now), k.name().to_lowercase()));
+        let active = keys.iter().filter(|k| k.status(ask.now) == KeyStatus::Active).count();
+        let page = Page::of(&keys, page, KEYS);
+        let lines = page.items.iter().map(|k| key(k, own.key_uuid() == Some(&*k.uuid), ask.now));
+        let view = View::new("API keys")
+            .heading("API keys")
+            .line(
+                Line::new()
+                    .strong(shown(&session.community.name, 80))
+                    .say(format!(" · {}, {active} active", count(keys.len(), "key", "keys"))),
+            )
+            .bullets(lines.collect());
+        Ok(self.footed(ask, page.foot(view, "keys"), StepId::Keys).await)
+    }
+}
+
+fn key(key: &ApiKey, own: bool, now: Timestamp) -> Line {
+    let mut line = Line::new().strong(shown(key.name(), 60));
+    if own {
+        line = line.say(" · the bot's own");
+    }
+    line = match key.status(now) {
+        KeyStatus::Revoked => return line.say(" · revoked"),
+        KeyStatus::Expired => {
+            return match key.expires_at {
+                Some(at) => line.say(format!(" · expired on {}", day(at))),
+                None => line.say(" · expired"),
+            };
+        }
+        KeyStatus::Active => line.say(" · active"),
+    };
+    line = match (key.expires_at, days_left(key, now)) {
+        (Some(at), Some(days)) => {
+            let left = count(usize::try_from(days).unwrap_or(0), "day", "days");
+            let warn = if days < SOON { " · ⚠️" } else { " ·" };
+            line.say(format!("{warn} {left} left, until {}", day(at)))
+        }
+        _ => line.say(" · ⚠️ no expiry"),
+    };
+    line.say(format!(" · {}", count(key.permissions.len(), "permission", "permissions")))
+}

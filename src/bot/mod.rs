@@ -1,0 +1,260 @@
+//! From what somebody said to what they are told: load, check rights, decide, commit, render.
+//!
+//! The only room that joins the others. Each command family has a file; none of them knows what
+//! a platform's message looks like.
+
+mod cards;
+mod checklists;
+mod failure;
+mod help;
+mod inbox;
+mod keys;
+mod later;
+mod overview;
+mod paging;
+mod progress;
+mod report;
+mod roles;
+mod setup;
+mod steps;
+mod users;
+mod verify;
+mod workspace;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+pub use inbox::{Accepted, Pending, Worker};
+pub use report::{json as report_json, markdown as report_markdown};
+
+use crate::access::{Policy, Rights};
+use crate::checklist::{Actor, Event, Refusal, Session, StepId};
+use crate::command::{Command, Fault, Right, Said};
+use crate::platform::{ChannelKey, ChatPlatform, Inbound, UserId};
+use crate::sekoia::Sekoia;
+use crate::sessions::{ChangeError, Changed, Sessions};
+use crate::store::{Finished, StoreError};
+use crate::view::{Form, Line, View};
+use checklists::Checklists;
+use failure::Failure;
+use progress::Progress;
+
+/// The bot: shared by every request and worker.
+pub struct Bot {
+    sessions: Sessions,
+    sekoia: Arc<Sekoia>,
+    chat: Arc<dyn ChatPlatform>,
+    policy: Policy,
+    progress: Progress,
+    checklists: Checklists,
+}
+
+/// What somebody gets for what they said.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// Shared, because a channel's checklist is asked for again and again.
+    View(Arc<View>),
+    Form(Form),
+}
+
+impl From<View> for Answer {
+    fn from(view: View) -> Self {
+        Answer::View(Arc::new(view))
+    }
+}
+
+/// Whether a request came to its end.
+enum Outcome {
+    Settled(Answer),
+    /// The store failed: a change that was recorded is tried again.
+    Unsettled(Answer),
+}
+
+impl Outcome {
+    fn answer(self) -> Answer {
+        match self {
+            Outcome::Settled(answer) | Outcome::Unsettled(answer) => answer,
+        }
+    }
+}
+
+/// Who asks, where and when, with the rights that were established.
+struct Ask<'a> {
+    actor: &'a UserId,
+    channel: &'a ChannelKey,
+    now: Timestamp,
+    rights: Rights,
+    /// The recorded request that this settles.
+    finished: Option<Finished>,
+}
+
+type Told = Result<View, Failure>;
+
+impl Bot {
+    pub fn new(sessions: Sessions, sekoia: Arc<Sekoia>, chat: Arc<dyn ChatPlatform>, policy: Policy) -> Self {
+        Self { sessions, sekoia, chat, policy, progress: Progress::default(), checklists: Checklists::default() }
+    }
+
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    pub fn sekoia(&self) -> &Sekoia {
+        &self.sekoia
+    }
+
+    pub fn chat(&self) -> &dyn ChatPlatform {
+        &*self.chat
+    }
+
+    /// What to tell whoever said this. Never fails: whatever goes wrong is what they are told.
+    /// `again`: nobody waits for it any more, so that what may pass is tried again later.
+    async fn answer(
+        &self,
+        inbound: &Inbound,
+        said: Result<Said, Fault>,
+        finished: Option<Finished>,
+        again: bool,
+    ) -> Outcome {
+        let said = match said {
+            Ok(said) => said,
+            Err(fault) => return Outcome::Settled(misunderstood(&fault).into()),
+        };
+        match self.dispatch(inbound, &said, finished).await {
+            Ok(answer) => Outcome::Settled(answer),
+            Err(failure) if failure.is_ours() || (again && failure.is_passing()) => {
+                Outcome::Unsettled(failure.view(&said).into())
+            }
+            Err(failure) => Outcome::Settled(failure.view(&said).into()),
+        }
+    }
+
+    async fn dispatch(&self, inbound: &Inbound, said: &Said, finished: Option<Finished>) -> Result<Answer, Failure> {
+        let Inbound { actor, channel, at, .. } = inbound;
+        let rights = match said.spec.right {
+            // Answered without asking anybody about them.
+            Right::Anybody => Rights::NONE,
+            right => {
+                let rights = self.policy.rights(&*self.chat, actor, channel).await?;
+                self.policy.allow(rights, right, actor)?;
+                rights
+            }
+        };
+        let ask = Ask { actor, channel, now: *at, rights, finished };
+        // Boxed, all but the most frequent: a request's future is as large as its largest branch.
+        let view = match &said.command {
+            Command::Help(topic) => Ok(help::view(*topic)),
+            Command::WhoAmI => Ok(Box::pin(self.whoami(&ask)).await),
+            Command::Skip { step, reason: None } => {
+                return Box::pin(self.skip_form(&ask, *step)).await.map(Answer::Form);
+            }
+            Command::Setup { community, page, confirmed } => {
+                Box::pin(self.setup(&ask, community.as_deref(), *page, *confirmed)).await
+            }
+            Command::Status => return self.status(&ask).await.map(Answer::View),
+            Command::Next => Box::pin(self.next(&ask)).await,
+            Command::Step { step, check } => Box::pin(self.step(&ask, *step, *check)).await,
+            Command::Done { step, anyway } => Box::pin(self.done(&ask, *step, *anyway)).await,
+            Command::Skip { step, reason: Some(reason) } => Box::pin(self.skip(&ask, *step, reason)).await,
+            Command::Reopen(step) => Box::pin(self.reopen(&ask, *step)).await,
+            Command::Assign { step, to } => Box::pin(self.assign(&ask, *step, to.as_ref())).await,
+            Command::Due { step, due } => Box::pin(self.due(&ask, *step, *due)).await,
+            Command::Reset { confirmed } => Box::pin(self.reset(&ask, *confirmed)).await,
+            Command::Refresh => Box::pin(self.refresh(&ask)).await,
+            Command::Report { json, page } => Box::pin(self.report(&ask, *json, *page)).await,
+            Command::Overview { page } => Box::pin(self.overview(*page)).await,
+            Command::Audit { last } => Box::pin(self.audit(&ask, *last)).await,
+            Command::Subscription { page } => Box::pin(self.subscription(&ask, *page)).await,
+            Command::Region => Box::pin(self.region(&ask)).await,
+            Command::RegionProbe { confirmed } => Box::pin(self.region_probe(*confirmed)).await,
+            Command::Communities { page } => Box::pin(self.communities(&ask, *page)).await,
+            Command::Roles { page } => Box::pin(self.roles(&ask, *page)).await,
+            Command::RoleShow { role, page } => Box::pin(self.role_show(&ask, role, *page)).await,
+            Command::Users { page } => Box::pin(self.users(&ask, *page)).await,
+            Command::Keys { page } => Box::pin(self.keys(&ask, *page)).await,
+            Command::Quickstart(product) => Box::pin(self.quickstart(&ask, *product)).await,
+            Command::Later(spec) => Ok(later::view(spec)),
+        };
+        view.map(Answer::from)
+    }
+
+    /// The channel's session; without one, the answer is how to get one.
+    async fn session(&self, ask: &Ask<'_>) -> Result<Arc<Session>, Failure> {
+        Ok(self.sessions.read(ask.channel).await?.ok_or(Refusal::NoSession)?)
+    }
+
+    /// Decides, commits and applies one command of the checklist, then sees to the channel's
+    /// message.
+    async fn change(&self, ask: &Ask<'_>, command: crate::checklist::Command) -> Result<Changed, Failure> {
+        self.change_where(ask, command, |_| Ok(())).await
+    }
+
+    /// The same, if `still` holds for the session that it is decided on.
+    async fn change_where(
+        &self,
+        ask: &Ask<'_>,
+        command: crate::checklist::Command,
+        still: impl Fn(&Session) -> Result<(), Refusal> + Send + Sync,
+    ) -> Result<Changed, Failure> {
+        let by = Actor::Person(ask.actor.clone());
+        let decide = |session: Option<&Session>| -> Result<Vec<Event>, Refusal> {
+            let events = crate::checklist::decide(session, command.clone(), ask.now)?;
+            session.map_or(Ok(()), &still).map(|()| events)
+        };
+        let changed = self.sessions.change(ask.channel, &by, ask.now, ask.finished.clone(), decide).await?;
+        for event in &changed.events {
+            let (actor, channel) = (ask.actor.as_str(), ask.channel.as_str());
+            tracing::info!(actor, channel, kind = event.kind(), step = event.step().map(StepId::name), "changed");
+        }
+        self.progress.wake();
+        Ok(changed)
+    }
+
+    async fn whoami(&self, ask: &Ask<'_>) -> View {
+        let Ask { actor, channel, .. } = *ask;
+        let view = View::new(format!("You are {actor}"))
+            .line(Line::new().say("You are ").person(actor).say(", ").code(actor.to_string()).say("."));
+        match self.policy.rights(&*self.chat, actor, channel).await {
+            Ok(rights) => {
+                let mut may = vec!["viewer: you may look at this channel's checklist"];
+                if rights.operator {
+                    may.push("operator: you may open channels, tick, skip, assign and ask for changes");
+                }
+                if rights.approver {
+                    may.push("approver: you may approve sensitive changes, once this version has them");
+                }
+                let lacks = match (rights.operator, rights.approver) {
+                    (false, _) => Some(
+                        "CHATOPS_OPERATORS makes operators, CHATOPS_APPROVERS makes approvers; both list ids like yours.",
+                    ),
+                    (true, false) => Some("CHATOPS_APPROVERS makes approvers; it lists ids like yours."),
+                    (true, true) => None,
+                };
+                let view = view.bullets(may.into_iter().map(Line::from).collect());
+                match lacks {
+                    Some(how) => view.note(how),
+                    None => view,
+                }
+            }
+            Err(denial) => view.line(Line::marked(&denial.to_string())),
+        }
+    }
+}
+
+fn misunderstood(fault: &Fault) -> View {
+    let mut view = View::sentence(fault.to_string());
+    if let Some(usage) = fault.usage() {
+        view = view.line(Line::new().say("Usage: ").code(usage));
+    }
+    if let Some(example) = fault.example() {
+        view = view.line(Line::new().say("Try: ").code(format!("/sekoia {example}")));
+    }
+    view
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Failure::Change(ChangeError::Store(error))
+    }
+}

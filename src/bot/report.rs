@@ -1,0 +1,211 @@
+//! The readiness report: what an auditor, or the next colleague, wants to read.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use serde_json::{Value, json as value};
+
+use super::paging::Page;
+use super::{Ask, Bot, Told};
+use crate::checklist::{Actor, Change, DOCS, Mode, Session, Status, StepId};
+use crate::text::{shown, visible};
+use crate::view::{Control, Line, View, minute};
+
+/// Characters of a page: one code block of a chat message.
+const PAGE: usize = 2800;
+
+impl Bot {
+    pub(super) async fn report(&self, ask: &Ask<'_>, as_json: bool, page: usize) -> Told {
+        let session = self.session(ask).await?;
+        let text = if as_json {
+            serde_json::to_string_pretty(&json(&session, ask.channel.as_str(), ask.now)).unwrap_or_default()
+        } else {
+            markdown(&session, ask.channel.as_str(), ask.now)
+        };
+        let pages = pieces(&text, PAGE);
+        let page = Page::of(&pages, page, 1);
+        let (words, other) = if as_json {
+            ("report json", Control::button("As Markdown", "report"))
+        } else {
+            ("report markdown", Control::button("As JSON", "report json"))
+        };
+        let mut view = View::new("Readiness report")
+            .heading("Readiness report")
+            .line(Line::new().strong(shown(&session.community.name, 80)).say(" · copy it from here:"));
+        for piece in page.items {
+            view = view.code(piece.clone());
+        }
+        Ok(page.foot(view, words).controls(vec![other]))
+    }
+}
+
+/// Whole lines, at most `max` characters together; a longer line is broken.
+fn pieces(text: &str, max: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut used = 0;
+    for line in text.lines() {
+        let mut rest: Vec<char> = line.chars().collect();
+        loop {
+            let tail = if rest.len() > max { rest.split_off(max) } else { Vec::new() };
+            if used > 0 && used + rest.len() + 1 > max {
+                pieces.push(String::new());
+                used = 0;
+            }
+            used += rest.len() + 1;
+            if let Some(piece) = pieces.last_mut() {
+                piece.extend(rest);
+                piece.push('\n');
+            }
+            if tail.is_empty() {
+                break;
+            }
+            rest = tail;
+        }
+    }
+    pieces
+}
+
+/// The report as Markdown. Everything from outside is escaped for it.
+pub fn markdown(session: &Session, channel: &str, now: Timestamp) -> String {
+    let mut out = String::new();
+    let progress = session.progress();
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "# Sekoia workspace readiness: {}\n", escaped(&session.community.name));
+    let _ = writeln!(out, "- Channel: {}", escaped(channel));
+    let _ = writeln!(out, "- Community: {}", session.community.uuid);
+    let _ = writeln!(out, "- Mode: {}", mode(session));
+    let _ = writeln!(out, "- Opened: {} by {}", minute(session.opened.at), who(&session.opened.by));
+    let _ = writeln!(
+        out,
+        "- Progress: {} of {} done, {} skipped, {} not applicable",
+        progress.done, progress.total, progress.skipped, progress.not_applicable
+    );
+    let _ = writeln!(out, "- Reported: {}\n", minute(now));
+    for id in StepId::all() {
+        let spec = id.spec();
+        let step = session.step(id);
+        let number = spec.number.map(|n| format!("{n}. ")).unwrap_or_default();
+        let _ = writeln!(out, "## {number}{}\n", spec.title);
+        let _ = writeln!(out, "- Status: {}", step.status.name());
+        match &step.status {
+            Status::Verified { evidence } => {
+                let _ = writeln!(out, "- Evidence: {}", escaped(&evidence.summary));
+                for exception in &evidence.exceptions {
+                    let _ = writeln!(out, "- Exception: {}", escaped(exception));
+                }
+            }
+            Status::Attested { note } => {
+                let note = note.as_deref().map_or("none; a person says so".into(), escaped);
+                let _ = writeln!(out, "- Evidence: {note}");
+            }
+            Status::Skipped { reason } => {
+                let _ = writeln!(out, "- Reason: {}", escaped(reason));
+            }
+            Status::NotApplicable { why } => {
+                let _ = writeln!(out, "- Why: {}", escaped(why));
+            }
+            Status::Waiting { on } => {
+                let _ = writeln!(out, "- Waiting for: {}", escaped(on));
+            }
+            Status::Open => {}
+        }
+        if let Some(Change { by, at }) = &step.changed {
+            let _ = writeln!(out, "- By: {} on {}", who(by), minute(*at));
+        }
+        if let Some(user) = &step.assignee {
+            let _ = writeln!(out, "- Assigned to: {user}");
+        }
+        if let Some(due) = step.due {
+            let _ = writeln!(out, "- Due: {due}");
+        }
+        for (label, path) in spec.see {
+            let _ = writeln!(out, "- See: [{label}]({DOCS}{path})");
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// The report as JSON; times in RFC 3339.
+pub fn json(session: &Session, channel: &str, now: Timestamp) -> Value {
+    let progress = session.progress();
+    let steps: Vec<Value> = StepId::all()
+        .map(|id| {
+            let step = session.step(id);
+            let mut out = value!({
+                "step": id.name(),
+                "number": id.spec().number,
+                "title": id.spec().title,
+                "state": step.status,
+                "by": step.changed.as_ref().map(|c| who(&c.by)),
+                "at": step.changed.as_ref().map(|c| c.at),
+                "assignee": step.assignee,
+                "due": step.due,
+            });
+            if let Some(object) = out.as_object_mut() {
+                object.retain(|_, v| !v.is_null());
+            }
+            out
+        })
+        .collect();
+    value!({
+        "report": "sekoia-chatops readiness",
+        "version": 1,
+        "channel": channel,
+        "community": session.community,
+        "mode": session.mode,
+        "opened": { "by": who(&session.opened.by), "at": session.opened.at },
+        "progress": {
+            "total": progress.total,
+            "done": progress.done,
+            "skipped": progress.skipped,
+            "not_applicable": progress.not_applicable,
+        },
+        "reported_at": now,
+        "steps": steps,
+    })
+}
+
+fn mode(session: &Session) -> &'static str {
+    match session.mode {
+        Mode::SingleTenant => "single-tenant",
+        Mode::MultiTenant => "multi-tenant",
+    }
+}
+
+fn who(by: &Actor) -> String {
+    match by {
+        Actor::Person(user) => user.to_string(),
+        Actor::Bot => "the bot".into(),
+    }
+}
+
+/// One line of text in Markdown: no markup of its own, no HTML.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in visible(text).chars() {
+        if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '!') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_lose_nothing_and_keep_within_their_length() {
+        let text = format!("short\n{}\nend\n", "x".repeat(25));
+        let pieces = pieces(&text, 10);
+        assert!(pieces.iter().all(|p| p.chars().count() <= 11), "{pieces:?}");
+        assert_eq!(pieces.concat().replace('\n', ""), text.replace('\n', ""));
+    }
+
+    #[test]
+    fn markup_in_a_name_stays_a_name() {
+        assert_eq!(escaped("[x](http://evil) <b> `"), "\\[x\\](http://evil) \\<b\\> \\`");
+    }
+}

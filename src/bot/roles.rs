@@ -1,0 +1,135 @@
+//! Step 4, read side: the roles, and one role with all its permissions.
+
+use super::failure::{Failure, instead};
+use super::paging::Page;
+use super::{Ask, Bot, Told};
+use crate::checklist::StepId;
+use crate::checklist::steps::roles::TRAP;
+use crate::sekoia::{Permission, Role};
+use crate::text::{count, shown};
+use crate::view::{Control, Line, View};
+
+const ROLES: usize = 15;
+const PERMISSIONS: usize = 60;
+
+impl Bot {
+    pub(super) async fn roles(&self, ask: &Ask<'_>, page: usize) -> Told {
+        let session = self.session(ask).await?;
+        let mut roles = self.sekoia.roles(session.community.uuid).await?;
+        roles.sort_by_cached_key(|r| (!r.is_built_in(), r.name().to_lowercase()));
+        let page = Page::of(&roles, page, ROLES);
+        let view = View::new("Roles")
+            .heading("Roles")
+            .line(
+                Line::new()
+                    .strong(shown(&session.community.name, 80))
+                    .say(format!(" · {}", count(roles.len(), "role", "roles"))),
+            )
+            .bullets(page.items.iter().map(role).collect())
+            .line(TRAP)
+            .controls(vec![Control::Menu {
+                label: "Show a role".into(),
+                words: "role show".into(),
+                options: page
+                    .items
+                    .iter()
+                    .map(|r| crate::view::Choice {
+                        label: shown(r.name(), 70).into(),
+                        value: shown(&r.uuid, 70).into(),
+                    })
+                    .collect(),
+            }]);
+        Ok(self.footed(ask, page.foot(view, "roles"), StepId::Roles).await)
+    }
+
+    pub(super) async fn role_show(&self, ask: &Ask<'_>, wanted: &str, page: usize) -> Told {
+        let session = self.session(ask).await?;
+        let roles = self.sekoia.roles(session.community.uuid).await?;
+        let role = choose(&roles, wanted)?;
+        let mut permissions: Vec<&Permission> = role.permissions.iter().collect();
+        permissions.sort_by_key(|p| (p.feature.as_deref().unwrap_or("~"), p.title()));
+        let page = Page::of(&permissions, page, PERMISSIONS);
+        let mut view =
+            View::new(format!("Role {}", shown(role.name(), 60))).heading(shown(role.name(), 100)).line(facts(role));
+        if let Some(about) = role.description.as_deref().filter(|d| !d.trim().is_empty()) {
+            view = view.line(shown(about, 500));
+        }
+        if !role.is_built_in() {
+            view = view.line(TRAP);
+        }
+        view = view.bullets(by_feature(page.items));
+        Ok(page.foot(view, &format!("role show {}", shown(&role.uuid, 70))))
+    }
+}
+
+fn role(role: &Role) -> Line {
+    let mut line = Line::new().strong(shown(role.name(), 60)).say(" · ");
+    for span in facts(role).0 {
+        line.0.push(span);
+    }
+    if let Some(about) = role.description.as_deref().filter(|d| !d.trim().is_empty()) {
+        line = line.say(format!(" · {}", shown(about, 100)));
+    }
+    line
+}
+
+fn facts(role: &Role) -> Line {
+    let mut facts = vec![if role.is_built_in() { "built in".to_owned() } else { "custom".to_owned() }];
+    facts.push(count(role.permissions.len(), "permission", "permissions"));
+    if let Some(members) = role.total_members {
+        facts.push(count(usize::try_from(members).unwrap_or(usize::MAX), "member", "members"));
+    }
+    if role.is_restricted == Some(true) {
+        facts.push("restricted to some intakes".to_owned());
+    }
+    Line::new().say(facts.join(" · "))
+}
+
+/// One line a feature: 300 permissions are read in groups or not at all.
+fn by_feature(permissions: &[&Permission]) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    let mut last: Option<&str> = None;
+    for permission in permissions {
+        let feature = permission.feature.as_deref().unwrap_or("Other");
+        let title = shown(permission.title(), 80);
+        match lines.last_mut() {
+            Some(line) if last == Some(feature) => line.0.push(crate::view::Span::Plain(format!(", {title}").into())),
+            _ => lines.push(Line::new().strong(shown(feature, 40)).say(": ").say(title)),
+        }
+        last = Some(feature);
+    }
+    lines
+}
+
+/// By uuid or name; two roles of one name are told apart by uuid.
+fn choose<'a>(roles: &'a [Role], wanted: &str) -> Result<&'a Role, Failure> {
+    let lower = wanted.to_lowercase();
+    let found: Vec<&Role> =
+        roles.iter().filter(|r| r.uuid.to_lowercase() == lower || r.name().to_lowercase() == lower).collect();
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => {
+            let names: Vec<String> = roles.iter().take(15).map(|r| shown(r.name(), 40)).collect();
+            let more = if roles.len() > 15 { ", … (\"roles\" lists them all)" } else { "" };
+            Err(instead(format!(
+                "There is no role called \"{}\". There are: {}{more}.",
+                shown(wanted, 60),
+                names.join(", ")
+            )))
+        }
+        several => Err(Failure::Instead(Box::new(
+            View::sentence(format!(
+                "{} roles are called \"{}\". Say which one by its id:",
+                several.len(),
+                shown(wanted, 60)
+            ))
+            .bullets(
+                several
+                    .iter()
+                    .take(20)
+                    .map(|r| Line::new().code(format!("role show {}", r.uuid)).say(" ").say(facts(r).plain()))
+                    .collect(),
+            ),
+        ))),
+    }
+}

@@ -1,0 +1,155 @@
+//! `setup`: opens a channel for one community, or binds it to another.
+
+use super::failure::{Failure, instead};
+use super::{Ask, Bot, Told};
+use crate::checklist::{Command, Community, Mode, Refusal, Session, StepId};
+use crate::platform::ChatError;
+use crate::sekoia;
+use crate::sessions::ChangeError;
+use crate::text::{count, shown};
+use crate::view::{Choice, Control, Line, Style, View};
+
+/// Entries of a menu: fewer than Slack's 100.
+const MENU: usize = 90;
+
+impl Bot {
+    pub(super) async fn setup(&self, ask: &Ask<'_>, wanted: Option<&str>, page: usize, confirmed: bool) -> Told {
+        if wanted.is_none()
+            && page == 1
+            && let Some(session) = self.sessions.read(ask.channel).await?
+        {
+            self.show_progress(ask.channel, true).await?;
+            return Err(Refusal::AlreadyOpen(session.community.name.clone()).into());
+        }
+        let (root, children) = self.workspace().await?;
+        let mode = match root.parent_community_uuid {
+            // The key belongs to a unit of a larger workspace.
+            Some(_) => Mode::MultiTenant,
+            None => crate::checklist::steps::communities::mode(&root, children.len()),
+        };
+        let mut all = vec![root];
+        all.extend(children);
+        let chosen = match (wanted, all.as_slice()) {
+            (None, [only]) => only,
+            (None, all) => return Ok(menu(all, page)),
+            (Some(wanted), all) => choose(all, wanted)?,
+        };
+        let community = Community { uuid: chosen.uuid, name: chosen.name().into() };
+        if !confirmed
+            && let Some(session) = self.sessions.read(ask.channel).await?
+            && session.community.uuid != community.uuid
+            && !session.is_untouched()
+        {
+            return Ok(sure(&session, &community));
+        }
+        let changed = self.change(ask, Command::Open { community, mode }).await;
+        let changed = match changed {
+            Err(Failure::Change(ChangeError::Refused(refusal @ Refusal::AlreadyOpen(_)))) => {
+                self.show_progress(ask.channel, true).await?;
+                return Err(refusal.into());
+            }
+            other => other?,
+        };
+        let session = &changed.session;
+        let name = shown(&session.community.name, 80);
+        let mut view = View::new(format!("This channel is set up for {name}")).line(
+            Line::new().say("This channel now works on ").strong(name).say(match mode {
+                Mode::SingleTenant => ", a single-tenant workspace. Step 3 does not apply to it.",
+                Mode::MultiTenant => ", in a multi-tenant workspace.",
+            }),
+        );
+        view = match self.show_progress(ask.channel, false).await {
+            Ok(()) => view.line("I keep the checklist up to date in one message in this channel."),
+            Err(Failure::Instead(why)) => view.line(Line::new().say(why.summary)),
+            Err(other) => return Err(other),
+        };
+        let first = session.next().unwrap_or(StepId::Quickstart);
+        Ok(view.controls(vec![
+            Control::primary("Before you start", "step prerequisites check"),
+            Control::button(format!("Open {first}"), format!("step {}", first.name())),
+        ]))
+    }
+
+    /// Posts or edits the channel's message now, and says why if that does not work.
+    pub(super) async fn show_progress(&self, channel: &crate::platform::ChannelKey, anew: bool) -> Result<(), Failure> {
+        match self.show(channel, anew).await? {
+            Ok(()) => Ok(()),
+            Err(ChatError::NotInChannel) => Err(instead(Line::marked(
+                "I am not in this channel yet, so I cannot post the checklist here. Type `/invite @Sekoia`, then `/sekoia refresh`.",
+            ))),
+            Err(error @ ChatError::Unconfirmed(_)) => Err(instead(Line::marked(&format!(
+                "Slack did not confirm that the checklist was posted. {}",
+                error.advice()
+            )))),
+            Err(error) => Err(instead(format!(
+                "I could not update the channel's message ({error}). Nothing is lost, and I will try again by myself. {}",
+                error.advice()
+            ))),
+        }
+    }
+}
+
+/// Another community opens every step again: that is asked first.
+fn sure(session: &Session, community: &Community) -> View {
+    View::sentence(format!(
+        "This channel works on {}. For {} every step opens again, because what was proven of one community says nothing of another; who does what by when stays.",
+        shown(&session.community.name, 80),
+        shown(&community.name, 80)
+    ))
+    .controls(vec![Control::Button {
+        label: "Change the community".into(),
+        words: format!("setup {} confirm", community.uuid).into(),
+        style: Style::Danger,
+        confirm: None,
+    }])
+}
+
+/// By uuid, by whole name, or by the beginning of one name only.
+fn choose<'a>(all: &'a [sekoia::Community], wanted: &str) -> Result<&'a sekoia::Community, Failure> {
+    let lower = wanted.to_lowercase();
+    let whole: Vec<_> =
+        all.iter().filter(|c| c.uuid.to_string() == lower || c.name().to_lowercase() == lower).collect();
+    let begun: Vec<_> = all.iter().filter(|c| c.name().to_lowercase().starts_with(&lower)).collect();
+    let found = if whole.is_empty() { begun } else { whole };
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => {
+            let mut view = menu(all, 1);
+            let line = format!("The key sees no community called \"{}\".", shown(wanted, 80));
+            view.summary = line.clone().into();
+            view.blocks.insert(0, crate::view::Block::Line(None, line.into()));
+            Err(Failure::Instead(Box::new(view)))
+        }
+        several => {
+            let lines = several
+                .iter()
+                .take(20)
+                .map(|c| Line::new().strong(shown(c.name(), 80)).say(" ").code(format!("setup {}", c.uuid)));
+            let shown_of = count(several.len(), "community", "communities");
+            let view = View::sentence(format!("{shown_of} match \"{}\". Say which one by its id:", shown(wanted, 80)))
+                .bullets(lines.collect());
+            let more = several.len().saturating_sub(20);
+            Err(Failure::Instead(Box::new(if more > 0 {
+                view.note(format!("And {more} more: give a longer name."))
+            } else {
+                view
+            })))
+        }
+    }
+}
+
+fn menu(all: &[sekoia::Community], page: usize) -> View {
+    let page = super::paging::Page::of(all, page, MENU);
+    let options =
+        page.items.iter().map(|c| Choice { label: shown(c.name(), 70).into(), value: c.uuid.to_string().into() });
+    let view = View::sentence(format!(
+        "The key sees {}. Which one is this channel about? Steps 4 to 7 touch that one alone.",
+        count(all.len(), "community", "communities")
+    ))
+    .controls(vec![Control::Menu {
+        label: "Choose a community".into(),
+        words: "setup".into(),
+        options: options.collect(),
+    }]);
+    page.foot(view, "setup page")
+}

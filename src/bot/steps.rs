@@ -1,0 +1,241 @@
+//! The commands that look at a step or change it.
+
+use std::sync::Arc;
+
+use super::cards;
+use super::failure::Failure;
+use super::{Ask, Bot, Told};
+use crate::checklist::steps::Finding;
+use crate::checklist::{Command, Evidence, Refusal, Session, Status, StepId};
+use crate::command::{Command as Say, Day, Product, Said, read};
+use crate::platform::{UserId, Words};
+use crate::text::shown;
+use crate::view::{Control, Field, Form, Line, Style, View};
+
+impl Bot {
+    pub(super) async fn status(&self, ask: &Ask<'_>) -> Result<Arc<View>, Failure> {
+        Ok(self.checklists.of(ask.channel, &self.session(ask).await?, ask.now))
+    }
+
+    pub(super) async fn next(&self, ask: &Ask<'_>) -> Told {
+        let session = self.session(ask).await?;
+        let Some(step) = session.next() else {
+            let news = "Every step is settled. What comes next is your product's quick start.";
+            return Ok(cards::step(&session, StepId::Quickstart, ask, vec![news.into()]));
+        };
+        Ok(cards::step(&session, step, ask, vec![]))
+    }
+
+    pub(super) async fn step(&self, ask: &Ask<'_>, step: StepId, check: bool) -> Told {
+        let session = self.session(ask).await?;
+        if !check {
+            return Ok(cards::step(&session, step, ask, vec![]));
+        }
+        let finding = self.verify(&session, step, ask.now).await?;
+        Ok(cards::step(&session, step, ask, told(&finding)))
+    }
+
+    /// Ticks a step if Sekoia confirms it; `anyway`, because a person says so.
+    pub(super) async fn done(&self, ask: &Ask<'_>, step: StepId, anyway: bool) -> Told {
+        let session = self.session(ask).await?;
+        // Refused before Sekoia is asked: what is settled stays as it is.
+        if !matches!(session.step(step).status, Status::Open | Status::Waiting { .. } | Status::Attested { .. }) {
+            crate::checklist::decide(Some(&session), Command::Attest { step, note: None }, ask.now)?;
+        }
+        if anyway {
+            return self.changed(ask, Command::Attest { step, note: None }, step, "Marked as done on your word.").await;
+        }
+        match self.verify(&session, step, ask.now).await? {
+            Finding::Confirmed(evidence) => {
+                let news = confirmation(&evidence);
+                self.proven(ask, &session, Command::Verify { step, evidence }, step, news).await
+            }
+            Finding::NotApplicable { why } => {
+                let news = format!("Sekoia says that this does not apply: {why}.");
+                self.proven(ask, &session, Command::Exempt { step, why: why.into() }, step, news).await
+            }
+            Finding::CannotTell { why } => {
+                let news = format!("Marked as done on your word: {why}.");
+                self.proven(ask, &session, Command::Attest { step, note: None }, step, news).await
+            }
+            Finding::Wanting { summary, missing } => Err(not_yet(ask, &session, step, &summary, &missing)),
+        }
+    }
+
+    pub(super) async fn skip(&self, ask: &Ask<'_>, step: StepId, reason: &str) -> Told {
+        self.changed(ask, Command::Skip { step, reason: reason.into() }, step, "Skipped.").await
+    }
+
+    /// Asks for the reason, unless the step cannot be skipped anyway.
+    pub(super) async fn skip_form(&self, ask: &Ask<'_>, step: StepId) -> Result<Form, Failure> {
+        let session = self.session(ask).await?;
+        let trial = Command::Skip { step, reason: "a reason".into() };
+        crate::checklist::decide(Some(&session), trial, ask.now)?;
+        Ok(Form {
+            title: "Skip a step".into(),
+            words: format!("skip {}", step.name()).into(),
+            typed: format!("/sekoia skip {} \"your reason\"", step.name()).into(),
+            submit: "Skip it".into(),
+            intro: Line::new().strong(step.spec().title).say(" · ").say(shown(&session.community.name, 80)),
+            fields: vec![Field {
+                name: "reason",
+                label: "Why is it left out?".into(),
+                hint: "Stays on record, with your name.".into(),
+                multiline: true,
+                max_length: u16::try_from(crate::checklist::MAX_REASON).unwrap_or(u16::MAX),
+            }],
+        })
+    }
+
+    /// What is wrong with a submitted form, by the place of the field that it belongs to.
+    pub fn field_error(words: &Words) -> Option<(usize, String)> {
+        match read(words) {
+            Ok(Said { command: Say::Skip { reason: None, .. }, .. }) => {
+                Some((0, "Give a reason that others will understand.".into()))
+            }
+            Ok(_) => None,
+            Err(fault) => Some((0, fault.to_string())),
+        }
+    }
+
+    pub(super) async fn reopen(&self, ask: &Ask<'_>, step: StepId) -> Told {
+        self.changed(ask, Command::Reopen { step }, step, "Open again.").await
+    }
+
+    pub(super) async fn assign(&self, ask: &Ask<'_>, step: StepId, to: Option<&UserId>) -> Told {
+        let news = match to {
+            Some(user) => Line::new().say("Assigned to ").person(user).say("."),
+            None => "Assigned to nobody.".into(),
+        };
+        self.changed(ask, Command::Assign { step, to: to.cloned() }, step, news).await
+    }
+
+    pub(super) async fn due(&self, ask: &Ask<'_>, step: StepId, due: Option<Day>) -> Told {
+        let date = match due {
+            None => None,
+            Some(day) => Some(day.date(cards::today(ask.now)).ok_or_else(|| {
+                super::failure::instead("That day is beyond the calendar. Give one such as 2026-12-01 or +7d.")
+            })?),
+        };
+        let news = date.map_or_else(|| "No due date any more.".into(), |date| format!("Due on {date}."));
+        self.changed(ask, Command::SetDue { step, due: date }, step, news).await
+    }
+
+    pub(super) async fn reset(&self, ask: &Ask<'_>, confirmed: bool) -> Told {
+        let session = self.session(ask).await?;
+        if confirmed {
+            let changed = self.change(ask, Command::Reset).await?;
+            let mut view = cards::checklist(&changed.session, ask.now);
+            view.blocks
+                .insert(0, crate::view::Block::Line(None, "The checklist starts over. The history stays.".into()));
+            return Ok(view);
+        }
+        crate::checklist::decide(Some(&session), Command::Reset, ask.now)?;
+        let settled = session.progress().settled();
+        Ok(View::sentence(format!(
+            "This opens all steps again ({settled} of {} are settled) and forgets who does what by when. The history stays.",
+            session.progress().total
+        ))
+        .controls(vec![Control::Button {
+            label: "Start over".into(),
+            words: "reset confirm".into(),
+            style: Style::Danger,
+            confirm: None,
+        }]))
+    }
+
+    pub(super) async fn refresh(&self, ask: &Ask<'_>) -> Told {
+        self.session(ask).await?;
+        self.show_progress(ask.channel, true).await?;
+        Ok(View::sentence("The channel's message is up to date."))
+    }
+
+    /// The same with what Sekoia said of `seen`: while it was asked, the channel may have been bound
+    /// to another community, or the step changed.
+    async fn proven(&self, ask: &Ask<'_>, seen: &Session, command: Command, step: StepId, news: String) -> Told {
+        let still = |now: &Session| {
+            let same = now.community.uuid == seen.community.uuid && now.step(step) == seen.step(step);
+            if same { Ok(()) } else { Err(Refusal::Meanwhile(step)) }
+        };
+        let changed = self.change_where(ask, command, still).await?;
+        Ok(cards::step(&changed.session, step, ask, vec![news.into()]))
+    }
+
+    /// Changes a step and shows its card with what happened on top.
+    async fn changed(&self, ask: &Ask<'_>, command: Command, step: StepId, news: impl Into<Line>) -> Told {
+        let changed = self.change(ask, command).await?;
+        Ok(cards::step(&changed.session, step, ask, vec![news.into()]))
+    }
+
+    pub(super) async fn quickstart(&self, ask: &Ask<'_>, product: Option<Product>) -> Told {
+        let session = self.session(ask).await?;
+        let finding = self.verify(&session, StepId::Quickstart, ask.now).await?;
+        let mut view = View::new("What comes next").heading("What comes next");
+        if product != Some(Product::Intelligence) {
+            view = view.line(Line::new().strong("Defend").say(", about an hour and a half:")).bullets(vec![
+                "Connect a first source (Admin, or intake permissions; 10–20 min)".into(),
+                "Check that events arrive (5–10 min)".into(),
+                "Enable detection rules (10–15 min)".into(),
+                "Triage a first alert (15–30 min)".into(),
+                "Automate with a playbook (15–20 min)".into(),
+            ]);
+        }
+        if product != Some(Product::Defend) {
+            view = view.line(Line::new().strong("Intelligence").say(", half an hour:")).bullets(vec![
+                "Explore the threat database (15–20 min)".into(),
+                "Investigate, and pass reports on (15–20 min)".into(),
+            ]);
+        }
+        for line in told(&finding) {
+            view = view.line(line);
+        }
+        let controls = if ask.rights.operator && session.step(StepId::Quickstart).status == Status::Open {
+            vec![Control::button("Done", "done quickstart")]
+        } else {
+            vec![]
+        };
+        Ok(view.note(cards::see(Line::new(), StepId::Quickstart.spec())).controls(controls))
+    }
+}
+
+/// Sekoia does not confirm it: nothing is changed, and a person may still say so.
+fn not_yet(ask: &Ask<'_>, session: &Session, step: StepId, summary: &str, missing: &[String]) -> Failure {
+    let mut view = View::sentence(format!("Sekoia does not confirm {step} yet: {}.", shown(summary, 300)))
+        .bullets(missing.iter().map(|m| Line::new().say("Missing: ").say(shown(m, 500))).collect());
+    let attested = matches!(session.step(step).status, Status::Attested { .. });
+    let name = step.name();
+    let mut controls = vec![Control::button("Check again", format!("done {name}"))];
+    if ask.rights.operator && !attested {
+        view = view.line("Nothing was changed. You can mark it as done on your word; it will say \"attested\".");
+        controls.push(cards::on_my_word(step));
+    }
+    Failure::Instead(Box::new(view.controls(controls)))
+}
+
+/// A finding in words.
+fn told(finding: &Finding) -> Vec<Line> {
+    match finding {
+        Finding::Confirmed(evidence) => {
+            let mut lines = vec![Line::from(confirmation(evidence))];
+            lines.extend(evidence.exceptions.iter().map(|e| Line::new().say("⚠️ ").say(shown(e, 500))));
+            lines
+        }
+        Finding::Wanting { summary, missing } => {
+            let mut lines = vec![Line::from(format!("Sekoia shows: {}.", shown(summary, 500)))];
+            lines.extend(missing.iter().map(|m| Line::new().say("Missing: ").say(shown(m, 500))));
+            lines
+        }
+        Finding::NotApplicable { why } => vec![Line::from(format!("Does not apply: {why}."))],
+        Finding::CannotTell { why } => vec![Line::from(format!("I cannot check this: {why}."))],
+    }
+}
+
+fn confirmation(evidence: &Evidence) -> String {
+    format!("Sekoia confirms it: {}.", shown(&evidence.summary, 500))
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Failure::Change(crate::sessions::ChangeError::Refused(refusal))
+    }
+}

@@ -1,0 +1,55 @@
+//! Step 5, read side: members, pending invitations, MFA.
+
+use super::paging::Page;
+use super::{Ask, Bot, Told};
+use crate::checklist::StepId;
+use crate::sekoia::Avatar;
+use crate::text::{count, shown};
+use crate::view::{Line, View, day};
+
+const MEMBERS: usize = 20;
+
+impl Bot {
+    pub(super) async fn users(&self, ask: &Ask<'_>, page: usize) -> Told {
+        let session = self.session(ask).await?;
+        let members = self.members_of(session.community.uuid).await?;
+        let pending = members.iter().filter(|m| m.is_pending()).count();
+        let disabled = members.iter().filter(|m| m.is_disabled()).count();
+        let without_mfa = members.iter().filter(|m| m.is_active() && m.lacks_mfa()).count();
+        let page = Page::of(&members, page, MEMBERS);
+        let view = View::new("Users")
+            .heading("Users")
+            .line(Line::new().strong(shown(&session.community.name, 80)).say(format!(
+                " · {} · {} · {} · {without_mfa} without MFA",
+                count(members.len() - pending - disabled, "member", "members"),
+                count(pending, "pending invitation", "pending invitations"),
+                count(disabled, "switched off", "switched off"),
+            )))
+            .bullets(page.items.iter().map(member).collect());
+        Ok(self.footed(ask, page.foot(view, "users"), StepId::Users).await)
+    }
+}
+
+fn member(member: &Avatar) -> Line {
+    let mut line = Line::new().strong(shown(&member.display_name(), 60));
+    if let Some(email) = member.email().filter(|e| *e != member.display_name()) {
+        line = line.say(format!(" · {}", shown(email, 80)));
+    }
+    let roles: Vec<String> = member.roles.iter().filter_map(|r| r.name.as_deref()).map(|n| shown(n, 40)).collect();
+    if !roles.is_empty() {
+        line = line.say(format!(" · {}", roles.join(", ")));
+    }
+    if member.is_pending() {
+        return line.say(" · ⏳ invited, not accepted yet");
+    }
+    if member.is_disabled() {
+        return line.say(" · switched off");
+    }
+    if member.lacks_mfa() {
+        line = line.say(if member.has_role("Admin") { " · ⚠️ Admin without MFA" } else { " · no MFA" });
+    }
+    match member.user.as_ref().and_then(|u| u.last_activity) {
+        Some(at) => line.say(format!(" · active {}", day(at))),
+        None => line,
+    }
+}

@@ -1,0 +1,89 @@
+//! Asks Sekoia what a step's check needs to know.
+
+use uuid::Uuid;
+
+use super::Bot;
+use crate::checklist::steps::{self, Finding};
+use crate::checklist::{Session, StepId};
+use crate::pace::Rank;
+use crate::sekoia::{Avatar, Community, Licence, SekoiaError};
+
+impl Bot {
+    /// What Sekoia says about a step now.
+    pub(super) async fn verify(
+        &self,
+        session: &Session,
+        step: StepId,
+        now: jiff::Timestamp,
+    ) -> Result<Finding, SekoiaError> {
+        let community = session.community.uuid;
+        let sekoia = &self.sekoia;
+        Ok(match step {
+            StepId::Prerequisites => {
+                sekoia.validate(Rank::Person).await?;
+                let permissions = sekoia.my_permissions().await?;
+                let admins = match sekoia.avatars(community).await {
+                    Ok(members) => Some(steps::users::admins_without_mfa(&members)),
+                    Err(SekoiaError::Forbidden { .. }) => None,
+                    Err(error) => return Err(error),
+                };
+                steps::prerequisites::check(&permissions, admins)
+            }
+            StepId::Subscription => steps::subscription::check(&self.licences_of(community).await?, now),
+            StepId::Region => {
+                sekoia.validate(Rank::Person).await?;
+                steps::region::check(sekoia.region, sekoia.base().as_str())
+            }
+            StepId::Communities => {
+                let (root, children) = self.workspace().await?;
+                steps::communities::check(&root, &children)
+            }
+            StepId::Roles => steps::roles::check(&sekoia.roles(community).await?),
+            StepId::Users => steps::users::check(&sekoia.avatars(community).await?),
+            StepId::Keys => {
+                let own = sekoia.validate(Rank::Person).await?;
+                steps::keys::check(&sekoia.api_keys(community).await?, own.key_uuid(), now)
+            }
+            StepId::Notifications => Finding::CannotTell {
+                why: "Sekoia's public API cannot list notification rules, and they belong to whoever made them".into(),
+            },
+            StepId::Quickstart => steps::quickstart::check(steps::quickstart::Facts {
+                intakes: sekoia.intakes(community).await?.len(),
+                alerts: !sekoia.newest_alerts(community, 1).await?.is_empty(),
+                playbooks: sekoia.playbooks(community).await?.len(),
+            }),
+        })
+    }
+
+    /// The community that the key belongs to, and those under it.
+    pub(super) async fn workspace(&self) -> Result<(Community, Vec<Community>), SekoiaError> {
+        let own = match self.sekoia.me().await?.community {
+            Some(uuid) => uuid,
+            None => self
+                .sekoia
+                .my_communities()
+                .await?
+                .first()
+                .map(|c| c.uuid)
+                .ok_or_else(|| SekoiaError::NotFound { message: "the key belongs to no community".into() })?,
+        };
+        let root = self.sekoia.community(own).await?;
+        let children =
+            if root.is_parent == Some(false) { Vec::new() } else { self.sekoia.sub_communities(own).await? };
+        Ok((root, children))
+    }
+
+    /// The licences that a community benefits from: a parent's list also holds its units'.
+    pub(super) async fn licences_of(&self, community: Uuid) -> Result<Vec<Licence>, SekoiaError> {
+        let mut licences = self.sekoia.licences(community).await?;
+        licences.retain(|l| l.beneficiary_community_uuid.is_none_or(|b| b == community));
+        Ok(licences)
+    }
+
+    /// Members of a community.
+    pub(super) async fn members_of(&self, community: Uuid) -> Result<Vec<Avatar>, SekoiaError> {
+        let mut members = self.sekoia.avatars(community).await?;
+        members.sort_by_cached_key(|m| (m.is_disabled(), m.is_pending(), m.display_name().to_lowercase()));
+        Ok(members)
+    }
+}

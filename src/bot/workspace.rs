@@ -1,0 +1,180 @@
+//! Steps 1 to 3, read side: subscription, region, communities.
+
+use super::failure::reference;
+use super::paging::Page;
+use super::{Ask, Bot, Told, cards};
+use crate::checklist::steps::communities::mode;
+use crate::checklist::steps::subscription::{self, Expiry};
+use crate::checklist::{Mode, StepId};
+use crate::pace::Rank;
+use crate::sekoia::{Licence, Region, days_until};
+use crate::text::{count, shown};
+use crate::view::{Confirm, Control, Line, Style, View, day};
+
+const LICENCES: usize = 8;
+const COMMUNITIES: usize = 20;
+
+impl Bot {
+    pub(super) async fn subscription(&self, ask: &Ask<'_>, page: usize) -> Told {
+        let session = self.session(ask).await?;
+        let mut licences = self.licences_of(session.community.uuid).await?;
+        licences.sort_by_key(|l| (subscription::expiry(l, ask.now) == Expiry::Expired, l.end));
+        let page = Page::of(&licences, page, LICENCES);
+        let mut view = View::new("Subscription").heading("Subscription").line(
+            Line::new()
+                .strong(shown(&session.community.name, 80))
+                .say(format!(" · {}", count(licences.len(), "licence", "licences"))),
+        );
+        if licences.is_empty() {
+            view =
+                view.line("Sekoia lists no licence for this community. Your Sekoia contact can tell what was ordered.");
+        }
+        view = view.bullets(page.items.iter().map(|l| licence(l, ask)).collect());
+        Ok(self.footed(ask, page.foot(view, "subscription"), StepId::Subscription).await)
+    }
+
+    pub(super) async fn region(&self, ask: &Ask<'_>) -> Told {
+        self.session(ask).await?;
+        let region = self.sekoia.region;
+        self.sekoia.validate(Rank::Person).await?;
+        let view = View::new(format!("Region {region}"))
+            .heading(format!("Region {region} · {}", region.place()))
+            .line("The bot's key is accepted there. Share the first address before you invite people.")
+            .bullets(addresses(region, self.sekoia.base().as_str()));
+        Ok(self.footed(ask, view, StepId::Region).await)
+    }
+
+    pub(super) async fn region_probe(&self, confirmed: bool) -> Told {
+        let region = self.sekoia.region;
+        if !confirmed {
+            return Ok(View::sentence(format!(
+                "This sends the bot's API key to Sekoia's hosts of the {} regions other than {region}, one host a second, until one takes it.",
+                Region::ALL.len() - 1
+            ))
+            .controls(vec![Control::Button {
+                label: "Probe the regions".into(),
+                words: "region probe confirm".into(),
+                style: Style::Primary,
+                confirm: Some(Confirm {
+                    title: "Send the key there?".into(),
+                    text: "Only hosts of sekoia.io get it.".into(),
+                    yes: "Probe".into(),
+                }),
+            }]));
+        }
+        let here = self.sekoia.validate(Rank::Person).await;
+        let mut view = View::new("Region probe").heading("Region probe");
+        let mut lines = vec![match &here {
+            Ok(_) => Line::new().say("✅ ").strong(region.name()).say(" (configured): the key is accepted"),
+            Err(error) => Line::new().say("❌ ").strong(region.name()).say(format!(" (configured): {error}")),
+        }];
+        for probed in self.sekoia.probe().await {
+            let name = probed.region.name();
+            lines.push(match &probed.accepted_at {
+                Some(url) => Line::new().say("✅ ").strong(name).say(": the key is accepted at ").code(url.to_string()),
+                None => Line::new().say("➖ ").strong(name).say(format!(": {}", shown(&probed.answer, 200))),
+            });
+            if let (Some(_), Err(_)) = (&probed.accepted_at, &here) {
+                tracing::warn!(reference = reference(), region = name, "the key belongs to another region");
+                view = view.line(format!("The key belongs to {name}: set SEKOIA_REGION={name} and restart the bot."));
+            }
+        }
+        Ok(view.bullets(lines))
+    }
+
+    pub(super) async fn communities(&self, ask: &Ask<'_>, page: usize) -> Told {
+        let session = self.session(ask).await?;
+        let (root, mut children) = self.workspace().await?;
+        children.sort_by_cached_key(|c| c.name().to_lowercase());
+        let bound = session.community.uuid;
+        let mark = |uuid| if uuid == bound { " · this channel's" } else { "" };
+        let mut view = View::new("Communities").heading("Communities").line(
+            Line::new().strong(shown(root.name(), 80)).say(match mode(&root, children.len()) {
+                Mode::MultiTenant => {
+                    format!(" · multi-tenant, {}{}", count(children.len(), "community", "communities"), mark(root.uuid))
+                }
+                Mode::SingleTenant if root.parent_community_uuid.is_some() => {
+                    format!(" · a unit of a larger workspace; the key does not see the others{}", mark(root.uuid))
+                }
+                Mode::SingleTenant => {
+                    format!(" · single-tenant: it cannot hold communities, so step 3 does not apply{}", mark(root.uuid))
+                }
+            }),
+        );
+        let page = Page::of(&children, page, COMMUNITIES);
+        view = view.bullets(
+            page.items
+                .iter()
+                .map(|c| {
+                    let mut line = Line::new().strong(shown(c.name(), 80)).say(mark(c.uuid));
+                    if let Some(about) = c.description.as_deref().filter(|d| !d.trim().is_empty()) {
+                        line = line.say(format!(" · {}", shown(about, 120)));
+                    }
+                    if c.is_mfa_enforced == Some(false) {
+                        line = line.say(" · ⚠️ MFA not enforced");
+                    }
+                    if let Some(at) = c.created_at {
+                        line = line.say(format!(" · since {}", day(at)));
+                    }
+                    line
+                })
+                .collect(),
+        );
+        Ok(self.footed(ask, page.foot(view, "communities"), StepId::Communities).await)
+    }
+
+    /// Adds where to read on, and the way to the step.
+    pub(super) async fn footed(&self, ask: &Ask<'_>, view: View, step: StepId) -> View {
+        let mut controls = vec![Control::button(format!("Open {step}"), format!("step {}", step.name()))];
+        let open = match self.sessions.read(ask.channel).await {
+            Ok(Some(session)) => !session.step(step).status.is_settled(),
+            _ => false,
+        };
+        if open && ask.rights.operator {
+            controls.insert(0, Control::primary("Done", format!("done {}", step.name())));
+        }
+        view.note(cards::see(Line::new(), step.spec())).controls(controls)
+    }
+}
+
+fn licence(licence: &Licence, ask: &Ask<'_>) -> Line {
+    let mut line = Line::new();
+    let warning = subscription::warning(licence, ask.now);
+    if warning.is_some() {
+        line = line.say("⚠️ ");
+    }
+    line = line.strong(subscription::product(licence));
+    if let Some(module) = subscription::module(licence) {
+        line = line.say(format!(" · module {module}"));
+    }
+    line = line.say(match (licence.start, licence.end) {
+        (Some(start), Some(end)) => format!(" · {} to {}", day(start), day(end)),
+        (None, Some(end)) => format!(" · until {}", day(end)),
+        (Some(start), None) => format!(" · since {}, without an end date", day(start)),
+        (None, None) => " · without an end date".into(),
+    });
+    if let Some(end) = licence.end.filter(|end| *end > ask.now) {
+        line = line.say(format!(", {} days left", days_until(end, ask.now)));
+    }
+    let mut settings = subscription::settings(&licence.limits);
+    settings.extend(subscription::settings(&licence.properties));
+    settings.truncate(8);
+    if !settings.is_empty() {
+        line = line.say(format!(" · {}", settings.join(", ")));
+    }
+    match warning {
+        Some(warning) => line.say(format!(" · {warning}")),
+        None => line,
+    }
+}
+
+/// The addresses that a team needs.
+fn addresses(region: Region, api: &str) -> Vec<Line> {
+    vec![
+        Line::new().say("App: ").link(region.app(), region.app()),
+        Line::new().say("API: ").code(api.trim_end_matches('/').to_owned()),
+        Line::new().say("HTTP intake: ").code(region.intake()),
+        Line::new().say("Syslog: ").code(region.syslog()),
+        Line::new().say("RELP: ").code(region.relp()),
+    ]
+}
