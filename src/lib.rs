@@ -34,13 +34,16 @@
 //! pure rooms (`checklist`, `command`, `view`) take the time as an argument and do no I/O.
 
 pub mod access;
+pub mod app;
 pub mod bot;
 pub mod checklist;
 pub mod command;
 pub mod config;
+pub mod health;
 pub mod pace;
 pub mod platform;
 pub mod sekoia;
+pub mod server;
 pub mod sessions;
 pub mod store;
 pub mod text;

@@ -3,6 +3,8 @@
 //! Everything that only one platform has (signatures, block types, method names) stays in that
 //! platform's folder.
 
+pub mod slack;
+
 use std::fmt;
 use std::sync::Arc;
 

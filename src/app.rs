@@ -1,0 +1,126 @@
+//! The composition root: a configuration becomes a running bot, and stops in order.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::bot::{Bot, Worker};
+use crate::config::{Config, StoreConfig, StorePlace};
+use crate::health::Health;
+use crate::platform::slack::{Slack, SlackClient};
+use crate::sekoia::Sekoia;
+use crate::server::{self, Refused};
+use crate::sessions::Sessions;
+use crate::store::audit::Chain;
+use crate::store::{MemoryStore, SqliteStore, Store, keyfile};
+
+/// Everything, built and not started.
+pub struct App {
+    pub router: Router,
+    bot: Arc<Bot>,
+    health: Arc<Health>,
+    tasks: TaskTracker,
+}
+
+/// After the stop, requests in flight have this long.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+/// Then what was acknowledged has this long: longer than any call to Sekoia or Slack.
+const LAST_ANSWERS: Duration = Duration::from_secs(20);
+
+impl App {
+    /// Builds everything. Nothing is called yet: a Slack or Sekoia that does not answer does not
+    /// keep the bot from starting.
+    pub async fn build(config: Config) -> anyhow::Result<Self> {
+        let store = open_store(&config.store).await?;
+        Self::with_store(config, store)
+    }
+
+    pub fn with_store(config: Config, store: Arc<dyn Store>) -> anyhow::Result<Self> {
+        // Both TLS clients need a provider before they are built; a second install is the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let sekoia = config.sekoia;
+        let sekoia = Sekoia::new(sekoia.region, sekoia.api_url, sekoia.key, sekoia.candidates)?;
+        let chat = Arc::new(SlackClient::new(&config.slack)?);
+        let bot = Arc::new(Bot::new(Sessions::new(store), Arc::new(sekoia), chat, config.access));
+        let (tasks, refused, health) = (TaskTracker::new(), Arc::<Refused>::default(), Arc::<Health>::default());
+        let slack = Arc::new(Slack::new(&config.slack, Arc::clone(&bot), tasks.clone(), Arc::clone(&refused)));
+        let router = server::router(slack, Arc::clone(&health), refused);
+        Ok(Self { router, bot, health, tasks })
+    }
+
+    /// The bot inside, for benches that prepare its sessions.
+    pub fn bot(&self) -> &Bot {
+        &self.bot
+    }
+
+    /// Serves until `stop`, then finishes what it acknowledged.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> anyhow::Result<()> {
+        let Self { router, bot, health, tasks } = self;
+        let (stopping, stopped) = (CancellationToken::new(), CancellationToken::new());
+        // Made before the listener is served: it knows by the time what came before.
+        let worker = tokio::spawn(Worker::new(Arc::clone(&bot)).run(stopped.clone()));
+        let watch = tokio::spawn({
+            let (bot, stopped) = (Arc::clone(&bot), stopped.clone());
+            async move { health.watch(&bot, stopped).await }
+        });
+        let signal = {
+            let stopping = stopping.clone();
+            async move {
+                stop.await;
+                info!("stopping: no new requests, the acknowledged ones are finished");
+                stopping.cancel();
+            }
+        };
+        let listener = axum::serve::ListenerExt::tap_io(listener, |stream: &mut tokio::net::TcpStream| {
+            // Answers are small and one by one: waiting to fill a packet only delays them.
+            let _ = stream.set_nodelay(true);
+        });
+        let serving = axum::serve(listener, router).with_graceful_shutdown(signal);
+        let late = async {
+            stopping.cancelled().await;
+            tokio::time::sleep(LAST_REQUESTS).await;
+        };
+        tokio::select! {
+            served = serving.into_future() => served?,
+            () = late => warn!("connections that do not end are left"),
+        }
+        tasks.close();
+        if tokio::time::timeout(LAST_ANSWERS, tasks.wait()).await.is_err() {
+            warn!(left = tasks.len(), "answers are still under way; changes are taken up after the restart");
+        }
+        stopped.cancel();
+        if tokio::time::timeout(LAST_REQUESTS, worker).await.is_err() {
+            warn!("the worker is still busy; what is owed is made good after the restart");
+        }
+        watch.abort();
+        info!("stopped");
+        Ok(())
+    }
+}
+
+/// Opens the store that is configured, with its keys.
+pub async fn open_store(config: &StoreConfig) -> anyhow::Result<Arc<dyn Store>> {
+    match &config.place {
+        StorePlace::Memory => {
+            let keys = config.keys.clone().unwrap_or_else(|| vec![keyfile::new_key()]);
+            Ok(Arc::new(MemoryStore::new(Chain::new(&keys))))
+        }
+        StorePlace::Sqlite(path) => {
+            let keys = match &config.keys {
+                Some(keys) => keys.clone(),
+                None => keyfile::beside(path)?,
+            };
+            Ok(Arc::new(SqliteStore::open(path, Chain::new(&keys)).await?))
+        }
+    }
+}

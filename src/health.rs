@@ -1,0 +1,74 @@
+//! How the store, Sekoia and the chat are doing, as it was last seen.
+//!
+//! Looked at on a schedule, not when somebody asks: `/readyz` needs no authentication and must
+//! cause no call.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::bot::Bot;
+use crate::pace::Rank;
+use crate::store::StreamId;
+
+const EVERY: Duration = Duration::from_mins(1);
+
+#[derive(Debug, Default)]
+pub struct Health {
+    store: Seen,
+    sekoia: Seen,
+    slack: Seen,
+}
+
+/// 0: not looked at yet, 1: well, 2: failing.
+#[derive(Debug, Default)]
+struct Seen(AtomicU8);
+
+impl Seen {
+    fn now<E: std::fmt::Display>(&self, what: &'static str, result: Result<(), E>) {
+        let new = if result.is_ok() { 1 } else { 2 };
+        let old = self.0.swap(new, Ordering::Relaxed);
+        match result {
+            Err(error) if old != 2 => warn!(%error, "{what} is failing"),
+            Ok(()) if old == 2 => info!("{what} is well again"),
+            _ => {}
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self.0.load(Ordering::Relaxed) {
+            0 => "unknown",
+            1 => "ok",
+            _ => "failing",
+        }
+    }
+}
+
+impl Health {
+    /// What is failing is in the log; here stands only that it is.
+    pub fn json(&self) -> Value {
+        json!({
+            "status": "ok",
+            "store": self.store.name(),
+            "sekoia": self.sekoia.name(),
+            "slack": self.slack.name(),
+        })
+    }
+
+    /// Looks until `stop`.
+    pub async fn watch(&self, bot: &Bot, stop: CancellationToken) {
+        loop {
+            let nothing = StreamId::new("health", "check");
+            self.store.now("the store", bot.sessions().store().load(&nothing).await.map(|_| ()));
+            self.slack.now("Slack", bot.chat().check().await);
+            self.sekoia.now("Sekoia", bot.sekoia().validate(Rank::Background).await.map(|_| ()));
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Slack's limits by method: the tiers of its documentation, and a post a second in a channel.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashMap;
+
+use crate::pace::Pace;
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// One budget a method, as Slack counts them (by app and workspace; we serve one workspace).
+pub struct Limits {
+    methods: DashMap<&'static str, Arc<Pace>>,
+    posts: DashMap<Box<str>, Arc<Pace>>,
+}
+
+impl Limits {
+    pub fn new() -> Self {
+        Self { methods: DashMap::new(), posts: DashMap::new() }
+    }
+
+    pub fn method(&self, method: &'static str) -> Arc<Pace> {
+        if let Some(pace) = self.methods.get(method) {
+            return Arc::clone(&pace);
+        }
+        Arc::clone(&self.methods.entry(method).or_insert_with(|| Arc::new(Pace::new(per_minute(method), MINUTE))))
+    }
+
+    /// `chat.postMessage`: about one a second in a channel, short bursts allowed.
+    pub fn posts(&self, channel: &str) -> Arc<Pace> {
+        if let Some(pace) = self.posts.get(channel) {
+            return Arc::clone(&pace);
+        }
+        Arc::clone(&self.posts.entry(channel.into()).or_insert_with(|| Arc::new(Pace::new(3, Duration::from_secs(3)))))
+    }
+}
+
+/// Calls a minute: tier 2 is 20, tier 3 is 50, tier 4 is 100. Slack calls them minimums: reads,
+/// which cost nothing but a wait when Slack does limit them, may go up to twice that.
+fn per_minute(method: &str) -> usize {
+    match method {
+        "usergroups.users.list" => 40,
+        "chat.update" => 50,
+        "users.info" => 200,
+        "chat.postMessage" => 240,
+        _ => 100,
+    }
+}

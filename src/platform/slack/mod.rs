@@ -1,0 +1,13 @@
+//! Slack: requests in, messages out. Nothing that only Slack has leaves this folder.
+
+mod block_kit;
+mod client;
+mod directory;
+mod inbound;
+mod limits;
+mod render;
+mod routes;
+mod signature;
+
+pub use client::SlackClient;
+pub use routes::{Slack, commands, events, interactivity};

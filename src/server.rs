@@ -1,0 +1,78 @@
+//! Every route in one place, what was refused, and the process's health.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tower_http::timeout::RequestBodyTimeoutLayer;
+
+use crate::health::Health;
+use crate::platform::slack::{self, Slack};
+
+/// No request that we understand is longer.
+const BODY_LIMIT: usize = 1024 * 1024;
+/// A peer that stops in the middle of its body is let go.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Requests that were not let in, by what was wrong. Nothing of their content is kept.
+#[derive(Debug, Default)]
+pub struct Refused {
+    unauthorized: AtomicU64,
+    malformed: AtomicU64,
+    too_large: AtomicU64,
+}
+
+impl Refused {
+    /// Counts a refusal by its status, which is all that its sender is told.
+    pub fn count(&self, status: StatusCode) -> StatusCode {
+        let counter = match status {
+            StatusCode::UNAUTHORIZED => &self.unauthorized,
+            StatusCode::PAYLOAD_TOO_LARGE => &self.too_large,
+            _ => &self.malformed,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(status = status.as_u16(), "a request was refused");
+        status
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "unauthorized": self.unauthorized.load(Ordering::Relaxed),
+            "malformed": self.malformed.load(Ordering::Relaxed),
+            "too_large": self.too_large.load(Ordering::Relaxed),
+        })
+    }
+}
+
+#[derive(Clone)]
+struct Ready {
+    health: Arc<Health>,
+    refused: Arc<Refused>,
+}
+
+/// The whole surface of the process.
+pub fn router(slack: Arc<Slack>, health: Arc<Health>, refused: Arc<Refused>) -> Router {
+    let slack = Router::new()
+        .route("/slack/commands", post(slack::commands))
+        .route("/slack/interactivity", post(slack::interactivity))
+        .route("/slack/events", post(slack::events))
+        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(slack);
+    let health = Router::new()
+        .route("/healthz", get(async || "ok"))
+        .route("/readyz", get(readyz))
+        .with_state(Ready { health, refused });
+    slack.merge(health)
+}
+
+async fn readyz(State(ready): State<Ready>) -> Json<Value> {
+    let mut body = ready.health.json();
+    body["refused"] = ready.refused.json();
+    Json(body)
+}
