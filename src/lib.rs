@@ -42,6 +42,7 @@ pub mod config;
 pub mod health;
 pub mod pace;
 pub mod platform;
+pub mod sandbox;
 pub mod sekoia;
 pub mod server;
 pub mod sessions;

@@ -1,0 +1,149 @@
+//! An embedded Sekoia: state, the calls that the bot makes, and faults on demand.
+//!
+//! It is an independent oracle. It is written from Sekoia's documentation alone and shares no type
+//! with the bot's own client, so that a misunderstanding in one shows against the other.
+//!
+//! ```text
+//! serve -> routes (log the call, play a fault) -> auth -> handlers -> lists -> json -> world
+//! ```
+//!
+//! Where no public source settles a detail, the sandbox picks one and says so beside it. The
+//! `COMMUNITY_*` uuids, the two licence permissions' uuids and names, and the titles and names
+//! that the public list lacks in `permissions.json` are made up, because no public source has them.
+
+mod auth;
+mod calls;
+mod catalogue;
+mod control;
+mod dice;
+mod error;
+mod faults;
+mod handlers;
+mod json;
+mod lists;
+mod query;
+mod routes;
+mod seed;
+mod serve;
+pub mod world;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+pub use calls::Call;
+pub use faults::{Fault, FaultKind, Faults};
+pub use routes::router;
+pub use serve::serve;
+pub use world::World;
+
+use calls::Calls;
+
+/// How many communities the workspace has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Tenant {
+    /// One community, `Nimbus Payments`: the multi-tenant mode is off.
+    Single,
+    /// `Banque Rivoli` and its three units.
+    Multi,
+}
+
+/// What to build.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The shape of the workspace.
+    pub tenant: Tenant,
+    /// Identifiers, tokens and variations follow from it.
+    pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { tenant: Tenant::Multi, seed: 1 }
+    }
+}
+
+/// A bearer token that the sandbox accepts, or knowingly refuses.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// `admin`, `reader`, `limited`, `expired` or `revoked`.
+    pub name: &'static str,
+    /// What goes after `Bearer`.
+    pub value: String,
+    /// What it may do, in one line.
+    pub what: &'static str,
+}
+
+/// The embedded Sekoia.
+#[derive(Debug)]
+pub struct Sandbox {
+    start: Timestamp,
+    // The clock runs on from `start`, so that a test may begin at any instant and a sandbox left
+    // running still sees its keys expire.
+    born: Instant,
+    tokens: Vec<Token>,
+    key_of: HashMap<String, Uuid>,
+    world: Mutex<World>,
+    faults: Faults,
+    calls: Calls,
+}
+
+impl Sandbox {
+    /// Builds a workspace whose dates are relative to `now`; everything else follows from the seed.
+    pub fn new(options: Options, now: Timestamp) -> Arc<Self> {
+        let (world, issued) = seed::workspace(options, now);
+        let key_of = issued.iter().map(|(token, key)| (token.value.clone(), *key)).collect();
+        Arc::new(Self {
+            start: now,
+            born: Instant::now(),
+            tokens: issued.into_iter().map(|(token, _)| token).collect(),
+            key_of,
+            world: Mutex::new(world),
+            faults: Faults::default(),
+            calls: Calls::default(),
+        })
+    }
+
+    /// Every token, for the person who starts the sandbox.
+    pub fn tokens(&self) -> Vec<Token> {
+        self.tokens.clone()
+    }
+
+    /// The value of one token.
+    ///
+    /// # Panics
+    ///
+    /// When no token has that name: only tests name tokens.
+    pub fn token(&self, name: &str) -> &str {
+        let token = self.tokens.iter().find(|token| token.name == name);
+        &token.expect("the sandbox has a token of that name").value
+    }
+
+    /// The faults waiting to be played.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// The calls received, oldest first, except those to `/_sandbox`.
+    pub fn calls(&self) -> Vec<Call> {
+        self.calls.list()
+    }
+
+    /// Changes the world, or reads it.
+    pub fn edit<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        change(&mut self.world())
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        // A test that panicked in `edit` has already failed: the others may go on.
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Timestamp {
+        let elapsed = SignedDuration::try_from(self.born.elapsed()).unwrap_or(SignedDuration::MAX);
+        self.start.checked_add(elapsed).unwrap_or(Timestamp::MAX)
+    }
+}

@@ -1,0 +1,75 @@
+//! What exists in the sandbox: plain structs, open to tests.
+//!
+//! Nothing here knows HTTP or JSON. Relations are uuids, as in Sekoia.
+
+mod access;
+mod activity;
+mod grow;
+mod subscription;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+pub use access::{ApiKey, AuthProvider, KeyStatus, Member, Permission, Role, User};
+pub use activity::{Alert, AlertStatus, Intake, Playbook};
+pub use subscription::{Licence, Module, Plan};
+
+use super::dice::Dice;
+
+/// The state of one workspace.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The community that the sandbox's tokens belong to.
+    pub root: Uuid,
+    /// The root and its units.
+    pub communities: Vec<Community>,
+    /// Memberships ("avatars"): one per person and community.
+    pub members: Vec<Member>,
+    /// Built-in roles, which no community owns, and custom ones.
+    pub roles: Vec<Role>,
+    /// API keys, those behind the sandbox's own tokens included.
+    pub keys: Vec<ApiKey>,
+    /// Everything bought, past and present.
+    pub licences: Vec<Licence>,
+    /// The permission catalogue, the same for all communities.
+    pub permissions: Vec<Permission>,
+    /// Sources of events.
+    pub intakes: Vec<Intake>,
+    /// Playbooks, without their content.
+    pub playbooks: Vec<Playbook>,
+    /// Alerts.
+    pub alerts: Vec<Alert>,
+    pub(super) dice: Dice,
+    pub(super) start: Timestamp,
+}
+
+/// A community: the workspace itself, or a unit in it.
+#[derive(Clone, Debug)]
+pub struct Community {
+    /// Identifier.
+    pub uuid: Uuid,
+    /// Not documented as unique.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// A web page.
+    pub homepage_url: Option<String>,
+    /// Whether the multi-tenant mode is on.
+    pub is_parent: bool,
+    /// The community above.
+    pub parent_community_uuid: Option<Uuid>,
+    /// Creation.
+    pub created_at: Timestamp,
+    /// Last change.
+    pub updated_at: Timestamp,
+    /// The user who created it.
+    pub created_by: Uuid,
+    /// Whether members must have MFA on.
+    pub is_mfa_enforced: Option<bool>,
+    /// Minutes.
+    pub session_timeout: Option<i64>,
+    /// Whether members are switched off after 90 days without activity.
+    pub disable_inactive_avatars: bool,
+    /// Whether it is switched off.
+    pub disabled: bool,
+}
