@@ -37,6 +37,7 @@ pub mod access;
 pub mod app;
 pub mod bot;
 pub mod checklist;
+pub mod cli;
 pub mod command;
 pub mod config;
 pub mod health;

@@ -1,0 +1,106 @@
+//! The command line: one file a subcommand. Exit codes: 0 good, 1 failed, 2 wrong usage or
+//! configuration.
+
+mod audit;
+mod manifest;
+mod sandbox;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Faults, LogConfig};
+
+#[derive(Parser)]
+#[command(name = "sekoia-chatops", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the bot; its settings come from the environment (see README)
+    Serve,
+    /// Run an embedded Sekoia to try the bot against, on a loopback address
+    Sandbox(sandbox::Args),
+    /// Print a chat platform's app manifest
+    #[command(subcommand)]
+    Manifest(manifest::Command),
+    /// Check or export the history that the store holds
+    #[command(subcommand)]
+    Audit(audit::Command),
+}
+
+/// Parses the command line, runs it, and says how it went.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    let result = runtime.block_on(async {
+        match cli.command {
+            Command::Serve => serve::run().await,
+            Command::Sandbox(args) => sandbox::run(args).await,
+            Command::Manifest(command) => {
+                manifest::run(&command);
+                Ok(())
+            }
+            Command::Audit(command) => audit::run(command).await,
+        }
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if let Some(faults) = error.downcast_ref::<Faults>() {
+                eprintln!("error: the configuration is not complete or not right:\n{faults}");
+                return ExitCode::from(2);
+            }
+            eprintln!("error: {error:#}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// A variable of the environment; one that is not Unicode is shown with replacements, so that it
+/// is reported as wrong rather than as missing.
+fn env(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// Starts logging to standard error, so that a subcommand's output stays its own.
+fn start_logging(config: &LogConfig) {
+    // Libraries that could write what they send or receive never get below warnings.
+    let quiet = ["slack_morphism", "hyper", "hyper_util", "reqwest", "rustls", "sqlx", "h2"];
+    let filter =
+        quiet.iter().fold(EnvFilter::new(&config.filter), |filter, library| match format!("{library}=warn").parse() {
+            Ok(directive) => filter.add_directive(directive),
+            Err(_) => filter,
+        });
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second subscriber, as in a test, is not worth failing for.
+    let _ =
+        if config.json { builder.json().flatten_event(true).try_init() } else { builder.with_ansi(false).try_init() };
+}
+
+/// Resolves when the process is asked to stop.
+async fn asked_to_stop() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM cannot be caught");
+            let _ = tokio::signal::ctrl_c().await;
+            return;
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
