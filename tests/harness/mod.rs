@@ -1,0 +1,325 @@
+//! The stage: the real router, clients and signatures between an in-process Slack and the
+//! embedded Sekoia. A test is what people type and press, and what they read.
+
+pub mod slack;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use sekoia_chatops::access::Policy;
+use sekoia_chatops::app::App;
+use sekoia_chatops::config::{Config, LogConfig, SekoiaConfig, SlackConfig, StoreConfig, StorePlace};
+use sekoia_chatops::sandbox::{self, Sandbox};
+use sekoia_chatops::sekoia::Region;
+use slack::{Choice, Kind, Seen, SignedRequest, SlackWorld};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub const SOC: &str = "soc-setup";
+
+/// What a test wants to differ from the usual stage.
+pub struct Setting {
+    pub tenant: sandbox::Tenant,
+    /// Name of the sandbox's token that the bot has.
+    pub token: &'static str,
+    pub operators: &'static str,
+    pub approvers: &'static str,
+    pub channels: &'static [&'static str],
+    /// SQLite in a directory of the test's own, so that a restart finds it.
+    pub durable: bool,
+}
+
+impl Default for Setting {
+    /// A single-tenant workspace; alice is an operator, bob and carol approve.
+    fn default() -> Self {
+        Self {
+            tenant: sandbox::Tenant::Single,
+            token: "admin",
+            operators: "slack:U0ALICE,slack:U0BOB",
+            approvers: "slack-group:S0APPROVERS",
+            channels: &[],
+            durable: false,
+        }
+    }
+}
+
+pub struct Stage {
+    pub slack: SlackWorld,
+    pub sekoia: Arc<Sandbox>,
+    pub http: reqwest::Client,
+    setting: Setting,
+    sekoia_url: String,
+    directory: Option<tempfile::TempDir>,
+    running: Option<Running>,
+    program: Option<Program>,
+}
+
+/// The built binary, as an operator runs it.
+struct Program {
+    child: std::process::Child,
+    address: SocketAddr,
+}
+
+/// A bot in a runtime of its own, so that ending the runtime ends everything that it started.
+struct Running {
+    address: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<anyhow::Result<()>>,
+    runtime: Runtime,
+}
+
+/// A text in which dates, times and ports, which differ between runs, have names.
+pub fn steady(text: impl std::fmt::Display) -> String {
+    let text = text.to_string();
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '.'))) {
+        let end = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).len();
+        let (core, tail) = word.split_at(end);
+        let shape: String = core.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        match (shape.as_str(), core.split_once("127.0.0.1:")) {
+            ("0000-00-00", _) if !core.starts_with("2099") => out.push_str("<date>"),
+            ("00:00", _) => out.push_str("<time>"),
+            (_, Some((before, _))) => out.push_str(&format!("{before}127.0.0.1:<port>")),
+            _ => out.push_str(core),
+        }
+        out.push_str(tail);
+    }
+    out
+}
+
+/// Runs a scenario and then makes sure that everything it caused was looked at.
+pub async fn run(setting: Setting, scenario: impl AsyncFnOnce(&mut Stage)) {
+    let mut stage = Stage::new(setting).await;
+    stage.start().await;
+    scenario(&mut stage).await;
+    stage.finish().await;
+}
+
+/// A scenario on the usual stage.
+pub async fn usual(scenario: impl AsyncFnOnce(&mut Stage)) {
+    run(Setting::default(), scenario).await;
+}
+
+impl Stage {
+    async fn new(setting: Setting) -> Self {
+        let sekoia = Sandbox::new(sandbox::Options { tenant: setting.tenant, seed: 1 }, Timestamp::now());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let sekoia_url = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(sandbox::serve(listener, Arc::clone(&sekoia), std::future::pending()));
+        let directory = setting.durable.then(|| tempfile::tempdir().expect("a temporary directory"));
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self {
+            slack: SlackWorld::start().await,
+            sekoia,
+            http: reqwest::Client::new(),
+            setting,
+            sekoia_url,
+            directory,
+            running: None,
+            program: None,
+        }
+    }
+
+    /// Starts the bot, as `serve` does.
+    pub async fn start(&mut self) {
+        let list = |s: &str| s.split(',').filter(|p| !p.is_empty()).map(|p| p.parse().expect("a principal")).collect();
+        let place = match self.database() {
+            Some(path) => StorePlace::Sqlite(path),
+            None => StorePlace::Memory,
+        };
+        let sekoia_url: url::Url = self.sekoia_url.parse().expect("an address");
+        let config = Config {
+            sekoia: SekoiaConfig {
+                key: SecretString::from(self.sekoia.token(self.setting.token).to_owned()),
+                region: Region::Fra1,
+                api_url: sekoia_url.clone(),
+                candidates: vec![
+                    (Region::Fra1, vec![sekoia_url.clone()]),
+                    // Port 1 of the loopback: nobody answers.
+                    (Region::Fra2, vec!["http://127.0.0.1:1".parse().expect("an address")]),
+                    (Region::Usa1, vec![sekoia_url]),
+                ],
+            },
+            slack: SlackConfig {
+                signing_secret: SecretString::from(self.slack.signing_secret().to_owned()),
+                bot_token: SecretString::from(self.slack.bot_token().to_owned()),
+                api_url: self.slack.api_url().parse().expect("an address"),
+            },
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            store: StoreConfig { place, keys: None },
+            access: Policy {
+                operators: list(self.setting.operators),
+                approvers: list(self.setting.approvers),
+                channels: self.setting.channels.iter().map(|c| (*c).into()).collect(),
+            },
+            log: LogConfig { filter: "off".into(), json: false },
+        };
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let (told, address) = tokio::sync::oneshot::channel();
+        let task = runtime.spawn(async move {
+            let listener = TcpListener::bind(config.listen).await?;
+            told.send(listener.local_addr()?).expect("the test waits for it");
+            App::build(config).await?.serve(listener, async move { stopped.cancelled().await }).await
+        });
+        let address = address.await.expect("the bot starts");
+        self.running = Some(Running { address, stop, task, runtime });
+    }
+
+    /// Stops the bot as SIGTERM does.
+    pub async fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop.cancel();
+            running.task.await.expect("the bot does not panic").expect("the bot stops well");
+            running.runtime.shutdown_background();
+        }
+    }
+
+    /// Ends the bot between two instructions: nothing is drained.
+    pub async fn crash(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.runtime.shutdown_background();
+            // Nothing of it runs any more when its task is gone.
+            assert!(running.task.await.is_err());
+        }
+    }
+
+    /// Starts the built binary, with the most talkative log there is. Needs a durable stage.
+    pub async fn start_program(&mut self) {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = free.local_addr().expect("an address");
+        drop(free);
+        let store = format!("sqlite:{}", self.database().expect("a durable stage").display());
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log()).expect("a log file");
+        let child = std::process::Command::new(env!("CARGO_BIN_EXE_sekoia-chatops"))
+            .arg("serve")
+            .env_clear()
+            .envs([
+                ("SEKOIA_API_KEY", self.sekoia.token(self.setting.token)),
+                ("SEKOIA_API_URL", &self.sekoia_url),
+                ("SLACK_SIGNING_SECRET", self.slack.signing_secret()),
+                ("SLACK_BOT_TOKEN", self.slack.bot_token()),
+                ("SLACK_API_URL", &self.slack.api_url()),
+                ("CHATOPS_OPERATORS", self.setting.operators),
+                ("CHATOPS_LISTEN", &address.to_string()),
+                ("CHATOPS_STORE", &store),
+                ("CHATOPS_LOG", "trace"),
+            ])
+            .stderr(log)
+            .spawn()
+            .expect("the binary starts");
+        self.program = Some(Program { child, address });
+        let up = async {
+            while self.http.get(format!("http://{address}/healthz")).send().await.is_err() {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(20), up).await.expect("the binary answers");
+    }
+
+    /// `kill -9`.
+    pub fn kill_program(&mut self) {
+        if let Some(mut program) = self.program.take() {
+            program.child.kill().expect("it runs");
+            program.child.wait().expect("it is gone");
+        }
+    }
+
+    /// What the binary logged.
+    pub fn log(&self) -> PathBuf {
+        self.directory.as_ref().expect("a durable stage").path().join("log")
+    }
+
+    /// Nothing is left that nobody looked at, nothing was said that must not be.
+    async fn finish(mut self) {
+        self.stop().await;
+        self.kill_program();
+        let unread: Vec<String> = self.slack.unread().iter().map(ToString::to_string).collect();
+        assert!(unread.is_empty(), "messages that the test did not read:\n\n{}", unread.join("\n\n"));
+        assert_eq!(self.slack.violations(), Vec::<String>::new(), "Slack would not have it");
+        let said = self.slack.dump();
+        assert!(!said.contains(self.sekoia.token(self.setting.token)), "the API key was said");
+        let alerting = self.sekoia.calls().into_iter().find(|c| c.path.ends_with("/licenses/alerting"));
+        assert!(alerting.is_none(), "a call that creates a team");
+    }
+
+    pub fn database(&self) -> Option<PathBuf> {
+        self.directory.as_ref().map(|d| d.path().join("bot.db"))
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        let program = self.program.as_ref().map(|program| program.address);
+        program.unwrap_or_else(|| self.running.as_ref().expect("a running bot").address)
+    }
+
+    /// Sends a request as Slack does; what the bot answers.
+    pub async fn send(&self, request: &SignedRequest) -> reqwest::Response {
+        let mut builder =
+            self.http.post(format!("http://{}{}", self.address(), request.path)).body(request.body.clone());
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        builder.send().await.expect("an answer of the bot")
+    }
+
+    /// Sends a request that must be acknowledged with nothing to read.
+    pub async fn acknowledged(&self, request: &SignedRequest) {
+        let answer = self.send(request).await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.text().await.expect("a body"), "");
+    }
+
+    /// Types `/sekoia …` and reads the answer, wherever it comes.
+    pub async fn ask_in(&self, channel: &str, user: &str, text: &str) -> Seen {
+        let answer = self.send(&self.slack.slash(user, channel, text)).await;
+        assert_eq!(answer.status(), 200);
+        let body = answer.bytes().await.expect("a body");
+        if body.is_empty() {
+            return self.reply().await;
+        }
+        self.slack.answer(serde_json::from_slice(&body).expect("JSON"))
+    }
+
+    pub async fn ask(&self, user: &str, text: &str) -> Seen {
+        self.ask_in(SOC, user, text).await
+    }
+
+    /// The next private answer; posts and edits stay unread.
+    pub async fn reply(&self) -> Seen {
+        self.slack
+            .next_where("private answer", |seen| matches!(seen.kind, Kind::Responded { .. } | Kind::Ephemeral { .. }))
+            .await
+    }
+
+    /// The next post or edit in a channel.
+    pub async fn progress(&self) -> Seen {
+        self.slack
+            .next_where("progress message", |seen| matches!(seen.kind, Kind::Posted { .. } | Kind::Updated { .. }))
+            .await
+    }
+
+    /// Presses a button and reads what comes of it.
+    pub async fn click(&self, user: &str, on: &Seen, label: &str) -> Seen {
+        self.acknowledged(&self.slack.click(user, on, label)).await;
+        self.reply().await
+    }
+
+    pub async fn choose(&self, user: &str, on: &Seen, placeholder: &str, choice: Choice<'_>) -> Seen {
+        self.acknowledged(&self.slack.choose(user, on, placeholder, choice)).await;
+        self.reply().await
+    }
+
+    /// `setup` by alice in #soc-setup, all the way; the progress message.
+    pub async fn set_up(&self) -> Seen {
+        let reply = self.ask("alice", "setup").await;
+        assert!(reply.text().contains("This channel now works on"), "{reply}");
+        self.progress().await
+    }
+}

@@ -1,0 +1,228 @@
+//! An in-process Slack: Web API, `response_url`, and the people who press buttons.
+//!
+//! The app under test talks to it over real HTTP with its real client. The fake keeps a world
+//! (`State`), validates everything that arrives as strictly as Slack does, remembers it as `Seen`
+//! for the test to read, and makes genuinely signed requests for what people do. It knows nothing
+//! of the app's own types: what it accepts and shows is judged from Slack's documentation alone.
+
+mod answer;
+mod block_kit;
+mod chat;
+mod checks;
+mod find;
+mod forms;
+mod inbound;
+mod mrkdwn;
+mod people;
+mod response_url;
+mod rich_text;
+mod seen;
+mod sign;
+mod state;
+mod transcript;
+mod views;
+mod web_api;
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+pub use self::inbound::Choice;
+pub use self::seen::{Kind, Seen};
+pub use self::sign::SignedRequest;
+pub use self::state::{Fault, State};
+
+/// How long `next` waits for the app to say something.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A Slack workspace with the app installed.
+#[derive(Debug, Clone)]
+pub struct SlackWorld(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    state: Mutex<State>,
+    arrived: Notify,
+    address: SocketAddr,
+    bot_token: String,
+    signing_secret: String,
+    /// The deprecated `token` of every payload: a genuine app ignores it.
+    verification_token: String,
+}
+
+impl SlackWorld {
+    /// Starts on a free loopback port, in the runtime of the test, with the default world.
+    ///
+    /// # Panics
+    /// When no port can be had.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
+        let world = Self(Arc::new(Inner {
+            state: Mutex::new(State::new()),
+            arrived: Notify::new(),
+            address: listener.local_addr().expect("a bound listener has an address"),
+            bot_token: format!("xoxb-test-canary-{}", state::token(24)),
+            signing_secret: hex::encode(rand::random::<[u8; 16]>()),
+            verification_token: state::token(24),
+        }));
+        let router = web_api::router(world.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        world
+    }
+
+    /// Base of the Web API, without a trailing slash.
+    pub fn api_url(&self) -> String {
+        format!("{}/api", self.origin())
+    }
+
+    pub fn bot_token(&self) -> &str {
+        &self.0.bot_token
+    }
+
+    pub fn signing_secret(&self) -> &str {
+        &self.0.signing_secret
+    }
+
+    /// Changes the world: people, channels, groups, scopes, deadlines.
+    pub fn edit(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state());
+    }
+
+    /// Queues a fault for one call of a method, `"response_url"`, or `"*"` for whatever comes.
+    pub fn fault(&self, method: &str, fault: Fault) {
+        self.state().faults.entry(method.to_owned()).or_default().push_back(fault);
+    }
+
+    /// How often a method was called, refused and failed calls included.
+    pub fn calls(&self, method: &str) -> usize {
+        self.state().calls.get(method).copied().unwrap_or(0)
+    }
+
+    /// The next outgoing thing that nobody has read yet.
+    ///
+    /// # Panics
+    /// When nothing arrives within 5 s.
+    pub async fn next(&self) -> Seen {
+        self.next_where("anything", |_| true).await
+    }
+
+    /// The next unread thing of a kind, for what arrives in no fixed order; others stay unread.
+    ///
+    /// # Panics
+    /// When nothing of the kind arrives within 5 s.
+    pub async fn next_where(&self, what: &str, wanted: impl Fn(&Seen) -> bool) -> Seen {
+        self.within(PATIENCE, what, wanted).await
+    }
+
+    /// The next unread thing, which may take its time.
+    ///
+    /// # Panics
+    /// When nothing arrives within that time.
+    pub async fn next_within(&self, time: Duration) -> Seen {
+        self.within(time, "anything", |_| true).await
+    }
+
+    /// Waits until a method was called so often.
+    ///
+    /// # Panics
+    /// When that takes more than 5 s.
+    pub async fn wait_for_calls(&self, method: &str, times: usize) {
+        let called = tokio::time::timeout(PATIENCE, async {
+            while self.calls(method) < times {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        assert!(called.await.is_ok(), "{method} was not called {times} times.\n{}", self.dump());
+    }
+
+    async fn within(&self, time: Duration, what: &str, wanted: impl Fn(&Seen) -> bool) -> Seen {
+        let found = tokio::time::timeout(time, async {
+            loop {
+                // Made before the look: whatever arrives in between wakes it.
+                let arrived = self.0.arrived.notified();
+                if let Some(seen) = self.take(&wanted) {
+                    return seen;
+                }
+                arrived.await;
+            }
+        });
+        found.await.unwrap_or_else(|_| panic!("no {what} arrived at Slack within {time:?}.\n{}", self.dump()))
+    }
+
+    /// What was sent and never read: a test that leaves something here has not looked.
+    pub fn unread(&self) -> Vec<Seen> {
+        let state = self.state();
+        state.unread.iter().map(|&i| state.seen[i].clone()).collect()
+    }
+
+    /// Everything for which Slack, or decency, would refuse the app.
+    pub fn violations(&self) -> Vec<String> {
+        self.state().violations.clone()
+    }
+
+    /// The present state of a posted message.
+    pub fn message(&self, channel: &str, ts: &str) -> Option<Value> {
+        let state = self.state();
+        let channel = state.channel_id(channel);
+        state.messages.get(&(channel, ts.to_owned())).cloned()
+    }
+
+    /// Every message of the app that stands in a channel, oldest first.
+    pub fn messages(&self, channel: &str) -> Vec<Value> {
+        let state = self.state();
+        let channel = state.channel_id(channel);
+        let here = state.messages.iter().filter(|((place, _), _)| *place == channel);
+        here.map(|(_, message)| message.clone()).collect()
+    }
+
+    /// Everything that was sent so far, for a failure's message.
+    pub fn dump(&self) -> String {
+        let state = self.state();
+        let mut out = String::from("What Slack has seen:\n");
+        for (i, seen) in state.seen.iter().enumerate() {
+            let mark = if state.unread.contains(&i) { "unread" } else { "read" };
+            let _ = writeln!(out, "--- {i} ({mark})\n{seen}");
+        }
+        let _ = writeln!(out, "--- calls: {:?}\n--- violations: {:#?}", state.calls, state.violations);
+        out
+    }
+
+    fn take(&self, wanted: impl Fn(&Seen) -> bool) -> Option<Seen> {
+        let mut state = self.state();
+        let position = state.unread.iter().position(|&i| wanted(&state.seen[i]))?;
+        let index = state.unread.remove(position)?;
+        Some(state.seen[index].clone())
+    }
+
+    fn origin(&self) -> String {
+        format!("http://{}", self.0.address)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A test that panicked elsewhere still wants to dump what was seen.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn something_was_seen(&self) {
+        self.0.arrived.notify_waiters();
+    }
+
+    /// The app's own secrets belong into the Authorization header and nowhere else.
+    fn look_for_leaks(&self, state: &mut State, method: &str, query: &str, body: &[u8]) {
+        let body = String::from_utf8_lossy(body);
+        let secrets = [&self.0.bot_token, &self.0.signing_secret];
+        if secrets.iter().any(|secret| query.contains(*secret) || body.contains(*secret)) {
+            state.violations.push(format!("{method}: a secret of the app is in the query or the body"));
+        }
+    }
+}
+
+/// How a person reads a payload with `blocks` or only `text`, in the default world.
+pub fn read(payload: &Value) -> String {
+    transcript::read(payload, &State::new().names())
+}

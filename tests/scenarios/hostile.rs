@@ -1,0 +1,77 @@
+//! Words that want to be more than words.
+
+use insta::assert_snapshot;
+
+use crate::harness::{SOC, steady, usual};
+
+const NASTY: &str = "*bold* <!channel> <@U0BOB> </script> =cmd() \u{202e}gpj\u{200b} \u{1b}[31mred :tada: `x` &amp;";
+
+#[tokio::test]
+async fn markup_in_names_is_shown_as_typed() {
+    usual(async |s| {
+        s.sekoia.edit(|world| {
+            let root = world.root;
+            for community in &mut world.communities {
+                community.name = NASTY.into();
+            }
+            for role in world.roles.iter_mut().filter(|r| r.community_uuid.is_some()) {
+                role.name = NASTY.into();
+                role.description = "x".repeat(10_000);
+            }
+            for key in world.keys.iter_mut().filter(|k| k.community_uuid == root) {
+                key.name = NASTY.into();
+            }
+            for member in &mut world.members {
+                member.user.firstname = Some(NASTY.into());
+            }
+        });
+        assert_snapshot!(s.ask("alice", "setup").await, @"
+        ephemeral to alice in #soc-setup (response: new message)
+        This channel now works on **bold* <!channel> <@U0BOB> </script> =cmd() [U+202E]gpj[U+200B] ␛[31mred :tada:…*, a single-tenant workspace. Step 3 does not apply to it.
+        I keep the checklist up to date in one message in this channel.
+        [Before you start]! [Open step 1 (subscription)]
+        ");
+        assert_snapshot!(s.progress().await.text().lines().nth(1).unwrap(), @"**bold* <!channel> <@U0BOB> </script> =cmd() [U+202E]gpj[U+200B] ␛[31mred :tada:…* · single-tenant");
+        // The harness fails on anything that Slack would take for a mention of everybody.
+        for words in [
+            "roles",
+            "users",
+            "keys",
+            "communities",
+            "report",
+            "step 4 check",
+            "step 5 check",
+            "step 6 check",
+            "overview",
+        ] {
+            s.ask("alice", words).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn markup_in_a_reason_is_shown_as_typed() {
+    usual(async |s| {
+        s.set_up().await;
+        let typed = "skip 7 \"&lt;!channel&gt; *Approved by* &lt;@U0BOB&gt; \u{202e}evil \u{1b}[2J\"";
+        let told = s.ask("alice", typed).await.text();
+        assert_snapshot!(steady(told.lines().nth(3).unwrap()), @"⏭️ skipped: <!channel> *Approved by* <@U0BOB> [U+202E]evil ␛[2J · @alice · <date> <time> UTC");
+        assert_snapshot!(s.progress().await.text().lines().rev().nth(1).unwrap(), @"⏭️ *7 Configure notifications* · skipped: <!channel> *Approved by* <@U0BOB> [U+202E]evil ␛[2J");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn very_long_words_are_answered() {
+    usual(async |s| {
+        s.set_up().await;
+        for text in
+            ["x".repeat(100_000), format!("skip 7 {}", "y".repeat(20_000)), format!("help {}", "<".repeat(50_000))]
+        {
+            let answer = s.ask_in(SOC, "alice", &text).await.text();
+            assert!(answer.len() < 600, "{answer}");
+        }
+    })
+    .await;
+}

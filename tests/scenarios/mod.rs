@@ -1,0 +1,17 @@
+//! Scenarios, by what they are about.
+
+mod core;
+mod hostile;
+mod mentions;
+mod outages;
+mod program;
+mod reading;
+mod restart;
+mod rights;
+mod settings;
+mod setup;
+mod steps;
+mod store;
+mod together;
+mod wire;
+mod words;

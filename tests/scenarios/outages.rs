@@ -1,0 +1,236 @@
+//! Sekoia and Slack refuse, limit, fail, hang.
+
+use insta::assert_snapshot;
+use sekoia_chatops::sandbox::{Fault, FaultKind};
+
+use crate::harness::slack::Fault as SlackFault;
+use crate::harness::{Setting, run, steady, usual};
+
+/// Without the reference, which differs.
+fn told(text: &str) -> String {
+    let line = |l: &str| {
+        if l.starts_with("Reference for") {
+            "Reference for whoever runs this bot: <reference>".into()
+        } else {
+            l.to_owned()
+        }
+    };
+    steady(text.lines().map(line).collect::<Vec<_>>().join("\n"))
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_named() {
+    run(Setting { token: "limited", ..Setting::default() }, async |s| {
+        s.set_up().await;
+        assert_snapshot!(told(&s.ask("alice", "done subscription").await.text()), @r#"
+        Sekoia refuses this to the bot's API key (403): it lacks the permission "Read community licenses".
+        A key's permissions cannot be changed: create one that also has "Read community licenses", set SEKOIA_API_KEY and restart the bot.
+        Nothing was changed.
+        Reference for whoever runs this bot: <reference>
+        [Try again] [Mark as done on my word?]
+        "#);
+        // Remembered: Sekoia is not asked again.
+        let calls = s.sekoia.calls().len();
+        s.ask("alice", "subscription").await;
+        assert_eq!(s.sekoia.calls().len(), calls);
+        assert!(s.ask("alice", "status").await.text().contains("☐ *1 Verify your subscription*"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_dead_key_is_explained() {
+    for (token, says) in [("expired", "has expired"), ("revoked", "was revoked")] {
+        run(Setting { token, ..Setting::default() }, async |s| {
+            let told = s.ask("alice", "setup").await.text();
+            assert!(told.contains("401") && told.contains(says) && told.contains("Nothing was changed."), "{told}");
+            assert!(s.ask("alice", "status").await.text().contains("not set up yet"));
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn one_failure_of_sekoia_goes_unnoticed() {
+    usual(async |s| {
+        s.set_up().await;
+        s.sekoia.faults().add(Fault::new(FaultKind::Reset).on("/licenses").times(1));
+        assert!(s.ask("alice", "subscription").await.text().contains("Defend"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sekoia_failing_changes_nothing() {
+    let kinds = [
+        ("500", FaultKind::Status { code: 500, retry_after: None, body: None }),
+        ("503", FaultKind::Status { code: 503, retry_after: None, body: None }),
+        ("429", FaultKind::Status { code: 429, retry_after: Some(120), body: None }),
+        ("malformed", FaultKind::Malformed),
+        ("reset", FaultKind::Reset),
+        ("lost reply", FaultKind::LoseReply),
+    ];
+    let mut all = Vec::new();
+    for (name, kind) in kinds {
+        usual(async |s| {
+            s.set_up().await;
+            s.sekoia.faults().add(Fault::new(kind).on("/licenses"));
+            let failed = s.ask("alice", "done subscription").await;
+            all.push(format!("{name}: {}", told(&failed.text())));
+            assert!(s.ask("dan", "status").await.text().contains("☐ *1 Verify your subscription*"));
+            s.sekoia.faults().clear();
+        })
+        .await;
+    }
+    assert_snapshot!(all.join("\n\n"), @"
+    500: Sekoia failed (500).
+    Try again in a minute; https://status.sekoia.io shows known incidents.
+    Nothing was changed.
+    Reference for whoever runs this bot: <reference>
+    [Try again] [Mark as done on my word?]
+
+    503: Sekoia failed (503).
+    Try again in a minute; https://status.sekoia.io shows known incidents.
+    Nothing was changed.
+    Reference for whoever runs this bot: <reference>
+    [Try again] [Mark as done on my word?]
+
+    429: Sekoia asks to slow down (429).
+    Try again in 120 seconds. Sekoia's firewall blocks an address that goes on, so the bot waits too.
+    Nothing was changed.
+    Reference for whoever runs this bot: <reference>
+    [Try again] [Mark as done on my word?]
+
+    malformed: Sekoia's answer could not be read (Eof at line 1, column 1750).
+    This looks like a change at Sekoia's side: please report it with the reference below.
+    Nothing was changed.
+    Reference for whoever runs this bot: <reference>
+    [Try again] [Mark as done on my word?]
+
+    reset: Sekoia could not be reached.
+    Try again in a minute; https://status.sekoia.io shows known incidents.
+    Nothing was changed.
+    Reference for whoever runs this bot: <reference>
+    [Try again] [Mark as done on my word?]
+
+    lost reply: Sekoia could not be reached.
+    Try again in a minute; https://status.sekoia.io shows known incidents.
+    Nothing was changed.
+    Reference for whoever runs this bot: <reference>
+    [Try again] [Mark as done on my word?]
+    ");
+}
+
+#[tokio::test]
+async fn sekoia_hanging_holds_nobody_up() {
+    usual(async |s| {
+        s.set_up().await;
+        s.sekoia.faults().add(Fault::new(FaultKind::Latency { ms: 60_000 }));
+        s.acknowledged(&s.slack.slash("alice", "soc-setup", "done subscription")).await;
+        // Meanwhile the channel is served from memory.
+        assert!(s.ask("dan", "status").await.text().contains("0 of 7 done"));
+        s.sekoia.faults().clear();
+        let told = s.slack.next_within(std::time::Duration::from_secs(30)).await.text();
+        assert!(told.contains("Sekoia did not answer within 9 s") && told.contains("Nothing was changed."), "{told}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn slack_limiting_or_failing_is_tried_again() {
+    usual(async |s| {
+        s.set_up().await;
+        for fault in
+            [SlackFault::RateLimited { retry_after: 1 }, SlackFault::Status(503), SlackFault::Error("internal_error")]
+        {
+            s.slack.fault("chat.update", fault);
+            s.ask("alice", "done region").await;
+            assert!(s.progress().await.text().contains("✅ *2 Confirm your region*"));
+            s.slack.fault("response_url", SlackFault::Status(500));
+            s.ask("alice", "reopen region").await;
+            s.progress().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rejected_message_is_said_in_plain_text() {
+    usual(async |s| {
+        s.set_up().await;
+        s.slack.fault("chat.update", SlackFault::Error("invalid_blocks"));
+        s.ask("alice", "done region").await;
+        assert_snapshot!(steady(s.progress().await), @"
+        #soc-setup (updated)
+        Sekoia workspace setup
+        Nimbus Payments · single-tenant
+        ▓▓░░░░░  1 of 7 done · 1 not applicable
+        ☐ Before you start
+        ☐ 1 Verify your subscription
+        ✅ 2 Confirm your region · FRA1 (France): the key is accepted; people log in at https://app.sekoia.io · ⚠️ 1
+        ➖ 3 Create communities · not applicable
+        ☐ 4 Define roles
+        ☐ 5 Invite users
+        ☐ 6 Create API keys
+        ☐ 7 Configure notifications
+        ");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_revoked_token_loses_no_session() {
+    usual(async |s| {
+        s.set_up().await;
+        for _ in 0..3 {
+            s.slack.fault("chat.update", SlackFault::Error("token_revoked"));
+        }
+        s.ask("alice", "done region").await;
+        s.slack.wait_for_calls("chat.update", 1).await;
+        assert!(s.ask("alice", "status").await.text().contains("✅ *2 Confirm your region*"));
+        assert_snapshot!(s.ask("alice", "refresh").await.text(), @"I could not update the channel's message (Slack no longer accepts the app's token: token_revoked). Nothing is lost, and I will try again by myself. Whoever runs this bot has to install the app again and set its new token.");
+        s.slack.edit(|world| world.faults.clear());
+        s.ask("alice", "refresh").await;
+        assert!(s.progress().await.text().contains("✅ *2 Confirm your region*"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rights_that_cannot_be_checked_are_no_rights() {
+    usual(async |s| {
+        s.slack.fault("users.info", SlackFault::Error("token_revoked"));
+        assert_snapshot!(s.ask("alice", "setup").await.text(), @"I could not check your rights (Slack no longer accepts the app's token: token_revoked), so I did nothing. Whoever runs this bot has to install the app again and set its new token. Your id is slack:U0ALICE.");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_post_that_slack_did_not_confirm_is_not_made_twice() {
+    usual(async |s| {
+        s.slack.fault("chat.postMessage", SlackFault::LoseReply);
+        assert_snapshot!(s.ask("alice", "setup").await.text(), @"
+        This channel now works on *Nimbus Payments*, a single-tenant workspace. Step 3 does not apply to it.
+        Slack did not confirm that the checklist was posted. If you do not see it, type /sekoia refresh.
+        [Before you start]! [Open step 1 (subscription)]
+        ");
+        s.progress().await;
+        s.ask("dan", "status").await;
+        assert_eq!(s.slack.calls("chat.postMessage"), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_form_that_cannot_be_filled_says_what_to_type() {
+    usual(async |s| {
+        s.set_up().await;
+        // The group is not remembered yet: the placeholder is opened while the rights are checked.
+        let card = s.ask("carol", "step 7").await;
+        assert!(!card.text().contains("Skip"), "carol is no operator: {card}");
+        s.slack.fault("views.open", SlackFault::Error("expired_trigger_id"));
+        let card = s.ask("alice", "step 7").await;
+        assert_snapshot!(s.click("alice", &card, "Skip…").await.text(), @r#"I could not open the form (the form's trigger expired). Type it instead: `/sekoia skip notifications "your reason"`"#);
+    })
+    .await;
+}

@@ -1,0 +1,282 @@
+//! The program as an operator runs it: its subcommands, exit codes and what it prints where.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use jiff::Timestamp;
+use sekoia_chatops::store::audit::Chain;
+use sekoia_chatops::store::{Commit, NewRecord, SqliteStore, State, Store, StreamId, Write, keyfile};
+use serde_json::Value;
+use sqlx::Connection;
+use tempfile::TempDir;
+
+type Env<'a> = &'a [(&'a str, &'a str)];
+
+/// Nothing answers there: the bot must not need it to start.
+const SERVE: Env<'static> = &[
+    ("SEKOIA_API_KEY", "canary-key"),
+    ("SEKOIA_API_URL", "http://127.0.0.1:1"),
+    ("SLACK_SIGNING_SECRET", "canary-signing"),
+    ("SLACK_BOT_TOKEN", "xoxb-canary"),
+    ("SLACK_API_URL", "http://127.0.0.1:1/api"),
+    ("CHATOPS_LISTEN", "127.0.0.1:0"),
+    ("CHATOPS_STORE", "memory"),
+];
+
+/// The program in a directory of its own and with this environment alone.
+fn program(directory: &Path, arguments: &str, env: Env<'_>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sekoia-chatops"));
+    command.args(arguments.split_whitespace()).env_clear().envs(env.iter().copied()).current_dir(directory);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(arguments: &str, env: Env<'_>) -> Ran {
+    let directory = TempDir::new().unwrap();
+    run_in(directory.path(), arguments, env)
+}
+
+fn run_in(directory: &Path, arguments: &str, env: Env<'_>) -> Ran {
+    let mut running = Running(program(directory, arguments, env).spawn().unwrap());
+    let (mut stdout, mut stderr) = (running.0.stdout.take().unwrap(), running.0.stderr.take().unwrap());
+    let (ended, end) = mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut out, mut err) = (String::new(), String::new());
+        let read = stdout.read_to_string(&mut out).and_then(|_| stderr.read_to_string(&mut err));
+        ended.send(read.map(|_| (out, err)))
+    });
+    let (out, err) = end.recv_timeout(LONG).expect("it ends").unwrap();
+    Ran { code: running.0.wait().unwrap().code().expect("an exit code"), out, err }
+}
+
+/// A running program, ended with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Far beyond what it takes; a program that does not stop fails the test instead of hanging it.
+const LONG: Duration = Duration::from_secs(60);
+
+/// What it left: its exit code, and what it said.
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl std::fmt::Display for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "exit {}\n{}{}", self.code, self.out, self.err)
+    }
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    for arguments in ["", "frobnicate", "serve --fast", "audit", "manifest slack", "sandbox --listen nowhere"] {
+        let ran = run(arguments, &[]);
+        assert_eq!((ran.code, &*ran.out), (2, ""), "{arguments}: {ran}");
+        assert!(ran.err.contains("--help"), "{arguments}: {ran}");
+    }
+    assert_eq!(run("--version", &[]).out, format!("sekoia-chatops {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn serve_without_settings_says_everything_that_is_missing() {
+    assert_snapshot!(run("serve", &[]), @"
+    exit 2
+    error: the configuration is not complete or not right:
+      SEKOIA_API_KEY: is missing; create one in Sekoia under Settings > Workspace > API Keys
+      SLACK_SIGNING_SECRET: is missing; copy it from the Slack app's Basic Information page
+      SLACK_BOT_TOKEN: is missing; copy the xoxb- token from the Slack app's OAuth page
+    ");
+}
+
+#[test]
+fn serve_says_what_is_wrong_with_the_log_together_with_the_rest() {
+    let ran = run("serve", &[("CHATOPS_LOG_FORMAT", "xml")]);
+    assert!(ran.code == 2 && ran.err.contains("SEKOIA_API_KEY") && ran.err.contains("CHATOPS_LOG_FORMAT"), "{ran}");
+}
+
+#[test]
+fn serve_without_a_place_for_its_store_fails() {
+    let env = [SERVE, &[("CHATOPS_STORE", "sqlite:/nowhere/bot.db"), ("CHATOPS_LOG", "error")]].concat();
+    assert_snapshot!(run("serve", &env), @"
+    exit 1
+    error: Cannot make the audit key /nowhere/bot.db.key: No such file or directory (os error 2)
+    ");
+}
+
+#[test]
+fn the_slack_manifest_has_the_address_that_was_given() {
+    let ran = run("manifest slack --url https://bot.example.org/", &[]);
+    assert_eq!((ran.code, &*ran.err), (0, ""));
+    for wanted in [
+        "url: https://bot.example.org/slack/commands\n",
+        "request_url: https://bot.example.org/slack/events\n",
+        "request_url: https://bot.example.org/slack/interactivity\n",
+        "should_escape: true\n",
+    ] {
+        assert_eq!(ran.out.matches(wanted).count(), 1, "{wanted}\n{}", ran.out);
+    }
+    assert!(!ran.out.contains("example.com"), "{}", ran.out);
+    for bad in ["http://x", "bot.example.org", "https://bot.example.org?a", "https://me@bot.example.org"] {
+        assert_eq!(run(&format!("manifest slack --url {bad}"), &[]).code, 2, "{bad}");
+    }
+}
+
+#[test]
+fn the_sandbox_stays_on_the_machine() {
+    assert_snapshot!(run("sandbox --listen 0.0.0.0:0", &[]), @"
+    exit 1
+    error: 0.0.0.0:0 is not a loopback address: the sandbox prints its keys and takes faults from anybody
+    ");
+}
+
+#[test]
+fn an_audit_without_a_history_says_what_to_set() {
+    assert_snapshot!(run("audit verify", &[("CHATOPS_STORE", "memory")]), @"
+    exit 1
+    error: The memory store keeps no history: set CHATOPS_STORE=sqlite:PATH
+    ");
+    assert_snapshot!(run("audit verify", &[]), @"
+    exit 1
+    error: There is no store at sekoia-chatops.db: set CHATOPS_STORE=sqlite:PATH
+    ");
+    assert_snapshot!(run("audit export", &[("CHATOPS_STORE", "sqlite:bot.db")]), @"
+    exit 1
+    error: There is no store at bot.db: set CHATOPS_STORE=sqlite:PATH
+    ");
+    assert_snapshot!(run("audit verify", &[("CHATOPS_STORE", "/var/lib/bot.db")]), @"
+    exit 2
+    error: the configuration is not complete or not right:
+      CHATOPS_STORE: give memory or sqlite:PATH
+    ");
+}
+
+const STORE: Env<'static> = &[("CHATOPS_STORE", "sqlite:bot.db")];
+
+/// A directory with a store that somebody wrote these records into (actor, body).
+async fn written(records: &[(&str, &str)]) -> TempDir {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("bot.db");
+    let keys = keyfile::beside(&path).unwrap();
+    let store = SqliteStore::open(&path, Chain::new(&keys)).await.unwrap();
+    let at: Timestamp = "2026-07-01T08:00:00Z".parse().unwrap();
+    let records = records
+        .iter()
+        .map(|(actor, body)| NewRecord { at, actor: (*actor).into(), kind: "step.verified", body: (*body).into() })
+        .collect();
+    let stream = StreamId::new("session", "slack:T0SOC:C0SOC");
+    let write = Write { stream, expected: 0, state: State { schema: 1, json: "{}".into() }, records };
+    store.commit(Commit { writes: vec![write], ..Commit::default() }).await.unwrap();
+    directory
+}
+
+#[tokio::test]
+async fn an_audit_is_good_until_somebody_edits_a_record() {
+    let directory = written(&[("slack:U0ALICE", "{}"), ("slack:U0BOB", "{\"n\":1}")]).await;
+    assert_snapshot!(run_in(directory.path(), "audit verify", STORE), @"
+    exit 0
+    2 records in 1 stream, 0 faults
+    Not provable from here: changes by a holder of the key, a state put back together with its last records, a stream removed whole. Compare with an export kept elsewhere.
+    ");
+    let path = directory.path().join("bot.db");
+    let mut database = sqlx::SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
+    sqlx::raw_sql("UPDATE record SET body = '{\"n\":2}' WHERE seq = 2").execute(&mut database).await.unwrap();
+    let ran = run_in(directory.path(), "audit verify", STORE);
+    assert_eq!(ran.code, 1);
+    assert_snapshot!(ran, @"
+    exit 1
+    session/slack:T0SOC:C0SOC: record 2 was edited, or does not follow the one before it
+    2 records in 1 stream, 1 fault
+    Not provable from here: changes by a holder of the key, a state put back together with its last records, a stream removed whole. Compare with an export kept elsewhere.
+    error: The history was tampered with, or is damaged
+    ");
+}
+
+#[tokio::test]
+async fn an_audit_without_the_key_is_refused_rather_than_trusted() {
+    let directory = written(&[("slack:U0ALICE", "{}")]).await;
+    std::fs::remove_file(directory.path().join("bot.db.key")).unwrap();
+    let ran = run_in(directory.path(), "audit verify", STORE);
+    assert!(ran.code == 1 && ran.err.contains("Cannot read the audit key"), "{ran}");
+    assert!(!directory.path().join("bot.db.key").exists());
+}
+
+#[tokio::test]
+async fn an_export_holds_every_record_and_no_formula() {
+    let hostile = ["=cmd()", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "a,\"b\"\n=c"];
+    let directory = written(&hostile.map(|text| (text, text))).await;
+    let csv = run_in(directory.path(), "audit export --format csv", STORE);
+    assert_eq!((csv.code, &*csv.err), (0, ""));
+    let mut reader = csv::Reader::from_reader(csv.out.as_bytes());
+    assert_eq!(reader.headers().unwrap(), vec!["stream", "seq", "at", "actor", "kind", "body", "key", "seal"]);
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), hostile.len());
+    for (row, text) in rows.iter().zip(hostile) {
+        assert!(row.iter().all(|cell| !cell.starts_with(['=', '+', '-', '@', '\t', '\r'])), "{row:?}");
+        let cell = if text.starts_with('a') { text.to_owned() } else { format!("'{text}") };
+        assert_eq!((&row[3], &row[5]), (&*cell, &*cell));
+    }
+    let json = run_in(directory.path(), "audit export --format json", STORE);
+    let all: Vec<Value> = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(all.iter().map(|r| r["actor"].as_str().unwrap()).collect::<Vec<_>>(), hostile);
+    assert_eq!((&all[0]["seq"], &all[0]["stream"]), (&1.into(), &"session/slack:T0SOC:C0SOC".into()));
+    let empty = written(&[]).await;
+    assert_eq!(serde_json::from_str::<Vec<Value>>(&run_in(empty.path(), "audit export", STORE).out).unwrap().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_answers_without_sekoia_or_slack_and_stops_when_asked() {
+    let directory = TempDir::new().unwrap();
+    let env = [SERVE, &[("CHATOPS_STORE", "sqlite:bot.db"), ("MATTERMOST_URL", "https://chat.example")]].concat();
+    let mut running = Running(program(directory.path(), "serve", &env).spawn().unwrap());
+    let mut log = BufReader::new(running.0.stderr.take().unwrap());
+    let mut said = String::new();
+    let address = loop {
+        let from = said.len();
+        assert!(log.read_line(&mut said).unwrap() > 0, "it ended:\n{said}");
+        if let Some((_, rest)) = said[from..].split_once("serving address=") {
+            break rest.split_whitespace().next().unwrap().to_owned();
+        }
+    };
+    let rest = std::thread::spawn(move || {
+        let mut rest = String::new();
+        log.read_to_string(&mut rest).map(|_| rest)
+    });
+    assert!(said.contains("nobody may set a channel up") && said.contains("MATTERMOST_URL"), "{said}");
+
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let http = reqwest::Client::new();
+    let get = async |path: &str| http.get(format!("http://{address}{path}")).send().await.unwrap();
+    assert_eq!(get("/healthz").await.status(), 200);
+    let ready = get("/readyz").await;
+    assert_eq!(ready.status(), 200);
+    let ready: Value = ready.json().await.unwrap();
+    for part in ["status", "store", "sekoia", "slack", "refused"] {
+        assert!(ready.get(part).is_some(), "{part} in {ready}");
+    }
+    assert_eq!(get("/slack/commands").await.status(), 405);
+    let forged = http.post(format!("http://{address}/slack/commands")).body("text=status").send().await.unwrap();
+    assert_eq!((forged.status().as_u16(), forged.text().await.unwrap()), (401, String::new()));
+
+    let kill = Command::new("kill").args(["-TERM", &running.0.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let stopped = tokio::task::spawn_blocking(move || running.0.wait().map(|status| (status, running)));
+    let (status, mut running) = tokio::time::timeout(LONG, stopped).await.expect("it stops").unwrap().unwrap();
+    assert_eq!(status.code(), Some(0));
+    let (mut out, rest) = (String::new(), rest.join().unwrap().unwrap());
+    running.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    assert_eq!(out, "", "standard output is nobody's");
+    assert!(rest.contains("stopped"), "{rest}");
+    assert!(!format!("{said}{rest}").contains("canary"), "{said}{rest}");
+}

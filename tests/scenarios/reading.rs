@@ -1,0 +1,403 @@
+//! What Sekoia holds, as it is read in the channel.
+
+use insta::assert_snapshot;
+use sekoia_chatops::sandbox::Tenant;
+
+use crate::harness::slack::Choice;
+use crate::harness::{Setting, Stage, run, steady, usual};
+
+async fn bank(scenario: impl AsyncFnOnce(&mut Stage)) {
+    run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
+        s.ask("alice", "setup \"Banque Rivoli\"").await;
+        s.progress().await;
+        scenario(s).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_bank_reads_its_workspace() {
+    bank(async |s| {
+        assert_snapshot!(steady(s.ask("dan", "subscription").await.text()), @"
+        Subscription
+        *Banque Rivoli* · 4 licences
+        • *Defend Prime* · module Defend · <date> to <date>, 200 days left · assets: 5000, hot storage days: 90
+        • *Intelligence* · <date> to <date>, 200 days left · hot storage days: 90
+        • *Reveal* · <date> to <date>, 200 days left · hot storage days: 90
+        • ⚠️ *Defend Core* · module Defend · <date> to <date> · assets: 3000, hot storage days: 90 · Defend Core has expired
+        See: Understand your subscription <https://docs.sekoia.com/getting_started/subscriptions/>
+        [Open step 1 (subscription)]
+        ");
+        assert_snapshot!(steady(s.ask("dan", "region").await.text()), @"
+        Region FRA1 · France
+        The bot's key is accepted there. Share the first address before you invite people.
+        • App: https://app.sekoia.io <https://app.sekoia.io>
+        • API: `http://127.0.0.1:<port>`
+        • HTTP intake: `https://intake.sekoia.io`
+        • Syslog: `intake.sekoia.io:10514`
+        • RELP: `intake.sekoia.io:11514`
+        See: Regions <https://docs.sekoia.com/getting_started/regions/>
+        [Open step 2 (region)]
+        ");
+        assert_snapshot!(steady(s.ask("dan", "communities").await.text()), @"
+        Communities
+        *Banque Rivoli* · multi-tenant, 3 communities · this channel's
+        • *Rivoli Markets* · Trading floor and treasury · since <date>
+        • *Rivoli Payments (Nimbus)* · Card and instant payments, formerly Nimbus · ⚠️ MFA not enforced · since <date>
+        • *Rivoli Retail* · Branches and online banking · since <date>
+        See: Create a community <https://docs.sekoia.com/getting_started/create_community/>
+        [Open step 3 (communities)]
+        ");
+        assert_snapshot!(s.ask("dan", "roles").await.text(), @"
+        Roles
+        *Banque Rivoli* · 5 roles
+        • *Admin* · built in · 83 permissions · 3 members · Full access, management included
+        • *Analyst* · built in · 70 permissions · 2 members · Read and write access
+        • *Guest* · built in · 37 permissions · 2 members · Read-only access
+        • *Compliance Auditor* · custom · 4 permissions · 1 member · Looks at who has access to what, for the yearly review
+        • *SOC Level 1* · custom · 7 permissions · 2 members · Triage of alerts: reads everything about them, comments, changes their status
+        Giving somebody a custom role takes their built-in role (Guest, Analyst, Admin) away; several custom roles add up.
+        [Show a role ▾]
+        See: Roles <https://docs.sekoia.com/getting_started/roles/>, Custom roles <https://docs.sekoia.com/getting_started/custom_roles/>
+        [Open step 4 (roles)]
+        ");
+        assert_snapshot!(steady(s.ask("alice", "users").await.text()), @"
+        Users
+        *Banque Rivoli* · 6 members · 2 pending invitations · 1 switched off · 2 without MFA
+        • *Claire Dubreuil* · Admin · active <date>
+        • *Hugo Petit* · SOC Level 1, Compliance Auditor · no MFA · active <date>
+        • *Inès Carpentier* · SOC Level 1 · active <date>
+        • *Marc Lavigne* · Admin · ⚠️ Admin without MFA · active <date>
+        • *Sofia Benali* · Admin · active <date>
+        • *Thomas O'Brien* · Analyst · active <date>
+        • *j.weber@audit-partner.example* · Guest · ⏳ invited, not accepted yet
+        • *nadia.osman@banque-rivoli.example* · Analyst · ⏳ invited, not accepted yet
+        • *Élodie Marchand* · Guest · switched off
+        See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
+        [Done]! [Open step 5 (users)]
+        ");
+        assert_snapshot!(steady(s.ask("alice", "keys").await.text()), @"
+        API keys
+        *Banque Rivoli* · 10 keys, 6 active
+        • *cti-enrichment* · active · 170 days left, until <date> · 2 permissions
+        • *jira-tickets* · active · ⚠️ 12 days left, until <date> · 2 permissions
+        • *log-forwarder* · active · ⚠️ no expiry · 3 permissions
+        • *sandbox-admin* · the bot's own · active · 300 days left, until <date> · 83 permissions
+        • *sandbox-limited* · active · 300 days left, until <date> · 36 permissions
+        • *sandbox-reader* · active · 300 days left, until <date> · 39 permissions
+        • *old-siem-export* · expired on <date>
+        • *sandbox-expired* · expired on <date>
+        • *former-mssp* · revoked
+        • *sandbox-revoked* · revoked
+        See: Manage API keys <https://docs.sekoia.com/getting_started/manage_api_keys/>
+        [Done]! [Open step 6 (keys)]
+        ");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_step_is_checked_without_being_changed() {
+    bank(async |s| {
+        for step in ["prerequisites", "1", "2", "3", "4", "5", "6", "7", "quickstart"] {
+            let card = s.ask("alice", &format!("step {step} check")).await;
+            assert!(card.text().contains("☐ open"), "{card}");
+        }
+        assert_snapshot!(steady(s.ask("alice", "step 0 check").await.text()), @r#"
+        Sekoia shows: the key is valid and has 83 permissions.
+        Missing: MFA for 1 Admin; "users" shows whom
+        Before you start
+        *Banque Rivoli*
+        ☐ open
+        Whoever sets the workspace up needs administrator access and a secured account of their own.
+        The bot checks that its API key is valid, which permissions it has, and whether every Admin has MFA on.
+        In Sekoia: your own account, Security · See: Workspace setup overview <https://docs.sekoia.com/getting_started/>
+        [Done]! [Check with Sekoia] [Skip…] [Assign to ▾] [Due date 📅]
+        "#);
+        assert_snapshot!(steady(s.ask("alice", "step 1 check").await.text()), @"
+        Sekoia confirms it: Defend Prime until <date>, Intelligence until <date>, Reveal until <date>.
+        Step 1 of 7 · Verify your subscription
+        *Banque Rivoli*
+        ☐ open
+        Which products and modules are active, until when and for how many assets decides what the team can use.
+        The bot reads the licences, warns by Sekoia's own expiry thresholds and keeps the evidence.
+        In Sekoia: Settings > Workspace > Subscriptions · See: Understand your subscription <https://docs.sekoia.com/getting_started/subscriptions/>
+        [Done]! [Check with Sekoia] [Show details] [Skip…] [Assign to ▾] [Due date 📅]
+        ");
+        assert_snapshot!(steady(s.ask("alice", "step 4 check").await.text()), @"
+        Sekoia confirms it: 3 built-in roles, 2 custom roles.
+        ⚠️ built-in roles do not count for members of Compliance Auditor, SOC Level 1
+        Step 4 of 7 · Define roles
+        *Banque Rivoli*
+        ☐ open
+        Roles reviewed before inviting give people the right permissions from their first day.
+        The bot lists the roles with their permissions and members, and warns of the built-in-role trap.
+        In Sekoia: Settings > Workspace > Roles · See: Roles <https://docs.sekoia.com/getting_started/roles/>, Custom roles <https://docs.sekoia.com/getting_started/custom_roles/>
+        [Done]! [Check with Sekoia] [Show details] [Skip…] [Assign to ▾] [Due date 📅]
+        ");
+        assert_snapshot!(steady(s.ask("alice", "step 5 check").await.text()), @"
+        Sekoia confirms it: 6 active members, 2 pending invitations.
+        ⚠️ 1 Admin without MFA
+        ⚠️ 1 other member without MFA
+        ⚠️ 2 invitations still to be accepted: the link is good for 24 hours
+        Step 5 of 7 · Invite users
+        *Banque Rivoli*
+        ☐ open
+        The team needs accounts; the link in an invitation is good for 24 hours only.
+        The bot lists members and pending invitations, and shows who has no MFA.
+        In Sekoia: Settings > Workspace > Users, Add new users · See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
+        [Done]! [Check with Sekoia] [Show details] [Skip…] [Assign to ▾] [Due date 📅]
+        ");
+        assert_snapshot!(steady(s.ask("alice", "step 6 check").await.text()), @"
+        Sekoia confirms it: 6 active keys, 5 of them for integrations.
+        ⚠️ 1 key without expiry
+        ⚠️ 1 key expiring within 30 days
+        Step 6 of 7 · Create API keys
+        *Banque Rivoli*
+        ☐ open
+        One key per integration, with the least permissions, keeps a leak small.
+        The bot lists the keys with status and days left, and flags those without expiry or about to expire.
+        In Sekoia: Settings > Workspace > API Keys · See: Manage API keys <https://docs.sekoia.com/getting_started/manage_api_keys/>
+        [Done]! [Check with Sekoia] [Show details] [Skip…] [Assign to ▾] [Due date 📅]
+        ");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_unit_near_the_end_of_its_trial_is_warned() {
+    run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
+        s.ask("alice", "setup rivoli payments").await;
+        s.progress().await;
+        assert_snapshot!(steady(s.ask("alice", "done subscription").await.text()), @"
+        Sekoia confirms it: Defend Prime until <date>.
+        Step 1 of 7 · Verify your subscription
+        *Rivoli Payments (Nimbus)*
+        ✅ verified with Sekoia: Defend Prime until <date> · @alice · <date> <time> UTC
+        • ⚠️ Defend Prime ends in 4 days: Sekoia is warning community admins
+        Which products and modules are active, until when and for how many assets decides what the team can use.
+        The bot reads the licences, warns by Sekoia's own expiry thresholds and keeps the evidence.
+        In Sekoia: Settings > Workspace > Subscriptions · See: Understand your subscription <https://docs.sekoia.com/getting_started/subscriptions/>
+        [Check with Sekoia] [Show details] [Reopen]
+        ");
+        assert_snapshot!(steady(s.progress().await.text()), @"
+        Sekoia workspace setup
+        *Rivoli Payments (Nimbus)* · multi-tenant
+        ▓░░░░░░  1 of 7 done
+        ☐ *Before you start*
+        ✅ *1 Verify your subscription* · Defend Prime until <date> · ⚠️ 1
+        ☐ *2 Confirm your region*
+        ☐ *3 Create communities*
+        ☐ *4 Define roles*
+        ☐ *5 Invite users*
+        ☐ *6 Create API keys*
+        ☐ *7 Configure notifications*
+        [Open a step ▾] [Next]! [Refresh]
+        ");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_role_is_shown_with_its_permissions() {
+    bank(async |s| {
+        let roles = s.ask("dan", "roles").await;
+        let guest = s.choose("dan", &roles, "Show a role", Choice::Option("Guest")).await;
+        assert_snapshot!(guest.text(), @"
+        Guest
+        built in · 37 permissions · 2 members
+        Read-only access
+        • *Alerts*: View alert statistics, View alerts, View generation mode
+        • *Archives*: View archives, View archives
+        • *Assets*: View asset attribute names, View asset attributes, View asset categories, View asset types, View assets
+        • *Cases*: View cases
+        • *Community*: Read community licenses, View members, View roles
+        • *Countermeasures*: Read countermeasure templates
+        • *Custom fields*: View custom fields
+        • *Dashboards*: View dashboards
+        • *Entities*: View entities
+        • *Events*: View event stats in asset listing, View events
+        • *IOC collections*: View IOC collections, View IOC collections telemetry
+        • *Intakes*: View intakes
+        • *Intelligence*: View feeds, View intelligence, View intelligence notes, View intelligence with limited access, View labels, View observables
+        • *Playbooks*: View integrations, View playbook runs, View playbook runs statistics, View playbooks
+        • *Queries*: View notebook queries
+        • *Rules catalog*: Read runbooks, View Rules Catalog
+        • *Telemetry*: View global platform telemetry
+        ");
+        assert_snapshot!(s.ask("dan", "role show Nobody").await.text(), @r#"There is no role called "Nobody". There are: Admin, Analyst, Compliance Auditor, Guest, SOC Level 1."#);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_hundred_and_fifty_members_are_paged() {
+    usual(async |s| {
+        s.set_up().await;
+        let had = s.sekoia.edit(|world| {
+            let had = world.members.len();
+            let root = world.root;
+            world.add_members(root, 250);
+            had
+        });
+        let mut page = s.ask("alice", "users").await;
+        let mut members = 0;
+        loop {
+            members += page.text().lines().filter(|line| line.starts_with("• ")).count();
+            if !page.text().contains("[Next page]") {
+                break;
+            }
+            page = s.click("alice", &page, "Next page").await;
+        }
+        assert_eq!(members, had + 250);
+        let last = page.text();
+        assert!(last.contains(&format!("of {}", had + 250)), "{last}");
+        // Beyond the end: the end.
+        assert_eq!(s.ask("alice", "users 999").await.text(), last);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn three_hundred_permissions_are_paged() {
+    bank(async |s| {
+        let total = s.sekoia.edit(|world| {
+            world.add_permissions(300);
+            let all: Vec<_> = world.permissions.iter().map(|p| p.uuid).collect();
+            let count = all.len();
+            for role in &mut world.roles {
+                role.permissions.clone_from(&all);
+            }
+            count
+        });
+        let mut page = s.ask("alice", "role show Admin").await;
+        let mut seen = 0;
+        loop {
+            let listed = page
+                .text()
+                .lines()
+                .filter_map(|l| l.strip_prefix("• ")?.split_once(": "))
+                .map(|(_, p)| p.split(", ").count())
+                .sum::<usize>();
+            seen += listed;
+            if !page.text().contains("[Next page]") {
+                break;
+            }
+            page = s.click("alice", &page, "Next page").await;
+        }
+        assert_eq!(seen, total);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_overview_shows_every_channel_and_what_waits_for_whom() {
+    usual(async |s| {
+        s.set_up().await;
+        s.ask_in("nimbus-payments", "alice", "setup").await;
+        s.progress().await;
+        s.ask_in("nimbus-payments", "alice", "assign users <@U0BOB>").await;
+        s.progress().await;
+        s.ask_in("nimbus-payments", "alice", "due 1 2099-01-31").await;
+        s.progress().await;
+        assert_snapshot!(s.ask("bob", "overview").await.text(), @"
+        All channels
+        • #nimbus-payments · *Nimbus Payments* · 1 of 7 settled · next: step 1 (subscription) · subscription due 2099-01-31 · users waits for @bob
+        • #soc-setup · *Nimbus Payments* · 1 of 7 settled · next: step 1 (subscription)
+        Channels 1 to 2
+        ");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn help_and_commands_of_later_versions() {
+    usual(async |s| {
+        assert_snapshot!(s.ask("gina", "help").await.text(), @r#"
+        I walk this channel through the setup of your Sekoia workspace. Type these after /sekoia, or after mentioning me:
+        • `help [topic]` This list, or help on a command or a step.
+        • `whoami` Your id and your rights here.
+        • `setup [community]` Opens the checklist in this channel for one Sekoia community, or binds it to another one. (operator)
+        • `status` The checklist as it stands.
+        • `next` The first step that is still open.
+        • `step <1-7 or name> [check]` A step's card; with `check`, what Sekoia says about it now.
+        • `done <step> [anyway]` Ticks a step that Sekoia confirms; with `anyway`, on your word alone. (operator)
+        • `skip <step> <reason>` Leaves a step out, for a reason that stays on record. (operator)
+        • `reopen <step>` Makes a done or skipped step open again. (operator)
+        • `assign <step> <@user or nobody>` Says who does a step. (operator)
+        • `due <step> <date or none>` Says by when: 2026-12-01, tomorrow, friday, +7d. (operator)
+        • `refresh` Brings the channel's progress message up to date, or posts it again.
+        • `report [markdown or json] [page]` The readiness report: every step, evidence, who and when, exceptions, as Markdown and JSON.
+        • `overview [page]` All channels, and what waits for whom. (operator)
+        • `reset` Starts the checklist over, after a confirmation. The history stays. (operator)
+        • `subscription [page]` Licences: products, modules, limits, expiry.
+        • `region` The region and its addresses.
+        • `region probe` Tries the key in the other regions, one host a second, after a confirmation. (operator)
+        • `communities [page]` Single- or multi-tenant, and the communities.
+        • `roles [page]` Roles with their permissions and members.
+        • `role show <name> [page]` One role, with all its permissions.
+        • `users [page]` Members, pending invitations, MFA. (operator)
+        • `keys [page]` API keys: status, expiry, days left. (operator)
+        • `audit [n]` The last records of this channel's history. (operator)
+        • `quickstart [defend or intelligence]` What comes next: the product's quick start, and what of it is there.
+        Not in this version yet: community create, role create, invite, key create, key revoke, key rotate, notify, notify summary, notify add, notify remove, notify pause, notify resume, notify test, notify recommended, notify digest, notify webhook, approvals, cancel, approve, reject, freeze, unfreeze.
+        "help" and a command or a step tells more. Everything a button does can be typed.
+        "#);
+        assert_snapshot!(s.ask("gina", "help skip").await.text(), @r#"
+        `/sekoia skip <step> <reason>`
+        Leaves a step out, for a reason that stays on record.
+        For example: `/sekoia skip notifications "we use our own alerting"`
+        • For operators (CHATOPS_OPERATORS).
+        "#);
+        assert_snapshot!(s.ask("gina", "help step 4").await.text(), @"
+        Define roles
+        Roles reviewed before inviting give people the right permissions from their first day.
+        The bot lists the roles with their permissions and members, and warns of the built-in-role trap.
+        In Sekoia: Settings > Workspace > Roles.
+        • `roles [page]` Roles with their permissions and members.
+        • `role show <name> [page]` One role, with all its permissions.
+        • `role create <name> [with <preset or permissions>]` Creates a custom role, after an approval. (not yet)
+        See: Roles <https://docs.sekoia.com/getting_started/roles/>, Custom roles <https://docs.sekoia.com/getting_started/custom_roles/>
+        [Open the step]
+        ");
+        assert_snapshot!(s.ask("alice", "invite <mailto:ana@example.com|ana@example.com> as Analyst").await.text(), @"
+        This version cannot do `invite` yet. Nothing was done.
+        By hand: Settings > Workspace > Users, Add new users in Sekoia's console. See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
+        ");
+        assert_snapshot!(s.ask("alice", "stauts").await.text(), @r#"
+        I do not know "stauts". Did you mean "status"?
+        Try: `/sekoia status`
+        "#);
+        assert_snapshot!(s.ask("alice", "key crate x").await.text(), @r#"
+        I do not know "key crate". Did you mean "key create"?
+        Try: `/sekoia key create`
+        "#);
+        assert_snapshot!(s.ask("alice", "done region tomorrow").await.text(), @r#"
+        "done" does not take "tomorrow".
+        Usage: `/sekoia done <step> [anyway]`
+        Try: `/sekoia done region`
+        "#);
+        assert_snapshot!(s.ask("alice", "status").await.text(), @"This channel is not set up yet. An operator opens it with `/sekoia setup`.");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_other_regions_are_probed_after_a_confirmation() {
+    usual(async |s| {
+        let question = s.ask("alice", "region probe").await;
+        assert_snapshot!(question, @"
+        ephemeral to alice in #soc-setup (response: new message)
+        This sends the bot's API key to Sekoia's hosts of the 5 regions other than FRA1, one host a second, until one takes it.
+        [Probe the regions?]!
+        ");
+        s.acknowledged(&s.slack.click("alice", &question, "Probe the regions")).await;
+        assert_snapshot!(steady(s.reply().await.text()), @"
+        Region probe
+        • ✅ *FRA1* (configured): the key is accepted
+        • ➖ *FRA2*: Sekoia could not be reached
+        • ✅ *USA1*: the key is accepted at `http://127.0.0.1:<port>/`
+        ");
+    })
+    .await;
+}

@@ -1,0 +1,96 @@
+//! Who may do what, and what the others are told.
+
+use insta::assert_snapshot;
+
+use crate::harness::{SOC, Setting, run, usual};
+
+#[tokio::test]
+async fn viewers_look_and_operators_act() {
+    usual(async |s| {
+        assert_snapshot!(s.ask("dan", "setup").await.text(), @r#"That is for operators. Ask whoever runs this bot to add slack:U0DAN to CHATOPS_OPERATORS; "whoami" shows your rights."#);
+        let progress = s.set_up().await;
+        assert_snapshot!(s.ask("dan", "done region").await.text(), @r#"That is for operators. Ask whoever runs this bot to add slack:U0DAN to CHATOPS_OPERATORS; "whoami" shows your rights."#);
+        assert_snapshot!(s.ask("dan", "users").await.text(), @r#"That is for operators. Ask whoever runs this bot to add slack:U0DAN to CHATOPS_OPERATORS; "whoami" shows your rights."#);
+        assert_snapshot!(s.ask("dan", "whoami").await.text(), @"
+        You are @dan, `slack:U0DAN`.
+        • viewer: you may look at this channel's checklist
+        CHATOPS_OPERATORS makes operators, CHATOPS_APPROVERS makes approvers; both list ids like yours.
+        ");
+        assert_snapshot!(s.ask("bob", "whoami").await.text(), @"
+        You are @bob, `slack:U0BOB`.
+        • viewer: you may look at this channel's checklist
+        • operator: you may open channels, tick, skip, assign and ask for changes
+        • approver: you may approve sensitive changes, once this version has them
+        ");
+        assert_snapshot!(s.ask("alice", "freeze now").await.text(), @r#"That is for approvers. Ask whoever runs this bot to add slack:U0ALICE to CHATOPS_APPROVERS; "whoami" shows your rights."#);
+        // A viewer may press what only looks, and sees no button that changes.
+        let card = s.click("dan", &progress, "Next").await;
+        assert!(!card.text().contains("[Done]"), "{card}");
+        // The card of an operator, pressed after the right was taken away, is refused.
+        let card = s.ask("alice", "step 1").await;
+        assert!(card.text().contains("[Done]"), "{card}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn guests_bots_strangers_and_the_deactivated_have_no_rights() {
+    usual(async |s| {
+        s.set_up().await;
+        let mut told = Vec::new();
+        for who in ["gina", "uma", "otto", "eve", "robo"] {
+            told.push(format!("{who}: {}", s.ask(who, "status").await.text()));
+        }
+        assert_snapshot!(told.join("\n"), @"
+        gina: Guests have no rights here. Ask a full member of the workspace. Your id is slack:U0GINA.
+        uma: Guests have no rights here. Ask a full member of the workspace. Your id is slack:U0UMA.
+        otto: This account is deactivated and has no rights. Its id is slack:U0OTTO.
+        eve: Your account belongs to another Slack workspace than the one where I am installed. Your id is slack:U0EVE.
+        robo: Bots have no rights here. This account's id is slack:U0ROBO.
+        ");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_may_do_anything_until_somebody_is_configured() {
+    run(Setting { operators: "", approvers: "", ..Setting::default() }, async |s| {
+        assert_snapshot!(s.ask("alice", "setup").await.text(), @"Nobody is an operator yet. Whoever runs this bot sets CHATOPS_OPERATORS or CHATOPS_APPROVERS, for example to slack:U0ALICE, which is your id.");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn approvers_are_operators_where_none_are_named() {
+    run(Setting { operators: "", ..Setting::default() }, async |s| {
+        assert_snapshot!(s.ask("alice", "overview").await.text(), @r#"That is for operators. Ask whoever runs this bot to add slack:U0ALICE to CHATOPS_OPERATORS; "whoami" shows your rights."#);
+        assert_snapshot!(s.ask("bob", "overview").await.text(), @r#"No channel is set up yet. "setup" opens one."#);
+        assert_eq!(s.slack.calls("usergroups.users.list"), 1, "the group is remembered");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_group_that_cannot_be_read_makes_nobody_an_operator() {
+    run(Setting { operators: "", ..Setting::default() }, async |s| {
+        s.slack.edit(|world| {
+            world.scopes.remove("usergroups:read");
+        });
+        assert_snapshot!(s.ask("bob", "overview").await.text(), @"I could not check your rights (the app lacks the scope usergroups:read), so I did nothing. Whoever runs this bot adds that scope to the app and installs it again. Your id is slack:U0BOB.");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn shared_and_unlisted_channels_are_refused() {
+    usual(async |s| {
+        assert_snapshot!(s.ask_in("shared", "alice", "setup").await.text(), @"This channel is shared with another organisation, so I do not work here. An administrator can allow it by adding C0SHARED to CHATOPS_CHANNELS. Your id is slack:U0ALICE.");
+    })
+    .await;
+    run(Setting { channels: &["C0SHARED"], ..Setting::default() }, async |s| {
+        assert_snapshot!(s.ask_in(SOC, "alice", "setup").await.text(), @"I work only in the channels that CHATOPS_CHANNELS lists, and C0SOC is not one of them. Your id is slack:U0ALICE.");
+        s.ask_in("shared", "alice", "setup").await;
+        assert!(s.progress().await.to_string().starts_with("#shared (posted)"));
+    })
+    .await;
+}

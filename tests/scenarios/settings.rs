@@ -1,0 +1,271 @@
+//! What an operator sets: read whole, and everything that is wrong said at once.
+
+use std::fs;
+
+use insta::assert_snapshot;
+use secrecy::ExposeSecret;
+use sekoia_chatops::config::{Config, Faults, LogConfig, StoreConfig, StorePlace, VARIABLES, without_effect};
+use sekoia_chatops::sekoia::Region;
+
+type Env<'a> = &'a [(&'a str, &'a str)];
+
+/// 32 bytes in base64.
+const KEY: &str = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LTEyMzQ=";
+const NEEDED: Env<'static> =
+    &[("SEKOIA_API_KEY", "canary-key"), ("SLACK_SIGNING_SECRET", "canary-signing"), ("SLACK_BOT_TOKEN", "xoxb-canary")];
+
+fn of(env: Env<'_>) -> impl Fn(&str) -> Option<String> {
+    move |name| env.iter().rfind(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
+}
+
+fn read(env: Env<'_>) -> Result<Config, Faults> {
+    Config::read(of(env))
+}
+
+/// With everything that `serve` needs.
+fn with(env: Env<'_>) -> Result<Config, Faults> {
+    read(&[NEEDED, env].concat())
+}
+
+fn faults(env: Env<'_>) -> String {
+    with(env).expect_err("a configuration that is wrong").to_string()
+}
+
+/// Reads a TOML file of these lines, with this environment over it; the directory's name is cut
+/// out of the faults.
+fn with_file(lines: &str, env: Env<'_>) -> Result<Config, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("chatops.toml");
+    fs::write(&path, lines).unwrap();
+    let env = [env, &[("CHATOPS_CONFIG", path.to_str().unwrap())]].concat();
+    read(&env).map_err(|faults| faults.to_string().replace(&format!("{}/", directory.path().display()), ""))
+}
+
+const FILE: &str = r#"
+sekoia_api_key = "file-key"
+sekoia_region = "MCO1"
+slack_signing_secret = "file-signing"
+slack_bot_token = "xoxb-file"
+chatops_approvers = ["slack:U0ALICE", "slack-group:S0SOC"]
+"#;
+
+#[test]
+fn nothing_set_asks_for_everything_at_once() {
+    assert_snapshot!(read(&[]).unwrap_err(), @"
+    SEKOIA_API_KEY: is missing; create one in Sekoia under Settings > Workspace > API Keys
+    SLACK_SIGNING_SECRET: is missing; copy it from the Slack app's Basic Information page
+    SLACK_BOT_TOKEN: is missing; copy the xoxb- token from the Slack app's OAuth page
+    ");
+}
+
+#[test]
+fn every_fault_is_said_at_once() {
+    let wrong = read(&[
+        ("SEKOIA_REGION", "FRA9"),
+        ("SEKOIA_API_URL", "http://api.sekoia.io"),
+        ("SLACK_SIGNING_SECRET", "canary signing"),
+        ("SLACK_BOT_TOKEN", "xoxb-canary\nAuthorization: canary"),
+        ("SLACK_API_URL", "http://slack.com/api"),
+        ("CHATOPS_LISTEN", "8080"),
+        ("CHATOPS_STORE", "postgres://bot:canary@db/chatops"),
+        ("CHATOPS_SECRET_KEY", &format!("{KEY},Y2FuYXJ5")),
+        ("CHATOPS_OPERATORS", "alice, slack:alice, slack:U0OK, slack-group:U0X, teams:U1, slack:"),
+        ("CHATOPS_APPROVERS", "slack:U0A<script>"),
+        ("CHATOPS_CHANNELS", "#soc-setup,C0SOC,general"),
+    ]);
+    assert_snapshot!(wrong.unwrap_err(), @r##"
+    SEKOIA_API_KEY: is missing; create one in Sekoia under Settings > Workspace > API Keys
+    SEKOIA_REGION: "FRA9" is not a region; give one of FRA1, FRA2, MCO1, UAE1, USA1, SGP1
+    SEKOIA_API_URL: "http://api.sekoia.io" may not receive the key; give https://….sekoia.io, or a loopback address
+    SLACK_SIGNING_SECRET: holds spaces or characters that no such secret has
+    SLACK_BOT_TOKEN: holds spaces or characters that no such secret has
+    SLACK_API_URL: "http://slack.com/api" may not receive the token; give https://, or http:// on a loopback address
+    CHATOPS_LISTEN: "8080" is not an address such as 127.0.0.1:8080
+    CHATOPS_STORE: PostgreSQL comes with a later version; use sqlite:PATH
+    CHATOPS_SECRET_KEY: key 2 has 6 bytes, not 32
+    CHATOPS_OPERATORS: "alice" has no platform; write slack:U…, slack-group:S…, mattermost:… or mattermost-group:…
+    CHATOPS_OPERATORS: "slack:alice" is not a Slack user id, which begins with U or W (not a name)
+    CHATOPS_OPERATORS: "slack-group:U0X" is not a Slack user group id, which begins with S
+    CHATOPS_OPERATORS: "teams" is not a platform; write slack:U…, slack-group:S…, mattermost:… or mattermost-group:…
+    CHATOPS_OPERATORS: "slack:" has no id of letters and digits; write slack:U…, slack-group:S…, mattermost:… or mattermost-group:…
+    CHATOPS_APPROVERS: "slack:U0A<script>" has no id of letters and digits; write slack:U…, slack-group:S…, mattermost:… or mattermost-group:…
+    CHATOPS_CHANNELS: "#soc-setup" is not a Slack channel id, which begins with C or G (not a name)
+    CHATOPS_CHANNELS: "general" is not a Slack channel id, which begins with C or G (not a name)
+    "##);
+}
+
+#[test]
+fn only_sekoia_and_the_machine_itself_get_the_key() {
+    for bad in [
+        "http://api.sekoia.io",
+        "https://evil.example",
+        "https://api.sekoia.io.evil.example",
+        "mailto:a@sekoia.io",
+        "nonsense",
+    ] {
+        assert!(faults(&[("SEKOIA_API_URL", bad)]).contains("SEKOIA_API_URL"), "{bad}");
+    }
+    for good in
+        ["http://127.0.0.1:9090", "http://[::1]:9090", "http://localhost:9090", "https://app.fra2.sekoia.io/api"]
+    {
+        assert_eq!(with(&[("SEKOIA_API_URL", good)]).unwrap().sekoia.api_url, good.parse().unwrap());
+    }
+}
+
+#[test]
+fn slack_may_be_reached_in_the_clear_on_the_machine_itself_only() {
+    assert!(with(&[("SLACK_API_URL", "http://127.0.0.1:9/api/")]).is_ok());
+    assert!(faults(&[("SLACK_API_URL", "http://10.0.0.1/api")]).contains("may not receive the token"));
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let config = with(&[]).unwrap();
+    assert_eq!(config.sekoia.region, Region::Fra1);
+    assert_eq!(config.sekoia.api_url.as_str(), "https://api.sekoia.io/");
+    assert_eq!(config.slack.api_url.as_str(), "https://slack.com/api");
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.store.place, StorePlace::Sqlite("sekoia-chatops.db".into()));
+    assert!(config.store.keys.is_none());
+    assert!(config.access.operators.is_empty() && config.access.approvers.is_empty());
+    assert!(config.access.channels.is_empty());
+    assert_eq!(LogConfig::read(of(&[])).unwrap(), LogConfig { filter: "info".into(), json: false });
+    assert_eq!(with(&[("SEKOIA_REGION", "usa1")]).unwrap().sekoia.api_url.as_str(), "https://api.usa1.sekoia.io/");
+}
+
+#[test]
+fn stores_and_lists_are_read_as_documented() {
+    let place = |store| StoreConfig::read(of(&[("CHATOPS_STORE", store)])).map(|config| config.place);
+    assert_eq!(place("memory"), Ok(StorePlace::Memory));
+    assert_eq!(place("sqlite:/var/lib/bot.db"), Ok(StorePlace::Sqlite("/var/lib/bot.db".into())));
+    assert!(place("sqlite:").is_err() && place("/var/lib/bot.db").is_err());
+    let config = with(&[
+        ("CHATOPS_SECRET_KEY", &format!(" {KEY} , {KEY},")),
+        ("CHATOPS_OPERATORS", "slack:U0ALICE, mattermost:abc ,"),
+        ("CHATOPS_CHANNELS", "slack:C0SOC, G0OLD"),
+    ]);
+    let config = config.unwrap();
+    assert_eq!(config.store.keys.unwrap().len(), 2);
+    assert_eq!(config.access.operators, ["slack:U0ALICE", "mattermost:abc"].map(|p| p.parse().unwrap()));
+    assert_eq!(config.access.channels, ["C0SOC".into(), "G0OLD".into()]);
+}
+
+#[test]
+fn an_empty_value_is_one_that_is_not_set() {
+    let mut empty = NEEDED.to_vec();
+    let others = VARIABLES.iter().filter(|v| v.name != "CHATOPS_CONFIG" && NEEDED.iter().all(|(n, _)| *n != v.name));
+    empty.extend(others.map(|v| (v.name, " ")));
+    assert_eq!(read(&empty).map(|config| config.listen.port()), Ok(8080));
+    assert_eq!(LogConfig::read(of(&empty)).unwrap(), LogConfig { filter: "info".into(), json: false });
+    assert!(read(&[("SEKOIA_API_KEY", "")]).unwrap_err().to_string().contains("SEKOIA_API_KEY: is missing"));
+}
+
+#[test]
+fn an_empty_name_of_a_file_is_no_file() {
+    assert_eq!(with(&[("CHATOPS_CONFIG", "")]).map(|config| config.listen.port()), Ok(8080));
+}
+
+#[test]
+fn an_empty_value_is_not_said_to_have_no_effect() {
+    assert_eq!(without_effect(of(&[("MATTERMOST_URL", ""), ("CHATOPS_PUBLIC_URL", " ")])), Vec::<&str>::new());
+}
+
+#[test]
+fn a_secret_is_in_no_fault_and_in_no_debug_output() {
+    let config = with(&[("CHATOPS_SECRET_KEY", KEY)]).unwrap();
+    let shown = format!("{config:?} {config:#?}");
+    assert!(!shown.contains("canary") && !shown.contains(KEY), "{shown}");
+    // The bytes of the key, as a list of numbers.
+    assert!(!shown.contains("99, 97, 110"), "{shown}");
+    assert_eq!(config.sekoia.key.expose_secret(), "canary-key");
+    for (name, value) in [
+        ("SEKOIA_API_KEY", "canary key"),
+        ("SLACK_SIGNING_SECRET", "canary\u{e9}"),
+        ("SLACK_BOT_TOKEN", "canary\u{7}"),
+        ("CHATOPS_SECRET_KEY", "canary"),
+        ("CHATOPS_SECRET_KEY", "Y2FuYXJ5"),
+        ("CHATOPS_STORE", "postgres://bot:canary@db/chatops"),
+        ("CHATOPS_STORE", "mysql://bot:canary@db/chatops"),
+    ] {
+        let text = faults(&[(name, value)]);
+        assert!(text.contains(name) && !text.contains("canary") && !text.contains("Y2FuYXJ5"), "{text}");
+    }
+}
+
+#[test]
+fn an_address_with_a_password_is_refused_without_repeating_it() {
+    let shown = |(name, value)| match with(&[(name, value)]) {
+        Ok(config) => format!("accepted: {config:?}"),
+        Err(faults) => faults.to_string(),
+    };
+    let all = [
+        ("SEKOIA_API_URL", "https://bot:canary@api.sekoia.io"),
+        ("SEKOIA_API_URL", "https://:canary@api.sekoia.io"),
+        ("SLACK_API_URL", "https://bot:canary@slack.com/api"),
+    ];
+    let leaks: Vec<String> = all.map(shown).into_iter().filter(|text| text.contains("canary")).collect();
+    assert!(leaks.is_empty(), "{leaks:#?}");
+}
+
+#[test]
+fn a_file_has_the_same_names_and_the_environment_wins() {
+    let config = with_file(FILE, &[]).unwrap();
+    assert_eq!(config.sekoia.key.expose_secret(), "file-key");
+    assert_eq!(config.sekoia.region, Region::Mco1);
+    assert_eq!(config.access.approvers, ["slack:U0ALICE", "slack-group:S0SOC"].map(|p| p.parse().unwrap()));
+    let config = with_file(FILE, &[("SEKOIA_REGION", "UAE1"), ("SEKOIA_API_KEY", "env-key")]).unwrap();
+    assert_eq!(config.sekoia.region, Region::Uae1);
+    assert_eq!(config.sekoia.key.expose_secret(), "env-key");
+}
+
+#[test]
+fn an_empty_variable_leaves_the_files_value() {
+    let config = with_file(FILE, &[("SEKOIA_API_KEY", "")]).unwrap();
+    assert_eq!(config.sekoia.key.expose_secret(), "file-key");
+}
+
+#[test]
+fn a_file_that_is_not_right_says_where_and_repeats_no_value() {
+    let unknown = format!("{FILE}sekoia_regoin = \"canary\"\nchatops_listen = {{ port = 8080 }}\n");
+    assert_snapshot!(with_file(&unknown, &[]).unwrap_err(), @r#"
+    CHATOPS_CONFIG: chatops.toml: chatops_listen is not a text, a number, or a list of texts
+    CHATOPS_CONFIG: chatops.toml: unknown setting "sekoia_regoin"
+    "#);
+    let missing = read(&[("CHATOPS_CONFIG", "/nowhere/chatops.toml")]).unwrap_err().to_string();
+    assert_snapshot!(missing.lines().next().unwrap(), @"  CHATOPS_CONFIG: /nowhere/chatops.toml: No such file or directory (os error 2)");
+    for (line, text) in [
+        (2, "sekoia_region = \"FRA1\"\nslack_bot_token = \"canary\n"),
+        (1, "slack_bot_token = xoxb-canary"),
+        (3, "sekoia_region = \"FRA1\"\n\nslack_bot_token \"canary\"\n"),
+    ] {
+        let faults = with_file(text, NEEDED).unwrap_err();
+        assert_eq!(faults, format!("  CHATOPS_CONFIG: chatops.toml, line {line}: not TOML"), "{text}");
+    }
+}
+
+#[test]
+fn a_fault_at_the_beginning_of_a_line_has_that_lines_number() {
+    for text in
+        ["sekoia_region = \"FRA1\"\n\n= \"canary\"\n", "sekoia_region = \"FRA1\"\n\nsekoia_region = \"canary\"\n"]
+    {
+        assert_eq!(with_file(text, NEEDED).unwrap_err(), "  CHATOPS_CONFIG: chatops.toml, line 3: not TOML", "{text}");
+    }
+}
+
+#[test]
+fn what_a_later_version_reads_is_said_to_have_no_effect() {
+    let later =
+        [("MATTERMOST_URL", "https://chat.example"), ("CHATOPS_APPROVAL_TTL", "24h"), ("SEKOIA_REGION", "FRA1")];
+    assert_eq!(without_effect(of(&later)), ["MATTERMOST_URL", "CHATOPS_APPROVAL_TTL"]);
+}
+
+#[test]
+fn a_log_that_cannot_be_is_refused() {
+    let wrong = LogConfig::read(of(&[("CHATOPS_LOG", "sekoia_chatops=loud"), ("CHATOPS_LOG_FORMAT", "xml")]));
+    assert_snapshot!(wrong.unwrap_err(), @r#"
+    CHATOPS_LOG: error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5
+    CHATOPS_LOG_FORMAT: "xml" is not a format; give text or json
+    "#);
+    let json = LogConfig::read(of(&[("CHATOPS_LOG", "warn,sekoia_chatops=debug"), ("CHATOPS_LOG_FORMAT", "json")]));
+    assert!(json.unwrap().json);
+}

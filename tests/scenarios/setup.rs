@@ -1,0 +1,231 @@
+//! A channel is set up.
+
+use insta::assert_snapshot;
+use sekoia_chatops::sandbox::Tenant;
+
+use crate::harness::slack::Choice;
+use crate::harness::{Setting, run, usual};
+
+#[tokio::test]
+async fn a_channel_is_set_up() {
+    usual(async |s| {
+        assert_snapshot!(s.ask("alice", "setup").await, @"
+        ephemeral to alice in #soc-setup (response: new message)
+        This channel now works on *Nimbus Payments*, a single-tenant workspace. Step 3 does not apply to it.
+        I keep the checklist up to date in one message in this channel.
+        [Before you start]! [Open step 1 (subscription)]
+        ");
+        assert_snapshot!(s.progress().await, @"
+        #soc-setup (posted)
+        Sekoia workspace setup
+        *Nimbus Payments* · single-tenant
+        ▓░░░░░░  0 of 7 done · 1 not applicable
+        ☐ *Before you start*
+        ☐ *1 Verify your subscription*
+        ☐ *2 Confirm your region*
+        ➖ *3 Create communities* · not applicable
+        ☐ *4 Define roles*
+        ☐ *5 Invite users*
+        ☐ *6 Create API keys*
+        ☐ *7 Configure notifications*
+        [Open a step ▾] [Next]! [Refresh]
+        ");
+        // Everybody in the channel may look; the answer needs no call.
+        assert_snapshot!(s.ask("dan", "status").await.text(), @"
+        Sekoia workspace setup
+        *Nimbus Payments* · single-tenant
+        ▓░░░░░░  0 of 7 done · 1 not applicable
+        ☐ *Before you start*
+        ☐ *1 Verify your subscription*
+        ☐ *2 Confirm your region*
+        ➖ *3 Create communities* · not applicable
+        ☐ *4 Define roles*
+        ☐ *5 Invite users*
+        ☐ *6 Create API keys*
+        ☐ *7 Configure notifications*
+        [Open a step ▾] [Next]! [Refresh]
+        ");
+        assert_snapshot!(s.ask("alice", "next").await, @"
+        ephemeral to alice in #soc-setup
+        Step 1 of 7 · Verify your subscription
+        *Nimbus Payments*
+        ☐ open
+        Which products and modules are active, until when and for how many assets decides what the team can use.
+        The bot reads the licences, warns by Sekoia's own expiry thresholds and keeps the evidence.
+        In Sekoia: Settings > Workspace > Subscriptions · See: Understand your subscription <https://docs.sekoia.com/getting_started/subscriptions/>
+        [Done]! [Check with Sekoia] [Show details] [Skip…] [Assign to ▾] [Due date 📅]
+        ");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn setup_again_says_what_is_there_and_edits_nothing_twice() {
+    usual(async |s| {
+        s.set_up().await;
+        assert_snapshot!(s.ask("alice", "setup").await, @"
+        ephemeral to alice in #soc-setup
+        This channel is already set up for Nimbus Payments. `status` shows where it stands.
+        ");
+        assert_eq!(s.slack.calls("chat.update"), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_several_communities_one_is_chosen() {
+    run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
+        let menu = s.ask("alice", "setup").await;
+        assert_snapshot!(menu, @"
+        ephemeral to alice in #soc-setup (response: new message)
+        The key sees 4 communities. Which one is this channel about? Steps 4 to 7 touch that one alone.
+        [Choose a community ▾]
+        ");
+        assert_snapshot!(menu.options("Choose a community").join("\n"), @"
+        Banque Rivoli
+        Rivoli Retail
+        Rivoli Markets
+        Rivoli Payments (Nimbus)
+        ");
+        let chosen = s.choose("alice", &menu, "Choose a community", Choice::Option("Rivoli Markets")).await;
+        assert_snapshot!(chosen, @"
+        ephemeral to alice in #soc-setup (response: replaces the original)
+        This channel now works on *Rivoli Markets*, in a multi-tenant workspace.
+        I keep the checklist up to date in one message in this channel.
+        [Before you start]! [Open step 1 (subscription)]
+        ");
+        assert_snapshot!(s.progress().await, @"
+        #soc-setup (posted)
+        Sekoia workspace setup
+        *Rivoli Markets* · multi-tenant
+        ░░░░░░░  0 of 7 done
+        ☐ *Before you start*
+        ☐ *1 Verify your subscription*
+        ☐ *2 Confirm your region*
+        ☐ *3 Create communities*
+        ☐ *4 Define roles*
+        ☐ *5 Invite users*
+        ☐ *6 Create API keys*
+        ☐ *7 Configure notifications*
+        [Open a step ▾] [Next]! [Refresh]
+        ");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_community_is_named() {
+    run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
+        assert_snapshot!(s.ask("alice", "setup Rivoli Nowhere").await.text(), @r#"
+        The key sees no community called "Rivoli Nowhere".
+        The key sees 4 communities. Which one is this channel about? Steps 4 to 7 touch that one alone.
+        [Choose a community ▾]
+        "#);
+        assert_snapshot!(s.ask("alice", "setup rivoli").await.text(), @r#"
+        3 communities match "rivoli". Say which one by its id:
+        • *Rivoli Retail* `setup 579aa13b-8279-4d5c-803e-eb061b0bf249`
+        • *Rivoli Markets* `setup 5d3fe5de-132b-4a9a-917b-0a61c3b71389`
+        • *Rivoli Payments (Nimbus)* `setup 2a62ddd9-bff6-478c-9338-c3ab2985d6f4`
+        "#);
+        assert_snapshot!(s.ask("alice", "setup “rivoli retail”").await.text(), @"
+        This channel now works on *Rivoli Retail*, in a multi-tenant workspace.
+        I keep the checklist up to date in one message in this channel.
+        [Before you start]! [Open step 1 (subscription)]
+        ");
+        s.progress().await;
+        // Nothing was touched yet: another community takes no question.
+        assert_snapshot!(s.ask("alice", "setup rivoli markets").await.text(), @"
+        This channel now works on *Rivoli Markets*, in a multi-tenant workspace.
+        I keep the checklist up to date in one message in this channel.
+        [Before you start]! [Open step 1 (subscription)]
+        ");
+        assert_snapshot!(s.progress().await.text(), @"
+        Sekoia workspace setup
+        *Rivoli Markets* · multi-tenant
+        ░░░░░░░  0 of 7 done
+        ☐ *Before you start*
+        ☐ *1 Verify your subscription*
+        ☐ *2 Confirm your region*
+        ☐ *3 Create communities*
+        ☐ *4 Define roles*
+        ☐ *5 Invite users*
+        ☐ *6 Create API keys*
+        ☐ *7 Configure notifications*
+        [Open a step ▾] [Next]! [Refresh]
+        ");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn forty_communities_fit_a_menu_and_two_hundred_its_pages() {
+    run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
+        s.sekoia.edit(|world| world.add_communities(40));
+        let menu = s.ask("alice", "setup").await;
+        assert!(menu.options("Choose a community").len() > 40);
+        s.sekoia.edit(|world| world.add_communities(160));
+        let menu = s.ask("alice", "setup").await;
+        assert_eq!(menu.options("Choose a community").len(), 90);
+        let second = s.click("alice", &menu, "Next page").await;
+        assert_eq!(second.options("Choose a community").len(), 90);
+        let third = s.click("alice", &second, "Next page").await;
+        assert_eq!(third.options("Choose a community").len(), 204 - 180);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_the_bot_in_the_channel_it_says_how_to_invite_it() {
+    usual(async |s| {
+        assert_snapshot!(s.ask_in("quiet", "alice", "setup").await.text(), @"
+        This channel now works on *Nimbus Payments*, a single-tenant workspace. Step 3 does not apply to it.
+        I am not in this channel yet, so I cannot post the checklist here. Type /invite @Sekoia, then /sekoia refresh.
+        [Before you start]! [Open step 1 (subscription)]
+        ");
+        assert_snapshot!(s.ask_in("private", "alice", "setup").await.text(), @"I cannot see this channel. Type `/invite @Sekoia` here and try again.");
+        // Invited meanwhile: the session was not lost, its message is posted now.
+        s.slack.edit(|world| {
+            world.channel("quiet").members.insert("U0BOT".into());
+        });
+        assert_snapshot!(s.ask_in("quiet", "alice", "refresh").await.text(), @"The channel's message is up to date.");
+        assert!(s.progress().await.to_string().starts_with("#quiet (posted)"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_community_opens_every_step_again_after_a_question() {
+    run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
+        s.ask("alice", "setup rivoli retail").await;
+        s.progress().await;
+        s.ask("alice", "done region").await;
+        s.progress().await;
+        let question = s.ask("alice", "setup rivoli markets").await;
+        assert_snapshot!(question, @"
+        ephemeral to alice in #soc-setup (response: new message)
+        This channel works on Rivoli Retail. For Rivoli Markets every step opens again, because what was proven of one community says nothing of another; who does what by when stays.
+        [Change the community]✗
+        ");
+        assert!(s.ask("alice", "status").await.text().contains("*Rivoli Retail*"));
+        assert_snapshot!(s.click("alice", &question, "Change the community").await.text(), @"
+        This channel now works on *Rivoli Markets*, in a multi-tenant workspace.
+        I keep the checklist up to date in one message in this channel.
+        [Before you start]! [Open step 1 (subscription)]
+        ");
+        assert_snapshot!(s.progress().await.text(), @"
+        Sekoia workspace setup
+        *Rivoli Markets* · multi-tenant
+        ░░░░░░░  0 of 7 done
+        ☐ *Before you start*
+        ☐ *1 Verify your subscription*
+        ☐ *2 Confirm your region*
+        ☐ *3 Create communities*
+        ☐ *4 Define roles*
+        ☐ *5 Invite users*
+        ☐ *6 Create API keys*
+        ☐ *7 Configure notifications*
+        [Open a step ▾] [Next]! [Refresh]
+        ");
+    })
+    .await;
+}
