@@ -1,0 +1,201 @@
+//! Signed `/sekoia status` through the real router, with few and with many sessions loaded; what
+//! the parser and the renderer cost; and how much memory a session takes.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::Request;
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use sekoia_chatops::access::Policy;
+use sekoia_chatops::app::App;
+use sekoia_chatops::checklist::{Actor, Command, Community, Evidence, Mode, Recorded, Session, StepId, decide};
+use sekoia_chatops::command::read;
+use sekoia_chatops::config::{Config, LogConfig, SekoiaConfig, SlackConfig, StoreConfig, StorePlace};
+use sekoia_chatops::platform::{ChannelKey, UserId, Words};
+use sekoia_chatops::sekoia::Region;
+use sekoia_chatops::sessions::Sessions;
+use sekoia_chatops::store::{Commit, CommitError, Loaded, Record, State, Store, StoreError, StreamId, Work, WorkKind};
+use serde_json::json;
+use sha2::Sha256;
+use tokio::runtime::Runtime;
+use tower::ServiceExt;
+
+const SECRET: &str = "bench-signing-secret";
+const TEAM: &str = "T0PERF0001";
+
+/// A Slack that knows everybody.
+async fn slack() -> String {
+    use axum::{Json, Router, routing::get};
+    let router = Router::new()
+        .route("/api/users.info", get(|| async { Json(json!({"ok": true, "user": {"team_id": TEAM}})) }))
+        .route("/api/conversations.info", get(|| async { Json(json!({"ok": true, "channel": {}})) }))
+        .route("/api/auth.test", get(|| async { Json(json!({"ok": true, "team_id": TEAM})) }));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}/api")
+}
+
+fn channel(i: usize) -> ChannelKey {
+    ChannelKey::slack(TEAM, &format!("C0PERF{i:06}"))
+}
+
+/// What happened to session `i`: an eighth of them is new, an eighth is done.
+fn history(i: usize) -> Vec<Command> {
+    let community =
+        Community { uuid: uuid::Uuid::from_u128(i as u128), name: format!("workspace-{:06}", i % 1_000_000).into() };
+    let mut commands = vec![Command::Open { community, mode: Mode::MultiTenant }];
+    for step in StepId::numbered().take(i % 8) {
+        let summary = "Defend Prime until 2027-06-11, Intelligence until 2027-06-11".into();
+        commands.push(Command::Verify {
+            step,
+            evidence: Evidence { summary, exceptions: ["Defend Prime ends in 20 days".into()].into() },
+        });
+    }
+    commands
+}
+
+fn request(i: usize) -> Request<Body> {
+    let body = format!(
+        "token=x&team_id={TEAM}&channel_id=C0PERF{i:06}&user_id=U0PERF{:04}&command=%2Fsekoia&text=status&response_url=&trigger_id=1.2.{i}",
+        i % 10
+    );
+    let at = Timestamp::now().as_second().to_string();
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(SECRET.as_bytes()).expect("any key length");
+    mac.update(format!("v0:{at}:{body}").as_bytes());
+    Request::post("/slack/commands")
+        .header("x-slack-request-timestamp", at)
+        .header("x-slack-signature", format!("v0={}", hex::encode(mac.finalize().into_bytes())))
+        .body(Body::from(body))
+        .expect("a request")
+}
+
+fn app(slack: &str, store: Arc<dyn Store>) -> App {
+    let config = Config {
+        sekoia: SekoiaConfig {
+            key: SecretString::from("bench"),
+            region: Region::Fra1,
+            api_url: "http://127.0.0.1:1".parse().expect("an address"),
+            candidates: vec![],
+        },
+        slack: SlackConfig {
+            signing_secret: SecretString::from(SECRET),
+            bot_token: SecretString::from("xoxb-bench"),
+            api_url: slack.parse().expect("an address"),
+        },
+        listen: ([127, 0, 0, 1], 0).into(),
+        store: StoreConfig { place: StorePlace::Memory, keys: None },
+        access: Policy::default(),
+        log: LogConfig { filter: "off".into(), json: false },
+    };
+    App::with_store(config, store).expect("an app")
+}
+
+fn status(c: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    let url = runtime.block_on(slack());
+    let mut group = c.benchmark_group("status");
+    for count in [10, 100_000] {
+        let app = runtime.block_on(async {
+            let app = app(&url, Arc::new(Synthetic));
+            for i in 0..count {
+                app.bot().sessions().read(&channel(i)).await.expect("a session");
+            }
+            // People and channels are asked about once.
+            for i in 0..10 {
+                let _ = app.router.clone().oneshot(request(i)).await;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+            app
+        });
+        group.bench_with_input(BenchmarkId::from_parameter(count), &count, |b, _| {
+            b.to_async(&runtime).iter_batched(
+                || request(rand::random_range(0..10)),
+                |request| async {
+                    let answer = app.router.clone().oneshot(request).await.expect("an answer");
+                    black_box(axum::body::to_bytes(answer.into_body(), usize::MAX).await.expect("a body"))
+                },
+                criterion::BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+fn words(c: &mut Criterion) {
+    let typed = Words::Typed("skip notifications “we use our own alerting” because of <https://x.y|this>".into());
+    c.bench_function("read a command", |b| b.iter(|| read(black_box(&typed))));
+}
+
+/// A store that makes up a session for whoever asks, so that it takes no memory of its own.
+struct Synthetic;
+
+#[async_trait::async_trait]
+impl Store for Synthetic {
+    async fn load(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError> {
+        let i: usize = stream.as_str().bytes().fold(0, |n, b| n.wrapping_mul(31).wrapping_add(b.into()));
+        let now = Timestamp::now();
+        let by = Actor::Person(UserId::slack(&format!("U0PERF{:04}", i % 10_000)));
+        let mut session = None;
+        for command in history(i) {
+            for event in decide(session.as_ref(), command, now).expect("legal commands") {
+                session = Session::apply(session, &Recorded { event, by: by.clone(), at: now });
+            }
+        }
+        let json = serde_json::to_string(&session).expect("JSON");
+        Ok(Some(Loaded { version: 1, state: State { schema: 1, json } }))
+    }
+
+    async fn commit(&self, _: Commit) -> Result<Vec<u64>, CommitError> {
+        Ok(vec![])
+    }
+
+    async fn streams(&self, _: &str, _: Option<&StreamId>, _: u32) -> Result<Vec<StreamId>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn due(&self, _: WorkKind, _: Timestamp, _: u32) -> Result<Vec<Work>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn history(&self, _: &StreamId, _: u64, _: u32) -> Result<Vec<Record>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn all_streams(&self) -> Result<Vec<StreamId>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn forget_deliveries(&self, _: Timestamp) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}
+
+/// Not a time: resident memory a session, printed once.
+fn memory(_: &mut Criterion) {
+    const COUNT: usize = 100_000;
+    let runtime = Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let sessions = Sessions::new(Arc::new(Synthetic));
+        let before = resident();
+        for i in 0..COUNT {
+            sessions.read(&channel(i)).await.expect("a session");
+        }
+        let each = (resident() - before) / COUNT;
+        println!("memory: {each} bytes resident a session, {COUNT} sessions loaded");
+    });
+}
+
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap_or("0 kB");
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap_or(0) * 1024
+}
+
+// Memory first: what the others free would be counted as room.
+criterion_group!(benches, memory, status, words);
+criterion_main!(benches);
