@@ -1,5 +1,6 @@
 //! Slack: requests in, messages out. Nothing that only Slack has leaves this folder.
 
+mod api;
 mod block_kit;
 mod client;
 mod directory;

@@ -1,0 +1,261 @@
+//! One call of Slack's Web API: paced by tier, timed out, retried where that is harmless, and with
+//! errors that say what they mean. What is called for what is `client`'s.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use slack_morphism::errors::SlackClientError;
+use slack_morphism::prelude::*;
+use tracing::{Instrument, info_span, warn};
+use url::Url;
+
+use super::limits::Limits;
+use super::render::Message;
+use crate::config::SlackConfig;
+use crate::pace::Rank;
+use crate::platform::ChatError;
+
+/// One call, sent once. slack-morphism has no time-out of its own.
+const TIMEOUT: Duration = Duration::from_secs(8);
+const ATTEMPTS: usize = 3;
+/// A longer `Retry-After` is not waited for: whoever called decides what to do with the time.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a call needs; shared with the tasks that renew what is remembered.
+pub(super) struct Api {
+    client: SlackHyperClient,
+    token: SlackApiToken,
+    /// For `response_url`, which takes no token.
+    http: reqwest::Client,
+    /// Host and port of `SLACK_API_URL`: besides hooks.slack.com, the only place where a
+    /// `response_url` may lead.
+    own_host: (String, Option<u16>),
+    pub limits: Limits,
+}
+
+/// Whether the same call may be sent again when nobody knows what became of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    Harmless,
+    /// It would be seen twice.
+    Doubles,
+}
+
+fn host(url: &Url) -> (String, Option<u16>) {
+    (url.host_str().unwrap_or_default().to_owned(), url.port_or_known_default())
+}
+
+impl Api {
+    pub fn new(config: &SlackConfig) -> anyhow::Result<Self> {
+        let base = config.api_url.as_str().trim_end_matches('/');
+        let connector = hyper_rustls::HttpsConnectorBuilder::new().with_native_roots()?;
+        // The configuration allows http:// to a loopback address only.
+        let connector = connector.https_or_http().enable_http1().build();
+        let client = slack_morphism::SlackClient::new(
+            SlackClientHyperConnector::with_connector(connector).with_slack_api_url(base),
+        );
+        let http = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .connect_timeout(Duration::from_secs(3))
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        let token = SlackApiToken::new(SlackApiTokenValue(config.bot_token.expose_secret().to_owned()));
+        let own_host = host(&config.api_url);
+        Ok(Self { client, token, http, own_host, limits: Limits::new() })
+    }
+
+    pub async fn get<T: DeserializeOwned + Send>(
+        &self,
+        method: &'static str,
+        params: &[(&str, Option<&str>)],
+    ) -> Result<T, ChatError> {
+        let params: Vec<(&str, Option<&str>)> = params.to_vec();
+        self.call(method, Again::Harmless, Rank::Person, || {
+            let params = params.clone();
+            async move {
+                let session = self.client.open_session(&self.token);
+                session.http_session_api.http_get(method, &params, None).await
+            }
+        })
+        .await
+    }
+
+    pub async fn post<T: DeserializeOwned + Send>(
+        &self,
+        method: &'static str,
+        again: Again,
+        rank: Rank,
+        request: &(impl Serialize + Send + Sync),
+    ) -> Result<T, ChatError> {
+        self.call(method, again, rank, || async move {
+            self.client.open_session(&self.token).http_session_api.http_post(method, request, None).await
+        })
+        .await
+    }
+
+    /// The one retry policy: `Retry-After` is kept, passing faults are tried again if that is
+    /// harmless, everything else is the caller's.
+    async fn call<T, F>(
+        &self,
+        method: &'static str,
+        again: Again,
+        rank: Rank,
+        send: impl Fn() -> F,
+    ) -> Result<T, ChatError>
+    where
+        F: Future<Output = Result<T, SlackClientError>> + Send,
+    {
+        let span = info_span!("slack", method);
+        let pace = self.limits.method(method);
+        async {
+            let mut backoff =
+                ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)).with_jitter().build();
+            for attempt in 1.. {
+                if pace.turn(rank, patience(rank)).await.is_err() {
+                    return Err(ChatError::RateLimited);
+                }
+                let error = match tokio::time::timeout(TIMEOUT, send()).await {
+                    Ok(Ok(answer)) => return Ok(answer),
+                    Ok(Err(error)) => error,
+                    Err(_) if again == Again::Harmless && attempt < ATTEMPTS => continue,
+                    Err(_) => return Err(ChatError::Unavailable(format!("no answer within {} s", TIMEOUT.as_secs()))),
+                };
+                let limited = match &error {
+                    SlackClientError::RateLimitError(limit) => {
+                        Some(limit.retry_after.unwrap_or(Duration::from_secs(1)))
+                    }
+                    SlackClientError::ApiError(e) if matches!(e.code.as_str(), "ratelimited" | "rate_limited") => {
+                        Some(Duration::from_secs(1))
+                    }
+                    _ => None,
+                };
+                if let Some(wait) = limited {
+                    pace.hold(wait);
+                    if attempt >= ATTEMPTS || wait > PATIENCE {
+                        return Err(ChatError::RateLimited);
+                    }
+                    continue;
+                }
+                let error = meaning(error);
+                let passing = matches!(error, ChatError::Unavailable(_));
+                if !passing || again == Again::Doubles || attempt >= ATTEMPTS {
+                    return Err(error);
+                }
+                warn!(%error, attempt, "sent again");
+                tokio::time::sleep(backoff.next().unwrap_or(PATIENCE)).await;
+            }
+            Err(ChatError::RateLimited)
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// Answers by a `response_url`: no token, no redirect, and only where Slack's live.
+    pub async fn respond(&self, url: &str, message: &Message<'_>) -> Result<(), ChatError> {
+        let url: Url = url.parse().map_err(|_| ChatError::Refused("response_url is not an address".into()))?;
+        let slack = url.scheme() == "https" && url.host_str() == Some("hooks.slack.com");
+        if !slack && host(&url) != self.own_host {
+            warn!(host = url.host_str(), "a response_url that leads elsewhere is not called");
+            return Err(ChatError::Refused("response_url leads elsewhere".into()));
+        }
+        let mut backoff =
+            ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)).with_jitter().build();
+        for attempt in 1.. {
+            let error = match self.http.post(url.clone()).json(message).send().await {
+                Ok(answer) if answer.status().is_success() => return Ok(()),
+                Ok(answer) if answer.status() == 429 => {
+                    let wait = answer.headers().get("retry-after").and_then(|v| v.to_str().ok()?.parse().ok());
+                    let wait = Duration::from_secs(wait.unwrap_or(1));
+                    if wait > PATIENCE || attempt >= ATTEMPTS {
+                        return Err(ChatError::RateLimited);
+                    }
+                    tokio::time::sleep(wait).await;
+                    continue;
+                }
+                Ok(answer) if answer.status().is_client_error() => {
+                    return Err(ChatError::Refused(format!("the reply address answered {}", answer.status())));
+                }
+                Ok(answer) => {
+                    let status = answer.status();
+                    let reason: String = answer.text().await.unwrap_or_default().chars().take(80).collect();
+                    if REJECTIONS.iter().any(|code| reason.contains(code)) {
+                        return Err(ChatError::Rejected(reason));
+                    }
+                    ChatError::Unavailable(status.to_string())
+                }
+                // The error's own text would show the address, which is a secret.
+                Err(e) if e.is_timeout() => ChatError::Unavailable("no answer in time".into()),
+                Err(_) => ChatError::Unavailable("no connection".into()),
+            };
+            if attempt >= ATTEMPTS {
+                return Err(error);
+            }
+            tokio::time::sleep(backoff.next().unwrap_or(PATIENCE)).await;
+        }
+        Err(ChatError::RateLimited)
+    }
+}
+
+/// How long a call waits for its turn: a person is told, background work is put off.
+pub(super) fn patience(rank: Rank) -> Duration {
+    match rank {
+        Rank::Person => PATIENCE,
+        Rank::Background => Duration::from_mins(1),
+    }
+}
+
+/// Codes that mean: this payload is wrong.
+const REJECTIONS: [&str; 9] = [
+    "invalid_blocks",
+    "msg_too_long",
+    "msg_blocks_too_long",
+    "invalid_blocks_format",
+    "block_mismatch",
+    "no_text",
+    "too_many_attachments",
+    "invalid_arguments",
+    "view_too_large",
+];
+
+/// What an error of the library means to us. Its own text can hold Slack's whole answer, which
+/// may repeat what people wrote: only codes and Slack's reasons are kept.
+fn meaning(error: SlackClientError) -> ChatError {
+    match error {
+        SlackClientError::ApiError(e) => match e.code.as_str() {
+            "not_in_channel" | "channel_not_found" | "user_not_in_channel" => ChatError::NotInChannel,
+            "is_archived" => ChatError::Archived,
+            "message_not_found" | "cant_update_message" | "edit_window_closed" => ChatError::MessageGone,
+            "expired_trigger_id" | "exchanged_trigger_id" | "invalid_trigger_id" | "trigger_expired" => {
+                ChatError::TriggerExpired
+            }
+            "token_revoked" | "account_inactive" | "invalid_auth" | "token_expired" | "not_authed" => {
+                ChatError::TokenDead(e.code)
+            }
+            "missing_scope" => {
+                let body: serde_json::Value =
+                    e.http_response_body.and_then(|b| serde_json::from_str(&b).ok()).unwrap_or_default();
+                ChatError::MissingScope(body["needed"].as_str().unwrap_or("it needs").to_owned())
+            }
+            "fatal_error" | "internal_error" | "service_unavailable" | "request_timeout" => {
+                ChatError::Unavailable(e.code)
+            }
+            code if REJECTIONS.contains(&code) => {
+                let body: serde_json::Value =
+                    e.http_response_body.and_then(|b| serde_json::from_str(&b).ok()).unwrap_or_default();
+                let messages = &body["response_metadata"]["messages"];
+                ChatError::Rejected(format!("{code} {messages}").chars().take(500).collect())
+            }
+            _ => ChatError::Refused(e.code),
+        },
+        SlackClientError::HttpError(e) if e.status_code.is_server_error() => {
+            ChatError::Unavailable(e.status_code.to_string())
+        }
+        SlackClientError::HttpError(e) => ChatError::Refused(e.status_code.to_string()),
+        SlackClientError::RateLimitError(_) => ChatError::RateLimited,
+        SlackClientError::ProtocolError(_) => ChatError::Refused("an answer that cannot be read".into()),
+        _ => ChatError::Unavailable("no connection".into()),
+    }
+}
