@@ -128,7 +128,7 @@ fn status(c: &mut Criterion) {
 
 fn words(c: &mut Criterion) {
     let typed = Words::Typed("skip notifications “we use our own alerting” because of <https://x.y|this>".into());
-    c.bench_function("read a command", |b| b.iter(|| read(black_box(&typed))));
+    c.bench_function("read a command", |b| b.iter(|| read(black_box(&typed), "slack")));
 }
 
 /// A store that makes up a session for whoever asks, so that it takes no memory of its own.

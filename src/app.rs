@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::bot::{Bot, Worker};
+use crate::bot::{Bot, Responder, Worker};
 use crate::config::{Config, StoreConfig, StorePlace};
 use crate::health::Health;
 use crate::platform::slack::{Slack, SlackClient};
@@ -48,8 +48,10 @@ impl App {
         let sekoia = Sekoia::new(sekoia.region, sekoia.api_url, sekoia.key, sekoia.candidates)?;
         let chat = Arc::new(SlackClient::new(&config.slack)?);
         let bot = Arc::new(Bot::new(Sessions::new(store), Arc::new(sekoia), chat, config.access));
-        let (tasks, refused, health) = (TaskTracker::new(), Arc::<Refused>::default(), Arc::<Health>::default());
-        let slack = Arc::new(Slack::new(&config.slack, Arc::clone(&bot), tasks.clone(), Arc::clone(&refused)));
+        let (tasks, refused) = (TaskTracker::new(), Arc::<Refused>::default());
+        let health = Arc::new(Health::new(bot.chat().name()));
+        let responder = Responder::new(Arc::clone(&bot), tasks.clone());
+        let slack = Arc::new(Slack::new(&config.slack, responder, Arc::clone(&refused)));
         let router = server::router(slack, Arc::clone(&health), refused);
         Ok(Self { router, bot, health, tasks })
     }

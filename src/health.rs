@@ -16,11 +16,13 @@ use crate::store::StreamId;
 
 const EVERY: Duration = Duration::from_mins(1);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Health {
     store: Seen,
     sekoia: Seen,
-    slack: Seen,
+    chat: Seen,
+    /// The chat platform's name.
+    platform: &'static str,
 }
 
 /// 0: not looked at yet, 1: well, 2: failing.
@@ -48,13 +50,17 @@ impl Seen {
 }
 
 impl Health {
+    pub fn new(platform: &'static str) -> Self {
+        Self { store: Seen::default(), sekoia: Seen::default(), chat: Seen::default(), platform }
+    }
+
     /// What is failing is in the log; here stands only that it is.
     pub fn json(&self) -> Value {
         json!({
             "status": "ok",
             "store": self.store.name(),
             "sekoia": self.sekoia.name(),
-            "slack": self.slack.name(),
+            (self.platform): self.chat.name(),
         })
     }
 
@@ -63,7 +69,7 @@ impl Health {
         loop {
             let nothing = StreamId::new("health", "check");
             self.store.now("the store", bot.sessions().store().load(&nothing).await.map(|_| ()));
-            self.slack.now("Slack", bot.chat().check().await);
+            self.chat.now(self.platform, bot.chat().check().await);
             self.sekoia.now("Sekoia", bot.sekoia().validate(Rank::Background).await.map(|_| ()));
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}

@@ -60,7 +60,7 @@ struct Recorded {
 impl Bot {
     /// Takes a verified request. When this returns, the request may be acknowledged.
     pub async fn accept(self: &Arc<Self>, inbound: Inbound) -> Accepted {
-        let said = read(&inbound.words);
+        let said = read(&inbound.words, inbound.actor.platform());
         let command = said.as_ref().ok().map(|said| &said.command);
         let form = inbound.trigger.is_some() && matches!(command, Some(Command::Skip { reason: None, .. }));
         let recorded = if command.is_some_and(Command::changes) {
@@ -150,8 +150,8 @@ impl Bot {
         };
         let again = work.attempts < MOST_ATTEMPTS;
         // Who asked hears of the end, not of every attempt.
-        let Outcome::Settled(Answer::View(view)) =
-            self.settle(&inbound, read(&inbound.words), Some(work.finished()), again).await
+        let said = read(&inbound.words, inbound.actor.platform());
+        let Outcome::Settled(Answer::View(view)) = self.settle(&inbound, said, Some(work.finished()), again).await
         else {
             return Ok(());
         };

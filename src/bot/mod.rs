@@ -14,6 +14,7 @@ mod overview;
 mod paging;
 mod progress;
 mod report;
+mod responder;
 mod roles;
 mod setup;
 mod steps;
@@ -25,8 +26,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-pub use inbox::{Accepted, Pending, Worker};
+pub use inbox::Worker;
 pub use report::{json as report_json, markdown as report_markdown};
+pub use responder::{Reply, Responder};
 
 use crate::access::{Policy, Rights};
 use crate::checklist::{Actor, Event, Refusal, Session, StepId};
@@ -38,6 +40,7 @@ use crate::store::{Finished, StoreError};
 use crate::view::{Form, Line, View};
 use checklists::Checklists;
 use failure::Failure;
+use inbox::{Accepted, Pending};
 use progress::Progress;
 
 /// The bot: shared by every request and worker.

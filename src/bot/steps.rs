@@ -88,8 +88,8 @@ impl Bot {
     }
 
     /// What is wrong with a submitted form, by the place of the field that it belongs to.
-    pub fn field_error(words: &Words) -> Option<(usize, String)> {
-        match read(words) {
+    pub fn field_error(words: &Words, platform: &str) -> Option<(usize, String)> {
+        match read(words, platform) {
             Ok(Said { command: Say::Skip { reason: None, .. }, .. }) => {
                 Some((0, "Give a reason that others will understand.".into()))
             }

@@ -6,14 +6,16 @@ use super::table::Spec;
 use crate::checklist::StepId;
 use crate::platform::UserId;
 
-pub(super) struct Args {
+pub(super) struct Args<'a> {
     words: std::vec::IntoIter<Word>,
     pub spec: &'static Spec,
+    /// The one on which it was said: whose people are meant.
+    platform: &'a str,
 }
 
-impl Args {
-    pub fn new(spec: &'static Spec, words: Vec<Word>) -> Self {
-        Self { words: words.into_iter(), spec }
+impl<'a> Args<'a> {
+    pub fn new(spec: &'static Spec, words: Vec<Word>, platform: &'a str) -> Self {
+        Self { words: words.into_iter(), spec, platform }
     }
 
     pub fn next(&mut self) -> Option<Word> {
@@ -79,8 +81,12 @@ impl Args {
     /// A person, or `None` for `nobody`.
     pub fn person(&mut self) -> Result<Option<UserId>, Fault> {
         let word = self.next().ok_or_else(|| self.missing("who"))?;
+        if let Word::Person(id) | Word::Value(id) = &word
+            && let Some(user) = UserId::of(self.platform, id)
+        {
+            return Ok(Some(user));
+        }
         match &word {
-            Word::Person(id) | Word::Value(id) if is_user_id(id) => Ok(Some(UserId::slack(id))),
             Word::Bare(w) if ["nobody", "none", "-"].contains(&w.to_lowercase().as_str()) => Ok(None),
             other => Err(self.bad(
                 other.text(),
@@ -105,8 +111,4 @@ impl Args {
             Some(text) => Err(Fault::Leftover { spec: self.spec, text }),
         }
     }
-}
-
-fn is_user_id(id: &str) -> bool {
-    id.starts_with(['U', 'W']) && id.len() <= 32 && id.bytes().all(|b| b.is_ascii_alphanumeric())
 }

@@ -9,20 +9,20 @@ use super::{Command, Day, Fault, Product, Said, Topic};
 use crate::checklist::StepId;
 use crate::platform::Words;
 
-/// What somebody said or pressed, as a command.
-pub fn read(words: &Words) -> Result<Said, Fault> {
+/// What somebody said or pressed, as a command. People in it are the platform's.
+pub fn read(words: &Words, platform: &str) -> Result<Said, Fault> {
     match words {
-        Words::Typed(text) => parse(lex(text)),
+        Words::Typed(text) => parse(lex(text), platform),
         Words::Answered { words, answers } => {
             let mut all = lex(words);
             all.extend(answers.iter().cloned().map(Word::Value));
-            parse(all)
+            parse(all, platform)
         }
     }
 }
 
 /// Never panics, never looks at a word more often than the table has rows.
-pub fn parse(mut words: Vec<Word>) -> Result<Said, Fault> {
+pub fn parse(mut words: Vec<Word>, platform: &str) -> Result<Said, Fault> {
     if words.is_empty() {
         words.push(Word::Bare("help".into()));
     }
@@ -34,7 +34,7 @@ pub fn parse(mut words: Vec<Word>) -> Result<Said, Fault> {
         (None, None) => return Err(unknown(words[0].text(), &first, &second)),
     };
     let rest = words.split_off(taken.min(words.len()));
-    let mut args = Args::new(spec, rest);
+    let mut args = Args::new(spec, rest, platform);
     let command = (spec.parse)(spec, &mut args)?;
     args.finish()?;
     Ok(Said { spec, command })
@@ -73,7 +73,7 @@ pub(super) fn nearest(word: &str, candidates: impl Iterator<Item = &'static str>
 
 type Parsed = Result<Command, Fault>;
 
-pub(super) fn help(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn help(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     let Some(topic) = args.rest() else { return Ok(Command::Help(Topic::All)) };
     let topic = topic.to_lowercase();
     let name = topic.trim_start_matches("/sekoia").trim();
@@ -108,11 +108,11 @@ pub(super) fn refresh(_: &'static Spec, _: &mut Args) -> Parsed {
     Ok(Command::Refresh)
 }
 
-pub(super) fn step(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn step(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Step { step: args.step()?, check: args.keyword("check") })
 }
 
-pub(super) fn report(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn report(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     let json = args.keyword("json");
     if !json {
         args.keyword("markdown");
@@ -120,7 +120,7 @@ pub(super) fn report(_: &'static Spec, args: &mut Args) -> Parsed {
     Ok(Command::Report { json, page: args.page()? })
 }
 
-pub(super) fn quickstart(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn quickstart(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     let Some(word) = args.next() else { return Ok(Command::Quickstart(None)) };
     match word.text().to_lowercase().as_str() {
         "defend" | "xdr" => Ok(Command::Quickstart(Some(Product::Defend))),
@@ -129,7 +129,7 @@ pub(super) fn quickstart(_: &'static Spec, args: &mut Args) -> Parsed {
     }
 }
 
-pub(super) fn setup(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn setup(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     if args.keyword("page") {
         return Ok(Command::Setup { community: None, page: args.page()?, confirmed: false });
     }
@@ -137,25 +137,25 @@ pub(super) fn setup(_: &'static Spec, args: &mut Args) -> Parsed {
     Ok(Command::Setup { community: args.rest(), page: 1, confirmed })
 }
 
-pub(super) fn done(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn done(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Done { step: args.step()?, anyway: args.keyword("anyway") })
 }
 
-pub(super) fn skip(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn skip(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Skip { step: args.step()?, reason: args.rest() })
 }
 
-pub(super) fn reopen(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn reopen(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Reopen(args.step()?))
 }
 
-pub(super) fn assign(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn assign(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     let step = args.step()?;
     args.keyword("to");
     Ok(Command::Assign { step, to: args.person()? })
 }
 
-pub(super) fn due(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn due(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     let step = args.step()?;
     let counted = args.keyword("in");
     if !counted {
@@ -201,15 +201,15 @@ fn weekday(text: &str) -> Option<Weekday> {
     Weekday::from_monday_zero_offset(i8::try_from(at).ok()?).ok()
 }
 
-pub(super) fn reset(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn reset(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Reset { confirmed: args.keyword("confirm") })
 }
 
-pub(super) fn overview(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn overview(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Overview { page: args.page()? })
 }
 
-pub(super) fn subscription(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn subscription(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Subscription { page: args.page()? })
 }
 
@@ -217,20 +217,20 @@ pub(super) fn region(_: &'static Spec, _: &mut Args) -> Parsed {
     Ok(Command::Region)
 }
 
-pub(super) fn region_probe(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn region_probe(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::RegionProbe { confirmed: args.keyword("confirm") })
 }
 
-pub(super) fn communities(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn communities(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Communities { page: args.page()? })
 }
 
-pub(super) fn roles(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn roles(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Roles { page: args.page()? })
 }
 
 /// A role's name may have several words; a number after it is a page.
-pub(super) fn role_show(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn role_show(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     let mut words: Vec<Word> = std::iter::from_fn(|| args.next()).collect();
     let mut page = 1;
     if words.len() > 1
@@ -247,15 +247,15 @@ pub(super) fn role_show(_: &'static Spec, args: &mut Args) -> Parsed {
     Ok(Command::RoleShow { role, page })
 }
 
-pub(super) fn users(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn users(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Users { page: args.page()? })
 }
 
-pub(super) fn keys(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn keys(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Keys { page: args.page()? })
 }
 
-pub(super) fn audit(_: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn audit(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Audit { last: args.number("a number of records", 10, 1, 50)? })
 }
 
@@ -265,13 +265,13 @@ pub(super) fn later_alone(spec: &'static Spec, _: &mut Args) -> Parsed {
 }
 
 /// A later command whose arguments are not read yet.
-pub(super) fn later(spec: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn later(spec: &'static Spec, args: &mut Args<'_>) -> Parsed {
     args.rest();
     Ok(Command::Later(spec))
 }
 
 /// The same, where it means nothing without any.
-pub(super) fn later_with_args(spec: &'static Spec, args: &mut Args) -> Parsed {
+pub(super) fn later_with_args(spec: &'static Spec, args: &mut Args<'_>) -> Parsed {
     match args.rest() {
         Some(_) => Ok(Command::Later(spec)),
         None => Err(args.missing("more")),

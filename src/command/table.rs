@@ -38,7 +38,7 @@ pub struct Spec {
     pub needs: &'static [&'static str],
     /// Its work comes with a later version.
     pub later: bool,
-    pub(super) parse: fn(&'static Spec, &mut Args) -> Result<Command, Fault>,
+    pub(super) parse: fn(&'static Spec, &mut Args<'_>) -> Result<Command, Fault>,
 }
 
 impl Spec {
@@ -67,7 +67,7 @@ const fn row(
     name: &'static str,
     args: &'static str,
     right: Right,
-    parse: fn(&'static Spec, &mut Args) -> Result<Command, Fault>,
+    parse: fn(&'static Spec, &mut Args<'_>) -> Result<Command, Fault>,
     help: &'static str,
     example: &'static str,
 ) -> Spec {

@@ -38,6 +38,16 @@ impl UserId {
         Self(format!("mattermost:{id}").into())
     }
 
+    /// The person that a message on `platform` names by `id`; none if no id there looks like it.
+    pub fn of(platform: &str, id: &str) -> Option<Self> {
+        let fits = match platform {
+            "slack" => id.starts_with(['U', 'W']),
+            _ => !id.is_empty(),
+        };
+        let fits = fits && id.len() <= 32 && id.bytes().all(|b| b.is_ascii_alphanumeric());
+        fits.then(|| Self(format!("{platform}:{id}").into()))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -195,6 +205,8 @@ impl ChatError {
 /// A chat platform, as the bot needs it.
 #[async_trait]
 pub trait ChatPlatform: Send + Sync + 'static {
+    /// As it stands before the `:` of its ids.
+    fn name(&self) -> &'static str;
     /// The team that the app is installed in. Asked once.
     async fn team(&self) -> Result<Arc<str>, ChatError>;
     /// Whether the platform answers and takes the app's token, asked now.

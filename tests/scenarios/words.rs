@@ -12,7 +12,7 @@ use sekoia_chatops::command::{Command, Fault, Said, Spec, TABLE, read, readme_ta
 use sekoia_chatops::platform::Words;
 
 fn typed(text: &str) -> Result<Said, Fault> {
-    read(&Words::Typed(text.to_owned()))
+    read(&Words::Typed(text.to_owned()), "slack")
 }
 
 /// As Slack sends it: `@bob` is an id by then.
@@ -98,7 +98,7 @@ proptest! {
     fn whatever_is_answered_in_a_form_is_a_value_and_never_a_word(
         answer in prop_oneof![3 => anything(), 1 => select(vec!["anyway", "ANYWAY", "confirm"]).prop_map(String::from)],
     ) {
-        let answered = |words: &str| read(&Words::Answered { words: words.into(), answers: vec![answer.clone()] });
+        let answered = |words: &str| read(&Words::Answered { words: words.into(), answers: vec![answer.clone()] }, "slack");
         let reason = Some(answer.trim().to_owned()).filter(|reason| !reason.is_empty());
         prop_assert_eq!(answered("skip 3").unwrap().command, Command::Skip { step: StepId::Communities, reason });
         if !answer.trim().is_empty() {

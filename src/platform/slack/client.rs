@@ -108,6 +108,10 @@ impl<'a> Outgoing<'a> {
 
 #[async_trait]
 impl ChatPlatform for SlackClient {
+    fn name(&self) -> &'static str {
+        "slack"
+    }
+
     async fn team(&self) -> Result<Arc<str>, ChatError> {
         #[derive(Deserialize)]
         struct Answer {
