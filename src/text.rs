@@ -49,6 +49,11 @@ pub fn clip(text: &str, max: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", &text[..keep]))
 }
 
+/// The first `max` characters.
+pub fn first(text: &str, max: usize) -> &str {
+    text.char_indices().nth(max).map_or(text, |(end, _)| &text[..end])
+}
+
 /// A name or a reason as it is shown: [`visible`] and short enough for a line.
 pub fn shown(text: &str, max: usize) -> String {
     clip(&visible(text), max).into_owned()

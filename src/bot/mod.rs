@@ -27,6 +27,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use inbox::Worker;
+pub use overview::Entry;
 pub use report::{json as report_json, markdown as report_markdown};
 pub use responder::{Reply, Responder};
 

@@ -1,5 +1,7 @@
 //! For operators: all channels at a glance, and this channel's history.
 
+use jiff::Timestamp;
+
 use super::cards::today;
 use super::{Ask, Bot, Told};
 use crate::checklist::{Event, Session, StepId};
@@ -10,6 +12,16 @@ use crate::text::{count, shown};
 use crate::view::{Control, Line, View, minute};
 
 const CHANNELS: usize = 15;
+
+/// A record of a channel's history, in words.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub seq: u64,
+    pub at: Option<Timestamp>,
+    /// A person's id, or `bot`.
+    pub actor: String,
+    pub what: String,
+}
 
 impl Bot {
     pub(super) async fn overview(&self, page: usize) -> Told {
@@ -50,17 +62,29 @@ impl Bot {
             .controls(controls))
     }
 
-    pub(super) async fn audit(&self, ask: &Ask<'_>, last: usize) -> Told {
-        let session = self.session(ask).await?;
-        let stream = stream(ask.channel);
+    /// The last records of a channel's history, newest first, and how many there are.
+    pub async fn history(&self, channel: &ChannelKey, last: usize) -> Result<(u64, Vec<Entry>), StoreError> {
+        let stream = stream(channel);
         let store = self.sessions.store();
         let version = store.load(&stream).await?.map_or(0, |loaded| loaded.version);
         let wanted = u32::try_from(last).unwrap_or(u32::MAX);
         let records = store.history(&stream, version.saturating_sub(last as u64), wanted).await?;
-        let lines = records.iter().rev().map(|record| {
-            let what = serde_json::from_str::<Event>(&record.body).map_or_else(|_| record.kind.clone(), |e| told(&e));
-            let at = record.at().map_or_else(|_| record.at.clone(), minute);
-            Line::new().say(format!("{} · {at} · ", record.seq)).code(record.actor.clone()).say(format!(" · {what}"))
+        let records = records.into_iter().rev().map(|record| Entry {
+            seq: record.seq,
+            at: record.at().ok(),
+            what: serde_json::from_str::<Event>(&record.body).map_or_else(|_| record.kind.clone(), |e| told(&e)),
+            actor: record.actor,
+        });
+        Ok((version, records.collect()))
+    }
+
+    pub(super) async fn audit(&self, ask: &Ask<'_>, last: usize) -> Told {
+        let session = self.session(ask).await?;
+        let (version, records) = self.history(ask.channel, last).await?;
+        let lines = records.iter().map(|record| {
+            let at = record.at.map_or_else(|| "?".to_owned(), minute);
+            let line = Line::new().say(format!("{} · {at} · ", record.seq)).code(record.actor.clone());
+            line.say(format!(" · {}", record.what))
         });
         Ok(View::new("History")
             .heading("History")
@@ -86,7 +110,7 @@ fn channel_line(channel: &ChannelKey, session: &Session) -> Line {
         line = line.say(format!(" · next: {next}"));
     }
     let waiting = StepId::all().filter(|id| !session.step(*id).status.is_settled());
-    let overdue = today(jiff::Timestamp::now());
+    let overdue = today(Timestamp::now());
     for id in waiting {
         let step = session.step(id);
         if let Some(user) = &step.assignee {

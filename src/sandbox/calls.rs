@@ -51,6 +51,12 @@ impl Calls {
         }
     }
 
+    /// How many calls there were, and the latest, newest first.
+    pub(super) fn latest(&self, most: usize) -> (usize, Vec<Call>) {
+        let log = self.log();
+        (log.forgotten + log.kept.len(), log.kept.iter().rev().take(most).cloned().collect())
+    }
+
     pub(super) fn list(&self) -> Vec<Call> {
         self.log().kept.iter().cloned().collect()
     }

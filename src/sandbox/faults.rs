@@ -75,6 +75,11 @@ impl Faults {
         self.waiting().push(fault);
     }
 
+    /// Forgets the faults of one kind.
+    pub fn remove(&self, kind: &FaultKind) {
+        self.waiting().retain(|fault| fault.kind != *kind);
+    }
+
     /// Forgets all faults.
     pub fn clear(&self) {
         self.waiting().clear();

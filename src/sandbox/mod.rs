@@ -132,6 +132,11 @@ impl Sandbox {
         self.calls.list()
     }
 
+    /// How many calls there were, and at most so many of the latest, newest first.
+    pub fn latest_calls(&self, most: usize) -> (usize, Vec<Call>) {
+        self.calls.latest(most)
+    }
+
     /// Changes the world, or reads it.
     pub fn edit<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         change(&mut self.world())

@@ -11,4 +11,5 @@ mod routes;
 mod signature;
 
 pub use client::SlackClient;
+pub use render::preview;
 pub use routes::{Slack, commands, events, interactivity};

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::block_kit::{Block, Choice, Confirm, Element, Emphasis, Inline, Input, Modal, Plain, Rich, Section, Text};
 use crate::platform::ChannelKey;
@@ -40,6 +41,22 @@ impl<'a> Message<'a> {
     pub fn plain(view: &View, replace_original: bool) -> Self {
         Self { response_type: "ephemeral", replace_original, text: plain(view), blocks: Vec::new() }
     }
+}
+
+/// A message as Slack would receive it, for somebody who wants to look at it in Block Kit Builder.
+pub fn preview(view: &View, private: bool) -> Box<RawValue> {
+    #[derive(Serialize)]
+    struct Posted<'a> {
+        text: String,
+        blocks: Vec<Block<'a>>,
+    }
+    let json = if private {
+        to_raw_value(&Message::private(view, false))
+    } else {
+        to_raw_value(&Posted { text: fallback(view), blocks: blocks(view) })
+    };
+    // Strings and maps with string keys always serialize.
+    json.expect("own types serialize")
 }
 
 /// The text that notifications and screen readers get. It is parsed by Slack, so it is escaped.
