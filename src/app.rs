@@ -10,10 +10,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::access::Policy;
 use crate::bot::{Bot, Responder, Worker};
-use crate::config::{Config, StoreConfig, StorePlace};
+use crate::config::{Config, SekoiaConfig, StoreConfig, StorePlace};
 use crate::health::Health;
+use crate::platform::ChatPlatform;
 use crate::platform::slack::{Slack, SlackClient};
+use crate::platform::web::{self, Origins, Web, WebChat};
+use crate::sandbox::Sandbox;
 use crate::sekoia::Sekoia;
 use crate::server::{self, Refused};
 use crate::sessions::Sessions;
@@ -26,6 +30,18 @@ pub struct App {
     bot: Arc<Bot>,
     health: Arc<Health>,
     tasks: TaskTracker,
+}
+
+/// What the demo runs with.
+pub struct Demo {
+    pub sekoia: SekoiaConfig,
+    pub sandbox: Arc<Sandbox>,
+    pub store: StoreConfig,
+    pub chat: Arc<WebChat>,
+    /// Where the page may be opened.
+    pub origins: Origins,
+    /// What becomes of everything that is said, for whoever says it.
+    pub kept: String,
 }
 
 /// After the stop, requests in flight have this long.
@@ -42,17 +58,37 @@ impl App {
     }
 
     pub fn with_store(config: Config, store: Arc<dyn Store>) -> anyhow::Result<Self> {
-        // Both TLS clients need a provider before they are built; a second install is the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let sekoia = config.sekoia;
-        let sekoia = Sekoia::new(sekoia.region, sekoia.api_url, sekoia.key, sekoia.candidates)?;
+        one_tls_provider();
         let chat = Arc::new(SlackClient::new(&config.slack)?);
-        let bot = Arc::new(Bot::new(Sessions::new(store), Arc::new(sekoia), chat, config.access));
+        Self::around(config.sekoia, config.access, store, chat, |responder, refused| {
+            server::slack(Arc::new(Slack::new(&config.slack, responder, refused)))
+        })
+    }
+
+    /// The bot on the demo's chat page, against an embedded Sekoia.
+    pub async fn demo(demo: Demo) -> anyhow::Result<Self> {
+        one_tls_provider();
+        let store = open_store(&demo.store).await?;
+        let platform: Arc<dyn ChatPlatform> = demo.chat.clone();
+        Self::around(demo.sekoia, web::policy(), store, platform, |responder, _| {
+            server::web(Arc::new(Web::new(demo.chat, responder, demo.sandbox, demo.kept)), Arc::new(demo.origins))
+        })
+    }
+
+    /// Everything that does not depend on the chat platform.
+    fn around(
+        sekoia: SekoiaConfig,
+        access: Policy,
+        store: Arc<dyn Store>,
+        chat: Arc<dyn ChatPlatform>,
+        platform: impl FnOnce(Responder, Arc<Refused>) -> Router,
+    ) -> anyhow::Result<Self> {
+        let sekoia = Sekoia::new(sekoia.region, sekoia.api_url, sekoia.key, sekoia.candidates)?;
+        let health = Arc::new(Health::new(chat.name()));
+        let bot = Arc::new(Bot::new(Sessions::new(store), Arc::new(sekoia), chat, access));
         let (tasks, refused) = (TaskTracker::new(), Arc::<Refused>::default());
-        let health = Arc::new(Health::new(bot.chat().name()));
-        let responder = Responder::new(Arc::clone(&bot), tasks.clone());
-        let slack = Arc::new(Slack::new(&config.slack, responder, Arc::clone(&refused)));
-        let router = server::router(slack, Arc::clone(&health), refused);
+        let platform = platform(Responder::new(Arc::clone(&bot), tasks.clone()), Arc::clone(&refused));
+        let router = server::router(platform, Arc::clone(&health), refused);
         Ok(Self { router, bot, health, tasks })
     }
 
@@ -108,6 +144,11 @@ impl App {
         info!("stopped");
         Ok(())
     }
+}
+
+/// TLS clients need a provider before they are built; a second install is the same.
+fn one_tls_provider() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// Opens the store that is configured, with its keys.

@@ -3,10 +3,10 @@
 //! # The way data flows
 //!
 //! ```text
-//! HTTP in -> platform::slack (limit, verify, parse) -> platform::Inbound -> command (words)
+//! HTTP in -> platform adapter (limit, verify, parse) -> platform::Inbound -> command (words)
 //!    -> bot: load the session, may this person?, checklist::decide(state, command, now)
 //!       -> events -> store::commit -> apply
-//!    -> view::View -> platform::slack (render) -> chat
+//!    -> view::View -> platform adapter (render) -> chat
 //!    -> due work in the store (progress messages, recorded requests) -> bot::Worker
 //! ```
 //!
@@ -18,7 +18,7 @@
 //! | [`config`] | environment and TOML, every fault reported at once |
 //! | [`app`] | the composition root: everything is built and stopped here |
 //! | [`server`], [`health`] | every route, limits, counters; how the outside is doing |
-//! | [`platform`] | what a chat platform is; `platform::slack` is one |
+//! | [`platform`] | what a chat platform is: `slack`, and `web`, the demo's page |
 //! | [`view`], [`text`] | neutral messages and forms; hostile words made harmless |
 //! | [`command`] | the words: one table and its parser |
 //! | [`bot`] | joins the others; one file a command family |

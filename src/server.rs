@@ -7,15 +7,18 @@ use std::time::Duration;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Json, Router, middleware};
 use serde_json::{Value, json};
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::health::Health;
 use crate::platform::slack::{self, Slack};
+use crate::platform::web::{self, Origins, Web};
 
 /// No request that we understand is longer.
 const BODY_LIMIT: usize = 1024 * 1024;
+/// The same for the demo's page: 10,000 characters, however they are written.
+const PAGE_BODY_LIMIT: usize = 128 * 1024;
 /// A peer that stops in the middle of its body is let go.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -55,20 +58,41 @@ struct Ready {
     refused: Arc<Refused>,
 }
 
-/// The whole surface of the process.
-pub fn router(slack: Arc<Slack>, health: Arc<Health>, refused: Arc<Refused>) -> Router {
-    let slack = Router::new()
+/// The whole surface of the process: the routes of its chat platform, and its health.
+pub fn router(platform: Router, health: Arc<Health>, refused: Arc<Refused>) -> Router {
+    let health = Router::new()
+        .route("/healthz", get(async || "ok"))
+        .route("/readyz", get(readyz))
+        .with_state(Ready { health, refused });
+    platform.merge(health)
+}
+
+pub fn slack(slack: Arc<Slack>) -> Router {
+    Router::new()
         .route("/slack/commands", post(slack::commands))
         .route("/slack/interactivity", post(slack::interactivity))
         .route("/slack/events", post(slack::events))
         .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(slack);
-    let health = Router::new()
-        .route("/healthz", get(async || "ok"))
-        .route("/readyz", get(readyz))
-        .with_state(Ready { health, refused });
-    slack.merge(health)
+        .with_state(slack)
+}
+
+/// The demo's page and what it calls. Nothing is answered that was not asked from the page.
+pub fn web(web: Arc<Web>, origins: Arc<Origins>) -> Router {
+    Router::new()
+        .route("/", get(web::index))
+        .route("/assets/{name}", get(web::asset))
+        .route("/demo/events", get(web::events))
+        .route("/demo/say", post(web::say))
+        .route("/demo/press", post(web::press))
+        .route("/demo/submit", post(web::submit))
+        .route("/demo/messages/{id}/slack", get(web::as_slack))
+        .route("/demo/side", get(web::side))
+        .route("/demo/faults", post(web::switch_fault))
+        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
+        .layer(DefaultBodyLimit::max(PAGE_BODY_LIMIT))
+        .with_state(web)
+        .layer(middleware::from_fn_with_state(origins, web::guard))
 }
 
 async fn readyz(State(ready): State<Ready>) -> Json<Value> {

@@ -2,6 +2,7 @@
 //! configuration.
 
 mod audit;
+mod demo;
 mod manifest;
 mod sandbox;
 mod serve;
@@ -24,6 +25,8 @@ struct Cli {
 enum Command {
     /// Run the bot; its settings come from the environment (see README)
     Serve,
+    /// Try the whole bot in a browser: a chat page, made-up people and an embedded Sekoia
+    Demo(demo::Args),
     /// Run an embedded Sekoia to try the bot against, on a loopback address
     Sandbox(sandbox::Args),
     /// Print a chat platform's app manifest
@@ -47,6 +50,7 @@ pub fn run() -> ExitCode {
     let result = runtime.block_on(async {
         match cli.command {
             Command::Serve => serve::run().await,
+            Command::Demo(args) => demo::run(args).await,
             Command::Sandbox(args) => sandbox::run(args).await,
             Command::Manifest(command) => {
                 manifest::run(&command);

@@ -4,6 +4,7 @@
 //! platform's folder.
 
 pub mod slack;
+pub mod web;
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,6 +39,10 @@ impl UserId {
         Self(format!("mattermost:{id}").into())
     }
 
+    pub fn web(id: &str) -> Self {
+        Self(format!("web:{id}").into())
+    }
+
     /// The person that a message on `platform` names by `id`; none if no id there looks like it.
     pub fn of(platform: &str, id: &str) -> Option<Self> {
         let fits = match platform {
@@ -70,6 +75,10 @@ impl ChannelKey {
         key.push(':');
         key.push_str(channel);
         Self(key.into())
+    }
+
+    pub fn web(channel: &str) -> Self {
+        Self(format!("web:{}:{channel}", web::TEAM).into())
     }
 
     pub fn as_str(&self) -> &str {

@@ -1,6 +1,8 @@
 //! The stage: the real router, clients and signatures between an in-process Slack and the
 //! embedded Sekoia. A test is what people type and press, and what they read.
 
+pub mod browser;
+pub mod demo;
 pub mod slack;
 
 use std::net::SocketAddr;

@@ -1,6 +1,8 @@
 //! Scenarios, by what they are about.
 
+mod browser;
 mod core;
+mod demo;
 mod hostile;
 mod mentions;
 mod outages;

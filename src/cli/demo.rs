@@ -1,0 +1,120 @@
+//! `demo`: the bot, an embedded Sekoia and a chat page, in one process.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{asked_to_stop, env, start_logging};
+use crate::app::{App, Demo};
+use crate::config::{LogConfig, SekoiaConfig, StoreConfig, StorePlace};
+use crate::platform::web::{Origins, PEOPLE, WebChat};
+use crate::sandbox::{self, Options, Sandbox, Tenant};
+use crate::sekoia::Region;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Where the page listens: a loopback address, unless --reachable-as is given
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// The host, with its port, under which browsers elsewhere reach the page. Everybody who does
+    /// may speak as anybody in it
+    #[arg(long, value_name = "HOST:PORT")]
+    reachable_as: Option<String>,
+    /// Keep the checklist, its history and the conversation in this SQLite file and beside it
+    #[arg(long, value_name = "FILE")]
+    store: Option<PathBuf>,
+    /// A bank with three units, or one company
+    #[arg(long, value_enum, default_value = "multi")]
+    tenant: Tenant,
+    /// Another seed makes other people and other identifiers
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let mut log = LogConfig::read(env)?;
+    if env("CHATOPS_LOG").is_none() {
+        // The page shows what happens.
+        log.filter = "warn".into();
+    }
+    start_logging(&log);
+    serve(args, asked_to_stop(), |told| println!("{told}")).await
+}
+
+/// Runs the demo until `stop`; `tell` gets what whoever started it should read.
+async fn serve(
+    args: Args,
+    stop: impl Future<Output = ()> + Send + 'static,
+    tell: impl FnOnce(String),
+) -> anyhow::Result<()> {
+    if !args.listen.ip().is_loopback() && args.reachable_as.is_none() {
+        bail!(
+            "{} is not a loopback address, and everybody who reaches the page may speak as anybody in it. \
+             If that is meant, say under which name it is reached: --reachable-as HOST:PORT",
+            args.listen
+        );
+    }
+    let listener = TcpListener::bind(args.listen).await.with_context(|| {
+        format!("Cannot listen on {}; choose another address, for example --listen 127.0.0.1:0", args.listen)
+    })?;
+    let address = listener.local_addr()?;
+
+    let stopping = CancellationToken::new();
+    let sandbox = Sandbox::new(Options { tenant: args.tenant, seed: args.seed }, jiff::Timestamp::now());
+    let sekoia = TcpListener::bind("127.0.0.1:0").await.context("Cannot listen for the embedded Sekoia")?;
+    let sekoia_url = format!("http://{}", sekoia.local_addr()?);
+    let sekoia_task = tokio::spawn(sandbox::serve(sekoia, Arc::clone(&sandbox), stopping.clone().cancelled_owned()));
+
+    let transcript = args.store.as_ref().map(|file| file.with_extension("chat.json"));
+    let chat = Arc::new(WebChat::open(transcript)?);
+    let (place, kept) = match &args.store {
+        Some(file) => {
+            (StorePlace::Sqlite(file.clone()), format!("kept in {}; Sekoia itself begins anew", file.display()))
+        }
+        None => (StorePlace::Memory, "in memory, gone when you stop it; keep it with --store FILE".to_owned()),
+    };
+    let reached = args.reachable_as.clone().unwrap_or_else(|| address.to_string());
+    let app = App::demo(Demo {
+        sekoia: SekoiaConfig {
+            key: SecretString::from(sandbox.token("admin").to_owned()),
+            region: Region::Fra1,
+            api_url: sekoia_url.parse().context("The embedded Sekoia has no address")?,
+            candidates: Vec::new(),
+        },
+        sandbox,
+        store: StoreConfig { place, keys: None },
+        chat: Arc::clone(&chat),
+        origins: Origins::new(address, args.reachable_as.as_deref()),
+        kept: match args.store {
+            Some(_) => "Everybody and everything here is made up. What you do is kept on this machine.".into(),
+            None => {
+                "Everybody and everything here is made up, and kept in memory only: it is gone when the demo stops."
+                    .into()
+            }
+        },
+    })
+    .await?;
+    let people = PEOPLE.map(|p| format!("{} {}", p.name, p.may)).join(", ");
+    tell(format!(
+        "Open http://{reached}/ in a browser. Ctrl-C stops.\n\n  People  {people}\n  Sekoia  embedded, {sekoia_url}\n  Data    {kept}"
+    ));
+    let stop = {
+        let chat = Arc::clone(&chat);
+        async move {
+            stop.await;
+            // Streams never end by themselves.
+            chat.close();
+        }
+    };
+    let served = app.serve(listener, stop).await;
+    chat.finish();
+    stopping.cancel();
+    let _ = sekoia_task.await;
+    served
+}

@@ -1,0 +1,85 @@
+//! What a newcomer may try, in the order of the checklist. The words are those that anybody types.
+
+use serde::Serialize;
+
+use crate::checklist::StepId;
+
+#[derive(Serialize)]
+pub(super) struct Section {
+    title: String,
+    text: &'static str,
+    chips: Vec<Chip>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Chip {
+    pub words: String,
+    /// What comes of it.
+    text: &'static str,
+    /// Who says it, and where; whoever reads this, where they are.
+    #[serde(rename = "as")]
+    pub by: Option<&'static str>,
+    pub channel: Option<&'static str>,
+}
+
+fn chip(words: impl Into<String>, text: &'static str) -> Chip {
+    Chip { words: format!("/sekoia {}", words.into()), text, by: None, channel: None }
+}
+
+fn by(person: &'static str, channel: &'static str, words: &str, text: &'static str) -> Chip {
+    Chip { by: Some(person), channel: Some(channel), ..chip(words, text) }
+}
+
+pub(super) fn sections() -> Vec<Section> {
+    let start = Section {
+        title: "Open the channel".into(),
+        text: "An operator binds this channel to one Sekoia community. Everybody in it sees the checklist.",
+        chips: vec![
+            by("alice", "soc-setup", "setup \"Banque Rivoli\"", "Opens the checklist"),
+            chip("status", "The checklist, for you alone"),
+            chip("next", "The first step that is open"),
+        ],
+    };
+    let others = Section {
+        title: "Somebody else".into(),
+        text: "Rights are checked on every command and every button.",
+        chips: vec![
+            by("dan", "soc-setup", "done region", "Dan is an analyst: refused, with the reason"),
+            by("dan", "soc-setup", "whoami", "His id and what he may do"),
+            by("alice", "nimbus-payments", "setup \"Rivoli Payments (Nimbus)\"", "A second channel, another community"),
+            by("bob", "soc-setup", "overview", "All channels, and what waits for whom"),
+        ],
+    };
+    let wrong = Section {
+        title: "Make mistakes".into(),
+        text: "Nothing is done by halves, and every refusal says what to type instead.",
+        chips: vec![
+            chip("stauts", "A typing error"),
+            chip("due users yesterday", "A date that cannot be read"),
+            chip("audit 10", "What is on record"),
+        ],
+    };
+    std::iter::once(start).chain(StepId::all().map(of_step)).chain([others, wrong]).collect()
+}
+
+fn of_step(id: StepId) -> Section {
+    let spec = id.spec();
+    let title = match spec.number {
+        Some(n) => format!("{n} · {}", spec.title),
+        None => spec.title.to_owned(),
+    };
+    let looks = spec.shows.map(|words| chip(words, "What Sekoia says"));
+    let more = match id {
+        StepId::Prerequisites => vec![chip("step prerequisites check", "Asks Sekoia, ticks nothing")],
+        StepId::Roles => vec![chip("role show Analyst", "One role, with its permissions")],
+        StepId::Users => vec![chip("assign users @bob", "Bob does it"), chip("due users +7d", "In a week")],
+        StepId::Notifications => vec![chip("skip notifications", "Asks for the reason in a form")],
+        StepId::Quickstart => vec![chip("report", "The readiness report")],
+        StepId::Subscription | StepId::Region | StepId::Communities | StepId::Keys => Vec::new(),
+    };
+    let tick = chip(format!("done {}", id.name()), "Ticks it if Sekoia confirms it");
+    let tick = (id != StepId::Notifications).then_some(tick);
+    // Of the made-up admins one has no MFA: Sekoia's evidence is against it.
+    let word = (id == StepId::Prerequisites).then(|| chip("done prerequisites anyway", "Ticks it on your word alone"));
+    Section { title, text: spec.why, chips: looks.into_iter().chain(more).chain(tick).chain(word).collect() }
+}

@@ -1,0 +1,107 @@
+//! The chat platform that the page is.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::conversation::{Place, WebChat};
+use super::people::{TEAM, find, is_public};
+use super::render::Dialog;
+use crate::platform::{
+    ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, ReplyTo, UserId,
+};
+use crate::view::{Form, View};
+
+/// As on Slack: whoever answers later can no longer open a form.
+const TRIGGER_LIVES_MS: i64 = 3_000;
+
+/// What may open a form in `window`, for a while.
+pub(super) fn trigger(window: &str, at: Timestamp) -> Box<str> {
+    format!("{window}:{}", at.as_millisecond()).into()
+}
+
+#[async_trait]
+impl ChatPlatform for WebChat {
+    fn name(&self) -> &'static str {
+        "web"
+    }
+
+    async fn team(&self) -> Result<Arc<str>, ChatError> {
+        Ok(TEAM.into())
+    }
+
+    async fn check(&self) -> Result<(), ChatError> {
+        Ok(())
+    }
+
+    async fn person(&self, user: &UserId) -> Result<Person, ChatError> {
+        let known = user.platform() == "web" && find(user.native()).is_some();
+        Ok(Person { team: if known { TEAM } else { "" }.into(), active: known, guest: false, bot: false })
+    }
+
+    async fn channel(&self, channel: &ChannelKey) -> Result<ChannelFacts, ChatError> {
+        if !is_public(channel.channel()) {
+            return Err(ChatError::NotAChannel);
+        }
+        Ok(ChannelFacts { external: false, archived: false })
+    }
+
+    /// The demo has no user groups.
+    async fn in_group(&self, _group: &str, _user: &UserId) -> Result<bool, ChatError> {
+        Ok(false)
+    }
+
+    async fn post(&self, channel: &ChannelKey, view: &View) -> Result<MessageId, ChatError> {
+        let id = self.said(&Place { channel: channel.channel(), thread: None, only: None }, view);
+        Ok(MessageId(id.to_string().into()))
+    }
+
+    async fn update(&self, _channel: &ChannelKey, message: &MessageId, view: &View) -> Result<(), ChatError> {
+        let edited = message.0.parse().is_ok_and(|id| self.edit(id, view));
+        if edited { Ok(()) } else { Err(ChatError::MessageGone) }
+    }
+
+    async fn tell(&self, channel: &ChannelKey, user: &UserId, to: &ReplyTo, view: &View) -> Result<(), ChatError> {
+        let only = Some(user.native());
+        let (pressed, thread) = match to {
+            // Here the address of a message is its id.
+            ReplyTo::Url { url, replace } => {
+                let message = url.parse().ok().and_then(|id| self.find(id, user.native())).map(|kept| kept.message);
+                (message.as_ref().filter(|_| *replace).map(|m| m.id), message.and_then(|m| m.thread))
+            }
+            ReplyTo::Private { thread } => (None, thread.as_deref().and_then(|id| id.parse().ok())),
+        };
+        if !pressed.is_some_and(|id| self.edit(id, view)) {
+            self.said(&Place { channel: channel.channel(), thread, only }, view);
+        }
+        Ok(())
+    }
+
+    async fn open_form(&self, trigger: &str, form: Option<&Form>, channel: &ChannelKey) -> Result<Box<str>, ChatError> {
+        let (window, at) = trigger.split_once(':').unwrap_or((trigger, ""));
+        let age = at.parse::<i64>().map_or(i64::MAX, |at| Timestamp::now().as_millisecond().saturating_sub(at));
+        if age > TRIGGER_LIVES_MS {
+            return Err(ChatError::TriggerExpired);
+        }
+        // Never given twice, not even by the next start: what was submitted is remembered.
+        let id = format!("{window}-{}", Uuid::new_v4().simple());
+        let dialog = match form {
+            Some(form) => Dialog::form(&id, channel.channel(), form),
+            None => Dialog::waiting(&id, channel.channel()),
+        };
+        self.show_form(window, &dialog);
+        Ok(id.into())
+    }
+
+    async fn fill_form(&self, opened: &str, content: FormContent<'_>, channel: &ChannelKey) -> Result<(), ChatError> {
+        let window = opened.rsplit_once('-').map_or(opened, |(window, _)| window);
+        let dialog = match content {
+            FormContent::Form(form) => Dialog::form(opened, channel.channel(), form),
+            FormContent::Instead(view) => Dialog::says(opened, channel.channel(), view),
+        };
+        self.show_form(window, &dialog);
+        Ok(())
+    }
+}

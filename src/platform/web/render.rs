@@ -1,0 +1,229 @@
+//! Neutral views and forms as the page's own JSON.
+//!
+//! Text stays text: the page puts it into text nodes and never parses it. Links are let through
+//! only if they are http(s).
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::text::visible;
+use crate::view::{self, Field, Form, Line, Style, View};
+
+type Text<'a> = Cow<'a, str>;
+
+#[derive(Serialize)]
+struct Body<'a> {
+    summary: Text<'a>,
+    blocks: Vec<Block<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Block<'a> {
+    Heading {
+        text: Text<'a>,
+    },
+    Line {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'static str>,
+        spans: Vec<Span<'a>>,
+    },
+    Bullets {
+        lines: Vec<Vec<Span<'a>>>,
+    },
+    Code {
+        text: String,
+    },
+    Note {
+        spans: Vec<Span<'a>>,
+    },
+    Controls {
+        controls: Vec<Control<'a>>,
+    },
+    /// What a person typed: line breaks count.
+    Text {
+        text: String,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Span<'a> {
+    Text {
+        text: Text<'a>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        strong: bool,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        code: bool,
+    },
+    Link {
+        text: Text<'a>,
+        url: &'a str,
+    },
+    Person {
+        person: &'a str,
+    },
+    Channel {
+        channel: &'a str,
+    },
+    Moment {
+        moment: Timestamp,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Control<'a> {
+    Button { label: Text<'a>, words: &'a str, style: &'static str, confirm: Option<Confirm<'a>> },
+    Menu { label: Text<'a>, words: &'a str, options: Vec<Choice<'a>> },
+    Person { label: Text<'a>, words: &'a str },
+    Day { label: Text<'a>, words: &'a str },
+}
+
+#[derive(Serialize)]
+struct Confirm<'a> {
+    title: Text<'a>,
+    text: Text<'a>,
+    yes: Text<'a>,
+}
+
+#[derive(Serialize)]
+struct Choice<'a> {
+    label: Text<'a>,
+    value: &'a str,
+}
+
+/// A message of the bot.
+pub(super) fn body(view: &View) -> Box<RawValue> {
+    raw(&Body { summary: visible(&view.summary), blocks: view.blocks.iter().map(block).collect() })
+}
+
+/// A message of a person: nothing in it is markup.
+pub(super) fn typed(text: &str) -> Box<RawValue> {
+    let lines: Vec<_> = text.lines().map(visible).collect();
+    let text = lines.join("\n");
+    raw(&Body { summary: view::View::sentence(text.clone()).summary, blocks: vec![Block::Text { text }] })
+}
+
+/// Own types: strings, numbers and maps with string keys.
+fn raw(value: &impl Serialize) -> Box<RawValue> {
+    to_raw_value(value).expect("own types serialize")
+}
+
+fn block(block: &view::Block) -> Block<'_> {
+    match block {
+        view::Block::Heading(text) => Block::Heading { text: visible(text) },
+        view::Block::Line(id, line) => Block::Line { id: *id, spans: spans(line) },
+        view::Block::Bullets(lines) => Block::Bullets { lines: lines.iter().map(spans).collect() },
+        view::Block::Code(text) => {
+            let lines: Vec<_> = text.lines().map(visible).collect();
+            Block::Code { text: lines.join("\n") }
+        }
+        view::Block::Note(line) => Block::Note { spans: spans(line) },
+        view::Block::Controls(controls) => Block::Controls { controls: controls.iter().map(control).collect() },
+    }
+}
+
+pub(super) fn spans(line: &Line) -> Vec<Span<'_>> {
+    let text = |text, strong, code| Span::Text { text: visible(text), strong, code };
+    let spans = line.0.iter().map(|span| match span {
+        view::Span::Plain(t) => text(t, false, false),
+        view::Span::Strong(t) => text(t, true, false),
+        view::Span::Code(t) => text(t, false, true),
+        view::Span::Link { label, url } if url.starts_with("https://") || url.starts_with("http://") => {
+            Span::Link { text: visible(label), url }
+        }
+        view::Span::Link { label, .. } => text(label, false, false),
+        view::Span::Person(user) if user.platform() == "web" => Span::Person { person: user.native() },
+        view::Span::Person(user) => text(user.as_str(), false, false),
+        view::Span::Channel(channel) => Span::Channel { channel: channel.channel() },
+        view::Span::Moment(at) => Span::Moment { moment: *at },
+    });
+    spans.collect()
+}
+
+fn control(control: &view::Control) -> Control<'_> {
+    match control {
+        view::Control::Button { label, words, style, confirm } => Control::Button {
+            label: visible(label),
+            words,
+            style: match style {
+                Style::Plain => "plain",
+                Style::Primary => "primary",
+                Style::Danger => "danger",
+            },
+            confirm: confirm.as_ref().map(|c| Confirm {
+                title: visible(&c.title),
+                text: visible(&c.text),
+                yes: visible(&c.yes),
+            }),
+        },
+        view::Control::Menu { label, words, options } => Control::Menu {
+            label: visible(label),
+            words,
+            options: options.iter().map(|o| Choice { label: visible(&o.label), value: &o.value }).collect(),
+        },
+        view::Control::Person { label, words } => Control::Person { label: visible(label), words },
+        view::Control::Day { label, words } => Control::Day { label: visible(label), words },
+    }
+}
+
+/// What a dialog shows.
+#[derive(Serialize)]
+pub(super) struct Dialog<'a> {
+    id: &'a str,
+    channel: &'a str,
+    title: Text<'a>,
+    #[serde(flatten)]
+    content: Content<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Content<'a> {
+    Waiting { waiting: bool },
+    Form { words: &'a str, submit: Text<'a>, intro: Vec<Span<'a>>, fields: Vec<Input<'a>> },
+    Says { body: Box<RawValue> },
+}
+
+#[derive(Serialize)]
+struct Input<'a> {
+    name: &'static str,
+    label: Text<'a>,
+    hint: Text<'a>,
+    multiline: bool,
+    max_length: u16,
+}
+
+impl<'a> Dialog<'a> {
+    pub fn waiting(id: &'a str, channel: &'a str) -> Self {
+        Self { id, channel, title: "Sekoia".into(), content: Content::Waiting { waiting: true } }
+    }
+
+    pub fn form(id: &'a str, channel: &'a str, form: &'a Form) -> Self {
+        let content = Content::Form {
+            words: &form.words,
+            submit: visible(&form.submit),
+            intro: spans(&form.intro),
+            fields: form.fields.iter().map(input).collect(),
+        };
+        Self { id, channel, title: visible(&form.title), content }
+    }
+
+    pub fn says(id: &'a str, channel: &'a str, view: &View) -> Self {
+        Self { id, channel, title: "Sekoia".into(), content: Content::Says { body: body(view) } }
+    }
+}
+
+fn input(field: &Field) -> Input<'_> {
+    Input {
+        name: field.name,
+        label: visible(&field.label),
+        hint: visible(&field.hint),
+        multiline: field.multiline,
+        max_length: field.max_length,
+    }
+}

@@ -1,0 +1,143 @@
+//! The other side: what happened at Sekoia, what was recorded, and faults on demand.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tracing::error;
+
+use super::people::is_public;
+use super::routes::{Refusal, Web, no};
+use crate::platform::ChannelKey;
+use crate::sandbox::{Fault, FaultKind};
+
+const CALLS: usize = 100;
+const RECORDS: usize = 50;
+
+/// Something that can be made to go wrong at Sekoia.
+#[derive(Serialize)]
+pub(super) struct Switch {
+    id: &'static str,
+    label: &'static str,
+    text: &'static str,
+    #[serde(skip)]
+    kind: fn() -> FaultKind,
+}
+
+pub(super) const SWITCHES: [Switch; 5] = [
+    Switch {
+        id: "slow",
+        label: "Sekoia is slow",
+        text: "Every answer takes 3 seconds.",
+        kind: || FaultKind::Latency { ms: 3_000 },
+    },
+    Switch {
+        id: "hangs",
+        label: "Sekoia hangs",
+        text: "No answer within 30 seconds.",
+        kind: || FaultKind::Latency { ms: 30_000 },
+    },
+    Switch {
+        id: "limits",
+        label: "Sekoia limits",
+        text: "429: too many requests, try again in 5 seconds.",
+        kind: || FaultKind::Status { code: 429, retry_after: Some(5), body: None },
+    },
+    Switch {
+        id: "fails",
+        label: "Sekoia fails",
+        text: "503: the service is unavailable.",
+        kind: || FaultKind::Status { code: 503, retry_after: None, body: None },
+    },
+    Switch {
+        id: "lost",
+        label: "Answers get lost",
+        text: "Sekoia does its work; the connection breaks before the answer.",
+        kind: || FaultKind::LoseReply,
+    },
+];
+
+#[derive(Deserialize)]
+pub struct Where {
+    channel: String,
+}
+
+#[derive(Serialize)]
+struct Call {
+    number: usize,
+    method: String,
+    path: String,
+    query: String,
+    status: u16,
+}
+
+#[derive(Serialize)]
+struct Record {
+    seq: u64,
+    at: Option<Timestamp>,
+    actor: String,
+    what: String,
+}
+
+/// `GET /demo/side`.
+pub async fn side(State(web): State<Arc<Web>>, Query(at): Query<Where>) -> Result<Response, Refusal> {
+    let (total, calls) = web.sandbox().latest_calls(CALLS);
+    let calls: Vec<Call> = calls
+        .into_iter()
+        .zip(0..)
+        .map(|(call, ago)| Call {
+            number: total - ago,
+            method: call.method,
+            path: call.path,
+            query: call.query,
+            status: call.status,
+        })
+        .collect();
+    let audit = if is_public(&at.channel) {
+        match web.bot().history(&ChannelKey::web(&at.channel), RECORDS).await {
+            Ok((_, entries)) => entries,
+            Err(error) => {
+                error!(%error, "the history could not be read");
+                return no(StatusCode::INTERNAL_SERVER_ERROR, "The history could not be read; see the log.");
+            }
+        }
+    } else {
+        Vec::new()
+    };
+    let audit: Vec<Record> =
+        audit.into_iter().map(|e| Record { seq: e.seq, at: e.at, actor: e.actor, what: e.what }).collect();
+    Ok(Json(json!({ "calls": calls, "audit": audit, "faults": on(&web) })).into_response())
+}
+
+#[derive(Deserialize)]
+pub struct Flip {
+    id: String,
+    on: bool,
+}
+
+/// `POST /demo/faults`.
+pub async fn switch_fault(State(web): State<Arc<Web>>, Json(flip): Json<Flip>) -> Result<Response, Refusal> {
+    let Some(switch) = SWITCHES.iter().find(|s| s.id == flip.id) else {
+        return no(StatusCode::NOT_FOUND, "There is no such switch.");
+    };
+    let (kind, faults) = ((switch.kind)(), web.sandbox().faults());
+    if flip.on {
+        if !faults.list().iter().any(|fault| fault.kind == kind) {
+            faults.add(Fault::new(kind));
+        }
+    } else {
+        faults.remove(&kind);
+    }
+    Ok(Json(json!({ "faults": on(&web) })).into_response())
+}
+
+/// The switches that are on.
+fn on(web: &Web) -> Vec<&'static str> {
+    let faults = web.sandbox().faults().list();
+    SWITCHES.iter().filter(|s| faults.iter().any(|f| f.kind == (s.kind)())).map(|s| s.id).collect()
+}

@@ -1,0 +1,137 @@
+//! What a window is told: everything when it comes, then whatever changes.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::{Stream, stream};
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::conversation::{Live, Message, WebChat, visible_to};
+use super::guide::{self, Section};
+use super::people::{self, BOT, Channel, PEOPLE, Somebody};
+use super::routes::{Refusal, Web, is_token, no};
+use super::side::{SWITCHES, Switch};
+use crate::command::TABLE;
+
+/// A window that lost its server looks for it this often.
+const RETRY: Duration = Duration::from_millis(500);
+
+#[derive(Deserialize)]
+pub struct Joining {
+    r#as: String,
+    window: String,
+}
+
+/// Everything that a window starts with.
+#[derive(Serialize)]
+struct Hello<'a> {
+    you: &'a str,
+    people: &'static [Somebody],
+    bot: Author,
+    channels: Vec<Channel>,
+    commands: Vec<Command>,
+    guide: Vec<Section>,
+    faults: &'static [Switch],
+    kept: &'a str,
+    messages: Vec<Message>,
+}
+
+#[derive(Serialize)]
+struct Author {
+    id: &'static str,
+    name: &'static str,
+}
+
+#[derive(Serialize)]
+struct Command {
+    name: &'static str,
+    usage: String,
+    args: &'static str,
+    help: &'static str,
+    right: &'static str,
+    later: bool,
+    example: &'static str,
+    aliases: &'static [&'static str],
+}
+
+fn commands() -> Vec<Command> {
+    let command = |spec: &'static crate::command::Spec| Command {
+        name: spec.name,
+        usage: spec.usage(),
+        args: spec.args,
+        help: spec.help,
+        right: spec.right.name(),
+        later: spec.later,
+        example: spec.example,
+        aliases: spec.aliases,
+    };
+    TABLE.iter().map(command).collect()
+}
+
+/// `GET /demo/events`: everything, then whatever changes.
+pub async fn events(State(web): State<Arc<Web>>, Query(joining): Query<Joining>) -> Result<Response, Refusal> {
+    let Some(person) = people::find(&joining.r#as) else {
+        return no(StatusCode::NOT_FOUND, "Nobody here has that name.");
+    };
+    if !is_token(&joining.window) {
+        return no(StatusCode::BAD_REQUEST, "That window has no id.");
+    }
+    let (messages, live) = web.chat.join(person.id);
+    let hello = Hello {
+        you: person.id,
+        people: &PEOPLE,
+        bot: Author { id: BOT, name: "Sekoia" },
+        channels: people::channels(person.id),
+        commands: commands(),
+        guide: guide::sections(),
+        faults: &SWITCHES,
+        kept: &web.kept,
+        messages,
+    };
+    let hello = event("hello", &hello).retry(RETRY);
+    Ok(Sse::new(told(&web.chat, hello, live, person.id, joining.window))
+        .keep_alive(KeepAlive::default())
+        .into_response())
+}
+
+/// Own types: strings, numbers and maps with string keys.
+fn event(name: &str, data: &impl Serialize) -> Event {
+    Event::default().event(name).json_data(data).expect("own types serialize")
+}
+
+/// What one window is told, until the server stops or the window lags too far behind: it comes
+/// back then and gets everything.
+fn told(
+    chat: &WebChat,
+    hello: Event,
+    live: broadcast::Receiver<Live>,
+    person: &'static str,
+    window: String,
+) -> impl Stream<Item = Result<Event, Infallible>> + use<> {
+    let state = (Some(hello), live, chat.stopped(), window);
+    stream::unfold(state, async move |(hello, mut live, mut stopped, window)| {
+        if let Some(hello) = hello {
+            return Some((Ok(hello), (None, live, stopped, window)));
+        }
+        loop {
+            let next = tokio::select! {
+                next = live.recv() => next,
+                _ = stopped.wait_for(|stopped| *stopped) => return None,
+            };
+            let event = match next {
+                Ok(Live::Message(message)) if visible_to(&message, person) => event("message", &*message),
+                Ok(Live::Form { window: of, json }) if *of == *window => Event::default().event("form").data(&*json),
+                Ok(Live::Message(_) | Live::Form { .. }) => continue,
+                Err(RecvError::Lagged(_) | RecvError::Closed) => return None,
+            };
+            return Some((Ok(event), (None, live, stopped, window)));
+        }
+    })
+}

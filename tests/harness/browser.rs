@@ -1,0 +1,190 @@
+//! The demo's page in headless Chromium, by Debian's `chromium` and `chromium-driver`.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use axum::http::Method;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use fantoccini::elements::Element;
+use fantoccini::key::Key;
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
+use url::{ParseError, Url};
+
+use super::demo::Demo;
+
+/// Longer than anything takes that works, on a machine that does other things too.
+const LONG: Duration = Duration::from_secs(20);
+
+/// One test at a time has browsers: two cores do not carry more.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// The driver, ended with the test.
+pub struct Browsers {
+    driver: Child,
+    address: String,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// Somebody's window.
+pub struct Page {
+    client: Client,
+}
+
+/// A command of Chromium's own protocol, by the driver.
+#[derive(Debug)]
+struct Cdp(Value);
+
+impl WebDriverCompatibleCommand for Cdp {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(self.0.to_string()))
+    }
+}
+
+impl Browsers {
+    pub async fn start() -> Self {
+        let turn = TURN.lock().await;
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver: install Debian's chromium and chromium-driver");
+        let mut lines = BufReader::new(driver.stdout.take().expect("its output")).lines().map_while(Result::ok);
+        let port = lines.find_map(|l| Some(l.split_once("successfully on port ")?.1.trim_end_matches('.').to_owned()));
+        let address = format!("http://127.0.0.1:{}/", port.expect("a port"));
+        // Read on, or the driver would stop at a full pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { driver, address, _turn: turn }
+    }
+
+    /// Opens the demo as `person` in a window of this size.
+    pub async fn open(&self, demo: &Demo, person: &str, (width, height): (u32, u32)) -> Page {
+        let arguments = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--lang=en-GB",
+            "--hide-scrollbars",
+        ];
+        let capabilities = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } });
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities.as_object().expect("an object").clone())
+            .connect(&self.address)
+            .await
+            .expect("a browser");
+        let page = Page { client };
+        // A real window cannot be as narrow as a phone.
+        page.cdp(
+            "Emulation.setDeviceMetricsOverride",
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false }),
+        )
+        .await;
+        page.client.goto(&format!("{}/?as={person}", demo.url)).await.expect("the page");
+        page.see("body[data-ready=true]").await;
+        page
+    }
+}
+
+impl Drop for Browsers {
+    fn drop(&mut self) {
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+impl Page {
+    pub async fn cdp(&self, command: &str, parameters: Value) -> Value {
+        self.client.issue_cmd(Cdp(json!({ "cmd": command, "params": parameters }))).await.expect(command)
+    }
+
+    pub async fn dark(&self) {
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
+        self.cdp("Emulation.setEmulatedMedia", features).await;
+    }
+
+    pub async fn close(self) {
+        self.client.close().await.expect("closed");
+    }
+
+    /// Waits for an element.
+    pub async fn see(&self, css: &str) -> Element {
+        self.client.wait().at_most(LONG).for_element(Locator::Css(css)).await.unwrap_or_else(|e| panic!("{css}: {e}"))
+    }
+
+    /// Waits until an element says this, and gives its whole text.
+    pub async fn reads(&self, css: &str, text: &str) -> String {
+        let until = Instant::now() + LONG;
+        loop {
+            let said = self.said(css).await;
+            if said.contains(text) {
+                return said;
+            }
+            assert!(Instant::now() < until, "{css} does not say {text:?} but {said:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The text of every element that fits, as it is seen.
+    pub async fn said(&self, css: &str) -> String {
+        let script = "return [...document.querySelectorAll(arguments[0])].map((e) => e.innerText).join('\\n')";
+        self.run(script, vec![json!(css)]).await.as_str().expect("text").to_owned()
+    }
+
+    pub async fn run(&self, script: &str, arguments: Vec<Value>) -> Value {
+        self.client.execute(script, arguments).await.expect("a script that runs")
+    }
+
+    /// The same for a script that calls its last argument with its result.
+    pub async fn run_async(&self, script: &str) -> Value {
+        self.client.execute_async(script, vec![]).await.expect("a script that runs")
+    }
+
+    pub async fn click(&self, css: &str) {
+        let until = Instant::now() + LONG;
+        // A message may be replaced between finding and pressing.
+        while let Err(error) = self.see(css).await.click().await {
+            assert!(Instant::now() < until, "{css}: {error}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    pub async fn keys(&self, css: &str, keys: &str) {
+        self.see(css).await.send_keys(keys).await.unwrap_or_else(|e| panic!("{css}: {e}"));
+    }
+
+    pub async fn key(&self, css: &str, key: Key) {
+        self.keys(css, &char::from(key).to_string()).await;
+    }
+
+    /// Types into the composer and presses Enter.
+    pub async fn say(&self, text: &str) {
+        self.keys("#composer", text).await;
+        self.key("#composer", Key::Enter).await;
+        let until = Instant::now() + LONG;
+        while self.run("return document.querySelector('#composer').value", vec![]).await != "" {
+            assert!(Instant::now() < until, "{text:?} was not sent: {}", self.said(".composer .error").await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Takes the picture of what is seen.
+    pub async fn picture(&self) -> Vec<u8> {
+        let answer = self.cdp("Page.captureScreenshot", json!({ "format": "png" })).await;
+        STANDARD.decode(answer["data"].as_str().expect("a picture")).expect("base64")
+    }
+}
+
+/// The last private card.
+pub const CARD: &str = "#messages article[data-only]:last-of-type";
