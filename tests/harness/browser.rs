@@ -19,7 +19,7 @@ use url::{ParseError, Url};
 use super::demo::Demo;
 
 /// Longer than anything takes that works, on a machine that does other things too.
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_mins(1);
 
 /// One test at a time has browsers: two cores do not carry more.
 static TURN: Mutex<()> = Mutex::const_new(());
