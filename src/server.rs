@@ -19,7 +19,7 @@ use crate::platform::web::{self, Origins, Web};
 const BODY_LIMIT: usize = 1024 * 1024;
 /// The same for the demo's page: 10,000 characters, however they are written.
 const PAGE_BODY_LIMIT: usize = 128 * 1024;
-/// A peer that stops in the middle of its body is let go.
+/// A window that stops in the middle of its body is let go.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Requests that were not let in, by what was wrong. Nothing of their content is kept.
@@ -72,7 +72,6 @@ pub fn slack(slack: Arc<Slack>) -> Router {
         .route("/slack/commands", post(slack::commands))
         .route("/slack/interactivity", post(slack::interactivity))
         .route("/slack/events", post(slack::events))
-        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(slack)
 }

@@ -1,11 +1,11 @@
 //! Slack's three routes: verify, parse, hand over, acknowledge.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{FromRequest, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::json;
@@ -29,21 +29,50 @@ pub struct Slack {
 /// Bytes of a usual reply: written without growing on the way.
 const REPLY: usize = 6 * 1024;
 
-type Body = Result<Bytes, BytesRejection>;
+/// A peer that stops in the middle of its body is let go.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A request that Slack signed: its body, within the limit, and when it came.
+pub struct Signed {
+    body: Bytes,
+    signature: HeaderValue,
+    now: Timestamp,
+}
+
+impl FromRequest<Arc<Slack>> for Signed {
+    type Rejection = StatusCode;
+
+    async fn from_request(request: Request, slack: &Arc<Slack>) -> Result<Self, StatusCode> {
+        let now = Timestamp::now();
+        let headers = request.headers();
+        let signature = headers.get("x-slack-signature").cloned();
+        let timestamp = headers.get("x-slack-request-timestamp").cloned();
+        // Most bodies are there already: those never start the clock.
+        let body = match tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, slack)).await {
+            Ok(body) => body.map_err(|rejection| slack.refused.count(rejection.status()))?,
+            Err(_) => return Err(slack.refused.count(StatusCode::REQUEST_TIMEOUT)),
+        };
+        match (signature, timestamp) {
+            (Some(signature), Some(timestamp))
+                if slack.verifier.verify(&signature, &timestamp, &body, now.as_second()) =>
+            {
+                Ok(Self { body, signature, now })
+            }
+            _ => Err(slack.refused.count(StatusCode::UNAUTHORIZED)),
+        }
+    }
+}
+
+impl Signed {
+    /// What tells a delivery that brings no id of its own.
+    fn signature(&self) -> &str {
+        self.signature.to_str().unwrap_or_default()
+    }
+}
 
 impl Slack {
     pub fn new(config: &SlackConfig, responder: Responder, refused: Arc<Refused>) -> Self {
         Self { verifier: Verifier::new(&config.signing_secret), responder, refused }
-    }
-
-    /// The body, if it is within its limit and Slack signed it.
-    fn verified(&self, headers: &HeaderMap, body: Body, now: Timestamp) -> Result<Bytes, StatusCode> {
-        let body = body.map_err(|rejection| self.refused.count(rejection.status()))?;
-        if self.verifier.verify(headers, &body, now.as_second()) {
-            Ok(body)
-        } else {
-            Err(self.refused.count(StatusCode::UNAUTHORIZED))
-        }
     }
 
     fn malformed(&self, _: Malformed) -> StatusCode {
@@ -68,19 +97,9 @@ fn reply(view: &View) -> Response {
     ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], json.clone()).into_response()
 }
 
-/// What tells a delivery that brings no id of its own: its signature.
-fn signature(headers: &HeaderMap) -> &str {
-    headers.get("x-slack-signature").and_then(|v| v.to_str().ok()).unwrap_or_default()
-}
-
 /// `POST /slack/commands`: a slash command.
-pub async fn commands(State(slack): State<Arc<Slack>>, headers: HeaderMap, body: Body) -> Response {
-    let now = Timestamp::now();
-    let body = match slack.verified(&headers, body, now) {
-        Ok(body) => body,
-        Err(status) => return status.into_response(),
-    };
-    match inbound::slash(&body, signature(&headers), now) {
+pub async fn commands(State(slack): State<Arc<Slack>>, request: Signed) -> Response {
+    match inbound::slash(&request.body, request.signature(), request.now) {
         Ok(Slash::Check) => StatusCode::OK.into_response(),
         Ok(Slash::Command(inbound)) => slack.handle(inbound, true).await,
         Err(malformed) => slack.malformed(malformed).into_response(),
@@ -88,13 +107,8 @@ pub async fn commands(State(slack): State<Arc<Slack>>, headers: HeaderMap, body:
 }
 
 /// `POST /slack/interactivity`: a pressed control or a submitted form.
-pub async fn interactivity(State(slack): State<Arc<Slack>>, headers: HeaderMap, body: Body) -> Response {
-    let now = Timestamp::now();
-    let body = match slack.verified(&headers, body, now) {
-        Ok(body) => body,
-        Err(status) => return status.into_response(),
-    };
-    match inbound::interaction(&body, signature(&headers), now) {
+pub async fn interactivity(State(slack): State<Arc<Slack>>, request: Signed) -> Response {
+    match inbound::interaction(&request.body, request.signature(), request.now) {
         Ok(Interaction::Said(inbound)) => slack.handle(inbound, false).await,
         Ok(Interaction::Submitted { inbound, fields }) => {
             if let Some((field, error)) = Bot::field_error(&inbound.words, inbound.actor.platform())
@@ -110,13 +124,8 @@ pub async fn interactivity(State(slack): State<Arc<Slack>>, headers: HeaderMap, 
 }
 
 /// `POST /slack/events`: a mention.
-pub async fn events(State(slack): State<Arc<Slack>>, headers: HeaderMap, body: Body) -> Response {
-    let now = Timestamp::now();
-    let body = match slack.verified(&headers, body, now) {
-        Ok(body) => body,
-        Err(status) => return status.into_response(),
-    };
-    match inbound::event(&body, now) {
+pub async fn events(State(slack): State<Arc<Slack>>, request: Signed) -> Response {
+    match inbound::event(&request.body, request.now) {
         Ok(Event::Challenge(challenge)) => axum::Json(json!({ "challenge": challenge })).into_response(),
         Ok(Event::Mention(inbound)) => slack.handle(inbound, false).await,
         Ok(Event::Nothing) => StatusCode::OK.into_response(),
