@@ -184,6 +184,15 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
 }
 
 #[tokio::test]
+async fn the_guide_knows_the_workspace_with_one_community() {
+    let demo = Demo::start(&["--tenant", "single"]);
+    let mut alice = Window::open(&demo, "alice").await;
+    let words = alice.hello["guide"][0]["chips"][0]["words"].as_str().unwrap().to_owned();
+    assert_eq!(words, "/sekoia setup \"Nimbus Payments\"");
+    assert!(text(&alice.ask(SOC, &words).await).contains("This channel now works on Nimbus Payments"));
+}
+
+#[tokio::test]
 async fn a_form_says_what_is_wrong_and_is_submitted_once() {
     let demo = Demo::start(&[]);
     let mut alice = Window::open(&demo, "alice").await;

@@ -30,12 +30,14 @@ fn by(person: &'static str, channel: &'static str, words: &str, text: &'static s
     Chip { by: Some(person), channel: Some(channel), ..chip(words, text) }
 }
 
-pub(super) fn sections() -> Vec<Section> {
+/// `communities` are those of the workspace: the first is set up, the last in a second channel.
+pub(super) fn sections(communities: &[String]) -> Vec<Section> {
+    let setup = |community: Option<&String>| format!("setup \"{}\"", community.map_or("", String::as_str));
     let start = Section {
         title: "Open the channel".into(),
         text: "An operator binds this channel to one Sekoia community. Everybody in it sees the checklist.",
         chips: vec![
-            by("alice", "soc-setup", "setup \"Banque Rivoli\"", "Opens the checklist"),
+            by("alice", "soc-setup", &setup(communities.first()), "Opens the checklist"),
             chip("status", "The checklist, for you alone"),
             chip("next", "The first step that is open"),
         ],
@@ -46,7 +48,7 @@ pub(super) fn sections() -> Vec<Section> {
         chips: vec![
             by("dan", "soc-setup", "done region", "Dan is an analyst: refused, with the reason"),
             by("dan", "soc-setup", "whoami", "His id and what he may do"),
-            by("alice", "nimbus-payments", "setup \"Rivoli Payments (Nimbus)\"", "A second channel, another community"),
+            by("alice", "nimbus-payments", &setup(communities.last()), "A second channel, for its own community"),
             by("bob", "soc-setup", "overview", "All channels, and what waits for whom"),
         ],
     };

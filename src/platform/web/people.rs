@@ -76,8 +76,8 @@ struct Place {
 }
 
 const CHANNELS: [Place; 2] = [
-    Place { id: "soc-setup", topic: "Banque Rivoli gets its Sekoia workspace", slack: "C0SOCSETUP" },
-    Place { id: "nimbus-payments", topic: "The same for one unit: Rivoli Payments (Nimbus)", slack: "C0NIMBUS" },
+    Place { id: "soc-setup", topic: "The new Sekoia workspace, step by step", slack: "C0SOCSETUP" },
+    Place { id: "nimbus-payments", topic: "The same for the payments unit", slack: "C0NIMBUS" },
 ];
 
 /// A channel as a person sees it.

@@ -84,13 +84,14 @@ pub async fn events(State(web): State<Arc<Web>>, Query(joining): Query<Joining>)
         return no(StatusCode::BAD_REQUEST, "That window has no id.");
     }
     let (messages, live) = web.chat.join(person.id);
+    let communities: Vec<_> = web.sandbox().edit(|world| world.communities.iter().map(|c| c.name.clone()).collect());
     let hello = Hello {
         you: person.id,
         people: &PEOPLE,
         bot: Author { id: BOT, name: "Sekoia" },
         channels: people::channels(person.id),
         commands: commands(),
-        guide: guide::sections(),
+        guide: guide::sections(&communities),
         faults: &SWITCHES,
         kept: &web.kept,
         messages,
