@@ -1,6 +1,7 @@
 //! For operators: all channels at a glance, and this channel's history.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::cards::today;
 use super::{Ask, Bot, Told};
@@ -14,7 +15,7 @@ use crate::view::{Control, Line, View, minute};
 const CHANNELS: usize = 15;
 
 /// A record of a channel's history, in words.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Entry {
     pub seq: u64,
     pub at: Option<Timestamp>,

@@ -1,6 +1,5 @@
 //! `demo`: the bot, an embedded Sekoia and a chat page, in one process.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,15 +43,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         log.filter = "warn".into();
     }
     start_logging(&log);
-    serve(args, asked_to_stop(), |told| println!("{told}")).await
-}
-
-/// Runs the demo until `stop`; `tell` gets what whoever started it should read.
-async fn serve(
-    args: Args,
-    stop: impl Future<Output = ()> + Send + 'static,
-    tell: impl FnOnce(String),
-) -> anyhow::Result<()> {
     if !args.listen.ip().is_loopback() && args.reachable_as.is_none() {
         bail!(
             "{} is not a loopback address, and everybody who reaches the page may speak as anybody in it. \
@@ -101,13 +91,13 @@ async fn serve(
     })
     .await?;
     let people = PEOPLE.map(|p| format!("{} {}", p.name, p.may)).join(", ");
-    tell(format!(
+    println!(
         "Open http://{reached}/ in a browser. Ctrl-C stops.\n\n  People  {people}\n  Sekoia  embedded, {sekoia_url}\n  Data    {kept}"
-    ));
+    );
     let stop = {
         let chat = Arc::clone(&chat);
         async move {
-            stop.await;
+            asked_to_stop().await;
             // Streams never end by themselves.
             chat.close();
         }

@@ -30,15 +30,9 @@ impl Demo {
     pub fn start_at(listen: &str, arguments: &[&str]) -> Self {
         // For whoever speaks with it.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sekoia-chatops"))
-            .args(["demo", "--listen", listen])
-            .args(arguments)
-            .env_clear()
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("the built binary");
+        let mut command = command(arguments);
+        command.args(["--listen", listen]).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the built binary");
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines().map_while(Result::ok);
         let first = lines.next().expect("a first line");
         let rest: Vec<String> = lines.by_ref().take(4).collect();
@@ -65,17 +59,15 @@ impl Drop for Demo {
     }
 }
 
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sekoia-chatops"));
+    command.arg("demo").args(arguments).env_clear().stdin(Stdio::null());
+    command
+}
+
 /// What a demo that does not start says, and its exit code.
 pub fn refused(arguments: &[&str]) -> (i32, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sekoia-chatops"))
-        .arg("demo")
-        .args(arguments)
-        .env_clear()
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the built binary");
+    let mut child = command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the built binary");
     let mut said = String::new();
     child.stderr.take().expect("its errors").read_to_string(&mut said).expect("text");
     (child.wait().expect("an end").code().expect("a code"), said)

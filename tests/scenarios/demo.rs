@@ -298,11 +298,11 @@ async fn what_cannot_be_said_is_answered_and_nothing_is_done() {
     another command: 422 /giphy is not a command here. Type /sekoia help.
     nothing: 422 Type something first, for example /sekoia help.
     too much: 413 That is longer than 12,000 characters. Say it in two parts.
-    a channel of somebody else: 404 There is no such channel for you.
-    no channel: 404 There is no such channel for you.
+    a channel of somebody else: 404 There is no such channel for you. Choose one at the left.
+    no channel: 404 There is no such channel for you. Choose one at the left.
     no thread: 404 That thread is gone. Say it in the channel.
-    nobody: 404 Nobody here has that name.
-    no id: 400 The page sent something that I do not understand.
+    nobody: 404 Nobody here has that name. Be alice, bob, carol or dan.
+    no id: 400 The page sent something that I do not understand. Reload it.
     a message that is gone: 404 That message is gone. Type /sekoia status for the present one.
     ");
     assert_eq!(Window::open(&demo, "bob").await.hello["messages"], json!([]));
@@ -468,6 +468,11 @@ async fn the_page_is_small_and_nothing_of_it_is_missing() {
 
 #[tokio::test]
 async fn under_another_name_it_answers_when_told_so() {
-    let demo = Demo::start(&["--reachable-as", "demo.example:8443"]);
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let demo = Demo::start_at(&address, &["--reachable-as", "demo.example:8443"]);
     assert!(demo.said.starts_with("Open http://demo.example:8443/"), "{}", demo.said);
+    for (host, status) in [("demo.example:8443", 200), ("demo.example", 421), ("evil.example:8443", 421)] {
+        let page = reqwest::Client::new().get(format!("http://{address}")).header("host", host).send().await.unwrap();
+        assert_eq!(page.status(), status, "{host}");
+    }
 }

@@ -32,8 +32,8 @@ impl Who {
     fn person(&self) -> Result<&'static Somebody, Refusal> {
         match people::find(&self.r#as) {
             Some(person) if is_token(&self.window) && is_token(&self.id) => Ok(person),
-            Some(_) => no(StatusCode::BAD_REQUEST, "The page sent something that I do not understand."),
-            None => no(StatusCode::NOT_FOUND, "Nobody here has that name."),
+            Some(_) => no(StatusCode::BAD_REQUEST, "The page sent something that I do not understand. Reload it."),
+            None => no(StatusCode::NOT_FOUND, "Nobody here has that name. Be alice, bob, carol or dan."),
         }
     }
 
@@ -64,7 +64,7 @@ pub struct Say {
 pub async fn say(State(web): State<Arc<Web>>, Json(said): Json<Say>) -> Result<Response, Refusal> {
     let person = said.who.person()?;
     if !sees(person.id, &said.channel) {
-        return no(StatusCode::NOT_FOUND, "There is no such channel for you.");
+        return no(StatusCode::NOT_FOUND, "There is no such channel for you. Choose one at the left.");
     }
     let text = said.text.trim();
     if text.is_empty() {
@@ -194,7 +194,7 @@ pub async fn submit(State(web): State<Arc<Web>>, Json(form): Json<Submit>) -> Re
     let who = Who { r#as: form.r#as, window: form.window, id: form.form };
     let person = who.person()?;
     if !sees(person.id, &form.channel) {
-        return no(StatusCode::NOT_FOUND, "There is no such channel for you.");
+        return no(StatusCode::NOT_FOUND, "There is no such channel for you. Choose one at the left.");
     }
     let words = Words::Answered { words: form.words, answers: form.answers };
     if let Some((field, error)) = Bot::field_error(&words, "web") {

@@ -51,7 +51,7 @@ enum Block<'a> {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum Span<'a> {
+enum Span<'a> {
     Text {
         text: Text<'a>,
         #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -105,7 +105,7 @@ pub(super) fn body(view: &View) -> Box<RawValue> {
 pub(super) fn typed(text: &str) -> Box<RawValue> {
     let lines: Vec<_> = text.lines().map(visible).collect();
     let text = lines.join("\n");
-    raw(&Body { summary: view::View::sentence(text.clone()).summary, blocks: vec![Block::Text { text }] })
+    raw(&Body { summary: text.as_str().into(), blocks: vec![Block::Text { text: text.clone() }] })
 }
 
 /// Own types: strings, numbers and maps with string keys.
@@ -127,7 +127,7 @@ fn block(block: &view::Block) -> Block<'_> {
     }
 }
 
-pub(super) fn spans(line: &Line) -> Vec<Span<'_>> {
+fn spans(line: &Line) -> Vec<Span<'_>> {
     let text = |text, strong, code| Span::Text { text: visible(text), strong, code };
     let spans = line.0.iter().map(|span| match span {
         view::Span::Plain(t) => text(t, false, false),

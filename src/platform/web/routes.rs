@@ -102,6 +102,6 @@ pub async fn as_slack(
 ) -> Result<Response, Refusal> {
     match web.chat.find(id, &by.r#as).and_then(|kept| kept.slack) {
         Some(json) => Ok(([(header::CONTENT_TYPE, "application/json")], json.get().to_owned()).into_response()),
-        None => no(StatusCode::NOT_FOUND, "That message is gone."),
+        None => no(StatusCode::NOT_FOUND, "That message is gone. Reload the page."),
     }
 }

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::error;
@@ -14,7 +13,7 @@ use tracing::error;
 use super::people::is_public;
 use super::routes::{Refusal, Web, no};
 use crate::platform::ChannelKey;
-use crate::sandbox::{Fault, FaultKind};
+use crate::sandbox::{Call, Fault, FaultKind};
 
 const CALLS: usize = 100;
 const RECORDS: usize = 50;
@@ -68,36 +67,16 @@ pub struct Where {
 }
 
 #[derive(Serialize)]
-struct Call {
+struct Numbered {
     number: usize,
-    method: String,
-    path: String,
-    query: String,
-    status: u16,
-}
-
-#[derive(Serialize)]
-struct Record {
-    seq: u64,
-    at: Option<Timestamp>,
-    actor: String,
-    what: String,
+    #[serde(flatten)]
+    call: Call,
 }
 
 /// `GET /demo/side`.
 pub async fn side(State(web): State<Arc<Web>>, Query(at): Query<Where>) -> Result<Response, Refusal> {
     let (total, calls) = web.sandbox().latest_calls(CALLS);
-    let calls: Vec<Call> = calls
-        .into_iter()
-        .zip(0..)
-        .map(|(call, ago)| Call {
-            number: total - ago,
-            method: call.method,
-            path: call.path,
-            query: call.query,
-            status: call.status,
-        })
-        .collect();
+    let calls: Vec<_> = calls.into_iter().zip(0..).map(|(call, ago)| Numbered { number: total - ago, call }).collect();
     let audit = if is_public(&at.channel) {
         match web.bot().history(&ChannelKey::web(&at.channel), RECORDS).await {
             Ok((_, entries)) => entries,
@@ -109,8 +88,6 @@ pub async fn side(State(web): State<Arc<Web>>, Query(at): Query<Where>) -> Resul
     } else {
         Vec::new()
     };
-    let audit: Vec<Record> =
-        audit.into_iter().map(|e| Record { seq: e.seq, at: e.at, actor: e.actor, what: e.what }).collect();
     Ok(Json(json!({ "calls": calls, "audit": audit, "faults": on(&web) })).into_response())
 }
 
@@ -123,7 +100,7 @@ pub struct Flip {
 /// `POST /demo/faults`.
 pub async fn switch_fault(State(web): State<Arc<Web>>, Json(flip): Json<Flip>) -> Result<Response, Refusal> {
     let Some(switch) = SWITCHES.iter().find(|s| s.id == flip.id) else {
-        return no(StatusCode::NOT_FOUND, "There is no such switch.");
+        return no(StatusCode::NOT_FOUND, "There is no such switch. Reload the page.");
     };
     let (kind, faults) = ((switch.kind)(), web.sandbox().faults());
     if flip.on {

@@ -78,10 +78,10 @@ fn commands() -> Vec<Command> {
 /// `GET /demo/events`: everything, then whatever changes.
 pub async fn events(State(web): State<Arc<Web>>, Query(joining): Query<Joining>) -> Result<Response, Refusal> {
     let Some(person) = people::find(&joining.r#as) else {
-        return no(StatusCode::NOT_FOUND, "Nobody here has that name.");
+        return no(StatusCode::NOT_FOUND, "Nobody here has that name. Be alice, bob, carol or dan.");
     };
     if !is_token(&joining.window) {
-        return no(StatusCode::BAD_REQUEST, "That window has no id.");
+        return no(StatusCode::BAD_REQUEST, "That window has no id. Reload the page.");
     }
     let (messages, live) = web.chat.join(person.id);
     let communities: Vec<_> = web.sandbox().edit(|world| world.communities.iter().map(|c| c.name.clone()).collect());
