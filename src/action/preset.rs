@@ -1,0 +1,45 @@
+//! Named sets of permissions, as Sekoia's documentation asks for them by integration.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+/// What an integration needs and no more.
+#[derive(Debug, Deserialize)]
+pub struct Preset {
+    pub id: String,
+    pub label: String,
+    pub description: String,
+    /// Titles of Sekoia's permissions.
+    pub titles: Vec<String>,
+    #[serde(default)]
+    pub caveat: Option<String>,
+}
+
+/// Sources: the permission lines of Sekoia's API reference and its integration pages.
+pub static PRESETS: LazyLock<Vec<Preset>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("presets.json")).expect("presets.json is part of the program and read by a test")
+});
+
+impl Preset {
+    pub fn find(name: &str) -> Option<&'static Preset> {
+        let name = name.trim();
+        PRESETS.iter().find(|p| p.id.eq_ignore_ascii_case(name) || p.label.eq_ignore_ascii_case(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_read_and_named_once() {
+        let mut ids: Vec<&str> = PRESETS.iter().map(|p| p.id.as_str()).collect();
+        let all = ids.len();
+        assert!(all >= 10 && PRESETS.iter().all(|p| !p.titles.is_empty()));
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), all);
+        assert!(Preset::find(" Read-Alerts ").is_some());
+    }
+}

@@ -1,0 +1,60 @@
+//! What somebody asked for, in their own words: nothing of it was looked up yet.
+
+use jiff::civil::Date;
+
+/// A request as it was typed or filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub wanted: Wanted,
+    /// Why, for whoever approves.
+    pub because: Option<String>,
+    /// The community that a form was opened for.
+    pub community: Option<String>,
+    /// Only show what would be sent.
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    Invite {
+        /// Addresses as they were typed, pasted or uploaded.
+        addresses: String,
+        /// The text of a CSV file.
+        csv: String,
+        role: Option<String>,
+        communities: Vec<String>,
+    },
+    Communities {
+        names: Vec<String>,
+        about: Option<String>,
+    },
+    Role {
+        name: String,
+        about: Option<String>,
+        /// Presets, roles to copy, permissions.
+        with: Vec<String>,
+    },
+    Key {
+        name: String,
+        preset: Option<String>,
+        with: Vec<String>,
+        about: Option<String>,
+        expires: Option<Expiry>,
+    },
+    Revoke {
+        key: String,
+    },
+    Rotate {
+        key: String,
+        name: Option<String>,
+        expires: Option<Expiry>,
+    },
+}
+
+/// Until when a key is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    Days(u16),
+    On(Date),
+    Never,
+}
