@@ -12,16 +12,11 @@ use tokio::sync::Mutex;
 
 use crate::checklist::{Actor, Event, Recorded, Refusal, Session};
 use crate::platform::ChannelKey;
-use crate::store::{
-    Commit, CommitError, Finished, Loaded, NewRecord, Schedule, State, Store, StoreError, StreamId, WorkKind, Write,
-};
+use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId, WorkKind};
+use crate::streams::{self, Folded, RACES};
 
-/// Of the stored JSON's shape. A release that writes another shape counts up.
-const SCHEMA: u32 = 1;
 /// Changes that can be under way at the same time.
 const WRITERS: usize = 256;
-/// How often a lost race is decided again.
-const RACES: usize = 8;
 
 pub struct Sessions {
     store: Arc<dyn Store>,
@@ -31,13 +26,21 @@ pub struct Sessions {
     writers: Box<[Mutex<()>]>,
 }
 
-/// What is known of a channel. `version` 0: it has no session.
-#[derive(Clone)]
-struct Slot {
-    version: u64,
-    session: Option<Arc<Session>>,
-    /// A newer release wrote it: to be read, not written.
-    newer: bool,
+type Slot = streams::Slot<Arc<Session>>;
+pub type ChangeError = streams::ChangeError<Refusal>;
+
+impl Folded for Session {
+    const FAMILY: &'static str = "session";
+    const SCHEMA: u32 = 1;
+    type Event = Event;
+
+    fn kind(event: &Event) -> &'static str {
+        event.kind()
+    }
+
+    fn fold(state: Option<Self>, event: &Event, by: &Actor, at: Timestamp) -> Option<Self> {
+        Session::apply(state, &Recorded { event: event.clone(), by: by.clone(), at })
+    }
 }
 
 /// A change that was committed.
@@ -48,27 +51,10 @@ pub struct Changed {
     pub events: Vec<Event>,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum ChangeError {
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    #[error(
-        "This session was written by a newer release of the bot; this one may read it but not change it. Try again when the upgrade is complete."
-    )]
-    Newer,
-    #[error("Too many changes at the same time; nothing was done. Please try again.")]
-    Contended,
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// The stream of a channel's session.
 pub fn stream(channel: &ChannelKey) -> StreamId {
-    StreamId::new(FAMILY, channel.as_str())
+    streams::id::<Session>(channel.as_str())
 }
-
-/// The family of session streams.
-pub const FAMILY: &str = "session";
 
 impl Sessions {
     pub fn new(store: Arc<dyn Store>) -> Self {
@@ -82,15 +68,15 @@ impl Sessions {
     /// The channel's session, if it has one.
     pub async fn read(&self, channel: &ChannelKey) -> Result<Option<Arc<Session>>, StoreError> {
         if let Some(slot) = self.slots.get(channel) {
-            return Ok(slot.session.clone());
+            return Ok(slot.state.clone());
         }
-        Ok(self.slot(channel).await?.session)
+        Ok(self.slot(channel).await?.state)
     }
 
     /// The same, with the version that it has.
     pub async fn read_with_version(&self, channel: &ChannelKey) -> Result<Option<(u64, Arc<Session>)>, StoreError> {
         let slot = self.slot(channel).await?;
-        Ok(slot.session.map(|session| (slot.version, session)))
+        Ok(slot.state.map(|session| (slot.version, session)))
     }
 
     /// Decides on the present state, commits what follows with everything that is owed because of
@@ -103,27 +89,21 @@ impl Sessions {
         finished: Option<Finished>,
         decide: impl Fn(Option<&Session>) -> Result<Vec<Event>, Refusal> + Send + Sync,
     ) -> Result<Changed, ChangeError> {
-        // Records are sealed to the millisecond: the state keeps no more, so that folding the
-        // records gives it.
-        let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+        let now = streams::sealed(now);
         let _turn = self.writer(channel).lock().await;
         for _ in 0..RACES {
             let slot = self.slot(channel).await?;
             if slot.newer {
                 return Err(ChangeError::Newer);
             }
-            let events = decide(slot.session.as_deref())?;
-            let recorded = events.iter().map(|event| Recorded { event: event.clone(), by: by.clone(), at: now });
-            let next = recorded.fold(slot.session.as_deref().cloned(), |state, event| Session::apply(state, &event));
+            let events = decide(slot.state.as_deref()).map_err(ChangeError::Refused)?;
+            let state = slot.state.as_deref().cloned();
             // Only an opening event makes a session out of nothing.
-            let next = Arc::new(next.ok_or(Refusal::NoSession)?);
+            let (write, next) = streams::write(channel.as_str(), slot.version, state, &events, by, now)
+                .ok_or(ChangeError::Refused(Refusal::NoSession))?;
+            let next = Arc::new(next);
             let commit = Commit {
-                writes: vec![Write {
-                    stream: stream(channel),
-                    expected: slot.version,
-                    state: State { schema: SCHEMA, json: encode(&*next) },
-                    records: events.iter().map(|event| record(event, by, now)).collect(),
-                }],
+                writes: vec![write],
                 // Whatever changed, the channel's message owes it to its readers.
                 schedule: owed(channel, &events, now),
                 finished: finished.clone().into_iter().collect(),
@@ -132,8 +112,7 @@ impl Sessions {
             match self.store.commit(commit).await {
                 Ok(_) => {
                     let version = slot.version + events.len() as u64;
-                    let session = Some(Arc::clone(&next));
-                    let slot = Slot { version, session, newer: false };
+                    let slot = Slot { version, state: Some(Arc::clone(&next)), newer: false };
                     self.slots.insert(channel.clone(), slot);
                     return Ok(Changed { version, session: next, events });
                 }
@@ -151,7 +130,7 @@ impl Sessions {
 
     /// Every channel that has a session, in the order of their keys, after one of them.
     pub async fn channels(&self, after: Option<&ChannelKey>, limit: u32) -> Result<Vec<ChannelKey>, StoreError> {
-        let streams = self.store.streams(FAMILY, after.map(stream).as_ref(), limit).await?;
+        let streams = self.store.streams(Session::FAMILY, after.map(stream).as_ref(), limit).await?;
         Ok(streams.iter().map(|id| ChannelKey::from(id.key().to_owned())).collect())
     }
 
@@ -179,25 +158,9 @@ impl Sessions {
     }
 
     async fn load(&self, channel: &ChannelKey) -> Result<Slot, StoreError> {
-        let stream = stream(channel);
-        let Some(Loaded { version, state }) = self.store.load(&stream).await? else {
-            return Ok(Slot { version: 0, session: None, newer: false });
-        };
-        let newer = state.schema > SCHEMA;
-        let session = serde_json::from_str(&state.json).map_err(|e| StoreError::Corrupt {
-            place: stream.to_string(),
-            why: if newer { "a newer release wrote it; upgrade this one".into() } else { e.to_string() },
-        })?;
-        Ok(Slot { version, session: Some(Arc::new(session)), newer })
+        let streams::Slot { version, state, newer } = streams::load::<Session>(&*self.store, channel.as_str()).await?;
+        Ok(Slot { version, state: state.map(Arc::new), newer })
     }
-}
-
-fn record(event: &Event, by: &Actor, at: Timestamp) -> NewRecord {
-    let actor = match by {
-        Actor::Person(user) => user.to_string(),
-        Actor::Bot => "bot".into(),
-    };
-    NewRecord { at, actor, kind: event.kind(), body: encode(event) }
 }
 
 /// The progress message, unless nothing but its own posting happened.
@@ -211,9 +174,4 @@ fn owed(channel: &ChannelKey, events: &[Event], now: Timestamp) -> Vec<Schedule>
 /// The channel's progress message is to be brought up to date.
 pub fn progress_due(channel: &ChannelKey, now: Timestamp) -> Schedule {
     Schedule { kind: WorkKind::Progress, key: channel.as_str().to_owned(), due: now, attempts: 0, body: String::new() }
-}
-
-/// Our own types: strings, numbers and maps with string keys.
-fn encode(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).expect("own types serialize")
 }

@@ -100,6 +100,18 @@ pub enum WorkKind {
     Inbound,
     /// A progress message that does not show the stored truth yet.
     Progress,
+    /// A request's card that does not show the stored truth yet.
+    Card,
+    /// Something that one person is to be told.
+    Notice,
+    /// A message that could not be delivered, with the reason. Kept for an operator to see.
+    Parked,
+    /// An approved action whose calls are to be made, or whose outcome is to be found out.
+    Execute,
+    /// A request that is not settled; due when its time runs out.
+    Open,
+    /// Invitations that are not accepted yet.
+    Track,
 }
 
 impl WorkKind {
@@ -107,6 +119,12 @@ impl WorkKind {
         match self {
             WorkKind::Inbound => "inbound",
             WorkKind::Progress => "progress",
+            WorkKind::Card => "card",
+            WorkKind::Notice => "notice",
+            WorkKind::Parked => "parked",
+            WorkKind::Execute => "execute",
+            WorkKind::Open => "open",
+            WorkKind::Track => "track",
         }
     }
 }

@@ -13,6 +13,7 @@ use sqlx::{Connection, Row};
 
 use super::audit::{Chain, Record};
 use super::{Commit, CommitError, Loaded, Schedule, State, Store, StoreError, StreamId, Work, WorkKind, Write};
+use crate::rehearsal;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
 
@@ -86,6 +87,7 @@ impl Store for SqliteStore {
             generations.push(schedule(&mut tx, new).await?);
         }
         tx.commit().await.map_err(StoreError::from)?;
+        rehearsal::committed();
         Ok(generations)
     }
 

@@ -1,0 +1,150 @@
+//! What a change of a request owes: its card, news for who asked, calls to be made, a time to end.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Approvals;
+use crate::action::Action;
+use crate::approval::{Approval, Event, Guest, Item, Stage, Status};
+use crate::platform::UserId;
+use crate::store::{Schedule, WorkKind};
+use crate::streams;
+
+/// What one person is to be told of a request, once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum News {
+    /// A key may be created now.
+    Ready,
+    /// It came to this.
+    Outcome,
+    /// It was asked for, and provably did not come into being.
+    NotCreated,
+    /// A secret was lost and its key revoked.
+    Withdrawn,
+    /// Invitations were not taken within their 24 hours.
+    Lapsed,
+}
+
+/// The body of a [`WorkKind::Notice`]: what one person is owed, in a conversation of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "notice", rename_all = "snake_case")]
+pub enum Notice {
+    /// Who asked for the request that the key begins with.
+    Request {
+        news: News,
+    },
+    Line {
+        to: UserId,
+        text: String,
+    },
+}
+
+impl Approvals {
+    /// What is owed because of a change.
+    pub(super) fn owed(
+        &self,
+        before: Option<&Approval>,
+        after: &Approval,
+        version: u64,
+        events: &[Event],
+        now: Timestamp,
+    ) -> Vec<Schedule> {
+        let id = after.id.as_str();
+        let work = |kind, due| Schedule { kind, key: id.to_owned(), due, attempts: 0, body: String::new() };
+        let mut owed = Vec::new();
+        let status = after.status();
+        let new_status = before.map(Approval::status) != Some(status);
+        let posted = events.iter().all(|event| matches!(event, Event::CardPosted { .. }));
+        if new_status || (!posted && is_milestone(after)) {
+            owed.push(work(WorkKind::Card, now + card_delay(after)));
+        }
+        if new_status {
+            owed.push(work(WorkKind::Open, open_until(after, status, now)));
+        }
+        if let Some(due) = self.execution_due(after, now) {
+            owed.push(work(WorkKind::Execute, due));
+        }
+        let invited = matches!(after.request.action, Action::Invite { .. }) && after.items.iter().any(Item::is_done);
+        if new_status && invited && status != Status::Executing {
+            owed.push(work(WorkKind::Track, now));
+        }
+        if let Some(news) = news(before, after, events) {
+            let body = streams::encode(&Notice::Request { news });
+            owed.push(Schedule { kind: WorkKind::Notice, key: format!("{id}/{version}"), due: now, attempts: 0, body });
+        }
+        owed
+    }
+
+    /// When somebody has to look at the calls, if nobody does meanwhile.
+    fn execution_due(&self, approval: &Approval, now: Timestamp) -> Option<Timestamp> {
+        if !matches!(approval.stage, Stage::Approved) {
+            return None;
+        }
+        let after = |at: Timestamp| at + self.timing.lease;
+        let items = approval.items.iter().filter_map(|item| match item {
+            Item::Started { at } => Some(after(*at)),
+            Item::Unclear { .. } => Some(now),
+            Item::Created { lost: Some(_), .. } => Some(now),
+            Item::Created { at, shown: false, .. } => Some(after(*at)),
+            Item::Created { until, shown: true, .. } => Some(*until),
+            _ => None,
+        });
+        items.chain(approval.next_call().map(|_| now)).min()
+    }
+}
+
+/// What will have an outcome in a moment is not shown before it: every edit costs one of the few
+/// that Slack allows a minute.
+fn card_delay(approval: &Approval) -> Duration {
+    let silent = approval.items.iter().any(|i| matches!(i, Item::Unclear { .. }));
+    let started = approval.items.iter().any(|i| matches!(i, Item::Started { .. }));
+    if !silent && (started || approval.next_call().is_some()) { Duration::from_secs(1) } else { Duration::ZERO }
+}
+
+/// Whether a change is worth an edit of the card: of a long list, not every call is.
+fn is_milestone(approval: &Approval) -> bool {
+    const EVERY: usize = 10;
+    let under_way = approval.items.len() > 1 && approval.status() == Status::Executing;
+    let silent = approval.items.iter().any(|i| matches!(i, Item::Unclear { .. }));
+    !under_way || silent || approval.count(Item::is_settled).is_multiple_of(EVERY)
+}
+
+/// When its time runs out. What only a person can settle has all the time; what is settled is
+/// taken off the list at once.
+fn open_until(approval: &Approval, status: Status, now: Timestamp) -> Timestamp {
+    match status {
+        Status::Requested | Status::Approved => approval.request.expires,
+        status if status.is_open() => Timestamp::MAX,
+        _ => now,
+    }
+}
+
+/// What who asked is told of a change.
+fn news(before: Option<&Approval>, after: &Approval, events: &[Event]) -> Option<News> {
+    if events.iter().any(|e| matches!(e, Event::Withdrawn { .. })) {
+        return Some(News::Withdrawn);
+    }
+    let lapsed = |a: &Approval| a.guests.iter().filter(|g| matches!(g, Guest::Lapsed)).count();
+    if before.is_some_and(|before| lapsed(after) > lapsed(before)) {
+        return Some(News::Lapsed);
+    }
+    let status = after.status();
+    if before.map(Approval::status) == Some(status) {
+        return None;
+    }
+    match status {
+        Status::Approved if after.waits_for_a_press(0) => match before.map(Approval::status) {
+            Some(Status::Requested) => Some(News::Ready),
+            // What was not even sent, its form has said.
+            _ if events.iter().any(|e| matches!(e, Event::NotSent { .. })) => None,
+            _ => Some(News::NotCreated),
+        },
+        Status::Succeeded | Status::Failed | Status::ByHand | Status::Unknown | Status::Rejected | Status::Expired => {
+            Some(News::Outcome)
+        }
+        Status::Requested | Status::Approved | Status::Executing | Status::Handover | Status::Cancelled => None,
+    }
+}
