@@ -14,7 +14,7 @@ pub enum SekoiaError {
     #[error("Sekoia refuses this to the bot's API key (403): it lacks the permission {permission:?}")]
     Forbidden { permission: &'static str },
     #[error("Sekoia does not know this (404): {message}")]
-    NotFound { message: String },
+    NotFound { code: String, message: String },
     #[error("Sekoia asks to slow down (429)")]
     RateLimited { wait: Duration },
     #[error("Sekoia refuses the request ({status}): {message}")]
@@ -63,6 +63,19 @@ impl SekoiaError {
     pub(super) fn is_passing(&self) -> bool {
         // Not after a time-out: whoever asked has waited long enough to be told.
         matches!(self, SekoiaError::Server { .. } | SekoiaError::Unreachable)
+    }
+
+    /// Whether the same may succeed a little later, without anybody doing anything.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            SekoiaError::Server { .. }
+                | SekoiaError::Timeout { .. }
+                | SekoiaError::Unreachable
+                | SekoiaError::RateLimited { .. }
+                | SekoiaError::Paused { .. }
+                | SekoiaError::Malformed { .. }
+        )
     }
 
     /// Whether Sekoia's firewall counts it.

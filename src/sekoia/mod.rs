@@ -1,6 +1,7 @@
-//! Sekoia's API, as far as it is read today.
+//! Sekoia's API, as far as the checklist needs it.
 //!
-//! Typed calls only; what an answer means for a step is decided in `checklist::steps`. The key is
+//! Reads are typed and tried again; a write is a [`Call`] that is sent once and says what is known
+//! of it. Typed calls only; what an answer means for a step is decided in `checklist::steps`. The key is
 //! sent to the configured address alone, and to `*.sekoia.io` when somebody asks for a probe.
 
 mod error;
@@ -8,7 +9,9 @@ mod lenient;
 mod regions;
 mod transport;
 mod types;
+mod writes;
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -18,7 +21,9 @@ use uuid::Uuid;
 
 pub use error::SekoiaError;
 pub use regions::{Region, is_loopback, may_receive_key};
+pub use transport::{Call, Turn, Unwritten, Verb};
 pub use types::*;
+pub use writes::{INVITATIONS, invitation};
 
 use crate::pace::Rank;
 use lenient::Page;
@@ -30,6 +35,8 @@ pub struct Sekoia {
     pub region: Region,
     /// Addresses that a probe of other regions tries, by region.
     candidates: Vec<(Region, Vec<Url>)>,
+    /// Which of its two forms the invitation's body has; learnt from a refusal.
+    by_list: AtomicBool,
 }
 
 /// What one region's addresses said to the key.
@@ -56,7 +63,7 @@ impl Sekoia {
         key: SecretString,
         candidates: Vec<(Region, Vec<Url>)>,
     ) -> Result<Self, reqwest::Error> {
-        Ok(Self { transport: Transport::new(base, key)?, region, candidates })
+        Ok(Self { transport: Transport::new(base, key)?, region, candidates, by_list: AtomicBool::new(false) })
     }
 
     pub fn documented_addresses() -> Vec<(Region, Vec<Url>)> {
@@ -170,7 +177,7 @@ impl Sekoia {
         for (region, urls) in self.candidates.iter().filter(|(region, _)| *region != self.region) {
             let mut probed = Probed { region: *region, accepted_at: None, answer: String::new() };
             for url in urls {
-                match transport::validate_at(&self.transport, url).await {
+                match transport::validate_at(&self.transport, url, self.transport.key()).await {
                     Ok(()) => {
                         probed.accepted_at = Some(url.clone());
                         break;

@@ -35,10 +35,65 @@ impl Get<'_> {
     }
 
     fn forbidden(&self) -> SekoiaError {
-        SekoiaError::Forbidden {
-            permission: if self.needs.is_empty() { "access to this community" } else { self.needs },
+        forbidden(self.needs)
+    }
+}
+
+fn forbidden(needs: &'static str) -> SekoiaError {
+    SekoiaError::Forbidden { permission: if needs.is_empty() { "access to this community" } else { needs } }
+}
+
+/// One write to the API.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// The path with placeholders, for traces.
+    pub name: &'static str,
+    pub method: Verb,
+    pub path: String,
+    pub body: Option<serde_json::Value>,
+    /// The permission that it needs, as an administrator finds it in Sekoia.
+    pub needs: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    Post,
+    Delete,
+}
+
+impl Call {
+    /// What a refusal is remembered by. Invitations name their communities in the body.
+    fn memo(&self) -> String {
+        let communities = self.body.as_ref().and_then(|body| body["communities"].as_object());
+        let communities: Vec<&str> = communities.into_iter().flatten().map(|(uuid, _)| uuid.as_str()).collect();
+        format!("{} {} {}", self.method.name(), self.path, communities.join(" "))
+    }
+}
+
+impl Verb {
+    pub fn name(self) -> &'static str {
+        match self {
+            Verb::Post => "POST",
+            Verb::Delete => "DELETE",
         }
     }
+}
+
+/// A turn of the shared budget, taken before a write is announced: between the announcement and
+/// the call nobody waits.
+#[must_use]
+#[derive(Debug)]
+pub struct Turn(pub(super) ());
+
+/// A write that brought no success.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unwritten {
+    /// Sekoia refused it, or never got it: nothing was done.
+    #[error(transparent)]
+    Refused(SekoiaError),
+    /// It was sent, and nobody said what became of it.
+    #[error("{0}")]
+    Unclear(SekoiaError),
 }
 
 /// A shared line to one base address.
@@ -131,16 +186,11 @@ impl Transport {
         if self.is_forbidden(&call.memo()) {
             return Err(call.forbidden());
         }
-        // Whoever waited for a turn looks again: the pause may have begun meanwhile.
-        self.paused().await?;
-        if self.pace.turn(rank, TURN).await.is_err() {
-            return Err(SekoiaError::Paused { wait: TURN });
-        }
-        self.paused().await?;
+        let Turn(()) = self.admit(rank).await?;
         let result = self.send(call).await;
         match &result {
             Ok(_) => self.went_well(),
-            Err(error) => self.went_wrong(call, error),
+            Err(error) => self.went_wrong(call.memo(), error),
         }
         let body = result?;
         serde_json::from_slice(&body).map_err(|e| {
@@ -149,6 +199,69 @@ impl Transport {
             warn!(what, "unreadable answer");
             SekoiaError::Malformed { what }
         })
+    }
+
+    /// Waits for a turn to write.
+    pub async fn admit(&self, rank: Rank) -> Result<Turn, SekoiaError> {
+        loop {
+            self.paused().await?;
+            if self.pace.turn(rank, TURN).await.is_err() {
+                return Err(SekoiaError::Paused { wait: TURN });
+            }
+            // Whoever waited for a turn looks again: the pause may have begun meanwhile. A turn
+            // from before it is not kept, or all who waited would go at once when it ends.
+            if self.pause() == Duration::ZERO {
+                return Ok(Turn(()));
+            }
+        }
+    }
+
+    /// Sends a write, once.
+    pub async fn write(&self, _: Turn, call: &Call) -> Result<Vec<u8>, Unwritten> {
+        let span = info_span!("sekoia", call = call.name, method = call.method.name(), status = tracing::field::Empty);
+        let memo = call.memo();
+        if self.is_forbidden(&memo) {
+            return Err(Unwritten::Refused(forbidden(call.needs)));
+        }
+        let result = self.send_write(call).instrument(span).await;
+        match &result {
+            Ok(_) => self.went_well(),
+            Err(Unwritten::Refused(error) | Unwritten::Unclear(error)) => self.went_wrong(memo, error),
+        }
+        result
+    }
+
+    async fn send_write(&self, call: &Call) -> Result<Vec<u8>, Unwritten> {
+        let url = self.url(&call.path);
+        let request = match call.method {
+            Verb::Post => self.http.post(url),
+            Verb::Delete => self.http.delete(url),
+        };
+        let mut request = request.bearer_auth(self.key.expose_secret()).header(header::ACCEPT, "application/json");
+        if let Some(body) = &call.body {
+            request = request.json(body);
+        }
+        let sent = request.send().await.map_err(|error| match unanswered(&error) {
+            // A connection that never stood carried nothing.
+            passed if error.is_connect() => Unwritten::Refused(passed),
+            passed => Unwritten::Unclear(passed),
+        })?;
+        let status = sent.status();
+        tracing::Span::current().record("status", status.as_u16());
+        let retry_after = retry_after(&sent);
+        let body = body(sent).await;
+        if status.is_success() {
+            return body.map_err(Unwritten::Unclear);
+        }
+        let error = refusal(status, retry_after, &body.unwrap_or_default(), call.needs);
+        // What fails inside Sekoia, or between it and us, may have been done.
+        Err(if status.is_server_error() { Unwritten::Unclear(error) } else { Unwritten::Refused(error) })
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
+        url
     }
 
     /// Waits for a short pause to end; a longer one is told.
@@ -164,18 +277,16 @@ impl Transport {
     }
 
     async fn send(&self, call: &Get<'_>) -> Result<Vec<u8>, SekoiaError> {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}{}", url.path().trim_end_matches('/'), call.path));
         let request = self
             .http
-            .get(url)
+            .get(self.url(&call.path))
             .query(&call.query)
             .bearer_auth(self.key.expose_secret())
             .header(header::ACCEPT, "application/json");
         let sent = request.send().await.map_err(|e| unanswered(&e))?;
         let status = sent.status();
         tracing::Span::current().record("status", status.as_u16());
-        let retry_after = sent.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
+        let retry_after = retry_after(&sent);
         let body = body(sent).await?;
         if status.is_success() {
             return Ok(body);
@@ -188,7 +299,7 @@ impl Transport {
     }
 
     /// How long calls are still paused.
-    fn pause(&self) -> Duration {
+    pub fn pause(&self) -> Duration {
         self.trouble().paused_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
     }
 
@@ -202,12 +313,12 @@ impl Transport {
         trouble.next_pause = None;
     }
 
-    fn went_wrong(&self, call: &Get<'_>, error: &SekoiaError) {
+    fn went_wrong(&self, memo: String, error: &SekoiaError) {
         let now = Instant::now();
         let mut trouble = self.trouble();
         if let SekoiaError::Forbidden { .. } = error {
             trouble.forbidden.retain(|_, since| since.elapsed() < FORBIDDEN_FOR);
-            trouble.forbidden.insert(call.memo(), now);
+            trouble.forbidden.insert(memo, now);
         }
         if let SekoiaError::RateLimited { wait } = error {
             trouble.paused_until = trouble.paused_until.max(Some(now + *wait));
@@ -231,15 +342,19 @@ impl Transport {
     }
 }
 
-/// Asks one address whether it takes the key: `GET /v1/auth/validate`, once, without a retry.
-pub(super) async fn validate_at(transport: &Transport, base: &Url) -> Result<(), SekoiaError> {
+/// Asks one address whether it takes a key: `GET /v1/auth/validate`, once, without a retry.
+pub(super) async fn validate_at(transport: &Transport, base: &Url, key: &SecretString) -> Result<(), SekoiaError> {
     let mut url = base.clone();
     url.set_path(&format!("{}/v1/auth/validate", url.path().trim_end_matches('/')));
-    let request = transport.http.get(url).bearer_auth(transport.key.expose_secret()).timeout(Duration::from_secs(5));
+    let request = transport.http.get(url).bearer_auth(key.expose_secret()).timeout(Duration::from_secs(5));
     let sent = request.send().await.map_err(|e| unanswered(&e))?;
     let status = sent.status();
     let body = body(sent).await?;
     if status.is_success() { Ok(()) } else { Err(refusal(status, None, &body, "")) }
+}
+
+fn retry_after(sent: &reqwest::Response) -> Option<u64> {
+    sent.headers().get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()
 }
 
 async fn body(mut sent: reqwest::Response) -> Result<Vec<u8>, SekoiaError> {
@@ -265,8 +380,8 @@ fn refusal(status: StatusCode, retry_after: Option<u64>, body: &[u8], needs: &'s
     let ErrorBody { code, message } = ErrorBody::parse(body);
     match status.as_u16() {
         401 => SekoiaError::Unauthorized { code, message },
-        403 => SekoiaError::Forbidden { permission: if needs.is_empty() { "access to this community" } else { needs } },
-        404 => SekoiaError::NotFound { message },
+        403 => forbidden(needs),
+        404 => SekoiaError::NotFound { code, message },
         // A block is 30 s to 10 min at random, and Retry-After is not documented.
         429 => SekoiaError::RateLimited {
             wait: retry_after

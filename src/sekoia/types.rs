@@ -4,6 +4,7 @@
 //! lost nullability on the way. Source of the fields: Sekoia's OpenAPI 3.1 of July 2026.
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -216,7 +217,7 @@ impl Avatar {
 
     pub fn email(&self) -> Option<&str> {
         let user = self.user.as_ref()?;
-        user.email.as_deref().or(user.invitation_v2.as_ref()?.email.as_deref())
+        user.email.as_deref().or_else(|| user.invitation_v2.as_ref()?.email.as_deref())
     }
 
     /// The invitation was not taken yet (inferred from `user.confirmed`).
@@ -247,6 +248,10 @@ pub struct ApiKey {
     pub uuid: String,
     #[serde(default)]
     pub name: Option<String>,
+    #[serde(default)]
+    pub description: Option<String>,
+    #[serde(default, deserialize_with = "instant")]
+    pub created_at: Option<Timestamp>,
     /// `active`, `expired` or `revoked`.
     #[serde(default)]
     pub status: Option<String>,
@@ -259,6 +264,24 @@ pub struct ApiKey {
     /// Made by Sekoia for itself.
     #[serde(default)]
     pub internal: Option<bool>,
+}
+
+/// What the creation of a key brings, once.
+#[derive(Debug, Deserialize)]
+pub struct CreatedKey {
+    pub uuid: String,
+    /// The key.
+    #[serde(default)]
+    pub key: Option<SecretString>,
+    /// The key in its short form, or a prefix of it to be shown: undocumented.
+    #[serde(default)]
+    pub short_key: Option<SecretString>,
+}
+
+/// What the creation of anything else brings.
+#[derive(Debug, Deserialize)]
+pub struct Created {
+    pub uuid: String,
 }
 
 /// Where a key stands now.
