@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use super::{asked_to_stop, env, start_logging};
 use crate::config::LogConfig;
-use crate::sandbox::{Options, Sandbox, Tenant, serve};
+use crate::sandbox::{Options, Sandbox, Tenant, Writes, serve};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -20,6 +20,9 @@ pub struct Args {
     /// Another seed makes other people and other identifiers
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Whether API keys may create and revoke, which Sekoia documents for invitations only
+    #[arg(long, value_enum, default_value = "accepted")]
+    writes: Writes,
 }
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
@@ -27,7 +30,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     if !args.listen.ip().is_loopback() {
         bail!("{} is not a loopback address: the sandbox prints its keys and takes faults from anybody", args.listen);
     }
-    let sandbox = Sandbox::new(Options { tenant: args.tenant, seed: args.seed }, jiff::Timestamp::now());
+    let options = Options { tenant: args.tenant, seed: args.seed, writes: args.writes };
+    let sandbox = Sandbox::new(options, jiff::Timestamp::now());
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("Cannot listen on {}", args.listen))?;
     let url = format!("http://{}", listener.local_addr()?);
     println!("Embedded Sekoia on {url}\n\nKeys:");

@@ -8,15 +8,16 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use uuid::Uuid;
 
-use super::Sandbox;
 use super::error::ApiError;
 use super::world::{Community, KeyStatus, World};
+use super::{Sandbox, Writes};
 
 /// The key behind a request. It is looked up each time, so a test that revokes it is believed.
 pub(super) struct Caller {
     pub(super) key: Uuid,
     pub(super) community: Uuid,
     permissions: HashSet<String>,
+    writes: Writes,
 }
 
 impl Caller {
@@ -26,6 +27,27 @@ impl Caller {
 
     pub(super) fn may(&self, permission: &str) -> bool {
         self.permissions.contains(permission)
+    }
+
+    /// Refuses a write where no key may write, before anything else about the call is looked at.
+    pub(super) fn may_write(&self, permission: &str) -> Result<(), ApiError> {
+        match self.writes {
+            Writes::Accepted => Ok(()),
+            Writes::Refused => Err(ApiError::not_for_keys(permission)),
+        }
+    }
+
+    /// The community of a write's path, if the caller may do there what needs this permission.
+    pub(super) fn community_to_write<'w>(
+        &self,
+        world: &'w World,
+        uuid: &str,
+        permission: &str,
+    ) -> Result<&'w Community, ApiError> {
+        self.may_write(permission)?;
+        let community = self.community(world, uuid)?;
+        self.require(permission)?;
+        Ok(community)
     }
 
     /// The community of the path, if the caller can see it: its own and those directly below.
@@ -53,10 +75,10 @@ impl FromRequestParts<Arc<Sandbox>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, sandbox: &Arc<Sandbox>) -> Result<Self, ApiError> {
         let token = bearer(parts).ok_or_else(ApiError::invalid_token)?;
-        let key_uuid = sandbox.key_of.get(token);
+        let key_uuid = sandbox.secrets.key_of(token);
         let world = sandbox.world();
         let key = key_uuid
-            .and_then(|uuid| world.keys.iter().find(|key| key.uuid == *uuid))
+            .and_then(|uuid| world.keys.iter().find(|key| key.uuid == uuid))
             .ok_or_else(ApiError::invalid_token)?;
         match key.status(sandbox.now()) {
             KeyStatus::Revoked => return Err(ApiError::revoked_token()),
@@ -69,6 +91,7 @@ impl FromRequestParts<Arc<Sandbox>> for Caller {
             key: key.uuid,
             community: key.community_uuid,
             permissions: names.map(|permission| permission.name.clone()).collect(),
+            writes: sandbox.writes,
         })
     }
 }

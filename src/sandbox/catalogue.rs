@@ -9,6 +9,10 @@ pub(super) const READ_LICENCES: &str = "COMMUNITY_READ_LICENSE";
 pub(super) const READ_ROLES: &str = "COMMUNITY_READ_ROLE";
 pub(super) const LIST_MEMBERS: &str = "COMMUNITY_LIST_MEMBER";
 pub(super) const READ_KEYS: &str = "COMMUNITY_READ_APIKEY";
+pub(super) const ADD_MEMBER: &str = "COMMUNITY_ADD_MEMBER";
+pub(super) const MANAGE_SUB_COMMUNITIES: &str = "COMMUNITY_MANAGE_SUB_COMMUNITIES";
+pub(super) const WRITE_ROLE: &str = "COMMUNITY_WRITE_ROLE";
+pub(super) const WRITE_APIKEY: &str = "COMMUNITY_WRITE_APIKEY";
 pub(super) const READ_INTAKES: &str = "SIC_READ_INTAKES";
 pub(super) const READ_PLAYBOOKS: &str = "SYMPHONY_READ_PLAYBOOKS";
 pub(super) const READ_ALERTS: &str = "SIC_READ_ALERTS";
@@ -67,7 +71,19 @@ mod tests {
         let uuids: HashSet<_> = catalogue.iter().map(|p| p.uuid).collect();
         let names: HashSet<_> = catalogue.iter().map(|p| p.name.as_str()).collect();
         assert_eq!((catalogue.len(), uuids.len(), names.len()), (83, 83, 83));
-        for needed in [READ_LICENCES, READ_ROLES, LIST_MEMBERS, READ_KEYS, READ_INTAKES, READ_PLAYBOOKS, READ_ALERTS] {
+        for needed in [
+            READ_LICENCES,
+            READ_ROLES,
+            LIST_MEMBERS,
+            READ_KEYS,
+            ADD_MEMBER,
+            MANAGE_SUB_COMMUNITIES,
+            WRITE_ROLE,
+            WRITE_APIKEY,
+            READ_INTAKES,
+            READ_PLAYBOOKS,
+            READ_ALERTS,
+        ] {
             assert!(names.contains(needed), "{needed}");
         }
     }

@@ -38,6 +38,12 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "T403", message)
     }
 
+    /// Whatever the key holds: only a person may.
+    pub(super) fn not_for_keys(permission: &str) -> Self {
+        let message = format!("The permission {permission} is required: an API key may not do this");
+        Self::new(StatusCode::FORBIDDEN, "T403", message)
+    }
+
     pub(super) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "T404", message)
     }

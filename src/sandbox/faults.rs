@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Wire", into = "Wire")]
 pub struct Fault {
+    /// The method that a call must have, in capitals; all calls without it.
+    pub method: Option<String>,
     /// Part of the path that a call must contain; all calls without it.
     pub path: Option<String>,
     /// How many calls it still spoils; until cleared without it.
@@ -47,7 +49,14 @@ pub enum FaultKind {
 impl Fault {
     /// A fault for every call, until cleared.
     pub fn new(kind: FaultKind) -> Self {
-        Self { path: None, times: None, kind }
+        Self { method: None, path: None, times: None, kind }
+    }
+
+    /// Only for calls with this method, such as `POST`: many paths are both read and written.
+    #[must_use]
+    pub fn method(mut self, method: &str) -> Self {
+        self.method = Some(method.to_owned());
+        self
     }
 
     /// Only for calls whose path contains this.
@@ -62,6 +71,11 @@ impl Fault {
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
         self
+    }
+
+    fn fits(&self, method: &str, path: &str) -> bool {
+        self.method.as_deref().is_none_or(|wanted| wanted == method)
+            && self.path.as_deref().is_none_or(|part| path.contains(part))
     }
 }
 
@@ -90,12 +104,10 @@ impl Faults {
         self.waiting().clone()
     }
 
-    /// The fault to play for a call to this path, counted down.
-    pub(super) fn take(&self, path: &str) -> Option<FaultKind> {
+    /// The fault to play for a call with this method to this path, counted down.
+    pub(super) fn take(&self, method: &str, path: &str) -> Option<FaultKind> {
         let mut waiting = self.waiting();
-        let index = waiting
-            .iter()
-            .position(|fault| fault.times != Some(0) && fault.path.as_deref().is_none_or(|part| path.contains(part)))?;
+        let index = waiting.iter().position(|fault| fault.times != Some(0) && fault.fits(method, path))?;
         let fault = &mut waiting[index];
         let kind = fault.kind.clone();
         if let Some(times) = &mut fault.times {
@@ -112,10 +124,15 @@ impl Faults {
     }
 }
 
+/// What `method` may say, so that a misspelt one is not a fault that never comes.
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
 /// The JSON form: flat, and strict, because a misspelt field must not become another fault.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    method: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     path: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -148,6 +165,9 @@ impl TryFrom<Wire> for Fault {
         if wire.times == Some(0) {
             return Err("`times` must be at least 1; leave it out for a fault until cleared");
         }
+        if wire.method.as_deref().is_some_and(|method| !METHODS.contains(&method)) {
+            return Err("`method` must be GET, POST, PUT, PATCH or DELETE");
+        }
         if wire.kind != Kind::Latency && wire.ms.is_some() {
             return Err("`ms` belongs to the kind latency only");
         }
@@ -169,13 +189,14 @@ impl TryFrom<Wire> for Fault {
             Kind::Reset => FaultKind::Reset,
             Kind::LoseReply => FaultKind::LoseReply,
         };
-        Ok(Self { path: wire.path, times: wire.times, kind })
+        Ok(Self { method: wire.method, path: wire.path, times: wire.times, kind })
     }
 }
 
 impl From<Fault> for Wire {
     fn from(fault: Fault) -> Self {
         let mut wire = Self {
+            method: fault.method,
             path: fault.path,
             times: fault.times,
             kind: Kind::Malformed,
@@ -211,18 +232,31 @@ mod tests {
     fn a_fault_is_played_as_often_as_asked_and_only_where_asked() {
         let faults = Faults::default();
         faults.add(Fault::new(FaultKind::Reset).on("/roles").times(2));
-        assert_eq!(faults.take("/v1/me"), None);
-        assert_eq!(faults.take("/v1/communities/x/roles"), Some(FaultKind::Reset));
+        assert_eq!(faults.take("GET", "/v1/me"), None);
+        assert_eq!(faults.take("GET", "/v1/communities/x/roles"), Some(FaultKind::Reset));
         assert_eq!(faults.list()[0].times, Some(1));
-        assert_eq!(faults.take("/v1/communities/x/roles"), Some(FaultKind::Reset));
+        assert_eq!(faults.take("POST", "/v1/communities/x/roles"), Some(FaultKind::Reset));
         assert_eq!(faults.list(), []);
     }
 
     #[test]
+    fn a_fault_may_spoil_the_write_and_spare_the_read() {
+        let faults = Faults::default();
+        faults.add(Fault::new(FaultKind::LoseReply).method("POST").on("/roles"));
+        assert_eq!(faults.take("GET", "/v1/communities/x/roles"), None);
+        assert_eq!(faults.take("POST", "/v1/communities/x/api-keys"), None);
+        assert_eq!(faults.take("POST", "/v1/communities/x/roles"), Some(FaultKind::LoseReply));
+    }
+
+    #[test]
     fn the_json_form_is_flat_and_comes_back_as_it_went() {
-        let text = r#"{"path":"/v1/me","times":1,"kind":"status","code":503}"#;
-        let fault: Fault = serde_json::from_str(text).unwrap();
-        assert_eq!(serde_json::to_string(&fault).unwrap(), text);
+        for text in [
+            r#"{"path":"/v1/me","times":1,"kind":"status","code":503}"#,
+            r#"{"method":"POST","path":"/roles","kind":"lose_reply"}"#,
+        ] {
+            let fault: Fault = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&fault).unwrap(), text);
+        }
     }
 
     #[test]
@@ -233,6 +267,7 @@ mod tests {
             (r#"{"kind":"latency"}"#, "needs `ms`"),
             (r#"{"kind":"reset","ms":5}"#, "latency only"),
             (r#"{"kind":"reset","times":0}"#, "at least 1"),
+            (r#"{"kind":"reset","method":"post"}"#, "must be GET, POST"),
             (r#"{"kind":"reset","tmes":1}"#, "unknown field `tmes`"),
             (r#"{"kind":"explode"}"#, "unknown variant `explode`"),
         ] {

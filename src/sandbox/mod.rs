@@ -19,28 +19,33 @@ mod dice;
 mod error;
 mod faults;
 mod handlers;
+mod hook;
 mod json;
 mod lists;
+#[cfg(test)]
+mod probe;
 mod query;
 mod routes;
+mod secrets;
 mod seed;
 mod serve;
 pub mod world;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
-use uuid::Uuid;
 
 pub use calls::Call;
 pub use faults::{Fault, FaultKind, Faults};
+pub use hook::Stage;
 pub use routes::router;
 pub use serve::serve;
 pub use world::World;
 
 use calls::Calls;
+use hook::Hook;
+use secrets::Secrets;
 
 /// How many communities the workspace has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -51,6 +56,15 @@ pub enum Tenant {
     Multi,
 }
 
+/// What becomes of the writes of an API key: no public source says, except for invitations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Writes {
+    /// A key may do what its permissions name.
+    Accepted,
+    /// Every write is answered 403, as if only a person in a session may; reads stay.
+    Refused,
+}
+
 /// What to build.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -58,11 +72,13 @@ pub struct Options {
     pub tenant: Tenant,
     /// Identifiers, tokens and variations follow from it.
     pub seed: u64,
+    /// Whether API keys may write.
+    pub writes: Writes,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tenant: Tenant::Multi, seed: 1 }
+        Self { tenant: Tenant::Multi, seed: 1, writes: Writes::Accepted }
     }
 }
 
@@ -85,10 +101,12 @@ pub struct Sandbox {
     // running still sees its keys expire.
     born: Instant,
     tokens: Vec<Token>,
-    key_of: HashMap<String, Uuid>,
+    secrets: Secrets,
+    writes: Writes,
     world: Mutex<World>,
     faults: Faults,
     calls: Calls,
+    hook: Hook,
 }
 
 impl Sandbox {
@@ -100,10 +118,12 @@ impl Sandbox {
             start: now,
             born: Instant::now(),
             tokens: issued.into_iter().map(|(token, _)| token).collect(),
-            key_of,
+            secrets: Secrets::new(key_of),
+            writes: options.writes,
             world: Mutex::new(world),
             faults: Faults::default(),
             calls: Calls::default(),
+            hook: Hook::default(),
         })
     }
 
@@ -122,6 +142,12 @@ impl Sandbox {
         &token.expect("the sandbox has a token of that name").value
     }
 
+    /// Every secret that a creation ever answered, `key` and `short_key` alike, so that a test can
+    /// look for them where they must not be.
+    pub fn secrets(&self) -> Vec<String> {
+        self.secrets.shown()
+    }
+
     /// The faults waiting to be played.
     pub fn faults(&self) -> &Faults {
         &self.faults
@@ -135,6 +161,12 @@ impl Sandbox {
     /// How many calls there were, and at most so many of the latest, newest first.
     pub fn latest_calls(&self, most: usize) -> (usize, Vec<Call>) {
         self.calls.latest(most)
+    }
+
+    /// Runs a function at each stage of each call, instead of the one given before. It runs outside
+    /// of all locks and holds the call up while it runs.
+    pub fn on_call(&self, hook: impl Fn(&Call, Stage) + Send + Sync + 'static) {
+        self.hook.set(hook);
     }
 
     /// Changes the world, or reads it.

@@ -10,13 +10,14 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 use super::calls::Call;
 use super::error::ApiError;
 use super::faults::FaultKind;
-use super::handlers::{access, activity, community, me};
+use super::handlers::{access, activity, community, create, invitations, keys, me};
+use super::hook::Stage;
 use super::serve::Abort;
 use super::{Sandbox, control};
 
@@ -40,20 +41,21 @@ pub fn router(sandbox: Arc<Sandbox>) -> Router {
 fn sekoia() -> Router<Arc<Sandbox>> {
     let of_community = Router::new()
         .route("/", get(community::one))
-        .route("/sub-communities", get(community::below))
+        .route("/sub-communities", get(community::below).post(create::sub_community))
         .route("/permissions/", get(community::permissions))
         .route("/licenses", get(community::licences))
         .route("/licenses/alerting", get(community::alerting))
-        .route("/roles", get(access::roles))
+        .route("/roles", get(access::roles).post(create::role))
         .route("/roles/{role}", get(access::role))
         .route("/avatars/", get(access::avatars))
-        .route("/api-keys", get(access::keys))
-        .route("/api-keys/{key}", get(access::key));
+        .route("/api-keys", get(access::keys).post(keys::create))
+        .route("/api-keys/{key}", get(access::key).delete(keys::revoke));
     Router::new()
         .route("/v1/auth/validate", get(me::validate))
         .route("/v1/me", get(me::profile))
         .route("/v1/me/permissions", get(me::permissions))
         .route("/v1/me/communities", get(me::communities))
+        .route("/v1/invitations", post(invitations::invite))
         .route("/v1/communities", get(community::list))
         .nest("/v1/communities/{community}", of_community)
         .route("/v1/sic/conf/intakes", get(activity::intakes))
@@ -62,18 +64,22 @@ fn sekoia() -> Router<Arc<Sandbox>> {
 }
 
 async fn observe(State(sandbox): State<Arc<Sandbox>>, request: Request, next: Next) -> Response {
-    let number = sandbox.calls.begin(Call {
+    let call = Call {
         method: request.method().to_string(),
         path: request.uri().path().to_owned(),
         query: request.uri().query().unwrap_or_default().to_owned(),
         status: 0,
-    });
+    };
+    let number = sandbox.calls.begin(call.clone());
+    sandbox.hook.run(&call, Stage::Arrived);
     let abort = request.extensions().get::<ConnectInfo<Abort>>().cloned();
     let done = |response: Response| {
-        sandbox.calls.end(number, response.status().as_u16());
+        let status = response.status().as_u16();
+        sandbox.calls.end(number, status);
+        sandbox.hook.run(&Call { status, ..call.clone() }, Stage::Done);
         response
     };
-    match sandbox.faults.take(request.uri().path()) {
+    match sandbox.faults.take(&call.method, &call.path) {
         None => done(next.run(request).await),
         Some(FaultKind::Latency { ms }) => {
             let response = done(next.run(request).await);
@@ -129,5 +135,75 @@ fn close(connection: Option<ConnectInfo<Abort>>) -> Response {
             "this fault closes a connection, and there is none without sandbox::serve",
         )
             .into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::sandbox::probe::Probe;
+    use crate::sandbox::{Fault, Options, Writes};
+
+    fn roles_path(probe: &Probe) -> String {
+        format!("/v1/communities/{}/roles", probe.community("Banque Rivoli"))
+    }
+
+    #[tokio::test]
+    async fn a_lost_reply_is_of_work_that_was_done() {
+        let probe = Probe::new(Options::default());
+        let path = roles_path(&probe);
+        probe.sandbox.faults().add(Fault::new(FaultKind::LoseReply).method("POST").on("/roles").times(1));
+        let before = probe.get(&path).await.body["total"].as_u64().unwrap();
+        // Without a connection to close, the fault says so with a 500.
+        let body = json!({ "name": "Night Watch" });
+        assert_eq!(probe.post(&path, &body).await.status, 500);
+        let (total, latest) = probe.sandbox.latest_calls(1);
+        assert_eq!((total, latest[0].method.as_str(), latest[0].status), (2, "POST", 201));
+        assert_eq!(latest[0].path, path);
+        assert_eq!(probe.get(&path).await.body["total"], before + 1);
+        assert_eq!(probe.post(&path, &body).await.status, 400);
+    }
+
+    #[tokio::test]
+    async fn where_keys_may_not_write_every_write_is_refused_and_reads_stay() {
+        let probe = Probe::new(Options { writes: Writes::Refused, ..Options::default() });
+        let before = probe.state();
+        let community = format!("/v1/communities/{}", Uuid::nil());
+        for (path, permission) in [
+            ("/v1/invitations".to_owned(), "COMMUNITY_ADD_MEMBER"),
+            (format!("{community}/sub-communities"), "COMMUNITY_MANAGE_SUB_COMMUNITIES"),
+            (format!("{community}/roles"), "COMMUNITY_WRITE_ROLE"),
+            (format!("{community}/api-keys"), "COMMUNITY_WRITE_APIKEY"),
+        ] {
+            let refusal = format!("403 The permission {permission} is required: an API key may not do this");
+            assert_eq!(probe.post(&path, &json!([])).await.refusal(), refusal);
+        }
+        let answer = probe.delete(&format!("{community}/api-keys/{}", Uuid::nil())).await;
+        let refusal = "403 The permission COMMUNITY_WRITE_APIKEY is required: an API key may not do this";
+        assert_eq!(answer.refusal(), refusal);
+        assert_eq!(probe.get(&roles_path(&probe)).await.status, 200);
+        assert_eq!(probe.bearing("nonsense").post("/v1/invitations", &json!([])).await.status, 401);
+        assert_eq!(probe.state(), before);
+    }
+
+    #[tokio::test]
+    async fn a_hook_sees_a_call_before_and_after_the_work() {
+        let probe = Probe::new(Options::default());
+        let seen = Arc::new(Mutex::new(vec![]));
+        let (log, sandbox) = (Arc::clone(&seen), Arc::clone(&probe.sandbox));
+        probe.sandbox.on_call(move |call, stage| {
+            let roles = sandbox.edit(|world| world.roles.len());
+            let entry = (call.method.clone(), stage, call.status, roles);
+            log.lock().unwrap().push(entry);
+        });
+        let roles = probe.sandbox.edit(|world| world.roles.len());
+        let path = roles_path(&probe);
+        probe.post(&path, &json!({ "name": "Night Watch" })).await;
+        let post = || "POST".to_owned();
+        assert_eq!(*seen.lock().unwrap(), [(post(), Stage::Arrived, 0, roles), (post(), Stage::Done, 201, roles + 1)]);
     }
 }

@@ -92,7 +92,7 @@ pub(in crate::sandbox) async fn role(
 }
 
 /// Built-in roles are everywhere, custom ones where they were made.
-fn available(role: &Role, community: Uuid) -> bool {
+pub(super) fn available(role: &Role, community: Uuid) -> bool {
     role.community_uuid.is_none_or(|owner| owner == community)
 }
 

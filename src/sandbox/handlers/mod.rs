@@ -1,8 +1,13 @@
-//! One function a call, one file a family. Reads only: a write on a known path answers 405.
+//! One function a call, one file a family. The writes are those that set a workspace up: any other
+//! on a known path answers 405.
 
 pub(super) mod access;
 pub(super) mod activity;
+mod body;
 pub(super) mod community;
+pub(super) mod create;
+pub(super) mod invitations;
+pub(super) mod keys;
 pub(super) mod me;
 
 use axum::Json;

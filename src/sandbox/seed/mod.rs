@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::dice::Dice;
-use super::world::{Community, World};
+use super::world::{Community, InvitationBody, WorkingSecret, World};
 use super::{Options, Tenant, Token, catalogue};
 use units::Unit;
 
@@ -35,8 +35,11 @@ pub(super) fn workspace(options: Options, now: Timestamp) -> (World, Vec<(Token,
         intakes: vec![],
         playbooks: vec![],
         alerts: vec![],
+        invitations: InvitationBody::default(),
+        working_secret: WorkingSecret::default(),
         dice,
         start: now,
+        made: 0,
     };
     people::built_in_roles(&mut world);
     add_unit(&mut world, &parent, None, !units.is_empty());
@@ -80,7 +83,7 @@ fn add_unit(world: &mut World, unit: &Unit, parent: Option<Uuid>, is_parent: boo
 }
 
 /// The administrator who set the workspace up: the first person of its first community.
-fn creator(world: &World) -> Uuid {
+pub(super) fn creator(world: &World) -> Uuid {
     world.communities.first().map_or(Uuid::nil(), |root| root.created_by)
 }
 
@@ -112,7 +115,7 @@ mod tests {
 
     fn build(tenant: Tenant, seed: u64) -> World {
         let now = "2026-03-01T09:00:00Z".parse().unwrap();
-        workspace(Options { tenant, seed }, now).0
+        workspace(Options { tenant, seed, ..Options::default() }, now).0
     }
 
     #[test]

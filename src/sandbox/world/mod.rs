@@ -5,7 +5,9 @@
 mod access;
 mod activity;
 mod grow;
+mod people;
 mod subscription;
+mod unsettled;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -13,6 +15,7 @@ use uuid::Uuid;
 pub use access::{ApiKey, AuthProvider, KeyStatus, Member, Permission, Role, User};
 pub use activity::{Alert, AlertStatus, Intake, Playbook};
 pub use subscription::{Licence, Module, Plan};
+pub use unsettled::{InvitationBody, WorkingSecret};
 
 use super::dice::Dice;
 
@@ -39,8 +42,22 @@ pub struct World {
     pub playbooks: Vec<Playbook>,
     /// Alerts.
     pub alerts: Vec<Alert>,
+    /// Which bodies an invitation may have.
+    pub invitations: InvitationBody,
+    /// Which field of a new key works as a token; keys made before keep theirs.
+    pub working_secret: WorkingSecret,
     pub(super) dice: Dice,
     pub(super) start: Timestamp,
+    /// How many things were made since the start.
+    pub(super) made: u64,
+}
+
+impl World {
+    /// A label for the dice that was never used before, and is the same one in each run.
+    pub(super) fn label(&mut self, what: &str) -> String {
+        self.made += 1;
+        format!("made/{}/{what}", self.made)
+    }
 }
 
 /// A community: the workspace itself, or a unit in it.
