@@ -22,6 +22,10 @@ impl<'a> Args<'a> {
         self.words.next()
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.words.as_slice().is_empty()
+    }
+
     /// Takes the next word if it is this keyword, in any case and unquoted.
     pub fn keyword(&mut self, keyword: &str) -> bool {
         let found = matches!(self.words.as_slice().first(), Some(Word::Bare(w)) if w.eq_ignore_ascii_case(keyword));
@@ -40,16 +44,48 @@ impl<'a> Args<'a> {
         found
     }
 
+    /// Takes this word out wherever it stands, as a client may have written it.
+    pub fn flag(&mut self, flag: &str) -> bool {
+        // Some keyboards make one dash of two.
+        let is = |w: &Word| matches!(w, Word::Bare(w) if w.trim_start_matches(['-', '–', '—']) == flag && w.len() > flag.len());
+        let words: Vec<Word> = self.words.by_ref().collect();
+        let before = words.len();
+        let rest: Vec<Word> = words.into_iter().filter(|w| !is(w)).collect();
+        let found = rest.len() < before;
+        self.words = rest.into_iter();
+        found
+    }
+
+    /// The words up to one of these keywords, which is left.
+    pub fn until(&mut self, keywords: &[&str]) -> Vec<Word> {
+        let stops = |w: &Word| matches!(w, Word::Bare(w) if keywords.iter().any(|k| w.eq_ignore_ascii_case(k)));
+        let mut taken = Vec::new();
+        while self.words.as_slice().first().is_some_and(|w| !stops(w)) {
+            taken.extend(self.words.next());
+        }
+        taken
+    }
+
+    /// What stands behind `keyword`, up to one of `keywords`.
+    pub fn behind(&mut self, keyword: &str, keywords: &[&str]) -> Result<Option<Vec<Word>>, Fault> {
+        if !self.keyword(keyword) {
+            return Ok(None);
+        }
+        let words = self.until(keywords);
+        if words.is_empty() {
+            return Err(self.bad(keyword, "complete", format!("something has to follow `{keyword}`")));
+        }
+        Ok(Some(words))
+    }
+
+    /// The next answer of a form; none if it was left empty.
+    pub fn answer(&mut self) -> Option<String> {
+        self.next().map(|w| w.text().to_owned()).filter(|text| !text.trim().is_empty())
+    }
+
     /// Everything that is left, as it was said.
     pub fn rest(&mut self) -> Option<String> {
-        let words: Vec<String> = self
-            .words
-            .by_ref()
-            .map(|w| match w {
-                Word::Person(id) => format!("<@{id}>"),
-                Word::Bare(t) | Word::Value(t) => t,
-            })
-            .collect();
+        let words: Vec<String> = self.words.by_ref().map(as_said).collect();
         let text = words.join(" ").trim().to_owned();
         (!text.is_empty()).then_some(text)
     }
@@ -111,4 +147,38 @@ impl<'a> Args<'a> {
             Some(text) => Err(Fault::Leftover { spec: self.spec, text }),
         }
     }
+}
+
+fn as_said(word: Word) -> String {
+    match word {
+        Word::Person(id) => format!("<@{id}>"),
+        Word::Bare(t) | Word::Value(t) => t,
+    }
+}
+
+/// Several words as one text.
+pub(super) fn text(words: Vec<Word>) -> String {
+    words.into_iter().map(as_said).collect::<Vec<_>>().join(" ").trim().to_owned()
+}
+
+/// Entries between commas; what was quoted is an entry of its own.
+pub(super) fn list(words: Vec<Word>) -> Vec<String> {
+    let mut entries = vec![String::new()];
+    for word in words {
+        match word {
+            Word::Value(text) => entries.extend([text, String::new()]),
+            word => {
+                for (i, part) in as_said(word).split(',').enumerate() {
+                    if i > 0 {
+                        entries.push(String::new());
+                    }
+                    if let Some(last) = entries.last_mut() {
+                        last.push(' ');
+                        last.push_str(part);
+                    }
+                }
+            }
+        }
+    }
+    entries.iter().map(|e| e.trim().to_owned()).filter(|e| !e.is_empty()).collect()
 }

@@ -4,6 +4,7 @@
 //! `access`'s. Help, the README's table and the parser all come from [`TABLE`].
 
 mod args;
+mod asking;
 mod fault;
 mod lexer;
 mod parse;
@@ -11,11 +12,13 @@ mod table;
 
 use jiff::civil::{Date, Weekday};
 
+pub use asking::FORM;
 pub use fault::Fault;
 pub use lexer::Word;
 pub use parse::{parse, read};
 pub use table::{Right, Spec, TABLE, find, readme_table};
 
+use crate::action::{Kind, Request};
 use crate::checklist::StepId;
 use crate::platform::UserId;
 
@@ -96,6 +99,54 @@ pub enum Command {
     Audit {
         last: usize,
     },
+    /// A sensitive action; without a request, a form asks for it.
+    Ask {
+        kind: Kind,
+        request: Option<Request>,
+    },
+    /// What waits for approval in this channel, or one request in full.
+    Approvals {
+        id: Option<String>,
+        page: usize,
+    },
+    Approve {
+        id: String,
+    },
+    /// Without a reason, a form asks for it.
+    Reject {
+        id: String,
+        reason: Option<String>,
+    },
+    Cancel {
+        id: String,
+    },
+    /// Creates an approved key and shows it, in a form.
+    Show {
+        id: String,
+    },
+    /// `key`: the beginning of the key's identifier, where a form showed that one.
+    Saved {
+        id: String,
+        key: Option<String>,
+    },
+    /// Revokes the key that a new one replaces.
+    Retire {
+        id: String,
+    },
+    Retry {
+        id: String,
+    },
+    ByHand {
+        id: String,
+    },
+    /// Somebody did it by hand, or wants to know: Sekoia is asked.
+    Check {
+        id: String,
+    },
+    Freeze {
+        reason: String,
+    },
+    Unfreeze,
     /// A command whose work comes with a later version.
     Later(&'static Spec),
 }
@@ -143,7 +194,7 @@ impl Day {
 }
 
 impl Command {
-    /// Whether it changes the channel's session, so that it is recorded before it is acknowledged
+    /// Whether it changes something that is stored, so that it is recorded before it is acknowledged
     /// and a second delivery is done once.
     pub fn changes(&self) -> bool {
         match self {
@@ -153,6 +204,17 @@ impl Command {
             | Command::Reopen(_)
             | Command::Assign { .. }
             | Command::Due { .. }
+            | Command::Ask { request: Some(Request { dry_run: false, .. }), .. }
+            | Command::Approve { .. }
+            | Command::Reject { reason: Some(_), .. }
+            | Command::Cancel { .. }
+            | Command::Saved { .. }
+            | Command::Retire { .. }
+            | Command::Retry { .. }
+            | Command::ByHand { .. }
+            | Command::Check { .. }
+            | Command::Freeze { .. }
+            | Command::Unfreeze
             | Command::Reset { confirmed: true } => true,
             Command::Help(_)
             | Command::WhoAmI
@@ -174,7 +236,40 @@ impl Command {
             | Command::Users { .. }
             | Command::Keys { .. }
             | Command::Audit { .. }
+            | Command::Ask { .. }
+            | Command::Approvals { .. }
+            | Command::Reject { reason: None, .. }
+            // What it does takes an open form, which nobody can open again later.
+            | Command::Show { .. }
             | Command::Later(_) => false,
         }
+    }
+
+    /// The id of the request that it is about.
+    pub fn request(&self) -> Option<&str> {
+        match self {
+            Command::Approvals { id: Some(id), .. }
+            | Command::Approve { id }
+            | Command::Reject { id, .. }
+            | Command::Cancel { id }
+            | Command::Show { id }
+            | Command::Saved { id, .. }
+            | Command::Retire { id }
+            | Command::Retry { id }
+            | Command::ByHand { id }
+            | Command::Check { id } => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Whether it is answered with a form: a placeholder should be opened while the trigger lives.
+    pub fn opens_form(&self) -> bool {
+        matches!(
+            self,
+            Command::Skip { reason: None, .. }
+                | Command::Ask { request: None, .. }
+                | Command::Reject { reason: None, .. }
+                | Command::Show { .. }
+        )
     }
 }

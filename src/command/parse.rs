@@ -168,7 +168,7 @@ pub(super) fn due(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
         "today" => Some(Day::In(0)),
         "tomorrow" => Some(Day::In(1)),
         other => {
-            let day = other.parse::<Date>().ok().map(Day::On).or_else(|| in_days(other));
+            let day = other.parse::<Date>().ok().map(Day::On).or_else(|| days(other).map(Day::In));
             let hint = "write 2026-12-01, today, tomorrow, friday, +7d, or none";
             Some(
                 day.or_else(|| weekday(other).map(Day::Next))
@@ -185,14 +185,14 @@ pub(super) fn due(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
 }
 
 /// `+7d`, `7d`, `+2w`, `7`.
-fn in_days(text: &str) -> Option<Day> {
+pub(super) fn days(text: &str) -> Option<u16> {
     let text = text.strip_prefix('+').unwrap_or(text);
     let (digits, times) = match text.strip_suffix('w') {
         Some(weeks) => (weeks, 7),
         None => (text.strip_suffix('d').unwrap_or(text), 1),
     };
     let n: u16 = digits.parse().ok()?;
-    n.checked_mul(times).filter(|days| *days <= 3660).map(Day::In)
+    n.checked_mul(times).filter(|days| *days <= 3660)
 }
 
 fn weekday(text: &str) -> Option<Weekday> {

@@ -1,7 +1,7 @@
 //! Every command: its words, its usage, its help, the right and the Sekoia permissions it needs.
 
 use super::args::Args;
-use super::{Command, Fault, parse};
+use super::{Command, Fault, asking, parse};
 use crate::checklist::StepId;
 
 /// Who may say it.
@@ -206,15 +206,14 @@ pub static TABLE: &[Spec] = &[
     .of(Communities),
     row(
         "community create",
-        "<name> [about <description>]",
+        "<name, …> [about <description>] [because <reason>] [--dry-run]",
         Operator,
-        parse::later_with_args,
-        "Creates a community, after an approval.",
+        asking::community_create,
+        "Creates one community or several, after an approval. Alone, it opens a form.",
         "community create \"Rivoli Retail\"",
     )
     .of(Communities)
-    .needs(&["COMMUNITY_MANAGE_SUB_COMMUNITIES"])
-    .later(),
+    .needs(&["COMMUNITY_MANAGE_SUB_COMMUNITIES"]),
     row("roles", "[page]", Viewer, parse::roles, "Roles with their permissions and members.", "roles")
         .of(Roles)
         .needs(&["COMMUNITY_READ_ROLE"]),
@@ -230,66 +229,61 @@ pub static TABLE: &[Spec] = &[
     .needs(&["COMMUNITY_READ_ROLE"]),
     row(
         "role create",
-        "<name> [with <preset or permissions>]",
+        "<name> [with <preset, role or permissions>] [about <description>] [because <reason>] [--dry-run]",
         Operator,
-        parse::later_with_args,
-        "Creates a custom role, after an approval.",
-        "role create \"SOC lead\"",
+        asking::role_create,
+        "Creates a custom role, after an approval. Alone, it opens a form.",
+        "role create \"SOC lead\" with Analyst",
     )
     .of(Roles)
-    .needs(&["COMMUNITY_READ_ROLE", "COMMUNITY_WRITE_ROLE"])
-    .later(),
+    .needs(&["COMMUNITY_READ_ROLE", "COMMUNITY_WRITE_ROLE"]),
     row("users", "[page]", Operator, parse::users, "Members, pending invitations, MFA.", "users")
         .aka(&["members"])
         .of(Users)
         .needs(&["COMMUNITY_LIST_MEMBER"]),
     row(
         "invite",
-        "<e-mail…> [as <role>] [to <community…>]",
+        "<e-mail…> [as <role>] [to <community, …>] [because <reason>] [--dry-run]",
         Operator,
-        parse::later_with_args,
-        "Invites people, after an approval.",
+        asking::invite,
+        "Invites one person or hundreds, after an approval. Alone, it opens a form, which takes a CSV too.",
         "invite ana@example.com as Analyst",
     )
     .of(Users)
-    .needs(&["COMMUNITY_LIST_MEMBER", "COMMUNITY_ADD_MEMBER", "COMMUNITY_READ_ROLE"])
-    .later(),
+    .needs(&["COMMUNITY_LIST_MEMBER", "COMMUNITY_ADD_MEMBER", "COMMUNITY_READ_ROLE"]),
     row("keys", "[page]", Operator, parse::keys, "API keys: status, expiry, days left.", "keys")
         .of(Keys)
         .needs(&["COMMUNITY_READ_APIKEY"]),
     row(
         "key create",
-        "<name> [for <preset>] [with <permissions>] [expires <30d,180d,365d,date,never>]",
+        "<name> [for <preset>] [with <permissions>] [about <description>] [expires <30d,180d,365d,date,never>] [because <reason>] [--dry-run]",
         Operator,
-        parse::later,
-        "Creates an API key, after an approval.",
+        asking::key_create,
+        "Creates an API key, after an approval, and shows it once, to who asked. Alone, it opens a form.",
         "key create forwarder for intake-forwarder",
     )
     .of(Keys)
-    .needs(&["COMMUNITY_READ_APIKEY", "COMMUNITY_WRITE_APIKEY"])
-    .later(),
+    .needs(&["COMMUNITY_READ_APIKEY", "COMMUNITY_WRITE_APIKEY"]),
     row(
         "key revoke",
-        "<name>",
+        "<name> [because <reason>] [--dry-run]",
         Operator,
-        parse::later_with_args,
+        asking::key_revoke,
         "Revokes an API key, after an approval.",
         "key revoke forwarder",
     )
     .of(Keys)
-    .needs(&["COMMUNITY_READ_APIKEY", "COMMUNITY_WRITE_APIKEY"])
-    .later(),
+    .needs(&["COMMUNITY_READ_APIKEY", "COMMUNITY_WRITE_APIKEY"]),
     row(
         "key rotate",
-        "<name>",
+        "<name> [as <new name>] [expires <30d,180d,365d,date,never>] [because <reason>] [--dry-run]",
         Operator,
-        parse::later_with_args,
-        "Replaces an API key, after an approval.",
+        asking::key_rotate,
+        "Replaces an API key, after an approval: the new one is shown, both work until you retire the old one.",
         "key rotate forwarder",
     )
     .of(Keys)
-    .needs(&["COMMUNITY_READ_APIKEY", "COMMUNITY_WRITE_APIKEY"])
-    .later(),
+    .needs(&["COMMUNITY_READ_APIKEY", "COMMUNITY_WRITE_APIKEY"]),
     row("audit", "[n]", Operator, parse::audit, "The last records of this channel's history.", "audit 20"),
     row("notify", "", Viewer, parse::later_alone, "The channel's notification rules.", "notify")
         .of(Notifications)
@@ -344,21 +338,32 @@ pub static TABLE: &[Spec] = &[
     row("notify webhook", "", Operator, parse::later_alone, "The address for Sekoia's own rules.", "notify webhook")
         .of(Notifications)
         .later(),
-    row("approvals", "", Operator, parse::later_alone, "Requests that wait for approval.", "approvals").later(),
-    row("cancel", "<id>", Operator, parse::later_with_args, "Withdraws a request.", "cancel 7f3a").later(),
-    row("approve", "<id>", Approver, parse::later_with_args, "Approves a request.", "approve 7f3a").later(),
-    row("reject", "<id> <reason>", Approver, parse::later_with_args, "Rejects a request.", "reject 7f3a \"not now\"")
-        .later(),
+    row(
+        "approvals",
+        "[id] [page]",
+        Operator,
+        asking::approvals,
+        "Requests that are not settled, or one of them in full.",
+        "approvals",
+    ),
+    row("cancel", "<id>", Operator, asking::cancel, "Withdraws your own request.", "cancel 7f3a"),
+    row("approve", "<id>", Approver, asking::approve, "Approves a request, exactly as its card says.", "approve 7f3a"),
+    row("reject", "<id> <reason>", Approver, asking::reject, "Rejects a request.", "reject 7f3a \"not now\""),
+    row("show", "<id>", Operator, asking::show, "Creates an approved key and shows it, to who asked alone.", "show 7f3a"),
+    row("saved", "<id>", Operator, asking::saved, "Says that a shown key is saved.", "saved 7f3a"),
+    row("retire", "<id>", Operator, asking::retire, "Revokes the key that a new one replaces.", "retire 7f3a"),
+    row("retry", "<id>", Operator, asking::retry, "Tries again what Sekoia refused.", "retry 7f3a"),
+    row("by hand", "<id>", Operator, asking::by_hand, "Turns what Sekoia refused into a task for a person.", "by hand 7f3a"),
+    row("check", "<id>", Operator, asking::check, "Looks in Sekoia whether it is done, by hand or otherwise.", "check 7f3a"),
     row(
         "freeze",
         "<reason>",
         Approver,
-        parse::later_with_args,
+        asking::freeze,
         "Stops all sensitive execution.",
         "freeze \"incident 42\"",
-    )
-    .later(),
-    row("unfreeze", "", Approver, parse::later_alone, "Allows it again.", "unfreeze").later(),
+    ),
+    row("unfreeze", "", Approver, asking::unfreeze, "Allows it again.", "unfreeze"),
     row(
         "quickstart",
         "[defend or intelligence]",

@@ -1,0 +1,250 @@
+//! The words of sensitive requests: typed with keywords, or the answers of a form in its order.
+
+use super::args::{Args, list, text};
+use super::parse::days;
+use super::table::Spec;
+use super::{Command, Fault};
+use crate::action::{Expiry, Kind, Request, Wanted};
+use crate::approval::ApprovalId;
+
+type Parsed = Result<Command, Fault>;
+
+/// Stands before the answers of a form: what a person types never begins so by accident.
+pub const FORM: &str = "--form";
+const BECAUSE: &str = "because";
+
+/// Without anything, or with what a form answered, or with words.
+fn ask(
+    kind: Kind,
+    args: &mut Args<'_>,
+    answered: impl FnOnce(&mut Args<'_>) -> Result<Wanted, Fault>,
+    typed: impl FnOnce(&mut Args<'_>) -> Result<Wanted, Fault>,
+) -> Parsed {
+    let dry_run = args.flag("dry-run");
+    if args.is_empty() {
+        return Ok(Command::Ask { kind, request: None });
+    }
+    let form = args.keyword(FORM);
+    let community = if form { args.answer() } else { None };
+    let wanted = if form { answered(args)? } else { typed(args)? };
+    let because = if form {
+        args.answer()
+    } else if args.keyword(BECAUSE) {
+        Some(args.rest().ok_or_else(|| args.missing("the reason"))?)
+    } else {
+        None
+    };
+    Ok(Command::Ask { kind, request: Some(Request { wanted, because, community, dry_run }) })
+}
+
+/// The values of a choice of several.
+fn chosen(args: &mut Args<'_>) -> Vec<String> {
+    let answer = args.answer().unwrap_or_default();
+    answer.split(',').map(|v| v.trim().to_owned()).filter(|v| !v.is_empty()).collect()
+}
+
+pub(super) fn invite(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    ask(
+        Kind::Invite,
+        args,
+        |args| {
+            let (addresses, csv) = (args.answer().unwrap_or_default(), args.answer().unwrap_or_default());
+            Ok(Wanted::Invite { addresses, csv, role: args.answer(), communities: chosen(args) })
+        },
+        |args| {
+            let addresses = text(args.until(&["as", "to", BECAUSE]));
+            if addresses.is_empty() {
+                return Err(args.missing("at least one e-mail address"));
+            }
+            let mut role = args.behind("as", &["to", BECAUSE])?.map(text);
+            let communities = args.behind("to", &["as", BECAUSE])?.map(list).unwrap_or_default();
+            if role.is_none() {
+                role = args.behind("as", &[BECAUSE])?.map(text);
+            }
+            Ok(Wanted::Invite { addresses, csv: String::new(), role, communities })
+        },
+    )
+}
+
+pub(super) fn community_create(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    ask(
+        Kind::CommunityCreate,
+        args,
+        |args| {
+            let names = args.answer().unwrap_or_default();
+            let names = names.lines().map(|n| n.trim().to_owned()).filter(|n| !n.is_empty()).collect();
+            Ok(Wanted::Communities { names, about: args.answer() })
+        },
+        |args| {
+            let names = list(args.until(&["about", BECAUSE]));
+            if names.is_empty() {
+                return Err(args.missing("a name"));
+            }
+            Ok(Wanted::Communities { names, about: args.behind("about", &[BECAUSE])?.map(text) })
+        },
+    )
+}
+
+pub(super) fn role_create(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    ask(
+        Kind::RoleCreate,
+        args,
+        |args| {
+            let (name, about) = (args.answer().unwrap_or_default(), args.answer());
+            let mut with: Vec<String> = args.answer().into_iter().collect();
+            with.extend(chosen(args));
+            Ok(Wanted::Role { name, about, with })
+        },
+        |args| {
+            let name = text(args.until(&["with", "about", BECAUSE]));
+            if name.is_empty() {
+                return Err(args.missing("a name"));
+            }
+            let with = args.behind("with", &["about", BECAUSE])?.map(list).unwrap_or_default();
+            Ok(Wanted::Role { name, with, about: args.behind("about", &[BECAUSE])?.map(text) })
+        },
+    )
+}
+
+pub(super) fn key_create(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    const WORDS: [&str; 5] = ["for", "with", "about", "expires", BECAUSE];
+    ask(
+        Kind::KeyCreate,
+        args,
+        |args| {
+            let (name, about, preset) = (args.answer().unwrap_or_default(), args.answer(), args.answer());
+            let with = chosen(args);
+            let expires = args.answer().map(|word| expiry(args, &word)).transpose()?;
+            Ok(Wanted::Key { name, preset, with, about, expires })
+        },
+        |args| {
+            let name = text(args.until(&WORDS));
+            if name.is_empty() {
+                return Err(args.missing("a name"));
+            }
+            let (mut preset, mut with, mut about, mut expires) = (None, Vec::new(), None, None);
+            // In whatever order they come.
+            loop {
+                if let Some(words) = args.behind("for", &WORDS)? {
+                    preset = Some(text(words));
+                } else if let Some(words) = args.behind("with", &WORDS)? {
+                    with = list(words);
+                } else if let Some(words) = args.behind("about", &WORDS)? {
+                    about = Some(text(words));
+                } else if let Some(words) = args.behind("expires", &WORDS)? {
+                    expires = Some(expiry(args, &text(words))?);
+                } else {
+                    return Ok(Wanted::Key { name, preset, with, about, expires });
+                }
+            }
+        },
+    )
+}
+
+pub(super) fn key_revoke(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    ask(
+        Kind::KeyRevoke,
+        args,
+        |args| Ok(Wanted::Revoke { key: args.answer().unwrap_or_default() }),
+        |args| Ok(Wanted::Revoke { key: text(args.until(&[BECAUSE])) }),
+    )
+}
+
+pub(super) fn key_rotate(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    ask(
+        Kind::KeyRotate,
+        args,
+        |args| {
+            let (key, name) = (args.answer().unwrap_or_default(), args.answer());
+            let expires = args.answer().map(|word| expiry(args, &word)).transpose()?;
+            Ok(Wanted::Rotate { key, name, expires })
+        },
+        |args| {
+            let key = text(args.until(&["as", "expires", BECAUSE]));
+            let name = args.behind("as", &["expires", BECAUSE])?.map(text);
+            let expires = match args.behind("expires", &["as", BECAUSE])? {
+                Some(words) => Some(expiry(args, &text(words))?),
+                None => None,
+            };
+            Ok(Wanted::Rotate { key, name, expires })
+        },
+    )
+}
+
+fn expiry(args: &Args<'_>, word: &str) -> Result<Expiry, Fault> {
+    let lower = word.trim().to_lowercase();
+    match lower.as_str() {
+        "never" | "none" => Ok(Expiry::Never),
+        "1y" => Ok(Expiry::Days(365)),
+        other => other.parse().ok().map(Expiry::On).or_else(|| days(other).map(Expiry::Days)).ok_or_else(|| {
+            args.bad(word, "an expiry", "write 30d, 180d, 365d, a date such as 2027-06-30, or never".into())
+        }),
+    }
+}
+
+fn id(args: &mut Args<'_>) -> Result<String, Fault> {
+    let word = args.next().ok_or_else(|| args.missing("the id of a request"))?;
+    let id = word.text().trim().to_lowercase();
+    let fits = (4..=ApprovalId::LENGTH).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_hexdigit());
+    if fits { Ok(id) } else { Err(args.bad(word.text(), "the id of a request", "`approvals` lists them".into())) }
+}
+
+pub(super) fn approvals(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    if args.is_empty() {
+        return Ok(Command::Approvals { id: None, page: 1 });
+    }
+    if args.keyword("page") {
+        return Ok(Command::Approvals { id: None, page: args.page()? });
+    }
+    Ok(Command::Approvals { id: Some(id(args)?), page: args.page()? })
+}
+
+pub(super) fn approve(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    Ok(Command::Approve { id: id(args)? })
+}
+
+pub(super) fn reject(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    Ok(Command::Reject { id: id(args)?, reason: args.rest() })
+}
+
+pub(super) fn cancel(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    Ok(Command::Cancel { id: id(args)? })
+}
+
+pub(super) fn show(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    Ok(Command::Show { id: id(args)? })
+}
+
+pub(super) fn saved(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    let id = id(args)?;
+    Ok(Command::Saved { id, key: args.answer() })
+}
+
+pub(super) fn retire(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    Ok(Command::Retire { id: id(args)? })
+}
+
+pub(super) fn retry(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    Ok(Command::Retry { id: id(args)? })
+}
+
+pub(super) fn by_hand(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    Ok(Command::ByHand { id: id(args)? })
+}
+
+pub(super) fn check(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    Ok(Command::Check { id: id(args)? })
+}
+
+pub(super) fn freeze(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    let reason = args.rest().ok_or_else(|| args.missing("the reason"))?;
+    if reason.chars().count() > crate::checklist::MAX_REASON {
+        let most = crate::checklist::MAX_REASON;
+        return Err(args.bad(&reason, "a reason", format!("it may have {most} characters")));
+    }
+    Ok(Command::Freeze { reason })
+}
+
+pub(super) fn unfreeze(_: &'static Spec, _: &mut Args) -> Parsed {
+    Ok(Command::Unfreeze)
+}
