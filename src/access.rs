@@ -147,7 +147,8 @@ impl Policy {
     }
 }
 
-fn standing(person: &Person, team: &str, user: &UserId) -> Result<(), Denial> {
+/// Whether an account may have rights at all.
+pub fn standing(person: &Person, team: &str, user: &UserId) -> Result<(), Denial> {
     if &*person.team != team {
         return Err(Denial::OtherTeam(user.clone()));
     }
@@ -163,8 +164,8 @@ fn standing(person: &Person, team: &str, user: &UserId) -> Result<(), Denial> {
     Ok(())
 }
 
-/// People named by id first: they need no call.
-async fn among(principals: &[Principal], chat: &dyn ChatPlatform, user: &UserId) -> Result<bool, ChatError> {
+/// Whether `user` is one of these. People named by id first: they need no call.
+pub async fn among(principals: &[Principal], chat: &dyn ChatPlatform, user: &UserId) -> Result<bool, ChatError> {
     if principals.iter().any(|p| matches!(p, Principal::User(u) if u == user)) {
         return Ok(true);
     }
@@ -173,14 +174,25 @@ async fn among(principals: &[Principal], chat: &dyn ChatPlatform, user: &UserId)
         if let Principal::Group { platform, id } = principal
             && user.platform() == *platform
         {
-            match chat.in_group(id, user).await {
-                Ok(true) => return Ok(true),
-                Ok(false) => {}
+            match chat.group(id).await {
+                Ok(members) if members.contains(user) => return Ok(true),
+                Ok(_) => {}
                 Err(error) => failed = Some(error),
             }
         }
     }
     failed.map_or(Ok(false), Err)
+}
+
+impl Principal {
+    /// Everybody who is meant, on the chat's platform.
+    pub async fn members(&self, chat: &dyn ChatPlatform) -> Result<Vec<UserId>, ChatError> {
+        match self {
+            Principal::User(user) if user.platform() == chat.name() => Ok(vec![user.clone()]),
+            Principal::Group { platform, id } if *platform == chat.name() => Ok(chat.group(id).await?.to_vec()),
+            Principal::User(_) | Principal::Group { .. } => Ok(Vec::new()),
+        }
+    }
 }
 
 impl FromStr for Principal {

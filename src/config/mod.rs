@@ -3,6 +3,7 @@
 //! Read once at the start; every fault is reported at once, by the name of its variable. The names
 //! are a contract: they are listed in [`VARIABLES`] and nowhere else.
 
+mod approvals;
 mod source;
 
 use std::net::SocketAddr;
@@ -14,6 +15,8 @@ use secrecy::{SecretSlice, SecretString};
 use url::Url;
 
 use crate::access::{Policy, Principal};
+use crate::approval;
+use crate::approvals::Timing;
 use crate::sekoia::{Region, Sekoia, is_loopback, may_receive_key};
 use source::Source;
 pub use source::{Faults, VARIABLES};
@@ -26,6 +29,11 @@ pub struct Config {
     pub listen: SocketAddr,
     pub store: StoreConfig,
     pub access: Policy,
+    /// Who has to agree to what.
+    pub approval: approval::Policy,
+    /// How long an unanswered write is left alone. Not an operator's to set: what is shorter than
+    /// the calls themselves would send one twice.
+    pub timing: Timing,
     pub log: LogConfig,
 }
 
@@ -92,8 +100,18 @@ impl Config {
             approvers: principals(source, "CHATOPS_APPROVERS"),
             channels: channels(source),
         };
+        let approval = approvals::read(source);
         let log = log(source);
-        Some(Self { sekoia: sekoia?, slack: slack?, listen: listen?, store: store?, access, log: log? })
+        Some(Self {
+            sekoia: sekoia?,
+            slack: slack?,
+            listen: listen?,
+            store: store?,
+            access,
+            approval: approval?,
+            timing: crate::rehearsal::timing(),
+            log: log?,
+        })
     }
 }
 

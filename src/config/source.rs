@@ -43,9 +43,9 @@ pub static VARIABLES: &[Variable] = &[
     now("CHATOPS_APPROVERS"),
     now("CHATOPS_OPERATORS"),
     now("CHATOPS_CHANNELS"),
-    later("CHATOPS_APPROVALS_REQUIRED"),
-    later("CHATOPS_SELF_APPROVAL"),
-    later("CHATOPS_APPROVAL_TTL"),
+    now("CHATOPS_APPROVALS_REQUIRED"),
+    now("CHATOPS_SELF_APPROVAL"),
+    now("CHATOPS_APPROVAL_TTL"),
     now("CHATOPS_CONFIG"),
     now("CHATOPS_LOG"),
     now("CHATOPS_LOG_FORMAT"),
@@ -60,7 +60,7 @@ impl Faults {
         self.0.is_empty()
     }
 
-    fn add(&mut self, name: &str, what: impl fmt::Display) {
+    pub(super) fn add(&mut self, name: &str, what: impl fmt::Display) {
         self.0.push(format!("{name}: {what}"));
     }
 }
@@ -82,12 +82,14 @@ impl std::error::Error for Faults {}
 /// Settings by name, and the faults found so far.
 pub(super) struct Source {
     values: BTreeMap<&'static str, String>,
+    /// `[approval.<action>]` of the file.
+    pub approval: toml::Table,
     pub faults: Faults,
 }
 
 impl Source {
     pub fn open(env: impl Fn(&str) -> Option<String>) -> Self {
-        let mut source = Self { values: BTreeMap::new(), faults: Faults::default() };
+        let mut source = Self { values: BTreeMap::new(), approval: toml::Table::new(), faults: Faults::default() };
         // An empty value is how a compose file leaves a variable out.
         let set = |name: &str| env(name).filter(|value| !value.trim().is_empty());
         if let Some(path) = set("CHATOPS_CONFIG") {
@@ -116,6 +118,10 @@ impl Source {
             }
         };
         for (name, value) in table {
+            if let (true, toml::Value::Table(rules)) = (name.eq_ignore_ascii_case("approval"), &value) {
+                self.approval = rules.clone();
+                continue;
+            }
             let Some(variable) = VARIABLES.iter().find(|v| v.name.eq_ignore_ascii_case(&name)) else {
                 self.faults.add("CHATOPS_CONFIG", format!("{path}: unknown setting {name:?}"));
                 continue;
@@ -194,7 +200,7 @@ impl Source {
     }
 }
 
-fn flat(value: &toml::Value) -> Option<String> {
+pub(super) fn flat(value: &toml::Value) -> Option<String> {
     match value {
         toml::Value::String(s) => Some(s.clone()),
         toml::Value::Integer(n) => Some(n.to_string()),

@@ -1,0 +1,86 @@
+//! Who has to agree to what: three variables, and a table for each kind of action.
+
+use std::time::Duration;
+
+use super::source::{Source, flat};
+use crate::access::Principal;
+use crate::action::Kind;
+use crate::approval::{Policy, Rule};
+
+const REQUIRED: &str = "CHATOPS_APPROVALS_REQUIRED";
+const SELF_APPROVAL: &str = "CHATOPS_SELF_APPROVAL";
+const TTL: &str = "CHATOPS_APPROVAL_TTL";
+
+/// Most approvals that may be asked for.
+const MOST: u8 = 20;
+
+pub(super) fn read(source: &mut Source) -> Option<Policy> {
+    let required = source.parse(REQUIRED, "1", number);
+    let self_approval = source.parse(SELF_APPROVAL, "false", yes_or_no);
+    let ttl = source.parse(TTL, "24h", duration);
+    let usual = Rule { required: required?, self_approval: self_approval?, ttl: ttl?, ..Rule::default() };
+    let mut policy = Policy { usual, per: std::collections::BTreeMap::new() };
+    for (name, value) in std::mem::take(&mut source.approval) {
+        let place = format!("[approval.{name}]");
+        let (Some(kind), toml::Value::Table(settings)) = (kind(&name), value) else {
+            let known = Kind::ALL.map(Kind::name).join(", ");
+            source.faults.add(&place, format!("is not a table of an action; the actions are {known}"));
+            continue;
+        };
+        let mut rule = policy.usual.clone();
+        for (setting, value) in settings {
+            if let Err(fault) = set(&mut rule, &setting, &value) {
+                source.faults.add(&format!("{place} {setting}"), fault);
+            }
+        }
+        policy.per.insert(kind, rule);
+    }
+    Some(policy)
+}
+
+fn set(rule: &mut Rule, setting: &str, value: &toml::Value) -> Result<(), String> {
+    let text = flat(value).ok_or("is not a text, a number, or a list of texts")?;
+    match setting {
+        "required" => rule.required = number(&text)?,
+        "required_sensitive" => rule.required_sensitive = number(&text)?,
+        "self_approval" => rule.self_approval = yes_or_no(&text)?,
+        "ttl" => rule.ttl = duration(&text)?,
+        "approvers" => {
+            let entries = text.split(',').map(str::trim).filter(|e| !e.is_empty());
+            let approvers = entries.map(str::parse).collect::<Result<Vec<Principal>, String>>()?;
+            if approvers.is_empty() {
+                return Err("names nobody: then nobody could approve it; leave it out for CHATOPS_APPROVERS".into());
+            }
+            rule.approvers = Some(approvers);
+        }
+        _ => return Err("is unknown; give required, required_sensitive, self_approval, ttl or approvers".into()),
+    }
+    Ok(())
+}
+
+fn kind(name: &str) -> Option<Kind> {
+    Kind::ALL.into_iter().find(|kind| kind.name() == name)
+}
+
+fn number(text: &str) -> Result<u8, String> {
+    match text.parse() {
+        Ok(n) if (1..=MOST).contains(&n) => Ok(n),
+        _ => Err(format!("{text:?} is not a number from 1 to {MOST}")),
+    }
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(format!("{text:?} is not true or false")),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let expected = "give one such as 30m, 24h or 7d, from 1m to 30d";
+    match humantime::parse_duration(text) {
+        Ok(d) if (Duration::from_mins(1)..=Duration::from_hours(30 * 24)).contains(&d) => Ok(d),
+        _ => Err(format!("{text:?} is not such a time; {expected}")),
+    }
+}
