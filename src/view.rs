@@ -111,14 +111,44 @@ pub struct Form {
     pub fields: Vec<Field>,
 }
 
-/// One line, or several, of text to fill in.
+/// Something to fill in. Its answer is one text, whatever it is asked by.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
     pub name: &'static str,
     pub label: Text,
     pub hint: Text,
-    pub multiline: bool,
-    pub max_length: u16,
+    /// May be left empty: its answer is then the empty text.
+    pub optional: bool,
+    pub kind: FieldKind,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum FieldKind {
+    Text {
+        multiline: bool,
+        max_length: u16,
+        /// What stands in it from the start.
+        initial: Text,
+    },
+    /// One of these, or several: the answer is their values, with commas between.
+    Choice {
+        groups: Vec<Group>,
+        several: bool,
+        /// The values that are chosen from the start.
+        initial: Vec<Text>,
+    },
+    /// A text file of the reader's: the answer is its content.
+    File {
+        /// `csv`, `txt`: what is offered to choose from.
+        extensions: &'static [&'static str],
+    },
+}
+
+/// Choices under a label; a group without a label stands alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    pub label: Text,
+    pub options: Vec<Choice>,
 }
 
 impl Line {

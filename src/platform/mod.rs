@@ -11,9 +11,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::view::{Form, View};
+use crate::pace::Rank;
+use crate::view::{Form, Line, Text, View};
 
 /// A person's immutable id with its platform: `slack:U0ALICE`. Never a name, never an e-mail.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -91,6 +93,12 @@ impl ChannelKey {
 
     pub fn channel(&self) -> &str {
         self.0.split(':').nth(2).unwrap_or_default()
+    }
+}
+
+impl From<String> for UserId {
+    fn from(id: String) -> Self {
+        Self(id.into())
     }
 }
 
@@ -188,18 +196,20 @@ pub enum ChatError {
     Refused(String),
     #[error("the chat platform did not answer: {0}")]
     Unavailable(String),
-    #[error("the chat platform did not say whether it did it: {0}")]
-    Unconfirmed(String),
 }
 
 impl ChatError {
+    /// Whether the same may succeed a little later, without anybody doing anything.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, ChatError::Unavailable(_) | ChatError::RateLimited | ChatError::MessageGone)
+    }
+
     /// What to do about it.
     pub fn advice(&self) -> &'static str {
         match self {
             ChatError::NotInChannel => "Type `/invite @Sekoia` here and try again.",
             ChatError::TokenDead(_) => "Whoever runs this bot has to install the app again and set its new token.",
             ChatError::MissingScope(_) => "Whoever runs this bot adds that scope to the app and installs it again.",
-            ChatError::Unconfirmed(_) => "If you do not see it, type `/sekoia refresh`.",
             ChatError::Archived | ChatError::NotAChannel => "Use another channel.",
             ChatError::MessageGone
             | ChatError::TriggerExpired
@@ -224,10 +234,23 @@ pub trait ChatPlatform: Send + Sync + 'static {
     async fn person(&self, user: &UserId) -> Result<Person, ChatError>;
     /// Remembered for some minutes.
     async fn channel(&self, channel: &ChannelKey) -> Result<ChannelFacts, ChatError>;
-    /// Whether `user` is in the user group `group` (the platform's own id). Remembered for at most 60 s.
-    async fn in_group(&self, group: &str, user: &UserId) -> Result<bool, ChatError>;
-    async fn post(&self, channel: &ChannelKey, view: &View) -> Result<MessageId, ChatError>;
-    async fn update(&self, channel: &ChannelKey, message: &MessageId, view: &View) -> Result<(), ChatError>;
+    /// Who is in the user group `group` (the platform's own id). Remembered for at most 60 s.
+    async fn group(&self, group: &str) -> Result<Arc<[UserId]>, ChatError>;
+    /// The conversation of `user` with the bot alone.
+    async fn direct(&self, user: &UserId) -> Result<ChannelKey, ChatError>;
+    /// Whether this is somebody's conversation with the bot alone.
+    fn is_direct(&self, channel: &ChannelKey) -> bool;
+    /// Posts a message that carries `mark`, by which [`find_post`](Self::find_post) finds it again.
+    async fn post(&self, channel: &ChannelKey, view: &View, mark: &str, rank: Rank) -> Result<MessageId, ChatError>;
+    /// The bot's own message in `channel` that carries `mark`, if one was posted at or after `since`.
+    async fn find_post(
+        &self,
+        channel: &ChannelKey,
+        mark: &str,
+        since: Timestamp,
+    ) -> Result<Option<MessageId>, ChatError>;
+    async fn update(&self, channel: &ChannelKey, message: &MessageId, view: &View, rank: Rank)
+    -> Result<(), ChatError>;
     /// Tells one person something that only they see.
     async fn tell(&self, channel: &ChannelKey, user: &UserId, to: &ReplyTo, view: &View) -> Result<(), ChatError>;
     /// Opens a placeholder form at once; `fill` completes it.
@@ -241,4 +264,19 @@ pub enum FormContent<'a> {
     Form(&'a Form),
     /// The form cannot be had; this says why.
     Instead(&'a View),
+    /// Something that is shown once, here and nowhere else.
+    Secret(&'a SecretForm),
+}
+
+/// A form that shows a secret. It is neither a `View` nor a `Form`, so that nothing which keeps,
+/// records or logs those can come to hold it.
+#[derive(Debug)]
+pub struct SecretForm {
+    pub title: Text,
+    pub intro: Line,
+    pub secret: SecretString,
+    pub note: Line,
+    /// The words that pressing `submit` stands for.
+    pub words: Text,
+    pub submit: Text,
 }

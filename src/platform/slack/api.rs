@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use slack_morphism::errors::SlackClientError;
 use slack_morphism::prelude::*;
 use tracing::{Instrument, info_span, warn};
-use url::Url;
+use url::{Origin, Url};
 
 use super::limits::Limits;
 use super::render::Message;
@@ -28,11 +28,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Api {
     client: SlackHyperClient,
     token: SlackApiToken,
-    /// For `response_url`, which takes no token.
-    http: reqwest::Client,
-    /// Host and port of `SLACK_API_URL`: besides hooks.slack.com, the only place where a
-    /// `response_url` may lead.
-    own_host: (String, Option<u16>),
+    /// For what is not a method: a `response_url`, which takes no token, and uploaded files.
+    pub http: reqwest::Client,
+    /// Where `SLACK_API_URL` leads: besides Slack's own hosts, the only place where a
+    /// `response_url` or a file may be.
+    pub own: Origin,
     pub limits: Limits,
 }
 
@@ -42,10 +42,6 @@ pub(super) enum Again {
     Harmless,
     /// It would be seen twice.
     Doubles,
-}
-
-fn host(url: &Url) -> (String, Option<u16>) {
-    (url.host_str().unwrap_or_default().to_owned(), url.port_or_known_default())
 }
 
 impl Api {
@@ -63,8 +59,12 @@ impl Api {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let token = SlackApiToken::new(SlackApiTokenValue(config.bot_token.expose_secret().to_owned()));
-        let own_host = host(&config.api_url);
-        Ok(Self { client, token, http, own_host, limits: Limits::new() })
+        Ok(Self { client, token, http, own: config.api_url.origin(), limits: Limits::new() })
+    }
+
+    /// The app's token, for a request that the library does not make.
+    pub fn bearer(&self) -> &str {
+        &self.token.token_value.0
     }
 
     pub async fn get<T: DeserializeOwned + Send>(
@@ -157,7 +157,7 @@ impl Api {
     pub async fn respond(&self, url: &str, message: &Message<'_>) -> Result<(), ChatError> {
         let url: Url = url.parse().map_err(|_| ChatError::Refused("response_url is not an address".into()))?;
         let slack = url.scheme() == "https" && url.host_str() == Some("hooks.slack.com");
-        if !slack && host(&url) != self.own_host {
+        if !slack && url.origin() != self.own {
             warn!(host = url.host_str(), "a response_url that leads elsewhere is not called");
             return Err(ChatError::Refused("response_url leads elsewhere".into()));
         }

@@ -6,7 +6,8 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Serialize, Serializer};
 
 /// A text, borrowed from the view wherever it could be.
 pub type Text<'a> = Cow<'a, str>;
@@ -33,13 +34,8 @@ pub enum Block<'a> {
         block_id: String,
         elements: Vec<Element<'a>>,
     },
-    Input {
-        r#type: &'static str,
-        block_id: &'static str,
-        label: Plain<'a>,
-        hint: Plain<'a>,
-        element: Input,
-    },
+    /// Apart, because it is larger than everything that messages are made of.
+    Input(Box<Input<'a>>),
 }
 
 impl<'a> Block<'a> {
@@ -77,6 +73,12 @@ pub enum Rich<'a> {
     Section(Section<'a>),
     List { r#type: &'static str, style: &'static str, elements: Vec<Section<'a>> },
     Preformatted { r#type: &'static str, elements: [Inline<'a>; 1] },
+}
+
+impl<'a> Rich<'a> {
+    pub fn preformatted(text: Inline<'a>) -> Self {
+        Rich::Preformatted { r#type: "rich_text_preformatted", elements: [text] }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -119,6 +121,20 @@ pub enum Inline<'a> {
         format: &'static str,
         fallback: String,
     },
+    Hidden {
+        r#type: &'static str,
+        text: Hidden<'a>,
+    },
+}
+
+/// A secret on its way to Slack: it is written into the request, and does not print.
+#[derive(Debug)]
+pub struct Hidden<'a>(&'a SecretString);
+
+impl Serialize for Hidden<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.expose_secret())
+    }
 }
 
 /// How a text stands out.
@@ -132,6 +148,10 @@ pub enum Emphasis {
 impl<'a> Inline<'a> {
     pub fn text(text: Text<'a>, style: Option<Emphasis>) -> Self {
         Inline::Text { r#type: "text", text, style }
+    }
+
+    pub fn hidden(secret: &'a SecretString) -> Self {
+        Inline::Hidden { r#type: "text", text: Hidden(secret) }
     }
 }
 
@@ -177,19 +197,56 @@ pub struct Confirm<'a> {
     pub deny: Plain<'a>,
 }
 
-/// A `plain_text_input`.
+/// An `input` block.
 #[derive(Debug, Serialize)]
-pub struct Input {
-    r#type: &'static str,
-    action_id: &'static str,
-    multiline: bool,
-    max_length: u16,
+pub struct Input<'a> {
+    pub r#type: &'static str,
+    pub block_id: &'static str,
+    pub label: Plain<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<Plain<'a>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
+    pub element: Entry<'a>,
 }
 
-impl Input {
-    pub fn new(action_id: &'static str, multiline: bool, max_length: u16) -> Self {
-        Self { r#type: "plain_text_input", action_id, multiline, max_length }
-    }
+/// What an `input` block is filled in by.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Entry<'a> {
+    Typed {
+        r#type: &'static str,
+        action_id: &'static str,
+        multiline: bool,
+        max_length: u16,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        initial_value: Option<&'a str>,
+    },
+    /// `static_select` with an `initial_option`, or `multi_static_select` with several.
+    Chosen {
+        r#type: &'static str,
+        action_id: &'static str,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        options: Vec<Choice<'a>>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        option_groups: Vec<Group<'a>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        initial_option: Option<Choice<'a>>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        initial_options: Vec<Choice<'a>>,
+    },
+    File {
+        r#type: &'static str,
+        action_id: &'static str,
+        filetypes: &'a [&'static str],
+        max_files: u8,
+    },
+}
+
+#[derive(Debug, Serialize)]
+pub struct Group<'a> {
+    pub label: Plain<'a>,
+    pub options: Vec<Choice<'a>>,
 }
 
 /// A modal.

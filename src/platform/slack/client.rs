@@ -1,17 +1,19 @@
-//! The chat platform that Slack is: which call says what, and what is remembered of the answers.
+//! The chat platform that Slack is: which call says what.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tokio::sync::OnceCell;
 use tracing::{error, warn};
 
 use super::api::{Again, Api, patience};
 use super::block_kit::{Block, Modal};
-use super::directory::Remembered;
+use super::facts::Facts;
+use super::files::FileRef;
+use super::forms;
+use super::history::Metadata;
 use super::render::{self, Message};
 use crate::config::SlackConfig;
 use crate::pace::Rank;
@@ -20,18 +22,9 @@ use crate::platform::{
 };
 use crate::view::{Form, View};
 
-/// Who somebody is, and whether a channel is shared: Slack itself lets nobody act who left.
-const FACTS: Duration = Duration::from_mins(5);
-/// Who is an operator or approver by a group.
-const MEMBERSHIP: Duration = Duration::from_mins(1);
-
 pub struct SlackClient {
     api: Arc<Api>,
-    /// A token belongs to one team for good.
-    team: OnceCell<Arc<str>>,
-    people: Remembered<Person>,
-    channels: Remembered<ChannelFacts>,
-    groups: Remembered<Arc<[Box<str>]>>,
+    facts: Facts,
 }
 
 #[derive(Deserialize)]
@@ -43,13 +36,13 @@ struct Ack {
 
 impl SlackClient {
     pub fn new(config: &SlackConfig) -> Result<Self, anyhow::Error> {
-        Ok(Self {
-            api: Arc::new(Api::new(config)?),
-            team: OnceCell::new(),
-            people: Remembered::new(FACTS),
-            channels: Remembered::new(FACTS),
-            groups: Remembered::new(MEMBERSHIP),
-        })
+        let api = Arc::new(Api::new(config)?);
+        Ok(Self { facts: Facts::new(Arc::clone(&api)), api })
+    }
+
+    /// The text of a file that somebody uploaded into a form.
+    pub async fn download(&self, file: &FileRef) -> Result<String, ChatError> {
+        self.api.download(file).await
     }
 
     /// Posts or edits; a payload that Slack rejects is logged with Slack's reason and said as
@@ -87,6 +80,8 @@ struct Outgoing<'a> {
     thread_ts: Option<&'a str>,
     text: String,
     blocks: Vec<Block<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Metadata<'a>>,
     unfurl_links: bool,
     unfurl_media: bool,
 }
@@ -100,6 +95,7 @@ impl<'a> Outgoing<'a> {
             thread_ts: None,
             text: render::fallback(view),
             blocks: render::blocks(view),
+            metadata: None,
             unfurl_links: false,
             unfurl_media: false,
         }
@@ -113,12 +109,7 @@ impl ChatPlatform for SlackClient {
     }
 
     async fn team(&self) -> Result<Arc<str>, ChatError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            team_id: Arc<str>,
-        }
-        let ask = async || self.api.get::<Answer>("auth.test", &[]).await.map(|answer| answer.team_id);
-        self.team.get_or_try_init(ask).await.cloned()
+        self.facts.team().await
     }
 
     async fn check(&self) -> Result<(), ChatError> {
@@ -126,115 +117,56 @@ impl ChatPlatform for SlackClient {
     }
 
     async fn person(&self, user: &UserId) -> Result<Person, ChatError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            user: User,
-        }
-        #[derive(Deserialize)]
-        struct User {
-            team_id: Option<Box<str>>,
-            #[serde(default)]
-            deleted: bool,
-            #[serde(default)]
-            is_bot: bool,
-            #[serde(default)]
-            is_workflow_bot: bool,
-            #[serde(default)]
-            is_restricted: bool,
-            #[serde(default)]
-            is_ultra_restricted: bool,
-            #[serde(default)]
-            is_stranger: bool,
-        }
-        self.people
-            .get(user.native(), || {
-                let (api, id) = (Arc::clone(&self.api), user.native().to_owned());
-                async move {
-                    let User {
-                        team_id,
-                        deleted,
-                        is_bot,
-                        is_workflow_bot,
-                        is_restricted,
-                        is_ultra_restricted,
-                        is_stranger,
-                    } = api.get::<Answer>("users.info", &[("user", Some(&id))]).await?.user;
-                    Ok(Person {
-                        team: team_id.unwrap_or_default(),
-                        active: !deleted,
-                        guest: is_restricted || is_ultra_restricted || is_stranger,
-                        bot: is_bot || is_workflow_bot,
-                    })
-                }
-            })
-            .await
+        self.facts.person(user).await
     }
 
     async fn channel(&self, channel: &ChannelKey) -> Result<ChannelFacts, ChatError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            channel: Channel,
-        }
-        #[derive(Deserialize)]
-        struct Channel {
-            #[serde(default)]
-            is_ext_shared: bool,
-            #[serde(default)]
-            is_pending_ext_shared: bool,
-            #[serde(default)]
-            is_archived: bool,
-        }
-        // Direct messages: whether one is shared with another organisation takes scopes that
-        // nothing else needs.
-        if !channel.channel().starts_with(['C', 'G']) {
-            return Err(ChatError::NotAChannel);
-        }
-        self.channels
-            .get(channel.channel(), || {
-                let (api, id) = (Arc::clone(&self.api), channel.channel().to_owned());
-                async move {
-                    let channel = api.get::<Answer>("conversations.info", &[("channel", Some(&id))]).await?.channel;
-                    Ok(ChannelFacts {
-                        external: channel.is_ext_shared || channel.is_pending_ext_shared,
-                        archived: channel.is_archived,
-                    })
-                }
-            })
-            .await
+        self.facts.channel(channel).await
     }
 
-    async fn in_group(&self, group: &str, user: &UserId) -> Result<bool, ChatError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            users: Vec<Box<str>>,
-        }
-        let (api, id) = (Arc::clone(&self.api), group.to_owned());
-        let members = self
-            .groups
-            .get(group, || async move {
-                let answer: Answer = api.get("usergroups.users.list", &[("usergroup", Some(&id))]).await?;
-                Ok(answer.users.into())
-            })
-            .await?;
-        Ok(members.iter().any(|member| **member == *user.native()))
+    async fn group(&self, group: &str) -> Result<Arc<[UserId]>, ChatError> {
+        self.facts.group(group).await
     }
 
-    async fn post(&self, channel: &ChannelKey, view: &View) -> Result<MessageId, ChatError> {
+    async fn direct(&self, user: &UserId) -> Result<ChannelKey, ChatError> {
+        self.facts.direct(user).await
+    }
+
+    fn is_direct(&self, channel: &ChannelKey) -> bool {
+        channel.channel().starts_with('D')
+    }
+
+    async fn post(&self, channel: &ChannelKey, view: &View, mark: &str, rank: Rank) -> Result<MessageId, ChatError> {
         #[derive(Deserialize)]
         struct Answer {
             ts: Box<str>,
         }
-        if self.api.limits.posts(channel.channel()).turn(Rank::Background, patience(Rank::Background)).await.is_err() {
+        if self.api.limits.posts(channel.channel()).turn(rank, patience(rank)).await.is_err() {
             return Err(ChatError::RateLimited);
         }
-        let request = Outgoing::new(channel, view);
-        let answer: Answer = self.message("chat.postMessage", Again::Doubles, Rank::Background, request, view).await?;
+        let request = Outgoing { metadata: Some(Metadata::new(mark)), ..Outgoing::new(channel, view) };
+        let answer: Answer = self.message("chat.postMessage", Again::Doubles, rank, request, view).await?;
         Ok(MessageId(answer.ts))
     }
 
-    async fn update(&self, channel: &ChannelKey, message: &MessageId, view: &View) -> Result<(), ChatError> {
+    async fn find_post(
+        &self,
+        channel: &ChannelKey,
+        mark: &str,
+        since: Timestamp,
+    ) -> Result<Option<MessageId>, ChatError> {
+        self.api.find_marked(channel.channel(), mark, since).await
+    }
+
+    async fn update(
+        &self,
+        channel: &ChannelKey,
+        message: &MessageId,
+        view: &View,
+        rank: Rank,
+    ) -> Result<(), ChatError> {
         let request = Outgoing { ts: Some(&message.0), ..Outgoing::new(channel, view) };
-        let _: Ack = self.message("chat.update", Again::Harmless, Rank::Background, request, view).await?;
+        let _: Ack = self.message("chat.update", Again::Harmless, rank, request, view).await?;
         Ok(())
     }
 
@@ -279,8 +211,8 @@ impl ChatPlatform for SlackClient {
         }
         let waiting = View::sentence("One moment…");
         let view = match form {
-            Some(form) => render::modal(form, channel),
-            None => render::notice(&waiting),
+            Some(form) => forms::modal(form, channel),
+            None => forms::notice(&waiting),
         };
         let request = Request { trigger_id: trigger, view };
         let answer: Answer = self.api.post("views.open", Again::Doubles, Rank::Person, &request).await?;
@@ -294,11 +226,19 @@ impl ChatPlatform for SlackClient {
             view: Modal<'a>,
         }
         let view = match content {
-            FormContent::Form(form) => render::modal(form, channel),
-            FormContent::Instead(view) => render::notice(view),
+            FormContent::Form(form) => forms::modal(form, channel),
+            FormContent::Instead(view) => forms::notice(view),
+            FormContent::Secret(form) => forms::secret(form, channel),
         };
         let request = Request { view_id: opened, view };
-        let _: Ack = self.api.post("views.update", Again::Harmless, Rank::Person, &request).await?;
-        Ok(())
+        let filled: Result<Ack, ChatError> =
+            self.api.post("views.update", Again::Harmless, Rank::Person, &request).await;
+        match (filled, content) {
+            // Slack's reason could repeat what it rejects.
+            (Err(ChatError::Rejected(_)), FormContent::Secret(_)) => {
+                Err(ChatError::Rejected("its reason is not repeated".into()))
+            }
+            (filled, _) => filled.map(|_| ()),
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What Slack sends, as our own structs, and as neutral [`Inbound`].
+//! What people type, press and submit, as our own structs, and as neutral [`Inbound`].
 //!
 //! slack-morphism's models of inbound payloads lose data that is needed here (selected users and
 //! dates, `view.id`, channel names) and fail on nulls that Slack does send.
@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::render::{ANSWER, FORM, FormState};
+use super::files::FileRef;
+use super::forms::{ANSWER, FORM, FormState};
 use crate::platform::{ChannelKey, Inbound, ReplyTo, UserId, Words};
 
 /// The request could not be understood.
@@ -65,6 +66,8 @@ pub enum Interaction {
     Submitted {
         inbound: Inbound,
         fields: Vec<String>,
+        /// Uploaded files, by the place of the answer that their content is to be.
+        files: Vec<(usize, FileRef)>,
     },
     /// Nothing that needs doing: a link was followed, a form was closed.
     Nothing,
@@ -121,12 +124,23 @@ struct ViewState {
     values: HashMap<String, HashMap<String, Value>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Value {
     value: Option<String>,
+    selected_option: Option<OptionValue>,
+    selected_options: Option<Vec<OptionValue>>,
+    files: Option<Vec<File>>,
 }
 
-/// Gives the fields their order.
+#[derive(Deserialize)]
+struct File {
+    url_private_download: Option<String>,
+    url_private: Option<String>,
+    size: Option<u64>,
+}
+
+/// Gives the fields their order. Nothing else of a block is ever read: Slack sends the whole form
+/// back, and one that showed a secret still holds it.
 #[derive(Deserialize)]
 struct ViewBlock {
     #[serde(rename = "type", default)]
@@ -199,10 +213,12 @@ fn submitted(payload: Payload, at: Timestamp) -> Result<Interaction, Malformed> 
     let state: FormState = serde_json::from_str(&view.private_metadata).map_err(|_| Malformed)?;
     let mut values = view.state.map(|s| s.values).unwrap_or_default();
     let fields: Vec<String> = view.blocks.into_iter().filter(|b| b.kind == "input").map(|b| b.block_id).collect();
-    let answers = fields
-        .iter()
-        .map(|field| values.remove(field).and_then(|mut f| f.remove(ANSWER)?.value).unwrap_or_default())
-        .collect();
+    let (mut answers, mut files) = (Vec::with_capacity(fields.len()), Vec::new());
+    for (place, field) in fields.iter().enumerate() {
+        let mut value = values.remove(field).and_then(|mut given| given.remove(ANSWER)).unwrap_or_default();
+        files.extend(value.file().map(|file| (place, file)));
+        answers.push(value.text());
+    }
     let inbound = Inbound {
         // A form is submitted once, however often its button is pressed.
         delivery: format!("slack:{}", view.id).into(),
@@ -213,7 +229,25 @@ fn submitted(payload: Payload, at: Timestamp) -> Result<Interaction, Malformed> 
         reply_to: ReplyTo::Private { thread: None },
         at,
     };
-    Ok(Interaction::Submitted { inbound, fields })
+    Ok(Interaction::Submitted { inbound, fields, files })
+}
+
+impl Value {
+    /// What was uploaded; inputs take one file each.
+    fn file(&mut self) -> Option<FileRef> {
+        let file = self.files.take()?.into_iter().next()?;
+        let url = file.url_private_download.or(file.url_private).unwrap_or_default();
+        Some(FileRef { url, size: file.size.unwrap_or_default() })
+    }
+
+    /// What was typed or chosen.
+    fn text(self) -> String {
+        let one = self.value.or(self.selected_option.map(|option| option.value));
+        one.unwrap_or_else(|| {
+            let several = self.selected_options.unwrap_or_default().into_iter().map(|option| option.value);
+            several.collect::<Vec<_>>().join(",")
+        })
+    }
 }
 
 impl Action {
@@ -227,75 +261,6 @@ impl Action {
     }
 }
 
-/// An event, or Slack's own check of the address.
-pub enum Event {
-    Challenge(String),
-    Mention(Inbound),
-    Nothing,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Envelope {
-    UrlVerification {
-        challenge: String,
-    },
-    EventCallback {
-        team_id: Option<String>,
-        event_id: String,
-        event: serde_json::Value,
-    },
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Deserialize)]
-struct AppMention {
-    user: Option<String>,
-    channel: String,
-    #[serde(default)]
-    text: String,
-    thread_ts: Option<String>,
-    bot_id: Option<String>,
-    team: Option<String>,
-}
-
-/// `POST /slack/events`.
-pub fn event(body: &[u8], at: Timestamp) -> Result<Event, Malformed> {
-    let envelope: Envelope = serde_json::from_slice(body).map_err(|_| Malformed)?;
-    let (team, event_id, event) = match envelope {
-        Envelope::UrlVerification { challenge } => return Ok(Event::Challenge(challenge)),
-        Envelope::EventCallback { team_id, event_id, event } => (team_id, event_id, event),
-        Envelope::Other => return Ok(Event::Nothing),
-    };
-    if event["type"] != "app_mention" {
-        return Ok(Event::Nothing);
-    }
-    let mention: AppMention = serde_json::from_value(event).map_err(|_| Malformed)?;
-    let (None, Some(user)) = (mention.bot_id, mention.user) else { return Ok(Event::Nothing) };
-    let team = team.or(mention.team).ok_or(Malformed)?;
-    if !(is_id(&team) && is_id(&mention.channel) && is_id(&user)) {
-        return Err(Malformed);
-    }
-    Ok(Event::Mention(Inbound {
-        delivery: format!("slack:{event_id}").into(),
-        actor: UserId::slack(&user),
-        channel: ChannelKey::slack(&team, &mention.channel),
-        words: Words::Typed(after_mention(&mention.text).to_owned()),
-        trigger: None,
-        reply_to: ReplyTo::Private { thread: mention.thread_ts.map(Into::into) },
-        at,
-    }))
-}
-
-/// What stands behind the first mention; words before it are a greeting.
-fn after_mention(text: &str) -> &str {
-    match text.find("<@").and_then(|start| text[start..].find('>').map(|end| start + end + 1)) {
-        Some(after) => text[after..].trim_start_matches([' ', '\u{a0}', ',', ':']),
-        None => text,
-    }
-}
-
 fn reply_to(url: Option<String>, replace: bool) -> ReplyTo {
     match url {
         Some(url) if !url.is_empty() => ReplyTo::Url { url, replace },
@@ -304,6 +269,6 @@ fn reply_to(url: Option<String>, replace: bool) -> ReplyTo {
 }
 
 /// Slack's ids: a letter or more, digits and letters, short. They become keys and log fields.
-fn is_id(id: &str) -> bool {
+pub fn is_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= 32 && id.bytes().all(|b| b.is_ascii_alphanumeric())
 }

@@ -8,10 +8,9 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::block_kit::{Block, Choice, Confirm, Element, Emphasis, Inline, Input, Modal, Plain, Rich, Section, Text};
-use crate::platform::ChannelKey;
+use super::block_kit::{Block, Choice, Confirm, Element, Emphasis, Inline, Plain, Rich, Section, Text};
 use crate::text::{clip, visible};
-use crate::view::{self, Control, Field, Form, Line, Span, Style, View, minute};
+use crate::view::{self, Control, Line, Span, Style, View, minute};
 
 /// Slack refuses a message whose blocks hold more characters than about 13,200 together.
 const MOST_CHARACTERS: usize = 12_000;
@@ -95,7 +94,7 @@ fn escape(text: &str) -> String {
 
 /// A view's blocks, within Slack's limits. What does not fit is said, never just left out.
 pub fn blocks(view: &View) -> Vec<Block<'_>> {
-    let mut room = Room { left: MOST_CHARACTERS };
+    let mut room = Room::new();
     let mut out = Vec::with_capacity(view.blocks.len() + 1);
     for (i, block) in view.blocks.iter().enumerate() {
         if out.len() == MOST_BLOCKS || room.left == 0 {
@@ -109,7 +108,7 @@ pub fn blocks(view: &View) -> Vec<Block<'_>> {
             view::Block::Code(text) => {
                 let lines: Vec<_> = text.lines().map(visible).collect();
                 let text = Inline::text(room.take(lines.join("\n").into()), None);
-                Block::rich(None, Rich::Preformatted { r#type: "rich_text_preformatted", elements: [text] })
+                Block::rich(None, Rich::preformatted(text))
             }
             view::Block::Note(line) => note(line, &mut room),
             view::Block::Controls(controls) => actions(i, controls),
@@ -119,11 +118,15 @@ pub fn blocks(view: &View) -> Vec<Block<'_>> {
 }
 
 /// What may still be written.
-struct Room {
+pub struct Room {
     left: usize,
 }
 
 impl Room {
+    pub fn new() -> Self {
+        Self { left: MOST_CHARACTERS }
+    }
+
     /// As much of a text as there is room for.
     fn take<'a>(&mut self, text: Text<'a>) -> Text<'a> {
         // Bytes bound characters from above; most texts are far below the bound.
@@ -138,7 +141,7 @@ impl Room {
     }
 }
 
-fn section<'a>(line: &'a Line, room: &mut Room) -> Section<'a> {
+pub fn section<'a>(line: &'a Line, room: &mut Room) -> Section<'a> {
     let mut elements = Vec::with_capacity(line.0.len());
     elements.extend(line.0.iter().filter_map(|span| inline(span, room)));
     if elements.is_empty() {
@@ -188,7 +191,7 @@ fn bullets<'a>(lines: &'a [Line], room: &mut Room) -> Block<'a> {
 }
 
 /// Small print; with links or people in it, Slack's small print cannot show it unparsed.
-fn note<'a>(line: &'a Line, room: &mut Room) -> Block<'a> {
+pub fn note<'a>(line: &'a Line, room: &mut Room) -> Block<'a> {
     if let [Span::Plain(text)] = line.0.as_slice() {
         return Block::context(room.take(label(text, 2_000)));
     }
@@ -196,7 +199,7 @@ fn note<'a>(line: &'a Line, room: &mut Room) -> Block<'a> {
 }
 
 /// A text on something: visible, not empty, at most `max` characters.
-fn label(text: &str, max: usize) -> Text<'_> {
+pub fn label(text: &str, max: usize) -> Text<'_> {
     let text = match visible(text) {
         Cow::Borrowed(text) => clip(text, max),
         Cow::Owned(text) => clip(&text, max).into_owned().into(),
@@ -241,7 +244,7 @@ fn element(place: usize, control: &Control) -> Element<'_> {
     }
 }
 
-fn choice(choice: &view::Choice) -> Choice<'_> {
+pub fn choice(choice: &view::Choice) -> Choice<'_> {
     Choice { text: Plain::new(label(&choice.label, 75)), value: clip(&choice.value, 75) }
 }
 
@@ -251,60 +254,5 @@ fn question(confirm: &view::Confirm) -> Confirm<'_> {
         text: Plain::new(label(&confirm.text, 300)),
         confirm: Plain::new(label(&confirm.yes, 30)),
         deny: Plain::new("Cancel".into()),
-    }
-}
-
-/// What a modal carries to its submission. Slack keeps it to itself.
-#[derive(Serialize, serde::Deserialize)]
-pub struct FormState {
-    pub words: String,
-    pub channel: ChannelKey,
-}
-
-/// `callback_id` of a form.
-pub const FORM: &str = "form";
-/// The action id of every input.
-pub const ANSWER: &str = "answer";
-
-/// A form as a modal.
-pub fn modal<'a>(form: &'a Form, channel: &ChannelKey) -> Modal<'a> {
-    let mut room = Room { left: MOST_CHARACTERS };
-    let mut blocks = Vec::with_capacity(form.fields.len() + 1);
-    if !form.intro.0.is_empty() {
-        blocks.push(Block::rich(None, Rich::Section(section(&form.intro, &mut room))));
-    }
-    blocks.extend(form.fields.iter().map(input));
-    let state = FormState { words: form.words.to_string(), channel: channel.clone() };
-    Modal {
-        r#type: "modal",
-        title: Plain::new(label(&form.title, 24)),
-        close: Plain::new("Cancel".into()),
-        submit: Some(Plain::new(label(&form.submit, 24))),
-        callback_id: Some(FORM),
-        private_metadata: serde_json::to_string(&state).ok(),
-        blocks,
-    }
-}
-
-/// A modal that only says something.
-pub fn notice(view: &View) -> Modal<'_> {
-    Modal {
-        r#type: "modal",
-        title: Plain::new("Sekoia".into()),
-        close: Plain::new("Close".into()),
-        submit: None,
-        callback_id: None,
-        private_metadata: None,
-        blocks: blocks(view),
-    }
-}
-
-fn input(field: &Field) -> Block<'_> {
-    Block::Input {
-        r#type: "input",
-        block_id: field.name,
-        label: Plain::new(label(&field.label, 2_000)),
-        hint: Plain::new(label(&field.hint, 2_000)),
-        element: Input::new(ANSWER, field.multiline, field.max_length),
     }
 }

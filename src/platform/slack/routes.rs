@@ -10,17 +10,21 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::inbound::{self, Event, Interaction, Malformed, Slash};
+use super::client::SlackClient;
+use super::files::FileRef;
+use super::inbound::{self, Interaction, Malformed, Slash};
+use super::mentions::{self, Event};
 use super::render::Message;
 use super::signature::Verifier;
-use crate::bot::{Bot, Reply, Responder};
+use crate::bot::{Reply, Responder};
 use crate::config::SlackConfig;
-use crate::platform::Inbound;
+use crate::platform::{ChatError, Inbound, Words};
 use crate::server::Refused;
 use crate::view::View;
 
 /// What the routes share.
 pub struct Slack {
+    client: Arc<SlackClient>,
     verifier: Verifier,
     responder: Responder,
     refused: Arc<Refused>,
@@ -71,8 +75,8 @@ impl Signed {
 }
 
 impl Slack {
-    pub fn new(config: &SlackConfig, responder: Responder, refused: Arc<Refused>) -> Self {
-        Self { verifier: Verifier::new(&config.signing_secret), responder, refused }
+    pub fn new(client: Arc<SlackClient>, config: &SlackConfig, responder: Responder, refused: Arc<Refused>) -> Self {
+        Self { client, verifier: Verifier::new(&config.signing_secret), responder, refused }
     }
 
     fn malformed(&self, _: Malformed) -> StatusCode {
@@ -85,6 +89,31 @@ impl Slack {
             Reply::Acknowledge => StatusCode::OK.into_response(),
         }
     }
+
+    /// What is wrong with a submitted form, by the place of the field that it belongs to. The
+    /// content of uploaded files becomes their fields' answers.
+    async fn field_error(&self, inbound: &mut Inbound, files: &[(usize, FileRef)]) -> Option<(usize, String)> {
+        for (place, file) in files {
+            let content = match self.client.download(file).await {
+                Ok(content) => content,
+                Err(error) => return Some((*place, unreadable(error))),
+            };
+            if let Words::Answered { answers, .. } = &mut inbound.words
+                && let Some(answer) = answers.get_mut(*place)
+            {
+                *answer = content;
+            }
+        }
+        self.responder.bot().field_error(inbound).await
+    }
+}
+
+fn unreadable(error: ChatError) -> String {
+    let why = match error {
+        ChatError::Refused(why) => why,
+        other => other.to_string(),
+    };
+    format!("I could not read the file ({why}). Paste its content into the field above instead.")
 }
 
 fn reply(view: &View) -> Response {
@@ -110,8 +139,8 @@ pub async fn commands(State(slack): State<Arc<Slack>>, request: Signed) -> Respo
 pub async fn interactivity(State(slack): State<Arc<Slack>>, request: Signed) -> Response {
     match inbound::interaction(&request.body, request.signature(), request.now) {
         Ok(Interaction::Said(inbound)) => slack.handle(inbound, false).await,
-        Ok(Interaction::Submitted { inbound, fields }) => {
-            if let Some((field, error)) = Bot::field_error(&inbound.words, inbound.actor.platform())
+        Ok(Interaction::Submitted { mut inbound, fields, files }) => {
+            if let Some((field, error)) = slack.field_error(&mut inbound, &files).await
                 && let Some(name) = fields.get(field)
             {
                 return axum::Json(json!({"response_action": "errors", "errors": {name: error}})).into_response();
@@ -125,7 +154,7 @@ pub async fn interactivity(State(slack): State<Arc<Slack>>, request: Signed) -> 
 
 /// `POST /slack/events`: a mention.
 pub async fn events(State(slack): State<Arc<Slack>>, request: Signed) -> Response {
-    match inbound::event(&request.body, request.now) {
+    match mentions::event(&request.body, request.now) {
         Ok(Event::Challenge(challenge)) => axum::Json(json!({ "challenge": challenge })).into_response(),
         Ok(Event::Mention(inbound)) => slack.handle(inbound, false).await,
         Ok(Event::Nothing) => StatusCode::OK.into_response(),

@@ -14,11 +14,12 @@ use super::conversation::Place;
 use super::people::{self, BOT, PEOPLE, Somebody, sees};
 use super::platform::trigger;
 use super::routes::{Refusal, Web, is_token, no};
-use crate::bot::Bot;
 use crate::platform::{ChannelKey, Inbound, ReplyTo, UserId, Words};
 
 /// Characters that somebody may say at once.
 const MOST_TYPED: usize = 12_000;
+/// Characters of one answer: it may be the content of a file.
+const MOST_ANSWERED: usize = 200_000;
 
 /// Who does something, from where. `id` is the same when the same is sent again.
 #[derive(Deserialize)]
@@ -170,12 +171,22 @@ pub async fn press(State(web): State<Arc<Web>>, Json(pressed): Json<Press>) -> R
         Some(_) => ReplyTo::Url { url: message.id.to_string(), replace: true },
         None => ReplyTo::Private { thread: message.thread.map(|id| id.to_string().into()) },
     };
-    let words = match pressed.answers {
-        answers if answers.is_empty() => Words::Typed(pressed.words),
-        answers => Words::Answered { words: pressed.words, answers },
-    };
+    if too_long(&pressed.answers).is_some() {
+        return no(StatusCode::PAYLOAD_TOO_LARGE, "That is longer than 200,000 characters. Choose something shorter.");
+    }
+    let words = meant(pressed.words, pressed.answers);
     web.responder.take(pressed.who.inbound(person, &message.channel, words, reply_to), false).await;
     Ok(accepted())
+}
+
+/// A control, or a form that only shows something, has no answers.
+fn meant(words: String, answers: Vec<String>) -> Words {
+    if answers.is_empty() { Words::Typed(words) } else { Words::Answered { words, answers } }
+}
+
+/// The place of an answer that nobody would read.
+fn too_long(answers: &[String]) -> Option<usize> {
+    answers.iter().position(|answer| answer.chars().count() > MOST_ANSWERED)
 }
 
 #[derive(Deserialize)]
@@ -188,7 +199,7 @@ pub struct Submit {
     answers: Vec<String>,
 }
 
-/// `POST /demo/submit`: a filled form.
+/// `POST /demo/submit`: a filled form, or one that showed something and was confirmed.
 pub async fn submit(State(web): State<Arc<Web>>, Json(form): Json<Submit>) -> Result<Response, Refusal> {
     // A form is submitted once, however often its button is pressed.
     let who = Who { r#as: form.r#as, window: form.window, id: form.form };
@@ -196,12 +207,22 @@ pub async fn submit(State(web): State<Arc<Web>>, Json(form): Json<Submit>) -> Re
     if !sees(person.id, &form.channel) {
         return no(StatusCode::NOT_FOUND, "There is no such channel for you. Choose one at the left.");
     }
-    let words = Words::Answered { words: form.words, answers: form.answers };
-    if let Some((field, error)) = Bot::field_error(&words, "web") {
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "field": field, "error": error }))).into_response());
+    if let Some(field) = too_long(&form.answers) {
+        let why = "That is longer than 200,000 characters. Shorten it, or give it in two parts.";
+        return Ok(wrong(StatusCode::PAYLOAD_TOO_LARGE, field, why));
     }
-    web.responder.take(who.inbound(person, &form.channel, words, ReplyTo::Private { thread: None }), false).await;
+    let words = meant(form.words, form.answers);
+    let inbound = who.inbound(person, &form.channel, words, ReplyTo::Private { thread: None });
+    if let Some((field, error)) = web.bot().field_error(&inbound).await {
+        return Ok(wrong(StatusCode::UNPROCESSABLE_ENTITY, field, &error));
+    }
+    web.responder.take(inbound, false).await;
     Ok(accepted())
+}
+
+/// What is wrong with one field.
+fn wrong(status: StatusCode, field: usize, error: &str) -> Response {
+    (status, Json(json!({ "field": field, "error": error }))).into_response()
 }
 
 #[cfg(test)]
@@ -222,5 +243,13 @@ mod tests {
         assert_eq!(as_sent("assign users @Bob"), "assign users <@bob>");
         assert_eq!(as_sent("skip 3 <@bob> & a@bob"), "skip 3 &lt;@bob&gt; &amp; a@bob");
         assert_eq!(as_sent("@nobody @dan, @"), "@nobody <@dan>, @");
+    }
+
+    #[test]
+    fn a_form_without_answers_is_its_words() {
+        assert_eq!(meant("key stored 1".into(), Vec::new()), Words::Typed("key stored 1".into()));
+        let answered = Words::Answered { words: "skip 3".into(), answers: vec!["later".into()] };
+        assert_eq!(meant("skip 3".into(), vec!["later".into()]), answered);
+        assert_eq!(too_long(&["é".repeat(MOST_ANSWERED), "é".repeat(MOST_ANSWERED + 1)]), Some(1));
     }
 }

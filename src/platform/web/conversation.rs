@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, watch};
 use super::people::{BOT, on_slack, sees};
 use super::render;
 use super::transcript::Transcript;
+use super::windows::Windows;
 use crate::platform::slack;
 use crate::view::View;
 
@@ -46,17 +47,9 @@ pub(super) struct Kept {
     pub slack: Option<Box<RawValue>>,
     /// What the page called the act, so that the same sent again is said once.
     pub act: Option<String>,
-}
-
-/// What a window is told.
-#[derive(Debug, Clone)]
-pub(super) enum Live {
-    Message(Arc<Message>),
-    /// A dialog opens, or gets its content, in one window.
-    Form {
-        window: Box<str>,
-        json: Box<str>,
-    },
+    /// What the bot finds its own message again by. Older transcripts have none.
+    #[serde(default)]
+    pub mark: Option<String>,
 }
 
 /// Where a message of the bot goes.
@@ -69,7 +62,8 @@ pub(super) struct Place<'a> {
 /// The chat that the page shows.
 pub struct WebChat {
     messages: Mutex<BTreeMap<u64, Kept>>,
-    live: broadcast::Sender<Live>,
+    live: broadcast::Sender<Arc<Message>>,
+    windows: Windows,
     transcript: Option<Transcript>,
     stopped: watch::Sender<bool>,
 }
@@ -90,6 +84,7 @@ impl WebChat {
         Ok(Self {
             messages: Mutex::new(messages.into_iter().map(|kept| (kept.message.id, kept)).collect()),
             live: broadcast::Sender::new(LAG),
+            windows: Windows::default(),
             transcript,
             stopped: watch::Sender::new(false),
         })
@@ -107,6 +102,10 @@ impl WebChat {
         }
     }
 
+    pub(super) fn windows(&self) -> &Windows {
+        &self.windows
+    }
+
     pub(super) fn stopped(&self) -> watch::Receiver<bool> {
         self.stopped.subscribe()
     }
@@ -117,7 +116,7 @@ impl WebChat {
     }
 
     /// Everything that `person` sees, and what comes after it.
-    pub(super) fn join(&self, person: &str) -> (Vec<Message>, broadcast::Receiver<Live>) {
+    pub(super) fn join(&self, person: &str) -> (Vec<Message>, broadcast::Receiver<Arc<Message>>) {
         let messages = self.messages();
         // Under the lock: nothing is said between the two.
         let live = self.live.subscribe();
@@ -130,42 +129,35 @@ impl WebChat {
         self.messages().get(&id).filter(|kept| visible_to(&kept.message, person)).cloned()
     }
 
+    /// The newest message in `channel` that carries `mark`, if it was said at or after `since`.
+    pub(super) fn find_mark(&self, channel: &str, mark: &str, since: Timestamp) -> Option<u64> {
+        let carries = |kept: &&Kept| kept.mark.as_deref() == Some(mark) && kept.message.channel == channel;
+        let messages = self.messages();
+        let newest = messages.values().rev().find(carries)?;
+        (newest.message.at >= since).then_some(newest.message.id)
+    }
+
     /// What a person typed, unless it stands there already.
     pub(super) fn typed(&self, from: &str, place: &Place<'_>, text: &str, act: &str) {
         let mut messages = self.messages();
         if !messages.values().any(|kept| kept.act.as_deref() == Some(act)) {
-            self.add(&mut messages, from, place, render::typed(text), None, Some(act.to_owned()));
+            let message = next_message(&messages, from, place, render::typed(text));
+            self.add(&mut messages, Kept { message, slack: None, act: Some(act.to_owned()), mark: None });
         }
     }
 
     /// What the bot says.
-    pub(super) fn said(&self, place: &Place<'_>, view: &View) -> u64 {
+    pub(super) fn said(&self, place: &Place<'_>, view: &View, mark: Option<&str>) -> u64 {
         let slack = as_slack(view, place.only.is_some());
-        self.add(&mut self.messages(), BOT, place, render::body(view), Some(slack), None)
+        let mut messages = self.messages();
+        let message = Message { slack: true, ..next_message(&messages, BOT, place, render::body(view)) };
+        self.add(&mut messages, Kept { message, slack: Some(slack), act: None, mark: mark.map(str::to_owned) })
     }
 
-    fn add(
-        &self,
-        messages: &mut BTreeMap<u64, Kept>,
-        from: &str,
-        place: &Place<'_>,
-        body: Box<RawValue>,
-        slack: Option<Box<RawValue>>,
-        act: Option<String>,
-    ) -> u64 {
-        let id = messages.last_key_value().map_or(1, |(last, _)| last + 1);
-        let message = Message {
-            id,
-            channel: place.channel.to_owned(),
-            thread: place.thread,
-            from: from.to_owned(),
-            only: place.only.map(str::to_owned),
-            at: Timestamp::now(),
-            edited: None,
-            slack: slack.is_some(),
-            body,
-        };
-        messages.insert(id, Kept { message: message.clone(), slack, act });
+    fn add(&self, messages: &mut BTreeMap<u64, Kept>, kept: Kept) -> u64 {
+        let message = kept.message.clone();
+        let id = message.id;
+        messages.insert(id, kept);
         while messages.len() > KEPT {
             messages.pop_first();
         }
@@ -190,13 +182,21 @@ impl WebChat {
             transcript.save(messages.values());
         }
         // Without a window nobody listens.
-        let _ = self.live.send(Live::Message(Arc::new(message)));
+        let _ = self.live.send(Arc::new(message));
     }
+}
 
-    pub(super) fn show_form(&self, window: &str, dialog: &render::Dialog<'_>) {
-        // Own types: strings, numbers and maps with string keys.
-        let json = serde_json::to_string(dialog).expect("own types serialize").into();
-        let _ = self.live.send(Live::Form { window: window.into(), json });
+fn next_message(messages: &BTreeMap<u64, Kept>, from: &str, place: &Place<'_>, body: Box<RawValue>) -> Message {
+    Message {
+        id: messages.last_key_value().map_or(1, |(last, _)| last + 1),
+        channel: place.channel.to_owned(),
+        thread: place.thread,
+        from: from.to_owned(),
+        only: place.only.map(str::to_owned),
+        at: Timestamp::now(),
+        edited: None,
+        slack: false,
+        body,
     }
 }
 

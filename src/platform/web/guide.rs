@@ -22,6 +22,8 @@ pub(super) struct Chip {
     pub channel: Option<&'static str>,
 }
 
+const INVITE: &str = "invite ana@rivoli.example bo@rivoli.example cy@rivoli.example as Analyst because \"night shift\"";
+
 fn chip(words: impl Into<String>, text: &'static str) -> Chip {
     Chip { words: format!("/sekoia {}", words.into()), text, by: None, channel: None }
 }
@@ -50,6 +52,8 @@ pub(super) fn sections(communities: &[String]) -> Vec<Section> {
             by("dan", "soc-setup", "whoami", "His id and what he may do"),
             by("alice", "nimbus-payments", &setup(communities.last()), "A second channel, for its own community"),
             by("bob", "soc-setup", "overview", "All channels, and what waits for whom"),
+            by("carol", "soc-setup", "freeze \"fire drill\"", "Stops everything that was approved"),
+            by("carol", "soc-setup", "unfreeze", "Lets it go on"),
         ],
     };
     let wrong = Section {
@@ -58,6 +62,8 @@ pub(super) fn sections(communities: &[String]) -> Vec<Section> {
         chips: vec![
             chip("stauts", "A typing error"),
             chip("due users yesterday", "A date that cannot be read"),
+            chip("invite ana@ as Analist", "An address that is none"),
+            chip("key create x for read-alerts expires 400d", "Longer than Sekoia takes"),
             chip("audit 10", "What is on record"),
         ],
     };
@@ -73,11 +79,37 @@ fn of_step(id: StepId) -> Section {
     let looks = spec.shows.map(|words| chip(words, "What Sekoia says"));
     let more = match id {
         StepId::Prerequisites => vec![chip("step prerequisites check", "Asks Sekoia, ticks nothing")],
-        StepId::Roles => vec![chip("role show Analyst", "One role, with its permissions")],
-        StepId::Users => vec![chip("assign users @bob", "Bob does it"), chip("due users +7d", "In a week")],
+        StepId::Communities => vec![
+            by("alice", "soc-setup", "community create \"Rivoli Insurance\" --dry-run", "What exactly would be sent"),
+            by("alice", "soc-setup", "community create \"Rivoli Insurance\"", "Asks for an approval"),
+        ],
+        StepId::Roles => vec![
+            chip("role show Analyst", "One role, with its permissions"),
+            by(
+                "alice",
+                "soc-setup",
+                "role create \"SOC lead\" with Analyst, \"View members\"",
+                "Its risks are on the card",
+            ),
+        ],
+        StepId::Users => vec![
+            by("alice", "soc-setup", INVITE, "Three people: Bob or Carol approves"),
+            by("alice", "soc-setup", "invite eve@partner.example as Admin", "Risky: needs two approvals"),
+            chip("assign users @bob", "Bob does it"),
+            chip("due users +7d", "In a week"),
+        ],
+        StepId::Keys => vec![
+            by(
+                "alice",
+                "soc-setup",
+                "key create forwarder for intake-forwarder expires 180d",
+                "Approved, then shown once",
+            ),
+            by("bob", "soc-setup", "approvals", "What waits for Bob"),
+        ],
         StepId::Notifications => vec![chip("skip notifications", "Asks for the reason in a form")],
         StepId::Quickstart => vec![chip("report", "The readiness report")],
-        StepId::Subscription | StepId::Region | StepId::Communities | StepId::Keys => Vec::new(),
+        StepId::Subscription | StepId::Region => Vec::new(),
     };
     let tick = chip(format!("done {}", id.name()), "Ticks it if Sekoia confirms it");
     let tick = (id != StepId::Notifications).then_some(tick);

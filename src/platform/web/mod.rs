@@ -3,6 +3,7 @@
 //! ```text
 //! page -> guard (own Host and Origin) -> routes -> Inbound -> bot
 //! bot -> WebChat (conversation in memory) -> server-sent events -> page
+//! bot -> Windows (dialogs, each for one window) -> server-sent events -> page
 //! ```
 //!
 //! There are no accounts: whoever opens the page may speak as anybody in it. It must never be
@@ -10,6 +11,7 @@
 
 mod acts;
 mod conversation;
+mod dialog;
 mod guard;
 mod guide;
 mod people;
@@ -19,6 +21,7 @@ mod routes;
 mod side;
 mod stream;
 mod transcript;
+mod windows;
 
 pub use acts::{press, say, submit};
 pub use conversation::WebChat;

@@ -102,8 +102,13 @@ pub fn channels(person: &str) -> Vec<Channel> {
 }
 
 /// The conversation that a person has with the bot alone.
-fn direct(person: &str) -> String {
+pub fn direct(person: &str) -> String {
     format!("dm-{person}")
+}
+
+/// Whether `channel` is somebody's conversation with the bot alone.
+pub fn is_direct(channel: &str) -> bool {
+    PEOPLE.iter().any(|person| channel == direct(person.id))
 }
 
 pub fn find(id: &str) -> Option<&'static Somebody> {

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::conversation::{Place, WebChat};
-use super::people::{TEAM, find, is_public};
-use super::render::Dialog;
+use super::dialog::Dialog;
+use super::people::{self, TEAM, find, is_public};
+use crate::pace::Rank;
 use crate::platform::{
     ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, ReplyTo, UserId,
 };
@@ -49,16 +50,39 @@ impl ChatPlatform for WebChat {
     }
 
     /// The demo has no user groups.
-    async fn in_group(&self, _group: &str, _user: &UserId) -> Result<bool, ChatError> {
-        Ok(false)
+    async fn group(&self, _group: &str) -> Result<Arc<[UserId]>, ChatError> {
+        Ok(Arc::default())
     }
 
-    async fn post(&self, channel: &ChannelKey, view: &View) -> Result<MessageId, ChatError> {
-        let id = self.said(&Place { channel: channel.channel(), thread: None, only: None }, view);
+    async fn direct(&self, user: &UserId) -> Result<ChannelKey, ChatError> {
+        Ok(ChannelKey::web(&people::direct(user.native())))
+    }
+
+    fn is_direct(&self, channel: &ChannelKey) -> bool {
+        people::is_direct(channel.channel())
+    }
+
+    async fn post(&self, channel: &ChannelKey, view: &View, mark: &str, _rank: Rank) -> Result<MessageId, ChatError> {
+        let id = self.said(&Place { channel: channel.channel(), thread: None, only: None }, view, Some(mark));
         Ok(MessageId(id.to_string().into()))
     }
 
-    async fn update(&self, _channel: &ChannelKey, message: &MessageId, view: &View) -> Result<(), ChatError> {
+    async fn find_post(
+        &self,
+        channel: &ChannelKey,
+        mark: &str,
+        since: Timestamp,
+    ) -> Result<Option<MessageId>, ChatError> {
+        Ok(self.find_mark(channel.channel(), mark, since).map(|id| MessageId(id.to_string().into())))
+    }
+
+    async fn update(
+        &self,
+        _channel: &ChannelKey,
+        message: &MessageId,
+        view: &View,
+        _rank: Rank,
+    ) -> Result<(), ChatError> {
         let edited = message.0.parse().is_ok_and(|id| self.edit(id, view));
         if edited { Ok(()) } else { Err(ChatError::MessageGone) }
     }
@@ -74,7 +98,7 @@ impl ChatPlatform for WebChat {
             ReplyTo::Private { thread } => (None, thread.as_deref().and_then(|id| id.parse().ok())),
         };
         if !pressed.is_some_and(|id| self.edit(id, view)) {
-            self.said(&Place { channel: channel.channel(), thread, only }, view);
+            self.said(&Place { channel: channel.channel(), thread, only }, view, None);
         }
         Ok(())
     }
@@ -91,7 +115,7 @@ impl ChatPlatform for WebChat {
             Some(form) => Dialog::form(&id, channel.channel(), form),
             None => Dialog::waiting(&id, channel.channel()),
         };
-        self.show_form(window, &dialog);
+        self.windows().show(window, &dialog)?;
         Ok(id.into())
     }
 
@@ -100,8 +124,8 @@ impl ChatPlatform for WebChat {
         let dialog = match content {
             FormContent::Form(form) => Dialog::form(opened, channel.channel(), form),
             FormContent::Instead(view) => Dialog::says(opened, channel.channel(), view),
+            FormContent::Secret(form) => Dialog::secret(opened, channel.channel(), form),
         };
-        self.show_form(window, &dialog);
-        Ok(())
+        self.windows().show(window, &dialog)
     }
 }

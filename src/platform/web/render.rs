@@ -1,4 +1,4 @@
-//! Neutral views and forms as the page's own JSON.
+//! Neutral views as the page's own JSON.
 //!
 //! Text stays text: the page puts it into text nodes and never parses it. Links are let through
 //! only if they are http(s).
@@ -10,9 +10,9 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::text::visible;
-use crate::view::{self, Field, Form, Line, Style, View};
+use crate::view::{self, Line, Style, View};
 
-type Text<'a> = Cow<'a, str>;
+pub(super) type Text<'a> = Cow<'a, str>;
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -51,7 +51,7 @@ enum Block<'a> {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Span<'a> {
+pub(super) enum Span<'a> {
     Text {
         text: Text<'a>,
         #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -91,7 +91,7 @@ struct Confirm<'a> {
 }
 
 #[derive(Serialize)]
-struct Choice<'a> {
+pub(super) struct Choice<'a> {
     label: Text<'a>,
     value: &'a str,
 }
@@ -127,7 +127,7 @@ fn block(block: &view::Block) -> Block<'_> {
     }
 }
 
-fn spans(line: &Line) -> Vec<Span<'_>> {
+pub(super) fn spans(line: &Line) -> Vec<Span<'_>> {
     let text = |text, strong, code| Span::Text { text: visible(text), strong, code };
     let spans = line.0.iter().map(|span| match span {
         view::Span::Plain(t) => text(t, false, false),
@@ -161,69 +161,14 @@ fn control(control: &view::Control) -> Control<'_> {
                 yes: visible(&c.yes),
             }),
         },
-        view::Control::Menu { label, words, options } => Control::Menu {
-            label: visible(label),
-            words,
-            options: options.iter().map(|o| Choice { label: visible(&o.label), value: &o.value }).collect(),
-        },
+        view::Control::Menu { label, words, options } => {
+            Control::Menu { label: visible(label), words, options: options.iter().map(choice).collect() }
+        }
         view::Control::Person { label, words } => Control::Person { label: visible(label), words },
         view::Control::Day { label, words } => Control::Day { label: visible(label), words },
     }
 }
 
-/// What a dialog shows.
-#[derive(Serialize)]
-pub(super) struct Dialog<'a> {
-    id: &'a str,
-    channel: &'a str,
-    title: Text<'a>,
-    #[serde(flatten)]
-    content: Content<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Content<'a> {
-    Waiting { waiting: bool },
-    Form { words: &'a str, submit: Text<'a>, intro: Vec<Span<'a>>, fields: Vec<Input<'a>> },
-    Says { body: Box<RawValue> },
-}
-
-#[derive(Serialize)]
-struct Input<'a> {
-    name: &'static str,
-    label: Text<'a>,
-    hint: Text<'a>,
-    multiline: bool,
-    max_length: u16,
-}
-
-impl<'a> Dialog<'a> {
-    pub fn waiting(id: &'a str, channel: &'a str) -> Self {
-        Self { id, channel, title: "Sekoia".into(), content: Content::Waiting { waiting: true } }
-    }
-
-    pub fn form(id: &'a str, channel: &'a str, form: &'a Form) -> Self {
-        let content = Content::Form {
-            words: &form.words,
-            submit: visible(&form.submit),
-            intro: spans(&form.intro),
-            fields: form.fields.iter().map(input).collect(),
-        };
-        Self { id, channel, title: visible(&form.title), content }
-    }
-
-    pub fn says(id: &'a str, channel: &'a str, view: &View) -> Self {
-        Self { id, channel, title: "Sekoia".into(), content: Content::Says { body: body(view) } }
-    }
-}
-
-fn input(field: &Field) -> Input<'_> {
-    Input {
-        name: field.name,
-        label: visible(&field.label),
-        hint: visible(&field.hint),
-        multiline: field.multiline,
-        max_length: field.max_length,
-    }
+pub(super) fn choice(choice: &view::Choice) -> Choice<'_> {
+    Choice { label: visible(&choice.label), value: &choice.value }
 }

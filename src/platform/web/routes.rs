@@ -67,6 +67,8 @@ page! {
     "controls.js" => "text/javascript; charset=utf-8",
     "composer.js" => "text/javascript; charset=utf-8",
     "forms.js" => "text/javascript; charset=utf-8",
+    "fields.js" => "text/javascript; charset=utf-8",
+    "picker.js" => "text/javascript; charset=utf-8",
     "side.js" => "text/javascript; charset=utf-8",
     "json.js" => "text/javascript; charset=utf-8",
 }

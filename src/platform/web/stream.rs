@@ -9,11 +9,12 @@ use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, stream};
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc};
 
-use super::conversation::{Live, Message, WebChat, visible_to};
+use super::conversation::{Message, WebChat, visible_to};
 use super::guide::{self, Section};
 use super::people::{self, BOT, Channel, PEOPLE, Somebody};
 use super::routes::{Refusal, Web, is_token, no};
@@ -83,6 +84,7 @@ pub async fn events(State(web): State<Arc<Web>>, Query(joining): Query<Joining>)
     if !is_token(&joining.window) {
         return no(StatusCode::BAD_REQUEST, "That window has no id. Reload the page.");
     }
+    let dialogs = web.chat.windows().enter(&joining.window, person.id);
     let (messages, live) = web.chat.join(person.id);
     let communities: Vec<_> = web.sandbox().edit(|world| world.communities.iter().map(|c| c.name.clone()).collect());
     let hello = Hello {
@@ -97,9 +99,7 @@ pub async fn events(State(web): State<Arc<Web>>, Query(joining): Query<Joining>)
         messages,
     };
     let hello = event("hello", &hello).retry(RETRY);
-    Ok(Sse::new(told(&web.chat, hello, live, person.id, joining.window))
-        .keep_alive(KeepAlive::default())
-        .into_response())
+    Ok(Sse::new(told(&web.chat, hello, live, dialogs, person.id)).keep_alive(KeepAlive::default()).into_response())
 }
 
 /// Own types: strings, numbers and maps with string keys.
@@ -112,27 +112,27 @@ fn event(name: &str, data: &impl Serialize) -> Event {
 fn told(
     chat: &WebChat,
     hello: Event,
-    live: broadcast::Receiver<Live>,
+    live: broadcast::Receiver<Arc<Message>>,
+    dialogs: mpsc::Receiver<SecretString>,
     person: &'static str,
-    window: String,
 ) -> impl Stream<Item = Result<Event, Infallible>> + use<> {
-    let state = (Some(hello), live, chat.stopped(), window);
-    stream::unfold(state, async move |(hello, mut live, mut stopped, window)| {
+    let state = (Some(hello), live, dialogs, chat.stopped());
+    stream::unfold(state, async move |(hello, mut live, mut dialogs, mut stopped)| {
         if let Some(hello) = hello {
-            return Some((Ok(hello), (None, live, stopped, window)));
+            return Some((Ok(hello), (None, live, dialogs, stopped)));
         }
         loop {
-            let next = tokio::select! {
-                next = live.recv() => next,
+            let event = tokio::select! {
+                next = live.recv() => match next {
+                    Ok(message) if visible_to(&message, person) => event("message", &*message),
+                    Ok(_) => continue,
+                    Err(RecvError::Lagged(_) | RecvError::Closed) => return None,
+                },
+                // No more of them once the window has a newer stream.
+                Some(dialog) = dialogs.recv() => Event::default().event("form").data(dialog.expose_secret()),
                 _ = stopped.wait_for(|stopped| *stopped) => return None,
             };
-            let event = match next {
-                Ok(Live::Message(message)) if visible_to(&message, person) => event("message", &*message),
-                Ok(Live::Form { window: of, json }) if *of == *window => Event::default().event("form").data(&*json),
-                Ok(Live::Message(_) | Live::Form { .. }) => continue,
-                Err(RecvError::Lagged(_) | RecvError::Closed) => return None,
-            };
-            return Some((Ok(event), (None, live, stopped, window)));
+            return Some((Ok(event), (None, live, dialogs, stopped)));
         }
     })
 }

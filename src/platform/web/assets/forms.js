@@ -1,15 +1,21 @@
-// Forms. Nothing that was typed is lost to an error.
+// Forms. Nothing that was typed is lost to an error, and nothing of a form outlives its dialog.
 
+import { field } from './fields.js';
 import { post, windowId } from './live.js';
 import { blocks, h, rememberFocus, spans } from './render.js';
 
-// Shorter ones need no counter.
-const LONG = 100;
+// What is focused when a dialog opens, whatever it shows.
+const FIRST = '.field textarea, .field input, .field select, .copy-secret, .actions button';
 
 export class Forms {
   #chat;
   #dialog = document.getElementById('form');
   #id = null;
+  #fields = [];
+  // What the open dialog shows; a secret is not kept beside it.
+  #shown = '';
+  // What waits until a secret was read: it could not be shown again.
+  #next = null;
   #back;
   // Whoever closed a form before its content came does not want it any more.
   #closed = new Set();
@@ -17,90 +23,125 @@ export class Forms {
   constructor(chat) {
     this.#chat = chat;
     this.#dialog.addEventListener('close', () => {
-      this.#closed.add(this.#id);
-      this.#id = null;
-      this.#back();
+      // The next one may have opened it before this is told.
+      if (!this.#dialog.open) this.#end();
     });
+  }
+
+  #end() {
+    this.#closed.add(this.#id);
+    this.#id = null;
+    this.#fields = [];
+    this.#shown = '';
+    this.#dialog.replaceChildren();
+    this.#back();
+    const next = this.#next;
+    this.#next = null;
+    if (next) this.show(next);
+  }
+
+  close() {
+    if (this.#dialog.open) this.#dialog.close();
   }
 
   /** Opens a form, or gives the open one its content. */
   show(form) {
     if (this.#closed.has(form.id)) return;
-    const typed = this.#id === form.id ? this.#answers() : new Map();
-    this.#id = form.id;
-    const end = (word) => h('button', { type: 'button', class: 'button', onclick: () => this.#dialog.close() }, word);
-    const title = h('h2', { id: 'form-title' }, form.title);
-    if (form.fields) {
-      this.#dialog.replaceChildren(title, this.#form(form, end('Cancel'), typed));
-    } else {
-      const content = form.body
-        ? h('div', { class: 'body' }, blocks(form.body, this.#chat))
-        : h('p', { class: 'wait', role: 'status' }, 'One moment…');
-      this.#dialog.replaceChildren(title, content, h('div', { class: 'actions' }, end(form.body ? 'Close' : 'Cancel')));
+    if (this.#id !== form.id && this.#dialog.querySelector('.secret')) {
+      this.#next = form;
+      return;
     }
+    // A window that was away is told again what it shows.
+    const shown = form.secret ? '' : JSON.stringify(form);
+    if (shown && shown === this.#shown) return;
+    const same = this.#id === form.id;
+    const held = new Map(same ? this.#fields.map((one) => [one.name, one.held()]) : []);
+    if (!same) this.#closed.add(this.#id);
+    this.#id = form.id;
+    this.#shown = shown;
+    this.#fields = (form.fields ?? []).map((spec) => field(spec, held.get(spec.name)));
+    this.#dialog.replaceChildren(h('h2', { id: 'form-title' }, form.title), ...this.#content(form));
     if (!this.#dialog.open) {
       this.#back = rememberFocus();
       this.#dialog.showModal();
     }
-    this.#dialog.querySelector('textarea, input, .actions button').focus();
+    this.#dialog.scrollTop = 0;
+    this.#dialog.querySelector(FIRST).focus();
   }
 
-  #answers() {
-    return new Map([...this.#dialog.querySelectorAll('textarea, input')].map((field) => [field.id, field.value]));
+  #content(form) {
+    if (form.fields) return [this.#form(form)];
+    if (form.secret) return [this.#secret(form)];
+    const content = form.body
+      ? h('div', { class: 'body' }, blocks(form.body, this.#chat))
+      : h('p', { class: 'wait', role: 'status' }, 'One moment…');
+    return [content, h('div', { class: 'actions' }, this.#closer(form.body ? 'Close' : 'Cancel'))];
   }
 
-  #form(form, cancel, typed) {
-    const fields = form.fields.map((spec) => field(spec, typed.get(`field-${spec.name}`)));
+  #closer(word) {
+    return h('button', { type: 'button', class: 'button', onclick: () => this.close() }, word);
+  }
+
+  #line(parts, kind) {
+    return parts?.length ? h('p', { class: kind }, spans(parts, this.#chat)) : null;
+  }
+
+  #form(form) {
+    const fields = this.#fields;
+    return this.#sent(form, form, this.#closer('Cancel'), [this.#line(form.intro, 'intro'), fields.map((one) => one.node)], async () => {
+      for (const one of fields) one.fail('');
+      const read = await Promise.all(fields.map((one) => one.read()));
+      read.forEach(({ error }, n) => { if (error) fields[n].fail(error); });
+      const wrong = read.findIndex(({ error }) => error);
+      if (wrong < 0) return read.map(({ answer }) => answer);
+      fields[wrong].focus();
+      return null;
+    });
+  }
+
+  #secret(form) {
+    const { text, intro, note } = form.secret;
+    const box = h('pre', { class: 'secret', tabindex: '0', role: 'group', translate: 'no', 'aria-label': 'The secret, to copy' }, text);
+    const content = [
+      this.#line(intro, 'intro'), h('div', { class: 'code' }, box, this.#chat.copyButton(box, 'copy-secret')), this.#line(note, 'note'),
+    ];
+    return this.#sent(form, form.secret, this.#closer('Close without confirming'), content, () => []);
+  }
+
+  /** A form with its buttons. `answers()` resolves to what is sent, or null when something is missing. */
+  #sent(form, { words, submit }, closer, content, answers) {
     const failed = h('p', { class: 'error', role: 'alert', id: 'form-error' });
-    const submit = h('button', { type: 'submit', class: 'button primary', id: 'form-submit' }, form.submit);
+    const button = h('button', { type: 'submit', class: 'button primary', id: 'form-submit' }, submit);
     const send = async (event) => {
       event.preventDefault();
-      if (submit.getAttribute('aria-busy') === 'true') return;
-      for (const one of fields) one.fail('');
+      // Not `disabled` while it is under way: that would take the focus away.
+      if (button.getAttribute('aria-busy') === 'true') return;
+      button.setAttribute('aria-busy', 'true');
+      button.setAttribute('aria-disabled', 'true');
       failed.textContent = '';
-      submit.setAttribute('aria-busy', 'true');
-      submit.setAttribute('aria-disabled', 'true');
-      const settle = this.#chat.expect(null);
-      const answers = fields.map((one) => one.input.value);
-      const { id, channel, words } = form;
-      const result = await post('/demo/submit', { as: this.#chat.you, window: windowId, form: id, channel, words, answers });
-      submit.removeAttribute('aria-busy');
-      submit.removeAttribute('aria-disabled');
-      if (!result.ok) settle();
-      if (result.ok) {
-        // It may have been closed or replaced meanwhile.
-        if (this.#id === id) this.#dialog.close();
-      } else if (fields[result.data.field]) {
-        fields[result.data.field].fail(result.error);
-        fields[result.data.field].input.focus();
-      } else {
-        failed.textContent = result.error;
-      }
+      const given = await answers();
+      // It may have been closed or replaced meanwhile.
+      if (given && this.#id === form.id) failed.textContent = await this.#post(form, words, given);
+      button.removeAttribute('aria-busy');
+      button.removeAttribute('aria-disabled');
     };
-    return h('form', { novalidate: true, onsubmit: send },
-      form.intro?.length ? h('p', { class: 'intro' }, spans(form.intro, this.#chat)) : null,
-      fields.map((one) => one.node), failed, h('div', { class: 'actions' }, cancel, submit));
+    return h('form', { novalidate: true, onsubmit: send }, content.flat(), failed, h('div', { class: 'actions' }, closer, button));
   }
-}
 
-function field({ name, label, hint, multiline, max_length: most }, typed = '') {
-  const id = `field-${name}`;
-  const count = h('p', { class: 'note count', id: `${id}-count` });
-  const error = h('p', { class: 'error', id: `${id}-error`, role: 'alert' });
-  const described = [hint && `${id}-hint`, most >= LONG && count.id, error.id].filter(Boolean).join(' ');
-  const shared = { id, maxlength: most, autocomplete: 'off', 'aria-describedby': described, oninput: () => look() };
-  const input = multiline ? h('textarea', { ...shared, rows: '4' }) : h('input', { ...shared, type: 'text' });
-  input.value = typed;
-  const look = () => { if (most >= LONG) count.textContent = `${input.value.length} of ${most}`; };
-  look();
-  return {
-    input,
-    fail(text) {
-      error.textContent = text;
-      if (text) input.setAttribute('aria-invalid', 'true');
-      else input.removeAttribute('aria-invalid');
-    },
-    node: h('div', { class: 'field' }, h('label', { for: id }, label), input,
-      h('div', { class: 'beneath' }, hint && h('p', { class: 'note', id: `${id}-hint` }, hint), most >= LONG && count), error),
-  };
+  /** What went wrong, unless it is said at its field. */
+  async #post({ id, channel }, words, answers) {
+    const fields = this.#fields;
+    const settle = this.#chat.expect(null);
+    const result = await post('/demo/submit', { as: this.#chat.you, window: windowId, form: id, channel, words, answers });
+    if (result.ok) {
+      if (this.#id === id) this.close();
+      return '';
+    }
+    settle();
+    const at = fields[result.data.field];
+    if (!at) return result.error;
+    at.fail(result.error);
+    at.focus();
+    return '';
+  }
 }

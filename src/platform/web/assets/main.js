@@ -119,6 +119,7 @@ function become(as) {
   keepDrafts();
   settleAll();
   closeThread();
+  forms.close();
   chat.you = as;
   messages.clear();
   unread.clear();
