@@ -11,6 +11,8 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::access::Policy;
+use crate::approval;
+use crate::approvals::Timing;
 use crate::bot::{Bot, Responder, Worker};
 use crate::config::{Config, SekoiaConfig, StoreConfig, StorePlace};
 use crate::health::Health;
@@ -20,7 +22,6 @@ use crate::platform::web::{self, Origins, Web, WebChat};
 use crate::sandbox::Sandbox;
 use crate::sekoia::Sekoia;
 use crate::server::{self, Refused};
-use crate::sessions::Sessions;
 use crate::store::audit::Chain;
 use crate::store::{MemoryStore, SqliteStore, Store, keyfile};
 
@@ -46,6 +47,8 @@ pub struct Demo {
 
 /// After the stop, requests in flight have this long.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
+/// At the end the worker has this long for the call that it is making.
+const LAST_CALLS: Duration = Duration::from_secs(10);
 /// Then what was acknowledged has this long: longer than any call to Sekoia or Slack.
 const LAST_ANSWERS: Duration = Duration::from_secs(20);
 
@@ -60,8 +63,9 @@ impl App {
     pub fn with_store(config: Config, store: Arc<dyn Store>) -> anyhow::Result<Self> {
         one_tls_provider();
         let chat = Arc::new(SlackClient::new(&config.slack)?);
-        Self::around(config.sekoia, config.access, store, chat, |responder, refused| {
-            server::slack(Arc::new(Slack::new(&config.slack, responder, refused)))
+        let client = Arc::clone(&chat);
+        Self::around(config.sekoia, config.access, config.approval, config.timing, store, chat, |responder, refused| {
+            server::slack(Arc::new(Slack::new(client, &config.slack, responder, refused)))
         })
     }
 
@@ -70,7 +74,8 @@ impl App {
         one_tls_provider();
         let store = open_store(&demo.store).await?;
         let platform: Arc<dyn ChatPlatform> = demo.chat.clone();
-        Self::around(demo.sekoia, web::policy(), store, platform, |responder, _| {
+        let (approval, timing) = (approval::Policy::default(), Timing::default());
+        Self::around(demo.sekoia, web::policy(), approval, timing, store, platform, |responder, _| {
             server::web(Arc::new(Web::new(demo.chat, responder, demo.sandbox, demo.kept)), Arc::new(demo.origins))
         })
     }
@@ -79,13 +84,15 @@ impl App {
     fn around(
         sekoia: SekoiaConfig,
         access: Policy,
+        approval: approval::Policy,
+        timing: Timing,
         store: Arc<dyn Store>,
         chat: Arc<dyn ChatPlatform>,
         platform: impl FnOnce(Responder, Arc<Refused>) -> Router,
     ) -> anyhow::Result<Self> {
         let sekoia = Sekoia::new(sekoia.region, sekoia.api_url, sekoia.key, sekoia.candidates)?;
         let health = Arc::new(Health::new(chat.name()));
-        let bot = Arc::new(Bot::new(Sessions::new(store), Arc::new(sekoia), chat, access));
+        let bot = Arc::new(Bot::new(store, Arc::new(sekoia), chat, access, approval, timing));
         let (tasks, refused) = (TaskTracker::new(), Arc::<Refused>::default());
         let platform = platform(Responder::new(Arc::clone(&bot), tasks.clone()), Arc::clone(&refused));
         let router = server::router(platform, Arc::clone(&health), refused);
@@ -137,7 +144,7 @@ impl App {
             warn!(left = tasks.len(), "answers are still under way; changes are taken up after the restart");
         }
         stopped.cancel();
-        if tokio::time::timeout(LAST_REQUESTS, worker).await.is_err() {
+        if tokio::time::timeout(LAST_CALLS, worker).await.is_err() {
             warn!("the worker is still busy; what is owed is made good after the restart");
         }
         watch.abort();

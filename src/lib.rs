@@ -4,10 +4,10 @@
 //!
 //! ```text
 //! HTTP in -> platform adapter (limit, verify, parse) -> platform::Inbound -> command (words)
-//!    -> bot: load the session, may this person?, checklist::decide(state, command, now)
+//!    -> bot: load the state, may this person?, decide(state, command, now)
 //!       -> events -> store::commit -> apply
 //!    -> view::View -> platform adapter (render) -> chat
-//!    -> due work in the store (progress messages, recorded requests) -> bot::Worker
+//!    -> due work in the store (owed messages, recorded requests, approved calls) -> bot::Worker
 //! ```
 //!
 //! # The house
@@ -23,18 +23,25 @@
 //! | [`command`] | the words: one table and its parser |
 //! | [`bot`] | joins the others; one file a command family |
 //! | [`access`] | who may do what |
+//! | [`approval`] | one sensitive request: its rule, its state, `decide` and `apply`: pure |
+//! | [`action`] | the sensitive operations, typed: validated, with their risks and calls: pure |
 //! | [`checklist`] | the steps, the session's state, `decide` and `apply`: pure |
-//! | [`sessions`] | the sessions in memory, over the store |
+//! | [`sessions`], [`approvals`] | the sessions in memory and the requests, over the store |
+//! | [`streams`] | a state that only its events change, loaded and committed with them |
 //! | [`sekoia`] | the API's client, its types, regions and errors |
 //! | [`pace`] | "at most so many in any second", people first |
 //! | [`store`] | state, history and due work in one transaction; the audit chain |
+//! | [`rehearsal`] | what only a debug build does, for the tests that kill it |
 //! | [`sandbox`] | an embedded Sekoia to try and to test against |
 //!
 //! Imports go down this list, never up, except that a platform's routes hand over to the bot. The
-//! pure rooms (`checklist`, `command`, `view`) take the time as an argument and do no I/O.
+//! pure rooms (`checklist`, `approval`, `action`, `command`, `view`) take the time as an argument and do no I/O.
 
 pub mod access;
+pub mod action;
 pub mod app;
+pub mod approval;
+pub mod approvals;
 pub mod bot;
 pub mod checklist;
 pub mod cli;
@@ -43,10 +50,12 @@ pub mod config;
 pub mod health;
 pub mod pace;
 pub mod platform;
+pub mod rehearsal;
 pub mod sandbox;
 pub mod sekoia;
 pub mod server;
 pub mod sessions;
 pub mod store;
+pub mod streams;
 pub mod text;
 pub mod view;

@@ -17,8 +17,6 @@ use crate::platform::web::{self, Origins, Web};
 
 /// No request that we understand is longer.
 const BODY_LIMIT: usize = 1024 * 1024;
-/// The same for the demo's page: 10,000 characters, however they are written.
-const PAGE_BODY_LIMIT: usize = 128 * 1024;
 /// A window that stops in the middle of its body is let go.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -89,7 +87,7 @@ pub fn web(web: Arc<Web>, origins: Arc<Origins>) -> Router {
         .route("/demo/side", get(web::side))
         .route("/demo/faults", post(web::switch_fault))
         .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
-        .layer(DefaultBodyLimit::max(PAGE_BODY_LIMIT))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(web)
         .layer(middleware::from_fn_with_state(origins, web::guard))
 }

@@ -213,6 +213,14 @@ fn controls(id: StepId, step: &StepState, ask: &Ask<'_>) -> Vec<Control> {
             confirm: None,
         },
     );
+    let asks = match id {
+        StepId::Communities => Some(("Create communities…", "community create")),
+        StepId::Roles => Some(("Create a role…", "role create")),
+        StepId::Users => Some(("Invite people…", "invite")),
+        StepId::Keys => Some(("Create a key…", "key create")),
+        _ => None,
+    };
+    controls.extend(asks.map(|(label, words)| Control::button(label, words)));
     controls.push(Control::button("Skip…", format!("skip {name}")));
     controls.push(Control::Person { label: "Assign to".into(), words: format!("assign {name}").into() });
     controls.push(Control::Day { label: "Due date".into(), words: format!("due {name}").into() });

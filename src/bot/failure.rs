@@ -6,11 +6,16 @@ use tracing::{error, warn};
 
 use super::cards;
 use crate::access::Denial;
+use crate::action::Problem;
+use crate::approval::Refusal;
+use crate::approvals;
+use crate::checklist::Actor;
 use crate::command::{Command, Said};
 use crate::platform::ChatError;
 use crate::sekoia::SekoiaError;
 use crate::sessions::ChangeError;
 use crate::store::StoreError;
+use crate::text::shown;
 use crate::view::{Control, Line, View};
 
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +24,13 @@ pub enum Failure {
     Denied(#[from] Denial),
     #[error(transparent)]
     Change(#[from] ChangeError),
+    #[error(transparent)]
+    Request(approvals::ChangeError),
+    /// What was asked for cannot be had.
+    #[error(transparent)]
+    Wrong(#[from] Problem),
+    #[error("the chat platform could not tell: {0}")]
+    Chat(ChatError),
     #[error(transparent)]
     Sekoia(#[from] SekoiaError),
     /// Nothing went wrong: there is something else to say first.
@@ -71,6 +83,30 @@ impl Failure {
                 View::sentence(line).note(format!("Reference for whoever runs this bot: {reference}"))
             }
             Failure::Change(error) => View::sentence(Line::marked(&error.to_string())),
+            Failure::Request(approvals::ChangeError::Refused(Refusal::Decided { what, by, at, reason })) => {
+                let line = Line::new().say(format!("Already {what} by "));
+                let line = match &by {
+                    Actor::Person(user) => line.person(user),
+                    Actor::Bot => line.say("the bot"),
+                };
+                let line = line.say(" · ").moment(at);
+                View::sentence(match reason {
+                    Some(reason) => line.say(format!(". Reason: {}", shown(&reason, 300))),
+                    None => line.say("."),
+                })
+            }
+            Failure::Request(error) => View::sentence(Line::marked(&error.to_string())),
+            Failure::Wrong(problem) => {
+                let usage = Line::new().say("Usage: ").code(said.spec.usage());
+                View::sentence(Line::marked(&problem.text)).line(usage).note("Nothing was asked.")
+            }
+            Failure::Chat(error) => {
+                let reference = reference();
+                warn!(reference, %error, command = said.spec.name, "the chat platform failed");
+                View::sentence(format!("I could not find out who may approve this ({error}), so I did nothing."))
+                    .line(Line::marked(error.advice()))
+                    .note(format!("Reference for whoever runs this bot: {reference}"))
+            }
             Failure::Sekoia(error) => {
                 let reference = reference();
                 warn!(reference, %error, command = said.spec.name, "Sekoia failed");

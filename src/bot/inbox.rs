@@ -8,10 +8,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info_span, warn};
 
 use super::failure::reference;
 use super::{Answer, Bot, Outcome};
+use crate::approvals::Notice;
 use crate::command::{Command, Fault, Said, read};
 use crate::platform::{ChannelKey, Inbound, ReplyTo, UserId, Words};
 use crate::store::{Commit, CommitError, Finished, Schedule, StoreError, Work, WorkKind};
@@ -62,7 +65,7 @@ impl Bot {
     pub async fn accept(self: &Arc<Self>, inbound: Inbound) -> Accepted {
         let said = read(&inbound.words, inbound.actor.platform());
         let command = said.as_ref().ok().map(|said| &said.command);
-        let form = inbound.trigger.is_some() && matches!(command, Some(Command::Skip { reason: None, .. }));
+        let form = inbound.trigger.is_some() && command.is_some_and(Command::opens_form);
         let recorded = if command.is_some_and(Command::changes) {
             match self.record(&inbound).await {
                 Ok(recorded) => Some(recorded),
@@ -80,7 +83,11 @@ impl Bot {
         };
         let bot = Arc::clone(self);
         let owed = recorded.is_some();
-        let answer = Box::pin(async move { bot.settle(&inbound, said, recorded, false).await.answer() });
+        let taken = recorded.as_ref().and_then(|_| Taken::new(self, &inbound.delivery));
+        let answer = Box::pin(async move {
+            let _taken = taken;
+            bot.settle(&inbound, said, recorded, false).await.answer()
+        });
         Accepted::Answering(Pending { answer, form, recorded: owed })
     }
 
@@ -155,22 +162,58 @@ impl Bot {
         else {
             return Ok(());
         };
-        if let Err(error) = self.chat.tell(&inbound.channel, &inbound.actor, &inbound.reply_to, &view).await {
-            warn!(%error, "the answer to a request from before the restart could not be given");
-        }
-        Ok(())
+        let Err(error) = self.chat.tell(&inbound.channel, &inbound.actor, &inbound.reply_to, &view).await else {
+            return Ok(());
+        };
+        warn!(%error, "the answer to a request from before the restart is owed");
+        let notice = Notice::Line { to: inbound.actor.clone(), text: view.plain() };
+        let owed = Schedule {
+            kind: WorkKind::Notice,
+            key: format!("answer/{}", inbound.delivery),
+            due: Timestamp::now(),
+            attempts: 0,
+            body: crate::streams::encode(&notice),
+        };
+        let commit = Commit { schedule: vec![owed], ..Commit::default() };
+        self.sessions.store().commit(commit).await.map(|_| ()).map_err(only_store)
     }
 
-    async fn take_up_due(self: &Arc<Self>, until: Timestamp) -> Result<(), StoreError> {
-        for work in self.sessions.store().due(WorkKind::Inbound, until, AT_ONCE).await? {
-            let span = info_span!("taken up", delivery = work.key);
-            self.take_up(work).instrument(span).await?;
+    /// Takes up what nobody sees to, each in a task of its own: one that waits for the chat or
+    /// Sekoia keeps nobody else waiting.
+    async fn take_up_due(self: &Arc<Self>, until: Timestamp, tasks: &TaskTracker) -> Result<(), StoreError> {
+        let at_once = AT_ONCE.saturating_add(u32::try_from(self.taken.len()).unwrap_or(u32::MAX));
+        for work in self.sessions.store().due(WorkKind::Inbound, until, at_once).await? {
+            let Some(taken) = Taken::new(self, &work.key) else { continue };
+            let (bot, span) = (Arc::clone(self), info_span!("taken up", delivery = work.key));
+            let task = async move {
+                let _taken = taken;
+                if let Err(error) = bot.take_up(work).await {
+                    error!(%error, "a recorded request could not be taken up");
+                }
+            };
+            tasks.spawn(task.instrument(span));
         }
         Ok(())
     }
 }
 
-/// Does what is owed: recorded requests, progress messages, clean-ups.
+/// Keeps a recorded request to one task, until it is dropped.
+struct Taken(Arc<Bot>, Box<str>);
+
+impl Taken {
+    fn new(bot: &Arc<Bot>, delivery: &str) -> Option<Self> {
+        let free = bot.taken.insert(delivery.into(), ()).is_none();
+        free.then(|| Self(Arc::clone(bot), delivery.into()))
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.0.taken.remove(&self.1);
+    }
+}
+
+/// Does what is owed: messages, approved calls, recorded requests, expiry, clean-ups.
 pub struct Worker {
     bot: Arc<Bot>,
     /// What was recorded before has nobody else to do it; what comes later has its request.
@@ -184,34 +227,66 @@ impl Worker {
     }
 
     /// Runs until `stop`; finishes the round that it is in.
-    pub async fn run(self, stop: tokio_util::sync::CancellationToken) {
+    pub async fn run(self, stop: CancellationToken) {
         let bot = &self.bot;
         // The store counts milliseconds: one less, so that this millisecond's requests are left.
         let before = self.began - Duration::from_millis(1) + TAKEN_UP_AFTER;
-        if let Err(error) = bot.take_up_due(before).await {
+        let tasks = TaskTracker::new();
+        if let Err(error) = bot.take_up_due(before, &tasks).await {
             error!(%error, "requests from before the restart could not be taken up");
         }
-        let mut round: u32 = 0;
-        while !stop.is_cancelled() {
-            if let Err(error) = self.round(round).await {
-                error!(%error, "the worker's round failed");
-            }
-            round = round.wrapping_add(1);
-            tokio::select! {
-                () = bot.progress.woken(TICK) => {}
-                () = stop.cancelled() => {}
-            }
+        if let Err(error) = bot.try_parked_again(self.began).await {
+            error!(%error, "messages that were put aside are left there");
         }
+        // Apart, because a chat that hangs keeps nobody from what was approved, nor the other way.
+        tokio::join!(self.say(&stop), self.work(&stop, &tasks));
         // Whatever the last requests changed is shown before the process ends.
-        if let Err(error) = bot.show_due(Timestamp::now()).await {
+        if let Err(error) = bot.say_due(Timestamp::now()).await {
             error!(%error, "the last round failed; what is owed is made good after the restart");
         }
     }
 
-    async fn round(&self, round: u32) -> Result<(), StoreError> {
+    async fn say(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            loop {
+                match self.bot.say_due(Timestamp::now()).await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        error!(%error, "what is owed could not be said");
+                        break;
+                    }
+                }
+            }
+            tokio::select! {
+                () = self.bot.outbox.something_to_say(TICK) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn work(&self, stop: &CancellationToken, tasks: &TaskTracker) {
+        let mut round: u32 = 0;
+        while !stop.is_cancelled() {
+            if let Err(error) = self.round(round, tasks, stop).await {
+                error!(%error, "the worker's round failed");
+            }
+            round = round.wrapping_add(1);
+            tokio::select! {
+                () = self.bot.outbox.something_to_do(TICK) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    async fn round(&self, round: u32, tasks: &TaskTracker, stop: &CancellationToken) -> Result<(), StoreError> {
         let now = Timestamp::now();
-        while self.bot.show_due(now).await? {}
-        self.bot.take_up_due(now).await?;
+        self.bot.execute_due(now, tasks, stop).await?;
+        self.bot.take_up_due(now, tasks).await?;
+        self.bot.expire_due(now).await?;
+        self.bot.track_due(now).await?;
         if round.is_multiple_of(SWEEP) {
             self.bot.sessions.store().forget_deliveries(now - REMEMBERED).await?;
         }
@@ -220,7 +295,7 @@ impl Worker {
 }
 
 /// A commit without streams and deliveries fails in one way only.
-fn only_store(error: CommitError) -> StoreError {
+pub(super) fn only_store(error: CommitError) -> StoreError {
     match error {
         CommitError::Store(error) => error,
         other => StoreError::Corrupt { place: "table work".into(), why: other.to_string() },

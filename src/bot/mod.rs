@@ -3,28 +3,45 @@
 //! The only room that joins the others. Each command family has a file; none of them knows what
 //! a platform's message looks like.
 
+mod approvers;
+mod approving;
+mod asking;
 mod cards;
 mod checklists;
+mod execute;
 mod failure;
+mod forms;
 mod help;
 mod inbox;
 mod keys;
 mod later;
+mod notices;
+mod outbox;
 mod overview;
 mod paging;
-mod progress;
+mod parked;
+mod readback;
+mod reflect;
 mod report;
+mod request_card;
+mod request_controls;
+mod requests_list;
 mod responder;
+mod reveal;
 mod roles;
 mod setup;
 mod steps;
+mod tracking;
 mod users;
 mod verify;
 mod workspace;
 
 use std::sync::Arc;
 
+use dashmap::DashMap;
 use jiff::Timestamp;
+use moka::sync::Cache;
+use uuid::Uuid;
 
 pub use inbox::Worker;
 pub use overview::Entry;
@@ -32,27 +49,44 @@ pub use report::{json as report_json, markdown as report_markdown};
 pub use responder::{Reply, Responder};
 
 use crate::access::{Policy, Rights};
+use crate::action::Prepared;
+use crate::approval;
+use crate::approval::ApprovalId;
+use crate::approvals::{Approvals, Timing};
 use crate::checklist::{Actor, Event, Refusal, Session, StepId};
 use crate::command::{Command, Fault, Right, Said};
 use crate::platform::{ChannelKey, ChatPlatform, Inbound, UserId};
 use crate::sekoia::Sekoia;
 use crate::sessions::{ChangeError, Changed, Sessions};
-use crate::store::{Finished, StoreError};
+use crate::store::{Finished, Store, StoreError};
 use crate::view::{Form, Line, View};
 use checklists::Checklists;
 use failure::Failure;
 use inbox::{Accepted, Pending};
-use progress::Progress;
+use outbox::Outbox;
+pub use reveal::Reveal;
 
 /// The bot: shared by every request and worker.
 pub struct Bot {
     sessions: Sessions,
+    approvals: Approvals,
     sekoia: Arc<Sekoia>,
     chat: Arc<dyn ChatPlatform>,
     policy: Policy,
-    progress: Progress,
+    approval_policy: approval::Policy,
+    outbox: Outbox,
     checklists: Checklists,
+    /// Requests that a task of this process works on.
+    running: DashMap<ApprovalId, ()>,
+    /// What a form's check looked up, by the form's delivery, which follows at once.
+    /// With the community that it was looked up in.
+    prepared: Cache<Box<str>, Arc<(Uuid, Prepared)>>,
+    /// Recorded requests that somebody sees to.
+    taken: DashMap<Box<str>, ()>,
 }
+
+/// Forms that are checked at the same time, and how long one is remembered.
+const CHECKED: (u64, std::time::Duration) = (200, std::time::Duration::from_secs(30));
 
 /// What somebody gets for what they said.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +94,8 @@ pub enum Answer {
     /// Shared, because a channel's checklist is asked for again and again.
     View(Arc<View>),
     Form(Form),
+    /// A secret, which comes into being only when its form is open.
+    Secret(Reveal),
 }
 
 impl From<View> for Answer {
@@ -89,6 +125,8 @@ struct Ask<'a> {
     channel: &'a ChannelKey,
     now: Timestamp,
     rights: Rights,
+    /// What the platform gave the request.
+    delivery: &'a str,
     /// The recorded request that this settles.
     finished: Option<Finished>,
 }
@@ -96,8 +134,27 @@ struct Ask<'a> {
 type Told = Result<View, Failure>;
 
 impl Bot {
-    pub fn new(sessions: Sessions, sekoia: Arc<Sekoia>, chat: Arc<dyn ChatPlatform>, policy: Policy) -> Self {
-        Self { sessions, sekoia, chat, policy, progress: Progress::default(), checklists: Checklists::default() }
+    pub fn new(
+        store: Arc<dyn Store>,
+        sekoia: Arc<Sekoia>,
+        chat: Arc<dyn ChatPlatform>,
+        policy: Policy,
+        approval_policy: approval::Policy,
+        timing: Timing,
+    ) -> Self {
+        Self {
+            sessions: Sessions::new(Arc::clone(&store)),
+            approvals: Approvals::new(store, timing),
+            sekoia,
+            chat,
+            policy,
+            approval_policy,
+            outbox: Outbox::new(),
+            checklists: Checklists::default(),
+            running: DashMap::new(),
+            taken: DashMap::new(),
+            prepared: Cache::builder().max_capacity(CHECKED.0).time_to_live(CHECKED.1).build(),
+        }
     }
 
     pub fn sessions(&self) -> &Sessions {
@@ -135,17 +192,22 @@ impl Bot {
     }
 
     async fn dispatch(&self, inbound: &Inbound, said: &Said, finished: Option<Finished>) -> Result<Answer, Failure> {
-        let Inbound { actor, channel, at, .. } = inbound;
+        let Inbound { actor, at, delivery, .. } = inbound;
+        let home = self.home_of(inbound, &said.command).await?;
+        let channel = home.as_ref().unwrap_or(&inbound.channel);
         let rights = match said.spec.right {
             // Answered without asking anybody about them.
             Right::Anybody => Rights::NONE,
             right => {
                 let rights = self.policy.rights(&*self.chat, actor, channel).await?;
-                self.policy.allow(rights, right, actor)?;
+                // Who may decide depends on the request: its handler asks.
+                if !matches!(said.command, Command::Approve { .. } | Command::Reject { .. }) {
+                    self.policy.allow(rights, right, actor)?;
+                }
                 rights
             }
         };
-        let ask = Ask { actor, channel, now: *at, rights, finished };
+        let ask = Ask { actor, channel, now: *at, rights, delivery, finished };
         // Boxed, all but the most frequent: a request's future is as large as its largest branch.
         let view = match &said.command {
             Command::Help(topic) => Ok(help::view(*topic)),
@@ -153,6 +215,26 @@ impl Bot {
             Command::Skip { step, reason: None } => {
                 return Box::pin(self.skip_form(&ask, *step)).await.map(Answer::Form);
             }
+            Command::Ask { kind, request: None } => {
+                return Box::pin(self.request_form(&ask, *kind)).await.map(Answer::Form);
+            }
+            Command::Reject { id, reason: None } => {
+                return Box::pin(self.reject_form(&ask, id)).await.map(Answer::Form);
+            }
+            Command::Show { id } => return Box::pin(self.may_show(&ask, id)).await.map(Answer::Secret),
+            Command::Ask { kind, request: Some(wish) } => Box::pin(self.request(&ask, *kind, wish)).await,
+            Command::Approvals { id: None, page } => Box::pin(self.approvals_list(&ask, *page)).await,
+            Command::Approvals { id: Some(id), page } => Box::pin(self.approvals_one(&ask, id, *page)).await,
+            Command::Approve { id } => Box::pin(self.approve(&ask, id)).await,
+            Command::Reject { id, reason: Some(reason) } => Box::pin(self.reject(&ask, id, reason)).await,
+            Command::Cancel { id } => Box::pin(self.cancel(&ask, id)).await,
+            Command::Saved { id, key } => Box::pin(self.saved(&ask, id, key.as_deref())).await,
+            Command::Retire { id } => Box::pin(self.retire(&ask, id)).await,
+            Command::Retry { id } => Box::pin(self.retry(&ask, id)).await,
+            Command::ByHand { id } => Box::pin(self.by_hand(&ask, id)).await,
+            Command::Check { id } => Box::pin(self.check(&ask, id)).await,
+            Command::Freeze { reason } => Box::pin(self.freeze(&ask, Some(reason))).await,
+            Command::Unfreeze => Box::pin(self.freeze(&ask, None)).await,
             Command::Setup { community, page, confirmed } => {
                 Box::pin(self.setup(&ask, community.as_deref(), *page, *confirmed)).await
             }
@@ -183,6 +265,12 @@ impl Bot {
         view.map(Answer::from)
     }
 
+    /// The channel of a request that is spoken of in somebody's conversation with the bot alone.
+    async fn home_of(&self, inbound: &Inbound, command: &Command) -> Result<Option<ChannelKey>, Failure> {
+        let Some(id) = command.request().filter(|_| self.chat.is_direct(&inbound.channel)) else { return Ok(None) };
+        Ok(self.approvals.find(id).await?.map(|approval| approval.request.channel))
+    }
+
     /// The channel's session; without one, the answer is how to get one.
     async fn session(&self, ask: &Ask<'_>) -> Result<Arc<Session>, Failure> {
         Ok(self.sessions.read(ask.channel).await?.ok_or(Refusal::NoSession)?)
@@ -211,7 +299,7 @@ impl Bot {
             let (actor, channel) = (ask.actor.as_str(), ask.channel.as_str());
             tracing::info!(actor, channel, kind = event.kind(), step = event.step().map(StepId::name), "changed");
         }
-        self.progress.wake();
+        self.outbox.wake();
         Ok(changed)
     }
 
@@ -226,7 +314,7 @@ impl Bot {
                     may.push("operator: you may open channels, tick, skip, assign and ask for changes");
                 }
                 if rights.approver {
-                    may.push("approver: you may approve sensitive changes, once this version has them");
+                    may.push("approver: you may approve or reject what others ask for, and freeze everything");
                 }
                 let lacks = match (rights.operator, rights.approver) {
                     (false, _) => Some(
@@ -255,6 +343,23 @@ fn misunderstood(fault: &Fault) -> View {
         view = view.line(Line::new().say("Try: ").code(format!("/sekoia {example}")));
     }
     view
+}
+
+/// Keeps a request to one task, until it is dropped.
+struct Held<'a>(&'a DashMap<ApprovalId, ()>, ApprovalId);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.remove(&self.1);
+    }
+}
+
+impl Bot {
+    /// Keeps everybody else of this process from working on a request; none if somebody does.
+    fn hold(&self, id: &ApprovalId) -> Option<Held<'_>> {
+        let free = self.running.insert(id.clone(), ()).is_none();
+        free.then(|| Held(&self.running, id.clone()))
+    }
 }
 
 impl From<StoreError> for Failure {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::cards::today;
 use super::{Ask, Bot, Told};
 use crate::checklist::{Event, Session, StepId};
-use crate::platform::ChannelKey;
+use crate::platform::{ChannelKey, UserId};
 use crate::sessions::stream;
 use crate::store::StoreError;
 use crate::text::{count, shown};
@@ -48,6 +48,10 @@ impl Bot {
             } else {
                 "There is no such page; \"overview\" shows the first."
             }));
+        }
+        for parked in self.parked_messages().await? {
+            let line = format!("⚠️ not delivered ({} {}): {}", parked.kind, parked.key, parked.why);
+            lines.push(Line::from(shown(&line, 300)));
         }
         let mut controls = Vec::new();
         if page > 1 {
@@ -141,6 +145,12 @@ fn told(event: &Event) -> String {
         Event::Assigned { step, to: None } => format!("{} assigned to nobody", step.name()),
         Event::DueSet { step, due: Some(due) } => format!("{} due {due}", step.name()),
         Event::DueSet { step, due: None } => format!("{} without a due date", step.name()),
+        Event::Concluded { concluded: c, .. } => {
+            let by: Vec<&str> = c.approvers.iter().map(UserId::as_str).collect();
+            let by = if by.is_empty() { String::new() } else { format!(", approved by {}", by.join(", ")) };
+            let (what, hash) = (shown(&c.what, 100), crate::text::first(&c.hash, 12));
+            format!("request {} {}: {what}, asked by {}{by}, SHA-256 {hash}…", c.request, c.outcome, c.asked_by.name())
+        }
         Event::ProgressPosted { .. } => "progress message posted".into(),
         Event::Reset => "started over".into(),
     }

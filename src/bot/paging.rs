@@ -6,7 +6,7 @@ use crate::view::{Control, View};
 pub struct Page<'a, T> {
     pub items: &'a [T],
     /// From 1.
-    number: usize,
+    pub number: usize,
     pages: usize,
     first: usize,
     total: usize,

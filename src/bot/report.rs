@@ -7,7 +7,8 @@ use serde_json::{Value, json as value};
 
 use super::paging::Page;
 use super::{Ask, Bot, Told};
-use crate::checklist::{Actor, Change, DOCS, Mode, Session, Status, StepId};
+use crate::checklist::{Actor, Change, Concluded, DOCS, Mode, Session, Status, StepId};
+use crate::platform::UserId;
 use crate::text::{shown, visible};
 use crate::view::{Control, Line, View, minute};
 
@@ -123,7 +124,55 @@ pub fn markdown(session: &Session, channel: &str, now: Timestamp) -> String {
         }
         out.push('\n');
     }
+    requests(&mut out, session);
+    accepted(&mut out, session);
     out
+}
+
+/// Sensitive requests: who asked, who approved, what it came to.
+fn requests(out: &mut String, session: &Session) {
+    if session.requests.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "## Requests\n");
+    for (at, c) in &session.requests {
+        let by: Vec<&str> = c.approvers.iter().map(UserId::as_str).collect();
+        let by = if by.is_empty() { "nobody".into() } else { by.join(", ") };
+        let _ = writeln!(
+            out,
+            "- {} ({}): {}, asked by {}, approved by {by}, {}, SHA-256 {}",
+            escaped(&c.what),
+            c.request,
+            c.outcome,
+            who(&c.asked_by),
+            minute(*at),
+            c.hash
+        );
+    }
+    out.push('\n');
+}
+
+/// Everything that was known to be wanting or risky, and accepted.
+fn accepted(out: &mut String, session: &Session) {
+    let of_steps = StepId::all().flat_map(|id| match &session.step(id).status {
+        Status::Verified { evidence } => evidence.exceptions.iter().map(|e| format!("{id}: {}", escaped(e))).collect(),
+        Status::Attested { .. } => vec![format!("{id}: on a person's word, not verified")],
+        Status::Skipped { reason } => vec![format!("{id}: skipped: {}", escaped(reason))],
+        Status::Open | Status::Waiting { .. } | Status::NotApplicable { .. } => Vec::new(),
+    });
+    let carried = |(_, c): &&(Timestamp, Concluded)| !c.approvers.is_empty() && c.outcome.as_ref() == "succeeded";
+    let of_requests = session.requests.iter().filter(carried).flat_map(|(_, c)| {
+        c.risks.iter().map(|risk| format!("request {}, {}: {}", c.request, escaped(&c.what), escaped(risk)))
+    });
+    let all: Vec<String> = of_steps.chain(of_requests).collect();
+    if all.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "## Exceptions accepted\n");
+    for exception in all {
+        let _ = writeln!(out, "- {exception}");
+    }
+    out.push('\n');
 }
 
 /// The report as JSON; times in RFC 3339.
@@ -163,6 +212,16 @@ pub fn json(session: &Session, channel: &str, now: Timestamp) -> Value {
         },
         "reported_at": now,
         "steps": steps,
+        "requests": session.requests.iter().map(|(at, c)| value!({
+            "request": c.request,
+            "what": c.what,
+            "outcome": c.outcome,
+            "hash": c.hash,
+            "asked_by": who(&c.asked_by),
+            "approvers": c.approvers,
+            "risks": c.risks,
+            "at": at,
+        })).collect::<Vec<_>>(),
     })
 }
 

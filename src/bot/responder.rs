@@ -64,7 +64,11 @@ impl Responder {
                 let busy = View::sentence("I have too much to do right now. Please try again in a minute.");
                 return if inline { Reply::Now(busy.into()) } else { Reply::Acknowledge };
             }
-            Poll::Ready(ready) => self.follow_up(to, Box::pin(async { ready }), false),
+            // A form that is known opens at once; a secret comes into being behind a placeholder.
+            Poll::Ready(ready) => {
+                let placeholder = form && matches!(ready, Answer::Secret(_));
+                self.follow_up(to, Box::pin(async { ready }), placeholder);
+            }
             Poll::Pending => self.follow_up(to, answer, form),
         }
         Reply::Acknowledge
@@ -117,12 +121,15 @@ impl Recipient {
     ) -> Result<(), ChatError> {
         let chat = bot.chat();
         match (answer, opened, &self.trigger) {
-            (Answer::View(view), Some(Ok(opened)), _) => {
-                match chat.fill_form(&opened, FormContent::Instead(&view), &self.channel).await {
-                    Ok(()) => Ok(()),
-                    Err(_) => chat.tell(&self.channel, &self.actor, &self.to, &view).await,
-                }
+            (Answer::Secret(reveal), Some(Ok(opened)), _) => match bot.reveal(&reveal, &opened, &self.channel).await {
+                Some(instead) => self.say_in_form(chat, &opened, &instead).await,
+                None => Ok(()),
+            },
+            (Answer::Secret(reveal), opened, _) => {
+                let error = opened.and_then(Result::err);
+                chat.tell(&self.channel, &self.actor, &self.beside(), &reveal.needs_a_form(error.as_ref())).await
             }
+            (Answer::View(view), Some(Ok(opened)), _) => self.say_in_form(chat, &opened, &view).await,
             (Answer::View(view), _, _) => chat.tell(&self.channel, &self.actor, &self.to, &view).await,
             (Answer::Form(form), Some(Ok(opened)), _) => {
                 match chat.fill_form(&opened, FormContent::Form(&form), &self.channel).await {
@@ -142,6 +149,21 @@ impl Recipient {
         }
     }
 
+    async fn say_in_form(&self, chat: &dyn ChatPlatform, opened: &str, view: &View) -> Result<(), ChatError> {
+        match chat.fill_form(opened, FormContent::Instead(view), &self.channel).await {
+            Ok(()) => Ok(()),
+            Err(_) => chat.tell(&self.channel, &self.actor, &self.to, view).await,
+        }
+    }
+
+    /// Beside a pressed card, which stays: the button on it still works.
+    fn beside(&self) -> ReplyTo {
+        match &self.to {
+            ReplyTo::Url { url, .. } => ReplyTo::Url { url: url.clone(), replace: false },
+            private @ ReplyTo::Private { .. } => private.clone(),
+        }
+    }
+
     /// No form could be opened: the same can be typed.
     async fn typed_instead(
         &self,
@@ -154,11 +176,6 @@ impl Recipient {
             None => Line::new().say("That takes more words. Type: "),
         };
         let line = line.code(typed.to_owned());
-        // A pressed card stays: the button on it still works.
-        let to = match &self.to {
-            ReplyTo::Url { url, .. } => ReplyTo::Url { url: url.clone(), replace: false },
-            private @ ReplyTo::Private { .. } => private.clone(),
-        };
-        chat.tell(&self.channel, &self.actor, &to, &View::sentence(line)).await
+        chat.tell(&self.channel, &self.actor, &self.beside(), &View::sentence(line)).await
     }
 }

@@ -1,6 +1,7 @@
 //! `setup`: opens a channel for one community, or binds it to another.
 
 use super::failure::{Failure, instead};
+use super::outbox::Place;
 use super::{Ask, Bot, Told};
 use crate::checklist::{Command, Community, Mode, Refusal, Session, StepId};
 use crate::platform::ChatError;
@@ -72,15 +73,11 @@ impl Bot {
 
     /// Posts or edits the channel's message now, and says why if that does not work.
     pub(super) async fn show_progress(&self, channel: &crate::platform::ChannelKey, anew: bool) -> Result<(), Failure> {
-        match self.show(channel, anew).await? {
+        match self.show(&Place::Checklist(channel.clone()), anew).await? {
             Ok(()) => Ok(()),
             Err(ChatError::NotInChannel) => Err(instead(Line::marked(
                 "I am not in this channel yet, so I cannot post the checklist here. Type `/invite @Sekoia`, then `/sekoia refresh`.",
             ))),
-            Err(error @ ChatError::Unconfirmed(_)) => Err(instead(Line::marked(&format!(
-                "Slack did not confirm that the checklist was posted. {}",
-                error.advice()
-            )))),
             Err(error) => Err(instead(format!(
                 "I could not update the channel's message ({error}). Nothing is lost, and I will try again by myself. {}",
                 error.advice()

@@ -7,10 +7,10 @@ use super::failure::Failure;
 use super::{Ask, Bot, Told};
 use crate::checklist::steps::Finding;
 use crate::checklist::{Command, Evidence, Refusal, Session, Status, StepId};
-use crate::command::{Command as Say, Day, Product, Said, read};
-use crate::platform::{UserId, Words};
+use crate::command::{Day, Product};
+use crate::platform::UserId;
 use crate::text::shown;
-use crate::view::{Control, Field, Form, Line, Style, View};
+use crate::view::{Control, Field, FieldKind, Form, Line, Style, View};
 
 impl Bot {
     pub(super) async fn status(&self, ask: &Ask<'_>) -> Result<Arc<View>, Failure> {
@@ -81,21 +81,14 @@ impl Bot {
                 name: "reason",
                 label: "Why is it left out?".into(),
                 hint: "Stays on record, with your name.".into(),
-                multiline: true,
-                max_length: u16::try_from(crate::checklist::MAX_REASON).unwrap_or(u16::MAX),
+                optional: false,
+                kind: FieldKind::Text {
+                    multiline: true,
+                    max_length: u16::try_from(crate::checklist::MAX_REASON).unwrap_or(u16::MAX),
+                    initial: "".into(),
+                },
             }],
         })
-    }
-
-    /// What is wrong with a submitted form, by the place of the field that it belongs to.
-    pub fn field_error(words: &Words, platform: &str) -> Option<(usize, String)> {
-        match read(words, platform) {
-            Ok(Said { command: Say::Skip { reason: None, .. }, .. }) => {
-                Some((0, "Give a reason that others will understand.".into()))
-            }
-            Ok(_) => None,
-            Err(fault) => Some((0, fault.to_string())),
-        }
     }
 
     pub(super) async fn reopen(&self, ask: &Ask<'_>, step: StepId) -> Told {

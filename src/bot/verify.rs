@@ -59,13 +59,9 @@ impl Bot {
     pub(super) async fn workspace(&self) -> Result<(Community, Vec<Community>), SekoiaError> {
         let own = match self.sekoia.me().await?.community {
             Some(uuid) => uuid,
-            None => self
-                .sekoia
-                .my_communities()
-                .await?
-                .first()
-                .map(|c| c.uuid)
-                .ok_or_else(|| SekoiaError::NotFound { message: "the key belongs to no community".into() })?,
+            None => self.sekoia.my_communities().await?.first().map(|c| c.uuid).ok_or_else(|| {
+                SekoiaError::NotFound { code: String::new(), message: "the key belongs to no community".into() }
+            })?,
         };
         let root = self.sekoia.community(own).await?;
         let children =

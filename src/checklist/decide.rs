@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Community, Event, Evidence, Mode, Session, Status, StepId};
+use super::{Community, Concluded, Event, Evidence, Mode, Session, Status, StepId};
 use crate::platform::{MessageId, UserId};
 
 /// What somebody wants of a session.
@@ -49,6 +49,11 @@ pub enum Command {
         step: StepId,
         due: Option<Date>,
     },
+    /// A sensitive request came to its end; a step that waited for it is open again.
+    Conclude {
+        step: StepId,
+        concluded: Box<Concluded>,
+    },
     /// The progress message was posted (again).
     Posted {
         message: MessageId,
@@ -83,6 +88,8 @@ pub enum Refusal {
     NoDue(StepId),
     #[error("Meanwhile somebody changed {0} or the channel's community. Look at it again: `step {name}`.", name = .0.name())]
     Meanwhile(StepId),
+    #[error("That is on record already.")]
+    AlreadyConcluded,
     #[error("There is nothing to reset: no step was touched yet.")]
     NothingToReset,
 }
@@ -137,6 +144,9 @@ pub fn decide(state: Option<&Session>, command: Command, now: Timestamp) -> Resu
         }
         Command::Wait { step, on } => {
             unsettled(session, step)?;
+            if session.step(step).status == (Status::Waiting { on: on.clone() }) {
+                return Err(Refusal::AlreadyConcluded);
+            }
             Event::Waiting { step, on }
         }
         Command::Reopen { step } => match session.step(step).status {
@@ -160,6 +170,15 @@ pub fn decide(state: Option<&Session>, command: Command, now: Timestamp) -> Resu
                 _ => {}
             }
             Event::DueSet { step, due }
+        }
+        Command::Conclude { step, concluded } => {
+            let same = |c: &Concluded| c.request == concluded.request && c.outcome == concluded.outcome;
+            let waits = matches!(&session.step(step).status,
+                Status::Waiting { on } if on.contains(&*concluded.request));
+            if !waits && session.requests.iter().any(|(_, c)| same(c)) {
+                return Err(Refusal::AlreadyConcluded);
+            }
+            Event::Concluded { step, concluded }
         }
         Command::Posted { message } => Event::ProgressPosted { message },
         Command::Reset => {

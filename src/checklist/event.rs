@@ -5,8 +5,11 @@ use jiff::civil::Date;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Actor, Change, Community, Evidence, Mode, Session, Status, StepId, StepState};
+use super::{Actor, Change, Community, Concluded, Evidence, Mode, Session, Status, StepId, StepState};
 use crate::platform::{MessageId, UserId};
+
+/// Requests that a session remembers.
+const MOST_REQUESTS: usize = 500;
 
 /// Something that happened. Stored as the body of an audit record: a variant or a field is added,
 /// never renamed.
@@ -24,6 +27,7 @@ pub enum Event {
     Reopened { step: StepId },
     Assigned { step: StepId, to: Option<UserId> },
     DueSet { step: StepId, due: Option<Date> },
+    Concluded { step: StepId, concluded: Box<Concluded> },
     ProgressPosted { message: MessageId },
     Reset,
 }
@@ -51,6 +55,7 @@ impl Event {
             Event::Reopened { .. } => "step.reopened",
             Event::Assigned { .. } => "step.assigned",
             Event::DueSet { .. } => "step.due",
+            Event::Concluded { .. } => "request.concluded",
             Event::ProgressPosted { .. } => "session.progress_posted",
             Event::Reset => "session.reset",
         }
@@ -65,7 +70,8 @@ impl Event {
             | Event::Waiting { step, .. }
             | Event::Reopened { step }
             | Event::Assigned { step, .. }
-            | Event::DueSet { step, .. } => Some(*step),
+            | Event::DueSet { step, .. }
+            | Event::Concluded { step, .. } => Some(*step),
             Event::Opened { .. }
             | Event::Rebound { .. }
             | Event::ModeChanged { .. }
@@ -87,6 +93,7 @@ impl Session {
                 community: community.clone(),
                 mode: *mode,
                 progress,
+                requests: Vec::new(),
                 steps: Default::default(),
             });
         }
@@ -116,6 +123,18 @@ impl Session {
             Event::Reopened { step } => session.set(*step, Status::Open, change),
             Event::Assigned { step, to } => session.steps[*step as usize].assignee.clone_from(to),
             Event::DueSet { step, due } => session.steps[*step as usize].due = *due,
+            Event::Concluded { step, concluded } => {
+                let at = change.at;
+                let waited = matches!(&session.step(*step).status,
+                    Status::Waiting { on } if on.contains(&*concluded.request));
+                if waited {
+                    session.set(*step, Status::Open, change);
+                }
+                session.requests.push((at, (**concluded).clone()));
+                // The request's own stream has them all; here stand the latest.
+                let most = session.requests.len().saturating_sub(MOST_REQUESTS);
+                session.requests.drain(..most);
+            }
             Event::ProgressPosted { message } => session.progress = Some(message.clone()),
             Event::Reset => session.steps = Default::default(),
         }
@@ -170,6 +189,8 @@ struct StoredSession {
     mode: Mode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     progress: Option<MessageId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    requests: Vec<(Timestamp, Concluded)>,
     #[serde(default)]
     steps: StoredSteps,
 }
@@ -208,6 +229,7 @@ impl Serialize for Session {
             community: self.community.clone(),
             mode: self.mode,
             progress: self.progress.clone(),
+            requests: self.requests.clone(),
             steps: StoredSteps(self.steps.clone()),
         }
         .serialize(serializer)
@@ -222,6 +244,7 @@ impl<'de> Deserialize<'de> for Session {
             community: stored.community,
             mode: stored.mode,
             progress: stored.progress,
+            requests: stored.requests,
             steps: stored.steps.0,
         };
         session.share_ids();

@@ -27,6 +27,16 @@ pub enum Actor {
     Bot,
 }
 
+impl Actor {
+    /// As it stands in records: a person's id, or `bot`.
+    pub fn name(&self) -> &str {
+        match self {
+            Actor::Person(user) => user.as_str(),
+            Actor::Bot => "bot",
+        }
+    }
+}
+
 /// Who changed something, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
@@ -98,6 +108,22 @@ pub struct StepState {
     pub due: Option<Date>,
 }
 
+/// What a sensitive request came to, as the channel's record keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Concluded {
+    /// The request's id.
+    pub request: Box<str>,
+    pub what: Box<str>,
+    /// SHA-256 of the action that was approved.
+    pub hash: Box<str>,
+    pub outcome: Box<str>,
+    pub asked_by: Actor,
+    pub approvers: Box<[UserId]>,
+    /// What was known to be risky and accepted.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub risks: Box<[Box<str>]>,
+}
+
 /// One channel's session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
@@ -106,6 +132,8 @@ pub struct Session {
     pub mode: Mode,
     /// The message that is edited in place.
     pub progress: Option<MessageId>,
+    /// Sensitive requests of this channel and what they came to, with when.
+    pub requests: Vec<(Timestamp, Concluded)>,
     steps: [StepState; StepId::COUNT],
 }
 

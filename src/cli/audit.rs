@@ -7,11 +7,13 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 
 use super::env;
-use crate::checklist::{Actor, Recorded, Session};
+use crate::approval::Approval;
+use crate::approvals::Control;
+use crate::checklist::Session;
 use crate::config::{StoreConfig, StorePlace};
-use crate::sessions;
 use crate::store::audit::Chain;
 use crate::store::{Loaded, Record, SqliteStore, Store, StreamId, keyfile};
+use crate::streams::{Folded, actor};
 use crate::text;
 
 #[derive(clap::Subcommand)]
@@ -83,21 +85,14 @@ async fn settled(store: &SqliteStore, stream: &StreamId) -> anyhow::Result<(Opti
     }
 }
 
-/// Whether a session's state is what its events lead to. Events of a newer release say nothing.
-fn follows(records: &[Record], state: &str) -> bool {
-    let mut session = None;
+/// Whether a state is what its events lead to. Events of a newer release say nothing.
+fn follows<S: Folded + PartialEq>(records: &[Record], state: &str) -> bool {
+    let mut folded: Option<S> = None;
     for record in records {
         let (Ok(event), Ok(at)) = (serde_json::from_str(&record.body), record.at()) else { return true };
-        let by = match record.actor.as_str() {
-            "bot" => Actor::Bot,
-            user => match serde_json::from_value(user.into()) {
-                Ok(user) => Actor::Person(user),
-                Err(_) => return true,
-            },
-        };
-        session = Session::apply(session, &Recorded { event, by, at });
+        folded = S::fold(folded, &event, &actor(&record.actor), at);
     }
-    serde_json::from_str::<Session>(state).ok() == session
+    serde_json::from_str::<S>(state).ok() == folded
 }
 
 async fn verify(store: &SqliteStore, chain: &Chain) -> anyhow::Result<()> {
@@ -112,8 +107,12 @@ async fn verify(store: &SqliteStore, chain: &Chain) -> anyhow::Result<()> {
             faults += 1;
         }
         if let Some(state) = &state
-            && stream.family() == sessions::FAMILY
-            && !follows(&records, &state.state.json)
+            && !match stream.family() {
+                Session::FAMILY => follows::<Session>(&records, &state.state.json),
+                Approval::FAMILY => follows::<Approval>(&records, &state.state.json),
+                Control::FAMILY => follows::<Control>(&records, &state.state.json),
+                _ => true,
+            }
         {
             println!("{stream}: the state does not follow from its records: it was edited");
             faults += 1;

@@ -13,7 +13,7 @@ use super::{asked_to_stop, env, start_logging};
 use crate::app::{App, Demo};
 use crate::config::{LogConfig, SekoiaConfig, StoreConfig, StorePlace};
 use crate::platform::web::{Origins, PEOPLE, WebChat};
-use crate::sandbox::{self, Options, Sandbox, Tenant};
+use crate::sandbox::{self, Options, Sandbox, Tenant, Writes};
 use crate::sekoia::Region;
 
 #[derive(clap::Args)]
@@ -31,6 +31,9 @@ pub struct Args {
     /// A bank with three units, or one company
     #[arg(long, value_enum, default_value = "multi")]
     tenant: Tenant,
+    /// Whether API keys may create and revoke, which Sekoia documents for invitations only
+    #[arg(long, value_enum, default_value = "accepted")]
+    writes: Writes,
     /// Another seed makes other people and other identifiers
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -56,7 +59,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
 
     let stopping = CancellationToken::new();
-    let sandbox = Sandbox::new(Options { tenant: args.tenant, seed: args.seed }, jiff::Timestamp::now());
+    let sandbox =
+        Sandbox::new(Options { tenant: args.tenant, seed: args.seed, writes: args.writes }, jiff::Timestamp::now());
     let sekoia = TcpListener::bind("127.0.0.1:0").await.context("Cannot listen for the embedded Sekoia")?;
     let sekoia_url = format!("http://{}", sekoia.local_addr()?);
     let sekoia_task = tokio::spawn(sandbox::serve(sekoia, Arc::clone(&sandbox), stopping.clone().cancelled_owned()));

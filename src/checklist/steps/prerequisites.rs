@@ -15,6 +15,10 @@ pub const READS: [&str; 7] = [
     "View playbooks",
 ];
 
+/// Permissions without which something is left to be done by hand.
+pub const WRITES: [&str; 4] =
+    ["COMMUNITY_MANAGE_SUB_COMMUNITIES", "COMMUNITY_WRITE_ROLE", "COMMUNITY_ADD_MEMBER", "COMMUNITY_WRITE_APIKEY"];
+
 /// Of [`READS`], what the key lacks. Sekoia documents titles for some and names for others, so
 /// each is looked for in both.
 pub fn lacking(permissions: &[Permission]) -> Vec<&'static str> {
@@ -35,7 +39,13 @@ pub fn check(permissions: &[Permission], admins_without_mfa: Option<usize>) -> F
         None => missing.push("a look at the Admins' MFA: the key may not list members".into()),
     }
     if missing.is_empty() {
-        Finding::confirmed(format!("{summary}; every Admin has MFA on"), vec![])
+        let by_hand: Vec<&str> =
+            WRITES.into_iter().filter(|wanted| !permissions.iter().any(|p| p.is(wanted))).collect();
+        let exceptions = match by_hand.as_slice() {
+            [] => vec![],
+            some => vec![format!("without {}: what needs them is done by hand", some.join(", "))],
+        };
+        Finding::confirmed(format!("{summary}; every Admin has MFA on"), exceptions)
     } else {
         Finding::Wanting { summary, missing }
     }

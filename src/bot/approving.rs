@@ -1,0 +1,216 @@
+//! Decisions: approve, reject, withdraw, freeze; and the end of a request's time.
+
+use jiff::Timestamp;
+
+use super::failure::{Failure, instead};
+use super::request_card::frozen_line;
+use super::request_controls::controls;
+use super::{Ask, Bot, Told};
+use crate::approval::{Approval, Command, Item, Outcome, Refusal, Status, decide};
+use crate::approvals::{ChangeError, Changed};
+use crate::checklist::Actor;
+use crate::store::StoreError;
+use crate::text::{count, shown};
+use crate::view::{Line, View};
+
+/// What cannot be read now is looked at again then.
+const LATER: std::time::Duration = std::time::Duration::from_mins(5);
+
+impl Bot {
+    /// The request that an id names, if it belongs to this channel.
+    pub(super) async fn request_of(&self, ask: &Ask<'_>, id: &str) -> Result<Approval, Failure> {
+        let found = self.approvals.find(id).await?.ok_or(Refusal::NoSuch)?;
+        if found.request.channel == *ask.channel {
+            return Ok(found);
+        }
+        Err(instead(
+            Line::new().say("That request belongs to ").channel(&found.request.channel).say(". Decide it there."),
+        ))
+    }
+
+    /// Commits one command on a request and shows what follows, everywhere.
+    pub(super) async fn change_request(
+        &self,
+        ask: &Ask<'_>,
+        approval: &Approval,
+        command: Command,
+    ) -> Result<Changed, Failure> {
+        let by = Actor::Person(ask.actor.clone());
+        let on = |state: Option<&Approval>| decide(state, command.clone(), ask.now);
+        let changed = self.approvals.change(&approval.id, &by, ask.now, ask.finished.clone(), on).await?;
+        self.note_changes(ask.actor.as_str(), &changed);
+        self.reflect(&changed.approval, ask.now).await;
+        Ok(changed)
+    }
+
+    pub(super) fn note_changes(&self, actor: &str, changed: &Changed) {
+        for event in &changed.events {
+            let request = changed.approval.id.as_str();
+            tracing::info!(actor, request, kind = event.kind(), "changed");
+        }
+        self.outbox.wake();
+    }
+
+    pub(super) async fn approve(&self, ask: &Ask<'_>, id: &str) -> Told {
+        let approval = self.request_of(ask, id).await?;
+        self.may_decide(ask, &approval).await?;
+        let changed = self.change_request(ask, &approval, Command::Approve { by: ask.actor.clone() }).await?.approval;
+        let title = changed.request.action.title();
+        let left = usize::from(changed.request.needed).saturating_sub(changed.votes.len());
+        let line = Line::new().say("You approved: ").strong(title);
+        let frozen = self.approvals.frozen().await?;
+        let line = match (left, changed.waits_for_a_press(0)) {
+            (0, _) if frozen.is_some() => line.say(". It has to wait until the freeze is lifted."),
+            (0, true) => {
+                let line = line.say(". ");
+                match changed.requester() {
+                    Some(user) => line.person(user).say(" may create it now."),
+                    None => line,
+                }
+            }
+            (0, false) => line.say(". It is carried out now."),
+            (left, _) => line.say(format!(". {} still needed.", count(left, "approval is", "approvals are"))),
+        };
+        let mut view = View::sentence(line);
+        if let Some(frozen) = frozen {
+            view = view.line(frozen_line(&frozen));
+        }
+        Ok(view)
+    }
+
+    pub(super) async fn reject(&self, ask: &Ask<'_>, id: &str, reason: &str) -> Told {
+        let approval = self.request_of(ask, id).await?;
+        self.may_decide(ask, &approval).await?;
+        let command = Command::Reject { by: ask.actor.clone(), reason: reason.into() };
+        let changed = self.change_request(ask, &approval, command).await?;
+        let line = Line::new().say("You rejected: ").strong(changed.approval.request.action.title());
+        Ok(View::sentence(line.say(". Who asked is told, with your reason.")))
+    }
+
+    pub(super) async fn cancel(&self, ask: &Ask<'_>, id: &str) -> Told {
+        let approval = self.request_of(ask, id).await?;
+        let changed = self.change_request(ask, &approval, Command::Cancel { by: ask.actor.clone() }).await?;
+        let title = changed.approval.request.action.title();
+        if changed.approval.status() == Status::Cancelled {
+            let line = Line::new().say("Withdrawn: ").strong(title).say(". Nothing of it was done.");
+            return Ok(View::sentence(line));
+        }
+        let line = Line::new().say("Given up: ").strong(title);
+        Ok(View::sentence(line.say(". What is done stays done; the card says what is not.")))
+    }
+
+    pub(super) async fn saved(&self, ask: &Ask<'_>, id: &str, key: Option<&str>) -> Told {
+        let approval = self.request_of(ask, id).await?;
+        let saved = Command::Saved { by: ask.actor.clone(), key: key.map(Box::from) };
+        let changed = self.change_request(ask, &approval, saved).await?.approval;
+        let line = Line::new().say("Noted: ").strong(shown(changed.request.action.target(0), 80)).say(" is saved.");
+        let mut view = View::sentence(line);
+        if changed.is_rotation() {
+            view = view
+                .line(
+                    Line::new()
+                        .say("Put it into use; ")
+                        .strong(shown(changed.request.action.target(1), 80))
+                        .say(" works on until you revoke it."),
+                )
+                .controls(controls(&changed, changed.status()));
+        }
+        Ok(view)
+    }
+
+    pub(super) async fn retry(&self, ask: &Ask<'_>, id: &str) -> Told {
+        let approval = self.request_of(ask, id).await?;
+        // Somebody may have done it by hand: what is there is not done again.
+        let looked = self.settle_seen(ask, &approval).await?;
+        if looked.done > 0 && looked.missing.is_empty() {
+            return Ok(View::sentence("Sekoia has it already: nothing was sent."));
+        }
+        let changed = self.change_request(ask, &approval, Command::Again).await?.approval;
+        let left = changed.count(|i| matches!(i, Item::Waiting));
+        let line = if changed.waits_for_a_press(0) {
+            "You may press \"Create and show\" again.".to_owned()
+        } else {
+            format!("Trying {} again. What is done stays done.", count(left, "call", "calls"))
+        };
+        Ok(View::sentence(line))
+    }
+
+    /// What Sekoia refused becomes a task for a person.
+    pub(super) async fn by_hand(&self, ask: &Ask<'_>, id: &str) -> Told {
+        let approval = self.request_of(ask, id).await?;
+        let mut changed = None;
+        for (item, state) in approval.items.iter().enumerate() {
+            if let Item::Failed { why, .. } = state {
+                let outcome = Outcome::ByHand { why: why.clone() };
+                changed = Some(self.change_request(ask, &approval, Command::Report { item, outcome }).await?);
+            }
+        }
+        if changed.is_none() {
+            return Err(Refusal::NothingToDo.into());
+        }
+        Ok(View::sentence("The card now shows the exact values, and where to enter them."))
+    }
+
+    pub(super) async fn freeze(&self, ask: &Ask<'_>, reason: Option<&str>) -> Told {
+        let by = Actor::Person(ask.actor.clone());
+        let reason = reason.map(str::trim);
+        let changed = self.approvals.freeze(reason, &by, ask.now, ask.finished.clone()).await?;
+        tracing::warn!(actor = ask.actor.as_str(), frozen = reason.is_some(), changed, "execution");
+        self.outbox.wake();
+        let waiting = self.approvals.open().await?.len();
+        Ok(match (reason, changed) {
+            (Some(_), true) => View::sentence(format!(
+                "Frozen: nothing sensitive is carried out in any channel until an approver types \"unfreeze\". {} not settled. Keys whose secret was lost are still revoked.",
+                count(waiting, "request is", "requests are")
+            )),
+            (None, true) => View::sentence("Unfrozen: what was approved is carried out again."),
+            (Some(_), false) => match self.approvals.frozen().await? {
+                Some(frozen) => View::sentence(frozen_line(&frozen)),
+                None => View::sentence("Frozen."),
+            },
+            (None, false) => View::sentence("Nothing is frozen."),
+        })
+    }
+
+    /// What time does to requests: it runs out.
+    pub(super) async fn expire_due(&self, now: Timestamp) -> Result<(), StoreError> {
+        for work in self.sessions.store().due(crate::store::WorkKind::Open, now, 32).await? {
+            let id = crate::approval::ApprovalId::from(work.key.as_str());
+            let expire = |state: Option<&Approval>| decide(state, Command::Expire, now);
+            match self.approvals.change(&id, &Actor::Bot, now, Some(work.finished()), expire).await {
+                Ok(changed) => {
+                    self.note_changes("bot", &changed);
+                    self.reflect(&changed.approval, now).await;
+                }
+                // One that cannot be read or changed keeps nobody else waiting.
+                Err(error @ (ChangeError::Store(_) | ChangeError::Newer | ChangeError::Contended)) => {
+                    tracing::error!(%error, request = id.as_str(), "its time cannot run out yet");
+                    let postponed = vec![(work.finished(), now + LATER)];
+                    let commit = crate::store::Commit { postponed, ..Default::default() };
+                    self.sessions.store().commit(commit).await.map(|_| ()).map_err(super::inbox::only_store)?;
+                }
+                // It was settled, or is under way: its time means nothing any more.
+                Err(ChangeError::Refused(_)) => {
+                    let commit = crate::store::Commit { finished: vec![work.finished()], ..Default::default() };
+                    self.sessions.store().commit(commit).await.map(|_| ()).map_err(super::inbox::only_store)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Failure::Request(ChangeError::Refused(refusal))
+    }
+}
+
+impl From<ChangeError> for Failure {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Store(error) => error.into(),
+            error => Failure::Request(error),
+        }
+    }
+}

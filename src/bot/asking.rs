@@ -1,0 +1,305 @@
+//! Sensitive requests on their way to approval: looked up, checked, previewed, posted.
+
+use super::failure::{Failure, instead};
+use super::request_card::what;
+use super::{Ask, Bot, Told, readback};
+use crate::action::{
+    self, Action, InviteFacts, KeyFacts, Kind, Named, Prepared, Problem, Request as Wish, RoleFacts, Wanted, one_of,
+};
+use crate::approval::{self, Approval, ApprovalId, Item, Request};
+use crate::checklist::{Actor, Session};
+use crate::command::{Command, read};
+use crate::pace::Rank;
+use crate::platform::{Inbound, UserId};
+use crate::sekoia::{Avatar, Region, Role};
+use crate::text::{count, shown};
+use crate::view::{Line, View};
+
+/// Requests shown in full by a dry run.
+const SAMPLES: usize = 3;
+/// A form's submission is answered within three seconds of its coming; later, its fields' errors
+/// come as a message.
+const FORM_PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_millis(2_400);
+
+impl Bot {
+    /// Checks a request and posts it for approval; a dry run shows what would be sent.
+    pub(super) async fn request(&self, ask: &Ask<'_>, kind: Kind, wish: &Wish) -> Told {
+        let session = self.session(ask).await?;
+        if wish.community.as_deref().is_some_and(|of| of != session.community.uuid.to_string()) {
+            return Err(instead(
+                "Meanwhile this channel was bound to another community, so nothing was asked. Open the form again.",
+            ));
+        }
+        let prepared = match self.prepared.remove(ask.delivery) {
+            Some(found) if found.0 == session.community.uuid => found.1.clone(),
+            _ => self.prepare(&session, &wish.wanted, ask.now).await?,
+        };
+        let rule = self.approval_policy.rule(kind);
+        let needed = rule.needed(prepared.sensitive);
+        let approvers = self.quorum(kind, ask.actor, needed, prepared.sensitive).await?;
+        if wish.dry_run {
+            return Ok(self.dry_run(&prepared, needed, &approvers));
+        }
+        if let Some(reason) = &wish.because
+            && reason.chars().count() > crate::checklist::MAX_REASON
+        {
+            return Err(Failure::Wrong(Problem { field: "because", text: "Give a shorter reason.".into() }));
+        }
+        let id = ApprovalId::of(ask.delivery);
+        let request = Box::new(Request {
+            channel: ask.channel.clone(),
+            community: session.community.clone(),
+            hash: prepared.action.hash(),
+            action: prepared.action,
+            because: wish.because.as_deref().map(|b| b.trim().into()),
+            risks: prepared.risks,
+            needed,
+            self_approval: rule.self_approval,
+            expires: crate::streams::sealed(ask.now + rule.ttl),
+        });
+        let by = Actor::Person(ask.actor.clone());
+        let decide = |state: Option<&Approval>| {
+            approval::decide(state, approval::Command::Ask { id: id.clone(), request: request.clone() }, ask.now)
+        };
+        let changed = self.approvals.change(&id, &by, ask.now, ask.finished.clone(), decide).await?;
+        self.note_changes(ask.actor.as_str(), &changed);
+        self.reflect(&changed.approval, ask.now).await;
+        let mut line = Line::new()
+            .say("Asked: ")
+            .strong(changed.approval.request.action.title())
+            .say(format!(". It needs {} by ", count(usize::from(needed), "approval", "approvals")));
+        line = people(line, &approvers).say(" until ").moment(changed.approval.request.expires).say(".");
+        let notes = prepared.notes.iter().map(|n| Line::from(shown(n, 400))).collect();
+        Ok(View::sentence(line).bullets(notes).note(format!("Request {id}. Its card is in this channel.")))
+    }
+
+    /// Looks up what a request names. Nothing is changed.
+    async fn prepare(&self, session: &Session, wanted: &Wanted, now: jiff::Timestamp) -> Result<Prepared, Failure> {
+        let own = Named::new(session.community.uuid.to_string(), &*session.community.name);
+        let sekoia = &self.sekoia;
+        let uuid = session.community.uuid;
+        let prepared = match wanted {
+            Wanted::Invite { addresses, csv, role, communities } => {
+                let meant = self.communities_meant(&own, communities).await?;
+                let mut read: Vec<(Named, Vec<Avatar>, Vec<Role>)> = Vec::new();
+                for community in meant {
+                    let uuid = readback::uuid(&community)?;
+                    read.push((community, sekoia.avatars(uuid).await?, sekoia.roles(uuid).await?));
+                }
+                let facts = read.iter().map(|(c, a, r)| (c.clone(), a.as_slice(), r.as_slice())).collect();
+                action::invite(addresses, csv, role.as_deref(), &InviteFacts { communities: facts })
+            }
+            Wanted::Communities { names, about } => {
+                let (root, children) = self.workspace().await?;
+                action::communities(names, about.as_deref(), &root, &children)
+            }
+            Wanted::Role { name, about, with } => {
+                let roles = sekoia.roles(uuid).await?;
+                let (catalogue, held) = (sekoia.permissions(uuid).await?, sekoia.my_permissions().await?);
+                let facts = RoleFacts { community: own, roles: &roles, catalogue: &catalogue, own: &held };
+                action::role(name, about.as_deref(), with, &facts)
+            }
+            Wanted::Key { .. } | Wanted::Revoke { .. } | Wanted::Rotate { .. } => {
+                let keys = sekoia.api_keys(uuid).await?;
+                let me = sekoia.validate(Rank::Person).await?;
+                let revoking = matches!(wanted, Wanted::Revoke { .. });
+                let catalogue = if revoking { Vec::new() } else { sekoia.permissions(uuid).await? };
+                let held = if revoking { Vec::new() } else { sekoia.my_permissions().await? };
+                let facts = KeyFacts {
+                    community: own,
+                    keys: &keys,
+                    catalogue: &catalogue,
+                    own: &held,
+                    own_key: me.key_uuid(),
+                    now,
+                };
+                match wanted {
+                    Wanted::Key { name, preset, with, about, expires } => {
+                        action::key(name, preset.as_deref(), with, about.as_deref(), *expires, &facts)
+                    }
+                    Wanted::Revoke { key } => action::revoke(key, &facts),
+                    Wanted::Rotate { key, name, expires } => action::rotate(key, name.as_deref(), *expires, &facts),
+                    Wanted::Invite { .. } | Wanted::Communities { .. } | Wanted::Role { .. } => {
+                        return Err(instead("?"));
+                    }
+                }
+            }
+        };
+        prepared.map_err(Failure::Wrong)
+    }
+
+    /// The communities that an invitation names; without a name, the channel's own.
+    async fn communities_meant(&self, own: &Named, names: &[String]) -> Result<Vec<Named>, Failure> {
+        if names.is_empty() || names.iter().all(|n| **n == *own.uuid) {
+            return Ok(vec![own.clone()]);
+        }
+        let (root, children) = self.workspace().await?;
+        let all: Vec<Named> =
+            [&root].into_iter().chain(&children).map(|c| Named::new(c.uuid.to_string(), c.name())).collect();
+        let mut meant: Vec<Named> = Vec::new();
+        for name in names {
+            let found =
+                one_of("communities", "community", name, &all, |c| &c.uuid, |c| &c.name).map_err(Failure::Wrong)?;
+            if !meant.contains(found) {
+                meant.push(found.clone());
+            }
+        }
+        Ok(meant)
+    }
+
+    /// Who may approve this besides who asks, if enough may.
+    async fn quorum(&self, kind: Kind, asker: &UserId, needed: u8, sensitive: bool) -> Result<Vec<UserId>, Failure> {
+        let rule = self.approval_policy.rule(kind);
+        let mut able = self.approvers(kind).await?;
+        let asks = able.contains(asker);
+        if !rule.self_approval {
+            able.retain(|user| user != asker);
+        }
+        if able.len() >= usize::from(needed) {
+            return Ok(able);
+        }
+        let section = format!("[approval.{}]", kind.name());
+        let whose =
+            if rule.approvers.is_some() { format!("approvers in {section}") } else { "CHATOPS_APPROVERS".into() };
+        let needs = match (sensitive && needed > rule.required, self.approval_policy.per.contains_key(&kind)) {
+            (true, _) => format!("required_sensitive in {section}"),
+            (false, true) => format!("required in {section}"),
+            (false, false) => "CHATOPS_APPROVALS_REQUIRED".into(),
+        };
+        let have = match (able.len(), asks && !rule.self_approval) {
+            (0, false) => "nobody may approve it".to_owned(),
+            (0, true) => "nobody but you may approve it, and not your own request".into(),
+            (n, false) => format!("only {} may approve it", count(n, "person", "people")),
+            (n, true) => format!("only {} besides you may approve it", count(n, "person", "people")),
+        };
+        let hint = if asks && !rule.self_approval { ", or CHATOPS_SELF_APPROVAL=true" } else { "" };
+        Err(instead(format!(
+            "This could never be approved: it needs {} ({needs}), and {have} ({whose}). Whoever runs this bot changes one of the two{hint}. Nothing was asked.",
+            count(usize::from(needed), "approval", "approvals"),
+        )))
+    }
+
+    fn dry_run(&self, prepared: &Prepared, needed: u8, approvers: &[UserId]) -> View {
+        let action = &prepared.action;
+        let view = View::new(format!("Dry run: {}", action.title()))
+            .heading("Dry run: nothing was asked, nothing is sent")
+            .line(Line::new().strong(action.title()));
+        let mut view = what(view, action, 10)
+            .bullets(prepared.risks.iter().map(|r| Line::new().say("⚠️ ").say(shown(r, 400))).collect())
+            .bullets(prepared.notes.iter().map(|n| Line::from(shown(n, 400))).collect());
+        let base = self.sekoia.base().as_str().trim_end_matches('/').to_owned();
+        for item in 0..action.items().min(SAMPLES) {
+            let call = action.call(item);
+            let body = call.body.map_or(String::new(), |b| serde_json::to_string_pretty(&b).unwrap_or_default());
+            view = view.code(format!("{} {base}{}\n{body}", call.method.name(), call.path).trim_end().to_owned());
+        }
+        let more = action.items().saturating_sub(SAMPLES);
+        if more > 0 {
+            view = view.line(format!("… and {} of the same form", count(more, "request", "requests")));
+        }
+        let line = Line::new().say(format!("Would need {} by ", count(usize::from(needed), "approval", "approvals")));
+        view.line(people(line, approvers))
+            .note("Header: Authorization: Bearer, with the bot's own key, which is never shown.")
+    }
+
+    /// What is wrong with a submitted form, by the place of the field that it belongs to. What
+    /// takes longer than a form may wait is told in a message instead.
+    pub async fn field_error(&self, inbound: &Inbound) -> Option<(usize, String)> {
+        match read(&inbound.words, inbound.actor.platform()) {
+            Err(fault) => Some((0, fault.to_string())),
+            Ok(said) => match said.command {
+                Command::Skip { reason: None, .. } => Some((0, "Give a reason that others will understand.".into())),
+                Command::Reject { reason: None, .. } => Some((0, "Give a reason that others will understand.".into())),
+                Command::Ask { kind, request: Some(wish) } => {
+                    // An uploaded file was fetched before: that time is gone.
+                    let left = FORM_PATIENCE - jiff::Timestamp::now().duration_since(inbound.at);
+                    let left = std::time::Duration::try_from(left).unwrap_or_default();
+                    let checked = tokio::time::timeout(left, self.check_wish(inbound, &wish));
+                    let problem = checked.await.ok()??;
+                    let fields = super::forms::fields(kind);
+                    let place = fields.iter().position(|name| *name == problem.field).unwrap_or(0);
+                    Some((place, problem.text))
+                }
+                _ => None,
+            },
+        }
+    }
+
+    async fn check_wish(&self, inbound: &Inbound, wish: &Wish) -> Option<Problem> {
+        let right = crate::command::Right::Operator;
+        let rights = self.policy.rights(&*self.chat, &inbound.actor, &inbound.channel).await.ok()?;
+        self.policy.allow(rights, right, &inbound.actor).ok()?;
+        let session = self.sessions.read(&inbound.channel).await.ok()??;
+        match self.prepare(&session, &wish.wanted, inbound.at).await {
+            Ok(prepared) => {
+                // The request itself follows at once: it need not be looked up again.
+                let prepared = std::sync::Arc::new((session.community.uuid, prepared));
+                self.prepared.insert(inbound.delivery.clone(), prepared);
+                None
+            }
+            Err(Failure::Wrong(problem)) => Some(problem),
+            // Whatever else it is, it is told in a message.
+            Err(_) => None,
+        }
+    }
+}
+
+/// Names people, as far as a line has room.
+pub fn people(mut line: Line, people: &[UserId]) -> Line {
+    const MOST: usize = 8;
+    for (i, user) in people.iter().take(MOST).enumerate() {
+        line = if i > 0 { line.say(" or ") } else { line };
+        line = line.person(user);
+    }
+    match people.len().saturating_sub(MOST) {
+        0 => line,
+        more => line.say(format!(" or {}", count(more, "other", "others"))),
+    }
+}
+
+/// The exact values, and where to type them.
+pub fn steps_by_hand(view: View, approval: &Approval, region: Region) -> View {
+    let action = &approval.request.action;
+    let step = action.kind().step().spec();
+    let open = Line::new().say("In ").link("Sekoia's console", region.app()).say(format!(": {}. ", step.console));
+    let waiting: Vec<&str> = approval
+        .items
+        .iter()
+        .enumerate()
+        .filter(|(_, item)| matches!(item, Item::ByHand { .. }))
+        .map(|(i, _)| action.target(i))
+        .collect();
+    let values = match action {
+        Action::Invite { grants, .. } => {
+            let to: Vec<String> = grants.iter().map(|g| format!("{} as {}", g.community.name, g.role.name)).collect();
+            format!("{}\n\n{}", waiting.join("\n"), to.join("\n"))
+        }
+        Action::CreateCommunities { communities, .. } => communities
+            .iter()
+            .filter(|c| waiting.contains(&&*c.name))
+            .map(|c| format!("Name: {}\nDescription: {}", c.name, c.description))
+            .collect::<Vec<_>>()
+            .join("\n\n"),
+        Action::CreateRole { name, description, permissions, .. } => {
+            let about = description.as_deref().unwrap_or_default();
+            format!("Name: {name}\nDescription: {about}\nPermissions:\n{}", listed(permissions))
+        }
+        Action::CreateKey { name, description, permissions, expires, replaces, .. } => {
+            if let (Some(old), true) = (replaces, approval.items.first().is_some_and(Item::is_done)) {
+                format!("Revoke: {}", old.name)
+            } else {
+                let until = expires.map_or_else(|| "never".to_owned(), crate::view::day);
+                format!(
+                    "Name: {name}\nDescription: {description}\nExpires: {until}\nPermissions:\n{}",
+                    listed(permissions)
+                )
+            }
+        }
+        Action::RevokeKey { key, .. } => format!("Revoke: {}", key.name),
+    };
+    view.line(open.say("Enter exactly this, then press \"I did it\": I look whether Sekoia has it.")).code(values)
+}
+
+fn listed(permissions: &[Named]) -> String {
+    permissions.iter().map(|p| format!("- {}", p.name)).collect::<Vec<_>>().join("\n")
+}

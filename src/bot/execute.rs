@@ -1,0 +1,346 @@
+//! Approved actions carried out: announced in the store, called once, and read back when nobody
+//! said what became of a call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, error, info, info_span, warn};
+
+use super::Bot;
+use super::readback::Seen;
+use crate::approval::{Approval, ApprovalId, Command, How, Item, Outcome, Stage, decide};
+use crate::approvals::ChangeError;
+use crate::checklist::Actor;
+use crate::pace::Rank;
+use crate::sekoia::{Created, SekoiaError, Turn, Unwritten, Verb};
+use crate::store::{Commit, StoreError, Work, WorkKind};
+
+/// Sends of one call that Sekoia refused for the moment, or provably did not do.
+const ATTEMPTS: u32 = 4;
+/// The first wait between them; it doubles.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+/// A block at Sekoia's firewall lasts up to ten minutes.
+const LONGEST_WAIT: Duration = Duration::from_mins(10);
+/// The first look after a call without an answer: what is there by then was done.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+/// So long reading back is tried, once it could prove something.
+const READING: Duration = Duration::from_mins(3);
+/// At a stop, a call that is being made has so long: every one does.
+const LAST_CALL: Duration = Duration::from_secs(9);
+/// How often a freeze is looked at by what waits for its end; whoever lifts it wakes all.
+const FROZEN: Duration = Duration::from_mins(1);
+/// Between two attempts to revoke a key that must not stay.
+const UNTIL_GONE: Duration = Duration::from_secs(30);
+const AT_ONCE: u32 = 32;
+
+/// Why an execution stops before its end.
+pub(super) enum Halt {
+    /// Nothing more to do now.
+    Rest,
+    /// It goes on then.
+    Until(Timestamp),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Halt {
+    fn from(error: StoreError) -> Self {
+        Halt::Store(error)
+    }
+}
+
+impl Bot {
+    /// Starts or resumes what is due. Of one request, one task at a time.
+    pub(super) async fn execute_due(
+        self: &Arc<Self>,
+        now: Timestamp,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        // Those that are being worked on stay on the list, and must not keep others from it.
+        let at_once = AT_ONCE.saturating_add(u32::try_from(self.running.len()).unwrap_or(u32::MAX));
+        for work in self.sessions.store().due(WorkKind::Execute, now, at_once).await? {
+            let id = ApprovalId::from(work.key.as_str());
+            if self.running.contains_key(&id) {
+                continue;
+            }
+            let (bot, stop) = (Arc::clone(self), stop.clone());
+            let span = info_span!("execute", request = work.key);
+            let task = async move {
+                let Some(_held) = bot.hold(&id) else { return };
+                bot.execute(&id, work, &stop).await;
+            };
+            tasks.spawn(task.instrument(span));
+        }
+        Ok(())
+    }
+
+    async fn execute(&self, id: &ApprovalId, work: Work, stop: &CancellationToken) {
+        let patience_ends = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_CALL).await;
+        };
+        tokio::pin!(patience_ends);
+        let halt = loop {
+            if stop.is_cancelled() {
+                return;
+            }
+            tokio::select! {
+                step = self.execute_step(id) => if let Err(halt) = step { break halt },
+                // What it waits for takes longer: nothing is lost, the next start goes on.
+                () = &mut patience_ends => return,
+            }
+        };
+        let commit = match halt {
+            Halt::Rest => Commit { finished: vec![work.finished()], ..Commit::default() },
+            Halt::Until(then) => Commit { postponed: vec![(work.finished(), then)], ..Commit::default() },
+            Halt::Store(error) => {
+                error!(%error, "the store failed in the middle of a request; it goes on later");
+                Commit { postponed: vec![(work.finished(), Timestamp::now() + FROZEN)], ..Commit::default() }
+            }
+        };
+        // A row that was scheduled again meanwhile is left as it is.
+        if let Err(error) = self.sessions.store().commit(commit).await {
+            warn!(%error, "a finished execution stays on the list");
+        }
+    }
+
+    /// Does the next thing that there is to do.
+    async fn execute_step(&self, id: &ApprovalId) -> Result<(), Halt> {
+        let Some(approval) = self.approvals.read(id).await? else { return Err(Halt::Rest) };
+        if !matches!(approval.stage, Stage::Approved) {
+            return Err(Halt::Rest);
+        }
+        let now = Timestamp::now();
+        if let Some((item, since)) = approval.unclear().next() {
+            return self.clear_up(&approval, item, since).await;
+        }
+        if let Some(Item::Created { at, uuid, shown, until, lost }) = approval.items.first() {
+            let until = if *shown { *until } else { *at + self.approvals.timing.lease };
+            if lost.is_none() && now < until {
+                return Err(Halt::Until(until));
+            }
+            let why = if *shown { NOT_CONFIRMED } else { NOT_SHOWN };
+            return if self.withdraw(&approval, uuid, why).await? {
+                Ok(())
+            } else {
+                Err(Halt::Until(Timestamp::now() + UNTIL_GONE))
+            };
+        }
+        if approval.next_call().is_none() {
+            return Err(Halt::Rest);
+        }
+        if !approval.is_as_approved() {
+            error!(request = id.as_str(), "the stored action is not the one that was approved");
+            let why = "the stored action is not the one that was approved".into();
+            self.found_out(id, Command::ReportRest { outcome: Outcome::Failed { why } }).await?;
+            return Err(Halt::Rest);
+        }
+        self.send_next(&approval).await
+    }
+
+    /// Sends the next call, once.
+    async fn send_next(&self, approval: &Approval) -> Result<(), Halt> {
+        // A single call is somebody's who waits; a long list lets others go first.
+        let rank = if approval.items.len() == 1 { Rank::Person } else { Rank::Background };
+        let turn = match self.sekoia.admit(rank).await {
+            Ok(turn) => turn,
+            Err(SekoiaError::Paused { wait }) => return Err(Halt::Until(Timestamp::now() + wait)),
+            Err(_) => return Err(Halt::Until(Timestamp::now() + FIRST_WAIT)),
+        };
+        // After every wait: whoever froze it meanwhile was told that nothing goes out.
+        if self.approvals.frozen().await?.is_some() {
+            return Err(Halt::Until(Timestamp::now() + FROZEN));
+        }
+        let Some(started) = self.found_out(&approval.id, Command::Start).await? else { return Ok(()) };
+        let Some((item, _)) = started.unclear().next() else { return Ok(()) };
+        let (outcome, everybody) = self.carry_out(&started, item, turn).await;
+        let sends = started.sends(item);
+        match &outcome {
+            Outcome::NotSent { why } if sends >= ATTEMPTS => {
+                let outcome = Outcome::Failed { why: format!("{why} ({sends} attempts)").into() };
+                self.conclude(&started, item, outcome, false).await?;
+            }
+            Outcome::NotSent { why } => {
+                info!(sends, why = &**why, "nothing was done; it is tried again");
+                self.conclude(&started, item, outcome, false).await?;
+                let wait = FIRST_WAIT.saturating_mul(1 << sends.saturating_sub(1).min(8));
+                tokio::time::sleep(wait.max(self.sekoia.paused_for()).min(LONGEST_WAIT)).await;
+            }
+            _ => self.conclude(&started, item, outcome, everybody).await?,
+        }
+        Ok(())
+    }
+
+    /// Makes the call of an item that was announced. What is known of it, and whether every other
+    /// call would meet with the same.
+    pub(super) async fn carry_out(&self, approval: &Approval, item: usize, turn: Turn) -> (Outcome, bool) {
+        let call = approval.request.action.call(item);
+        // Whatever was asked when: the bot never revokes the key that it calls with.
+        if let (Verb::Delete, Some(key)) = (call.method, call.path.rsplit('/').next()) {
+            match self.may_be_own(key).await {
+                Ok(false) => {}
+                Ok(true) => {
+                    let why = "this may be the bot's own key, which it never revokes; do it in Sekoia's console";
+                    return (Outcome::Failed { why: why.into() }, false);
+                }
+                Err(error) => return (Outcome::NotSent { why: error.to_string().into() }, false),
+            }
+        }
+        match self.sekoia.write(turn, &call).await {
+            Ok(body) => {
+                let created: Option<Created> = serde_json::from_slice(&body).ok();
+                (Outcome::Done { uuid: created.map(|c| c.uuid.into()), how: How::Answered }, false)
+            }
+            Err(failed) => judged(&failed),
+        }
+    }
+
+    /// Records what became of a call, and of those that would meet with the same.
+    pub(super) async fn conclude(
+        &self,
+        approval: &Approval,
+        item: usize,
+        outcome: Outcome,
+        everybody: bool,
+    ) -> Result<(), StoreError> {
+        let rest = everybody.then(|| outcome.clone());
+        self.found_out(&approval.id, Command::Report { item, outcome }).await?;
+        if let Some(outcome) = rest {
+            self.found_out(&approval.id, Command::ReportRest { outcome }).await?;
+        }
+        Ok(())
+    }
+
+    /// Commits something that the bot found out; none if it changes nothing any more.
+    pub(super) async fn found_out(&self, id: &ApprovalId, command: Command) -> Result<Option<Approval>, StoreError> {
+        let now = Timestamp::now();
+        let on = |state: Option<&Approval>| decide(state, command.clone(), now);
+        match self.approvals.change(id, &Actor::Bot, now, None, on).await {
+            Ok(changed) => {
+                self.note_changes("bot", &changed);
+                Ok(Some(changed.approval))
+            }
+            Err(ChangeError::Store(error)) => Err(error),
+            Err(error) => {
+                info!(%error, request = id.as_str(), "changes nothing any more");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Finds out what became of a call by reading, before anything is sent again.
+    async fn clear_up(&self, approval: &Approval, item: usize, since: Timestamp) -> Result<(), Halt> {
+        let timing = self.approvals.timing;
+        // Whoever announced it may still be making it.
+        if matches!(approval.items.get(item), Some(Item::Started { .. })) {
+            wait_until(since + timing.lease).await;
+        } else {
+            wait_until(since + FIRST_LOOK).await;
+        }
+        // Sekoia's own error is an end; silence is not, nor is what stands between: it may be
+        // working on it still.
+        let answered = matches!(approval.items.get(item), Some(Item::Unclear { why, .. }) if &**why == ANSWERED);
+        let proof = if answered { since + timing.lease } else { since + timing.proof };
+        let give_up = proof + READING;
+        let secret = approval.request.action.is_secret(item);
+        let mut absent_since: Option<Timestamp> = None;
+        loop {
+            let now = Timestamp::now();
+            match self.look(approval, item, since).await {
+                Ok(Seen::There { uuid }) if secret => {
+                    // Whose secret is lost: on record before it is revoked.
+                    let outcome = Outcome::Created { uuid, until: now };
+                    self.conclude(approval, item, outcome, false).await?;
+                    self.found_out(&approval.id, Command::Withdraw { item, why: NOT_SHOWN.into() }).await?;
+                    return Ok(());
+                }
+                Ok(Seen::There { uuid }) => {
+                    let outcome = Outcome::Done { uuid: Some(uuid), how: How::Found };
+                    return Ok(self.conclude(approval, item, outcome, false).await?);
+                }
+                // Before that it proves nothing.
+                Ok(Seen::Absent) if now < proof => {}
+                Ok(Seen::Absent) => {
+                    let first = *absent_since.get_or_insert(now);
+                    if now >= first + timing.between {
+                        let sends = approval.sends(item);
+                        let outcome = if sends >= ATTEMPTS && !secret {
+                            let why = format!("Sekoia did not do it in {sends} attempts, and does not show it");
+                            Outcome::Failed { why: why.into() }
+                        } else {
+                            Outcome::ProvenAbsent
+                        };
+                        return Ok(self.conclude(approval, item, outcome, false).await?);
+                    }
+                }
+                Ok(Seen::Unsure(why)) => {
+                    return Ok(self.conclude(approval, item, Outcome::Unknown { why: why.into() }, false).await?);
+                }
+                // A key that nobody has the secret of is looked for until it is known to be gone.
+                Err(error) if secret => {
+                    warn!(%error, "nobody knows yet whether a key came into being");
+                    tokio::time::sleep(UNTIL_GONE).await;
+                }
+                Err(error) => {
+                    absent_since = None;
+                    warn!(%error, "reading back failed");
+                    if now >= give_up || !error.may_pass() {
+                        let why = format!("no answer, and it could not be read back: {error}");
+                        return Ok(self.conclude(approval, item, Outcome::Unknown { why: why.into() }, false).await?);
+                    }
+                }
+            }
+            // The next look: where it could prove something, and not before the two would agree.
+            let next = match absent_since {
+                Some(first) => first + timing.between,
+                None if now < proof => proof,
+                None => now + timing.between,
+            };
+            wait_until(next.max(now + Duration::from_millis(200))).await;
+        }
+    }
+}
+
+/// The reason of an unclear call that Sekoia itself answered. A gateway's 502 to 504 is no such.
+const ANSWERED: &str = "Sekoia failed (500)";
+pub(super) const NOT_CONFIRMED: &str = "nobody confirmed that it was saved";
+pub(super) const NOT_SHOWN: &str = "its secret was not shown";
+
+/// What an error says about a call, and whether every other call would meet with it.
+fn judged(failed: &Unwritten) -> (Outcome, bool) {
+    let error = match failed {
+        Unwritten::Unclear(error) => return (Outcome::Unclear { why: error.to_string().into() }, false),
+        Unwritten::Refused(error) => error,
+    };
+    let why: Box<str> = error.to_string().into();
+    match error {
+        SekoiaError::Paused { .. } | SekoiaError::Unreachable | SekoiaError::RateLimited { .. } => {
+            (Outcome::NotSent { why }, false)
+        }
+        // The right or the route: nothing that the bot could send would be taken.
+        SekoiaError::Forbidden { .. } | SekoiaError::Refused { status: 405 | 415 | 501, .. } => {
+            (Outcome::ByHand { why }, true)
+        }
+        // This body.
+        SekoiaError::Refused { status: 422, .. } => (Outcome::ByHand { why }, false),
+        SekoiaError::NotFound { message, .. } if names_the_route(message) => (Outcome::ByHand { why }, true),
+        SekoiaError::Unauthorized { .. } => (Outcome::Failed { why }, true),
+        _ => (Outcome::Failed { why }, false),
+    }
+}
+
+/// Sekoia answers 404 for a path that it does not have, and for an object that it does not have.
+fn names_the_route(message: &str) -> bool {
+    let message = message.to_lowercase();
+    ["path", "route", "url"].iter().any(|word| message.contains(word))
+}
+
+pub(super) async fn wait_until(at: Timestamp) {
+    let left = at.duration_since(Timestamp::now());
+    if let Ok(left) = Duration::try_from(left) {
+        tokio::time::sleep(left).await;
+    }
+}

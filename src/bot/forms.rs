@@ -1,0 +1,240 @@
+//! The forms of sensitive requests. Their answers stand behind `--form`, in the order of the
+//! fields, as `command::asking` reads them.
+
+use jiff::Timestamp;
+
+use super::failure::Failure;
+use super::{Ask, Bot};
+use crate::action::{Kind, PRESETS, by_feature};
+use crate::checklist::Session;
+use crate::command::{FORM, find};
+use crate::pace::Rank;
+use crate::sekoia::{ApiKey, KeyStatus, Permission};
+use crate::text::shown;
+use crate::view::{Choice, Field, FieldKind, Form, Group, Line, Text};
+
+/// Options of one group: Slack takes a hundred.
+const GROUP: usize = 100;
+
+/// The names of a form's fields, in their order.
+pub fn fields(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Invite => &["addresses", "csv", "role", "communities", "because"],
+        Kind::CommunityCreate => &["names", "about", "because"],
+        Kind::RoleCreate => &["name", "about", "preset", "with", "because"],
+        Kind::KeyCreate => &["name", "about", "preset", "with", "expires", "because"],
+        Kind::KeyRevoke => &["key", "because"],
+        Kind::KeyRotate => &["key", "name", "expires", "because"],
+    }
+}
+
+impl Bot {
+    pub(super) async fn request_form(&self, ask: &Ask<'_>, kind: Kind) -> Result<Form, Failure> {
+        let session = self.session(ask).await?;
+        let uuid = session.community.uuid;
+        let (title, words, fields) = match kind {
+            Kind::Invite => {
+                let roles = self.sekoia.roles(uuid).await?;
+                let options: Vec<Choice> = roles.iter().map(|r| choice(r.name(), &r.uuid)).collect();
+                let analyst = roles.iter().find(|r| r.is_built_in() && r.name().eq_ignore_ascii_case("Analyst"));
+                let role = FieldKind::Choice {
+                    groups: grouped(options),
+                    several: false,
+                    initial: analyst.map(|r| Text::from(r.uuid.clone())).into_iter().collect(),
+                };
+                (
+                    "Invite people",
+                    "invite",
+                    vec![
+                        field(
+                            "addresses",
+                            "E-mail addresses",
+                            "Separated by spaces, commas or lines.",
+                            true,
+                            text(true, 3_000, ""),
+                        ),
+                        field(
+                            "csv",
+                            "Or a CSV file",
+                            "A column headed e-mail, or one address a line.",
+                            true,
+                            FieldKind::File { extensions: &["csv", "txt"] },
+                        ),
+                        field("role", "Role", "What they may do.", false, role),
+                        self.communities_field(&session).await?,
+                    ],
+                )
+            }
+            Kind::CommunityCreate => (
+                "Create communities",
+                "community create",
+                vec![
+                    field("names", "Names", "One a line.", false, text(true, 2_000, "")),
+                    field("about", "Description", "The same for each of them.", true, text(false, 1_000, "")),
+                ],
+            ),
+            Kind::RoleCreate => {
+                let roles = self.sekoia.roles(uuid).await?;
+                let catalogue = self.sekoia.permissions(uuid).await?;
+                let copies = roles.iter().map(|r| choice(&format!("As {}", r.name()), r.name())).collect();
+                let groups = vec![
+                    Group { label: "Presets".into(), options: presets() },
+                    Group { label: "A copy of a role".into(), options: copies },
+                ];
+                (
+                    "Create a role",
+                    "role create",
+                    vec![
+                        field("name", "Name", "", false, text(false, 100, "")),
+                        field("about", "Description", "10 to 1,000 characters.", true, text(true, 1_000, "")),
+                        field(
+                            "preset",
+                            "Start from",
+                            "Permissions below are added to it.",
+                            true,
+                            FieldKind::Choice { groups, several: false, initial: vec![] },
+                        ),
+                        permissions(&catalogue),
+                    ],
+                )
+            }
+            Kind::KeyCreate => {
+                let catalogue = self.sekoia.permissions(uuid).await?;
+                let preset = FieldKind::Choice { groups: grouped(presets()), several: false, initial: vec![] };
+                (
+                    "Create an API key",
+                    "key create",
+                    vec![
+                        field("name", "Name", "Unique in the community.", false, text(false, 100, "")),
+                        field("about", "Description", "10 to 100 characters.", false, text(false, 100, "")),
+                        field("preset", "For", "What an integration of this kind needs, and no more.", true, preset),
+                        permissions(&catalogue),
+                        field("expires", "Expires", EXPIRES, false, text(false, 20, "180d")),
+                    ],
+                )
+            }
+            Kind::KeyRevoke => ("Revoke an API key", "key revoke", vec![self.keys_field(&session, ask.now).await?]),
+            Kind::KeyRotate => (
+                "Replace an API key",
+                "key rotate",
+                vec![
+                    self.keys_field(&session, ask.now).await?,
+                    field(
+                        "name",
+                        "Name of the new key",
+                        "Left empty: the old name with today's date.",
+                        true,
+                        text(false, 100, ""),
+                    ),
+                    field("expires", "Expires", EXPIRES, false, text(false, 20, "180d")),
+                ],
+            ),
+        };
+        let mut fields = fields;
+        let why = "For whoever approves; stays on record.";
+        fields.push(field("because", "Why", why, true, text(false, 500, "")));
+        let typed = find(words).map_or_else(String::new, crate::command::Spec::usage);
+        Ok(Form {
+            title: title.into(),
+            words: format!("{words} {FORM} {uuid}").into(),
+            typed: typed.into(),
+            submit: "Ask for approval".into(),
+            intro: Line::new()
+                .say("In ")
+                .strong(shown(&session.community.name, 80))
+                .say(". Somebody else approves it first."),
+            fields,
+        })
+    }
+
+    async fn communities_field(&self, session: &Session) -> Result<Field, Failure> {
+        let own = session.community.uuid.to_string();
+        let mut options = vec![choice(&session.community.name, &own)];
+        let (root, children) = self.workspace().await?;
+        let others = [&root].into_iter().chain(&children).filter(|c| c.uuid != session.community.uuid);
+        options.extend(others.map(|c| choice(c.name(), &c.uuid.to_string())));
+        let kind = FieldKind::Choice { groups: grouped(options), several: true, initial: vec![own.into()] };
+        Ok(field("communities", "Communities", "Where they get this role.", false, kind))
+    }
+
+    async fn keys_field(&self, session: &Session, now: Timestamp) -> Result<Field, Failure> {
+        let keys = self.sekoia.api_keys(session.community.uuid).await?;
+        let own = self.sekoia.validate(Rank::Person).await?;
+        let other = |k: &&ApiKey| k.status(now) == KeyStatus::Active && own.key_uuid() != Some(k.uuid.as_str());
+        let options = keys.iter().filter(other).map(|k| choice(k.name(), &k.uuid)).collect();
+        let kind = FieldKind::Choice { groups: grouped(options), several: false, initial: vec![] };
+        Ok(field("key", "Key", "Active keys; never the bot's own.", false, kind))
+    }
+
+    pub(super) async fn reject_form(&self, ask: &Ask<'_>, id: &str) -> Result<Form, Failure> {
+        let approval = self.request_of(ask, id).await?;
+        self.may_decide(ask, &approval).await?;
+        Ok(Form {
+            title: "Reject a request".into(),
+            words: format!("reject {}", approval.id).into(),
+            typed: format!("/sekoia reject {} \"your reason\"", approval.id).into(),
+            submit: "Reject it".into(),
+            intro: Line::new().strong(approval.request.action.title()),
+            fields: vec![field(
+                "reason",
+                "Why not?",
+                "For who asked; stays on record, with your name.",
+                false,
+                text(true, u16::try_from(crate::checklist::MAX_REASON).unwrap_or(u16::MAX), ""),
+            )],
+        })
+    }
+}
+
+const EXPIRES: &str = "30d, 180d, 365d, a date such as 2027-06-30, or never.";
+
+fn field(name: &'static str, label: &'static str, hint: &'static str, optional: bool, kind: FieldKind) -> Field {
+    Field { name, label: label.into(), hint: hint.into(), optional, kind }
+}
+
+fn text(multiline: bool, max_length: u16, initial: &'static str) -> FieldKind {
+    FieldKind::Text { multiline, max_length, initial: initial.into() }
+}
+
+fn choice(label: &str, value: &str) -> Choice {
+    Choice { label: shown(label, 70).into(), value: value.to_owned().into() }
+}
+
+fn presets() -> Vec<Choice> {
+    PRESETS.iter().map(|p| choice(&p.label, &p.id)).collect()
+}
+
+/// One group without a label, or several where one would be too long.
+fn grouped(options: Vec<Choice>) -> Vec<Group> {
+    if options.len() <= GROUP {
+        return vec![Group { label: "".into(), options }];
+    }
+    let chunks = options.chunks(GROUP).enumerate();
+    chunks
+        .map(|(i, chunk)| Group {
+            label: format!("{} to {}", i * GROUP + 1, i * GROUP + chunk.len()).into(),
+            options: chunk.to_vec(),
+        })
+        .collect()
+}
+
+/// The catalogue by feature, to be searched.
+fn permissions(catalogue: &[Permission]) -> Field {
+    let twice = |title: &str| catalogue.iter().filter(|p| p.title() == title).count() > 1;
+    let option = |p: &&Permission| {
+        let uuid = p.uuid.as_deref()?;
+        let title = p.title();
+        let label =
+            if twice(title) { format!("{title} ({})", p.name.as_deref().unwrap_or_default()) } else { title.into() };
+        Some(choice(&label, uuid))
+    };
+    let groups = by_feature(catalogue)
+        .iter()
+        .map(|(feature, of)| Group {
+            label: shown(feature, 70).into(),
+            options: of.iter().filter_map(option).collect(),
+        })
+        .collect();
+    let kind = FieldKind::Choice { groups, several: true, initial: vec![] };
+    field("with", "Permissions", "Type to search.", true, kind)
+}

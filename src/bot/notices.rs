@@ -1,0 +1,104 @@
+//! What one person is told in a conversation of their own.
+
+use super::request_card::{outcomes, votes};
+use crate::approval::{Approval, Guest, Item, Stage, Status};
+use crate::approvals::News;
+use crate::text::{count, shown};
+use crate::view::{Control, Line, View};
+
+/// Lines of outcomes; the card has them all.
+const LISTED: usize = 5;
+
+/// None if there is nothing to say of it any more.
+pub fn news(approval: &Approval, news: News) -> Option<View> {
+    let title = approval.request.action.title();
+    let place = Line::new().say("In ").channel(&approval.request.channel).say(format!(" · request {}", approval.id));
+    let id = &approval.id;
+    match news {
+        News::Ready => {
+            if approval.status() != Status::Approved {
+                return None;
+            }
+            let line = Line::new()
+                .say("Approved: ")
+                .strong(title)
+                .say(". It is created when you press the button, and shown to you once, until ");
+            let view = View::sentence(line.moment(approval.request.expires)).bullets(votes(approval)).line(place);
+            Some(view.controls(vec![Control::primary("Create and show", format!("show {id}"))]))
+        }
+        News::NotCreated => {
+            if approval.status() != Status::Approved {
+                return None;
+            }
+            let line = Line::new()
+                .strong(title)
+                .say(": the key was not created. You may press again until ")
+                .moment(approval.request.expires)
+                .say(".");
+            let again = vec![Control::primary("Create and show", format!("show {id}"))];
+            Some(View::sentence(line).line(place).controls(again))
+        }
+        News::Withdrawn => {
+            let line = Line::new()
+                .strong(title)
+                .say(": nobody could be sure that the key's secret was saved, so the key was revoked.");
+            let again = approval.status() == Status::Approved;
+            let line = if again {
+                line.say(" You may press again until ").moment(approval.request.expires).say(".")
+            } else {
+                line
+            };
+            let view = View::sentence(line).line(place);
+            let controls = if again { vec![Control::primary("Create and show", format!("show {id}"))] } else { vec![] };
+            Some(view.controls(controls))
+        }
+        News::Lapsed => {
+            let lapsed: Vec<&str> = approval
+                .guests
+                .iter()
+                .enumerate()
+                .filter(|(_, g)| **g == Guest::Lapsed)
+                .map(|(i, _)| approval.request.action.target(i))
+                .collect();
+            let listed: Vec<String> = lapsed.iter().take(10).map(|p| shown(p, 80)).collect();
+            let more = if lapsed.len() > 10 { format!(" and {} more", lapsed.len() - 10) } else { String::new() };
+            let line = format!(
+                "{} not accepted within 24 hours, so the links have lapsed: {}{more}. Ask their owners to look for a newer mail after you invite them again in Sekoia's console, under Users.",
+                count(lapsed.len(), "invitation was", "invitations were"),
+                listed.join(", ")
+            );
+            Some(View::sentence(line).line(place))
+        }
+        News::Outcome => {
+            let status = approval.status();
+            let line = match (&approval.stage, status) {
+                (Stage::Rejected { reason, change }, _) => {
+                    let line = Line::new().say("Rejected");
+                    let line = match &change.by {
+                        crate::checklist::Actor::Person(user) => line.say(" by ").person(user),
+                        crate::checklist::Actor::Bot => line,
+                    };
+                    line.say(": ").strong(title).say(format!(". Reason: {}", shown(reason, 300)))
+                }
+                (Stage::Expired { .. }, _) => {
+                    Line::new().say("Expired: ").strong(title).say(". Ask again if it is still wanted.")
+                }
+                (_, Status::Succeeded) => Line::new().say("Done: ").strong(title),
+                (_, Status::Failed) if approval.count(Item::is_done) > 0 => {
+                    Line::new().say("Done in part: ").strong(title)
+                }
+                (_, Status::Failed) => Line::new().say("Failed: ").strong(title),
+                (_, Status::ByHand) => Line::new()
+                    .say("Sekoia does not let the bot do this, so somebody has to do it by hand: ")
+                    .strong(title),
+                (_, Status::Unknown) => Line::new().say("Nobody can tell whether this was done: ").strong(title),
+                _ => return None,
+            };
+            let mut view = View::sentence(line);
+            if status != Status::Succeeded {
+                view = view.bullets(outcomes(approval, LISTED).0);
+            }
+            Some(view.line(place))
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! Owed messages: a channel's checklist, a request's card, what one person is to be told.
+//!
+//! That one is owed is due work in the store, so that a crash between a change and its message is
+//! made good after the restart. A message shows what is stored when it is sent, so that an edit
+//! that was superseded is never made. A new one carries a mark, by which it is looked up before it
+//! is posted again; edits of one message never overtake each other.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dashmap::DashMap;
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Mutex, Notify};
+use tracing::{Instrument, debug, error, info_span, warn};
+
+use super::{Bot, cards, notices, request_card};
+use crate::approval::{self, ApprovalId};
+use crate::approvals::Notice;
+use crate::checklist::{Actor, Command, Session, decide};
+use crate::pace::Rank;
+use crate::platform::{ChannelKey, ChatError, MessageId, UserId};
+use crate::store::{Commit, CommitError, StoreError, Work, WorkKind};
+use crate::streams::ChangeError;
+use crate::view::View;
+
+/// Messages brought up to date at the same time.
+const AT_ONCE: u32 = 32;
+/// The first wait after a failure; it doubles.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+const LONGEST_WAIT: Duration = Duration::from_mins(10);
+/// Attempts at what the platform refuses for good.
+const MOST_REFUSALS: u32 = 3;
+/// A message that was edited so recently is not edited again because somebody presses Refresh.
+const ANEW: Duration = Duration::from_secs(5);
+/// How far back an unrecorded post is looked for.
+const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
+
+/// A message that stays in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Place {
+    Checklist(ChannelKey),
+    Card(ApprovalId),
+}
+
+pub struct Outbox {
+    /// Held by message while it is being shown.
+    shown: DashMap<Place, Arc<Mutex<Shown>>>,
+    chat: Notify,
+    work: Notify,
+    /// What came into being later was posted by nobody before this process.
+    began: Timestamp,
+}
+
+/// What a message shows.
+#[derive(Default)]
+struct Shown {
+    version: u64,
+    frozen: bool,
+    at: Option<Instant>,
+    /// Whether a post was tried: it may stand there unrecorded.
+    tried: bool,
+    /// Posted, but not recorded yet because the store failed: not to be posted again.
+    posted: Option<MessageId>,
+}
+
+/// What a message has to show.
+struct Standing {
+    version: u64,
+    frozen: bool,
+    /// Nothing more is expected of it.
+    settled: bool,
+    view: View,
+    channel: ChannelKey,
+    message: Option<MessageId>,
+    since: Timestamp,
+    rank: Rank,
+}
+
+impl Place {
+    pub(super) fn of(work: &Work) -> Option<Self> {
+        match work.kind {
+            WorkKind::Progress => Some(Place::Checklist(ChannelKey::from(work.key.clone()))),
+            WorkKind::Card => Some(Place::Card(ApprovalId::from(work.key.as_str()))),
+            _ => None,
+        }
+    }
+
+    fn mark(&self) -> String {
+        match self {
+            Place::Checklist(_) => "checklist".into(),
+            Place::Card(id) => format!("card {id}"),
+        }
+    }
+}
+
+impl Outbox {
+    pub fn new() -> Self {
+        Self { shown: DashMap::new(), chat: Notify::new(), work: Notify::new(), began: Timestamp::now() }
+    }
+
+    /// There is something to say or to do.
+    pub fn wake(&self) {
+        self.chat.notify_one();
+        self.work.notify_one();
+    }
+
+    /// Waits for something to say, or for a while.
+    pub async fn something_to_say(&self, at_most: Duration) {
+        let _ = tokio::time::timeout(at_most, self.chat.notified()).await;
+    }
+
+    /// Waits for something to do, or for a while.
+    pub async fn something_to_do(&self, at_most: Duration) {
+        let _ = tokio::time::timeout(at_most, self.work.notified()).await;
+    }
+}
+
+impl Bot {
+    /// Makes a message show what is stored. The outer error is the store's, the inner one the
+    /// chat's.
+    pub(super) async fn show(&self, place: &Place, anew: bool) -> Result<Result<(), ChatError>, StoreError> {
+        let lock = Arc::clone(self.outbox.shown.entry(place.clone()).or_default().value());
+        let mut shown = lock.lock().await;
+        let Some(standing) = self.standing(place).await? else { return Ok(Ok(())) };
+        // However often somebody asks for it anew, an edit a while is enough.
+        let fresh = shown.at.is_some_and(|at| at.elapsed() < ANEW);
+        let current = shown.version >= standing.version && shown.frozen == standing.frozen;
+        if current && (!anew || fresh) {
+            return Ok(Ok(()));
+        }
+        let Standing { version, frozen, settled, view, channel, message, since, rank } = standing;
+        let edited = |shown: &mut Shown| {
+            (shown.version, shown.frozen, shown.at) = (version, frozen, Some(Instant::now()));
+        };
+        if settled && message.is_some() {
+            // Hardly anything comes after it: the next edit is one more, and nothing else.
+            self.outbox.shown.remove(place);
+        }
+        if let (Some(message), None) = (&message, &shown.posted) {
+            match self.chat.update(&channel, message, &view, rank).await {
+                // Somebody deleted it: it is posted again.
+                Err(ChatError::MessageGone) => shown.tried = true,
+                Err(error) => return Ok(Err(error)),
+                Ok(()) => {
+                    edited(&mut shown);
+                    return Ok(Ok(()));
+                }
+            }
+        }
+        if shown.posted.is_none() {
+            match self.post_once(place, &channel, &view, since, rank, &mut shown.tried, anew).await {
+                Ok(message) => shown.posted = Some(message),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        let Some(message) = shown.posted.clone() else { return Ok(Ok(())) };
+        match self.record_post(place, message).await {
+            Ok((committed, events)) => {
+                // What changed between the post and its record is still to be shown.
+                let seen = version + events == committed;
+                edited(&mut shown);
+                shown.version = if seen { committed } else { version };
+                shown.posted = None;
+                Ok(Ok(()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Posts a message, unless one with its mark stands there already: then that one is edited.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one message")]
+    async fn post_once(
+        &self,
+        place: &Place,
+        channel: &ChannelKey,
+        view: &View,
+        since: Timestamp,
+        rank: Rank,
+        tried: &mut bool,
+        anew: bool,
+    ) -> Result<MessageId, ChatError> {
+        let mark = place.mark();
+        if *tried || since < self.outbox.began {
+            let since = since.max(Timestamp::now() - LOOK_BACK);
+            match self.chat.find_post(channel, &mark, since).await {
+                Ok(Some(message)) => {
+                    debug!("an unrecorded post was found");
+                    return self.chat.update(channel, &message, view, rank).await.map(|()| message);
+                }
+                Ok(None) => {}
+                // Nobody can look, and a person asks for it: better twice than never.
+                Err(ChatError::MissingScope(_)) if anew => {}
+                Err(error) => return Err(error),
+            }
+        }
+        *tried = true;
+        self.chat.post(channel, view, &mark, rank).await
+    }
+
+    /// What a message has to show; none if there is nothing to be shown.
+    async fn standing(&self, place: &Place) -> Result<Option<Standing>, StoreError> {
+        let now = Timestamp::now();
+        Ok(match place {
+            Place::Checklist(channel) => {
+                self.sessions.read_with_version(channel).await?.map(|(version, session)| Standing {
+                    version,
+                    frozen: false,
+                    settled: false,
+                    view: cards::checklist(&session, now),
+                    channel: channel.clone(),
+                    message: session.progress.clone(),
+                    since: session.opened.at,
+                    rank: Rank::Background,
+                })
+            }
+            Place::Card(id) => match self.approvals.read_with_version(id).await? {
+                Some((version, approval)) => {
+                    let frozen = self.approvals.frozen().await?;
+                    Some(Standing {
+                        version,
+                        frozen: frozen.is_some(),
+                        settled: !approval.status().is_open(),
+                        view: request_card::card(&approval, frozen.as_ref(), self.sekoia.region),
+                        channel: approval.request.channel.clone(),
+                        message: approval.card.clone(),
+                        since: approval.asked.at,
+                        // Decisions go before everything else that is edited.
+                        rank: Rank::Person,
+                    })
+                }
+                None => None,
+            },
+        })
+    }
+
+    /// Records where a message stands: the version that this makes, and by how much.
+    async fn record_post(&self, place: &Place, message: MessageId) -> Result<(u64, u64), StoreError> {
+        let now = Timestamp::now();
+        let failed = |error: String| {
+            warn!(error, "the posted message could not be recorded yet");
+            Ok((0, 1))
+        };
+        match place {
+            Place::Checklist(channel) => {
+                let posted =
+                    |session: Option<&Session>| decide(session, Command::Posted { message: message.clone() }, now);
+                match self.sessions.change(channel, &Actor::Bot, now, None, posted).await {
+                    Ok(changed) => Ok((changed.version, changed.events.len() as u64)),
+                    Err(ChangeError::Store(error)) => Err(error),
+                    Err(error) => failed(error.to_string()),
+                }
+            }
+            Place::Card(id) => {
+                let posted = |state: Option<&approval::Approval>| {
+                    approval::decide(state, approval::Command::Posted { message: message.clone() }, now)
+                };
+                match self.approvals.change(id, &Actor::Bot, now, None, posted).await {
+                    Ok(changed) => Ok((changed.version, changed.events.len() as u64)),
+                    Err(ChangeError::Store(error)) => Err(error),
+                    Err(error) => failed(error.to_string()),
+                }
+            }
+        }
+    }
+
+    /// Says what is due: cards and news before checklists. Whether there may be more.
+    pub(super) async fn say_due(&self, now: Timestamp) -> Result<bool, StoreError> {
+        let mut more = false;
+        for kind in [WorkKind::Card, WorkKind::Notice, WorkKind::Progress] {
+            let due = self.sessions.store().due(kind, now, AT_ONCE).await?;
+            more |= due.len() == AT_ONCE as usize;
+            let said = due.into_iter().map(|work| {
+                let span = info_span!("owed", kind = kind.name(), key = work.key);
+                self.say(work, now).instrument(span)
+            });
+            for result in join_all(said).await {
+                result?;
+            }
+        }
+        Ok(more)
+    }
+
+    async fn say(&self, work: Work, now: Timestamp) -> Result<(), StoreError> {
+        let said = self.say_one(&work, now).await;
+        let wait = FIRST_WAIT.saturating_mul(1 << work.attempts.min(10)).min(LONGEST_WAIT);
+        let mut commit = Commit::default();
+        match said {
+            Ok(Ok(())) => {
+                debug!("said");
+                commit.finished.push(work.finished());
+            }
+            Ok(Err(refused)) if !refused.is_passing() && work.attempts + 1 >= MOST_REFUSALS => {
+                error!(error = %refused, "this cannot be said; it is put aside");
+                commit.finished.push(work.finished());
+                commit.schedule = self.parked(&work, &refused, now).await;
+            }
+            Ok(Err(failed)) => {
+                warn!(error = %failed, attempts = work.attempts + 1, wait_s = wait.as_secs(), "it has to wait");
+                commit.postponed.push((work.finished(), now + wait));
+            }
+            Err(failed) => {
+                warn!(error = %failed, wait_s = wait.as_secs(), "the store failed; it has to wait");
+                commit.postponed.push((work.finished(), now + wait));
+            }
+        }
+        match self.sessions.store().commit(commit).await {
+            Err(CommitError::Store(error)) => Err(error),
+            // Neither streams nor deliveries are in it.
+            Ok(_) | Err(CommitError::Conflict(_) | CommitError::Delivered) => Ok(()),
+        }
+    }
+
+    async fn say_one(&self, work: &Work, now: Timestamp) -> Result<Result<(), ChatError>, StoreError> {
+        let Some(place) = Place::of(work) else { return self.notify(work).await };
+        if let Place::Card(id) = &place
+            && let Some(approval) = self.approvals.read(id).await?
+        {
+            self.reflect(&approval, now).await;
+        }
+        self.show(&place, false).await
+    }
+
+    /// Tells one person something, in their own conversation with the bot.
+    async fn notify(&self, work: &Work) -> Result<Result<(), ChatError>, StoreError> {
+        let Ok(notice) = serde_json::from_str::<Notice>(&work.body) else {
+            error!("a notice cannot be read; it is dropped");
+            return Ok(Ok(()));
+        };
+        let (to, view) = match notice {
+            Notice::Line { to, text } => (to, View::sentence(text)),
+            Notice::Request { news } => {
+                let id = work.key.split('/').next().unwrap_or_default();
+                let Some(approval) = self.approvals.read(&ApprovalId::from(id)).await? else { return Ok(Ok(())) };
+                let Some(to) = approval.requester().cloned() else { return Ok(Ok(())) };
+                let Some(view) = notices::news(&approval, news) else { return Ok(Ok(())) };
+                (to, view)
+            }
+        };
+        Ok(self.tell_alone(&to, &view, work).await)
+    }
+
+    async fn tell_alone(&self, to: &UserId, view: &View, work: &Work) -> Result<(), ChatError> {
+        let channel = self.chat.direct(to).await?;
+        let mark = format!("notice {}", work.key);
+        // An earlier attempt, or an earlier process, may have said it.
+        if work.attempts > 0 || work.due < self.outbox.began {
+            let since = Timestamp::now() - LOOK_BACK;
+            if self.chat.find_post(&channel, &mark, since).await?.is_some() {
+                return Ok(());
+            }
+        }
+        self.chat.post(&channel, view, &mark, Rank::Person).await.map(|_| ())
+    }
+}

@@ -1,0 +1,181 @@
+//! Whether Sekoia has what was asked for: by e-mail, by name, by identifier.
+
+use jiff::Timestamp;
+
+use super::failure::{Failure, instead};
+use super::{Ask, Bot, Told};
+use crate::action::{Action, Named};
+use crate::approval::{Approval, Command, How, Item, Outcome};
+use crate::sekoia::{ApiKey, Avatar, Community, KeyStatus, Role, SekoiaError};
+use crate::text::shown;
+use crate::view::View;
+
+/// What a look brought.
+pub(super) enum Seen {
+    There {
+        uuid: Box<str>,
+    },
+    Absent,
+    /// There is something, and nobody can tell whether it is this.
+    Unsure(&'static str),
+}
+
+/// Clocks differ: what was created so long before the call may still be of the call.
+const SKEW: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+
+/// What Sekoia lists, read once for however many calls.
+enum Lists {
+    /// Of each community that people were invited to.
+    Members(Vec<Vec<Avatar>>),
+    Communities(Vec<Community>),
+    Roles(Vec<Role>),
+    Keys(Vec<ApiKey>),
+}
+
+/// What a look at everything that a person could have settled came to.
+pub(super) struct Looked {
+    pub done: usize,
+    pub missing: Vec<String>,
+}
+
+impl Bot {
+    /// Looks for what a call was to bring.
+    pub(super) async fn look(&self, approval: &Approval, item: usize, since: Timestamp) -> Result<Seen, SekoiaError> {
+        let lists = self.lists(&approval.request.action).await?;
+        Ok(seen(approval, item, since, &lists, Timestamp::now()))
+    }
+
+    async fn lists(&self, action: &Action) -> Result<Lists, SekoiaError> {
+        Ok(match action {
+            Action::Invite { grants, .. } => {
+                let mut members = Vec::new();
+                for grant in grants {
+                    members.push(self.sekoia.avatars(uuid(&grant.community)?).await?);
+                }
+                Lists::Members(members)
+            }
+            Action::CreateCommunities { parent, .. } => {
+                Lists::Communities(self.sekoia.sub_communities(uuid(parent)?).await?)
+            }
+            Action::CreateRole { community, .. } => Lists::Roles(self.sekoia.roles(uuid(community)?).await?),
+            Action::CreateKey { community, .. } | Action::RevokeKey { community, .. } => {
+                Lists::Keys(self.sekoia.api_keys(uuid(community)?).await?)
+            }
+        })
+    }
+
+    /// Whether a key no longer works. One that is not listed any more does not.
+    pub(super) async fn is_revoked(&self, community: &Named, key: &str) -> Result<bool, SekoiaError> {
+        let all = self.sekoia.api_keys(uuid(community)?).await?;
+        Ok(revoked(&all, key, Timestamp::now()))
+    }
+
+    /// `I did it`, or somebody wants to know: what Sekoia shows is taken as done, nothing else is.
+    pub(super) async fn check(&self, ask: &Ask<'_>, id: &str) -> Told {
+        let approval = self.request_of(ask, id).await?;
+        let Looked { done, missing } = self.settle_seen(ask, &approval).await?;
+        match (done, missing.as_slice()) {
+            (0, []) => Err(instead("There is nothing left to look for on this request.")),
+            (_, []) => Ok(View::sentence("Sekoia has it. Thank you.")),
+            (_, missing) => {
+                let listed = missing.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+                let more = if missing.len() > 5 { ", …" } else { "" };
+                let found = if done > 0 { format!("Found {done}. ") } else { String::new() };
+                Err(instead(format!("{found}Sekoia does not show: {listed}{more}. Nothing was marked as done for it.")))
+            }
+        }
+    }
+
+    /// Marks as done what a person could have settled and Sekoia shows.
+    pub(super) async fn settle_seen(&self, ask: &Ask<'_>, approval: &Approval) -> Result<Looked, Failure> {
+        let mut looked = Looked { done: 0, missing: Vec::new() };
+        let open = |i: &Item| matches!(i, Item::ByHand { .. } | Item::Unknown { .. } | Item::Failed { .. });
+        if !approval.items.iter().any(open) {
+            return Ok(looked);
+        }
+        let lists = self.lists(&approval.request.action).await?;
+        for (item, state) in approval.items.iter().enumerate().filter(|(_, state)| open(state)) {
+            let seen = seen(approval, item, approval.asked.at, &lists, ask.now);
+            // A key whose secret is lost is not done by being there, but by being gone.
+            if approval.request.action.is_secret(item) && matches!(state, Item::Unknown { .. }) {
+                if !matches!(seen, Seen::Absent) {
+                    return Err(instead(
+                        "A key of this name is there, and nobody has its secret: revoke it in Sekoia's console, then look again.",
+                    ));
+                }
+                let outcome = Outcome::Withdrawn { why: "it is gone".into() };
+                self.change_request(ask, approval, Command::Report { item, outcome }).await?;
+                looked.done += 1;
+                continue;
+            }
+            match seen {
+                Seen::There { uuid } => {
+                    let outcome = Outcome::Done { uuid: Some(uuid), how: How::ByHand };
+                    self.change_request(ask, approval, Command::Report { item, outcome }).await?;
+                    looked.done += 1;
+                }
+                Seen::Absent | Seen::Unsure(_) => {
+                    looked.missing.push(shown(approval.request.action.target(item), 60));
+                }
+            }
+        }
+        Ok(looked)
+    }
+}
+
+/// Whether the lists show what a call was to bring.
+fn seen(approval: &Approval, item: usize, since: Timestamp, lists: &Lists, now: Timestamp) -> Seen {
+    let target = approval.request.action.target(item);
+    match (&approval.request.action, lists) {
+        (Action::Invite { grants, .. }, Lists::Members(communities)) => {
+            let is = |m: &&Avatar| m.email().is_some_and(|e| e.eq_ignore_ascii_case(target));
+            let mut found: Vec<&Avatar> = communities.iter().filter_map(|members| members.iter().find(is)).collect();
+            match found.pop() {
+                Some(member) if found.len() + 1 == grants.len() => Seen::There { uuid: member.uuid.as_str().into() },
+                Some(_) => Seen::Unsure("it is in some of the communities and not in all"),
+                None => Seen::Absent,
+            }
+        }
+        (Action::CreateCommunities { .. }, Lists::Communities(all)) => {
+            one(all.iter().filter(|c| c.name() == target).map(|c| c.uuid.to_string()))
+        }
+        (Action::CreateRole { .. }, Lists::Roles(all)) => {
+            one(all.iter().filter(|r| !r.is_built_in() && r.name() == target).map(|r| r.uuid.clone()))
+        }
+        (Action::CreateKey { permissions, .. }, Lists::Keys(all)) if item == 0 => {
+            let named: Vec<&ApiKey> =
+                all.iter().filter(|k| k.name() == target && k.status(now) == KeyStatus::Active).collect();
+            // Made by this call: no older than it, with exactly these permissions.
+            let ours = |k: &ApiKey| {
+                let held: Vec<&str> = k.permissions.iter().filter_map(|p| p.uuid.as_deref()).collect();
+                let same = held.len() == permissions.len() && permissions.iter().all(|p| held.contains(&&*p.uuid));
+                same && k.created_at.is_some_and(|at| at >= since - SKEW)
+            };
+            match named.as_slice() {
+                [] => Seen::Absent,
+                [key] if ours(key) => Seen::There { uuid: key.uuid.as_str().into() },
+                _ => Seen::Unsure("a key of this name is there, and it is not certain whose it is"),
+            }
+        }
+        (Action::CreateKey { replaces: Some(key), .. } | Action::RevokeKey { key, .. }, Lists::Keys(all)) => {
+            if revoked(all, &key.uuid, now) { Seen::There { uuid: key.uuid.clone() } } else { Seen::Absent }
+        }
+        _ => Seen::Unsure("there is no such call"),
+    }
+}
+
+fn revoked(all: &[ApiKey], key: &str, now: Timestamp) -> bool {
+    all.iter().find(|k| k.uuid == key).is_none_or(|k| k.status(now) != KeyStatus::Active)
+}
+
+fn one(mut found: impl Iterator<Item = String>) -> Seen {
+    match (found.next(), found.next()) {
+        (Some(uuid), None) => Seen::There { uuid: uuid.into() },
+        (None, _) => Seen::Absent,
+        (Some(_), Some(_)) => Seen::Unsure("several have this name: look which one is meant"),
+    }
+}
+
+pub(super) fn uuid(named: &Named) -> Result<uuid::Uuid, SekoiaError> {
+    named.uuid.parse().map_err(|_| SekoiaError::Malformed { what: "an identifier that is none".into() })
+}

@@ -1,0 +1,62 @@
+//! What the channel's checklist and history say of a request: derived from the request, so that
+//! a crash between the two is made good by doing it again.
+
+use jiff::Timestamp;
+use tracing::warn;
+
+use super::Bot;
+use crate::approval::{Approval, Status};
+use crate::checklist::{Actor, Command, Concluded, Refusal, Session, Status as StepStatus, decide};
+use crate::sessions::ChangeError;
+
+impl Bot {
+    /// Brings the session in line with one of its requests.
+    pub(super) async fn reflect(&self, approval: &Approval, now: Timestamp) {
+        let channel = &approval.request.channel;
+        let step = approval.request.action.kind().step();
+        let status = approval.status();
+        let command = if status.is_open() {
+            Command::Wait { step, on: waiting_for(approval, status) }
+        } else {
+            Command::Conclude { step, concluded: Box::new(concluded(approval, status)) }
+        };
+        let decide = |session: Option<&Session>| {
+            let session = session.ok_or(Refusal::NoSession)?;
+            if session.community.uuid != approval.request.community.uuid {
+                return Err(Refusal::Meanwhile(step));
+            }
+            // One step waits for one request at a time: the first.
+            if let (Command::Wait { .. }, StepStatus::Waiting { on }) = (&command, &session.step(step).status)
+                && !on.contains(approval.id.as_str())
+            {
+                return Err(Refusal::AlreadyConcluded);
+            }
+            decide(Some(session), command.clone(), now)
+        };
+        match self.sessions.change(channel, &Actor::Bot, now, None, decide).await {
+            Ok(_) | Err(ChangeError::Refused(_)) => {}
+            Err(error) => warn!(%error, request = approval.id.as_str(), "the checklist does not show this request yet"),
+        }
+    }
+}
+
+fn waiting_for(approval: &Approval, status: Status) -> Box<str> {
+    let what = match status {
+        Status::ByHand => "somebody to do by hand ",
+        Status::Unknown => "somebody to look after ",
+        _ => "",
+    };
+    format!("{what}request {}: {}", approval.id, approval.request.action.title()).into()
+}
+
+fn concluded(approval: &Approval, status: Status) -> Concluded {
+    Concluded {
+        request: approval.id.as_str().into(),
+        what: approval.request.action.title().into(),
+        hash: approval.request.hash.clone(),
+        outcome: status.name().into(),
+        asked_by: approval.asked.by.clone(),
+        approvers: approval.votes.iter().map(|vote| vote.by.clone()).collect(),
+        risks: approval.request.risks.iter().cloned().collect(),
+    }
+}

@@ -1,0 +1,292 @@
+//! A request as the channel sees it: what exactly, for whom, who decided, what became of it.
+
+use super::asking::steps_by_hand;
+use super::request_controls::controls;
+use crate::action::Action;
+use crate::approval::{Approval, Guest, How, Item, Stage, Status};
+use crate::approvals::Frozen;
+use crate::checklist::Actor;
+use crate::sekoia::Region;
+use crate::text::{count, first, shown};
+use crate::view::{Line, View, day};
+
+/// Lines of one list; the rest is told by `approvals <id>`.
+const LISTED: usize = 15;
+
+/// The message in the channel.
+pub fn card(approval: &Approval, frozen: Option<&Frozen>, region: Region) -> View {
+    let title = approval.request.action.title();
+    let status = approval.status();
+    let headline = headline(approval, status);
+    let mut view = View::new(format!("{headline}: {title}")).heading(headline).line(Line::new().strong(title));
+    // Once there are outcomes, they name everybody.
+    let outcomes = outcomes(approval, LISTED);
+    view = what(view, &approval.request.action, if outcomes.0.is_empty() { LISTED } else { 0 });
+    view = view.line(asked(approval)).bullets(risks(approval));
+    if let Some(line) = standing(approval, status) {
+        view = view.line(line);
+    }
+    view = view.bullets(votes(approval));
+    let (lines, left) = outcomes;
+    view = view.bullets(lines);
+    if left > 0 {
+        view = view
+            .line(Line::new().say(format!("… and {left} more: ")).code(format!("/sekoia approvals {}", approval.id)));
+    }
+    let all = everything(&approval.request.action).len();
+    if status == Status::Requested && all > LISTED {
+        let line = Line::new().say(format!("All {all}, one by one: "));
+        view = view.line(line.code(format!("/sekoia approvals {}", approval.id)));
+    }
+    if status == Status::ByHand {
+        view = steps_by_hand(view, approval, region);
+    }
+    if let (Some(frozen), true) = (frozen, status.is_open()) {
+        view = view.line(frozen_line(frozen));
+    }
+    view.note(format!("Request {} · SHA-256 {}…", approval.id, first(&approval.request.hash, 16)))
+        .controls(controls(approval, status))
+}
+
+fn headline(approval: &Approval, status: Status) -> &'static str {
+    let key = approval.waits_for_a_press(0);
+    match status {
+        Status::Requested => "Approval needed",
+        Status::Approved if key => "Approved: ready to be created",
+        Status::Approved => "Approved",
+        Status::Executing => "Approved: being done",
+        Status::Handover if approval.items.first().is_some_and(Item::is_done) => "New key in use",
+        Status::Handover => "Created: waiting to be saved",
+        Status::Succeeded => "Done",
+        Status::Failed if approval.count(Item::is_done) > 0 => "Done in part",
+        Status::Failed => "Failed",
+        Status::ByHand => "To do by hand",
+        Status::Unknown => "Outcome unknown",
+        Status::Rejected => "Rejected",
+        Status::Expired => "Expired",
+        Status::Cancelled => "Withdrawn",
+    }
+}
+
+/// What exactly will be done.
+pub fn what(view: View, action: &Action, listed: usize) -> View {
+    let names = |names: &mut dyn Iterator<Item = &str>, total: usize| {
+        let mut lines: Vec<Line> = names.take(listed).map(|n| Line::from(shown(n, 100))).collect();
+        if total > listed && listed > 0 {
+            lines.push(Line::from(format!("… and {} more", total - listed)));
+        }
+        lines
+    };
+    match action {
+        Action::Invite { people, grants } => {
+            let mut view = view;
+            for grant in grants {
+                view = view.line(
+                    Line::new()
+                        .say("In ")
+                        .strong(shown(&grant.community.name, 80))
+                        .say(" as ")
+                        .strong(shown(&grant.role.name, 60)),
+                );
+            }
+            view.bullets(names(&mut people.iter().map(|p| &**p), people.len()))
+        }
+        Action::CreateCommunities { parent, communities } => {
+            view.line(Line::new().say("Under ").strong(shown(&parent.name, 80))).bullets(
+                communities
+                    .iter()
+                    .take(listed)
+                    .map(|c| Line::new().strong(shown(&c.name, 80)).say(format!(" · {}", shown(&c.description, 120))))
+                    .collect(),
+            )
+        }
+        Action::CreateRole { community, description, permissions, .. } => {
+            let mut view = view.line(Line::new().say("In ").strong(shown(&community.name, 80)));
+            if let Some(about) = description {
+                view = view.line(shown(about, 300));
+            }
+            view.line(format!("May: {}", titles(permissions.iter().map(|p| &*p.name), permissions.len())))
+        }
+        Action::CreateKey { community, description, permissions, expires, replaces, .. } => {
+            let until = expires.map_or_else(|| "never expires".to_owned(), |at| format!("expires on {}", day(at)));
+            let view = view
+                .line(Line::new().say("In ").strong(shown(&community.name, 80)).say(format!(" · {until}")))
+                .line(shown(description, 120))
+                .line(format!("May: {}", titles(permissions.iter().map(|p| &*p.name), permissions.len())));
+            match replaces {
+                Some(old) => view.line(
+                    Line::new()
+                        .say("Replaces ")
+                        .strong(shown(&old.name, 80))
+                        .say(", which works on until it is retired"),
+                ),
+                None => view,
+            }
+        }
+        Action::RevokeKey { community, .. } => view.line(Line::new().say("In ").strong(shown(&community.name, 80))),
+    }
+}
+
+fn titles<'a>(titles: impl Iterator<Item = &'a str>, total: usize) -> String {
+    const MOST: usize = 25;
+    let listed: Vec<String> = titles.take(MOST).map(|t| shown(t, 60)).collect();
+    let more = if total > MOST { format!(" and {} more", total - MOST) } else { String::new() };
+    format!("{}{more}", listed.join(", "))
+}
+
+fn asked(approval: &Approval) -> Line {
+    let mut line = Line::new().say("Asked by ");
+    line = match &approval.asked.by {
+        Actor::Person(user) => line.person(user),
+        Actor::Bot => line.say("the bot"),
+    };
+    match &approval.request.because {
+        Some(because) => line.say(format!(": {}", shown(because, 300))),
+        None => line,
+    }
+}
+
+/// Every single thing that would be done or given, for those who decide.
+pub fn everything(action: &Action) -> Vec<Line> {
+    let each = |names: &mut dyn Iterator<Item = &str>| names.map(|n| Line::from(shown(n, 254))).collect();
+    match action {
+        Action::Invite { people, .. } => each(&mut people.iter().map(|p| &**p)),
+        Action::CreateCommunities { communities, .. } => communities
+            .iter()
+            .map(|c| Line::new().strong(shown(&c.name, 100)).say(format!(" · {}", shown(&c.description, 1_000))))
+            .collect(),
+        Action::CreateRole { permissions, .. } | Action::CreateKey { permissions, .. } => {
+            each(&mut permissions.iter().map(|p| &*p.name))
+        }
+        Action::RevokeKey { key, .. } => vec![Line::from(shown(&key.name, 100))],
+    }
+}
+
+pub fn risks(approval: &Approval) -> Vec<Line> {
+    approval.request.risks.iter().map(|risk| Line::new().say("⚠️ ").say(shown(risk, 400))).collect()
+}
+
+fn standing(approval: &Approval, status: Status) -> Option<Line> {
+    let request = &approval.request;
+    Some(match (&approval.stage, status) {
+        (Stage::Requested, _) => {
+            let have = approval.votes.len();
+            let need = count(usize::from(request.needed), "approval", "approvals");
+            let so_far = if have > 0 { format!(" ({have} so far)") } else { String::new() };
+            Line::new().say(format!("Needs {need}{so_far} until ")).moment(request.expires)
+        }
+        (Stage::Rejected { reason, change }, _) => by(Line::new().say("❌ Rejected by "), &change.by)
+            .say(" · ")
+            .moment(change.at)
+            .say(format!(": {}", shown(reason, 300))),
+        (Stage::Cancelled { change }, _) => {
+            by(Line::new().say("Withdrawn by "), &change.by).say(" · ").moment(change.at)
+        }
+        (Stage::Expired { at }, _) if approval.votes.len() >= usize::from(request.needed) => {
+            let what = if approval.waits_for_a_press(0) { "nobody came for the key" } else { "it was frozen" };
+            Line::new().say(format!("Approved, but {what} until ")).moment(*at)
+        }
+        (Stage::Expired { at }, _) => Line::new().say("Nobody decided until ").moment(*at),
+        (Stage::Approved, Status::Approved) if approval.waits_for_a_press(0) => {
+            let line = Line::new().say("The key is created when ");
+            let line = match approval.requester() {
+                Some(user) => line.person(user),
+                None => line.say("who asked"),
+            };
+            line.say(" presses the button, until ").moment(request.expires)
+        }
+        // Of a single call, its own line says it.
+        (Stage::Approved, _) if approval.items.len() == 1 => return None,
+        (Stage::Approved, _) => Line::new().say(progress(approval)),
+    })
+}
+
+/// How far the calls are.
+fn progress(approval: &Approval) -> String {
+    let total = approval.items.len();
+    let mut parts = vec![format!("{} of {total} done", approval.count(Item::is_done))];
+    let counts = [
+        (approval.count(|i| matches!(i, Item::Failed { .. })), "failed"),
+        (approval.count(|i| matches!(i, Item::ByHand { .. })), "by hand"),
+        (approval.count(|i| matches!(i, Item::Unknown { .. })), "unknown"),
+    ];
+    parts.extend(counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")));
+    let guests = |wanted| approval.guests.iter().filter(|g| **g == wanted).count();
+    if !approval.guests.is_empty() {
+        parts.push(format!("{} accepted so far", guests(Guest::Accepted)));
+    }
+    parts.join(" · ")
+}
+
+fn by(line: Line, actor: &Actor) -> Line {
+    match actor {
+        Actor::Person(user) => line.person(user),
+        Actor::Bot => line.say("the bot"),
+    }
+}
+
+pub fn votes(approval: &Approval) -> Vec<Line> {
+    let vote = |v: &crate::approval::Vote| Line::new().say("✅ Approved by ").person(&v.by).say(" · ").moment(v.at);
+    approval.votes.iter().map(vote).collect()
+}
+
+/// What became of each call, what needs somebody first; and how many lines are left out.
+pub fn outcomes(approval: &Approval, most: usize) -> (Vec<Line>, usize) {
+    if !matches!(approval.stage, Stage::Approved) {
+        return (Vec::new(), 0);
+    }
+    let mut lines: Vec<(u8, Line)> =
+        approval.items.iter().enumerate().filter_map(|(i, item)| outcome(approval, i, item)).collect();
+    lines.sort_by_key(|(rank, _)| *rank);
+    let left = lines.len().saturating_sub(most);
+    lines.truncate(most);
+    (lines.into_iter().map(|(_, line)| line).collect(), left)
+}
+
+fn outcome(approval: &Approval, i: usize, item: &Item) -> Option<(u8, Line)> {
+    let target = shown(approval.request.action.target(i), 100);
+    let line = |icon: &'static str| Line::new().say(icon).strong(target.clone());
+    Some(match item {
+        Item::Waiting => return None,
+        Item::Started { .. } => (3, line("⏳ ").say(" · sent, waiting for Sekoia's answer")),
+        Item::Unclear { why, .. } => (
+            2,
+            line("⏳ ").say(format!(
+                " · {}; I look in Sekoia whether it was done before anything is sent again",
+                shown(why, 200)
+            )),
+        ),
+        Item::Created { lost: Some(why), .. } => {
+            (2, line("⏳ ").say(format!(" · {}, so it is being revoked", shown(why, 200))))
+        }
+        Item::Created { shown: false, .. } => (3, line("⏳ ").say(" · created, about to be shown")),
+        Item::Created { until, shown: true, .. } => {
+            (3, line("🔑 ").say(" · shown; revoked unless it is confirmed to be saved until ").moment(*until))
+        }
+        Item::Done { how, at, .. } => {
+            let line = line("✅ ").say(match how {
+                How::Answered => "",
+                How::Found => " · its answer was lost; found in Sekoia by reading back",
+                How::ByHand => " · done by hand, found in Sekoia",
+                How::Confirmed => " · created, shown once and saved",
+            });
+            let line = match approval.guests.get(i) {
+                None | Some(Guest::Sent) => line,
+                Some(Guest::Pending) => line.say(" · not accepted yet"),
+                Some(Guest::Accepted) => line.say(" · accepted"),
+                Some(Guest::Lapsed) => line.say(" · ⚠️ the link has lapsed: invite again"),
+            };
+            (4, line.say(" · ").moment(*at))
+        }
+        Item::Failed { why, .. } => (0, line("❌ ").say(format!(" · {}", shown(why, 300)))),
+        Item::ByHand { why, .. } => (1, line("✋ ").say(format!(" · {}", shown(why, 300)))),
+        Item::Unknown { why, .. } => (0, line("❓ ").say(format!(" · {}", shown(why, 300)))),
+    })
+}
+
+pub fn frozen_line(frozen: &Frozen) -> Line {
+    by(Line::new().say("🧊 Nothing is carried out: frozen by "), &frozen.change.by)
+        .say(" · ")
+        .moment(frozen.change.at)
+        .say(format!(": {}", shown(&frozen.reason, 200)))
+}

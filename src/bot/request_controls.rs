@@ -1,0 +1,85 @@
+//! What can be pressed on a request's card, by where the request stands.
+
+use crate::approval::{Approval, Item, Status};
+use crate::text::{first, shown};
+use crate::view::{Confirm, Control, Style};
+
+/// Buttons carry the request's id and nothing else.
+pub fn controls(approval: &Approval, status: Status) -> Vec<Control> {
+    let id = &approval.id;
+    let cancel = || Control::button("Withdraw", format!("cancel {id}"));
+    match status {
+        Status::Requested => vec![
+            Control::Button {
+                label: "Approve".into(),
+                words: format!("approve {id}").into(),
+                style: Style::Primary,
+                confirm: Some(Confirm {
+                    title: "Approve this?".into(),
+                    text: shown(&format!("{}. Your name stays on record.", approval.request.action.title()), 280)
+                        .into(),
+                    yes: "Approve".into(),
+                }),
+            },
+            Control::Button {
+                label: "Reject…".into(),
+                words: format!("reject {id}").into(),
+                style: Style::Danger,
+                confirm: None,
+            },
+            cancel(),
+        ],
+        Status::Approved if approval.waits_for_a_press(0) => {
+            vec![Control::primary("Create and show", format!("show {id}")), cancel()]
+        }
+        Status::Handover if approval.items.first().is_some_and(Item::is_done) => vec![Control::Button {
+            label: "Revoke the old key".into(),
+            words: format!("retire {id}").into(),
+            style: Style::Danger,
+            confirm: Some(Confirm {
+                title: "Revoke the old key?".into(),
+                text: "Whatever still uses it stops working at once.".into(),
+                yes: "Revoke".into(),
+            }),
+        }],
+        Status::Handover => match approval.items.first() {
+            Some(Item::Created { uuid, shown: true, lost: None, .. }) => {
+                vec![Control::primary("I saved it", format!("saved {id} {}", first(uuid, 8)))]
+            }
+            _ => Vec::new(),
+        },
+        Status::Failed => vec![
+            Control::primary(
+                if approval.items.len() > 1 { "Retry failed" } else { "Try again" },
+                format!("retry {id}"),
+            ),
+            Control::button("Do it by hand", format!("by hand {id}")),
+        ],
+        Status::ByHand => vec![
+            Control::primary("I did it", format!("check {id}")),
+            Control::button("Try again", format!("retry {id}")),
+            Control::button("Give up", format!("cancel {id}")),
+        ],
+        Status::Unknown => vec![
+            Control::primary("Look in Sekoia", format!("check {id}")),
+            Control::Button {
+                label: "Send it again".into(),
+                words: format!("retry {id}").into(),
+                style: Style::Plain,
+                confirm: Some(Confirm {
+                    title: "Send it again?".into(),
+                    text: "Only if you looked and it is not there: I could not find out, and it would be done twice."
+                        .into(),
+                    yes: "Send it again".into(),
+                }),
+            },
+            Control::button("Give up", format!("cancel {id}")),
+        ],
+        Status::Approved
+        | Status::Executing
+        | Status::Succeeded
+        | Status::Rejected
+        | Status::Expired
+        | Status::Cancelled => Vec::new(),
+    }
+}

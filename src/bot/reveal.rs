@@ -1,0 +1,275 @@
+//! A key's secret: it lives in one task and in one form, and nowhere else.
+//!
+//! The form is open before the key exists. A key whose secret nobody can be sure to have saved is
+//! revoked, frozen or not: the approval covers that.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use tracing::{error, warn};
+
+use super::execute::NOT_SHOWN;
+use super::failure::{Failure, instead};
+use super::{Ask, Bot};
+use crate::action::{Action, Named, revocation};
+use crate::approval::{self, Approval, ApprovalId, Command, Item, Outcome, decide};
+use crate::checklist::Actor;
+use crate::pace::Rank;
+use crate::platform::{ChannelKey, ChatError, FormContent, SecretForm, UserId};
+use crate::sekoia::{CreatedKey, SekoiaError, Unwritten};
+use crate::store::StoreError;
+use crate::text::{first, shown};
+use crate::view::{Line, View, day};
+
+/// Attempts to revoke a key that must not stay, before others have their turn.
+const ATTEMPTS: u32 = 3;
+/// Attempts to record that a key was shown.
+const RECORDS: u32 = 5;
+const STORE_FAILED: &str = "My storage failed, so nothing was created. Please try again in a minute.";
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// A key that may be created now, for one person, in a form that is to be opened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reveal {
+    id: ApprovalId,
+    by: UserId,
+}
+
+impl Bot {
+    /// Whether who asks may have the key created now.
+    pub(super) async fn may_show(&self, ask: &Ask<'_>, id: &str) -> Result<Reveal, Failure> {
+        let approval = self.request_of(ask, id).await?;
+        decide(Some(&approval), Command::Press { item: 0, by: ask.actor.clone() }, ask.now)?;
+        if let Some(frozen) = self.approvals.frozen().await? {
+            return Err(instead(super::request_card::frozen_line(&frozen)));
+        }
+        Ok(Reveal { id: approval.id, by: ask.actor.clone() })
+    }
+
+    /// Creates the key and shows it in the open form. What is wrong instead is to be said there.
+    pub(super) async fn reveal(&self, reveal: &Reveal, opened: &str, channel: &ChannelKey) -> Option<View> {
+        let told = |line: &str| Some(View::sentence(line.to_owned()));
+        // Nobody takes the key for lost while it is on its way into the form.
+        let Some(_held) = self.hold(&reveal.id) else { return told("It is being done right now.") };
+        let turn = match self.sekoia.admit(Rank::Person).await {
+            Ok(turn) => turn,
+            Err(error) => return Some(View::sentence(format!("{error}. {} Nothing was created.", error.advice()))),
+        };
+        match self.approvals.frozen().await {
+            Ok(None) => {}
+            Ok(Some(frozen)) => return Some(View::sentence(super::request_card::frozen_line(&frozen))),
+            Err(_) => return told(STORE_FAILED),
+        }
+        let now = Timestamp::now();
+        let by = Actor::Person(reveal.by.clone());
+        let press = |state: Option<&Approval>| decide(state, Command::Press { item: 0, by: reveal.by.clone() }, now);
+        let approval = match self.approvals.change(&reveal.id, &by, now, None, press).await {
+            Ok(changed) => {
+                self.note_changes(reveal.by.as_str(), &changed);
+                changed.approval
+            }
+            Err(crate::approvals::ChangeError::Store(error)) => {
+                error!(%error, "a key could not be announced, so it is not created");
+                return told(STORE_FAILED);
+            }
+            Err(refused) => return Some(View::sentence(Line::marked(&refused.to_string()))),
+        };
+        let call = approval.request.action.call(0);
+        let body = match self.sekoia.write(turn, &call).await {
+            Ok(body) => SecretString::from(String::from_utf8(body).unwrap_or_default()),
+            Err(failed) => return Some(self.not_created(&approval, failed).await),
+        };
+        let created: Option<CreatedKey> = serde_json::from_str(secrecy::ExposeSecret::expose_secret(&body)).ok();
+        drop(body);
+        let Some(created) = created else {
+            self.settle_call(&approval, Outcome::Unclear { why: "Sekoia's answer could not be read".into() }).await;
+            return told(
+                "Sekoia's answer could not be read. If the key exists, it is revoked; then you may press again. I tell you.",
+            );
+        };
+        let uuid: Box<str> = created.uuid.as_str().into();
+        let until = crate::streams::sealed(Timestamp::now() + self.approvals.timing.confirm);
+        if !self.settle_call(&approval, Outcome::Created { uuid: uuid.clone(), until }).await {
+            // Nothing would see to its end: it is found by its name, and revoked.
+            return told(
+                "My storage failed after the key was created, so it is not shown. It is revoked; then you may press again. I tell you.",
+            );
+        }
+        let secret = match self.sekoia.working(created).await {
+            Ok(Some(secret)) => secret,
+            Ok(None) => return self.lost(&approval, &uuid, "Sekoia does not take the new key's secret").await,
+            Err(error) => {
+                warn!(%error, "nobody can tell which secret works");
+                return self.lost(&approval, &uuid, "Sekoia did not say whether it takes the new key's secret").await;
+            }
+        };
+        let form = secret_form(&approval, secret, &uuid, until);
+        let shown = self.chat.fill_form(opened, FormContent::Secret(&form), channel).await;
+        drop(form);
+        if let Err(error) = shown {
+            warn!(%error, "the key could not be shown; it is revoked");
+            return self.lost(&approval, &uuid, "The key could not be shown here").await;
+        }
+        for _ in 0..RECORDS {
+            match self.found_out(&approval.id, Command::Shown { item: 0 }).await {
+                Ok(_) => return None,
+                Err(error) => warn!(%error, "it is not on record yet that the key was shown"),
+            }
+            tokio::time::sleep(FIRST_WAIT).await;
+        }
+        None
+    }
+
+    /// A key that nobody has the secret of: what is told of it, when it is revoked or going to be.
+    async fn lost(&self, approval: &Approval, uuid: &str, why: &str) -> Option<View> {
+        let gone = self.withdraw(approval, uuid, NOT_SHOWN).await.unwrap_or(false);
+        self.outbox.wake();
+        let then = if gone {
+            "it was revoked. You may press again."
+        } else {
+            "it is being revoked. When it is gone, I tell you, and you may press again."
+        };
+        Some(View::sentence(format!("{why}, so {then}")))
+    }
+
+    /// Records what became of the call; false if the store failed.
+    async fn settle_call(&self, approval: &Approval, outcome: Outcome) -> bool {
+        let settled = self.conclude(approval, 0, outcome, false).await;
+        self.outbox.wake();
+        if let Err(error) = &settled {
+            // The announcement stands: what became of it is found out by reading.
+            error!(%error, "the outcome of a call could not be recorded");
+        }
+        settled.is_ok()
+    }
+
+    async fn not_created(&self, approval: &Approval, failed: Unwritten) -> View {
+        let (outcome, advice) = match &failed {
+            Unwritten::Unclear(error) => {
+                let advice = "If the key exists, it is revoked, because nobody has its secret; then you may press again. I tell you.";
+                (Outcome::Unclear { why: error.to_string().into() }, advice.to_owned())
+            }
+            Unwritten::Refused(error) => match error {
+                SekoiaError::Paused { .. } | SekoiaError::Unreachable | SekoiaError::RateLimited { .. } => (
+                    Outcome::NotSent { why: error.to_string().into() },
+                    format!("{} Nothing was created.", error.advice()),
+                ),
+                SekoiaError::Forbidden { .. } | SekoiaError::Refused { status: 405 | 415 | 422 | 501, .. } => {
+                    let advice = "The request's card shows how to do it by hand.";
+                    (Outcome::ByHand { why: error.to_string().into() }, advice.to_owned())
+                }
+                _ => {
+                    let advice = "Nothing was created. The request's card says how to go on.";
+                    (Outcome::Failed { why: error.to_string().into() }, advice.to_owned())
+                }
+            },
+        };
+        self.settle_call(approval, outcome).await;
+        View::sentence(format!("{failed}.")).line(advice)
+    }
+
+    /// Revokes the key of a lost secret, which is on record before; who asked is told and may press
+    /// again. False if it may still be there: then whoever carries requests out goes on with it.
+    pub(super) async fn withdraw(&self, approval: &Approval, uuid: &str, why: &str) -> Result<bool, StoreError> {
+        let Action::CreateKey { community, name, .. } = &approval.request.action else { return Ok(true) };
+        self.found_out(&approval.id, Command::Withdraw { item: 0, why: why.into() }).await?;
+        // Somebody may have said a moment before that it is saved.
+        let current = self.approvals.read(&approval.id).await?;
+        let Some(Item::Created { lost: Some(why), .. }) = current.as_ref().and_then(|a| a.items.first()) else {
+            return Ok(true);
+        };
+        let key = Named::new(uuid, &**name);
+        let mut wait = FIRST_WAIT;
+        for attempt in 1..=ATTEMPTS {
+            match self.revoke_once(approval, community, &key).await {
+                Ok(true) => {
+                    let outcome = Outcome::Withdrawn { why: why.clone() };
+                    self.found_out(&approval.id, Command::Report { item: 0, outcome }).await?;
+                    return Ok(true);
+                }
+                Ok(false) => warn!(attempt, "a key that must not stay is still there"),
+                Err(error) => warn!(%error, attempt, "a key that must not stay could not be revoked yet"),
+            }
+            tokio::time::sleep(wait).await;
+            wait *= 2;
+        }
+        error!(request = approval.id.as_str(), "a key whose secret is lost is still there; it is tried again");
+        Ok(false)
+    }
+
+    /// Whether a key is the one that the bot itself calls with. If Sekoia does not say: it may be.
+    pub(super) async fn may_be_own(&self, key: &str) -> Result<bool, SekoiaError> {
+        let own = self.sekoia.validate(Rank::Person).await?;
+        Ok(own.key_uuid().is_none_or(|own| own == key))
+    }
+
+    /// Whether the key is certainly gone.
+    async fn revoke_once(&self, approval: &Approval, community: &Named, key: &Named) -> Result<bool, SekoiaError> {
+        // Whatever is stored: never the key that this very call is made with.
+        if self.may_be_own(&key.uuid).await? {
+            error!(request = approval.id.as_str(), "the bot's own key is never revoked");
+            return Ok(false);
+        }
+        let turn = self.sekoia.admit(Rank::Person).await?;
+        match self.sekoia.write(turn, &revocation(community, key)).await {
+            Ok(_) => Ok(true),
+            Err(Unwritten::Refused(SekoiaError::NotFound { .. })) => Ok(true),
+            // Revoked already, or refused: its status tells.
+            Err(_) => self.is_revoked(community, &key.uuid).await,
+        }
+    }
+
+    /// Revokes the replaced key of a rotation.
+    pub(super) async fn retire(&self, ask: &Ask<'_>, id: &str) -> super::Told {
+        let approval = self.request_of(ask, id).await?;
+        decide(Some(&approval), Command::Press { item: 1, by: ask.actor.clone() }, ask.now)?;
+        let Some(_held) = self.hold(&approval.id) else { return Err(approval::Refusal::UnderWay.into()) };
+        let turn = self.sekoia.admit(Rank::Person).await?;
+        if let Some(frozen) = self.approvals.frozen().await? {
+            return Err(instead(super::request_card::frozen_line(&frozen)));
+        }
+        let press = Command::Press { item: 1, by: ask.actor.clone() };
+        let changed = self.change_request(ask, &approval, press).await?.approval;
+        let (outcome, _) = self.carry_out(&changed, 1, turn).await;
+        let done = matches!(outcome, Outcome::Done { .. });
+        self.conclude(&changed, 1, outcome, false).await?;
+        self.outbox.wake();
+        let old = shown(approval.request.action.target(1), 80);
+        Ok(if done {
+            View::sentence(Line::new().strong(old).say(" is revoked. The rotation is complete."))
+        } else {
+            View::sentence("Sekoia did not do it, or did not say so. The request's card tells how it goes on.")
+        })
+    }
+}
+
+fn secret_form(approval: &Approval, secret: SecretString, uuid: &str, confirm: Timestamp) -> SecretForm {
+    let name = shown(approval.request.action.target(0), 80);
+    let until = match &approval.request.action {
+        Action::CreateKey { expires: Some(at), .. } => format!("expires on {}", day(*at)),
+        _ => "never expires".into(),
+    };
+    SecretForm {
+        title: "Your new API key".into(),
+        intro: Line::new()
+            .strong(name)
+            .say(format!(" · {until}. It is shown here once, and nowhere else. Save it now:")),
+        secret,
+        note: Line::new().say("Unless you say by ").moment(confirm).say(" that it is saved, it is revoked."),
+        // The press belongs to this key: an older form says nothing of a newer one.
+        words: format!("saved {} {}", approval.id, first(uuid, 8)).into(),
+        submit: "I saved it".into(),
+    }
+}
+
+impl Reveal {
+    /// Nobody can open the form: nothing was created.
+    pub(super) fn needs_a_form(&self, error: Option<&ChatError>) -> View {
+        let why = error.map_or(String::new(), |error| format!(" ({error})"));
+        View::sentence(Line::marked(&format!(
+            "The key is shown in a form, and I could not open one{why}. Nothing was created. Press \"Create and show\" on the request's card, or type `/sekoia show {}`.",
+            self.id
+        )))
+    }
+}

@@ -1,0 +1,133 @@
+//! Invitations after they were sent: pending until their people come, a reminder when the link's
+//! 24 hours are over.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tracing::{debug, error, warn};
+
+use super::Bot;
+use super::readback::uuid;
+use crate::action::Action;
+use crate::approval::{Approval, ApprovalId, Command, Guest, Item};
+use crate::sekoia::{Avatar, SekoiaError};
+use crate::store::{Commit, StoreError, WorkKind};
+
+/// How often Sekoia is asked who came.
+const EVERY: Duration = Duration::from_hours(1);
+/// Then nobody waits for them any more.
+const LONGEST: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// Sekoia's documentation: the link lives so long.
+const LINK: SignedDuration = SignedDuration::from_hours(24);
+const AT_ONCE: u32 = 8;
+
+impl Bot {
+    pub(super) async fn track_due(&self, now: Timestamp) -> Result<(), StoreError> {
+        for work in self.sessions.store().due(WorkKind::Track, now, AT_ONCE).await? {
+            let id = ApprovalId::from(work.key.as_str());
+            let finished = Commit { finished: vec![work.finished()], ..Commit::default() };
+            let again = Commit { postponed: vec![(work.finished(), now + EVERY)], ..Commit::default() };
+            let commit = match self.approvals.read(&id).await {
+                Err(error) => {
+                    error!(%error, "a request cannot be read");
+                    again
+                }
+                Ok(None) => finished,
+                Ok(Some(approval)) => match self.guests(&approval, now).await {
+                    Ok(Some(guests)) => {
+                        let waits = guests
+                            .iter()
+                            .enumerate()
+                            .any(|(i, g)| approval.items[i].is_done() && !matches!(g, Guest::Accepted));
+                        self.found_out(&id, Command::Guests { guests }).await?;
+                        let over = now > approval.asked.at + LONGEST;
+                        if waits && !over { again } else { finished }
+                    }
+                    Ok(None) => finished,
+                    Err(error) => {
+                        warn!(%error, request = id.as_str(), "nobody knows yet who came");
+                        if now > approval.asked.at + LONGEST { finished } else { again }
+                    }
+                },
+            };
+            self.sessions.store().commit(commit).await.map(|_| ()).map_err(super::inbox::only_store)?;
+            debug!(request = id.as_str(), "looked who came");
+        }
+        Ok(())
+    }
+
+    /// What became of the invited people, item by item; none if it is no invitation.
+    async fn guests(&self, approval: &Approval, now: Timestamp) -> Result<Option<Vec<Guest>>, SekoiaError> {
+        let Action::Invite { people, grants } = &approval.request.action else { return Ok(None) };
+        let Some(first) = grants.first() else { return Ok(None) };
+        let members = self.sekoia.avatars(uuid(&first.community)?).await?;
+        Ok(Some(came(people, approval, &members, now)))
+    }
+}
+
+/// What became of each invited person, by what Sekoia lists now.
+fn came(people: &[Box<str>], approval: &Approval, members: &[Avatar], now: Timestamp) -> Vec<Guest> {
+    let guests = people.iter().zip(&approval.items).enumerate().map(|(i, (person, item))| {
+        let before = approval.guests.get(i).copied().unwrap_or_default();
+        let Item::Done { at, .. } = item else { return before };
+        let member = members.iter().find(|m| m.email().is_some_and(|e| e.eq_ignore_ascii_case(person)));
+        match member {
+            // Whoever came and left again did not miss the link.
+            _ if before == Guest::Accepted => before,
+            Some(member) if !member.is_pending() => Guest::Accepted,
+            _ if now >= *at + LINK => Guest::Lapsed,
+            Some(_) => Guest::Pending,
+            None => before,
+        }
+    });
+    guests.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::action::{Grant, Named};
+    use crate::approval::{ApprovalId, Event, How, Recorded, Request};
+    use crate::checklist::{Actor, Community};
+    use crate::platform::{ChannelKey, UserId};
+
+    #[test]
+    fn people_come_or_miss_their_link() {
+        let start: Timestamp = "2026-07-01T08:00:00Z".parse().unwrap();
+        let people: Vec<Box<str>> = ["ana", "bo", "cy", "di"].map(|p| format!("{p}@x.example").into()).into();
+        let grants = vec![Grant { community: Named::new("c", "Nimbus"), role: Named::new("r", "Analyst") }];
+        let action = Action::Invite { people: people.clone(), grants };
+        let request = Request {
+            channel: ChannelKey::slack("T0SOC", "C0SOC"),
+            community: Community { uuid: uuid::Uuid::nil(), name: "Nimbus".into() },
+            hash: action.hash(),
+            action,
+            because: None,
+            risks: vec![],
+            needed: 1,
+            self_approval: false,
+            expires: start + LINK,
+        };
+        let asked = Event::Requested { id: ApprovalId::of("1"), request: Box::new(request) };
+        let done = |item| Event::Done { item, uuid: None, how: How::Answered };
+        let by = Actor::Person(UserId::slack("U0ALICE"));
+        let mut approval = [asked, done(0), done(1), done(2)]
+            .into_iter()
+            .fold(None, |state, event| Approval::apply(state, &Recorded { event, by: by.clone(), at: start }))
+            .unwrap();
+        let member = |email: &str, confirmed: bool| -> Avatar {
+            serde_json::from_value(json!({ "uuid": email, "user": { "email": email, "confirmed": confirmed } }))
+                .unwrap()
+        };
+        let listed = [member("ANA@x.example", true), member("bo@x.example", false)];
+        // Cy is not listed yet, Di was never invited.
+        let soon = came(&people, &approval, &listed, start + SignedDuration::from_hours(1));
+        assert_eq!(soon, [Guest::Accepted, Guest::Pending, Guest::Sent, Guest::Sent]);
+        approval.guests = soon;
+        // Ana came and left again.
+        let later = came(&people, &approval, &listed[1..], start + LINK);
+        assert_eq!(later, [Guest::Accepted, Guest::Lapsed, Guest::Lapsed, Guest::Sent]);
+    }
+}

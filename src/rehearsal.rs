@@ -1,0 +1,53 @@
+//! What only a debug build does, so that the tests can end the built program at exact points and
+//! need not wait for minutes. A release build holds none of it.
+
+use crate::approvals::Timing;
+
+/// Ends the process as `kill -9` does, after so many commits.
+#[cfg(debug_assertions)]
+const CRASH_AFTER: &str = "CHATOPS_REHEARSE_CRASH_AFTER_COMMITS";
+/// Milliseconds: the lease, the proof, the time between two reads, the time to confirm.
+#[cfg(debug_assertions)]
+const TIMING: &str = "CHATOPS_REHEARSE_TIMING";
+
+/// A commit is durable.
+#[cfg(debug_assertions)]
+pub fn committed() {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static LAST: LazyLock<Option<u64>> = LazyLock::new(|| std::env::var(CRASH_AFTER).ok()?.parse().ok());
+    static COMMITS: AtomicU64 = AtomicU64::new(0);
+    let Some(last) = *LAST else { return };
+    if COMMITS.fetch_add(1, Ordering::SeqCst) + 1 >= last {
+        let kill = format!("kill -9 {}", std::process::id());
+        let _ = std::process::Command::new("sh").args(["-c", &kill]).status();
+        // Without a shell it ends all the same, and as abruptly.
+        std::process::abort();
+    }
+}
+
+#[cfg(not(debug_assertions))]
+pub fn committed() {}
+
+#[cfg(debug_assertions)]
+pub fn timing() -> Timing {
+    use std::time::Duration;
+
+    let set = std::env::var(TIMING).unwrap_or_default();
+    let times: Vec<u64> = set.split(',').filter_map(|ms| ms.parse().ok()).collect();
+    match times.as_slice() {
+        [lease, proof, between, confirm] => Timing {
+            lease: Duration::from_millis(*lease),
+            proof: Duration::from_millis(*proof),
+            between: Duration::from_millis(*between),
+            confirm: Duration::from_millis(*confirm),
+        },
+        _ => Timing::default(),
+    }
+}
+
+#[cfg(not(debug_assertions))]
+pub fn timing() -> Timing {
+    Timing::default()
+}
