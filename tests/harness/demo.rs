@@ -87,7 +87,8 @@ pub struct Window {
     url: String,
     http: reqwest::Client,
     stream: Response,
-    pending: String,
+    /// A chunk may end in the middle of a character.
+    pending: Vec<u8>,
 }
 
 impl Window {
@@ -97,7 +98,7 @@ impl Window {
         let stream = http.get(events).send().await.expect("a stream");
         assert_eq!(stream.status(), 200);
         let mut window =
-            Self { person, id, hello: Value::Null, url: demo.url.clone(), http, stream, pending: String::new() };
+            Self { person, id, hello: Value::Null, url: demo.url.clone(), http, stream, pending: Vec::new() };
         let (name, hello) = window.next().await.expect("a first event");
         assert_eq!(name, "hello");
         window.hello = hello;
@@ -111,7 +112,8 @@ impl Window {
 
     async fn event(&mut self) -> Option<(String, Value)> {
         loop {
-            if let Some((event, rest)) = self.pending.split_once("\n\n") {
+            if let Some(end) = self.pending.windows(2).position(|two| two == b"\n\n") {
+                let event = String::from_utf8(self.pending.drain(..end + 2).collect()).expect("UTF-8");
                 let field = |name: &str| {
                     event.lines().find_map(|l| {
                         l.strip_prefix(name)?.strip_prefix(": ").or(l.strip_prefix(name)?.strip_prefix(':'))
@@ -121,7 +123,6 @@ impl Window {
                     let data = field("data").expect("data");
                     (name.to_owned(), serde_json::from_str(data).expect("JSON"))
                 });
-                self.pending = rest.to_owned();
                 match found {
                     Some(found) => return Some(found),
                     // A comment that keeps the connection alive.
@@ -129,7 +130,7 @@ impl Window {
                 }
             }
             let chunk = self.stream.chunk().await.ok()??;
-            self.pending.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
+            self.pending.extend_from_slice(&chunk);
         }
     }
 
@@ -211,7 +212,9 @@ impl Window {
 
     pub fn filling(&self, form: &Value, answers: &[&str]) -> Value {
         let Self { person, id, .. } = self;
-        let (form, channel, words) = (&form["id"], &form["channel"], &form["words"]);
+        // A form that shows a secret has words as well, and nothing to fill in.
+        let words = form.get("words").unwrap_or(&form["secret"]["words"]);
+        let (form, channel) = (&form["id"], &form["channel"]);
         json!({ "as": person, "window": id, "form": form, "channel": channel, "words": words, "answers": answers })
     }
 }

@@ -8,11 +8,14 @@ pub mod slack;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
 use sekoia_chatops::access::Policy;
 use sekoia_chatops::app::App;
+use sekoia_chatops::approval;
+use sekoia_chatops::approvals::Timing;
 use sekoia_chatops::config::{Config, LogConfig, SekoiaConfig, SlackConfig, StoreConfig, StorePlace};
 use sekoia_chatops::sandbox::{self, Sandbox};
 use sekoia_chatops::sekoia::Region;
@@ -32,6 +35,10 @@ pub struct Setting {
     pub operators: &'static str,
     pub approvers: &'static str,
     pub channels: &'static [&'static str],
+    pub approval: approval::Policy,
+    /// Whether the sandbox lets API keys create and revoke.
+    pub writes: sandbox::Writes,
+    pub timing: Timing,
     /// SQLite in a directory of the test's own, so that a restart finds it.
     pub durable: bool,
 }
@@ -45,10 +52,21 @@ impl Default for Setting {
             operators: "slack:U0ALICE,slack:U0BOB",
             approvers: "slack-group:S0APPROVERS",
             channels: &[],
+            approval: approval::Policy::default(),
+            writes: sandbox::Writes::Accepted,
+            timing: QUICK,
             durable: false,
         }
     }
 }
+
+/// As [`Timing::default`], for those who cannot wait minutes.
+pub const QUICK: Timing = Timing {
+    lease: Duration::from_millis(400),
+    proof: Duration::from_millis(900),
+    between: Duration::from_millis(100),
+    confirm: Duration::from_mins(15),
+};
 
 pub struct Stage {
     pub slack: SlackWorld,
@@ -65,6 +83,14 @@ pub struct Stage {
 struct Program {
     child: std::process::Child,
     address: SocketAddr,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Gone already, or a test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// A bot in a runtime of its own, so that ending the runtime ends everything that it started.
@@ -94,9 +120,34 @@ pub fn steady(text: impl std::fmt::Display) -> String {
     out
 }
 
+/// The id of the request that a message is about.
+pub fn id_in(seen: &Seen) -> String {
+    let text = seen.text();
+    let found = text.split("Request ").nth(1).and_then(|rest| rest.get(..8));
+    let hex = |id: &&str| id.bytes().all(|b| b.is_ascii_hexdigit());
+    found.filter(hex).unwrap_or_else(|| panic!("no request in {seen}")).to_owned()
+}
+
+/// A text in which requests' ids and hashes have names too.
+pub fn nameless(text: impl std::fmt::Display) -> String {
+    let mut out = String::new();
+    for word in steady(text).split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
+        let end = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).len();
+        let (core, tail) = word.split_at(end);
+        let hex = core.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        out.push_str(match core.len() {
+            8 if hex => "<id>",
+            12 | 16 | 64 if hex => "<hash>",
+            _ => core,
+        });
+        out.push_str(tail);
+    }
+    out
+}
+
 /// Runs a scenario and then makes sure that everything it caused was looked at.
 pub async fn run(setting: Setting, scenario: impl AsyncFnOnce(&mut Stage)) {
-    let mut stage = Stage::new(setting).await;
+    let mut stage = Stage::begin(setting).await;
     stage.start().await;
     scenario(&mut stage).await;
     stage.finish().await;
@@ -108,8 +159,12 @@ pub async fn usual(scenario: impl AsyncFnOnce(&mut Stage)) {
 }
 
 impl Stage {
-    async fn new(setting: Setting) -> Self {
-        let sekoia = Sandbox::new(sandbox::Options { tenant: setting.tenant, seed: 1 }, Timestamp::now());
+    /// The stage without the bot: for those who start it in their own way.
+    pub async fn begin(setting: Setting) -> Self {
+        let sekoia = Sandbox::new(
+            sandbox::Options { tenant: setting.tenant, seed: 1, writes: setting.writes },
+            Timestamp::now(),
+        );
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let sekoia_url = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(sandbox::serve(listener, Arc::clone(&sekoia), std::future::pending()));
@@ -159,6 +214,8 @@ impl Stage {
                 approvers: list(self.setting.approvers),
                 channels: self.setting.channels.iter().map(|c| (*c).into()).collect(),
             },
+            approval: self.setting.approval.clone(),
+            timing: self.setting.timing,
             log: LogConfig { filter: "off".into(), json: false },
         };
         let runtime =
@@ -195,6 +252,11 @@ impl Stage {
 
     /// Starts the built binary, with the most talkative log there is. Needs a durable stage.
     pub async fn start_program(&mut self) {
+        self.start_program_with(&[]).await;
+    }
+
+    /// The same, with more of an environment.
+    pub async fn start_program_with(&mut self, more: &[(&str, &str)]) {
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = free.local_addr().expect("an address");
         drop(free);
@@ -210,10 +272,14 @@ impl Stage {
                 ("SLACK_BOT_TOKEN", self.slack.bot_token()),
                 ("SLACK_API_URL", &self.slack.api_url()),
                 ("CHATOPS_OPERATORS", self.setting.operators),
+                ("CHATOPS_APPROVERS", self.setting.approvers),
+                ("CHATOPS_REHEARSE_TIMING", "400,900,100,60000"),
+                ("PATH", "/usr/bin:/bin"),
                 ("CHATOPS_LISTEN", &address.to_string()),
                 ("CHATOPS_STORE", &store),
                 ("CHATOPS_LOG", "trace"),
             ])
+            .envs(more.iter().copied())
             .stderr(log)
             .spawn()
             .expect("the binary starts");
@@ -226,12 +292,32 @@ impl Stage {
         tokio::time::timeout(std::time::Duration::from_secs(20), up).await.expect("the binary answers");
     }
 
+    /// The binary's process, while it runs.
+    pub fn process(&mut self) -> Option<u32> {
+        let program = self.program.as_mut()?;
+        matches!(program.child.try_wait(), Ok(None)).then(|| program.child.id())
+    }
+
     /// `kill -9`.
     pub fn kill_program(&mut self) {
-        if let Some(mut program) = self.program.take() {
-            program.child.kill().expect("it runs");
-            program.child.wait().expect("it is gone");
-        }
+        self.program = None;
+    }
+
+    /// Runs another subcommand of the binary on this store.
+    pub fn program(&self, args: &[&str]) -> std::process::Output {
+        let store = format!("sqlite:{}", self.database().expect("a durable stage").display());
+        std::process::Command::new(env!("CARGO_BIN_EXE_sekoia-chatops"))
+            .args(args)
+            .env_clear()
+            .env("CHATOPS_STORE", store)
+            .output()
+            .expect("the binary runs")
+    }
+
+    /// `audit verify` finds nothing wrong.
+    pub fn verify_audit(&self) {
+        let output = self.program(&["audit", "verify"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
 
     /// What the binary logged.
@@ -271,6 +357,15 @@ impl Stage {
         builder.send().await.expect("an answer of the bot")
     }
 
+    /// The same to a bot that may die meanwhile.
+    pub async fn try_send(&self, request: &SignedRequest) -> Option<reqwest::Response> {
+        let mut builder = self.http.post(format!("http://{}{}", self.address(), request.path));
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        builder.body(request.body.clone()).timeout(Duration::from_secs(5)).send().await.ok()
+    }
+
     /// Sends a request that must be acknowledged with nothing to read.
     pub async fn acknowledged(&self, request: &SignedRequest) {
         let answer = self.send(request).await;
@@ -305,6 +400,99 @@ impl Stage {
         self.slack
             .next_where("progress message", |seen| matches!(seen.kind, Kind::Posted { .. } | Kind::Updated { .. }))
             .await
+    }
+
+    /// The request's card once it says so; what it said before is passed over, because how many
+    /// edits there are depends on how fast they are sent.
+    pub async fn card(&self, says: &str) -> Seen {
+        self.message_saying("Request ", says).await
+    }
+
+    /// The same of the channel's checklist.
+    pub async fn checklist(&self, says: &str) -> Seen {
+        self.message_saying("Sekoia workspace setup", says).await
+    }
+
+    /// The checklist when no step waits for anything any more.
+    pub async fn checklist_at_rest(&self) -> Seen {
+        loop {
+            let seen = self.checklist("").await;
+            if !seen.text().contains('⏳') {
+                return seen;
+            }
+        }
+    }
+
+    async fn message_saying(&self, which: &str, says: &str) -> Seen {
+        let mut last = None;
+        loop {
+            let about = |seen: &Seen| {
+                matches!(&seen.kind, Kind::Posted { channel, .. } | Kind::Updated { channel, .. } if channel.starts_with('C'))
+                    && seen.text().contains(which)
+            };
+            let what = format!("message about {which:?} that says {says:?}, after {last:?}");
+            let seen = self.slack.next_where(&what, about).await;
+            if seen.text().contains(says) {
+                return seen;
+            }
+            last = Some(seen.text());
+        }
+    }
+
+    /// The next message in somebody's conversation with the bot alone.
+    pub async fn direct(&self) -> Seen {
+        let alone = |seen: &Seen| matches!(&seen.kind, Kind::Posted { channel, .. } if channel.starts_with('D'));
+        self.slack.next_where("direct message", alone).await
+    }
+
+    /// The next form that opens.
+    pub async fn form(&self) -> Seen {
+        self.slack.next_where("form", |seen| matches!(seen.kind, Kind::ViewOpened { .. })).await
+    }
+
+    /// The next content of an open form.
+    pub async fn filled(&self) -> Seen {
+        self.slack.next_where("form's content", |seen| matches!(seen.kind, Kind::ViewUpdated { .. })).await
+    }
+
+    /// What comes of a press that may open a form: what the form says then, or a private answer
+    /// where there was an answer at once.
+    pub async fn outcome(&self) -> Seen {
+        let first = self
+            .slack
+            .next_where("form or private answer", |seen| {
+                matches!(seen.kind, Kind::ViewOpened { .. } | Kind::Responded { .. } | Kind::Ephemeral { .. })
+            })
+            .await;
+        if first.text().contains("One moment") { self.filled().await } else { first }
+    }
+
+    /// A form once it has its fields: at once, or behind a placeholder.
+    pub async fn fields(&self) -> Seen {
+        let form = self.form().await;
+        if form.text().contains("One moment") { self.filled().await } else { form }
+    }
+
+    /// Sends a form that must be taken; what comes of it is private.
+    pub async fn submit(&self, user: &str, form: &Seen, values: &[(&str, &str)]) -> Seen {
+        self.acknowledged(&self.slack.submit(user, form, values)).await;
+        self.slack.accepted(form);
+        self.reply().await
+    }
+
+    /// Sends a form that must be refused; the fields' errors.
+    pub async fn refused(&self, user: &str, form: &Seen, values: &[(&str, &str)]) -> String {
+        let answer = self.send(&self.slack.submit(user, form, values)).await;
+        assert_eq!(answer.status(), 200);
+        let body: serde_json::Value = answer.json().await.expect("JSON");
+        assert_eq!(body["response_action"], "errors", "{body}");
+        body["errors"].to_string()
+    }
+
+    /// Asks for something; its request's id.
+    pub async fn request(&self, user: &str, text: &str) -> String {
+        let reply = self.ask(user, text).await;
+        id_in(&reply)
     }
 
     /// Presses a button and reads what comes of it.

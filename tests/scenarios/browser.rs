@@ -64,7 +64,7 @@ async fn two_people_go_through_the_seven_steps() {
     alice.say("/sekoia skip notifications").await;
     alice.see("#field-reason").await;
     alice.click("#form-submit").await;
-    assert_snapshot!(alice.reads("#field-reason-error", "reason").await, @"Give a reason that others will understand.");
+    assert_snapshot!(alice.reads("#field-reason-error", "Fill").await, @"Fill this in.");
     let invalid = "const f = document.querySelector('#field-reason'); return [f.getAttribute('aria-invalid'), f === document.activeElement]";
     assert_eq!(alice.run(invalid, vec![]).await, json!(["true", true]));
     alice.keys("#field-reason", "we use our own alerting").await;
@@ -106,7 +106,7 @@ async fn the_composer_completes_commands_and_people() {
     assert_snapshot!(page.said("#completions [role=option] code").await, @"
     /sekoia roles [page]
     /sekoia role show <name> [page]
-    /sekoia role create <name> [with <preset or permissions>]
+    /sekoia role create <name> [with <preset, role or permissions>] [about <description>] [because <reason>] [--dry-run]
     ");
     page.key("#composer", Key::Down).await;
     let marked = "const box = document.querySelector('#composer'); return [box.getAttribute('aria-expanded'), document.getElementById(box.getAttribute('aria-activedescendant')).innerText.split('\\n')[0]]";
@@ -266,10 +266,65 @@ async fn axe_finds_nothing_serious() {
         page.say("/sekoia skip users").await;
         page.see("#field-reason").await;
         page.click("#form-submit").await;
-        page.reads("#field-reason-error", "reason").await;
+        page.reads("#field-reason-error", "Fill").await;
         violations(&page, &format!("form {size:?} dark: {dark}")).await;
+        page.key("#field-reason", Key::Escape).await;
+        page.say("/sekoia key create").await;
+        page.see("#field-with-list").await;
+        page.keys("#field-with", "intakes").await;
+        violations(&page, &format!("picker {size:?} dark: {dark}")).await;
         page.close().await;
     }
+}
+
+/// Alice asks for people and a key, Bob approves with a button, and the key is in one window.
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn approvals_and_a_key_shown_once() {
+    let (browsers, demo) = (Browsers::start().await, Demo::start(&[]));
+    let alice = browsers.open(&demo, "alice", DESK).await;
+    let bob = browsers.open(&demo, "bob", DESK).await;
+    set_up(&alice).await;
+    // After the checklist, the first request's card and the second's.
+    let first = "#messages article:not([data-only]) ~ article:not([data-only])";
+    let second = &format!("{first} ~ article:not([data-only])");
+
+    // A form: addresses, a role, and what is wrong at its field.
+    alice.say("/sekoia invite").await;
+    alice.see("#field-addresses").await;
+    alice.keys("#field-addresses", "ana@rivoli.example bo@").await;
+    alice.click("#form-submit").await;
+    assert_snapshot!(alice.reads("#field-addresses-error", "bo@").await, @r#"Not an e-mail address: "bo@"."#);
+    alice.keys("#field-addresses", "rivoli.example").await;
+    alice.click("#form-submit").await;
+    bob.reads(first, "Approval needed").await;
+    bob.click(&format!("{first} .controls button")).await;
+    bob.click("#confirm-yes").await;
+    bob.reads(first, "2 of 2 done").await;
+
+    // A key: its permissions are searched for and chosen by keyboard alone.
+    alice.say("/sekoia key create").await;
+    alice.see("#field-with-list").await;
+    alice.keys("#field-name", "siem").await;
+    alice.keys("#field-about", "Reads the alerts").await;
+    alice.keys("#field-with", "view alerts").await;
+    alice.click("#field-with-list .choice:not([hidden]) input").await;
+    assert!(alice.said("#field-with-count").await.contains('1'));
+    alice.click("#form-submit").await;
+    bob.reads(second, "Create the API key siem").await;
+    bob.click(&format!("{second} .controls button")).await;
+    bob.click("#confirm-yes").await;
+    alice.reads(second, "ready to be created").await;
+    alice.click(&format!("{second} .controls button")).await;
+    let secret = alice.reads("pre.secret", "sandbox-key-").await;
+    keep(&alice, "key", "").await;
+    let everywhere = "return document.documentElement.outerHTML";
+    assert!(!bob.run(everywhere, vec![]).await.to_string().contains(&secret));
+    alice.click("#form-submit").await;
+    alice.reads(second, "shown once and saved").await;
+    assert!(!alice.run(everywhere, vec![]).await.to_string().contains(&secret), "it stays after it was confirmed");
+    alice.close().await;
+    bob.close().await;
 }
 
 /// Serious ones, in words.
@@ -299,8 +354,12 @@ async fn pictures() {
     page.say("/sekoia skip notifications").await;
     page.see("#field-reason").await;
     page.click("#form-submit").await;
-    page.reads("#field-reason-error", "reason").await;
+    page.reads("#field-reason-error", "Fill").await;
     keep(&page, "form", "").await;
+    page.key("#field-reason", Key::Escape).await;
+    page.say("/sekoia invite ana@rivoli.example bo@elsewhere.example as Analyst because \"night shift\"").await;
+    page.reads("#messages article:not([data-only]) ~ article:not([data-only])", "Approval needed").await;
+    keep(&page, "approval", "").await;
     page.close().await;
     let phone = browsers.open(&demo, "bob", PHONE).await;
     phone.say("/sekoia step users").await;

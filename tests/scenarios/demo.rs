@@ -76,7 +76,7 @@ async fn what_alice_asks_nobody_else_sees_and_what_the_channel_gets_everybody_do
 async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_side() {
     let demo = Demo::start(&[]);
     let mut windows = Vec::new();
-    for person in ["alice", "bob", "dan"] {
+    for person in ["alice", "bob", "carol", "dan"] {
         windows.push(Window::open(&demo, person).await);
     }
     let guide = windows[0].hello["guide"].clone();
@@ -122,16 +122,26 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
         Sekoia confirms it: FRA1 (France): the key is accepted; people log in at https://app.sekoia.io.
     alice: /sekoia communities
         Communities
+    alice: /sekoia community create "Rivoli Insurance" --dry-run
+        Dry run: Create the community Rivoli Insurance
+    alice: /sekoia community create "Rivoli Insurance"
+        Asked: Create the community Rivoli Insurance. It needs 1 approval by web:bob or web:carol until <date> <time> UTC.
     alice: /sekoia done communities
         Sekoia confirms it: 3 communities under Banque Rivoli: Rivoli Retail, Rivoli Markets, Rivoli Payments (Nimbus).
     alice: /sekoia roles
         Roles
     alice: /sekoia role show Analyst
         Role Analyst
+    alice: /sekoia role create "SOC lead" with Analyst, "View members"
+        Asked: Create the role SOC lead. It needs 1 approval by web:bob or web:carol until <date> <time> UTC.
     alice: /sekoia done roles
         Sekoia confirms it: 3 built-in roles, 2 custom roles.
     alice: /sekoia users
         Users
+    alice: /sekoia invite ana@rivoli.example bo@rivoli.example cy@rivoli.example as Analyst because "night shift"
+        Asked: Invite 3 people as Analyst. It needs 1 approval by web:bob or web:carol until <date> <time> UTC.
+    alice: /sekoia invite eve@partner.example as Admin
+        Asked: Invite eve@partner.example as Admin. It needs 2 approvals by web:bob or web:carol until <date> <time> UTC.
     alice: /sekoia assign users @bob
         Assigned to web:bob.
     alice: /sekoia due users +7d
@@ -140,6 +150,10 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
         Sekoia confirms it: 6 active members, 2 pending invitations.
     alice: /sekoia keys
         API keys
+    alice: /sekoia key create forwarder for intake-forwarder expires 180d
+        Asked: Create the API key forwarder. It needs 1 approval by web:bob or web:carol until <date> <time> UTC.
+    bob: /sekoia approvals
+        Requests
     alice: /sekoia done keys
         Sekoia confirms it: 6 active keys, 5 of them for integrations.
     alice: /sekoia skip notifications
@@ -158,10 +172,18 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
         This channel is set up for Rivoli Payments (Nimbus)
     bob: /sekoia overview
         All channels
+    carol: /sekoia freeze "fire drill"
+        Frozen: nothing sensitive is carried out in any channel until an approver types "unfreeze". 5 requests are not settled. Keys whose secret was lost are still revoked.
+    carol: /sekoia unfreeze
+        Unfrozen: what was approved is carried out again.
     alice: /sekoia stauts
         I do not know "stauts". Did you mean "status"?
     alice: /sekoia due users yesterday
         "yesterday" is not a date: write <date>, today, tomorrow, friday, +7d, or none.
+    alice: /sekoia invite ana@ as Analist
+        Not an e-mail address: "ana@".
+    alice: /sekoia key create x for read-alerts expires 400d
+        <date> is more than a year ahead, which Sekoia does not take.
     alice: /sekoia audit 10
         History
     "#);
@@ -199,7 +221,7 @@ async fn a_form_says_what_is_wrong_and_is_submitted_once() {
     alice.ask(SOC, "/sekoia setup \"Banque Rivoli\"").await;
     alice.say(SOC, "/sekoia skip users").await;
     let form = alice.form().await;
-    assert_snapshot!(form["fields"], @r#"[{"hint":"Stays on record, with your name.","label":"Why is it left out?","max_length":500,"multiline":true,"name":"reason"}]"#);
+    assert_snapshot!(form["fields"], @r#"[{"hint":"Stays on record, with your name.","initial":"","kind":"text","label":"Why is it left out?","max_length":500,"multiline":true,"name":"reason","optional":false}]"#);
     let (status, errors) = alice.post("/demo/submit", &alice.filling(&form, &["  "])).await;
     assert_snapshot!(format!("{status} {errors}"), @r#"422 Unprocessable Entity {"error":"Give a reason that others will understand.","field":0}"#);
     let filled = alice.filling(&form, &["the bank invites its own"]);
@@ -252,7 +274,7 @@ async fn a_mention_in_a_thread_is_answered_in_the_thread() {
     You are bob, web:bob.
     • viewer: you may look at this channel's checklist
     • operator: you may open channels, tick, skip, assign and ask for changes
-    • approver: you may approve sensitive changes, once this version has them
+    • approver: you may approve or reject what others ask for, and freeze everything
     ");
 }
 
@@ -474,5 +496,55 @@ async fn under_another_name_it_answers_when_told_so() {
     for (host, status) in [("demo.example:8443", 200), ("demo.example", 421), ("evil.example:8443", 421)] {
         let page = reqwest::Client::new().get(format!("http://{address}")).header("host", host).send().await.unwrap();
         assert_eq!(page.status(), status, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn alice_asks_bob_approves_and_one_window_shows_the_key() {
+    let demo = Demo::start(&[]);
+    let (mut alice, mut bob) = (Window::open(&demo, "alice").await, Window::open(&demo, "bob").await);
+    let mut elsewhere = Window::open(&demo, "alice").await;
+    alice.ask(SOC, "/sekoia setup \"Banque Rivoli\"").await;
+    alice.say(SOC, "/sekoia key create siem for read-alerts expires 30d").await;
+    let card = saying(&mut bob, "Approval needed").await;
+    let id = text(&card).split("Request ").nth(1).unwrap()[..8].to_owned();
+    // Dan may do neither.
+    let mut dan = Window::open(&demo, "dan").await;
+    dan.press(&card, &format!("approve {id}"), &[]).await;
+    assert_snapshot!(text(&dan.private().await), @"You cannot decide this. These people can: bob or carol.");
+    assert_snapshot!(text(&dan.ask(SOC, "/sekoia invite eve@evil.example").await), @r#"That is for operators. Ask whoever runs this bot to add web:dan to CHATOPS_OPERATORS; "whoami" shows your rights."#);
+    bob.press(&card, &format!("approve {id}"), &[]).await;
+    let alone = saying(&mut alice, "It is created when you press the button").await;
+    assert_eq!(alone["channel"], "dm-alice");
+    alice.press(&alone, &format!("show {id}"), &[]).await;
+    let form = alice.form().await;
+    let secret = form["secret"]["text"].as_str().expect("a secret").to_owned();
+    assert!(secret.starts_with("sandbox-key-"), "{secret}");
+    let (status, _) = alice.post("/demo/submit", &alice.filling(&form, &[])).await;
+    assert_eq!(status, 202);
+    saying(&mut bob, "created, shown once and saved").await;
+    // Neither another window of hers, nor anybody's Slack view, nor what is said at the side.
+    let (_, side) = bob.get("/demo/side?as=bob&channel=soc-setup").await;
+    let mut seen = side.to_string();
+    for window in [&mut elsewhere, &mut bob, &mut dan] {
+        window.say(SOC, "that was it").await;
+        loop {
+            let (_, event) = window.next().await.expect("a stream that goes on");
+            seen += &event.to_string();
+            if event.to_string().contains("that was it") {
+                break;
+            }
+        }
+    }
+    assert!(!seen.contains(&secret));
+}
+
+/// The next message of the bot that says so.
+async fn saying(window: &mut Window, says: &str) -> Value {
+    loop {
+        let message = window.reply().await;
+        if text(&message).contains(says) {
+            return message;
+        }
     }
 }

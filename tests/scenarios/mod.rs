@@ -1,15 +1,20 @@
 //! Scenarios, by what they are about.
 
+mod approvals;
 mod browser;
 mod core;
 mod demo;
 mod hostile;
+mod kill;
 mod mentions;
 mod outages;
+mod owed;
 mod program;
 mod reading;
+mod requests_core;
 mod restart;
 mod rights;
+mod secrets;
 mod settings;
 mod setup;
 mod steps;
@@ -17,3 +22,4 @@ mod store;
 mod together;
 mod wire;
 mod words;
+mod writes;

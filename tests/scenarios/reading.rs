@@ -64,15 +64,15 @@ async fn the_bank_reads_its_workspace() {
         assert_snapshot!(steady(s.ask("alice", "users").await.text()), @"
         Users
         *Banque Rivoli* · 6 members · 2 pending invitations · 1 switched off · 2 without MFA
-        • *Claire Dubreuil* · Admin · active <date>
-        • *Hugo Petit* · SOC Level 1, Compliance Auditor · no MFA · active <date>
-        • *Inès Carpentier* · SOC Level 1 · active <date>
-        • *Marc Lavigne* · Admin · ⚠️ Admin without MFA · active <date>
-        • *Sofia Benali* · Admin · active <date>
-        • *Thomas O'Brien* · Analyst · active <date>
+        • *Claire Dubreuil* · claire.dubreuil@banque-rivoli.example · Admin · active <date>
+        • *Hugo Petit* · hugo.petit@banque-rivoli.example · SOC Level 1, Compliance Auditor · no MFA · active <date>
+        • *Inès Carpentier* · ines.carpentier@banque-rivoli.example · SOC Level 1 · active <date>
+        • *Marc Lavigne* · marc.lavigne@banque-rivoli.example · Admin · ⚠️ Admin without MFA · active <date>
+        • *Sofia Benali* · sofia.benali@banque-rivoli.example · Admin · active <date>
+        • *Thomas O'Brien* · thomas.obrien@banque-rivoli.example · Analyst · active <date>
         • *j.weber@audit-partner.example* · Guest · ⏳ invited, not accepted yet
         • *nadia.osman@banque-rivoli.example* · Analyst · ⏳ invited, not accepted yet
-        • *Élodie Marchand* · Guest · switched off
+        • *Élodie Marchand* · elodie.marchand@banque-rivoli.example · Guest · switched off
         See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
         [Done]! [Open step 5 (users)]
         ");
@@ -131,9 +131,9 @@ async fn every_step_is_checked_without_being_changed() {
         *Banque Rivoli*
         ☐ open
         Roles reviewed before inviting give people the right permissions from their first day.
-        The bot lists the roles with their permissions and members, and warns of the built-in-role trap.
+        The bot lists the roles with their permissions and members, creates custom ones after an approval, and warns of the built-in-role trap.
         In Sekoia: Settings > Workspace > Roles · See: Roles <https://docs.sekoia.com/getting_started/roles/>, Custom roles <https://docs.sekoia.com/getting_started/custom_roles/>
-        [Done]! [Check with Sekoia] [Show details] [Skip…] [Assign to ▾] [Due date 📅]
+        [Done]! [Check with Sekoia] [Show details] [Create a role…] [Skip…] [Assign to ▾] [Due date 📅]
         ");
         assert_snapshot!(steady(s.ask("alice", "step 5 check").await.text()), @"
         Sekoia confirms it: 6 active members, 2 pending invitations.
@@ -144,9 +144,9 @@ async fn every_step_is_checked_without_being_changed() {
         *Banque Rivoli*
         ☐ open
         The team needs accounts; the link in an invitation is good for 24 hours only.
-        The bot lists members and pending invitations, and shows who has no MFA.
+        The bot invites one person or hundreds after an approval, tracks who came, and shows who has no MFA.
         In Sekoia: Settings > Workspace > Users, Add new users · See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
-        [Done]! [Check with Sekoia] [Show details] [Skip…] [Assign to ▾] [Due date 📅]
+        [Done]! [Check with Sekoia] [Show details] [Invite people…] [Skip…] [Assign to ▾] [Due date 📅]
         ");
         assert_snapshot!(steady(s.ask("alice", "step 6 check").await.text()), @"
         Sekoia confirms it: 6 active keys, 5 of them for integrations.
@@ -156,9 +156,9 @@ async fn every_step_is_checked_without_being_changed() {
         *Banque Rivoli*
         ☐ open
         One key per integration, with the least permissions, keeps a leak small.
-        The bot lists the keys with status and days left, and flags those without expiry or about to expire.
+        The bot creates, rotates and revokes keys after an approval, shows a new one once, and flags those without expiry or about to expire.
         In Sekoia: Settings > Workspace > API Keys · See: Manage API keys <https://docs.sekoia.com/getting_started/manage_api_keys/>
-        [Done]! [Check with Sekoia] [Show details] [Skip…] [Assign to ▾] [Due date 📅]
+        [Done]! [Check with Sekoia] [Show details] [Create a key…] [Skip…] [Assign to ▾] [Due date 📅]
         ");
     })
     .await;
@@ -334,13 +334,31 @@ async fn help_and_commands_of_later_versions() {
         • `region` The region and its addresses.
         • `region probe` Tries the key in the other regions, one host a second, after a confirmation. (operator)
         • `communities [page]` Single- or multi-tenant, and the communities.
+        • `community create <name, …> [about <description>] [because <reason>] [--dry-run]` Creates one community or several, after an approval. Alone, it opens a form. (operator)
         • `roles [page]` Roles with their permissions and members.
         • `role show <name> [page]` One role, with all its permissions.
+        • `role create <name> [with <preset, role or permissions>] [about <description>] [because <reason>] [--dry-run]` Creates a custom role, after an approval. Alone, it opens a form. (operator)
         • `users [page]` Members, pending invitations, MFA. (operator)
+        • `invite <e-mail…> [as <role>] [to <community, …>] [because <reason>] [--dry-run]` Invites one person or hundreds, after an approval. Alone, it opens a form, which takes a CSV too. (operator)
         • `keys [page]` API keys: status, expiry, days left. (operator)
+        • `key create <name> [for <preset>] [with <permissions>] [about <description>] [expires <30d,180d,365d,date,never>] [because <reason>] [--dry-run]` Creates an API key, after an approval, and shows it once, to who asked. Alone, it opens a form. (operator)
+        • `key revoke <name> [because <reason>] [--dry-run]` Revokes an API key, after an approval. (operator)
+        • `key rotate <name> [as <new name>] [expires <30d,180d,365d,date,never>] [because <reason>] [--dry-run]` Replaces an API key, after an approval: the new one is shown, both work until you retire the old one. (operator)
         • `audit [n]` The last records of this channel's history. (operator)
+        • `approvals [id] [page]` Requests that are not settled, or one of them in full. (operator)
+        • `cancel <id>` Withdraws your own request. (operator)
+        • `approve <id>` Approves a request, exactly as its card says. (approver)
+        • `reject <id> <reason>` Rejects a request. (approver)
+        • `show <id>` Creates an approved key and shows it, to who asked alone. (operator)
+        • `saved <id>` Says that a shown key is saved. (operator)
+        • `retire <id>` Revokes the key that a new one replaces. (operator)
+        • `retry <id>` Tries again what Sekoia refused. (operator)
+        • `by hand <id>` Turns what Sekoia refused into a task for a person. (operator)
+        • `check <id>` Looks in Sekoia whether it is done, by hand or otherwise. (operator)
+        • `freeze <reason>` Stops all sensitive execution. (approver)
+        • `unfreeze` Allows it again. (approver)
         • `quickstart [defend or intelligence]` What comes next: the product's quick start, and what of it is there.
-        Not in this version yet: community create, role create, invite, key create, key revoke, key rotate, notify, notify summary, notify add, notify remove, notify pause, notify resume, notify test, notify recommended, notify digest, notify webhook, approvals, cancel, approve, reject, freeze, unfreeze.
+        Not in this version yet: notify, notify summary, notify add, notify remove, notify pause, notify resume, notify test, notify recommended, notify digest, notify webhook.
         "help" and a command or a step tells more. Everything a button does can be typed.
         "#);
         assert_snapshot!(s.ask("gina", "help skip").await.text(), @r#"
@@ -352,18 +370,15 @@ async fn help_and_commands_of_later_versions() {
         assert_snapshot!(s.ask("gina", "help step 4").await.text(), @"
         Define roles
         Roles reviewed before inviting give people the right permissions from their first day.
-        The bot lists the roles with their permissions and members, and warns of the built-in-role trap.
+        The bot lists the roles with their permissions and members, creates custom ones after an approval, and warns of the built-in-role trap.
         In Sekoia: Settings > Workspace > Roles.
         • `roles [page]` Roles with their permissions and members.
         • `role show <name> [page]` One role, with all its permissions.
-        • `role create <name> [with <preset or permissions>]` Creates a custom role, after an approval. (not yet)
+        • `role create <name> [with <preset, role or permissions>] [about <description>] [because <reason>] [--dry-run]` Creates a custom role, after an approval. Alone, it opens a form.
         See: Roles <https://docs.sekoia.com/getting_started/roles/>, Custom roles <https://docs.sekoia.com/getting_started/custom_roles/>
         [Open the step]
         ");
-        assert_snapshot!(s.ask("alice", "invite <mailto:ana@example.com|ana@example.com> as Analyst").await.text(), @"
-        This version cannot do `invite` yet. Nothing was done.
-        By hand: Settings > Workspace > Users, Add new users in Sekoia's console. See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
-        ");
+        assert_snapshot!(s.ask("alice", "invite <mailto:ana@example.com|ana@example.com> as Analyst").await.text(), @"This channel is not set up yet. An operator opens it with `/sekoia setup`.");
         assert_snapshot!(s.ask("alice", "stauts").await.text(), @r#"
         I do not know "stauts". Did you mean "status"?
         Try: `/sekoia status`

@@ -20,7 +20,7 @@ async fn viewers_look_and_operators_act() {
         You are @bob, `slack:U0BOB`.
         • viewer: you may look at this channel's checklist
         • operator: you may open channels, tick, skip, assign and ask for changes
-        • approver: you may approve sensitive changes, once this version has them
+        • approver: you may approve or reject what others ask for, and freeze everything
         ");
         assert_snapshot!(s.ask("alice", "freeze now").await.text(), @r#"That is for approvers. Ask whoever runs this bot to add slack:U0ALICE to CHATOPS_APPROVERS; "whoami" shows your rights."#);
         // A viewer may press what only looks, and sees no button that changes.

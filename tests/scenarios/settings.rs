@@ -4,6 +4,7 @@ use std::fs;
 
 use insta::assert_snapshot;
 use secrecy::ExposeSecret;
+use sekoia_chatops::action::Kind;
 use sekoia_chatops::config::{Config, Faults, LogConfig, StoreConfig, StorePlace, VARIABLES, without_effect};
 use sekoia_chatops::sekoia::Region;
 
@@ -254,9 +255,8 @@ fn a_fault_at_the_beginning_of_a_line_has_that_lines_number() {
 
 #[test]
 fn what_a_later_version_reads_is_said_to_have_no_effect() {
-    let later =
-        [("MATTERMOST_URL", "https://chat.example"), ("CHATOPS_APPROVAL_TTL", "24h"), ("SEKOIA_REGION", "FRA1")];
-    assert_eq!(without_effect(of(&later)), ["MATTERMOST_URL", "CHATOPS_APPROVAL_TTL"]);
+    let later = [("MATTERMOST_URL", "https://chat.example"), ("CHATOPS_PUBLIC_URL", "24h"), ("SEKOIA_REGION", "FRA1")];
+    assert_eq!(without_effect(of(&later)), ["MATTERMOST_URL", "CHATOPS_PUBLIC_URL"]);
 }
 
 #[test]
@@ -268,4 +268,38 @@ fn a_log_that_cannot_be_is_refused() {
     "#);
     let json = LogConfig::read(of(&[("CHATOPS_LOG", "warn,sekoia_chatops=debug"), ("CHATOPS_LOG_FORMAT", "json")]));
     assert!(json.unwrap().json);
+}
+
+#[test]
+fn rules_of_approval_are_read_for_all_and_for_each_kind() {
+    let text = "chatops_approvals_required = 2\nchatops_approval_ttl = \"8h\"\n\
+                [approval.invite]\nrequired = 1\nself_approval = true\n\
+                [approval.key_create]\nrequired_sensitive = 3\nttl = \"30m\"\napprovers = [\"slack-group:S0KEYS\"]\n";
+    let policy = with_file(text, NEEDED).unwrap().approval;
+    let hours = |n| std::time::Duration::from_hours(n);
+    let usual = policy.rule(Kind::RoleCreate);
+    assert_eq!((usual.needed(false), usual.needed(true), usual.self_approval, usual.ttl), (2, 2, false, hours(8)));
+    let invite = policy.rule(Kind::Invite);
+    assert_eq!((invite.needed(false), invite.needed(true), invite.self_approval, invite.ttl), (1, 2, true, hours(8)));
+    let key = policy.rule(Kind::KeyCreate);
+    assert_eq!((key.needed(false), key.needed(true), key.ttl), (2, 3, hours(1) / 2));
+    assert_eq!(key.approvers.as_ref().map(Vec::len), Some(1));
+}
+
+#[test]
+fn rules_of_approval_that_cannot_be_are_all_reported() {
+    let text = "chatops_approvals_required = 0\nchatops_self_approval = \"maybe\"\nchatops_approval_ttl = \"soon\"\n";
+    assert_snapshot!(with_file(text, NEEDED).unwrap_err(), @r#"
+    CHATOPS_APPROVALS_REQUIRED: "0" is not a number from 1 to 20
+    CHATOPS_SELF_APPROVAL: "maybe" is not true or false
+    CHATOPS_APPROVAL_TTL: "soon" is not such a time; give one such as 30m, 24h or 7d, from 1m to 30d
+    "#);
+    let text = "[approval.invite]\nrequired = 99\nneeded = 2\napprovers = []\nttl = \"1s\"\n[approval.invites]\nrequired = 1\n";
+    assert_snapshot!(with_file(text, NEEDED).unwrap_err(), @r#"
+    [approval.invite] approvers: names nobody: then nobody could approve it; leave it out for CHATOPS_APPROVERS
+    [approval.invite] needed: is unknown; give required, required_sensitive, self_approval, ttl or approvers
+    [approval.invite] required: "99" is not a number from 1 to 20
+    [approval.invite] ttl: "1s" is not such a time; give one such as 30m, 24h or 7d, from 1m to 30d
+    [approval.invites]: is not a table of an action; the actions are invite, community_create, role_create, key_create, key_revoke, key_rotate
+    "#);
 }

@@ -127,7 +127,7 @@ async fn what_sekoia_does_not_confirm_needs_somebodys_word() {
         *Nimbus Payments*
         ☑️ attested, not verified · @alice · <date> <time> UTC
         The team needs accounts; the link in an invitation is good for 24 hours only.
-        The bot lists members and pending invitations, and shows who has no MFA.
+        The bot invites one person or hundreds after an approval, tracks who came, and shows who has no MFA.
         In Sekoia: Settings > Workspace > Users, Add new users · See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
         [Check with Sekoia] [Show details] [Reopen]
         ");
@@ -227,9 +227,9 @@ async fn a_step_is_given_to_somebody_with_a_due_date() {
         ☐ open
         In hand · @bob · due 2099-12-01
         The team needs accounts; the link in an invitation is good for 24 hours only.
-        The bot lists members and pending invitations, and shows who has no MFA.
+        The bot invites one person or hundreds after an approval, tracks who came, and shows who has no MFA.
         In Sekoia: Settings > Workspace > Users, Add new users · See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
-        [Done]! [Check with Sekoia] [Show details] [Skip…] [Assign to ▾] [Due date 📅]
+        [Done]! [Check with Sekoia] [Show details] [Invite people…] [Skip…] [Assign to ▾] [Due date 📅]
         ");
         assert_snapshot!(steady(s.progress().await.text()), @"
         Sekoia workspace setup
@@ -260,9 +260,9 @@ async fn a_step_is_given_to_somebody_with_a_due_date() {
         ☐ open
         In hand · @carol
         The team needs accounts; the link in an invitation is good for 24 hours only.
-        The bot lists members and pending invitations, and shows who has no MFA.
+        The bot invites one person or hundreds after an approval, tracks who came, and shows who has no MFA.
         In Sekoia: Settings > Workspace > Users, Add new users · See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
-        [Done]! [Check with Sekoia] [Show details] [Skip…] [Assign to ▾] [Due date 📅]
+        [Done]! [Check with Sekoia] [Show details] [Invite people…] [Skip…] [Assign to ▾] [Due date 📅]
         ");
         s.progress().await;
         assert_snapshot!(s.ask("alice", "assign users nobody").await.text(), @"
@@ -271,9 +271,9 @@ async fn a_step_is_given_to_somebody_with_a_due_date() {
         *Nimbus Payments*
         ☐ open
         The team needs accounts; the link in an invitation is good for 24 hours only.
-        The bot lists members and pending invitations, and shows who has no MFA.
+        The bot invites one person or hundreds after an approval, tracks who came, and shows who has no MFA.
         In Sekoia: Settings > Workspace > Users, Add new users · See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
-        [Done]! [Check with Sekoia] [Show details] [Skip…] [Assign to ▾] [Due date 📅]
+        [Done]! [Check with Sekoia] [Show details] [Invite people…] [Skip…] [Assign to ▾] [Due date 📅]
         ");
         s.progress().await;
     })

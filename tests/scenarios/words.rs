@@ -226,7 +226,7 @@ fn a_slip_gets_the_nearest_word_and_a_bad_value_the_good_ones() {
     role show "" -> "role show" needs to know which role.
     role shwo Analyst -> I do not know "role shwo". Did you mean "role show"?
     quickstart xdrr -> "xdrr" is not a product: give `defend` or `intelligence`.
-    invite -> "invite" needs to know more.
+    invite -> Ask { kind: Invite, request: None }
     unfreeze now -> "unfreeze" does not take "now".
     reset confirm please -> "reset" does not take "please".
     "#);

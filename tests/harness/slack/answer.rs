@@ -19,6 +19,7 @@ impl SlackWorld {
     pub fn answer(&self, body: Value) -> Seen {
         let mut state = self.state();
         state.look_for_broadcasts(&body);
+        state.said.push(("answer".into(), body.to_string()));
         match state.last.clone() {
             Some(Gesture::Slash { user, channel }) => reply(&mut state, &user, &channel, body),
             Some(Gesture::Submit { view_id }) => response_action(&mut state, &view_id, body),

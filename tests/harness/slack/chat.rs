@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::block_kit;
+use super::block_kit::{self, Refused};
+use super::conversations::open_direct_message;
 use super::find::{list, raw, string};
 use super::seen::{Kind, Place};
 use super::state::{State, token};
-use super::web_api::{Answer, Refusal, open_direct_message, required};
+use super::web_api::{Answer, Refusal, required};
 
 pub(super) fn post_message(state: &mut State, args: &Value) -> Answer {
     let wanted = required(args, "channel")?;
@@ -14,6 +15,7 @@ pub(super) fn post_message(state: &mut State, args: &Value) -> Answer {
         if state.users.contains_key(wanted) { open_direct_message(state, wanted)?.0 } else { wanted.to_owned() };
     may_post(state, &channel)?;
     block_kit::check_message(args)?;
+    check_metadata(args)?;
     let thread_ts = thread_ts(args)?;
     let message = store(state, &channel, args, thread_ts.as_deref());
     let ts = raw(&message, "ts").to_owned();
@@ -28,6 +30,7 @@ pub(super) fn update(state: &mut State, args: &Value) -> Answer {
     may_post(state, &channel)?;
     let before = own_message(state, &channel, &ts, "cant_update_message")?;
     block_kit::check_update(args, &before)?;
+    check_metadata(args)?;
     let message = edit(state, &channel, &ts, args);
     let place = Place::Message { channel: channel.clone(), ts: ts.clone() };
     let kind = Kind::Updated { channel: channel.clone(), ts: ts.clone() };
@@ -81,6 +84,24 @@ fn own_message(state: &State, channel: &str, ts: &str, otherwise: &'static str) 
     } else {
         Err(otherwise.into())
     }
+}
+
+/// Slack ignores metadata that it does not like, with a warning that nobody reads: refused here.
+fn check_metadata(args: &Value) -> Result<(), Refused> {
+    let Some(metadata) = args.get("metadata").filter(|metadata| !metadata.is_null()) else { return Ok(()) };
+    let event_type = raw(metadata, "event_type");
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+    let named = (1..=255).contains(&event_type.len()) && event_type.bytes().all(plain);
+    let payload = metadata["event_payload"].as_object();
+    // Numbers and objects may come back as something that a strict client cannot read.
+    let carries = payload.is_some_and(|payload| {
+        let short = |value: &Value| value.as_str().is_some_and(|text| text.chars().count() <= 3_000);
+        (1..=20).contains(&payload.len()) && payload.values().all(short)
+    });
+    if named && carries && metadata.as_object().is_some_and(|fields| fields.len() == 2) {
+        return Ok(());
+    }
+    Err(Refused { error: "invalid_metadata_format", messages: vec![format!("[ERROR] {metadata}")] })
 }
 
 fn thread_ts(args: &Value) -> Result<Option<String>, Refusal> {

@@ -60,7 +60,7 @@ pub(super) fn buttons<'a>(shown: &'a Value, says: &str) -> Vec<(&'a Value, &'a V
 pub(super) fn menu<'a>(shown: &'a Value, placeholder: &str) -> (&'a Value, &'a Value) {
     let mut found = elements(shown);
     found.retain(|(_, element)| match raw(element, "type") {
-        "button" | "plain_text_input" => false,
+        "button" | "plain_text_input" | "file_input" => false,
         "overflow" => placeholder == "⋯",
         "radio_buttons" | "checkboxes" => placeholder.is_empty(),
         _ => {
@@ -71,6 +71,12 @@ pub(super) fn menu<'a>(shown: &'a Value, placeholder: &str) -> (&'a Value, &'a V
     });
     assert!(found.len() == 1, "{} menus say {placeholder:?} in {shown:#}", found.len());
     found[0]
+}
+
+/// What is filled in under this label of a form.
+pub(super) fn labelled<'a>(shown: &'a Value, says: &str) -> Option<&'a Value> {
+    let mut inputs = list(shown, "blocks").iter().filter(|block| block["type"] == "input");
+    inputs.find(|block| raw(&block["label"], "text") == says).map(|block| &block["element"])
 }
 
 /// The options of a menu, grouped or not.
@@ -87,4 +93,21 @@ pub(super) fn option<'a>(element: &'a Value, says: &str) -> &'a Value {
         let labels: Vec<_> = all.iter().map(|option| label(option)).collect();
         panic!("no option says {says:?}, only {labels:?}")
     })
+}
+
+/// The options that read so, with commas between them; a label may have commas of its own.
+pub(super) fn several<'a>(element: &'a Value, says: &str) -> Vec<&'a Value> {
+    let mut found = Vec::new();
+    let mut rest = says.trim();
+    while !rest.is_empty() {
+        let fits = |option: &&Value| {
+            let after = rest.strip_prefix(label(option)).map(str::trim_start);
+            after.is_some_and(|after| after.is_empty() || after.starts_with(','))
+        };
+        let longest = options(element).into_iter().filter(fits).max_by_key(|option| label(option).len());
+        let chosen = longest.unwrap_or_else(|| option(element, rest));
+        rest = rest[label(chosen).len()..].trim_start().trim_start_matches(',').trim_start();
+        found.push(chosen);
+    }
+    found
 }

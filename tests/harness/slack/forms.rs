@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::SlackWorld;
-use super::find::{elements, label, list, option, raw, string};
+use super::find::{elements, label, list, option, raw, several, string};
 use super::seen::{Place, Seen};
 use super::sign::SignedRequest;
 use super::state::{Gesture, State};
@@ -11,8 +11,8 @@ use super::state::{Gesture, State};
 impl SlackWorld {
     /// Fills in an open modal by the labels of its inputs and submits it.
     ///
-    /// Inputs that are not named keep what they show. Several options are given comma-separated,
-    /// users by id or name.
+    /// Inputs that are not named keep what they show, and an empty text empties one. Several
+    /// options are given comma-separated, users by id or name, a file by its content.
     ///
     /// # Panics
     /// When a person could not do it: no such label, no such option, a required input left
@@ -31,8 +31,12 @@ impl SlackWorld {
             let inputs = list(&open.view, "blocks").iter().filter(|block| block["type"] == "input");
             let inputs: Vec<_> = inputs.filter(|block| raw(&block["label"], "text") == *says).collect();
             assert!(inputs.len() == 1, "{} inputs are labelled {says:?} in:\n{view}", inputs.len());
-            let mut answer = fill(&inputs[0]["element"], value, &state);
-            answer["action_id"] = inputs[0]["element"]["action_id"].clone();
+            let element = &inputs[0]["element"];
+            let mut answer = match raw(element, "type") {
+                "file_input" => self.upload(&mut state, element, &user, value),
+                _ => fill(element, value, &state),
+            };
+            answer["action_id"] = element["action_id"].clone();
             answer["block_id"] = inputs[0]["block_id"].clone();
             put(&mut filled, &answer);
         }
@@ -76,16 +80,15 @@ impl SlackWorld {
 /// The value of an element once somebody has picked or typed something.
 pub(super) fn filled(element: &Value, value: &str, state: &State) -> Value {
     let chosen = |says: &str| option(element, says.trim()).clone();
-    let several = || value.split(',').map(str::trim).filter(|part| !part.is_empty());
     let kind = raw(element, "type");
     match kind {
+        "static_select" if value.is_empty() => json!({ "type": kind, "selected_option": null }),
         "static_select" | "radio_buttons" | "overflow" => json!({ "type": kind, "selected_option": chosen(value) }),
-        "multi_static_select" | "checkboxes" => {
-            json!({ "type": kind, "selected_options": several().map(chosen).collect::<Vec<_>>() })
-        }
+        "multi_static_select" | "checkboxes" => json!({ "type": kind, "selected_options": several(element, value) }),
         "users_select" => json!({ "type": kind, "selected_user": state.user_id(value) }),
         "multi_users_select" => {
-            json!({ "type": kind, "selected_users": several().map(|who| state.user_id(who)).collect::<Vec<_>>() })
+            let users = value.split(',').map(str::trim).filter(|who| !who.is_empty());
+            json!({ "type": kind, "selected_users": users.map(|who| state.user_id(who)).collect::<Vec<_>>() })
         }
         "conversations_select" => json!({ "type": kind, "selected_conversation": state.channel_id(value) }),
         "channels_select" => json!({ "type": kind, "selected_channel": state.channel_id(value) }),
@@ -104,6 +107,9 @@ pub(super) fn filled(element: &Value, value: &str, state: &State) -> Value {
 
 /// As [`filled`], within the limits that Slack's client enforces while somebody types.
 fn fill(element: &Value, value: &str, state: &State) -> Value {
+    if !raw(element, "type").ends_with("_input") {
+        return filled(element, value, state);
+    }
     let length = value.chars().count() as u64;
     let max = element["max_length"].as_u64().unwrap_or(3_000);
     assert!(length <= max, "nobody can type {length} characters where {max} are allowed");
@@ -142,6 +148,7 @@ fn value_keys(kind: &str) -> (&'static str, &'static str) {
         "channels_select" => ("selected_channel", "initial_channel"),
         "datepicker" => ("selected_date", "initial_date"),
         "timepicker" => ("selected_time", "initial_time"),
+        "file_input" => ("files", "initial_files"),
         _ => ("value", "initial_value"),
     }
 }
@@ -155,6 +162,8 @@ pub(super) fn as_filled_in(view: &Value) -> Value {
         let value = view["state"]["values"][block_id][id][key].clone();
         if !value.is_null() {
             block["element"][initial] = value;
+        } else if let Some(element) = block["element"].as_object_mut() {
+            element.remove(initial);
         }
     }
     shown
@@ -165,7 +174,8 @@ pub(super) fn put(values: &mut Value, action: &Value) {
     let stateful = !matches!(raw(action, "type"), "button" | "overflow");
     if let (true, Some(block), Some(id)) = (stateful, string(action, "block_id"), string(action, "action_id")) {
         let fields = action.as_object().into_iter().flatten();
-        let kept = fields.filter(|(key, _)| key.starts_with("selected_") || *key == "type" || *key == "value");
+        let kept = |key: &str| key.starts_with("selected_") || ["type", "value", "files"].contains(&key);
+        let kept = fields.filter(|(key, _)| kept(key));
         values[block][id] = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
     }
 }

@@ -9,8 +9,11 @@ mod answer;
 mod block_kit;
 mod chat;
 mod checks;
+mod conversations;
+mod files;
 mod find;
 mod forms;
+mod hook;
 mod inbound;
 mod mrkdwn;
 mod people;
@@ -32,6 +35,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
+use self::hook::Hook;
+pub use self::hook::Stage;
 pub use self::inbound::Choice;
 pub use self::seen::{Kind, Seen};
 pub use self::sign::SignedRequest;
@@ -48,6 +53,7 @@ pub struct SlackWorld(Arc<Inner>);
 struct Inner {
     state: Mutex<State>,
     arrived: Notify,
+    hook: Hook,
     address: SocketAddr,
     bot_token: String,
     signing_secret: String,
@@ -65,6 +71,7 @@ impl SlackWorld {
         let world = Self(Arc::new(Inner {
             state: Mutex::new(State::new()),
             arrived: Notify::new(),
+            hook: Hook::default(),
             address: listener.local_addr().expect("a bound listener has an address"),
             bot_token: format!("xoxb-test-canary-{}", state::token(24)),
             signing_secret: hex::encode(rand::random::<[u8; 16]>()),
@@ -93,9 +100,16 @@ impl SlackWorld {
         change(&mut self.state());
     }
 
-    /// Queues a fault for one call of a method, `"response_url"`, or `"*"` for whatever comes.
+    /// Queues a fault for one call of a method, `"response_url"`, `"files"`, or `"*"` for whatever
+    /// comes.
     pub fn fault(&self, method: &str, fault: Fault) {
         self.state().faults.entry(method.to_owned()).or_default().push_back(fault);
+    }
+
+    /// Runs a function when a call comes in and when its work is done; methods are named as for
+    /// [`fault`](Self::fault). It may wait: nothing is locked meanwhile.
+    pub fn on_call(&self, hook: impl Fn(&str, Stage) + Send + Sync + 'static) {
+        self.0.hook.set(hook);
     }
 
     /// How often a method was called, refused and failed calls included.
@@ -180,6 +194,28 @@ impl SlackWorld {
         here.map(|(_, message)| message.clone()).collect()
     }
 
+    /// The app's messages that stand in a channel now, oldest first, as its readers see them.
+    pub fn standing(&self, channel: &str) -> Vec<Seen> {
+        let state = self.state();
+        let channel = state.channel_id(channel);
+        state.standing(&channel)
+    }
+
+    /// The same in somebody's conversation with the app alone.
+    pub fn standing_alone(&self, user: &str) -> Vec<Seen> {
+        let state = self.state();
+        let user = state.user_id(user);
+        let direct = state.channels.iter().filter(|(_, channel)| channel.im_with.as_deref() == Some(&user));
+        direct.flat_map(|(id, _)| state.standing(id)).collect()
+    }
+
+    /// Everything that was shown in a modal and says so, in order.
+    pub fn forms_saying(&self, says: &str) -> Vec<Seen> {
+        let state = self.state();
+        let forms = state.seen.iter().filter(|seen| matches!(seen.place, seen::Place::View { .. }));
+        forms.filter(|seen| seen.text().contains(says)).cloned().collect()
+    }
+
     /// Everything that was sent so far, for a failure's message.
     pub fn dump(&self) -> String {
         let state = self.state();
@@ -189,6 +225,29 @@ impl SlackWorld {
             let _ = writeln!(out, "--- {i} ({mark})\n{seen}");
         }
         let _ = writeln!(out, "--- calls: {:?}\n--- violations: {:#?}", state.calls, state.violations);
+        out
+    }
+
+    /// Everything that was said elsewhere than in modals, as it reads and word for word.
+    pub fn dump_without_views(&self) -> String {
+        self.word_for_word(false)
+    }
+
+    /// Everything that was said in modals, as it reads and word for word.
+    pub fn views_dump(&self) -> String {
+        self.word_for_word(true)
+    }
+
+    fn word_for_word(&self, in_views: bool) -> String {
+        let state = self.state();
+        let is_view = |seen: &Seen| matches!(seen.kind, Kind::ViewOpened { .. } | Kind::ViewUpdated { .. });
+        let mut out = String::new();
+        for seen in state.seen.iter().filter(|seen| is_view(seen) == in_views) {
+            let _ = writeln!(out, "---\n{seen}");
+        }
+        for (method, said) in state.said.iter().filter(|(method, _)| method.starts_with("views.") == in_views) {
+            let _ = writeln!(out, "--- {method}\n{said}");
+        }
         out
     }
 
@@ -212,9 +271,12 @@ impl SlackWorld {
         self.0.arrived.notify_waiters();
     }
 
-    /// The app's own secrets belong into the Authorization header and nowhere else.
-    fn look_for_leaks(&self, state: &mut State, method: &str, query: &str, body: &[u8]) {
+    /// Counts and keeps a call. The app's own secrets belong into its Authorization header and
+    /// nowhere else.
+    fn hear(&self, state: &mut State, method: &str, query: &str, body: &[u8]) {
+        *state.calls.entry(method.to_owned()).or_default() += 1;
         let body = String::from_utf8_lossy(body);
+        state.said.push((method.to_owned(), format!("{query} {body}")));
         let secrets = [&self.0.bot_token, &self.0.signing_secret];
         if secrets.iter().any(|secret| query.contains(*secret) || body.contains(*secret)) {
             state.violations.push(format!("{method}: a secret of the app is in the query or the body"));

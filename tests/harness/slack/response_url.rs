@@ -9,11 +9,14 @@ use serde_json::{Value, json};
 
 use super::block_kit::{self, Refused};
 use super::find::{raw, string};
+use super::hook::Stage;
 use super::seen::{Kind, Place};
 use super::state::{Fault, State};
 use super::{SlackWorld, chat, web_api};
 
 const MAX_USES: u8 = 5;
+/// As what faults, counts and hooks know these calls.
+const METHOD: &str = "response_url";
 
 pub(super) async fn respond(
     Extract(world): Extract<SlackWorld>,
@@ -21,14 +24,20 @@ pub(super) async fn respond(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    world.0.hook.run(METHOD, Stage::Arrived);
+    let response = answered(&world, &uri, &headers, &body).await;
+    world.0.hook.run(METHOD, Stage::Done);
+    response
+}
+
+async fn answered(world: &SlackWorld, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Response {
     let fault = {
         let mut state = world.state();
-        *state.calls.entry("response_url".into()).or_default() += 1;
-        world.look_for_leaks(&mut state, "response_url", uri.query().unwrap_or_default(), &body);
+        world.hear(&mut state, METHOD, uri.query().unwrap_or_default(), body);
         if headers.contains_key(header::AUTHORIZATION) {
             state.violations.push("response_url: an Authorization header arrived".into());
         }
-        state.take_fault("response_url")
+        state.take_fault(METHOD)
     };
     let lose_reply = match fault {
         Some(Fault::LoseReply) => true,
@@ -36,8 +45,8 @@ pub(super) async fn respond(
         Some(fault) => return web_api::strike(fault).await,
         None => false,
     };
-    let response = match serde_json::from_slice(&body) {
-        Ok(payload) => receive(&world, &mut world.state(), uri.path(), &payload),
+    let response = match serde_json::from_slice(body) {
+        Ok(payload) => receive(world, &mut world.state(), uri.path(), &payload),
         Err(_) => (StatusCode::BAD_REQUEST, "invalid_payload").into_response(),
     };
     world.something_was_seen();

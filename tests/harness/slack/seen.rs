@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::people::Names;
-use super::transcript;
+use super::{find, transcript};
 
 /// What was sent, raw and as it reads.
 #[derive(Debug, Clone)]
@@ -73,10 +73,11 @@ impl Seen {
         transcript::read(&self.shown, &self.names)
     }
 
-    /// The labels offered by a menu, found by its placeholder or by its current choice.
-    pub fn options(&self, placeholder: &str) -> Vec<String> {
-        let (_, element) = super::find::menu(&self.shown, placeholder);
-        super::find::options(element).iter().map(|option| super::find::label(option).to_owned()).collect()
+    /// The labels offered by a menu, found by its label in a form, its placeholder or its current
+    /// choice.
+    pub fn options(&self, says: &str) -> Vec<String> {
+        let element = find::labelled(&self.shown, says).unwrap_or_else(|| find::menu(&self.shown, says).1);
+        find::options(element).iter().map(|option| find::label(option).to_owned()).collect()
     }
 
     fn place_name(&self) -> String {

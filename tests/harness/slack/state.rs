@@ -11,13 +11,16 @@ use super::people::{App, Channel, Names, Team, User, default_channels, default_u
 use super::seen::{Kind, Place, Seen};
 
 /// Everything that the app asks for in its manifest.
-const SCOPES: [&str; 9] = [
+const SCOPES: [&str; 12] = [
     "app_mentions:read",
+    "channels:history",
     "channels:read",
     "chat:write",
     "commands",
+    "files:read",
+    "groups:history",
     "groups:read",
-    "im:read",
+    "im:history",
     "im:write",
     "usergroups:read",
     "users:read",
@@ -57,12 +60,16 @@ pub struct State {
 
     /// Posted messages, by channel and `ts`.
     pub messages: BTreeMap<(String, String), Value>,
+    /// What people put into forms, by the file's id.
+    pub files: BTreeMap<String, Vec<u8>>,
     pub(super) views: BTreeMap<String, OpenView>,
     pub(super) triggers: HashMap<String, Trigger>,
     pub(super) response_urls: HashMap<String, ResponseUrl>,
     /// Queued faults, by method.
     pub faults: HashMap<String, VecDeque<Fault>>,
     pub(super) calls: BTreeMap<String, usize>,
+    /// Every call word for word, refused ones included: its method, and its query and body.
+    pub(super) said: Vec<(String, String)>,
     pub(super) seen: Vec<Seen>,
     pub(super) unread: VecDeque<usize>,
     pub(super) violations: Vec<String>,
@@ -123,11 +130,13 @@ impl State {
             trigger_life: Duration::from_secs(3),
             response_url_life: Duration::from_mins(30),
             messages: BTreeMap::new(),
+            files: BTreeMap::new(),
             views: BTreeMap::new(),
             triggers: HashMap::new(),
             response_urls: HashMap::new(),
             faults: HashMap::new(),
             calls: BTreeMap::new(),
+            said: Vec::new(),
             seen: Vec::new(),
             unread: VecDeque::new(),
             violations: Vec::new(),
@@ -205,6 +214,17 @@ impl State {
 
     pub(super) fn describe(&self, kind: Kind, payload: Value, shown: Value, place: Place) -> Seen {
         Seen { kind, payload, at: Instant::now(), shown, place, names: self.names() }
+    }
+
+    /// The app's messages in a channel, oldest first.
+    pub(super) fn standing(&self, channel: &str) -> Vec<Seen> {
+        let here = self.messages.iter().filter(|((place, _), _)| place == channel);
+        here.map(|((channel, ts), message)| {
+            let kind = Kind::Posted { channel: channel.clone(), ts: ts.clone(), thread_ts: None };
+            let place = Place::Message { channel: channel.clone(), ts: ts.clone() };
+            self.describe(kind, Value::Null, message.clone(), place)
+        })
+        .collect()
     }
 
     /// A fresh message timestamp, unique and growing as Slack's are.

@@ -8,6 +8,9 @@ use super::find::{self, list, raw, string};
 use super::people::Names;
 use super::{mrkdwn, rich_text};
 
+/// Of options, and of groups of them, as many are read out.
+const MOST_OPTIONS: usize = 10;
+
 /// Reads a message, a view, a call that carries a view, or the errors of a submission.
 pub(super) fn read(payload: &Value, names: &Names) -> String {
     let view = payload.get("view").unwrap_or(payload);
@@ -87,8 +90,33 @@ fn input(block: &Value, names: &Names) -> Vec<String> {
     let optional = if block["optional"] == true { " (optional)" } else { "" };
     let label = text(block.get("label"), names);
     let mut lines = vec![format!("{label}{optional}: {}", read_element(&block["element"], names))];
+    lines.extend(offered(&block["element"], names));
     if block.get("hint").is_some() {
         lines.push(format!("  {}", text(block.get("hint"), names)));
+    }
+    lines
+}
+
+/// What there is to choose from in a form, a line for each group.
+fn offered(element: &Value, names: &Names) -> Vec<String> {
+    let row = |options: &[Value]| {
+        let mut labels: Vec<_> = options.iter().take(MOST_OPTIONS).map(|o| text(o.get("text"), names)).collect();
+        if options.len() > MOST_OPTIONS {
+            labels.push(format!("… {} more", options.len() - MOST_OPTIONS));
+        }
+        labels.join(" | ")
+    };
+    if !matches!(raw(element, "type"), "static_select" | "multi_static_select") {
+        return Vec::new();
+    }
+    let groups = list(element, "option_groups");
+    if groups.is_empty() {
+        return vec![format!("  ▾ {}", row(list(element, "options")))];
+    }
+    let named = |group: &Value| format!("  ▾ {}: {}", text(group.get("label"), names), row(list(group, "options")));
+    let mut lines: Vec<_> = groups.iter().take(MOST_OPTIONS).map(named).collect();
+    if groups.len() > MOST_OPTIONS {
+        lines.push(format!("  ▾ … {} more groups", groups.len() - MOST_OPTIONS));
     }
     lines
 }
@@ -145,6 +173,12 @@ fn read_element(element: &Value, names: &Names) -> String {
         "datepicker" => format!("[{} 📅]", current(initial("initial_date"))),
         "timepicker" => format!("[{} 🕑]", current(initial("initial_time"))),
         "datetimepicker" => "[📅 🕑]".into(),
+        "file_input" => {
+            let files = list(element, "initial_files").iter().map(|file| raw(file, "name"));
+            let files = files.collect::<Vec<_>>().join(", ");
+            let types = list(element, "filetypes").iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
+            if files.is_empty() { format!("[Add a file: {types}]") } else { format!("[{files}]") }
+        }
         "radio_buttons" => choices(element, names, "(•)", "( )"),
         "checkboxes" => choices(element, names, "[x]", "[ ]"),
         "plain_text_input" | "email_text_input" | "number_input" | "url_text_input" => match initial("initial_value") {

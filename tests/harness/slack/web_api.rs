@@ -4,15 +4,15 @@ use axum::body::Bytes;
 use axum::extract::{Path, State as Extract};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
+use axum::routing::{any, get};
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
 use super::block_kit::Refused;
 use super::find::string;
-use super::people::{Channel, User};
+use super::hook::Stage;
 use super::state::{Fault, State};
-use super::{SlackWorld, chat, response_url, views};
+use super::{SlackWorld, chat, conversations, files, response_url, views};
 
 /// Why a call is refused, in Slack's words.
 #[derive(Debug)]
@@ -52,6 +52,7 @@ pub(super) fn router(world: SlackWorld) -> Router {
         .route("/api/{method}", any(api))
         .route("/commands/{*rest}", any(response_url::respond))
         .route("/actions/{*rest}", any(response_url::respond))
+        .route("/files/{id}", get(files::serve))
         .with_state(world)
 }
 
@@ -62,14 +63,20 @@ async fn api(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    world.0.hook.run(&method, Stage::Arrived);
+    let response = answered(&world, &method, &uri, &headers, &body).await;
+    world.0.hook.run(&method, Stage::Done);
+    response
+}
+
+async fn answered(world: &SlackWorld, method: &str, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Response {
     let fault = {
         let mut state = world.state();
-        *state.calls.entry(method.clone()).or_default() += 1;
-        world.look_for_leaks(&mut state, &method, uri.query().unwrap_or_default(), &body);
-        match token(&headers) {
+        world.hear(&mut state, method, uri.query().unwrap_or_default(), body);
+        match token(headers) {
             None => return reply(&state, error("not_authed")),
             Some(token) if token != world.bot_token() => return reply(&state, error("invalid_auth")),
-            Some(_) => state.take_fault(&method),
+            Some(_) => state.take_fault(method),
         }
     };
     let lose_reply = match fault {
@@ -78,8 +85,8 @@ async fn api(
         None => false,
     };
     let mut state = world.state();
-    let answer = match arguments(&uri, &headers, &body) {
-        Ok(args) => call(&mut state, &method, &args),
+    let answer = match arguments(uri, headers, body) {
+        Ok(args) => call(&mut state, method, &args),
         Err(refusal) => Err(refusal),
     };
     let answer = answer.unwrap_or_else(|refusal| {
@@ -122,7 +129,7 @@ fn reply(state: &State, answer: Value) -> Response {
     response
 }
 
-fn token(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
@@ -146,7 +153,7 @@ fn arguments(uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Answer {
         let Ok(decoded) = serde_json::from_str(encoded) else { return Err("invalid_blocks_format".into()) };
         args.insert(key.into(), decoded);
     }
-    for key in ["link_names", "return_im"] {
+    for key in ["link_names", "return_im", "include_all_metadata", "inclusive"] {
         if let Some(Value::String(flag)) = args.get(key) {
             let flag = flag == "true" || flag == "1";
             args.insert(key.into(), json!(flag));
@@ -163,6 +170,7 @@ fn call(state: &mut State, method: &str, args: &Value) -> Answer {
         "users.info" => &["users:read"],
         "conversations.info" => &["channels:read", "groups:read", "im:read"],
         "conversations.open" => &["im:write"],
+        "conversations.history" => conversations::history_scope(state, args),
         "usergroups.users.list" => &["usergroups:read"],
         _ => return Err(Refused { error: "unknown_method", messages: Vec::new() }.into()),
     };
@@ -174,8 +182,9 @@ fn call(state: &mut State, method: &str, args: &Value) -> Answer {
     match method {
         "auth.test" => Ok(auth_test(state)),
         "users.info" => users_info(state, args),
-        "conversations.info" => conversations_info(state, args),
-        "conversations.open" => conversations_open(state, args),
+        "conversations.info" => conversations::info(state, args),
+        "conversations.open" => conversations::open(state, args),
+        "conversations.history" => conversations::history(state, args),
         "usergroups.users.list" => usergroups_users_list(state, args),
         "chat.postMessage" => chat::post_message(state, args),
         "chat.update" => chat::update(state, args),
@@ -203,41 +212,6 @@ fn users_info(state: &State, args: &Value) -> Answer {
     let id = required(args, "user")?;
     let user = state.users.get(id).ok_or("user_not_found")?;
     Ok(json!({ "ok": true, "user": user.json(id) }))
-}
-
-fn conversations_info(state: &State, args: &Value) -> Answer {
-    let id = required(args, "channel")?;
-    let visible = |channel: &&Channel| !channel.is_private || channel.members.contains(&state.app.user_id);
-    let channel = state.channels.get(id).filter(visible).ok_or("channel_not_found")?;
-    Ok(json!({ "ok": true, "channel": channel.json(id, &state.team, &state.app) }))
-}
-
-fn conversations_open(state: &mut State, args: &Value) -> Answer {
-    // A list in JSON, commas elsewhere; the fake opens one-to-one conversations.
-    let listed = args["users"].as_array().and_then(|users| users.first()).and_then(Value::as_str);
-    let user = listed.map_or_else(|| required(args, "users"), Ok)?.to_owned();
-    let (id, already_open) = open_direct_message(state, &user)?;
-    let channel = match args["return_im"] {
-        Value::Bool(true) => state.channels[&id].json(&id, &state.team, &state.app),
-        _ => json!({ "id": id }),
-    };
-    Ok(json!({ "ok": true, "no_op": already_open, "already_open": already_open, "channel": channel }))
-}
-
-/// The direct message with a user, opened when it was not.
-pub(super) fn open_direct_message(state: &mut State, user: &str) -> Result<(String, bool), Refusal> {
-    match state.users.get(user) {
-        None => return Err("user_not_found".into()),
-        Some(User { deleted: true, .. }) => return Err("user_disabled".into()),
-        Some(User { is_bot: true, .. }) => return Err("cannot_dm_bot".into()),
-        Some(_) => {}
-    }
-    let id = format!("D{}", &user[1..]);
-    let members = [user.to_owned(), state.app.user_id.clone()].into();
-    let channel = Channel { im_with: Some(user.to_owned()), is_private: true, members, ..Channel::default() };
-    let already_open = state.channels.contains_key(&id);
-    state.channels.entry(id.clone()).or_insert(channel);
-    Ok((id, already_open))
 }
 
 fn usergroups_users_list(state: &State, args: &Value) -> Answer {

@@ -15,7 +15,7 @@ pub(super) fn check(block: &Value, at: &str, surface: Surface, report: &mut Repo
         ("section", _) => section(block, at, report),
         ("context", _) => context(block, at, report),
         ("actions", _) => actions(block, at, report),
-        ("input", _) => input(block, at, report),
+        ("input", _) => input(block, at, surface, report),
         ("image", _) => image(block, at, report),
         ("rich_text", _) => rich_text::check(block, at, report),
         ("markdown", Surface::Message) => {
@@ -74,11 +74,14 @@ fn actions(block: &Value, at: &str, report: &mut Report) {
     }
 }
 
-fn input(block: &Value, at: &str, report: &mut Report) {
+fn input(block: &Value, at: &str, surface: Surface, report: &mut Report) {
     let known = ["type", "block_id", "label", "element", "hint", "optional", "dispatch_action"];
     report.known_keys(block, at, &known);
     report.plain_text(block, "label", at, 2_000, true);
     report.plain_text(block, "hint", at, 2_000, false);
+    report.require(block.get("optional").is_none_or(Value::is_boolean), at, "optional must be a boolean");
+    let file = block["element"]["type"] == "file_input";
+    report.require(surface == Surface::Modal || !file, at, "file_input is for modals");
     elements::check(&block["element"], &format!("{at}/element"), Home::Input, report);
 }
 

@@ -26,7 +26,7 @@ pub(super) fn check(element: &Value, at: &str, home: Home, report: &mut Report) 
     let lives_here = match home {
         Home::Section => choice || multi || ["image", "button", "overflow"].contains(&kind),
         Home::Actions => choice || ["button", "overflow", "datetimepicker"].contains(&kind),
-        Home::Input => choice || multi || kind == "datetimepicker" || TYPED.contains(&kind),
+        Home::Input => choice || multi || ["datetimepicker", "file_input"].contains(&kind) || TYPED.contains(&kind),
     };
     if !lives_here {
         return report.fault(&format!("{at}/type"), &format!("unsupported type: {kind}"));
@@ -56,6 +56,7 @@ pub(super) fn check(element: &Value, at: &str, home: Home, report: &mut Report) 
             );
         }
         "plain_text_input" => typed(element, at, report),
+        "file_input" => file_input(element, at, report),
         _ => {}
     }
 }
@@ -130,6 +131,7 @@ fn known(kind: &str) -> &'static [&'static str] {
         "datetimepicker" => &["type", "action_id", "initial_date_time", "confirm", "focus_on_load"],
         "checkboxes" => &["type", "action_id", "options", "initial_options", "confirm", "focus_on_load"],
         "radio_buttons" => &["type", "action_id", "options", "initial_option", "confirm", "focus_on_load"],
+        "file_input" => &["type", "action_id", "filetypes", "max_files"],
         "number_input" => &[
             "type",
             "action_id",
@@ -234,6 +236,9 @@ fn check_options(element: &Value, key: &str, at: &str, min: usize, max: usize, r
 
 /// An initial choice must equal one of the options, its text included.
 fn initial_is_offered(element: &Value, at: &str, report: &mut Report) {
+    if element.get("initial_options").is_some() {
+        report.count(element, "initial_options", at, 1, 100);
+    }
     let offered = options(element);
     let single = element.get("initial_option").into_iter();
     for initial in single.chain(list(element, "initial_options")) {
@@ -248,8 +253,21 @@ fn date(element: &Value, at: &str, report: &mut Report) {
     }
 }
 
+fn file_input(element: &Value, at: &str, report: &mut Report) {
+    if let Some(most) = element.get("max_files") {
+        report.require(matches!(most.as_u64(), Some(1..=10)), at, "max_files must be 1 to 10");
+    }
+    if element.get("filetypes").is_some() {
+        report.count(element, "filetypes", at, 1, usize::MAX);
+    }
+    let named = |kind: &Value| kind.as_str().is_some_and(|kind| !kind.is_empty() && !kind.starts_with('.'));
+    report.require(list(element, "filetypes").iter().all(named), at, "filetypes are extensions without a dot");
+}
+
 fn typed(element: &Value, at: &str, report: &mut Report) {
-    report.length(element, "initial_value", at, 0, 3_000);
+    report.require(element.get("multiline").is_none_or(Value::is_boolean), at, "multiline must be a boolean");
+    let most = element["max_length"].as_u64().and_then(|most| usize::try_from(most).ok());
+    report.length(element, "initial_value", at, 0, most.unwrap_or(3_000));
     for (key, least) in [("min_length", 0), ("max_length", 1)] {
         if let Some(value) = element.get(key) {
             let valid = value.as_u64().is_some_and(|value| (least..=3_000).contains(&value));

@@ -45,9 +45,24 @@ async fn a_real_client_decodes_the_answers() {
     decodes::<morphism::SlackApiChatPostMessageResponse>(posted.clone());
     let edit = json!({ "channel": "C0SOC", "ts": posted["ts"], "text": "y" });
     decodes::<morphism::SlackApiChatUpdateResponse>(call(&world, "chat.update", edit).await);
+    let history = json!({ "channel": "C0SOC", "include_all_metadata": true });
+    let history = call(&world, "conversations.history", history).await;
+    decodes::<morphism::SlackApiConversationsHistoryResponse>(history);
     let slash = form(&world.slash("alice", "soc-setup", ""));
     let open = json!({ "trigger_id": slash["trigger_id"], "view": modal() });
     decodes::<morphism::SlackApiViewsOpenResponse>(call(&world, "views.open", open).await);
+}
+
+/// What the app may do here is what an operator grants it.
+#[test]
+fn scopes_are_those_of_the_manifest() {
+    let manifest = include_str!("../../../../manifests/slack/app.yaml");
+    let (_, bot) = manifest.split_once("    bot:\n").unwrap();
+    let (bot, _) = bot.split_once("settings:").unwrap();
+    let asked = bot.lines().filter_map(|line| line.trim().strip_prefix("- ")?.split(' ').next());
+    let asked: Vec<&str> = asked.collect();
+    let granted = State::new().scopes;
+    assert_eq!(granted.iter().map(String::as_str).collect::<Vec<_>>(), asked);
 }
 
 /// The captured payloads and the fake's own must not drift apart.

@@ -63,6 +63,82 @@ async fn gestures_refer_to_what_is_there() {
     assert_eq!((&event["event"]["user_team"], &event["is_ext_shared_channel"]), (&json!("T0EVIL"), &json!(true)));
 }
 
+/// A form with every kind of input.
+fn form_of_all_kinds() -> Value {
+    let text = |text: &str| json!({ "type": "plain_text", "text": text });
+    let option = |says: &str, value: &str| json!({ "text": text(says), "value": value });
+    let input = |id: &str, label: &str, optional: bool, element: Value| {
+        let label = text(label);
+        json!({ "type": "input", "block_id": id, "label": label, "optional": optional, "element": element })
+    };
+    let (analyst, nimbus) = (option("Analyst", "a"), option("Nimbus", "n"));
+    json!({
+        "type": "modal", "title": text("Invite people"), "submit": text("Ask"), "blocks": [
+            input("to", "Addresses", true, json!({ "type": "plain_text_input", "action_id": "v", "multiline": true })),
+            input("csv", "Or a file", true, json!({
+                "type": "file_input", "action_id": "v", "filetypes": ["csv", "txt"], "max_files": 1,
+            })),
+            input("role", "Role", false, json!({
+                "type": "static_select", "action_id": "v", "initial_option": analyst, "option_groups": [
+                    { "label": text("Built-in"), "options": [analyst, option("Admin", "b")] },
+                    { "label": text("Own"), "options": [option("Tier 1, nights", "c")] },
+                ],
+            })),
+            input("where", "Communities", false, json!({
+                "type": "multi_static_select", "action_id": "v", "initial_options": [nimbus],
+                "options": [nimbus, option("Acme", "x"), option("Acme, Inc.", "m")],
+            })),
+        ],
+    })
+}
+
+#[tokio::test]
+async fn every_kind_of_input_is_filled_in() {
+    let world = SlackWorld::start().await;
+    let slash = form(&world.slash("alice", "soc-setup", "invite"));
+    let open = json!({ "trigger_id": slash["trigger_id"], "view": form_of_all_kinds() });
+    assert_eq!(call(&world, "views.open", open).await["ok"], true);
+    let view = world.next().await;
+    insta::assert_snapshot!(view, @r"
+    modal for alice (opened)
+    Invite people
+    Addresses (optional): [____]
+    Or a file (optional): [Add a file: csv, txt]
+    Role: [Analyst ▾]
+      ▾ Built-in: Analyst | Admin
+      ▾ Own: Tier 1, nights
+    Communities: [Nimbus ▾…]
+      ▾ Nimbus | Acme | Acme, Inc.
+    [×] [Ask]!
+    ");
+    assert_eq!(view.options("Role"), ["Analyst", "Admin", "Tier 1, nights"]);
+
+    let untouched = interaction(&world.submit("alice", &view, &[]));
+    let value = |payload: &Value, id: &str, key: &str| payload["view"]["state"]["values"][id]["v"][key].clone();
+    assert_eq!((value(&untouched, "to", "value"), value(&untouched, "csv", "files")), (Value::Null, json!([])));
+    assert_eq!(value(&untouched, "role", "selected_option")["value"], "a");
+    assert_eq!(untouched["view"]["blocks"][0]["label"]["text"], "Addresses");
+
+    let filled = [("Or a file", "é@b.example"), ("Role", "Tier 1, nights"), ("Communities", "Acme, Inc., Nimbus")];
+    let submitted = interaction(&world.submit("alice", &view, &filled));
+    assert_eq!(value(&submitted, "role", "selected_option")["value"], "c");
+    let chosen = value(&submitted, "where", "selected_options");
+    assert_eq!((&chosen[0]["value"], &chosen[1]["value"]), (&json!("m"), &json!("n")));
+    let files = value(&submitted, "csv", "files");
+    let file = &files[0];
+    assert_eq!((&file["filetype"], &file["size"]), (&json!("csv"), &json!(12)));
+    let url = file["url_private_download"].as_str().unwrap();
+    let content = client().get(url).bearer_auth(world.bot_token()).send().await.unwrap();
+    assert_eq!(content.text().await.unwrap(), "é@b.example");
+    // Led to a sign-in page, which the fake does not have.
+    assert_eq!(client().get(url).send().await.unwrap().status(), 404);
+
+    let corrected = world.answer(json!({ "response_action": "errors", "errors": { "csv": "Not text" } })).text();
+    assert!(corrected.contains("Or a file (optional): [upload.csv]\n  ⚠ Not text\n"), "{corrected}");
+    assert!(corrected.contains("Communities: [Acme, Inc., Nimbus ▾…]\n"), "{corrected}");
+    assert_eq!(world.violations(), [""; 0]);
+}
+
 #[tokio::test]
 async fn a_modal_is_filled_in_and_corrected() {
     let world = SlackWorld::start().await;
@@ -89,6 +165,7 @@ async fn a_modal_is_filled_in_and_corrected() {
       Unique
       ⚠ Taken
     Preset (optional): [Read ▾]
+      ▾ Read
     [×] [Request]!
     ");
 

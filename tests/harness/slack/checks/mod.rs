@@ -1,5 +1,6 @@
 //! The fake checks itself: a lenient oracle would let the app's faults through.
 
+mod conversations;
 mod formats;
 mod gestures;
 mod outgoing;

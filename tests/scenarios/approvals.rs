@@ -1,0 +1,784 @@
+//! Sensitive actions: asked for, approved by a button, done once, proven afterwards.
+
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use sekoia_chatops::action::Kind;
+use sekoia_chatops::approval::{Policy, Rule};
+use sekoia_chatops::sandbox::Sandbox;
+
+use crate::harness::{SOC, Setting, Stage, nameless, run, usual};
+
+fn durable() -> Setting {
+    Setting { durable: true, ..Setting::default() }
+}
+
+fn ruled(rule: Rule) -> Setting {
+    Setting { approval: Policy { usual: rule, ..Policy::default() }, ..Setting::default() }
+}
+
+/// How many memberships and pending invitations this address has.
+fn invited(sekoia: &Sandbox, address: &str) -> usize {
+    sekoia.edit(|world| {
+        let is = |user: &sekoia_chatops::sandbox::world::User| {
+            user.email.as_deref() == Some(address) || user.invited_email.as_deref() == Some(address)
+        };
+        world.members.iter().filter(|m| is(&m.user)).count()
+    })
+}
+
+/// Keys of this name: all, and those that work.
+fn keys(sekoia: &Sandbox, name: &str) -> (usize, usize) {
+    sekoia.edit(|world| {
+        let named: Vec<_> = world.keys.iter().filter(|k| k.name == name).collect();
+        (named.len(), named.iter().filter(|k| k.revoked_at.is_none()).count())
+    })
+}
+
+fn writes(s: &Stage) -> Vec<String> {
+    s.sekoia.calls().iter().filter(|c| c.method != "GET").map(|c| format!("{} {}", c.method, c.status)).collect()
+}
+
+#[tokio::test]
+async fn three_invitations_and_a_key_from_the_question_to_the_proof() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        let asked = s.ask("alice", "invite ana@nimbus.example Bob.Roy@nimbus.example, cy@elsewhere.example as Analyst because \"night shift\"").await;
+        assert_snapshot!(nameless(&asked), @"
+        ephemeral to alice in #soc-setup (response: new message)
+        Asked: *Invite 3 people as Analyst*. It needs 1 approval by @bob or @carol until <date> <time> UTC.
+        Request <id>. Its card is in this channel.
+        ");
+        let card = s.card("Approval needed").await;
+        assert_snapshot!(nameless(&card), @"
+        #soc-setup (posted)
+        Approval needed
+        *Invite 3 people as Analyst*
+        In *Nimbus Payments* as *Analyst*
+        • ana@nimbus.example
+        • bob.roy@nimbus.example
+        • cy@elsewhere.example
+        Asked by @alice: night shift
+        • ⚠️ external domain: no member has an address at elsewhere.example
+        Needs 1 approval until <date> <time> UTC
+        Request <id> · SHA-256 <hash>…
+        [Approve?]! [Reject…]✗ [Withdraw]
+        ");
+        s.checklist("⏳").await;
+
+        // Neither who asked nor somebody without the right.
+        assert_snapshot!(s.click("alice", &card, "Approve").await.text(), @"You asked for this yourself, so you cannot decide it. These people can: @bob or @carol.");
+        assert_snapshot!(s.click("dan", &card, "Approve").await.text(), @"You cannot decide this. These people can: @bob or @carol.");
+        assert_eq!(writes(s), Vec::<String>::new());
+
+        assert_snapshot!(nameless(s.click("bob", &card, "Approve").await.text()), @"You approved: *Invite 3 people as Analyst*. It is carried out now.");
+        let card = s.card("cy@elsewhere.example* · not accepted yet").await;
+        assert_snapshot!(nameless(&card), @"
+        #soc-setup (updated)
+        Done
+        *Invite 3 people as Analyst*
+        In *Nimbus Payments* as *Analyst*
+        Asked by @alice: night shift
+        • ⚠️ external domain: no member has an address at elsewhere.example
+        3 of 3 done · 0 accepted so far
+        • ✅ Approved by @bob · <date> <time> UTC
+        • ✅ *ana@nimbus.example* · not accepted yet · <date> <time> UTC
+        • ✅ *bob.roy@nimbus.example* · not accepted yet · <date> <time> UTC
+        • ✅ *cy@elsewhere.example* · not accepted yet · <date> <time> UTC
+        Request <id> · SHA-256 <hash>…
+        ");
+        assert_snapshot!(nameless(s.direct().await), @"
+        direct message to alice (posted)
+        Done: *Invite 3 people as Analyst*
+        In #soc-setup · request <id>
+        ");
+        s.checklist_at_rest().await;
+        for address in ["ana@nimbus.example", "bob.roy@nimbus.example", "cy@elsewhere.example"] {
+            assert_eq!(invited(&s.sekoia, address), 1, "{address}");
+        }
+        assert_eq!(writes(s), ["POST 204", "POST 204", "POST 204"]);
+
+        s.request("alice", "key create forwarder for intake-forwarder expires 30d").await;
+        let card = s.card("Approval needed").await;
+        s.click("carol", &card, "Approve").await;
+        let card = s.card("ready to be created").await;
+        let direct = s.direct().await;
+        assert_snapshot!(nameless(&direct), @"
+        direct message to alice (posted)
+        Approved: *Create the API key forwarder*. It is created when you press the button, and shown to you once, until <date> <time> UTC
+        • ✅ Approved by @carol · <date> <time> UTC
+        In #soc-setup · request <id>
+        [Create and show]!
+        ");
+        assert_eq!(keys(&s.sekoia, "forwarder"), (0, 0));
+        // The button is for who asked, wherever it stands.
+        s.acknowledged(&s.slack.click("bob", &card, "Create and show")).await;
+        assert!(s.outcome().await.text().contains("Only who asked for it can do that."));
+
+        s.acknowledged(&s.slack.click("alice", &direct, "Create and show")).await;
+        assert_snapshot!(s.form().await.text(), @"
+        Sekoia
+        One moment…
+        [Close]
+        ");
+        let shown = s.filled().await;
+        let secret = s.sekoia.secrets()[0].clone();
+        assert_snapshot!(nameless(shown.text().replace(&secret, "<secret>")), @"
+        Your new API key
+        *forwarder* · expires on <date>. It is shown here once, and nowhere else. Save it now:
+        ```
+        <secret>
+        ```
+        Unless you say by <date> <time> UTC that it is saved, it is revoked.
+        [Close] [I saved it]!
+        ");
+        s.card("shown; revoked unless").await;
+        assert_snapshot!(s.submit("alice", &shown, &[]).await.text(), @"Noted: *forwarder* is saved.");
+        s.card("created, shown once and saved").await;
+        s.direct().await;
+        s.checklist_at_rest().await;
+        assert_eq!(keys(&s.sekoia, "forwarder"), (1, 1));
+
+        assert_snapshot!(nameless(s.ask("alice", "audit 10").await.text()), @r#"
+        History
+        *Nimbus Payments* · the last 7 records of 7, newest first
+        • 7 · <date> <time> UTC · `bot` · request <id> succeeded: Create the API key forwarder, asked by slack:U0ALICE, approved by slack:U0CAROL, SHA-256 <hash>…
+        • 6 · <date> <time> UTC · `bot` · keys waits for request <id>: Create the API key forwarder
+        • 5 · <date> <time> UTC · `bot` · request <id> succeeded: Invite 3 people as Analyst, asked by slack:U0ALICE, approved by slack:U0BOB, SHA-256 <hash>…
+        • 4 · <date> <time> UTC · `bot` · users waits for request <id>: Invite 3 people as Analyst
+        • 3 · <date> <time> UTC · `bot` · progress message posted
+        • 2 · <date> <time> UTC · `slack:U0ALICE` · communities not applicable
+        • 1 · <date> <time> UTC · `slack:U0ALICE` · opened for Nimbus Payments
+        Whoever runs this bot proves the whole history with "sekoia-chatops audit verify".
+        "#);
+        let report = s.ask("alice", "report markdown 2").await.text();
+        assert!(report.contains("## Exceptions accepted"), "{report}");
+        s.stop().await;
+        s.verify_audit();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rejection_has_a_reason_and_reaches_who_asked() {
+    usual(async |s| {
+        s.set_up().await;
+        s.request("alice", "invite ana@nimbus.example").await;
+        let card = s.card("Approval needed").await;
+        s.acknowledged(&s.slack.click("bob", &card, "Reject…")).await;
+        let form = s.fields().await;
+        assert_snapshot!(form.text(), @"
+        Reject a request
+        *Invite ana@nimbus.example as Analyst*
+        Why not?: [____]
+          For who asked; stays on record, with your name.
+        [Cancel] [Reject it]!
+        ");
+        assert_snapshot!(s.submit("bob", &form, &[("Why not?", "She left <!channel>")]).await.text(), @"You rejected: *Invite ana@nimbus.example as Analyst*. Who asked is told, with your reason.");
+        assert_snapshot!(nameless(s.card("Rejected").await), @"
+        #soc-setup (updated)
+        Rejected
+        *Invite ana@nimbus.example as Analyst*
+        In *Nimbus Payments* as *Analyst*
+        • ana@nimbus.example
+        Asked by @alice
+        ❌ Rejected by @bob · <date> <time> UTC: She left <!channel>
+        Request <id> · SHA-256 <hash>…
+        ");
+        assert_snapshot!(nameless(s.direct().await.text()), @"
+        Rejected by @bob: *Invite ana@nimbus.example as Analyst*. Reason: She left <!channel>
+        In #soc-setup · request <id>
+        ");
+        s.checklist_at_rest().await;
+        // Whoever comes later is told who was first.
+        assert_snapshot!(nameless(s.click("carol", &card, "Approve").await.text()), @"Already rejected by @bob · <date> <time> UTC. Reason: She left <!channel>");
+        assert_eq!(writes(s), Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_asked_may_withdraw_and_nobody_else() {
+    usual(async |s| {
+        s.set_up().await;
+        let id = s.request("alice", "key create x for read-alerts").await;
+        let card = s.card("Approval needed").await;
+        assert_snapshot!(s.click("bob", &card, "Withdraw").await.text(), @"Only who asked for it can do that.");
+        assert_snapshot!(s.ask("alice", &format!("cancel {}", &id[..5])).await.text(), @"Withdrawn: *Create the API key x*. Nothing of it was done.");
+        assert_snapshot!(nameless(s.card("Withdrawn by").await), @"
+        #soc-setup (updated)
+        Withdrawn
+        *Create the API key x*
+        In *Nimbus Payments* · expires on <date>
+        Read alerts, set up from chat
+        May: View alerts
+        Asked by @alice
+        Withdrawn by @alice · <date> <time> UTC
+        Request <id> · SHA-256 <hash>…
+        ");
+        s.checklist_at_rest().await;
+        assert_snapshot!(nameless(s.click("bob", &card, "Approve").await.text()), @"Already withdrawn by @alice · <date> <time> UTC.");
+        assert_snapshot!(nameless(s.ask("bob", "approvals").await.text()), @"
+        Requests
+        *Nimbus Payments* · 0 requests not settled
+        Nothing waits. `audit` shows what was decided.
+        ");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_runs_out_by_a_clock_that_survives_a_restart() {
+    let rule = Rule { ttl: Duration::from_millis(600), ..Rule::default() };
+    run(Setting { durable: true, ..ruled(rule) }, async |s| {
+        s.set_up().await;
+        s.request("alice", "invite ana@nimbus.example").await;
+        let card = s.card("Approval needed").await;
+        s.checklist("⏳").await;
+        s.crash().await;
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        s.start().await;
+        assert_snapshot!(nameless(s.card("Expired").await), @"
+        #soc-setup (updated)
+        Expired
+        *Invite ana@nimbus.example as Analyst*
+        In *Nimbus Payments* as *Analyst*
+        • ana@nimbus.example
+        Asked by @alice
+        Nobody decided until <date> <time> UTC
+        Request <id> · SHA-256 <hash>…
+        ");
+        assert_snapshot!(nameless(s.direct().await.text()), @"
+        Expired: *Invite ana@nimbus.example as Analyst*. Ask again if it is still wanted.
+        In #soc-setup · request <id>
+        ");
+        s.checklist_at_rest().await;
+        assert_snapshot!(nameless(s.click("bob", &card, "Approve").await.text()), @"Its time ran out on <date> <time> UTC. Ask again.");
+        assert_eq!(writes(s), Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_risky_request_needs_two_different_people() {
+    usual(async |s| {
+        s.set_up().await;
+        s.request("alice", "invite ana@nimbus.example as Admin").await;
+        let card = s.card("Approval needed").await;
+        assert!(card.text().contains("Needs 2 approvals") && card.text().contains("⚠️ Admin"), "{card}");
+        assert_snapshot!(s.click("bob", &card, "Approve").await.text(), @"You approved: *Invite ana@nimbus.example as Admin*. 1 approval is still needed.");
+        let card = s.card("(1 so far)").await;
+        assert_snapshot!(s.click("bob", &card, "Approve").await.text(), @"You already approved this; 1 approval still needed from others.");
+        s.click("carol", &card, "Approve").await;
+        let done = s.card("not accepted yet").await;
+        assert!(done.text().contains("by @bob") && done.text().contains("by @carol"), "{done}");
+        s.direct().await;
+        s.checklist_at_rest().await;
+        assert_eq!(invited(&s.sekoia, "ana@nimbus.example"), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_could_never_be_approved_is_refused_at_once() {
+    let alone = Setting { approvers: "slack:U0BOB", ..Setting::default() };
+    run(alone, async |s| {
+        s.set_up().await;
+        assert_snapshot!(s.ask("alice", "invite ana@nimbus.example as Admin").await.text(), @"This could never be approved: it needs 2 approvals (required_sensitive in [approval.invite]), and only 1 person may approve it (CHATOPS_APPROVERS). Whoever runs this bot changes one of the two. Nothing was asked.");
+        assert_snapshot!(s.ask("bob", "invite ana@nimbus.example").await.text(), @"This could never be approved: it needs 1 approval (CHATOPS_APPROVALS_REQUIRED), and nobody but you may approve it, and not your own request (CHATOPS_APPROVERS). Whoever runs this bot changes one of the two, or CHATOPS_SELF_APPROVAL=true. Nothing was asked.");
+    })
+    .await;
+    run(Setting { approvers: "", ..Setting::default() }, async |s| {
+        s.set_up().await;
+        assert_snapshot!(s.ask("alice", "invite ana@nimbus.example").await.text(), @"This could never be approved: it needs 1 approval (CHATOPS_APPROVALS_REQUIRED), and nobody may approve it (CHATOPS_APPROVERS). Whoever runs this bot changes one of the two. Nothing was asked.");
+    })
+    .await;
+    let mut approval = Policy::default();
+    approval.per.insert(Kind::Invite, Rule { required: 3, ..Rule::default() });
+    run(Setting { approval, ..Setting::default() }, async |s| {
+        s.set_up().await;
+        assert_snapshot!(s.ask("alice", "invite ana@nimbus.example").await.text(), @"This could never be approved: it needs 3 approvals (required in [approval.invite]), and only 2 people may approve it (CHATOPS_APPROVERS). Whoever runs this bot changes one of the two. Nothing was asked.");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_asked_may_approve_only_where_that_is_configured() {
+    run(ruled(Rule { self_approval: true, ..Rule::default() }), async |s| {
+        s.set_up().await;
+        s.request("bob", "invite ana@nimbus.example").await;
+        let card = s.card("Approval needed").await;
+        s.click("bob", &card, "Approve").await;
+        s.card("not accepted yet").await;
+        s.direct().await;
+        s.checklist_at_rest().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_approver_who_left_the_group_before_the_click_approves_nothing() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        s.request("alice", "invite ana@nimbus.example").await;
+        let card = s.card("Approval needed").await;
+        s.checklist("⏳").await;
+        s.slack.edit(|world| {
+            world.groups.get_mut("S0APPROVERS").expect("the group").retain(|member| member != "U0BOB");
+        });
+        // Membership is remembered for a minute at most; a new process remembers nothing.
+        s.stop().await;
+        s.start().await;
+        assert_snapshot!(s.click("bob", &card, "Approve").await.text(), @"You cannot decide this. These people can: @carol.");
+        assert_eq!(writes(s), Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn forged_ids_lead_nowhere() {
+    usual(async |s| {
+        s.set_up().await;
+        for said in ["approve deadbeef", "reject deadbeef no", "cancel deadbeef", "show deadbeef", "retire deadbeef"] {
+            let told = s.ask("bob", said).await.text();
+            assert!(told.starts_with("There is no request with that id."), "{said}: {told}");
+        }
+        assert_snapshot!(s.ask("bob", "approve ../../x").await.text(), @r#"
+        "../../x" is not the id of a request: `approvals` lists them.
+        Usage: `/sekoia approve <id>`
+        Try: `/sekoia approve 7f3a`
+        "#);
+        // A request of another channel is not decided here.
+        s.slack.edit(|world| {
+            let bot = world.app.user_id.clone();
+            world.channel("private").members.insert(bot);
+        });
+        let id = s.request("alice", "invite ana@nimbus.example").await;
+        s.card("Approval needed").await;
+        s.checklist("⏳").await;
+        assert_snapshot!(s.ask_in("private", "bob", &format!("approve {id}")).await.text(), @"That request belongs to #soc-setup. Decide it there.");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_freeze_stops_everything_until_it_is_lifted() {
+    usual(async |s| {
+        s.set_up().await;
+        s.request("alice", "invite ana@nimbus.example").await;
+        let card = s.card("Approval needed").await;
+        assert_snapshot!(s.ask("alice", "freeze \"incident 42\"").await.text(), @r#"That is for approvers. Ask whoever runs this bot to add slack:U0ALICE to CHATOPS_APPROVERS; "whoami" shows your rights."#);
+        assert_snapshot!(s.ask("carol", "freeze \"incident 42\"").await.text(), @r#"Frozen: nothing sensitive is carried out in any channel until an approver types "unfreeze". 1 request is not settled. Keys whose secret was lost are still revoked."#);
+        s.card("Nothing is carried out").await;
+        assert_snapshot!(nameless(s.ask("bob", "freeze again").await.text()), @"🧊 Nothing is carried out: frozen by @carol · <date> <time> UTC: incident 42");
+        assert_snapshot!(nameless(s.click("bob", &card, "Approve").await.text()), @"
+        You approved: *Invite ana@nimbus.example as Analyst*. It has to wait until the freeze is lifted.
+        🧊 Nothing is carried out: frozen by @carol · <date> <time> UTC: incident 42
+        ");
+        s.card("Approved\n").await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(writes(s), Vec::<String>::new());
+        assert_snapshot!(s.ask("carol", "unfreeze").await.text(), @"Unfrozen: what was approved is carried out again.");
+        s.card("not accepted yet").await;
+        s.direct().await;
+        s.checklist_at_rest().await;
+        assert_eq!(writes(s), ["POST 204"]);
+        assert_snapshot!(s.ask("carol", "unfreeze").await.text(), @"Nothing is frozen.");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_the_request_and_asks_nobody() {
+    usual(async |s| {
+        s.set_up().await;
+        let dry = s.ask("alice", "key create siem with \"View alerts\", SIC_READ_INTAKES expires never —dry-run").await;
+        assert_snapshot!(nameless(dry.text()), @r#"
+        Dry run: nothing was asked, nothing is sent
+        *Create the API key siem*
+        In *Nimbus Payments* · never expires
+        siem, set up from chat
+        May: View alerts, View intakes
+        • ⚠️ never expires
+        ```
+        POST http://127.0.0.1:<port>/v1/communities/<id>-517c-4ba2-8a01-<hash>/api-keys
+        {
+          "description": "siem, set up from chat",
+          "name": "siem",
+          "permissions": [
+            "<id>-593f-4bab-92f5-<hash>",
+            "<id>-2cf1-4a00-8f4c-<hash>"
+          ]
+        }
+        ```
+        Would need 2 approvals by @bob or @carol
+        Header: Authorization: Bearer, with the bot's own key, which is never shown.
+        "#);
+        assert!(s.ask("alice", "approvals").await.text().contains("0 requests not settled"));
+        assert_eq!(writes(s), Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn communities_roles_and_rotations() {
+    let multi = Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..Setting::default() };
+    run(multi, async |s| {
+        s.ask("alice", "setup \"Banque Rivoli\"").await;
+        s.checklist("").await;
+        let mut cards = Vec::new();
+        for (ask, done) in [
+            ("community create \"Rivoli Cards\", Rivoli Loans about \"New units\"", "Rivoli Loans"),
+            (
+                "role create \"SOC lead\" with Analyst, COMMUNITY_LIST_MEMBER about \"Leads the night shift\"",
+                "SOC lead",
+            ),
+            ("key revoke log-forwarder", "log-forwarder"),
+        ] {
+            s.request("alice", ask).await;
+            let card = s.card("Approval needed").await;
+            cards.push(nameless(card.text()));
+            s.click("bob", &card, "Approve").await;
+            s.card(&format!("✅ *{done}*")).await;
+            s.direct().await;
+            s.checklist_at_rest().await;
+        }
+        assert_snapshot!(cards.join("\n\n"), @"
+        Approval needed
+        *Create 2 communities*
+        Under *Banque Rivoli*
+        • *Rivoli Cards* · New units
+        • *Rivoli Loans* · New units
+        Asked by @alice
+        • ⚠️ 2 communities under Banque Rivoli that the API cannot delete again
+        Needs 1 approval until <date> <time> UTC
+        Request <id> · SHA-256 <hash>…
+        [Approve?]! [Reject…]✗ [Withdraw]
+
+        Approval needed
+        *Create the role SOC lead*
+        In *Banque Rivoli*
+        Leads the night shift
+        May: Comment on alerts, Manage alert generation modes, Manage alerts, Update alert status, View alert statistics, View alerts, View generation mode, Manage archives, Manage views from archive, View archives, View archives, Create and edit asset-connectors data, View assets, View asset attributes, View asset categories, View asset types, View asset attribute names, Comment on cases, Manage AI cases settings, Manage cases, View cases, Create and edit countermeasure templates, Delete countermeasure templates, Read countermeasure templates, Manage custom fields and 45 more
+        Asked by @alice
+        • ⚠️ can change things: Comment on alerts, Manage alert generation modes, Manage alerts, Update alert status, Manage archives, Manage views from archive, Create and edit asset-connectors data, Comment on cases, Manage AI cases settings, Manage cases, Create and edit countermeasure templates, Delete countermeasure templates, Manage custom fields, Manage dashboards, Manage user's dashboards, Delete enti…
+        • ⚠️ Giving somebody a custom role takes their built-in role (Guest, Analyst, Admin) away; several custom roles add up.
+        Needs 1 approval until <date> <time> UTC
+        All 70, one by one: `/sekoia approvals <id>`
+        Request <id> · SHA-256 <hash>…
+        [Approve?]! [Reject…]✗ [Withdraw]
+
+        Approval needed
+        *Revoke the API key log-forwarder*
+        In *Banque Rivoli*
+        Asked by @alice
+        • ⚠️ whatever uses it stops working at once, and it cannot be made valid again
+        Needs 1 approval until <date> <time> UTC
+        Request <id> · SHA-256 <hash>…
+        [Approve?]! [Reject…]✗ [Withdraw]
+        ");
+        let made = s.sekoia.edit(|world| {
+            (
+                world.community("Rivoli Cards").is_some(),
+                world.community("Rivoli Loans").is_some(),
+                world.role("SOC lead").is_some(),
+            )
+        });
+        assert_eq!(made, (true, true, true));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_hundred_clicks_are_one_approval_and_one_invitation() {
+    usual(async |s| {
+        s.set_up().await;
+        s.request("alice", "invite ana@nimbus.example").await;
+        let card = s.card("Approval needed").await;
+        s.checklist("⏳").await;
+        let clicks: Vec<_> = (0..100).map(|i| s.slack.click(["bob", "carol"][i % 2], &card, "Approve")).collect();
+        futures_util::future::join_all(clicks.iter().map(|click| s.acknowledged(click))).await;
+        let mut won = 0;
+        for _ in 0..100 {
+            let told = s.reply().await.text();
+            match told.split('.').next() {
+                Some("You approved: *Invite ana@nimbus") => won += 1,
+                _ => assert!(told.starts_with("Already approved by @"), "{told}"),
+            }
+        }
+        assert_eq!(won, 1);
+        s.card("not accepted yet").await;
+        s.direct().await;
+        s.checklist_at_rest().await;
+        assert_eq!((invited(&s.sekoia, "ana@nimbus.example"), writes(s)), (1, vec!["POST 204".to_owned()]));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn approve_and_reject_at_once_have_one_winner() {
+    usual(async |s| {
+        s.set_up().await;
+        for round in 0..10 {
+            let address = format!("ana{round}@nimbus.example");
+            let id = s.request("alice", &format!("invite {address}")).await;
+            let card = s.card("Approval needed").await;
+            s.checklist("⏳").await;
+            let reject = format!("reject {id} no");
+            let (one, two) = tokio::join!(s.click("bob", &card, "Approve"), s.ask("carol", &reject));
+            let told = [one.text(), two.text()];
+            let winners: Vec<bool> = told.iter().map(|t| t.starts_with("You ")).collect();
+            assert!(winners.iter().filter(|won| **won).count() == 1, "{told:?}");
+            let approved = told.iter().any(|t| t.starts_with("You approved"));
+            s.card(if approved { "not accepted yet" } else { "Rejected" }).await;
+            s.direct().await;
+            s.checklist_at_rest().await;
+            assert_eq!(invited(&s.sekoia, &address), usize::from(approved));
+        }
+    })
+    .await;
+}
+
+/// What is wrong is said before anybody is asked to approve.
+#[tokio::test]
+async fn bad_requests_are_refused_before_anybody_is_asked() {
+    usual(async |s| {
+        s.set_up().await;
+        let many: Vec<String> = (0..2_000).map(|i| format!("p{i}@nimbus.example")).collect();
+        let cases = [
+            "invite ana@ bob carol@nimbus.example".to_owned(),
+            format!("invite {}", many.join(" ")),
+            "invite ana@nimbus.example as Analist".into(),
+            "invite ana@nimbus.example to Nowhere".into(),
+            "invite ana@nimbus.example as".into(),
+            "community create Rivoli".into(),
+            "role create Analyst with read-alerts".into(),
+            "role create Lead with \"View alarts\"".into(),
+            "role create Lead".into(),
+            "role create Lead with \"View archives\"".into(),
+            "role create Lead with read-alerts about short".into(),
+            "key create log-forwarder for read-alerts".into(),
+            "key create x for read-alert".into(),
+            "key create x for read-alerts about short".into(),
+            "key create x for read-alerts expires 2020-01-01".into(),
+            "key create x for read-alerts expires 400d".into(),
+            "key create x for read-alerts expires soon".into(),
+            "key create x".into(),
+            "key revoke log-forwarde".into(),
+            "key rotate nothing".into(),
+        ];
+        let mut told = Vec::new();
+        for case in cases {
+            let answer = s.ask("alice", &case).await.text();
+            told.push(format!(
+                "{}\n  {}",
+                sekoia_chatops::text::first(&case, 70),
+                answer.lines().next().unwrap_or_default()
+            ));
+        }
+        assert_snapshot!(nameless(told.join("\n")), @r#"
+        invite ana@ bob carol@nimbus.example
+          Not an e-mail address: "ana@", "bob".
+        invite p0@nimbus.example p1@nimbus.example p2@nimbus.example p3@nimbus
+          These are 2000 addresses; one request takes at most 500. Ask in parts.
+        invite ana@nimbus.example as Analist
+          There is no role called "Analist". Did you mean "Analyst"?
+        invite ana@nimbus.example to Nowhere
+          There is no community called "Nowhere". There are: Nimbus Payments.
+        invite ana@nimbus.example as
+          "as" is not complete: something has to follow `as`.
+        community create Rivoli
+          This workspace is single-tenant and cannot hold communities. Your Sekoia contact can switch the mode.
+        role create Analyst with read-alerts
+          Analyst is a built-in role. Choose another name.
+        role create Lead with "View alarts"
+          There is no permission or preset called "View alarts". Did you mean "View alerts" or "View assets"?
+        role create Lead
+          Say which permissions it has: a preset such as `read-alerts`, a role to copy such as `Analyst`, or permissions.
+        role create Lead with "View archives"
+          Several permissions are called "View archives". Say which: ARCHIVE_READ_ARCHIVES, ARCHIVE_READ_ARCHIVE_VIEWS.
+        role create Lead with read-alerts about short
+          The description is too short: Sekoia takes 10 to 1000 characters, this one has 5.
+        key create log-forwarder for read-alerts
+          There is already a key called "log-forwarder". Sekoia wants names to be unique.
+        key create x for read-alert
+          There is no preset called "read-alert". Did you mean "read-alerts"?
+        key create x for read-alerts about short
+          The description is too short: Sekoia takes 10 to 100 characters, this one has 5.
+        key create x for read-alerts expires <date>
+          <date> is in the past. Give a later day, or 30d, 180d, 365d, never.
+        key create x for read-alerts expires 400d
+          <date> is more than a year ahead, which Sekoia does not take.
+        key create x for read-alerts expires soon
+          "soon" is not an expiry: write 30d, 180d, 365d, a date such as <date>, or never.
+        key create x
+          Say what it may do: a preset with `for`, such as `for read-alerts`, or permissions with `with`.
+        key revoke log-forwarde
+          There is no active key called "log-forwarde". Did you mean "log-forwarder"?
+        key rotate nothing
+          There is no active key called "nothing". There are: cti-enrichment, jira-tickets, log-forwarder, sandbox-admin, sandbox-limited, sandbox-reader.
+        "#);
+        assert!(s.ask("alice", "approvals").await.text().contains("0 requests not settled"));
+    })
+    .await;
+    run(Setting { token: "reader", ..Setting::default() }, async |s| {
+        s.set_up().await;
+        assert_snapshot!(s.ask("alice", "key create x for ioc-collection-writer").await.text(), @"
+        The bot's own key does not have this, so it gives it to no other: Manage IOC collections.
+        Usage: `/sekoia key create <name> [for <preset>] [with <permissions>] [about <description>] [expires <30d,180d,365d,date,never>] [because <reason>] [--dry-run]`
+        Nothing was asked.
+        ");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn forms_ask_for_everything_and_show_what_is_wrong_at_its_field() {
+    usual(async |s| {
+        s.set_up().await;
+        s.acknowledged(&s.slack.slash("alice", SOC, "invite")).await;
+        let form = s.fields().await;
+        assert_snapshot!(form.text(), @"
+        Invite people
+        In *Nimbus Payments*. Somebody else approves it first.
+        E-mail addresses (optional): [____]
+          Separated by spaces, commas or lines.
+        Or a CSV file (optional): [Add a file: csv, txt]
+          A column headed e-mail, or one address a line.
+        Role: [Analyst ▾]
+          ▾ Admin | Analyst | Guest | Nimbus Fraud Desk | SOC Level 1
+          What they may do.
+        Communities: [Nimbus Payments ▾…]
+          ▾ Nimbus Payments
+          Where they get this role.
+        Why (optional): [____]
+          For whoever approves; stays on record.
+        [Cancel] [Ask for approval]!
+        ");
+        let bad = s.refused("alice", &form, &[("E-mail addresses", "ana@nimbus.example nobody")]).await;
+        assert_snapshot!(bad, @r#"{"addresses":"Not an e-mail address: \"nobody\"."}"#);
+        let csv = "name,e-mail\nAna,ana@nimbus.example\nBob,bob@nimbus.example\n";
+        let asked = s.submit("alice", &form, &[("E-mail addresses", ""), ("Or a CSV file", csv), ("Role", "Guest"), ("Why", "new shift")]).await;
+        assert_snapshot!(nameless(asked.text()), @"
+        Asked: *Invite 2 people as Guest*. It needs 1 approval by @bob or @carol until <date> <time> UTC.
+        Request <id>. Its card is in this channel.
+        ");
+        let card = s.card("Approval needed").await;
+        assert!(card.text().contains("• bob@nimbus.example") && card.text().contains("as *Guest*"), "{card}");
+
+        s.acknowledged(&s.slack.slash("alice", SOC, "key create")).await;
+        let form = s.fields().await;
+        assert_snapshot!(form.text(), @"
+        Create an API key
+        In *Nimbus Payments*. Somebody else approves it first.
+        Name: [____]
+          Unique in the community.
+        Description: [____]
+          10 to 100 characters.
+        For (optional): [Select an option ▾]
+          ▾ Read alerts | Triage alerts from chat | Alert notifier (playbook or bot) | Intake forwarder (provisioning) | Intake health watcher | CTI feed consumer | CTI search client | IOC collection writer | Blocklist reader (firewall) | SOAR / playbook account | … 4 more
+          What an integration of this kind needs, and no more.
+        Permissions (optional): [Select options ▾…]
+          ▾ Alerts: Comment on alerts | Manage alert generation modes | Manage alerts | Update alert status | View alert statistics | View alerts | View generation mode
+          ▾ Archives: Manage archives | Manage views from archive | View archives (ARCHIVE_READ_ARCHIVES) | View archives (ARCHIVE_READ_ARCHIVE_VIEWS)
+          ▾ Assets: Create and edit asset-connectors data | View assets | View asset attributes | View asset categories | View asset types | View asset attribute names
+          ▾ Cases: Comment on cases | Manage AI cases settings | Manage cases | View cases
+          ▾ Community: Manage all communities as an global administrator | Invite members | Assign roles | Edit community | View members | Manage sub-communities | View API keys | View delegations | View roles | Remove members | … 6 more
+          ▾ Countermeasures: Create and edit countermeasure templates | Delete countermeasure templates | Read countermeasure templates
+          ▾ Custom fields: Manage custom fields | View custom fields
+          ▾ Dashboards: Manage dashboards | Manage user's dashboards | View dashboards
+          ▾ Entities: Delete entities | Manage entities | View entities
+          ▾ Events: Massive export of events | View event stats in asset listing | View events
+          ▾ … 7 more groups
+          Type to search.
+        Expires: [180d]
+          30d, 180d, 365d, a date such as 2027-06-30, or never.
+        Why (optional): [____]
+          For whoever approves; stays on record.
+        [Cancel] [Ask for approval]!
+        ");
+        let values = [("Name", "siem"), ("Description", "too short"), ("For", "Read alerts"), ("Expires", "180d")];
+        assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"about":"The description is too short: Sekoia takes 10 to 100 characters, this one has 9."}"#);
+        let values = [
+            ("Name", "siem"),
+            ("Description", "Reads the alerts"),
+            ("Permissions", "View cases, View entities"),
+            ("Expires", "never"),
+        ];
+        assert_snapshot!(nameless(s.submit("alice", &form, &values).await.text()), @"
+        Asked: *Create the API key siem*. It needs 2 approvals by @bob or @carol until <date> <time> UTC.
+        Request <id>. Its card is in this channel.
+        ");
+        let card = s.card("never expires").await;
+        assert!(
+            card.text().contains("May: View alerts, View cases, View entities") && card.text().contains("Needs 2 approvals"),
+            "{card}"
+        );
+        s.checklist("6 Create API keys* · waiting").await;
+
+        for ask in ["role create", "key rotate", "key revoke"] {
+            s.acknowledged(&s.slack.slash("alice", SOC, ask)).await;
+            let form = s.fields().await;
+            assert!(form.text().contains("Ask for approval") || form.text().contains('['), "{form}");
+        }
+        let mention = s.slack.mention("alice", SOC, None, "invite");
+        s.acknowledged(&mention).await;
+        assert_snapshot!(s.reply().await.text(), @"That takes more words. Type: `/sekoia invite <e-mail…> [as <role>] [to <community, …>] [because <reason>] [--dry-run]`");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_decides_can_read_every_address_before() {
+    usual(async |s| {
+        s.set_up().await;
+        let people: Vec<String> = (1..=40).map(|i| format!("p{i:02}@nimbus.example")).collect();
+        let id = s.request("alice", &format!("invite {} mallory@evil.example", people.join(" "))).await;
+        let card = s.card("Approval needed").await;
+        assert!(card.text().contains(&format!("All 41, one by one: `/sekoia approvals {id}`")), "{card}");
+        assert!(!card.text().contains("mallory@evil.example"), "{card}");
+        let first = s.ask("bob", &format!("approvals {id}")).await.text();
+        let second = s.ask("bob", &format!("approvals {id} 2")).await.text();
+        for address in people.iter().map(String::as_str).chain(["mallory@evil.example"]) {
+            assert!(first.contains(address) || second.contains(address), "{address}");
+        }
+        s.checklist("⏳").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_frozen_beyond_its_time_runs_out() {
+    let rule = Rule { ttl: Duration::from_millis(1_500), ..Rule::default() };
+    run(ruled(rule), async |s| {
+        s.set_up().await;
+        s.ask("carol", "freeze \"incident 42\"").await;
+        s.request("alice", "invite ana@nimbus.example").await;
+        let card = s.card("Approval needed").await;
+        s.click("bob", &card, "Approve").await;
+        let card = s.card("Expired").await;
+        assert!(card.text().contains("Approved, but it was frozen until"), "{card}");
+        s.direct().await;
+        s.checklist_at_rest().await;
+        s.ask("carol", "unfreeze").await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(writes(s), Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_form_for_another_community_asks_for_nothing() {
+    let multi = Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..Setting::default() };
+    run(multi, async |s| {
+        s.ask("alice", "setup \"Rivoli Retail\"").await;
+        s.checklist("").await;
+        s.acknowledged(&s.slack.slash("alice", SOC, "invite")).await;
+        let form = s.fields().await;
+        s.ask("bob", "setup \"Rivoli Markets\"").await;
+        s.checklist("Rivoli Markets").await;
+        let told = s.submit("alice", &form, &[("E-mail addresses", "ana@nimbus.example")]).await;
+        assert_snapshot!(told.text(), @"Meanwhile this channel was bound to another community, so nothing was asked. Open the form again.");
+    })
+    .await;
+}

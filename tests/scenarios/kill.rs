@@ -1,0 +1,319 @@
+//! `kill -9` of the built program at every point where something can be half done.
+//!
+//! The table is not written by hand: one story is told again and again, killed after its first
+//! commit, after its second, and so on until nothing is left to be killed; the same before and
+//! after every call to Sekoia and to Slack. Then the program is started again, and the people do
+//! what people do: they look, and press what is there to be pressed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use sekoia_chatops::sandbox;
+use tokio::sync::Semaphore;
+
+use crate::harness::slack::{self, Seen};
+use crate::harness::{SOC, Setting, Stage, id_in};
+
+/// Where the program is killed.
+#[derive(Debug, Clone, Copy)]
+enum Point {
+    Commit(usize),
+    Sekoia(usize, sandbox::Stage),
+    Slack(usize, slack::Stage),
+}
+
+/// Points of a table that are tried together.
+const AT_ONCE: usize = 8;
+/// Programs that run at the same time, all tables together: each has its own and must be quick.
+static RUNNING: Semaphore = Semaphore::const_new(10);
+/// By then everything has come to rest, on a busy machine too.
+const LONG: Duration = Duration::from_secs(120);
+
+/// Ends a process as `kill -9` does.
+fn kill(process: u32) {
+    let _ = std::process::Command::new("sh").args(["-c", &format!("kill -9 {process}")]).status();
+}
+
+/// Whether a message is the card of this request, or the checklist.
+fn is_about(seen: &Seen, says: &str) -> bool {
+    let text = seen.text();
+    text.contains(says) && (text.contains("SHA-256") || says.starts_with("Sekoia workspace"))
+}
+
+/// The people, and what they see of the channel.
+struct Story {
+    stage: Stage,
+    killed: bool,
+    /// What the forms showed, in their order.
+    forms: usize,
+}
+
+impl Story {
+    /// A channel that is set up, and the program about to be killed.
+    async fn begin(point: Point) -> Self {
+        let setting = Setting { durable: true, ..Setting::default() };
+        let mut stage = Stage::begin(setting).await;
+        stage.start_program().await;
+        stage.set_up().await;
+        stage.kill_program();
+        let (process, calls) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicUsize::new(0)));
+        let commits = match point {
+            Point::Commit(n) => n.to_string(),
+            Point::Sekoia(..) | Point::Slack(..) => usize::MAX.to_string(),
+        };
+        stage.start_program_with(&[("CHATOPS_REHEARSE_CRASH_AFTER_COMMITS", &commits)]).await;
+        process.store(stage.process().expect("it runs"), Ordering::SeqCst);
+        let shot = move |n: usize| {
+            if calls.fetch_add(1, Ordering::SeqCst) + 1 == n {
+                kill(process.load(Ordering::SeqCst));
+            }
+        };
+        match point {
+            Point::Commit(_) => {}
+            Point::Sekoia(n, at) => stage.sekoia.on_call(move |_, stage| {
+                if stage == at {
+                    shot(n)
+                }
+            }),
+            Point::Slack(n, at) => stage.slack.on_call(move |_, stage| {
+                if stage == at {
+                    shot(n)
+                }
+            }),
+        }
+        Self { stage, killed: false, forms: 0 }
+    }
+
+    /// Sends something as a person does: an answer that does not come is a reason to look again.
+    async fn send(&mut self, request: &slack::SignedRequest) {
+        self.revive().await;
+        let _ = self.stage.try_send(request).await;
+    }
+
+    /// Starts the program again if it was killed.
+    async fn revive(&mut self) {
+        if self.stage.process().is_none() {
+            self.killed = true;
+            self.stage.start_program().await;
+        }
+    }
+
+    /// The app's message in the channel that says so, as it stands there now.
+    fn standing(&self, says: &str) -> Option<Seen> {
+        self.stage.slack.standing(SOC).into_iter().find(|seen| is_about(seen, says))
+    }
+
+    /// Does something until it shows, however often that takes.
+    async fn until<T>(
+        &mut self,
+        what: &str,
+        mut look: impl FnMut(&mut Self) -> Option<T>,
+        act: impl Fn(&Self) -> Option<slack::SignedRequest>,
+    ) -> T {
+        let began = Instant::now();
+        loop {
+            if let Some(request) = act(self) {
+                self.send(&request).await;
+            }
+            // A recorded request is taken up by the next start: nobody says it again at once.
+            for _ in 0..60 {
+                self.revive().await;
+                if let Some(found) = look(self) {
+                    return found;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            assert!(began.elapsed() < LONG, "{what} never came:\n{}", self.stage.slack.dump());
+        }
+    }
+
+    /// From the question to the end; whether the program was killed on the way.
+    async fn tell(mut self) -> bool {
+        let people = "Invite 2 people as Analyst";
+        let card = self
+            .until(
+                "the first card",
+                |s| s.standing(people),
+                |s| Some(s.stage.slack.slash("alice", SOC, "invite ana@nimbus.example bob@nimbus.example")),
+            )
+            .await;
+        self.until(
+            "the approval",
+            |s| s.standing(people).filter(|card| !card.text().contains("Approval needed")),
+            |s| Some(s.stage.slack.click("bob", &card, "Approve")),
+        )
+        .await;
+        self.until(
+            "the end of the invitations",
+            |s| s.standing(people).filter(|card| card.text().contains("2 of 2 done")),
+            |_| None,
+        )
+        .await;
+
+        // What was not approved never comes into being.
+        let ghost = "Create the role Ghost";
+        let card = self
+            .until(
+                "the card of the role",
+                |s| s.standing(ghost),
+                |s| Some(s.stage.slack.slash("alice", SOC, "role create Ghost with read-alerts")),
+            )
+            .await;
+        let reject = format!("reject {} no", id_in(&card));
+        self.until(
+            "the rejection",
+            |s| s.standing(ghost).filter(|card| card.text().starts_with("Rejected")),
+            |s| Some(s.stage.slack.slash("bob", SOC, &reject)),
+        )
+        .await;
+
+        let key = "Create the API key forwarder";
+        let card = self
+            .until(
+                "the second card",
+                |s| s.standing(key),
+                |s| Some(s.stage.slack.slash("alice", SOC, "key create forwarder for read-alerts expires 30d")),
+            )
+            .await;
+        self.until(
+            "the approval of the key",
+            |s| s.standing(key).filter(|card| !card.text().contains("Approval needed")),
+            |s| Some(s.stage.slack.click("carol", &card, "Approve")),
+        )
+        .await;
+        // Pressed again whenever the card offers it again; saved as soon as there is something.
+        let began = Instant::now();
+        while self.standing(key).is_none_or(|card| !card.text().contains("shown once and saved")) {
+            self.revive().await;
+            let card = self.standing(key).expect("a card");
+            if card.text().contains("[Create and show]") {
+                let press = self.stage.slack.click("alice", &card, "Create and show");
+                self.send(&press).await;
+            } else if let Some(form) = self.secret_form() {
+                let saved = self.stage.slack.submit("alice", &form, &[]);
+                self.send(&saved).await;
+            } else if card.text().contains("[I saved it]") {
+                // Her answer to the form was lost with the program.
+                let saved = self.stage.slack.click("alice", &card, "I saved it");
+                self.send(&saved).await;
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            assert!(began.elapsed() < LONG, "the key never came:\n{}", self.stage.slack.dump());
+        }
+        self.until(
+            "the checklist at rest",
+            |s| s.standing("Sekoia workspace setup").filter(|c| !c.text().contains('⏳')),
+            |_| None,
+        )
+        .await;
+        self.until("the last news", |s| s.news("Done: *Create the API key").then_some(()), |_| None).await;
+        self.check().await;
+        self.killed
+    }
+
+    fn news(&self, says: &str) -> bool {
+        self.stage.slack.standing_alone("alice").iter().any(|seen| seen.text().contains(says))
+    }
+
+    /// The newest form that shows a secret and was not sent yet.
+    fn secret_form(&mut self) -> Option<Seen> {
+        let forms = self.stage.slack.forms_saying("It is shown here once");
+        let newest = forms.get(self.forms..)?.last()?.clone();
+        self.forms = forms.len();
+        Some(newest)
+    }
+
+    /// Sekoia holds exactly one of what was approved, every message tells the truth, once, and no
+    /// secret is anywhere.
+    async fn check(&mut self) {
+        let s = &mut self.stage;
+        let (invited, active, all) = s.sekoia.edit(|world| {
+            let invited: Vec<usize> = ["ana@nimbus.example", "bob@nimbus.example"]
+                .iter()
+                .map(|a| world.members.iter().filter(|m| m.user.invited_email.as_deref() == Some(*a)).count())
+                .collect();
+            let named: Vec<_> = world.keys.iter().filter(|k| k.name == "forwarder").collect();
+            (invited, named.iter().filter(|k| k.revoked_at.is_none()).count(), named.len())
+        });
+        assert_eq!((invited, active), (vec![1, 1], 1), "of {all} keys");
+        assert!(s.sekoia.edit(|world| world.role("Ghost").is_none()), "a role that nobody approved");
+        let posts = s.sekoia.calls().iter().filter(|c| c.path == "/v1/invitations" && c.status == 204).count();
+        assert_eq!(posts, 2, "an invitation was sent twice");
+        let cards = ["Invite 2 people as Analyst", "Create the role Ghost", "Create the API key forwarder"];
+        for says in cards.into_iter().chain(["Sekoia workspace setup"]) {
+            let standing = s.slack.standing(SOC).iter().filter(|seen| is_about(seen, says)).count();
+            assert_eq!(standing, 1, "messages that say {says:?}");
+        }
+        let told = |says: &str| s.slack.standing_alone("alice").iter().filter(|n| n.text().contains(says)).count();
+        for says in ["Done: *Invite 2 people", "Rejected by @bob", "Done: *Create the API key"] {
+            assert_eq!(told(says), 1, "news that say {says:?}");
+        }
+        // That a key may be created is no news any more to somebody who pressed for it first.
+        assert!(told("Approved: *Create the API key") <= 1);
+        s.kill_program();
+        s.verify_audit();
+        let mut kept = s.slack.dump_without_views().into_bytes();
+        kept.extend(std::fs::read(s.log()).expect("a log"));
+        for suffix in ["", "-wal"] {
+            let path = format!("{}{suffix}", s.database().expect("a file").display());
+            kept.extend(std::fs::read(path).unwrap_or_default());
+        }
+        for secret in s.sekoia.secrets() {
+            assert!(!kept.windows(secret.len()).any(|w| w == secret.as_bytes()), "a secret was kept");
+        }
+        assert_eq!(s.slack.violations(), Vec::<String>::new());
+    }
+}
+
+/// Kills at the first point, the second, and so on, until the story ends before its point comes.
+async fn all(point: impl Fn(usize) -> Point + Copy + Send + 'static) -> usize {
+    let mut first = 1;
+    loop {
+        let told = (first..first + AT_ONCE).map(|n| {
+            tokio::spawn(async move {
+                let _running = RUNNING.acquire().await.expect("it is never closed");
+                Story::begin(point(n)).await.tell().await
+            })
+        });
+        let mut killed = Vec::new();
+        for (n, story) in told.collect::<Vec<_>>().into_iter().enumerate() {
+            killed.push(story.await.unwrap_or_else(|_| panic!("killed at {:?}", point(first + n))));
+        }
+        let points = killed.iter().take_while(|killed| **killed).count();
+        if points < AT_ONCE {
+            return first + points - 1;
+        }
+        first += AT_ONCE;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn after_every_commit() {
+    let points = all(Point::Commit).await;
+    assert!(points > 25, "only {points} commits");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn before_every_call_to_sekoia() {
+    let points = all(|n| Point::Sekoia(n, sandbox::Stage::Arrived)).await;
+    assert!(points > 10, "only {points} calls");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn after_every_call_to_sekoia() {
+    let points = all(|n| Point::Sekoia(n, sandbox::Stage::Done)).await;
+    assert!(points > 10, "only {points} calls");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn before_every_call_to_slack() {
+    let points = all(|n| Point::Slack(n, slack::Stage::Arrived)).await;
+    assert!(points > 10, "only {points} calls");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn after_every_call_to_slack() {
+    let points = all(|n| Point::Slack(n, slack::Stage::Done)).await;
+    assert!(points > 10, "only {points} calls");
+}

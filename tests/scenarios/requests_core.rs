@@ -1,0 +1,221 @@
+//! The core of a request, whatever people, Sekoia and time do to it and in whatever order.
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use sekoia_chatops::action::{Action, Grant, Named};
+use sekoia_chatops::approval::{
+    Approval, ApprovalId, Command, Event, How, Item, Outcome, Recorded, Request, Stage, Status, decide,
+};
+use sekoia_chatops::checklist::{Actor, Community};
+use sekoia_chatops::platform::{ChannelKey, UserId};
+use uuid::Uuid;
+
+const TTL: SignedDuration = SignedDuration::from_hours(24);
+
+fn start() -> Timestamp {
+    "2026-07-01T08:00:00.123Z".parse().expect("an instant")
+}
+
+fn user(name: &str) -> UserId {
+    UserId::slack(name)
+}
+
+fn named(name: &str) -> Named {
+    Named::new(Uuid::from_u128(7).to_string(), name)
+}
+
+fn key(replaces: Option<Named>) -> Action {
+    let permissions = vec![named("View alerts")];
+    let (community, name, description) = (named("Nimbus"), "siem".into(), "Reads the alerts".into());
+    Action::CreateKey { community, name, description, permissions, expires: None, replaces }
+}
+
+fn actions() -> Vec<Action> {
+    let grants = vec![Grant { community: named("Nimbus"), role: named("Analyst") }];
+    let people = vec!["a@x.example".into(), "b@x.example".into(), "c@x.example".into()];
+    let revoke = Action::RevokeKey { community: named("Nimbus"), key: named("old") };
+    vec![Action::Invite { people, grants }, key(None), key(Some(named("old"))), revoke]
+}
+
+fn request(action: Action, needed: u8, self_approval: bool) -> Request {
+    Request {
+        channel: ChannelKey::slack("T0SOC", "C0SOC"),
+        community: Community { uuid: Uuid::from_u128(7), name: "Nimbus".into() },
+        hash: action.hash(),
+        action,
+        because: None,
+        risks: vec![],
+        needed,
+        self_approval,
+        expires: start() + TTL,
+    }
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let why = || Box::<str>::from("why");
+    select(vec![
+        Outcome::NotSent { why: why() },
+        Outcome::Unclear { why: why() },
+        Outcome::ProvenAbsent,
+        Outcome::Created { uuid: "k".into(), until: start() + TTL },
+        Outcome::Withdrawn { why: why() },
+        Outcome::Done { uuid: None, how: How::Answered },
+        Outcome::Done { uuid: None, how: How::Found },
+        Outcome::Failed { why: why() },
+        Outcome::ByHand { why: why() },
+        Outcome::Unknown { why: why() },
+    ])
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let who = || select(vec!["U0ALICE", "U0BOB", "U0CAROL"]).prop_map(user);
+    prop_oneof![
+        6 => who().prop_map(|by| Command::Approve { by }),
+        1 => (who(), select(vec!["", "no"])).prop_map(|(by, why)| Command::Reject { by, reason: why.into() }),
+        1 => who().prop_map(|by| Command::Cancel { by }),
+        1 => Just(Command::Expire),
+        6 => Just(Command::Start),
+        4 => (0..2usize, who()).prop_map(|(item, by)| Command::Press { item, by }),
+        8 => (0..4usize, outcome()).prop_map(|(item, outcome)| Command::Report { item, outcome }),
+        1 => outcome().prop_map(|outcome| Command::ReportRest { outcome }),
+        3 => (0..2usize).prop_map(|item| Command::Shown { item }),
+        3 => who().prop_map(|by| Command::Saved { by, key: None }),
+        2 => Just(Command::Withdraw { item: 0, why: "why".into() }),
+        2 => Just(Command::Again),
+    ]
+}
+
+/// Somebody asks, then everything happens.
+fn story() -> impl Strategy<Value = (Request, Vec<(Command, i64)>)> {
+    let later = prop_oneof![6 => 0..600i64, 1 => 0..100_000i64];
+    (select(actions()), 1..=2u8, any::<bool>(), vec((command(), later), 0..40))
+        .prop_map(|(action, needed, own, commands)| (request(action, needed, own), commands))
+}
+
+fn play(request: &Request, commands: &[(Command, i64)]) -> Vec<(Option<Approval>, Recorded, Approval)> {
+    let mut at = start();
+    let ask = Command::Ask { id: ApprovalId::from("0badcafe"), request: Box::new(request.clone()) };
+    let all = [(ask, 0)].into_iter().chain(commands.iter().cloned());
+    let (mut state, mut turns): (Option<Approval>, Vec<_>) = (None, Vec::new());
+    for (command, seconds) in all {
+        at += SignedDuration::from_secs(seconds);
+        let by = match &command {
+            Command::Approve { by } | Command::Press { by, .. } | Command::Saved { by, .. } => {
+                Actor::Person(by.clone())
+            }
+            Command::Reject { by, .. } | Command::Cancel { by } => Actor::Person(by.clone()),
+            Command::Ask { .. } => Actor::Person(user("U0ALICE")),
+            _ => Actor::Bot,
+        };
+        for event in decide(state.as_ref(), command, at).unwrap_or_default() {
+            let recorded = Recorded { event, by: by.clone(), at };
+            let before = state.clone();
+            state = Approval::apply(state, &recorded);
+            turns.push((before, recorded, state.clone().expect("it began")));
+        }
+    }
+    turns
+}
+
+proptest! {
+    #[test]
+    fn folding_the_events_gives_the_state_and_json_keeps_both((request, commands) in story()) {
+        let turns = play(&request, &commands);
+        let folded = turns.iter().fold(None, |state, (_, recorded, _)| Approval::apply(state, recorded));
+        let last = turns.last().map(|(_, _, after)| after.clone());
+        prop_assert_eq!(&folded, &last);
+        let json = serde_json::to_string(&last).expect("JSON");
+        prop_assert_eq!(&serde_json::from_str::<Option<Approval>>(&json).expect("the same"), &last);
+        for (_, recorded, _) in &turns {
+            let json = serde_json::to_string(&recorded.event).expect("JSON");
+            prop_assert_eq!(&serde_json::from_str::<Event>(&json).expect("the same"), &recorded.event);
+        }
+    }
+
+    #[test]
+    fn nothing_starts_before_enough_different_people_approved((request, commands) in story()) {
+        for (before, recorded, _) in play(&request, &commands) {
+            let (Event::Started { .. }, Some(before)) = (&recorded.event, before) else { continue };
+            let mut voters: Vec<_> = before.votes.iter().map(|vote| vote.by.clone()).collect();
+            voters.sort();
+            voters.dedup();
+            prop_assert!(voters.len() >= usize::from(request.needed));
+            prop_assert!(request.self_approval || !voters.contains(&user("U0ALICE")));
+            prop_assert!(before.votes.iter().all(|vote| vote.at < request.expires));
+        }
+    }
+
+    #[test]
+    fn a_call_is_announced_again_only_if_the_last_one_did_nothing((request, commands) in story()) {
+        let mut open = vec![false; request.action.items()];
+        for (_, recorded, after) in play(&request, &commands) {
+            match recorded.event {
+                Event::Started { item, .. } => {
+                    prop_assert!(!open[item], "sent twice");
+                    open[item] = true;
+                }
+                // The only ways back: refused, proven absent, or revoked.
+                Event::NotSent { item, .. } | Event::ProvenAbsent { item } | Event::Failed { item, .. } => open[item] = false,
+                Event::ByHand { item, .. } | Event::Withdrawn { item, .. } => open[item] = false,
+                // A person looked at what nobody could tell, and wants it sent.
+                Event::Again => {
+                    for (open, item) in open.iter_mut().zip(&after.items) {
+                        *open &= !matches!(item, Item::Waiting);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_done_stays_done((request, commands) in story()) {
+        for (before, _, after) in play(&request, &commands) {
+            let Some(before) = before else { continue };
+            for (b, a) in before.items.iter().zip(&after.items) {
+                prop_assert!(!b.is_done() || a == b);
+            }
+            let decided = matches!(before.stage, Stage::Rejected { .. } | Stage::Cancelled { .. } | Stage::Expired { .. });
+            prop_assert!(!decided || before.stage == after.stage);
+            prop_assert!(before.votes.iter().zip(&after.votes).all(|(b, a)| a == b) && before.votes.len() <= after.votes.len());
+        }
+    }
+
+    #[test]
+    fn a_secret_key_is_pressed_for_by_who_asked_alone((request, commands) in story()) {
+        for (before, recorded, _) in play(&request, &commands) {
+            let (Event::Started { item, .. }, Some(before)) = (&recorded.event, before) else { continue };
+            if before.waits_for_a_press(*item) {
+                prop_assert_eq!(&recorded.by, &before.asked.by);
+                prop_assert!(*item == 0 || before.items[0].is_done());
+            }
+        }
+    }
+}
+
+#[test]
+fn an_action_that_was_edited_after_the_approval_is_not_carried_out() {
+    let asked = request(actions().swap_remove(0), 1, false);
+    let turns = play(&asked, &[(Command::Approve { by: user("U0BOB") }, 1)]);
+    let mut approved = turns.last().expect("it was approved").2.clone();
+    assert_eq!(approved.status(), Status::Approved);
+    let Action::Invite { people, .. } = &mut approved.request.action else { panic!("an invitation") };
+    people.push("mallory@evil.example".into());
+    approved.items.push(Item::Waiting);
+    let refused = decide(Some(&approved), Command::Start, start());
+    assert_eq!(refused, Err(sekoia_chatops::approval::Refusal::Altered));
+}
+
+#[test]
+fn the_hash_is_of_the_exact_action() {
+    let hashes: Vec<_> = actions().iter().map(Action::hash).collect();
+    let mut different = hashes.clone();
+    different.sort();
+    different.dedup();
+    assert_eq!(different.len(), hashes.len());
+    assert_eq!(key(None).hash(), key(None).hash());
+    // What is stored today is verified tomorrow: the JSON that is hashed never changes.
+    insta::assert_snapshot!(key(None).hash(), @"5e3c9bb28398bd79db37c63bbfa0a1734f20d1e37d087e0b3d58718ad994f992");
+}
