@@ -12,6 +12,8 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use sekoia_chatops::access::Policy;
 use sekoia_chatops::app::App;
+use sekoia_chatops::approval;
+use sekoia_chatops::approvals::Timing;
 use sekoia_chatops::checklist::{Actor, Command, Community, Evidence, Mode, Recorded, Session, StepId, decide};
 use sekoia_chatops::command::read;
 use sekoia_chatops::config::{Config, LogConfig, SekoiaConfig, SlackConfig, StoreConfig, StorePlace};
@@ -90,6 +92,8 @@ fn app(slack: &str, store: Arc<dyn Store>) -> App {
         listen: ([127, 0, 0, 1], 0).into(),
         store: StoreConfig { place: StorePlace::Memory, keys: None },
         access: Policy::default(),
+        approval: approval::Policy::default(),
+        timing: Timing::default(),
         log: LogConfig { filter: "off".into(), json: false },
     };
     App::with_store(config, store).expect("an app")
