@@ -6,7 +6,7 @@
 use std::str::FromStr;
 
 use crate::command::Right;
-use crate::platform::{ChannelKey, ChatError, ChatPlatform, Person, UserId};
+use crate::platform::{ChannelKey, ChatError, ChatPlatform, Chats, Person, UserId};
 
 /// Somebody, or everybody in a user group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Rights {
 /// Why not. The text is for the person and names the setting and their own id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
-    #[error("Your account belongs to another Slack workspace than the one where I am installed. Your id is {0}.")]
+    #[error("Your account belongs to another workspace or server than the one where I am installed. Your id is {0}.")]
     OtherTeam(UserId),
     #[error("Guests have no rights here. Ask a full member of the workspace. Your id is {0}.")]
     Guest(UserId),
@@ -98,8 +98,9 @@ impl Denial {
 impl Policy {
     /// What `user` may do in `channel`: asks the platform, which remembers group
     /// membership for at most 60 s.
-    pub async fn rights(&self, chat: &dyn ChatPlatform, user: &UserId, channel: &ChannelKey) -> Result<Rights, Denial> {
+    pub async fn rights(&self, chats: &Chats, user: &UserId, channel: &ChannelKey) -> Result<Rights, Denial> {
         let unknown = |why| Denial::of(why, user);
+        let chat = chats.of_channel(channel).map_err(unknown)?;
         let team = chat.team().await.map_err(unknown)?;
         if channel.team() != &*team {
             return Err(Denial::OtherTeam(user.clone()));

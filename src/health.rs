@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use crate::bot::Bot;
 use crate::pace::Rank;
+use crate::platform::Chats;
 use crate::store::StreamId;
 
 const EVERY: Duration = Duration::from_mins(1);
@@ -20,9 +21,8 @@ const EVERY: Duration = Duration::from_mins(1);
 pub struct Health {
     store: Seen,
     sekoia: Seen,
-    chat: Seen,
-    /// The chat platform's name.
-    platform: &'static str,
+    /// By the platform's name.
+    chats: Vec<(&'static str, Seen)>,
 }
 
 /// 0: not looked at yet, 1: well, 2: failing.
@@ -50,18 +50,18 @@ impl Seen {
 }
 
 impl Health {
-    pub fn new(platform: &'static str) -> Self {
-        Self { store: Seen::default(), sekoia: Seen::default(), chat: Seen::default(), platform }
+    pub fn new(chats: &Chats) -> Self {
+        let chats = chats.iter().map(|chat| (chat.name(), Seen::default())).collect();
+        Self { store: Seen::default(), sekoia: Seen::default(), chats }
     }
 
     /// What is failing is in the log; here stands only that it is.
     pub fn json(&self) -> Value {
-        json!({
-            "status": "ok",
-            "store": self.store.name(),
-            "sekoia": self.sekoia.name(),
-            (self.platform): self.chat.name(),
-        })
+        let mut body = json!({ "status": "ok", "store": self.store.name(), "sekoia": self.sekoia.name() });
+        for (platform, seen) in &self.chats {
+            body[*platform] = seen.name().into();
+        }
+        body
     }
 
     /// Looks until `stop`.
@@ -69,7 +69,9 @@ impl Health {
         loop {
             let nothing = StreamId::new("health", "check");
             self.store.now("the store", bot.sessions().store().load(&nothing).await.map(|_| ()));
-            self.chat.now(self.platform, bot.chat().check().await);
+            for ((platform, seen), chat) in self.chats.iter().zip(bot.chats().iter()) {
+                seen.now(platform, chat.check().await);
+            }
             self.sekoia.now("Sekoia", bot.sekoia().validate(Rank::Background).await.map(|_| ()));
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}

@@ -6,7 +6,7 @@ use super::{Ask, Bot};
 use crate::access::{Denial, Principal, among, standing};
 use crate::action::Kind;
 use crate::approval::Approval;
-use crate::platform::{ChatError, UserId};
+use crate::platform::{ChatError, ChatPlatform, UserId};
 use crate::view::Line;
 
 /// Approvers that are looked up.
@@ -16,13 +16,13 @@ impl Bot {
     /// Whether who asks may decide this request; otherwise who may.
     pub(super) async fn may_decide(&self, ask: &Ask<'_>, approval: &Approval) -> Result<(), Failure> {
         let kind = approval.request.action.kind();
-        let among =
-            among(self.principals(kind), &*self.chat, ask.actor).await.map_err(|why| unknown(ask.actor, why))?;
+        let chat = self.chats.of_user(ask.actor).map_err(Failure::Chat)?;
+        let among = among(self.principals(kind), chat, ask.actor).await.map_err(|why| unknown(ask.actor, why))?;
         let own = approval.requester() == Some(ask.actor) && !approval.request.self_approval;
         if among && !own {
             return Ok(());
         }
-        let mut able = self.approvers(kind).await?;
+        let mut able = self.approvers(kind, chat).await?;
         if !approval.request.self_approval {
             able.retain(|user| approval.requester() != Some(user));
         }
@@ -38,14 +38,14 @@ impl Bot {
     }
 
     /// Those who may approve this kind of action and can: active, full members of the team.
-    pub(super) async fn approvers(&self, kind: Kind) -> Result<Vec<UserId>, Failure> {
+    pub(super) async fn approvers(&self, kind: Kind, chat: &dyn ChatPlatform) -> Result<Vec<UserId>, Failure> {
         let mut all: Vec<UserId> = Vec::new();
         for principal in self.principals(kind) {
-            all.extend(principal.members(&*self.chat).await.map_err(Failure::Chat)?);
+            all.extend(principal.members(chat).await.map_err(Failure::Chat)?);
         }
         all.sort();
         all.dedup();
-        let team = self.chat.team().await.map_err(Failure::Chat)?;
+        let team = chat.team().await.map_err(Failure::Chat)?;
         let mut able = Vec::new();
         for user in all {
             // Enough to tell whom to ask, and more than any rule wants: large groups are not
@@ -53,7 +53,7 @@ impl Bot {
             if able.len() >= ENOUGH {
                 break;
             }
-            match self.chat.person(&user).await {
+            match chat.person(&user).await {
                 Ok(person) if standing(&person, &team, &user).is_ok() => able.push(user),
                 // Left, a guest, or nobody that the platform knows: cannot approve.
                 Ok(_) | Err(ChatError::Refused(_)) => {}

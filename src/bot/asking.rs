@@ -17,9 +17,6 @@ use crate::view::{Line, View};
 
 /// Requests shown in full by a dry run.
 const SAMPLES: usize = 3;
-/// A form's submission is answered within three seconds of its coming; later, its fields' errors
-/// come as a message.
-const FORM_PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_millis(2_400);
 
 impl Bot {
     /// Checks a request and posts it for approval; a dry run shows what would be sent.
@@ -150,7 +147,8 @@ impl Bot {
     /// Who may approve this besides who asks, if enough may.
     async fn quorum(&self, kind: Kind, asker: &UserId, needed: u8, sensitive: bool) -> Result<Vec<UserId>, Failure> {
         let rule = self.approval_policy.rule(kind);
-        let mut able = self.approvers(kind).await?;
+        let chat = self.chats.of_user(asker).map_err(Failure::Chat)?;
+        let mut able = self.approvers(kind, chat).await?;
         let asks = able.contains(asker);
         if !rule.self_approval {
             able.retain(|user| user != asker);
@@ -212,8 +210,10 @@ impl Bot {
                 Command::Reject { reason: None, .. } => Some((0, "Give a reason that others will understand.".into())),
                 Command::Ask { kind, request: Some(wish) } => {
                     // An uploaded file was fetched before: that time is gone.
-                    let left = FORM_PATIENCE - jiff::Timestamp::now().duration_since(inbound.at);
-                    let left = std::time::Duration::try_from(left).unwrap_or_default();
+                    // Later, its fields' errors come as a message.
+                    let patience = self.chats.of_channel(&inbound.channel).ok()?.form_patience();
+                    let gone = jiff::Timestamp::now().duration_since(inbound.at).unsigned_abs();
+                    let left = patience.saturating_sub(gone);
                     let checked = tokio::time::timeout(left, self.check_wish(inbound, &wish));
                     let problem = checked.await.ok()??;
                     let fields = super::forms::fields(kind);
@@ -227,7 +227,7 @@ impl Bot {
 
     async fn check_wish(&self, inbound: &Inbound, wish: &Wish) -> Option<Problem> {
         let right = crate::command::Right::Operator;
-        let rights = self.policy.rights(&*self.chat, &inbound.actor, &inbound.channel).await.ok()?;
+        let rights = self.policy.rights(&self.chats, &inbound.actor, &inbound.channel).await.ok()?;
         self.policy.allow(rights, right, &inbound.actor).ok()?;
         let session = self.sessions.read(&inbound.channel).await.ok()??;
         match self.prepare(&session, &wish.wanted, inbound.at).await {

@@ -26,7 +26,7 @@ fn all() -> View {
     });
     let later: Vec<&str> = later.into_iter().map(|spec| spec.name).collect();
     View::new("What I understand")
-        .line("I walk this channel through the setup of your Sekoia workspace. Type these after /sekoia, or after mentioning me:")
+        .line("I walk this channel through the setup of your Sekoia workspace. Type these after /sekoia, or, in a thread on Slack, after mentioning me:")
         .bullets(bullets.collect())
         .note(format!("Not in this version yet: {}.", later.join(", ")))
         .note("\"help\" and a command or a step tells more. Everything a button does can be typed.")

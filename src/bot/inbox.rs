@@ -162,9 +162,11 @@ impl Bot {
         else {
             return Ok(());
         };
-        let Err(error) = self.chat.tell(&inbound.channel, &inbound.actor, &inbound.reply_to, &view).await else {
-            return Ok(());
+        let told = match self.chats.of_channel(&inbound.channel) {
+            Ok(chat) => chat.tell(&inbound.channel, &inbound.actor, &inbound.reply_to, &view).await,
+            Err(error) => Err(error),
         };
+        let Err(error) = told else { return Ok(()) };
         warn!(%error, "the answer to a request from before the restart is owed");
         let notice = Notice::Line { to: inbound.actor.clone(), text: view.plain() };
         let owed = Schedule {

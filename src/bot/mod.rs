@@ -55,7 +55,7 @@ use crate::approval::ApprovalId;
 use crate::approvals::{Approvals, Timing};
 use crate::checklist::{Actor, Event, Refusal, Session, StepId};
 use crate::command::{Command, Fault, Right, Said};
-use crate::platform::{ChannelKey, ChatPlatform, Inbound, UserId};
+use crate::platform::{ChannelKey, Chats, Inbound, UserId};
 use crate::sekoia::Sekoia;
 use crate::sessions::{ChangeError, Changed, Sessions};
 use crate::store::{Finished, Store, StoreError};
@@ -71,7 +71,7 @@ pub struct Bot {
     sessions: Sessions,
     approvals: Approvals,
     sekoia: Arc<Sekoia>,
-    chat: Arc<dyn ChatPlatform>,
+    chats: Chats,
     policy: Policy,
     approval_policy: approval::Policy,
     outbox: Outbox,
@@ -137,7 +137,7 @@ impl Bot {
     pub fn new(
         store: Arc<dyn Store>,
         sekoia: Arc<Sekoia>,
-        chat: Arc<dyn ChatPlatform>,
+        chats: Chats,
         policy: Policy,
         approval_policy: approval::Policy,
         timing: Timing,
@@ -146,7 +146,7 @@ impl Bot {
             sessions: Sessions::new(Arc::clone(&store)),
             approvals: Approvals::new(store, timing),
             sekoia,
-            chat,
+            chats,
             policy,
             approval_policy,
             outbox: Outbox::new(),
@@ -165,8 +165,8 @@ impl Bot {
         &self.sekoia
     }
 
-    pub fn chat(&self) -> &dyn ChatPlatform {
-        &*self.chat
+    pub fn chats(&self) -> &Chats {
+        &self.chats
     }
 
     /// What to tell whoever said this. Never fails: whatever goes wrong is what they are told.
@@ -199,7 +199,7 @@ impl Bot {
             // Answered without asking anybody about them.
             Right::Anybody => Rights::NONE,
             right => {
-                let rights = self.policy.rights(&*self.chat, actor, channel).await?;
+                let rights = self.policy.rights(&self.chats, actor, channel).await?;
                 // Who may decide depends on the request: its handler asks.
                 if !matches!(said.command, Command::Approve { .. } | Command::Reject { .. }) {
                     self.policy.allow(rights, right, actor)?;
@@ -267,7 +267,8 @@ impl Bot {
 
     /// The channel of a request that is spoken of in somebody's conversation with the bot alone.
     async fn home_of(&self, inbound: &Inbound, command: &Command) -> Result<Option<ChannelKey>, Failure> {
-        let Some(id) = command.request().filter(|_| self.chat.is_direct(&inbound.channel)) else { return Ok(None) };
+        let direct = self.chats.of_channel(&inbound.channel).is_ok_and(|chat| chat.is_direct(&inbound.channel));
+        let Some(id) = command.request().filter(|_| direct) else { return Ok(None) };
         Ok(self.approvals.find(id).await?.map(|approval| approval.request.channel))
     }
 
@@ -307,7 +308,7 @@ impl Bot {
         let Ask { actor, channel, .. } = *ask;
         let view = View::new(format!("You are {actor}"))
             .line(Line::new().say("You are ").person(actor).say(", ").code(actor.to_string()).say("."));
-        match self.policy.rights(&*self.chat, actor, channel).await {
+        match self.policy.rights(&self.chats, actor, channel).await {
             Ok(rights) => {
                 let mut may = vec!["viewer: you may look at this channel's checklist"];
                 if rights.operator {

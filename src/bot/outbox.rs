@@ -19,7 +19,7 @@ use crate::approval::{self, ApprovalId};
 use crate::approvals::Notice;
 use crate::checklist::{Actor, Command, Session, decide};
 use crate::pace::Rank;
-use crate::platform::{ChannelKey, ChatError, MessageId, UserId};
+use crate::platform::{ChannelKey, ChatError, ChatPlatform, MessageId, UserId};
 use crate::store::{Commit, CommitError, StoreError, Work, WorkKind};
 use crate::streams::ChangeError;
 use crate::view::View;
@@ -137,8 +137,12 @@ impl Bot {
             // Hardly anything comes after it: the next edit is one more, and nothing else.
             self.outbox.shown.remove(place);
         }
+        let chat = match self.chats.of_channel(&channel) {
+            Ok(chat) => chat,
+            Err(error) => return Ok(Err(error)),
+        };
         if let (Some(message), None) = (&message, &shown.posted) {
-            match self.chat.update(&channel, message, &view, rank).await {
+            match chat.update(&channel, message, &view, &place.mark(), rank).await {
                 // Somebody deleted it: it is posted again.
                 Err(ChatError::MessageGone) => shown.tried = true,
                 Err(error) => return Ok(Err(error)),
@@ -149,7 +153,7 @@ impl Bot {
             }
         }
         if shown.posted.is_none() {
-            match self.post_once(place, &channel, &view, since, rank, &mut shown.tried, anew).await {
+            match self.post_once(chat, place, &channel, &view, since, rank, &mut shown.tried, anew).await {
                 Ok(message) => shown.posted = Some(message),
                 Err(error) => return Ok(Err(error)),
             }
@@ -172,6 +176,7 @@ impl Bot {
     #[expect(clippy::too_many_arguments, reason = "the parts of one message")]
     async fn post_once(
         &self,
+        chat: &dyn ChatPlatform,
         place: &Place,
         channel: &ChannelKey,
         view: &View,
@@ -183,10 +188,10 @@ impl Bot {
         let mark = place.mark();
         if *tried || since < self.outbox.began {
             let since = since.max(Timestamp::now() - LOOK_BACK);
-            match self.chat.find_post(channel, &mark, since).await {
+            match chat.find_post(channel, &mark, since).await {
                 Ok(Some(message)) => {
                     debug!("an unrecorded post was found");
-                    return self.chat.update(channel, &message, view, rank).await.map(|()| message);
+                    return chat.update(channel, &message, view, &mark, rank).await.map(|()| message);
                 }
                 Ok(None) => {}
                 // Nobody can look, and a person asks for it: better twice than never.
@@ -195,7 +200,7 @@ impl Bot {
             }
         }
         *tried = true;
-        self.chat.post(channel, view, &mark, rank).await
+        chat.post(channel, view, &mark, rank).await
     }
 
     /// What a message has to show; none if there is nothing to be shown.
@@ -341,15 +346,16 @@ impl Bot {
     }
 
     async fn tell_alone(&self, to: &UserId, view: &View, work: &Work) -> Result<(), ChatError> {
-        let channel = self.chat.direct(to).await?;
+        let chat = self.chats.of_user(to)?;
+        let channel = chat.direct(to).await?;
         let mark = format!("notice {}", work.key);
         // An earlier attempt, or an earlier process, may have said it.
         if work.attempts > 0 || work.due < self.outbox.began {
             let since = Timestamp::now() - LOOK_BACK;
-            if self.chat.find_post(&channel, &mark, since).await?.is_some() {
+            if chat.find_post(&channel, &mark, since).await?.is_some() {
                 return Ok(());
             }
         }
-        self.chat.post(&channel, view, &mark, Rank::Person).await.map(|_| ())
+        chat.post(&channel, view, &mark, Rank::Person).await.map(|_| ())
     }
 }

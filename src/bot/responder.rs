@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, info_span, warn};
 
@@ -17,6 +19,7 @@ use crate::view::{Line, View};
 const MOST_WAITING: usize = 1_000;
 
 /// Takes verified requests and sees to their answers.
+#[derive(Clone)]
 pub struct Responder {
     bot: Arc<Bot>,
     /// What goes on after its request was acknowledged; a stop waits for it.
@@ -61,8 +64,7 @@ impl Responder {
             Poll::Ready(Answer::View(view)) if inline => return Reply::Now(view),
             Poll::Pending if !recorded && self.tasks.len() >= MOST_WAITING => {
                 warn!("too many answers are waiting for the chat or Sekoia; one is refused");
-                let busy = View::sentence("I have too much to do right now. Please try again in a minute.");
-                return if inline { Reply::Now(busy.into()) } else { Reply::Acknowledge };
+                return if inline { Reply::Now(busy().into()) } else { Reply::Acknowledge };
             }
             // A form that is known opens at once; a secret comes into being behind a placeholder.
             Poll::Ready(ready) => {
@@ -74,6 +76,44 @@ impl Responder {
         Reply::Acknowledge
     }
 
+    /// The same for a platform that waits for the answer: what comes within `patience` is the
+    /// reply's; what comes later follows. Forms are opened on the way.
+    pub async fn take_within(&self, inbound: Inbound, patience: Duration) -> Reply {
+        let to = Recipient::of(&inbound);
+        let Pending { answer, recorded, .. } = match self.bot.accept(inbound).await {
+            Accepted::Again => {
+                debug!("delivered before");
+                return Reply::Acknowledge;
+            }
+            Accepted::Refused(view) => return Reply::Now(view.into()),
+            Accepted::Answering(pending) => pending,
+        };
+        if !recorded && self.tasks.len() >= MOST_WAITING {
+            warn!("too many answers are waiting for the chat or Sekoia; one is refused");
+            return Reply::Now(busy().into());
+        }
+        let (told, wait) = oneshot::channel();
+        let bot = Arc::clone(&self.bot);
+        let span = info_span!("said", actor = to.actor.as_str(), channel = to.channel.as_str());
+        // A task of its own: whoever asked may hang up, and what was begun is not left half done.
+        let task = async move {
+            let Some((view, reply_to)) = to.left_to_say(&bot, answer.await).await else {
+                let _ = told.send(Reply::Acknowledge);
+                return;
+            };
+            if let Err(Reply::Now(view)) = told.send(Reply::Now(view))
+                && let Err(error) = to.tell(&bot, &reply_to, &view).await
+            {
+                warn!(%error, "an answer could not be delivered");
+            }
+        };
+        self.tasks.spawn(task.instrument(span));
+        match tokio::time::timeout(patience, wait).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(_)) | Err(_) => Reply::Acknowledge,
+        }
+    }
+
     fn follow_up(&self, to: Recipient, answer: BoxFuture<'static, Answer>, form: bool) {
         let bot = Arc::clone(&self.bot);
         let span = info_span!("said", actor = to.actor.as_str(), channel = to.channel.as_str());
@@ -82,7 +122,10 @@ impl Responder {
             // Together, because whoever stops being polled may hold what others wait for.
             let placeholder = async {
                 match (&to.trigger, form) {
-                    (Some(trigger), true) => Some(bot.chat().open_form(trigger, None, &to.channel).await),
+                    (Some(trigger), true) => Some(match bot.chats().of_channel(&to.channel) {
+                        Ok(chat) => chat.open_form(trigger, None, &to.channel).await,
+                        Err(error) => Err(error),
+                    }),
                     _ => None,
                 }
             };
@@ -93,6 +136,10 @@ impl Responder {
         };
         self.tasks.spawn(task.instrument(span));
     }
+}
+
+fn busy() -> View {
+    View::sentence("I have too much to do right now. Please try again in a minute.")
 }
 
 /// Whom an answer goes to.
@@ -119,34 +166,58 @@ impl Recipient {
         opened: Option<Result<Box<str>, ChatError>>,
         answer: Answer,
     ) -> Result<(), ChatError> {
-        let chat = bot.chat();
-        match (answer, opened, &self.trigger) {
-            (Answer::Secret(reveal), Some(Ok(opened)), _) => match bot.reveal(&reveal, &opened, &self.channel).await {
-                Some(instead) => self.say_in_form(chat, &opened, &instead).await,
+        let chat = bot.chats().of_channel(&self.channel)?;
+        let Some(opened) = opened else {
+            return match self.left_to_say(bot, answer).await {
+                Some((view, to)) => chat.tell(&self.channel, &self.actor, &to, &view).await,
                 None => Ok(()),
+            };
+        };
+        let instead = match (opened, answer) {
+            (Ok(opened), Answer::Secret(reveal)) => match bot.reveal(&reveal, &opened, &self.channel).await {
+                Some(instead) => return self.say_in_form(chat, &opened, &instead).await,
+                None => return Ok(()),
             },
-            (Answer::Secret(reveal), opened, _) => {
-                let error = opened.and_then(Result::err);
-                chat.tell(&self.channel, &self.actor, &self.beside(), &reveal.needs_a_form(error.as_ref())).await
-            }
-            (Answer::View(view), Some(Ok(opened)), _) => self.say_in_form(chat, &opened, &view).await,
-            (Answer::View(view), _, _) => chat.tell(&self.channel, &self.actor, &self.to, &view).await,
-            (Answer::Form(form), Some(Ok(opened)), _) => {
+            (Ok(opened), Answer::View(view)) => return self.say_in_form(chat, &opened, &view).await,
+            (Ok(opened), Answer::Form(form)) => {
                 match chat.fill_form(&opened, FormContent::Form(&form), &self.channel).await {
-                    Ok(()) => Ok(()),
-                    Err(error) => self.typed_instead(chat, &form.typed, Some(&error)).await,
+                    Ok(()) => return Ok(()),
+                    Err(error) => typed_instead(&form.typed, Some(&error)),
                 }
             }
-            (Answer::Form(form), None, Some(trigger)) => {
-                match chat.open_form(trigger, Some(&form), &self.channel).await {
-                    Ok(_) => Ok(()),
-                    Err(error) => self.typed_instead(chat, &form.typed, Some(&error)).await,
-                }
+            (Err(error), Answer::Form(form)) => typed_instead(&form.typed, Some(&error)),
+            (Err(error), Answer::Secret(reveal)) => reveal.needs_a_form(Some(&error)),
+            (Err(_), Answer::View(view)) => return chat.tell(&self.channel, &self.actor, &self.to, &view).await,
+        };
+        chat.tell(&self.channel, &self.actor, &self.beside(), &instead).await
+    }
+
+    /// Opens what is to be opened; what is left is to be said, and where.
+    async fn left_to_say(&self, bot: &Bot, answer: Answer) -> Option<(Arc<View>, ReplyTo)> {
+        let chat = match bot.chats().of_channel(&self.channel) {
+            Ok(chat) => chat,
+            Err(error) => return Some((View::sentence(format!("{error}.")).into(), self.to.clone())),
+        };
+        let instead = match (answer, &self.trigger) {
+            (Answer::View(view), _) => return Some((view, self.to.clone())),
+            (Answer::Form(form), Some(trigger)) => {
+                let opened = chat.open_form(trigger, Some(&form), &self.channel).await;
+                opened.err().map(|error| typed_instead(&form.typed, Some(&error)))
             }
-            (Answer::Form(form), Some(Err(error)), _) => self.typed_instead(chat, &form.typed, Some(&error)).await,
             // Mentions bring no trigger.
-            (Answer::Form(form), None, None) => self.typed_instead(chat, &form.typed, None).await,
-        }
+            (Answer::Form(form), None) => Some(typed_instead(&form.typed, None)),
+            (Answer::Secret(reveal), Some(trigger)) => match chat.open_form(trigger, None, &self.channel).await {
+                Ok(opened) => bot.reveal(&reveal, &opened, &self.channel).await,
+                Err(error) => Some(reveal.needs_a_form(Some(&error))),
+            },
+            (Answer::Secret(reveal), None) => Some(reveal.needs_a_form(None)),
+        };
+        instead.map(|view| (view.into(), self.beside()))
+    }
+
+    async fn tell(&self, bot: &Bot, to: &ReplyTo, view: &View) -> Result<(), ChatError> {
+        let chat = bot.chats().of_channel(&self.channel)?;
+        chat.tell(&self.channel, &self.actor, to, view).await
     }
 
     async fn say_in_form(&self, chat: &dyn ChatPlatform, opened: &str, view: &View) -> Result<(), ChatError> {
@@ -163,19 +234,13 @@ impl Recipient {
             private @ ReplyTo::Private { .. } => private.clone(),
         }
     }
+}
 
-    /// No form could be opened: the same can be typed.
-    async fn typed_instead(
-        &self,
-        chat: &dyn ChatPlatform,
-        typed: &str,
-        error: Option<&ChatError>,
-    ) -> Result<(), ChatError> {
-        let line = match error {
-            Some(error) => Line::new().say(format!("I could not open the form ({error}). Type it instead: ")),
-            None => Line::new().say("That takes more words. Type: "),
-        };
-        let line = line.code(typed.to_owned());
-        chat.tell(&self.channel, &self.actor, &self.beside(), &View::sentence(line)).await
-    }
+/// No form could be opened: the same can be typed.
+fn typed_instead(typed: &str, error: Option<&ChatError>) -> View {
+    let line = match error {
+        Some(error) => Line::new().say(format!("I could not open the form ({error}). Type it instead: ")),
+        None => Line::new().say("That takes more words. Type: "),
+    };
+    View::sentence(line.code(typed.to_owned()))
 }

@@ -105,7 +105,10 @@ impl Bot {
             }
         };
         let form = secret_form(&approval, secret, &uuid, until);
-        let shown = self.chat.fill_form(opened, FormContent::Secret(&form), channel).await;
+        let shown = match self.chats.of_channel(channel) {
+            Ok(chat) => chat.fill_form(opened, FormContent::Secret(&form), channel).await,
+            Err(error) => Err(error),
+        };
         drop(form);
         if let Err(error) = shown {
             warn!(%error, "the key could not be shown; it is revoked");

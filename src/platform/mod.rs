@@ -3,11 +3,14 @@
 //! Everything that only one platform has (signatures, block types, method names) stays in that
 //! platform's folder.
 
+pub mod mattermost;
+mod remembered;
 pub mod slack;
 pub mod web;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -83,8 +86,22 @@ impl ChannelKey {
         Self(format!("web:{}:{channel}", web::TEAM).into())
     }
 
+    /// Of a server's channel: its id is the same in every team.
+    pub fn mattermost(channel: &str) -> Self {
+        Self(format!("mattermost:{}:{channel}", mattermost::SERVER).into())
+    }
+
+    /// Somebody's conversation with the bot alone.
+    pub fn mattermost_direct(channel: &str) -> Self {
+        Self(format!("mattermost:{}:{}{channel}", mattermost::SERVER, mattermost::DIRECT).into())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    pub fn platform(&self) -> &str {
+        self.0.split_once(':').map_or("", |(platform, _)| platform)
     }
 
     pub fn team(&self) -> &str {
@@ -174,6 +191,9 @@ pub struct ChannelFacts {
 /// Why a chat call did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChatError {
+    /// Stored with a platform that this process does not serve.
+    #[error("{0} is not configured")]
+    NotServed(Box<str>),
     #[error("the bot is not in this channel")]
     NotInChannel,
     #[error("this is not a channel")]
@@ -184,7 +204,7 @@ pub enum ChatError {
     MessageGone,
     #[error("the form's trigger expired")]
     TriggerExpired,
-    #[error("Slack no longer accepts the app's token: {0}")]
+    #[error("the chat platform no longer accepts the bot's token: {0}")]
     TokenDead(String),
     #[error("the app lacks the scope {0}")]
     MissingScope(String),
@@ -209,6 +229,7 @@ impl ChatError {
         match self {
             ChatError::NotInChannel => "Type `/invite @Sekoia` here and try again.",
             ChatError::TokenDead(_) => "Whoever runs this bot has to install the app again and set its new token.",
+            ChatError::NotServed(_) => "Whoever runs this bot has to set that platform's variables again.",
             ChatError::MissingScope(_) => "Whoever runs this bot adds that scope to the app and installs it again.",
             ChatError::Archived | ChatError::NotAChannel => "Use another channel.",
             ChatError::MessageGone
@@ -249,13 +270,49 @@ pub trait ChatPlatform: Send + Sync + 'static {
         mark: &str,
         since: Timestamp,
     ) -> Result<Option<MessageId>, ChatError>;
-    async fn update(&self, channel: &ChannelKey, message: &MessageId, view: &View, rank: Rank)
-    -> Result<(), ChatError>;
+    /// Edits a message, which keeps its `mark`.
+    async fn update(
+        &self,
+        channel: &ChannelKey,
+        message: &MessageId,
+        view: &View,
+        mark: &str,
+        rank: Rank,
+    ) -> Result<(), ChatError>;
+    /// How long whoever submits a form may wait for what is wrong with it.
+    fn form_patience(&self) -> Duration;
     /// Tells one person something that only they see.
     async fn tell(&self, channel: &ChannelKey, user: &UserId, to: &ReplyTo, view: &View) -> Result<(), ChatError>;
-    /// Opens a placeholder form at once; `fill` completes it.
+    /// Opens a form, or a placeholder that `fill_form` completes. A platform whose triggers live
+    /// long enough opens nothing before there is something to show.
     async fn open_form(&self, trigger: &str, form: Option<&Form>, channel: &ChannelKey) -> Result<Box<str>, ChatError>;
     async fn fill_form(&self, opened: &str, content: FormContent<'_>, channel: &ChannelKey) -> Result<(), ChatError>;
+}
+
+/// The chat platforms of a deployment. Sessions never mix: whatever is asked about a channel or a
+/// person is asked of their own platform.
+pub struct Chats(Box<[Arc<dyn ChatPlatform>]>);
+
+impl Chats {
+    pub fn new(platforms: impl IntoIterator<Item = Arc<dyn ChatPlatform>>) -> Self {
+        Self(platforms.into_iter().collect())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &dyn ChatPlatform> {
+        self.0.iter().map(|platform| &**platform)
+    }
+
+    pub fn of_channel(&self, channel: &ChannelKey) -> Result<&dyn ChatPlatform, ChatError> {
+        self.named(channel.platform())
+    }
+
+    pub fn of_user(&self, user: &UserId) -> Result<&dyn ChatPlatform, ChatError> {
+        self.named(user.platform())
+    }
+
+    fn named(&self, name: &str) -> Result<&dyn ChatPlatform, ChatError> {
+        self.iter().find(|platform| platform.name() == name).ok_or_else(|| ChatError::NotServed(name.into()))
+    }
 }
 
 /// What an opened placeholder becomes.

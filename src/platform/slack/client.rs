@@ -1,6 +1,7 @@
 //! The chat platform that Slack is: which call says what.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -136,6 +137,11 @@ impl ChatPlatform for SlackClient {
         channel.channel().starts_with('D')
     }
 
+    /// Slack takes three seconds in all.
+    fn form_patience(&self) -> Duration {
+        Duration::from_millis(2_400)
+    }
+
     async fn post(&self, channel: &ChannelKey, view: &View, mark: &str, rank: Rank) -> Result<MessageId, ChatError> {
         #[derive(Deserialize)]
         struct Answer {
@@ -163,6 +169,8 @@ impl ChatPlatform for SlackClient {
         channel: &ChannelKey,
         message: &MessageId,
         view: &View,
+        // An edit that leaves the metadata out keeps them.
+        _mark: &str,
         rank: Rank,
     ) -> Result<(), ChatError> {
         let request = Outgoing { ts: Some(&message.0), ..Outgoing::new(channel, view) };

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
 use super::api::{Again, Api};
-use super::directory::Remembered;
 use crate::pace::Rank;
+use crate::platform::remembered::Remembered;
 use crate::platform::{ChannelFacts, ChannelKey, ChatError, Person, UserId};
 
 /// Who somebody is, and whether a channel is shared: Slack itself lets nobody act who left.

@@ -3,7 +3,6 @@
 mod api;
 mod block_kit;
 mod client;
-mod directory;
 mod facts;
 mod files;
 mod forms;

@@ -1,6 +1,7 @@
 //! The chat platform that the page is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -62,6 +63,11 @@ impl ChatPlatform for WebChat {
         people::is_direct(channel.channel())
     }
 
+    /// As on Slack.
+    fn form_patience(&self) -> Duration {
+        Duration::from_millis(2_400)
+    }
+
     async fn post(&self, channel: &ChannelKey, view: &View, mark: &str, _rank: Rank) -> Result<MessageId, ChatError> {
         let id = self.said(&Place { channel: channel.channel(), thread: None, only: None }, view, Some(mark));
         Ok(MessageId(id.to_string().into()))
@@ -81,6 +87,7 @@ impl ChatPlatform for WebChat {
         _channel: &ChannelKey,
         message: &MessageId,
         view: &View,
+        _mark: &str,
         _rank: Rank,
     ) -> Result<(), ChatError> {
         let edited = message.0.parse().is_ok_and(|id| self.edit(id, view));

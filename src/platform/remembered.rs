@@ -1,7 +1,7 @@
-//! What Slack said lately of people, channels and groups.
+//! What a chat platform said lately of people, channels and groups.
 //!
 //! What is asked for often is fetched again before it expires, so that a busy channel never waits
-//! for Slack; what was not asked for in time is gone, and whoever asks next waits.
+//! for the platform; what was not asked for in time is gone, and whoever asks next waits.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use moka::future::Cache;
 
-use crate::platform::ChatError;
+use super::ChatError;
 
 /// Entries, of each kind: a large workspace's worth.
 const MOST: u64 = 50_000;
@@ -53,6 +53,11 @@ impl<V: Clone + Send + Sync + 'static> Remembered<V> {
             .await
             .map(|entry| entry.value.clone())
             .map_err(|error| ChatError::clone(&error))
+    }
+
+    /// What somebody just asked.
+    pub async fn put(&self, key: &str, value: V) {
+        self.cache.insert(key.into(), Entry::new(value)).await;
     }
 
     fn renew<F>(&self, key: &str, old: Arc<Entry<V>>, fetched: F)
