@@ -84,11 +84,12 @@ fn app(slack: &str, store: Arc<dyn Store>) -> App {
             api_url: "http://127.0.0.1:1".parse().expect("an address"),
             candidates: vec![],
         },
-        slack: SlackConfig {
+        slack: Some(SlackConfig {
             signing_secret: SecretString::from(SECRET),
             bot_token: SecretString::from("xoxb-bench"),
             api_url: slack.parse().expect("an address"),
-        },
+        }),
+        mattermost: None,
         listen: ([127, 0, 0, 1], 0).into(),
         store: StoreConfig { place: StorePlace::Memory, keys: None },
         access: Policy::default(),
@@ -96,7 +97,8 @@ fn app(slack: &str, store: Arc<dyn Store>) -> App {
         timing: Timing::default(),
         log: LogConfig { filter: "off".into(), json: false },
     };
-    App::with_store(config, store).expect("an app")
+    let keys = config.store.keys().expect("a key");
+    App::with_store(config, store, &keys).expect("an app")
 }
 
 fn status(c: &mut Criterion) {

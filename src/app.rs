@@ -1,10 +1,12 @@
 //! The composition root: a configuration becomes a running bot, and stops in order.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use secrecy::SecretSlice;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,9 +18,11 @@ use crate::approvals::Timing;
 use crate::bot::{Bot, Responder, Worker};
 use crate::config::{Config, SekoiaConfig, StoreConfig, StorePlace};
 use crate::health::Health;
-use crate::platform::ChatPlatform;
+use crate::platform::mattermost::seal::Sealer;
+use crate::platform::mattermost::{Mattermost, MattermostClient};
 use crate::platform::slack::{Slack, SlackClient};
 use crate::platform::web::{self, Origins, Web, WebChat};
+use crate::platform::{ChatPlatform, Chats};
 use crate::sandbox::Sandbox;
 use crate::sekoia::Sekoia;
 use crate::server::{self, Refused};
@@ -56,46 +60,73 @@ impl App {
     /// Builds everything. Nothing is called yet: a Slack or Sekoia that does not answer does not
     /// keep the bot from starting.
     pub async fn build(config: Config) -> anyhow::Result<Self> {
-        let store = open_store(&config.store).await?;
-        Self::with_store(config, store)
+        let keys = config.store.keys()?;
+        let store = open_store(&config.store, &keys).await?;
+        Self::with_store(config, store, &keys)
     }
 
-    pub fn with_store(config: Config, store: Arc<dyn Store>) -> anyhow::Result<Self> {
+    /// `keys`: those that the store's records are sealed with; others are derived from them.
+    pub fn with_store(config: Config, store: Arc<dyn Store>, keys: &[SecretSlice<u8>]) -> anyhow::Result<Self> {
         one_tls_provider();
-        let chat = Arc::new(SlackClient::new(&config.slack)?);
-        let client = Arc::clone(&chat);
-        Self::around(config.sekoia, config.access, config.approval, config.timing, store, chat, |responder, refused| {
-            server::slack(Arc::new(Slack::new(client, &config.slack, responder, refused)))
+        let slack = match &config.slack {
+            Some(slack) => Some((Arc::new(SlackClient::new(slack)?), slack)),
+            None => None,
+        };
+        let mattermost = match &config.mattermost {
+            Some(on) => Some((Arc::new(MattermostClient::new(on, Sealer::new(keys))?), on)),
+            None => None,
+        };
+        let mut chats: Vec<Arc<dyn ChatPlatform>> = Vec::new();
+        if let Some((client, _)) = &slack {
+            chats.push(client.clone());
+        }
+        if let Some((client, _)) = &mattermost {
+            chats.push(client.clone());
+        }
+        let chats = Chats::new(chats);
+        let (access, approval, timing) = (config.access, config.approval, config.timing);
+        Self::around(config.sekoia, access, approval, timing, store, chats, |responder, refused| {
+            let mut routes = Router::new();
+            if let Some((client, config)) = slack {
+                let slack = Slack::new(client, config, responder.clone(), Arc::clone(&refused));
+                routes = routes.merge(server::slack(Arc::new(slack)));
+            }
+            if let Some((client, config)) = mattermost {
+                let mattermost = Mattermost::new(client, config, responder, refused);
+                routes = routes.merge(server::mattermost(Arc::new(mattermost)));
+            }
+            routes
         })
     }
 
     /// The bot on the demo's chat page, against an embedded Sekoia.
     pub async fn demo(demo: Demo) -> anyhow::Result<Self> {
         one_tls_provider();
-        let store = open_store(&demo.store).await?;
+        let store = open_store(&demo.store, &demo.store.keys()?).await?;
         let platform: Arc<dyn ChatPlatform> = demo.chat.clone();
+        let chats = Chats::new([platform]);
         let (approval, timing) = (approval::Policy::default(), Timing::default());
-        Self::around(demo.sekoia, web::policy(), approval, timing, store, platform, |responder, _| {
+        Self::around(demo.sekoia, web::policy(), approval, timing, store, chats, |responder, _| {
             server::web(Arc::new(Web::new(demo.chat, responder, demo.sandbox, demo.kept)), Arc::new(demo.origins))
         })
     }
 
-    /// Everything that does not depend on the chat platform.
+    /// Everything that does not depend on the chat platforms.
     fn around(
         sekoia: SekoiaConfig,
         access: Policy,
         approval: approval::Policy,
         timing: Timing,
         store: Arc<dyn Store>,
-        chat: Arc<dyn ChatPlatform>,
-        platform: impl FnOnce(Responder, Arc<Refused>) -> Router,
+        chats: Chats,
+        platforms: impl FnOnce(Responder, Arc<Refused>) -> Router,
     ) -> anyhow::Result<Self> {
         let sekoia = Sekoia::new(sekoia.region, sekoia.api_url, sekoia.key, sekoia.candidates)?;
-        let health = Arc::new(Health::new(chat.name()));
-        let bot = Arc::new(Bot::new(store, Arc::new(sekoia), chat, access, approval, timing));
+        let health = Arc::new(Health::new(&chats));
+        let bot = Arc::new(Bot::new(store, Arc::new(sekoia), chats, access, approval, timing));
         let (tasks, refused) = (TaskTracker::new(), Arc::<Refused>::default());
-        let platform = platform(Responder::new(Arc::clone(&bot), tasks.clone()), Arc::clone(&refused));
-        let router = server::router(platform, Arc::clone(&health), refused);
+        let platforms = platforms(Responder::new(Arc::clone(&bot), tasks.clone()), Arc::clone(&refused));
+        let router = server::router(platforms, Arc::clone(&health), refused);
         Ok(Self { router, bot, health, tasks })
     }
 
@@ -130,7 +161,8 @@ impl App {
             // Answers are small and one by one: waiting to fill a packet only delays them.
             let _ = stream.set_nodelay(true);
         });
-        let serving = axum::serve(listener, router).with_graceful_shutdown(signal);
+        let serving = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(signal);
         let late = async {
             stopping.cancelled().await;
             tokio::time::sleep(LAST_REQUESTS).await;
@@ -158,19 +190,21 @@ fn one_tls_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// Opens the store that is configured, with its keys.
-pub async fn open_store(config: &StoreConfig) -> anyhow::Result<Arc<dyn Store>> {
+impl StoreConfig {
+    /// The keys that are configured; otherwise those beside the file, made if there are none.
+    pub fn keys(&self) -> anyhow::Result<Vec<SecretSlice<u8>>> {
+        match (&self.keys, &self.place) {
+            (Some(keys), _) => Ok(keys.clone()),
+            (None, StorePlace::Memory) => Ok(vec![keyfile::new_key()]),
+            (None, StorePlace::Sqlite(path)) => keyfile::beside(path),
+        }
+    }
+}
+
+/// Opens the store that is configured.
+pub async fn open_store(config: &StoreConfig, keys: &[SecretSlice<u8>]) -> anyhow::Result<Arc<dyn Store>> {
     match &config.place {
-        StorePlace::Memory => {
-            let keys = config.keys.clone().unwrap_or_else(|| vec![keyfile::new_key()]);
-            Ok(Arc::new(MemoryStore::new(Chain::new(&keys))))
-        }
-        StorePlace::Sqlite(path) => {
-            let keys = match &config.keys {
-                Some(keys) => keys.clone(),
-                None => keyfile::beside(path)?,
-            };
-            Ok(Arc::new(SqliteStore::open(path, Chain::new(&keys)).await?))
-        }
+        StorePlace::Memory => Ok(Arc::new(MemoryStore::new(Chain::new(keys)))),
+        StorePlace::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path, Chain::new(keys)).await?)),
     }
 }

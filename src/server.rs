@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::health::Health;
+use crate::platform::mattermost::{self, Mattermost};
 use crate::platform::slack::{self, Slack};
 use crate::platform::web::{self, Origins, Web};
 
@@ -56,13 +57,13 @@ struct Ready {
     refused: Arc<Refused>,
 }
 
-/// The whole surface of the process: the routes of its chat platform, and its health.
-pub fn router(platform: Router, health: Arc<Health>, refused: Arc<Refused>) -> Router {
+/// The whole surface of the process: the routes of its chat platforms, and its health.
+pub fn router(platforms: Router, health: Arc<Health>, refused: Arc<Refused>) -> Router {
     let health = Router::new()
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(readyz))
         .with_state(Ready { health, refused });
-    platform.merge(health)
+    platforms.merge(health)
 }
 
 pub fn slack(slack: Arc<Slack>) -> Router {
@@ -72,6 +73,15 @@ pub fn slack(slack: Arc<Slack>) -> Router {
         .route("/slack/events", post(slack::events))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(slack)
+}
+
+pub fn mattermost(mattermost: Arc<Mattermost>) -> Router {
+    Router::new()
+        .route("/mattermost/command", post(mattermost::command))
+        .route("/mattermost/action", post(mattermost::action))
+        .route("/mattermost/dialog", post(mattermost::dialog))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(mattermost)
 }
 
 /// The demo's page and what it calls. Nothing is answered that was not asked from the page.

@@ -11,12 +11,14 @@ use std::path::PathBuf;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ipnet::IpNet;
 use secrecy::{SecretSlice, SecretString};
 use url::Url;
 
 use crate::access::{Policy, Principal};
 use crate::approval;
 use crate::approvals::Timing;
+use crate::platform::mattermost;
 use crate::sekoia::{Region, Sekoia, is_loopback, may_receive_key};
 use source::Source;
 pub use source::{Faults, VARIABLES};
@@ -25,7 +27,9 @@ pub use source::{Faults, VARIABLES};
 #[derive(Debug)]
 pub struct Config {
     pub sekoia: SekoiaConfig,
-    pub slack: SlackConfig,
+    /// One of the platforms, or both.
+    pub slack: Option<SlackConfig>,
+    pub mattermost: Option<MattermostConfig>,
     pub listen: SocketAddr,
     pub store: StoreConfig,
     pub access: Policy,
@@ -52,6 +56,19 @@ pub struct SlackConfig {
     pub bot_token: SecretString,
     /// Without a slash at the end.
     pub api_url: Url,
+}
+
+#[derive(Debug, Clone)]
+pub struct MattermostConfig {
+    /// The server's, with the path under which it is served if there is one.
+    pub url: Url,
+    pub bot_token: SecretString,
+    /// Of the slash command in each team.
+    pub command_tokens: Vec<SecretString>,
+    /// Where requests may come from; empty: anywhere.
+    pub sources: Vec<IpNet>,
+    /// How the server reaches the bot.
+    pub public_url: Url,
 }
 
 #[derive(Debug)]
@@ -90,7 +107,9 @@ impl Config {
 
     fn gather(source: &mut Source) -> Option<Self> {
         let sekoia = sekoia(source);
-        let slack = slack(source);
+        let faults = source.faults.count();
+        let (slack, mattermost) = platforms(source);
+        let platforms = source.faults.count() == faults;
         let listen = source.parse("CHATOPS_LISTEN", "127.0.0.1:8080", |s| {
             s.parse::<SocketAddr>().map_err(|_| format!("{s:?} is not an address such as 127.0.0.1:8080"))
         });
@@ -103,8 +122,9 @@ impl Config {
         let approval = approvals::read(source);
         let log = log(source);
         Some(Self {
-            sekoia: sekoia?,
-            slack: slack?,
+            sekoia: sekoia.filter(|_| platforms)?,
+            slack,
+            mattermost,
             listen: listen?,
             store: store?,
             access,
@@ -173,17 +193,68 @@ fn sekoia(source: &mut Source) -> Option<SekoiaConfig> {
     Some(SekoiaConfig { key: key?, region: region?, api_url: api_url?, candidates: Sekoia::documented_addresses() })
 }
 
-fn slack(source: &mut Source) -> Option<SlackConfig> {
+const SLACK: &[&str] = &["SLACK_SIGNING_SECRET", "SLACK_BOT_TOKEN"];
+const MATTERMOST: &[&str] = &["MATTERMOST_URL", "MATTERMOST_BOT_TOKEN", "MATTERMOST_COMMAND_TOKEN"];
+
+/// A platform is on if anything of it is set; then all of it has to be.
+fn platforms(source: &mut Source) -> (Option<SlackConfig>, Option<MattermostConfig>) {
+    let (slack, mattermost) = (source.holds_any(SLACK), source.holds_any(MATTERMOST));
+    if !slack && !mattermost {
+        let how = "set SLACK_SIGNING_SECRET and SLACK_BOT_TOKEN, or MATTERMOST_URL, MATTERMOST_BOT_TOKEN, MATTERMOST_COMMAND_TOKEN and CHATOPS_PUBLIC_URL, or both";
+        source.faults.add("SLACK_… or MATTERMOST_…", format!("no chat platform is configured; {how}"));
+    }
+    let slack = if slack { on_slack(source) } else { None };
+    let mattermost = if mattermost { on_mattermost(source) } else { None };
+    (slack, mattermost)
+}
+
+fn on_mattermost(source: &mut Source) -> Option<MattermostConfig> {
+    let install = "`sekoia-chatops mattermost install` prints it";
+    let url = source.required("MATTERMOST_URL", "give the server's address, such as https://chat.example.com");
+    let url = url.and_then(|_| source.parse("MATTERMOST_URL", "", |s| confidential(s, "the token")));
+    let bot_token = source.secret("MATTERMOST_BOT_TOKEN", install);
+    source.required("MATTERMOST_COMMAND_TOKEN", install);
+    let command_tokens = source.list("MATTERMOST_COMMAND_TOKEN", |s| {
+        // What is wrong with a token is told without it.
+        let fits = s.bytes().all(|b| b.is_ascii_graphic());
+        if fits { Ok(SecretString::from(s.to_owned())) } else { Err("holds characters that no such token has".into()) }
+    });
+    let sources = source.list("MATTERMOST_SOURCES", |s| {
+        let one = s.parse::<std::net::IpAddr>().map(IpNet::from);
+        one.or_else(|_| s.parse::<IpNet>())
+            .map_err(|_| format!("{s:?} is not an address or a network such as 10.1.2.0/24"))
+    });
+    let how = "give the address under which the Mattermost server reaches this bot";
+    let public_url = source.required("CHATOPS_PUBLIC_URL", how);
+    let public_url = public_url.and_then(|_| source.parse("CHATOPS_PUBLIC_URL", "", public_address));
+    Some(MattermostConfig { url: url?, bot_token: bot_token?, command_tokens, sources, public_url: public_url? })
+}
+
+/// An address that may receive a secret: encrypted, or on the machine itself.
+pub(crate) fn confidential(s: &str, secret: &str) -> Result<Url, String> {
+    let url = address(s.trim_end_matches('/'))?;
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        _ => Err(format!("{s:?} may not receive {secret}; give https://, or http:// on a loopback address")),
+    }
+}
+
+/// How others reach the bot. Inside a network it may be in the clear: no secret of ours goes there.
+pub(crate) fn public_address(s: &str) -> Result<Url, String> {
+    let url = address(s.trim_end_matches('/'))?;
+    let plain = url.query().is_none() && url.fragment().is_none();
+    if matches!(url.scheme(), "https" | "http") && plain {
+        Ok(url)
+    } else {
+        Err(format!("{s:?} is not an address such as https://bot.example.com"))
+    }
+}
+
+fn on_slack(source: &mut Source) -> Option<SlackConfig> {
     let signing_secret = source.secret("SLACK_SIGNING_SECRET", "copy it from the Slack app's Basic Information page");
     let bot_token = source.secret("SLACK_BOT_TOKEN", "copy the xoxb- token from the Slack app's OAuth page");
-    let api_url = source.parse("SLACK_API_URL", "https://slack.com/api", |s| {
-        let url = address(s.trim_end_matches('/'))?;
-        match url.scheme() {
-            "https" => Ok(url),
-            "http" if is_loopback(&url) => Ok(url),
-            _ => Err(format!("{s:?} may not receive the token; give https://, or http:// on a loopback address")),
-        }
-    });
+    let api_url = source.parse("SLACK_API_URL", "https://slack.com/api", |s| confidential(s, "the token"));
     Some(SlackConfig { signing_secret: signing_secret?, bot_token: bot_token?, api_url: api_url? })
 }
 
@@ -229,11 +300,20 @@ fn principals(source: &mut Source, name: &'static str) -> Vec<Principal> {
 
 fn channels(source: &mut Source) -> Vec<Box<str>> {
     source.list("CHATOPS_CHANNELS", |s| {
+        if let Some(id) = s.strip_prefix("mattermost:") {
+            return if mattermost::is_id(id) {
+                Ok(id.into())
+            } else {
+                Err(format!("{s:?} is not a Mattermost channel id, which has 26 letters and digits (not a name)"))
+            };
+        }
         let id = s.strip_prefix("slack:").unwrap_or(s);
         if id.starts_with(['C', 'G', 'D']) && id.bytes().all(|b| b.is_ascii_alphanumeric()) {
             Ok(id.into())
         } else {
-            Err(format!("{s:?} is not a Slack channel id, which begins with C or G (not a name)"))
+            Err(format!(
+                "{s:?} is not a Slack channel id, which begins with C or G (not a name), nor mattermost: and a channel id"
+            ))
         }
     })
 }

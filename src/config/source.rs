@@ -31,13 +31,13 @@ pub static VARIABLES: &[Variable] = &[
     now("SLACK_BOT_TOKEN"),
     later("SLACK_APP_TOKEN"),
     now("SLACK_API_URL"),
-    later("MATTERMOST_URL"),
-    later("MATTERMOST_BOT_TOKEN"),
-    later("MATTERMOST_COMMAND_TOKEN"),
-    later("MATTERMOST_SOURCES"),
+    now("MATTERMOST_URL"),
+    now("MATTERMOST_BOT_TOKEN"),
+    now("MATTERMOST_COMMAND_TOKEN"),
+    now("MATTERMOST_SOURCES"),
     now("CHATOPS_LISTEN"),
     later("CHATOPS_METRICS_LISTEN"),
-    later("CHATOPS_PUBLIC_URL"),
+    now("CHATOPS_PUBLIC_URL"),
     now("CHATOPS_STORE"),
     now("CHATOPS_SECRET_KEY"),
     now("CHATOPS_APPROVERS"),
@@ -58,6 +58,10 @@ pub struct Faults(Vec<String>);
 impl Faults {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
     }
 
     pub(super) fn add(&mut self, name: &str, what: impl fmt::Display) {
@@ -137,6 +141,11 @@ impl Source {
         }
     }
 
+    /// Whether any of these is set.
+    pub fn holds_any(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.holds(name))
+    }
+
     /// Whether it is set, wherever.
     pub fn holds(&self, name: &str) -> bool {
         self.values.contains_key(name)
@@ -172,17 +181,21 @@ impl Source {
 
     /// A secret that must be there. It goes into a header, so it must be printable ASCII.
     pub fn secret(&mut self, name: &'static str, how: &str) -> Option<SecretString> {
-        match self.values.get(name).map(|v| v.trim()) {
-            None => {
-                self.faults.add(name, format!("is missing; {how}"));
-                None
-            }
-            Some(value) if value.bytes().all(|b| b.is_ascii_graphic()) => Some(SecretString::from(value.to_owned())),
-            Some(_) => {
-                self.faults.add(name, "holds spaces or characters that no such secret has");
-                None
-            }
+        let value = self.required(name, how)?;
+        if value.bytes().all(|b| b.is_ascii_graphic()) {
+            return Some(SecretString::from(value));
         }
+        self.faults.add(name, "holds spaces or characters that no such secret has");
+        None
+    }
+
+    /// A setting without a default: missing, it is a fault.
+    pub fn required(&mut self, name: &'static str, how: &str) -> Option<String> {
+        let value = self.values.get(name).map(|v| v.trim().to_owned());
+        if value.is_none() {
+            self.faults.add(name, format!("is missing; {how}"));
+        }
+        value
     }
 
     /// A comma list; every entry that cannot be read is a fault of its own.

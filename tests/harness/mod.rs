@@ -202,11 +202,12 @@ impl Stage {
                     (Region::Usa1, vec![sekoia_url]),
                 ],
             },
-            slack: SlackConfig {
+            slack: Some(SlackConfig {
                 signing_secret: SecretString::from(self.slack.signing_secret().to_owned()),
                 bot_token: SecretString::from(self.slack.bot_token().to_owned()),
                 api_url: self.slack.api_url().parse().expect("an address"),
-            },
+            }),
+            mattermost: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             store: StoreConfig { place, keys: None },
             access: Policy {

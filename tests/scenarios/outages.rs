@@ -188,7 +188,7 @@ async fn a_revoked_token_loses_no_session() {
         s.ask("alice", "done region").await;
         s.slack.wait_for_calls("chat.update", 1).await;
         assert!(s.ask("alice", "status").await.text().contains("✅ *2 Confirm your region*"));
-        assert_snapshot!(s.ask("alice", "refresh").await.text(), @"I could not update the channel's message (Slack no longer accepts the app's token: token_revoked). Nothing is lost, and I will try again by myself. Whoever runs this bot has to install the app again and set its new token.");
+        assert_snapshot!(s.ask("alice", "refresh").await.text(), @"I could not update the channel's message (the chat platform no longer accepts the bot's token: token_revoked). Nothing is lost, and I will try again by myself. Whoever runs this bot has to install the app again and set its new token.");
         s.slack.edit(|world| world.faults.clear());
         s.ask("alice", "refresh").await;
         assert!(s.progress().await.text().contains("✅ *2 Confirm your region*"));
@@ -200,7 +200,7 @@ async fn a_revoked_token_loses_no_session() {
 async fn rights_that_cannot_be_checked_are_no_rights() {
     usual(async |s| {
         s.slack.fault("users.info", SlackFault::Error("token_revoked"));
-        assert_snapshot!(s.ask("alice", "setup").await.text(), @"I could not check your rights (Slack no longer accepts the app's token: token_revoked), so I did nothing. Whoever runs this bot has to install the app again and set its new token. Your id is slack:U0ALICE.");
+        assert_snapshot!(s.ask("alice", "setup").await.text(), @"I could not check your rights (the chat platform no longer accepts the bot's token: token_revoked), so I did nothing. Whoever runs this bot has to install the app again and set its new token. Your id is slack:U0ALICE.");
     })
     .await;
 }

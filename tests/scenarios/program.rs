@@ -95,8 +95,7 @@ fn serve_without_settings_says_everything_that_is_missing() {
     exit 2
     error: the configuration is not complete or not right:
       SEKOIA_API_KEY: is missing; create one in Sekoia under Settings > Workspace > API Keys
-      SLACK_SIGNING_SECRET: is missing; copy it from the Slack app's Basic Information page
-      SLACK_BOT_TOKEN: is missing; copy the xoxb- token from the Slack app's OAuth page
+      SLACK_… or MATTERMOST_…: no chat platform is configured; set SLACK_SIGNING_SECRET and SLACK_BOT_TOKEN, or MATTERMOST_URL, MATTERMOST_BOT_TOKEN, MATTERMOST_COMMAND_TOKEN and CHATOPS_PUBLIC_URL, or both
     ");
 }
 
@@ -238,7 +237,7 @@ async fn an_export_holds_every_record_and_no_formula() {
 #[tokio::test(flavor = "multi_thread")]
 async fn serve_answers_without_sekoia_or_slack_and_stops_when_asked() {
     let directory = TempDir::new().unwrap();
-    let env = [SERVE, &[("CHATOPS_STORE", "sqlite:bot.db"), ("MATTERMOST_URL", "https://chat.example")]].concat();
+    let env = [SERVE, &[("CHATOPS_STORE", "sqlite:bot.db"), ("SLACK_APP_TOKEN", "xapp-1")]].concat();
     let mut running = Running(program(directory.path(), "serve", &env).spawn().unwrap());
     let mut log = BufReader::new(running.0.stderr.take().unwrap());
     let mut said = String::new();
@@ -253,7 +252,7 @@ async fn serve_answers_without_sekoia_or_slack_and_stops_when_asked() {
         let mut rest = String::new();
         log.read_to_string(&mut rest).map(|_| rest)
     });
-    assert!(said.contains("nobody may set a channel up") && said.contains("MATTERMOST_URL"), "{said}");
+    assert!(said.contains("nobody may set a channel up") && said.contains("SLACK_APP_TOKEN"), "{said}");
 
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::new();

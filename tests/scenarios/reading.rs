@@ -314,7 +314,7 @@ async fn the_overview_shows_every_channel_and_what_waits_for_whom() {
 async fn help_and_commands_of_later_versions() {
     usual(async |s| {
         assert_snapshot!(s.ask("gina", "help").await.text(), @r#"
-        I walk this channel through the setup of your Sekoia workspace. Type these after /sekoia, or after mentioning me:
+        I walk this channel through the setup of your Sekoia workspace. Type these after /sekoia, or, in a thread on Slack, after mentioning me:
         • `help [topic]` This list, or help on a command or a step.
         • `whoami` Your id and your rights here.
         • `setup [community]` Opens the checklist in this channel for one Sekoia community, or binds it to another one. (operator)

@@ -45,7 +45,7 @@ async fn guests_bots_strangers_and_the_deactivated_have_no_rights() {
         gina: Guests have no rights here. Ask a full member of the workspace. Your id is slack:U0GINA.
         uma: Guests have no rights here. Ask a full member of the workspace. Your id is slack:U0UMA.
         otto: This account is deactivated and has no rights. Its id is slack:U0OTTO.
-        eve: Your account belongs to another Slack workspace than the one where I am installed. Your id is slack:U0EVE.
+        eve: Your account belongs to another workspace or server than the one where I am installed. Your id is slack:U0EVE.
         robo: Bots have no rights here. This account's id is slack:U0ROBO.
         ");
     })

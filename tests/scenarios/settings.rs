@@ -54,8 +54,7 @@ chatops_approvers = ["slack:U0ALICE", "slack-group:S0SOC"]
 fn nothing_set_asks_for_everything_at_once() {
     assert_snapshot!(read(&[]).unwrap_err(), @"
     SEKOIA_API_KEY: is missing; create one in Sekoia under Settings > Workspace > API Keys
-    SLACK_SIGNING_SECRET: is missing; copy it from the Slack app's Basic Information page
-    SLACK_BOT_TOKEN: is missing; copy the xoxb- token from the Slack app's OAuth page
+    SLACK_… or MATTERMOST_…: no chat platform is configured; set SLACK_SIGNING_SECRET and SLACK_BOT_TOKEN, or MATTERMOST_URL, MATTERMOST_BOT_TOKEN, MATTERMOST_COMMAND_TOKEN and CHATOPS_PUBLIC_URL, or both
     ");
 }
 
@@ -90,8 +89,8 @@ fn every_fault_is_said_at_once() {
     CHATOPS_OPERATORS: "teams" is not a platform; write slack:U…, slack-group:S…, mattermost:… or mattermost-group:…
     CHATOPS_OPERATORS: "slack:" has no id of letters and digits; write slack:U…, slack-group:S…, mattermost:… or mattermost-group:…
     CHATOPS_APPROVERS: "slack:U0A<script>" has no id of letters and digits; write slack:U…, slack-group:S…, mattermost:… or mattermost-group:…
-    CHATOPS_CHANNELS: "#soc-setup" is not a Slack channel id, which begins with C or G (not a name)
-    CHATOPS_CHANNELS: "general" is not a Slack channel id, which begins with C or G (not a name)
+    CHATOPS_CHANNELS: "#soc-setup" is not a Slack channel id, which begins with C or G (not a name), nor mattermost: and a channel id
+    CHATOPS_CHANNELS: "general" is not a Slack channel id, which begins with C or G (not a name), nor mattermost: and a channel id
     "##);
 }
 
@@ -124,7 +123,7 @@ fn what_is_left_out_has_its_default() {
     let config = with(&[]).unwrap();
     assert_eq!(config.sekoia.region, Region::Fra1);
     assert_eq!(config.sekoia.api_url.as_str(), "https://api.sekoia.io/");
-    assert_eq!(config.slack.api_url.as_str(), "https://slack.com/api");
+    assert_eq!(config.slack.expect("it is on").api_url.as_str(), "https://slack.com/api");
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.store.place, StorePlace::Sqlite("sekoia-chatops.db".into()));
     assert!(config.store.keys.is_none());
@@ -255,8 +254,8 @@ fn a_fault_at_the_beginning_of_a_line_has_that_lines_number() {
 
 #[test]
 fn what_a_later_version_reads_is_said_to_have_no_effect() {
-    let later = [("MATTERMOST_URL", "https://chat.example"), ("CHATOPS_PUBLIC_URL", "24h"), ("SEKOIA_REGION", "FRA1")];
-    assert_eq!(without_effect(of(&later)), ["MATTERMOST_URL", "CHATOPS_PUBLIC_URL"]);
+    let later = [("SLACK_APP_TOKEN", "xapp-1"), ("CHATOPS_METRICS_LISTEN", "[::1]:9"), ("SEKOIA_REGION", "FRA1")];
+    assert_eq!(without_effect(of(&later)), ["SLACK_APP_TOKEN", "CHATOPS_METRICS_LISTEN"]);
 }
 
 #[test]
@@ -301,5 +300,50 @@ fn rules_of_approval_that_cannot_be_are_all_reported() {
     [approval.invite] required: "99" is not a number from 1 to 20
     [approval.invite] ttl: "1s" is not such a time; give one such as 30m, 24h or 7d, from 1m to 30d
     [approval.invites]: is not a table of an action; the actions are invite, community_create, role_create, key_create, key_revoke, key_rotate
+    "#);
+}
+
+const MATTERMOST: Env<'static> = &[
+    ("SEKOIA_API_KEY", "canary-key"),
+    ("MATTERMOST_URL", "https://chat.example/base/"),
+    ("MATTERMOST_BOT_TOKEN", "canary-bot"),
+    ("MATTERMOST_COMMAND_TOKEN", "canary-one, canary-two"),
+    ("CHATOPS_PUBLIC_URL", "http://bot.internal:8080/"),
+];
+
+#[test]
+fn mattermost_may_be_served_alone_or_beside_slack() {
+    let alone = read(MATTERMOST).unwrap();
+    let mattermost = alone.mattermost.unwrap();
+    assert!(alone.slack.is_none() && mattermost.sources.is_empty());
+    assert_eq!(mattermost.url.as_str(), "https://chat.example/base");
+    assert_eq!(mattermost.public_url.as_str(), "http://bot.internal:8080/");
+    let tokens: Vec<&str> = mattermost.command_tokens.iter().map(ExposeSecret::expose_secret).collect();
+    assert_eq!(tokens, ["canary-one", "canary-two"]);
+    let both = read(&[NEEDED, MATTERMOST, &[("MATTERMOST_SOURCES", "10.1.2.3, 10.2.0.0/16, ::1")]].concat()).unwrap();
+    assert!(both.slack.is_some());
+    assert_eq!(both.mattermost.unwrap().sources.len(), 3);
+}
+
+#[test]
+fn mattermost_is_wholly_configured_or_not_at_all() {
+    assert_snapshot!(faults(&[("MATTERMOST_URL", "http://chat.example")]), @r#"
+    MATTERMOST_URL: "http://chat.example" may not receive the token; give https://, or http:// on a loopback address
+    MATTERMOST_BOT_TOKEN: is missing; `sekoia-chatops mattermost install` prints it
+    MATTERMOST_COMMAND_TOKEN: is missing; `sekoia-chatops mattermost install` prints it
+    CHATOPS_PUBLIC_URL: is missing; give the address under which the Mattermost server reaches this bot
+    "#);
+    let wrong = [
+        ("MATTERMOST_COMMAND_TOKEN", "can ary"),
+        ("MATTERMOST_SOURCES", "chat.example,10.0.0.0/33"),
+        ("CHATOPS_PUBLIC_URL", "bot.example"),
+        ("CHATOPS_CHANNELS", "mattermost:soc-setup"),
+    ];
+    assert_snapshot!(read(&[MATTERMOST, &wrong].concat()).unwrap_err(), @r#"
+    MATTERMOST_COMMAND_TOKEN: holds characters that no such token has
+    MATTERMOST_SOURCES: "chat.example" is not an address or a network such as 10.1.2.0/24
+    MATTERMOST_SOURCES: "10.0.0.0/33" is not an address or a network such as 10.1.2.0/24
+    CHATOPS_PUBLIC_URL: not an address: relative URL without a base
+    CHATOPS_CHANNELS: "mattermost:soc-setup" is not a Mattermost channel id, which has 26 letters and digits (not a name)
     "#);
 }

@@ -1,0 +1,168 @@
+//! One call of Mattermost's REST API (version 4): paced, timed out, retried where that is
+//! harmless, with errors that say what they mean. What is called for what is `client`'s.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use reqwest::{Method, RequestBuilder};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tracing::{Instrument, info_span, warn};
+use url::{Origin, Url};
+
+use super::error::meaning;
+use super::limits::CALLS_A_SECOND;
+use crate::pace::{Pace, Rank};
+use crate::platform::ChatError;
+
+const TIMEOUT: Duration = Duration::from_secs(8);
+const ATTEMPTS: usize = 3;
+/// A longer `Retry-After` is not waited for: whoever called decides what to do with the time.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of an answer that anybody would read.
+const MOST: usize = 8 * 1024 * 1024;
+
+pub struct Api {
+    http: reqwest::Client,
+    /// `https://chat.example.com/api/v4`.
+    base: String,
+    token: SecretString,
+    /// Where alone a `response_url` may lead.
+    own: Origin,
+    pace: Pace,
+}
+
+/// Whether the same call may be sent again when nobody knows what became of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    Harmless,
+    /// It would be seen twice.
+    Doubles,
+}
+
+impl Api {
+    /// `url`: the server's, with the path under which it is served if there is one.
+    pub fn new(url: &Url, token: SecretString) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .connect_timeout(Duration::from_secs(3))
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        let base = format!("{}/api/v4", url.as_str().trim_end_matches('/'));
+        Ok(Self { http, base, token, own: url.origin(), pace: Pace::new(CALLS_A_SECOND, Duration::from_secs(1)) })
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ChatError> {
+        read(&self.call(Method::GET, path, Again::Harmless, Rank::Person, None::<&()>).await?)
+    }
+
+    /// `path` begins with a slash and stands below the API's base.
+    pub async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        again: Again,
+        rank: Rank,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T, ChatError> {
+        read(&self.call(method, path, again, rank, Some(body)).await?)
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        again: Again,
+        rank: Rank,
+        body: Option<&(impl Serialize + Sync)>,
+    ) -> Result<Vec<u8>, ChatError> {
+        let span = info_span!("mattermost", %method, path);
+        self.again_and_again(again, rank, || {
+            let request = self.http.request(method.clone(), format!("{}{path}", self.base));
+            let request = request.bearer_auth(self.token.expose_secret());
+            match body {
+                Some(body) => request.json(body),
+                None => request,
+            }
+        })
+        .instrument(span)
+        .await
+    }
+
+    /// Answers a command by its `response_url`, which works five times within half an hour: no
+    /// token, no redirect, and only at the configured server.
+    pub async fn respond(&self, url: &str, message: &(impl Serialize + Sync)) -> Result<(), ChatError> {
+        let url: Url = url.parse().map_err(|_| ChatError::Refused("response_url is not an address".into()))?;
+        if url.origin() != self.own {
+            warn!(host = url.host_str(), "a response_url that leads elsewhere is not called");
+            return Err(ChatError::Refused("response_url leads elsewhere".into()));
+        }
+        let post = || self.http.post(url.clone()).json(message);
+        self.again_and_again(Again::Harmless, Rank::Person, post).await.map(|_| ())
+    }
+
+    /// The one retry policy: `Retry-After` is kept, passing faults are tried again if that is
+    /// harmless, everything else is the caller's.
+    async fn again_and_again(
+        &self,
+        again: Again,
+        rank: Rank,
+        request: impl Fn() -> RequestBuilder,
+    ) -> Result<Vec<u8>, ChatError> {
+        let mut backoff =
+            ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)).with_jitter().build();
+        for attempt in 1.. {
+            let patience = if rank == Rank::Person { PATIENCE } else { Duration::from_mins(1) };
+            if self.pace.turn(rank, patience).await.is_err() {
+                return Err(ChatError::RateLimited);
+            }
+            let error = match request().send().await {
+                Ok(answer) if answer.status().is_success() => return whole(answer).await,
+                Ok(answer) => {
+                    let (status, wait) = (answer.status(), retry_after(&answer));
+                    let error = meaning(status, &whole(answer).await.unwrap_or_default());
+                    if error == ChatError::RateLimited {
+                        self.pace.hold(wait);
+                        if attempt >= ATTEMPTS || wait > PATIENCE {
+                            return Err(error);
+                        }
+                        continue;
+                    }
+                    error
+                }
+                // The error's own text would show the address, which can be a secret.
+                Err(e) if e.is_timeout() => ChatError::Unavailable(format!("no answer within {} s", TIMEOUT.as_secs())),
+                Err(_) => ChatError::Unavailable("no connection".into()),
+            };
+            let passing = matches!(error, ChatError::Unavailable(_));
+            if !passing || again == Again::Doubles || attempt >= ATTEMPTS {
+                return Err(error);
+            }
+            warn!(%error, attempt, "sent again");
+            tokio::time::sleep(backoff.next().unwrap_or(PATIENCE)).await;
+        }
+        Err(ChatError::RateLimited)
+    }
+}
+
+async fn whole(mut answer: reqwest::Response) -> Result<Vec<u8>, ChatError> {
+    let cut = |_| ChatError::Unavailable("the answer was cut off".into());
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(cut)? {
+        if bytes.len() + chunk.len() > MOST {
+            return Err(ChatError::Refused("an answer that is too long".into()));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ChatError> {
+    serde_json::from_slice(body).map_err(|_| ChatError::Refused("an answer that cannot be read".into()))
+}
+
+fn retry_after(answer: &reqwest::Response) -> Duration {
+    let seconds = |name: &str| answer.headers().get(name)?.to_str().ok()?.parse().ok();
+    Duration::from_secs(seconds("retry-after").or_else(|| seconds("x-ratelimit-reset")).unwrap_or(1))
+}

@@ -1,0 +1,346 @@
+//! Messages and forms into Mattermost, as the bot.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rand::RngExt;
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tracing::{debug, warn};
+
+use super::api::{Again, Api};
+use super::facts::{Facts, native};
+use super::forms::{self, Dialog, Reader};
+use super::names::Names;
+use super::render::{self, Said, Standing};
+use super::seal::{Asked, Pressed, Sealer};
+use super::{DIRECT, SERVER};
+use crate::config::MattermostConfig;
+use crate::pace::Rank;
+use crate::platform::{
+    ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, ReplyTo, UserId,
+};
+use crate::view::{Block, Form, Line, View};
+
+pub struct MattermostClient {
+    api: Arc<Api>,
+    facts: Facts,
+    sealer: Sealer,
+    /// Where presses and forms go.
+    actions: String,
+    dialogs: String,
+    /// Until then (seconds since 1970) the server is known not to let the bot show something to one
+    /// person alone, which is a right of its own that bots do not have by default.
+    not_private_until: AtomicI64,
+}
+
+/// Somebody may give the bot the right meanwhile.
+const NOT_PRIVATE: i64 = 600;
+/// What a post of ours carries that nobody sees.
+const MARK: &str = "sekoia_chatops";
+
+#[derive(Debug, Deserialize)]
+struct Post {
+    id: Box<str>,
+    #[serde(default)]
+    user_id: Box<str>,
+    #[serde(default)]
+    channel_id: Box<str>,
+    #[serde(default)]
+    root_id: Box<str>,
+    #[serde(default)]
+    delete_at: i64,
+    // Anything at all: plugins and other integrations write here.
+    #[serde(default)]
+    props: Value,
+}
+
+/// A new message. `pending_post_id`: sent twice, it is posted once.
+#[derive(Serialize)]
+struct NewPost<'a> {
+    channel_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root_id: Option<&'a str>,
+    message: &'a str,
+    props: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_post_id: Option<String>,
+}
+
+impl MattermostClient {
+    pub fn new(config: &MattermostConfig, sealer: Sealer) -> anyhow::Result<Self> {
+        let api = Arc::new(Api::new(&config.url, config.bot_token.clone())?);
+        let base = config.public_url.as_str().trim_end_matches('/');
+        Ok(Self {
+            facts: Facts::new(Arc::clone(&api)),
+            api,
+            sealer,
+            actions: format!("{base}/mattermost/action"),
+            dialogs: format!("{base}/mattermost/dialog"),
+            not_private_until: AtomicI64::new(0),
+        })
+    }
+
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    pub(super) fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+
+    /// Whether something can be shown to one person alone, as far as is known.
+    pub(super) fn may_be_private(&self) -> bool {
+        self.not_private_until.load(Ordering::Relaxed) <= Timestamp::now().as_second()
+    }
+
+    /// A private message as the body of a command's reply or of its `response_url`.
+    pub(super) async fn reply(&self, view: &View, channel: &ChannelKey, user: &UserId) -> Result<Value, ChatError> {
+        let Said { text, attachments } = self.said(view, channel, native(channel)?, None, Some(user)).await;
+        Ok(json!({
+            "response_type": "ephemeral", "text": text, "attachments": attachments, "skip_slack_parsing": true,
+        }))
+    }
+
+    /// A private message as text alone, with what could be pressed as what can be typed.
+    pub(super) async fn words(&self, view: &View) -> String {
+        render::words(view, &self.facts.names(view).await)
+    }
+
+    async fn said(
+        &self,
+        view: &View,
+        about: &ChannelKey,
+        place: &str,
+        mark: Option<&str>,
+        only: Option<&UserId>,
+    ) -> Said {
+        let names = self.facts.names(view).await;
+        let only = only.map(UserId::native);
+        let now = Timestamp::now();
+        let standing = Standing { sealer: &self.sealer, url: &self.actions, about, place, mark, only, now };
+        render::said(view, &names, standing)
+    }
+
+    /// Shows something to one person alone, in the channel.
+    pub(super) async fn show_alone(
+        &self,
+        channel: &ChannelKey,
+        user: &UserId,
+        thread: Option<&str>,
+        view: &View,
+    ) -> Result<(), ChatError> {
+        let place = native(channel)?;
+        let Said { text, attachments } = self.said(view, channel, place, None, Some(user)).await;
+        let props = json!({ "attachments": attachments });
+        let post = NewPost { channel_id: place, root_id: thread, message: &text, props, pending_post_id: None };
+        let body = json!({ "user_id": user.native(), "post": post });
+        let shown =
+            self.api.send::<Value>(Method::POST, "/posts/ephemeral", Again::Harmless, Rank::Person, &body).await;
+        if shown == Err(ChatError::NotInChannel) {
+            debug!("the bot may not show something to one person alone");
+            self.not_private_until.store(Timestamp::now().as_second() + NOT_PRIVATE, Ordering::Relaxed);
+        }
+        shown.map(|_| ())
+    }
+
+    /// The same in their conversation with the bot, where it stays.
+    async fn write_to(&self, channel: &ChannelKey, user: &UserId, view: &View) -> Result<(), ChatError> {
+        let direct = self.direct(user).await?;
+        let mut view = view.clone();
+        if *channel != direct {
+            view.blocks.insert(0, Block::Line(None, Line::new().say("In ").channel(channel).say(":")));
+        }
+        let place = native(&direct)?;
+        let Said { text, attachments } = self.said(&view, channel, place, None, Some(user)).await;
+        let props = json!({ "attachments": attachments });
+        let pending_post_id = Some(self.pending_id().await?);
+        let post = NewPost { channel_id: place, root_id: None, message: &text, props, pending_post_id };
+        self.api.send::<Value>(Method::POST, "/posts", Again::Harmless, Rank::Person, &post).await.map(|_| ())
+    }
+
+    async fn pending_id(&self) -> Result<String, ChatError> {
+        Ok(format!("{}:{:016x}", self.facts.me().await?, rand::rng().random::<u64>()))
+    }
+
+    /// Whether the pressed message is the bot's own, where and as it was sealed; the thread that it
+    /// stands in.
+    pub(super) async fn is_own(&self, post: &str, place: &str, mark: &str) -> Result<Option<Box<str>>, ChatError> {
+        let found: Post = self.api.get(&format!("/posts/{post}")).await?;
+        let me = self.facts.me().await?;
+        let own = *found.user_id == *me && &*found.channel_id == place && found.props[MARK] == mark;
+        Ok(own.then_some(found.root_id))
+    }
+
+    /// Asks before a press counts.
+    pub(super) async fn ask(&self, trigger: &str, pressed: &Pressed, ask: &Asked) -> Result<(), ChatError> {
+        let (by, trigger) = trigger.split_once(' ').ok_or(ChatError::TriggerExpired)?;
+        let reader = Reader { sealer: &self.sealer, about: &pressed.about, by, now: Timestamp::now() };
+        self.open(trigger, &forms::question(pressed, ask, reader)).await
+    }
+
+    async fn open(&self, trigger: &str, dialog: &Dialog) -> Result<(), ChatError> {
+        #[derive(Serialize)]
+        struct Request<'a> {
+            trigger_id: &'a str,
+            url: &'a str,
+            dialog: &'a Dialog,
+        }
+        let request = Request { trigger_id: trigger, url: &self.dialogs, dialog };
+        let path = "/actions/dialogs/open";
+        self.api.send::<Value>(Method::POST, path, Again::Doubles, Rank::Person, &request).await.map(|_| ())
+    }
+
+    /// A refused edit says no more than that the bot may not: reading tells why.
+    async fn why_not(&self, message: &MessageId) -> ChatError {
+        match self.api.get::<Post>(&format!("/posts/{}", message.0)).await {
+            Ok(post) if post.delete_at == 0 => ChatError::NotInChannel,
+            Ok(_) | Err(ChatError::MessageGone) => ChatError::MessageGone,
+            Err(error) => error,
+        }
+    }
+}
+
+#[async_trait]
+impl ChatPlatform for MattermostClient {
+    fn name(&self) -> &'static str {
+        "mattermost"
+    }
+
+    async fn team(&self) -> Result<Arc<str>, ChatError> {
+        Ok(SERVER.into())
+    }
+
+    async fn check(&self) -> Result<(), ChatError> {
+        self.api.get::<Value>("/users/me").await.map(|_| ())
+    }
+
+    async fn person(&self, user: &UserId) -> Result<Person, ChatError> {
+        self.facts.person(user).await.map(|known| known.person)
+    }
+
+    async fn channel(&self, channel: &ChannelKey) -> Result<ChannelFacts, ChatError> {
+        self.facts.channel(channel).await
+    }
+
+    async fn group(&self, group: &str) -> Result<Arc<[UserId]>, ChatError> {
+        self.facts.group(group).await
+    }
+
+    async fn direct(&self, user: &UserId) -> Result<ChannelKey, ChatError> {
+        self.facts.direct(user).await
+    }
+
+    fn is_direct(&self, channel: &ChannelKey) -> bool {
+        channel.channel().starts_with(DIRECT)
+    }
+
+    /// Mattermost waits for half a minute.
+    fn form_patience(&self) -> Duration {
+        Duration::from_secs(20)
+    }
+
+    async fn post(&self, channel: &ChannelKey, view: &View, mark: &str, rank: Rank) -> Result<MessageId, ChatError> {
+        let place = native(channel)?;
+        let Said { text, attachments } = self.said(view, channel, place, Some(mark), None).await;
+        let props = json!({ "attachments": attachments, (MARK): mark });
+        let pending_post_id = Some(self.pending_id().await?);
+        let post = NewPost { channel_id: place, root_id: None, message: &text, props, pending_post_id };
+        // Sent again with the same id, it is the same post.
+        let posted: Post = self.api.send(Method::POST, "/posts", Again::Harmless, rank, &post).await?;
+        Ok(MessageId(posted.id))
+    }
+
+    async fn find_post(
+        &self,
+        channel: &ChannelKey,
+        mark: &str,
+        since: Timestamp,
+    ) -> Result<Option<MessageId>, ChatError> {
+        #[derive(Deserialize)]
+        struct Page {
+            posts: std::collections::HashMap<Box<str>, Post>,
+        }
+        let path = format!("/channels/{}/posts?since={}", native(channel)?, since.as_millisecond().max(0));
+        let Page { posts } = self.api.get(&path).await?;
+        let me = self.facts.me().await?;
+        let own = |post: &&Post| post.delete_at == 0 && *post.user_id == *me && post.props[MARK] == mark;
+        Ok(posts.values().find(own).map(|post| MessageId(post.id.clone())))
+    }
+
+    async fn update(
+        &self,
+        channel: &ChannelKey,
+        message: &MessageId,
+        view: &View,
+        mark: &str,
+        rank: Rank,
+    ) -> Result<(), ChatError> {
+        let Said { text, attachments } = self.said(view, channel, native(channel)?, Some(mark), None).await;
+        // An edit replaces all properties, and Mattermost's own mark of a bot is one of them.
+        let patch = json!({
+            "message": text, "props": { "attachments": attachments, (MARK): mark, "from_bot": "true" },
+        });
+        let path = format!("/posts/{}/patch", message.0);
+        match self.api.send::<Value>(Method::PUT, &path, Again::Harmless, rank, &patch).await {
+            Ok(_) => Ok(()),
+            Err(ChatError::NotInChannel) => Err(self.why_not(message).await),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn tell(&self, channel: &ChannelKey, user: &UserId, to: &ReplyTo, view: &View) -> Result<(), ChatError> {
+        let thread = match to {
+            ReplyTo::Url { url, .. } => {
+                match self.api.respond(url, &self.reply(view, channel, user).await?).await {
+                    Ok(()) => return Ok(()),
+                    // Used up, expired or out of reach: there is another way to the same person.
+                    Err(error) => warn!(%error, "the reply address failed; the answer is shown instead"),
+                }
+                None
+            }
+            ReplyTo::Private { thread } => thread.as_deref(),
+        };
+        if self.is_direct(channel) {
+            return self.write_to(channel, user, view).await;
+        }
+        if self.may_be_private() {
+            match self.show_alone(channel, user, thread, view).await {
+                Ok(()) => return Ok(()),
+                Err(error) => warn!(%error, "an answer could not be shown in the channel; it is written to its reader"),
+            }
+        }
+        self.write_to(channel, user, view).await
+    }
+
+    /// A trigger lives for half a minute, longer than anything that is asked meanwhile: a form is
+    /// opened when there is something to show.
+    async fn open_form(&self, trigger: &str, form: Option<&Form>, channel: &ChannelKey) -> Result<Box<str>, ChatError> {
+        if let Some(form) = form {
+            self.fill_form(trigger, FormContent::Form(form), channel).await?;
+        }
+        Ok(trigger.into())
+    }
+
+    async fn fill_form(&self, opened: &str, content: FormContent<'_>, channel: &ChannelKey) -> Result<(), ChatError> {
+        let (by, trigger) = opened.split_once(' ').ok_or(ChatError::TriggerExpired)?;
+        let reader = Reader { sealer: &self.sealer, about: channel, by, now: Timestamp::now() };
+        let dialog = match content {
+            FormContent::Form(form) => forms::form(form, &self.names(&form.intro).await, reader),
+            FormContent::Secret(form) => forms::secret(form, &self.names(&form.intro).await, reader),
+            // Nothing stands open in which it could be said.
+            FormContent::Instead(_) => return Err(ChatError::TriggerExpired),
+        };
+        self.open(trigger, &dialog).await
+    }
+}
+
+impl MattermostClient {
+    async fn names(&self, line: &Line) -> Names {
+        self.facts.names(&View::sentence(line.clone())).await
+    }
+}

@@ -1,0 +1,226 @@
+//! What Mattermost says of people, channels and groups, and how long each answer is believed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Method;
+use serde::Deserialize;
+use tokio::sync::OnceCell;
+
+use super::api::{Again, Api};
+use super::names::{Names, mentioned};
+use super::{DIRECT, SERVER, is_id};
+use crate::pace::Rank;
+use crate::platform::remembered::Remembered;
+use crate::platform::{ChannelFacts, ChannelKey, ChatError, Person, UserId};
+use crate::view::View;
+
+/// A press is read anew before it counts; this is for everything else that names people.
+const FACTS: Duration = Duration::from_mins(1);
+/// Somebody's conversation with the bot stays the same.
+const DIRECTS: Duration = Duration::from_hours(1);
+const PAGE: usize = 200;
+/// Members of a group that are looked through.
+const MOST_MEMBERS: usize = 10_000;
+
+pub struct Facts {
+    api: Arc<Api>,
+    me: OnceCell<Arc<str>>,
+    people: Remembered<Known>,
+    channels: Remembered<Place>,
+    groups: Remembered<Arc<[UserId]>>,
+    directs: Remembered<ChannelKey>,
+}
+
+/// Somebody, as Mattermost describes them.
+#[derive(Debug, Clone)]
+pub struct Known {
+    pub name: Box<str>,
+    pub person: Person,
+}
+
+#[derive(Debug, Clone)]
+struct Place {
+    name: Box<str>,
+    facts: Result<ChannelFacts, ChatError>,
+}
+
+#[derive(Deserialize)]
+struct User {
+    id: Box<str>,
+    #[serde(default)]
+    username: Box<str>,
+    #[serde(default)]
+    delete_at: i64,
+    #[serde(default)]
+    roles: String,
+    #[serde(default)]
+    is_bot: bool,
+    /// Of whoever belongs to another server, which shares a channel with this one.
+    remote_id: Option<Box<str>>,
+}
+
+#[derive(Deserialize)]
+struct Channel {
+    #[serde(default)]
+    name: Box<str>,
+    #[serde(rename = "type", default)]
+    kind: Box<str>,
+    #[serde(default)]
+    delete_at: i64,
+    shared: Option<bool>,
+}
+
+impl From<User> for Known {
+    fn from(user: User) -> Self {
+        let elsewhere = user.remote_id.filter(|id| !id.is_empty());
+        let person = Person {
+            team: elsewhere.unwrap_or_else(|| SERVER.into()),
+            active: user.delete_at == 0,
+            guest: user.roles.split_whitespace().any(|role| role == "system_guest"),
+            bot: user.is_bot,
+        };
+        Self { name: user.username, person }
+    }
+}
+
+impl From<Channel> for Place {
+    fn from(channel: Channel) -> Self {
+        let facts = match &*channel.kind {
+            "O" | "P" => {
+                Ok(ChannelFacts { external: channel.shared.unwrap_or_default(), archived: channel.delete_at != 0 })
+            }
+            _ => Err(ChatError::NotAChannel),
+        };
+        Self { name: channel.name, facts }
+    }
+}
+
+impl Facts {
+    pub fn new(api: Arc<Api>) -> Self {
+        Self {
+            api,
+            me: OnceCell::new(),
+            people: Remembered::new(FACTS),
+            channels: Remembered::new(FACTS),
+            groups: Remembered::new(FACTS),
+            directs: Remembered::new(DIRECTS),
+        }
+    }
+
+    /// The bot's own id.
+    pub async fn me(&self) -> Result<Arc<str>, ChatError> {
+        let ask = async || self.api.get::<User>("/users/me").await.map(|me| Arc::from(me.id));
+        self.me.get_or_try_init(ask).await.cloned()
+    }
+
+    pub async fn person(&self, user: &UserId) -> Result<Known, ChatError> {
+        let (api, id) = (Arc::clone(&self.api), user.native().to_owned());
+        self.people.get(user.native(), || async move { known(&api, &id).await }).await
+    }
+
+    /// Asks now, so that whatever is decided next knows the present.
+    pub async fn read_person(&self, user: &UserId) -> Result<(), ChatError> {
+        let known = known(&self.api, user.native()).await?;
+        self.people.put(user.native(), known).await;
+        Ok(())
+    }
+
+    /// Whether somebody is in a channel now. A deactivated account still is.
+    pub async fn is_member(&self, channel: &ChannelKey, user: &UserId) -> Result<bool, ChatError> {
+        #[derive(Deserialize)]
+        struct Member {}
+        let path = format!("/channels/{}/members/{}", native(channel)?, user.native());
+        match self.api.get::<Member>(&path).await {
+            Ok(Member {}) => Ok(true),
+            Err(ChatError::Refused(id)) if id == "app.channel.get_member.missing.app_error" => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub async fn channel(&self, channel: &ChannelKey) -> Result<ChannelFacts, ChatError> {
+        self.place(channel).await?.facts
+    }
+
+    async fn place(&self, channel: &ChannelKey) -> Result<Place, ChatError> {
+        let (api, id) = (Arc::clone(&self.api), native(channel)?.to_owned());
+        let ask = || async move {
+            match api.get::<Channel>(&format!("/channels/{id}")).await {
+                Ok(channel) => Ok(Place::from(channel)),
+                Err(ChatError::Refused(_)) => Err(ChatError::NotInChannel),
+                Err(error) => Err(error),
+            }
+        };
+        self.channels.get(channel.as_str(), ask).await
+    }
+
+    /// Custom groups and those of a directory; both need a licence.
+    pub async fn group(&self, group: &str) -> Result<Arc<[UserId]>, ChatError> {
+        #[derive(Deserialize)]
+        struct Page {
+            members: Vec<User>,
+        }
+        let (api, id) = (Arc::clone(&self.api), group.to_owned());
+        let ask = || async move {
+            let mut all: Vec<UserId> = Vec::new();
+            for page in 0..MOST_MEMBERS / PAGE {
+                let Page { members } = api.get(&format!("/groups/{id}/members?page={page}&per_page={PAGE}")).await?;
+                let last = members.len() < PAGE;
+                all.extend(members.iter().map(|user| UserId::mattermost(&user.id)));
+                if last {
+                    break;
+                }
+            }
+            Ok(all.into())
+        };
+        self.groups.get(group, ask).await
+    }
+
+    pub async fn direct(&self, user: &UserId) -> Result<ChannelKey, ChatError> {
+        #[derive(Deserialize)]
+        struct Opened {
+            id: Box<str>,
+        }
+        let me = self.me().await?;
+        let (api, id) = (Arc::clone(&self.api), user.native().to_owned());
+        let ask = || async move {
+            // It is the same one however often it is opened.
+            let path = "/channels/direct";
+            let both = [&*me, id.as_str()];
+            let opened: Opened = api.send(Method::POST, path, Again::Harmless, Rank::Background, &both).await?;
+            Ok(ChannelKey::mattermost_direct(&opened.id))
+        };
+        self.directs.get(user.native(), ask).await
+    }
+
+    /// The names of whom a view mentions; whoever cannot be looked up is shown by id.
+    pub async fn names(&self, view: &View) -> Names {
+        let (people, channels) = mentioned(view);
+        let mut names = Names::default();
+        for user in people.into_iter().filter(|user| user.platform() == "mattermost") {
+            if let Ok(known) = self.person(user).await {
+                names.people.insert(user.clone(), known.name);
+            }
+        }
+        for channel in channels.into_iter().filter(|channel| channel.platform() == "mattermost") {
+            if let Ok(place) = self.place(channel).await {
+                names.channels.insert(channel.clone(), place.name);
+            }
+        }
+        names
+    }
+}
+
+async fn known(api: &Api, id: &str) -> Result<Known, ChatError> {
+    if !is_id(id) {
+        return Err(ChatError::Refused("an id that is none".into()));
+    }
+    api.get::<User>(&format!("/users/{id}")).await.map(Known::from)
+}
+
+/// Mattermost's own id of a channel.
+pub fn native(channel: &ChannelKey) -> Result<&str, ChatError> {
+    let id = channel.channel();
+    let id = id.strip_prefix(DIRECT).unwrap_or(id);
+    if is_id(id) { Ok(id) } else { Err(ChatError::NotAChannel) }
+}

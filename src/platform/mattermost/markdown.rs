@@ -1,0 +1,148 @@
+//! Spans as Mattermost's Markdown. Words from outside are escaped so that they are shown as they
+//! were typed, and defused so that they mention nobody.
+
+use std::borrow::Cow;
+
+use super::names::Names;
+use crate::text::visible;
+use crate::view::{Line, Span, minute};
+
+/// Shown by nobody; keeps what stands before it from being read with what stands behind it.
+const JOINER: char = '\u{2060}';
+
+pub fn line(line: &Line, names: &Names) -> String {
+    let mut out = String::new();
+    for span in &line.0 {
+        match span {
+            Span::Plain(text) => out.push_str(&escaped(text)),
+            Span::Strong(text) => out.push_str(&strong(text)),
+            Span::Code(text) => out.push_str(&code(text)),
+            Span::Link { label, url } if url.starts_with("https://") || url.starts_with("http://") => {
+                out.push_str(&format!("[{}]({})", escaped(label), address(url)));
+            }
+            Span::Link { label, .. } => out.push_str(&escaped(label)),
+            Span::Person(user) => match names.people.get(user) {
+                Some(name) => out.push_str(&format!("@{name}")),
+                None => out.push_str(&code(user.as_str())),
+            },
+            Span::Channel(channel) => match names.channels.get(channel) {
+                Some(name) => out.push_str(&format!("~{name}")),
+                None => out.push_str(&code(channel.channel())),
+            },
+            Span::Moment(at) => out.push_str(&minute(*at)),
+        }
+    }
+    if begins_a_block(&out) { format!("{JOINER}{out}") } else { out }
+}
+
+/// Whether a line would be a heading, a quote, an item, code, or make the line above a heading.
+fn begins_a_block(line: &str) -> bool {
+    let indented = line.len() - line.trim_start_matches(' ').len();
+    let line = &line[indented..];
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    let numbered = digits > 0 && line[digits..].starts_with(['.', ')']);
+    indented >= 4 || numbered || line.starts_with(['#', '>', '-', '+', '='])
+}
+
+/// Words as they were typed.
+pub fn escaped(text: &str) -> String {
+    let text = visible(text);
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut before = ' ';
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let begins = !before.is_alphanumeric();
+        let followed = rest.peek().is_some_and(|next| next.is_alphanumeric());
+        match c {
+            // What else has a meaning has it at the beginning of a line only.
+            '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '|' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '<' => out.push_str("&lt;"),
+            '&' => out.push_str("&amp;"),
+            c => out.push(c),
+        }
+        // Mentions, channels, hashtags, emoji.
+        if matches!(c, '@' | '~' | '#' | ':') && begins && followed {
+            out.push(JOINER);
+        }
+        before = c;
+    }
+    out
+}
+
+fn strong(text: &str) -> String {
+    let text = visible(text);
+    let inner = text.trim();
+    if inner.is_empty() {
+        return escaped(&text);
+    }
+    let lead = &text[..text.len() - text.trim_start().len()];
+    let tail = &text[text.trim_end().len()..];
+    format!("{lead}**{}**{tail}", escaped(inner))
+}
+
+fn code(text: &str) -> String {
+    let text = visible(text);
+    let fence = "`".repeat(longest_run(&text) + 1);
+    let space = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{fence}{space}{text}{space}{fence}")
+}
+
+/// Lines of fixed width.
+pub fn block(text: &str) -> String {
+    let lines: Vec<Cow<'_, str>> = text.lines().map(visible).collect();
+    let text = lines.join("\n");
+    let fence = "`".repeat((longest_run(&text) + 1).max(3));
+    format!("{fence}\n{text}\n{fence}")
+}
+
+fn longest_run(text: &str) -> usize {
+    let runs = text.split(|c| c != '`').map(str::len);
+    runs.max().unwrap_or_default()
+}
+
+fn address(url: &str) -> String {
+    url.replace('(', "%28").replace(')', "%29").replace(' ', "%20").replace('<', "%3C").replace('>', "%3E")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::UserId;
+
+    #[test]
+    fn typed_markup_stays_as_typed_and_mentions_nobody() {
+        assert_eq!(escaped("**bold** <b>&lt;"), "\\*\\*bold\\*\\* &lt;b>&amp;lt;");
+        assert_eq!(escaped("@all (@here) a@b.example"), "@\u{2060}all (@\u{2060}here) a@b.example");
+        assert_eq!(escaped("~town #tag :smile: 10:30"), "\\~\u{2060}town #\u{2060}tag :\u{2060}smile: 10:30");
+    }
+
+    #[test]
+    fn no_line_begins_a_block_by_itself() {
+        let said = |text: &'static str| line(&Line::new().say(text), &Names::default());
+        for text in ["# a", "  # a", "- a", "1. a", "12) a", "> a", "=====", "    a"] {
+            assert_eq!(said(text), format!("{JOINER}{text}"));
+        }
+        assert_eq!(said("2026-11-25"), "2026-11-25");
+    }
+
+    #[test]
+    fn code_holds_any_backticks() {
+        assert_eq!(code("a"), "`a`");
+        assert_eq!(code("`a``"), "``` `a`` ```");
+        assert_eq!(block("x\n```\ny"), "````\nx\n```\ny\n````");
+    }
+
+    #[test]
+    fn a_person_is_mentioned_by_name_or_shown_by_id() {
+        let user = UserId::mattermost("abc");
+        let said = Line::new().say("for ").person(&user).say("!");
+        let mut names = Names::default();
+        assert_eq!(line(&said, &names), "for `mattermost:abc`!");
+        names.people.insert(user, "bob".into());
+        assert_eq!(line(&said, &names), "for @bob!");
+        assert_eq!(line(&Line::new().strong(" a ").say("b"), &names), " **a** b");
+    }
+}

@@ -1,0 +1,38 @@
+//! Mattermost: requests in, messages out. Nothing that only Mattermost has leaves this folder.
+//!
+//! ```text
+//! command (token) -\
+//! press (context) ---> source, token or seal -> who presses, read anew -> Inbound -> bot
+//! form (state) ----/
+//! ```
+//!
+//! Mattermost signs nothing. What a button or a form stands for is sealed by the bot when it is
+//! shown ([`seal`]) and checked when it comes back; who pressed it is Mattermost's word.
+
+mod api;
+mod client;
+mod error;
+mod facts;
+mod forms;
+mod inbound;
+pub mod install;
+mod limits;
+mod markdown;
+mod names;
+mod render;
+mod routes;
+pub mod seal;
+
+pub use client::MattermostClient;
+pub use render::preview;
+pub use routes::{Mattermost, action, command, dialog};
+
+/// Takes the place of the team in our keys: a channel's id is the same in every team.
+pub const SERVER: &str = "server";
+/// Stands before the id of somebody's conversation with the bot alone.
+pub const DIRECT: &str = "direct-";
+
+/// Mattermost's ids: 26 letters and digits. They become parts of paths and keys.
+pub fn is_id(id: &str) -> bool {
+    id.len() == 26 && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+}

@@ -1,0 +1,34 @@
+//! Names of people and channels, which Mattermost's text mentions by name and not by id.
+
+use std::collections::HashMap;
+
+use crate::platform::{ChannelKey, UserId};
+use crate::view::{Block, Line, Span, View};
+
+/// What can be mentioned in one message.
+#[derive(Debug, Default)]
+pub struct Names {
+    pub people: HashMap<UserId, Box<str>>,
+    pub channels: HashMap<ChannelKey, Box<str>>,
+}
+
+/// Whom and what a view mentions.
+pub fn mentioned(view: &View) -> (Vec<&UserId>, Vec<&ChannelKey>) {
+    let (mut people, mut channels) = (Vec::new(), Vec::new());
+    for span in view.blocks.iter().flat_map(lines).flat_map(|line| &line.0) {
+        match span {
+            Span::Person(user) if !people.contains(&user) => people.push(user),
+            Span::Channel(channel) if !channels.contains(&channel) => channels.push(channel),
+            _ => {}
+        }
+    }
+    (people, channels)
+}
+
+fn lines(block: &Block) -> &[Line] {
+    match block {
+        Block::Line(_, line) | Block::Note(line) => std::slice::from_ref(line),
+        Block::Bullets(lines) => lines,
+        Block::Heading(_) | Block::Code(_) | Block::Controls(_) => &[],
+    }
+}

@@ -1,0 +1,318 @@
+//! Neutral views as posts: text as Markdown, controls as actions of attachments.
+//!
+//! What stands before the first controls is the post's own text, which notifications show and
+//! search finds; every row of controls is an attachment, with the text that leads to it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::limits::{MESSAGE, OPTIONS, SAID};
+use super::markdown::{block, escaped, line};
+use super::names::{Names, mentioned};
+use super::seal::{Asked, BUTTON_LIVES, Pressed, Sealer};
+use crate::platform::ChannelKey;
+use crate::text::{clip, first, shown};
+use crate::view::{Block, Control, Style, View};
+
+/// A post's text and its attachments.
+#[derive(Debug, Serialize)]
+pub struct Said {
+    pub text: String,
+    pub attachments: Vec<Attachment>,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub struct Attachment {
+    fallback: String,
+    text: String,
+    actions: Vec<Action>,
+}
+
+#[derive(Debug, Serialize)]
+struct Action {
+    /// Letters and digits: it becomes part of a path.
+    id: String,
+    name: String,
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    style: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_source: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    options: Vec<Choice>,
+    integration: Integration,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Choice {
+    pub text: String,
+    pub value: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Integration {
+    url: String,
+    context: Context,
+}
+
+#[derive(Debug, Serialize)]
+struct Context {
+    sealed: String,
+}
+
+/// What a message's controls are sealed for.
+#[derive(Clone, Copy)]
+pub struct Standing<'a> {
+    pub sealer: &'a Sealer,
+    /// Where presses go.
+    pub url: &'a str,
+    pub about: &'a ChannelKey,
+    /// Mattermost's id of the channel in which it stands.
+    pub place: &'a str,
+    pub mark: Option<&'a str>,
+    pub only: Option<&'a str>,
+    pub now: Timestamp,
+}
+
+/// A message, within Mattermost's limits. What does not fit is said, never just left out.
+pub fn said(view: &View, names: &Names, standing: Standing<'_>) -> Said {
+    let mut parts = Parts::default();
+    let mut room = SAID;
+    for (i, part) in view.blocks.iter().enumerate() {
+        if let Block::Controls(controls) = part {
+            parts
+                .controls(controls.iter().enumerate().map(|(j, c)| action(format!("b{i}c{j}"), c, standing)).collect());
+            continue;
+        }
+        let text = markdown(part, names);
+        let length = text.chars().count();
+        if length > room {
+            parts.text(first(&text, room), part);
+            parts.text("The rest does not fit into one message.", &Block::Note("".into()));
+            break;
+        }
+        room -= length;
+        parts.text(&text, part);
+    }
+    let (text, attachments) = parts.done();
+    // The room is smaller than a message; it could be exceeded by blank lines only.
+    Said { text: clip(&text, MESSAGE).into_owned(), attachments }
+}
+
+/// The same for a reply that takes text alone: what could be pressed is what can be typed.
+pub fn words(view: &View, names: &Names) -> String {
+    let mut parts = Parts::default();
+    for part in &view.blocks {
+        match part {
+            Block::Controls(controls) => {
+                let typed: Vec<String> = controls.iter().map(|control| format!("* {}", typed(control))).collect();
+                parts.text(&typed.join("\n"), &Block::Bullets(Vec::new()));
+            }
+            part => parts.text(&markdown(part, names), part),
+        }
+    }
+    clip(&parts.done().0, SAID).into_owned()
+}
+
+/// A message as Mattermost would receive it, for somebody who wants to look at it.
+pub fn preview(view: &View, sealer: &Sealer, channel: &ChannelKey, only: Option<&str>) -> serde_json::Value {
+    let standing = Standing {
+        sealer,
+        url: "https://bot.example.com/mattermost/action",
+        about: channel,
+        place: channel.channel(),
+        mark: only.is_none().then_some("demo"),
+        only,
+        now: Timestamp::now(),
+    };
+    let (people, channels) = mentioned(view);
+    let names = Names {
+        people: people.into_iter().map(|user| (user.clone(), user.native().into())).collect(),
+        channels: channels.into_iter().map(|place| (place.clone(), place.channel().into())).collect(),
+    };
+    let Said { text, attachments } = said(view, &names, standing);
+    serde_json::json!({
+        "channel_id": channel.channel(), "message": text, "props": { "attachments": attachments },
+    })
+}
+
+fn markdown(part: &Block, names: &Names) -> String {
+    match part {
+        Block::Heading(text) => format!("#### {}", escaped(text)),
+        Block::Line(_, said) | Block::Note(said) => line(said, names),
+        Block::Bullets(lines) => {
+            lines.iter().map(|said| format!("* {}", line(said, names))).collect::<Vec<_>>().join("\n")
+        }
+        Block::Code(text) => block(text),
+        Block::Controls(_) => String::new(),
+    }
+}
+
+/// Text and controls as they come, in the order in which they are to stand.
+#[derive(Default)]
+struct Parts {
+    /// Each text with the controls that end it.
+    done: Vec<(String, Vec<Action>)>,
+    text: String,
+    /// What was said last ends only at a blank line.
+    open: bool,
+}
+
+impl Parts {
+    fn text(&mut self, text: &str, part: &Block) {
+        let own = matches!(part, Block::Bullets(_) | Block::Code(_));
+        if !self.text.is_empty() {
+            self.text.push_str(if own || self.open { "\n\n" } else { "\n" });
+        }
+        self.text.push_str(text);
+        self.open = own;
+    }
+
+    fn controls(&mut self, actions: Vec<Action>) {
+        self.open = false;
+        self.done.push((std::mem::take(&mut self.text), actions));
+    }
+
+    fn done(mut self) -> (String, Vec<Attachment>) {
+        if !self.text.is_empty() {
+            self.done.push((std::mem::take(&mut self.text), Vec::new()));
+        }
+        let mut parts = self.done.into_iter();
+        let Some((message, actions)) = parts.next() else { return (String::new(), Vec::new()) };
+        let first = (!actions.is_empty()).then(|| attachment(String::new(), actions));
+        let rest = parts.map(|(text, actions)| attachment(text, actions));
+        (message, first.into_iter().chain(rest).collect())
+    }
+}
+
+/// Clients without attachments show the fallback.
+fn attachment(text: String, actions: Vec<Action>) -> Attachment {
+    let names: Vec<&str> = actions.iter().map(|action| action.name.as_str()).collect();
+    let fallback = if text.is_empty() { names.join(" · ") } else { clip(&text, 200).into_owned() };
+    Attachment { fallback, text, actions }
+}
+
+fn action(id: String, control: &Control, standing: Standing<'_>) -> Action {
+    let sealed = |words: &str, ask: Option<Asked>| {
+        standing.sealer.seal(&Pressed {
+            words: words.to_owned(),
+            about: standing.about.clone(),
+            place: standing.place.to_owned(),
+            mark: standing.mark.map(str::to_owned),
+            only: standing.only.map(str::to_owned),
+            ask,
+            until: (standing.now + BUTTON_LIVES).as_second(),
+        })
+    };
+    let (label, words, ask) = match control {
+        Control::Button { label, words, confirm, .. } => (label, words, confirm.as_ref().map(Asked::from)),
+        Control::Menu { label, words, .. } | Control::Person { label, words } => (label, words, None),
+        Control::Day { label, words } => (label, words, Some(Asked::Day { label: label.clone().into_owned() })),
+    };
+    let name = match control {
+        Control::Day { .. } => format!("{} 📅", shown(label, 70)),
+        _ => shown(label, 75),
+    };
+    Action {
+        id,
+        name,
+        r#type: if matches!(control, Control::Menu { .. } | Control::Person { .. }) { "select" } else { "button" },
+        style: match control {
+            Control::Button { style: Style::Primary, .. } => Some("primary"),
+            Control::Button { style: Style::Danger, .. } => Some("danger"),
+            _ => None,
+        },
+        data_source: matches!(control, Control::Person { .. }).then_some("users"),
+        options: match control {
+            Control::Menu { options, .. } => options
+                .iter()
+                .take(OPTIONS)
+                .map(|option| Choice { text: shown(&option.label, 75), value: option.value.clone().into_owned() })
+                .collect(),
+            _ => Vec::new(),
+        },
+        integration: Integration { url: standing.url.to_owned(), context: Context { sealed: sealed(words, ask) } },
+    }
+}
+
+/// A control as what somebody types instead.
+fn typed(control: &Control) -> String {
+    let says = |label: &str, words: &str| {
+        let said = crate::view::Line::new().say(shown(label, 75)).say(": ").code(format!("/sekoia {words}"));
+        line(&said, &Names::default())
+    };
+    match control {
+        Control::Button { label, words, .. } => says(label, words),
+        Control::Person { label, words } => says(label, &format!("{words} @somebody")),
+        Control::Day { label, words } => says(label, &format!("{words} +7d")),
+        Control::Menu { label, words, options } => {
+            let values: Vec<String> = options.iter().take(10).map(|option| said_as(&option.value)).collect();
+            let more = if options.len() > values.len() { ", …" } else { "" };
+            format!("{} – one of {}{more}", says(label, &format!("{words} …")), values.join(", "))
+        }
+    }
+}
+
+fn said_as(value: &str) -> String {
+    let quoted = if value.contains(char::is_whitespace) { format!("\"{value}\"") } else { value.to_owned() };
+    line(&crate::view::Line::new().code(quoted), &Names::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretSlice;
+
+    use super::*;
+    use crate::view::{Choice as Option, Confirm, Line};
+
+    fn render(view: &View) -> serde_json::Value {
+        let sealer = Sealer::new(&[SecretSlice::from(vec![7; 32])]);
+        preview(view, &sealer, &ChannelKey::mattermost("c"), None)
+    }
+
+    #[test]
+    fn text_before_the_first_controls_is_the_posts_own() {
+        let view = View::sentence("Hello")
+            .bullets(vec!["one".into(), "two".into()])
+            .line("after")
+            .controls(vec![Control::primary("Go", "next")])
+            .note("small print")
+            .controls(vec![Control::Person { label: "Assign to".into(), words: "assign 1".into() }])
+            .line("the end");
+        let json = render(&view);
+        assert_eq!(json["message"], "Hello\n\n* one\n* two\n\nafter");
+        let attachments = json["props"]["attachments"].as_array().unwrap();
+        let texts: Vec<_> = attachments.iter().map(|a| a["text"].as_str().unwrap()).collect();
+        assert_eq!(texts, ["", "small print", "the end"]);
+        assert_eq!(attachments[0]["actions"][0]["style"], "primary");
+        assert_eq!(attachments[1]["actions"][0]["data_source"], "users");
+        let id = attachments[0]["actions"][0]["id"].as_str().unwrap();
+        assert!(id.bytes().all(|b| b.is_ascii_alphanumeric()), "{id}");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_said() {
+        let json = render(&View::sentence("x".repeat(20_000)).line("never seen"));
+        let text = json["message"].as_str().unwrap();
+        assert!(text.ends_with("The rest does not fit into one message."), "{}", &text[text.len() - 80..]);
+        assert!(text.chars().count() <= MESSAGE && !text.contains("never seen"));
+    }
+
+    #[test]
+    fn what_could_be_pressed_can_be_typed() {
+        let confirm = Confirm { title: "Sure?".into(), text: "It is.".into(), yes: "Yes".into() };
+        let sure = Control::Button {
+            label: "Start over".into(),
+            words: "reset confirm".into(),
+            style: Style::Danger,
+            confirm: Some(confirm),
+        };
+        let options = vec![Option { label: "One *tenant*".into(), value: "One tenant".into() }];
+        let menu = Control::Menu { label: "Choose".into(), words: "setup".into(), options };
+        let view = View::sentence(Line::new().say("Well")).controls(vec![sure, menu]);
+        assert_eq!(
+            words(&view, &Names::default()),
+            "Well\n\n* Start over: `/sekoia reset confirm`\n* Choose: `/sekoia setup …` – one of `\"One tenant\"`"
+        );
+    }
+}

@@ -1,0 +1,301 @@
+//! Mattermost's three routes: who calls, what is sealed, who presses; then hand over and answer.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, FromRequest, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use ipnet::IpNet;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
+use tracing::warn;
+
+use super::client::MattermostClient;
+use super::inbound::{self, Action, Malformed, Submission};
+use super::seal::{Filled, Pressed, Unsealed};
+use super::{DIRECT, forms};
+use crate::bot::{Reply, Responder};
+use crate::config::MattermostConfig;
+use crate::platform::{ChannelKey, ChatError, ChatPlatform, Inbound, ReplyTo, UserId, Words};
+use crate::server::Refused;
+use crate::view::{Block, View};
+
+/// A peer that stops in the middle of its body is let go.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// An answer that comes by then stands in the reply; a later one follows.
+const AT_ONCE: Duration = Duration::from_millis(2_500);
+/// Where nothing can follow, the reply is waited for as long as Mattermost waits.
+const AT_MOST: Duration = Duration::from_secs(25);
+
+/// What the routes share.
+pub struct Mattermost {
+    client: Arc<MattermostClient>,
+    tokens: Vec<SecretString>,
+    sources: Vec<IpNet>,
+    responder: Responder,
+    refused: Arc<Refused>,
+}
+
+/// A request from where requests may come from: its body, within the limit, and when it came.
+pub struct Called {
+    headers: HeaderMap,
+    body: Bytes,
+    now: Timestamp,
+}
+
+impl FromRequest<Arc<Mattermost>> for Called {
+    type Rejection = StatusCode;
+
+    async fn from_request(request: Request, state: &Arc<Mattermost>) -> Result<Self, StatusCode> {
+        let now = Timestamp::now();
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+        if !state.may_call(peer) {
+            return Err(state.refused.count(StatusCode::UNAUTHORIZED));
+        }
+        let headers = request.headers().clone();
+        match tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await {
+            Ok(Ok(body)) => Ok(Self { headers, body, now }),
+            Ok(Err(rejection)) => Err(state.refused.count(rejection.status())),
+            Err(_) => Err(state.refused.count(StatusCode::REQUEST_TIMEOUT)),
+        }
+    }
+}
+
+/// What somebody is told instead of what they wanted.
+struct Instead(String);
+
+/// Why a press or a form goes no further.
+enum Stop {
+    Refused(StatusCode),
+    Say(Instead),
+}
+
+impl Mattermost {
+    pub fn new(
+        client: Arc<MattermostClient>,
+        config: &MattermostConfig,
+        responder: Responder,
+        refused: Arc<Refused>,
+    ) -> Self {
+        let (tokens, sources) = (config.command_tokens.clone(), config.sources.clone());
+        Self { client, tokens, sources, responder, refused }
+    }
+
+    /// Without `MATTERMOST_SOURCES`, from anywhere.
+    fn may_call(&self, peer: Option<IpAddr>) -> bool {
+        let mapped = peer.map(|ip| ip.to_canonical());
+        self.sources.is_empty() || mapped.is_some_and(|ip| self.sources.iter().any(|net| net.contains(&ip)))
+    }
+
+    /// Whether this is the token of a command of ours. Every one is compared, in constant time.
+    fn is_ours(&self, token: &str) -> bool {
+        self.tokens.iter().fold(false, |ours, known| {
+            let same: bool = known.expose_secret().as_bytes().ct_eq(token.as_bytes()).into();
+            ours | same
+        })
+    }
+
+    fn refuse(&self, status: StatusCode) -> StatusCode {
+        self.refused.count(status)
+    }
+
+    fn malformed(&self, _: Malformed) -> StatusCode {
+        self.refuse(StatusCode::BAD_REQUEST)
+    }
+
+    fn forged(&self) -> Stop {
+        Stop::Refused(self.refuse(StatusCode::UNAUTHORIZED))
+    }
+
+    /// Who acts, read now: an account that exists and is in the channel that this is about. What
+    /// they may do there is decided later, on what was read here.
+    async fn read_actor(&self, user: &UserId, about: &ChannelKey) -> Result<(), Stop> {
+        let facts = self.client.facts();
+        facts.read_person(user).await.map_err(unknown)?;
+        match facts.is_member(about, user).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Stop::Say(Instead("You are not in that channel, so I did nothing.".into()))),
+            Err(error) => Err(unknown(error)),
+        }
+    }
+
+    /// What a press stands for, if the bot sealed it for this place, this message and this person.
+    async fn pressed(&self, action: &Action, now: Timestamp) -> Result<(Pressed, Option<Box<str>>), Stop> {
+        let pressed = match self.client.sealer().open::<Pressed>(action.sealed(), now) {
+            Ok(pressed) => pressed,
+            Err(Unsealed::Forged) => return Err(self.forged()),
+            Err(Unsealed::Expired) => {
+                return Err(Stop::Say(Instead("This button is too old. Type `/sekoia status` for a new one.".into())));
+            }
+        };
+        let own = pressed.only.as_ref().is_none_or(|only| *only == action.user_id);
+        if pressed.place != action.channel_id || !own {
+            return Err(self.forged());
+        }
+        let Some(mark) = &pressed.mark else { return Ok((pressed, None)) };
+        match self.client.is_own(&action.post_id, &pressed.place, mark).await {
+            Ok(Some(thread)) => Ok((pressed, (!thread.is_empty()).then_some(thread))),
+            Ok(None) => Err(self.forged()),
+            Err(ChatError::MessageGone) => {
+                Err(Stop::Say(Instead("This message is gone. Type `/sekoia status` for the present one.".into())))
+            }
+            Err(error) => Err(unknown(error)),
+        }
+    }
+
+    async fn press(&self, called: &Called) -> Result<Value, Stop> {
+        let mut action = Action::read(&called.body).map_err(|malformed| Stop::Refused(self.malformed(malformed)))?;
+        let (pressed, thread) = self.pressed(&action, called.now).await?;
+        let actor = UserId::mattermost(&action.user_id);
+        self.read_actor(&actor, &pressed.about).await?;
+        if let Some(ask) = &pressed.ask {
+            let trigger = action.trigger().unwrap_or_default();
+            return match self.client.ask(&trigger, &pressed, ask).await {
+                Ok(()) => Ok(json!({})),
+                Err(error) => {
+                    warn!(%error, "a question could not be asked");
+                    let typed = format!("I could not ask you ({error}). Type it instead: `/sekoia {}`", pressed.words);
+                    Err(Stop::Say(Instead(typed)))
+                }
+            };
+        }
+        let about = pressed.about;
+        let Some(words) = action.words(pressed.words) else { return Ok(json!({})) };
+        let inbound = Inbound {
+            delivery: action.delivery(&called.body),
+            actor: actor.clone(),
+            channel: about.clone(),
+            words,
+            trigger: action.trigger(),
+            reply_to: ReplyTo::Private { thread: thread.clone() },
+            at: called.now,
+        };
+        let patience = if self.client.may_be_private() { AT_ONCE } else { AT_MOST };
+        let Reply::Now(view) = self.responder.take_within(inbound, patience).await else { return Ok(json!({})) };
+        // The reply takes text alone. With something to press, it is shown in another way if the
+        // server lets the bot.
+        let direct = about.channel().starts_with(DIRECT);
+        if !direct && has_controls(&view) && self.client.may_be_private() {
+            match self.client.show_alone(&about, &actor, thread.as_deref(), &view).await {
+                Ok(()) => return Ok(json!({})),
+                Err(error) => warn!(%error, "an answer with buttons is said in words"),
+            }
+        }
+        Ok(json!({ "ephemeral_text": self.client.words(&view).await, "skip_slack_parsing": true }))
+    }
+
+    async fn submit(&self, called: &Called) -> Result<Value, Stop> {
+        let submission = Submission::read(&called.body).map_err(|m| Stop::Refused(self.malformed(m)))?;
+        let filled = match self.client.sealer().open::<Filled>(&submission.state, called.now) {
+            Ok(filled) => filled,
+            Err(Unsealed::Forged) => return Err(self.forged()),
+            Err(Unsealed::Expired) => {
+                let told = "This form is older than an hour. Copy what you wrote, and open it again.";
+                return Err(Stop::Say(Instead(told.into())));
+            }
+        };
+        if filled.by != submission.user_id {
+            return Err(self.forged());
+        }
+        if submission.cancelled {
+            return Ok(json!({}));
+        }
+        let actor = UserId::mattermost(&submission.user_id);
+        self.read_actor(&actor, &filled.about).await?;
+        let Filled { words, about, fields, nonce, .. } = filled;
+        let words = if fields.is_empty() {
+            Words::Typed(words)
+        } else {
+            let answers = forms::answers(&fields, submission.submission.unwrap_or_default());
+            Words::Answered { words, answers }
+        };
+        let inbound = Inbound {
+            // A form is submitted once, however often its button is pressed.
+            delivery: format!("mattermost:form-{nonce}").into(),
+            actor: actor.clone(),
+            channel: about.clone(),
+            words,
+            trigger: None,
+            reply_to: ReplyTo::Private { thread: None },
+            at: called.now,
+        };
+        if let Some((field, error)) = self.responder.bot().field_error(&inbound).await
+            && let Some(name) = fields.get(field)
+        {
+            return Ok(json!({ "errors": { name: error } }));
+        }
+        if let Reply::Now(view) = self.responder.take_within(inbound, AT_ONCE).await {
+            let private = ReplyTo::Private { thread: None };
+            if let Err(error) = self.client.tell(&about, &actor, &private, &view).await {
+                warn!(%error, "the answer to a form could not be delivered");
+            }
+        }
+        Ok(json!({}))
+    }
+}
+
+fn unknown(error: ChatError) -> Stop {
+    let why = match error {
+        ChatError::NotInChannel => "I am not in that channel".to_owned(),
+        error => error.to_string(),
+    };
+    Stop::Say(Instead(format!(
+        "I could not check who you are ({why}), so I did nothing. Please try again in a minute."
+    )))
+}
+
+fn has_controls(view: &View) -> bool {
+    view.blocks.iter().any(|block| matches!(block, Block::Controls(_)))
+}
+
+/// `POST /mattermost/command`: a slash command.
+pub async fn command(State(state): State<Arc<Mattermost>>, called: Called) -> Response {
+    let token = inbound::token(&called.body).unwrap_or_default();
+    // The same token stands in the header, unless an OAuth connection of the server's has its own.
+    let header =
+        called.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Token "));
+    if !state.is_ours(&token) || header.is_some_and(|header| !state.is_ours(header)) {
+        return state.refuse(StatusCode::UNAUTHORIZED).into_response();
+    }
+    let inbound = match inbound::slash(&called.body, called.now) {
+        Ok(inbound) => inbound,
+        Err(malformed) => return state.malformed(malformed).into_response(),
+    };
+    let (channel, actor) = (inbound.channel.clone(), inbound.actor.clone());
+    let Reply::Now(view) = state.responder.take_within(inbound, AT_ONCE).await else {
+        return Json(json!({})).into_response();
+    };
+    match state.client.reply(&view, &channel, &actor).await {
+        Ok(reply) => Json(reply).into_response(),
+        Err(error) => {
+            warn!(%error, "an answer could not be made");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// `POST /mattermost/action`: a pressed button or a chosen option.
+pub async fn action(State(state): State<Arc<Mattermost>>, called: Called) -> Response {
+    match state.press(&called).await {
+        Ok(reply) => Json(reply).into_response(),
+        Err(Stop::Refused(status)) => status.into_response(),
+        Err(Stop::Say(Instead(text))) => {
+            Json(json!({ "ephemeral_text": text, "skip_slack_parsing": true })).into_response()
+        }
+    }
+}
+
+/// `POST /mattermost/dialog`: a submitted form.
+pub async fn dialog(State(state): State<Arc<Mattermost>>, called: Called) -> Response {
+    match state.submit(&called).await {
+        Ok(reply) => Json(reply).into_response(),
+        Err(Stop::Refused(status)) => status.into_response(),
+        Err(Stop::Say(Instead(text))) => Json(json!({ "error": text })).into_response(),
+    }
+}
