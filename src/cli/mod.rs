@@ -4,6 +4,7 @@
 mod audit;
 mod demo;
 mod manifest;
+mod mattermost;
 mod sandbox;
 mod serve;
 
@@ -32,6 +33,9 @@ enum Command {
     /// Print a chat platform's app manifest
     #[command(subcommand)]
     Manifest(manifest::Command),
+    /// Set up a Mattermost server for the bot
+    #[command(subcommand)]
+    Mattermost(mattermost::Command),
     /// Check or export the history that the store holds
     #[command(subcommand)]
     Audit(audit::Command),
@@ -56,6 +60,7 @@ pub fn run() -> ExitCode {
                 manifest::run(&command);
                 Ok(())
             }
+            Command::Mattermost(command) => mattermost::run(command).await,
             Command::Audit(command) => audit::run(command).await,
         }
     });
