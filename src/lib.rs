@@ -18,7 +18,7 @@
 //! | [`config`] | environment and TOML, every fault reported at once |
 //! | [`app`] | the composition root: everything is built and stopped here |
 //! | [`server`], [`health`] | every route, limits, counters; how the outside is doing |
-//! | [`platform`] | what a chat platform is: `slack`, and `web`, the demo's page |
+//! | [`platform`] | what a chat platform is: `slack`, `mattermost`, and `web`, the demo's page |
 //! | [`view`], [`text`] | neutral messages and forms; hostile words made harmless |
 //! | [`command`] | the words: one table and its parser |
 //! | [`bot`] | joins the others; one file a command family |

@@ -93,7 +93,7 @@ pub fn web(web: Arc<Web>, origins: Arc<Origins>) -> Router {
         .route("/demo/say", post(web::say))
         .route("/demo/press", post(web::press))
         .route("/demo/submit", post(web::submit))
-        .route("/demo/messages/{id}/slack", get(web::as_slack))
+        .route("/demo/messages/{id}/{vendor}", get(web::as_received))
         .route("/demo/side", get(web::side))
         .route("/demo/faults", post(web::switch_fault))
         .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))

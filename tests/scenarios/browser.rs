@@ -197,7 +197,7 @@ async fn threads_the_slack_view_and_the_other_side() {
     page.click("#close-thread").await;
 
     page.click("#messages article[data-from=sekoia]:not([data-only]) .json").await;
-    let json: Value = serde_json::from_str(&page.reads(".slack-json", "blocks").await).unwrap();
+    let json: Value = serde_json::from_str(&page.reads(".vendor-json", "blocks").await).unwrap();
     assert_eq!(json["blocks"][0]["type"], "header");
     page.click(".copy").await;
     page.reads(".vendor [role=status]", "e").await;

@@ -523,7 +523,7 @@ async fn alice_asks_bob_approves_and_one_window_shows_the_key() {
     let (status, _) = alice.post("/demo/submit", &alice.filling(&form, &[])).await;
     assert_eq!(status, 202);
     saying(&mut bob, "created, shown once and saved").await;
-    // Neither another window of hers, nor anybody's Slack view, nor what is said at the side.
+    // Neither another window of hers, nor anybody's JSON, nor what is said at the side.
     let (_, side) = bob.get("/demo/side?as=bob&channel=soc-setup").await;
     let mut seen = side.to_string();
     for window in [&mut elsewhere, &mut bob, &mut dan] {

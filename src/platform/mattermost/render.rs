@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::limits::{MESSAGE, OPTIONS, SAID};
 use super::markdown::{block, escaped, line};
@@ -115,7 +116,17 @@ pub fn words(view: &View, names: &Names) -> String {
 }
 
 /// A message as Mattermost would receive it, for somebody who wants to look at it.
-pub fn preview(view: &View, sealer: &Sealer, channel: &ChannelKey, only: Option<&str>) -> serde_json::Value {
+pub fn preview(view: &View, sealer: &Sealer, channel: &ChannelKey, only: Option<&str>) -> Box<RawValue> {
+    #[derive(Serialize)]
+    struct Posted<'a> {
+        channel_id: &'a str,
+        message: &'a str,
+        props: Props,
+    }
+    #[derive(Serialize)]
+    struct Props {
+        attachments: Vec<Attachment>,
+    }
     let standing = Standing {
         sealer,
         url: "https://bot.example.com/mattermost/action",
@@ -131,9 +142,9 @@ pub fn preview(view: &View, sealer: &Sealer, channel: &ChannelKey, only: Option<
         channels: channels.into_iter().map(|place| (place.clone(), place.channel().into())).collect(),
     };
     let Said { text, attachments } = said(view, &names, standing);
-    serde_json::json!({
-        "channel_id": channel.channel(), "message": text, "props": { "attachments": attachments },
-    })
+    let posted = Posted { channel_id: channel.channel(), message: &text, props: Props { attachments } };
+    // Strings and maps with string keys always serialize.
+    to_raw_value(&posted).expect("own types serialize")
 }
 
 fn markdown(part: &Block, names: &Names) -> String {
@@ -267,7 +278,7 @@ mod tests {
 
     fn render(view: &View) -> serde_json::Value {
         let sealer = Sealer::new(&[SecretSlice::from(vec![7; 32])]);
-        preview(view, &sealer, &ChannelKey::mattermost("c"), None)
+        serde_json::from_str(preview(view, &sealer, &ChannelKey::mattermost("c"), None).get()).unwrap()
     }
 
     #[test]

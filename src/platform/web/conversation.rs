@@ -13,7 +13,9 @@ use super::people::{BOT, on_slack, sees};
 use super::render;
 use super::transcript::Transcript;
 use super::windows::Windows;
-use crate::platform::slack;
+use crate::platform::mattermost::seal::Sealer;
+use crate::platform::{ChannelKey, mattermost, slack};
+use crate::store::keyfile;
 use crate::view::View;
 
 /// Messages that are kept; beyond it the oldest are forgotten.
@@ -34,7 +36,7 @@ pub(super) struct Message {
     pub only: Option<String>,
     pub at: Timestamp,
     pub edited: Option<Timestamp>,
-    /// Whether Slack's JSON of it can be had.
+    /// Whether it can be had as Slack and Mattermost would receive it.
     pub slack: bool,
     pub body: Box<RawValue>,
 }
@@ -45,6 +47,9 @@ pub(super) struct Kept {
     pub message: Message,
     /// What Slack would receive.
     pub slack: Option<Box<RawValue>>,
+    /// What Mattermost would. Older transcripts have none.
+    #[serde(default)]
+    pub mattermost: Option<Box<RawValue>>,
     /// What the page called the act, so that the same sent again is said once.
     pub act: Option<String>,
     /// What the bot finds its own message again by. Older transcripts have none.
@@ -66,6 +71,8 @@ pub struct WebChat {
     windows: Windows,
     transcript: Option<Transcript>,
     stopped: watch::Sender<bool>,
+    /// For what is only looked at: nobody opens it.
+    sealer: Sealer,
 }
 
 impl WebChat {
@@ -87,6 +94,7 @@ impl WebChat {
             windows: Windows::default(),
             transcript,
             stopped: watch::Sender::new(false),
+            sealer: Sealer::new(&[keyfile::new_key()]),
         })
     }
 
@@ -142,16 +150,18 @@ impl WebChat {
         let mut messages = self.messages();
         if !messages.values().any(|kept| kept.act.as_deref() == Some(act)) {
             let message = next_message(&messages, from, place, render::typed(text));
-            self.add(&mut messages, Kept { message, slack: None, act: Some(act.to_owned()), mark: None });
+            let act = Some(act.to_owned());
+            self.add(&mut messages, Kept { message, slack: None, mattermost: None, act, mark: None });
         }
     }
 
     /// What the bot says.
     pub(super) fn said(&self, place: &Place<'_>, view: &View, mark: Option<&str>) -> u64 {
-        let slack = as_slack(view, place.only.is_some());
+        let slack = Some(as_slack(view, place.only.is_some()));
+        let mattermost = Some(self.as_mattermost(view, place.channel, place.only));
         let mut messages = self.messages();
         let message = Message { slack: true, ..next_message(&messages, BOT, place, render::body(view)) };
-        self.add(&mut messages, Kept { message, slack: Some(slack), act: None, mark: mark.map(str::to_owned) })
+        self.add(&mut messages, Kept { message, slack, mattermost, act: None, mark: mark.map(str::to_owned) })
     }
 
     fn add(&self, messages: &mut BTreeMap<u64, Kept>, kept: Kept) -> u64 {
@@ -172,9 +182,14 @@ impl WebChat {
         kept.message.body = render::body(view);
         kept.message.edited = Some(Timestamp::now());
         kept.slack = Some(as_slack(view, kept.message.only.is_some()));
+        kept.mattermost = Some(self.as_mattermost(view, &kept.message.channel, kept.message.only.as_deref()));
         let message = kept.message.clone();
         self.changed(&messages, message);
         true
+    }
+
+    fn as_mattermost(&self, view: &View, channel: &str, only: Option<&str>) -> Box<RawValue> {
+        mattermost::preview(view, &self.sealer, &ChannelKey::mattermost(channel), only)
     }
 
     fn changed(&self, messages: &BTreeMap<u64, Kept>, message: Message) {

@@ -27,6 +27,6 @@ pub use acts::{press, say, submit};
 pub use conversation::WebChat;
 pub use guard::{Origins, guard};
 pub use people::{PEOPLE, TEAM, policy};
-pub use routes::{Web, as_slack, asset, index};
+pub use routes::{Web, as_received, asset, index};
 pub use side::{side, switch_fault};
 pub use stream::events;

@@ -96,13 +96,18 @@ pub struct As {
     r#as: String,
 }
 
-/// `GET /demo/messages/{id}/slack`: what Slack would receive.
-pub async fn as_slack(
+/// `GET /demo/messages/{id}/slack` and `…/mattermost`: what they would receive.
+pub async fn as_received(
     State(web): State<Arc<Web>>,
-    Path(id): Path<u64>,
+    Path((id, vendor)): Path<(u64, String)>,
     Query(by): Query<As>,
 ) -> Result<Response, Refusal> {
-    match web.chat.find(id, &by.r#as).and_then(|kept| kept.slack) {
+    let received = web.chat.find(id, &by.r#as).and_then(|kept| match &*vendor {
+        "slack" => kept.slack,
+        "mattermost" => kept.mattermost,
+        _ => None,
+    });
+    match received {
         Some(json) => Ok(([(header::CONTENT_TYPE, "application/json")], json.get().to_owned()).into_response()),
         None => no(StatusCode::NOT_FOUND, "That message is gone. Reload the page."),
     }

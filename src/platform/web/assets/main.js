@@ -3,7 +3,7 @@
 import { Composer } from './composer.js';
 import { controlsRow } from './controls.js';
 import { Forms } from './forms.js';
-import { copyButton, slackView } from './json.js';
+import { copyButton, vendorView } from './json.js';
 import { Live, post, token, windowId } from './live.js';
 import { Log, h, icon } from './render.js';
 import { Panels, Side } from './side.js';
@@ -33,7 +33,7 @@ const chat = {
   channel: (id) => hello?.channels.find((channel) => channel.id === id),
   replies: (id) => replies.get(id) ?? 0,
   controls: (list, press) => controlsRow(list, press, chat.people),
-  slackView: (message) => slackView(message, () => chat.you),
+  vendorView: (message) => vendorView(message, () => chat.you),
   copyButton,
   openThread,
   press,

@@ -135,7 +135,7 @@ class MessageView {
   #body = h('div', { class: 'body' });
   #replies;
   #counted = 0;
-  #slack;
+  #vendors;
 
   constructor(message, chat, inThread) {
     this.#chat = chat;
@@ -151,12 +151,12 @@ class MessageView {
         icon('reply'), h('span', {}, 'Reply in thread')));
     }
     if (message.slack) {
-      this.#slack = chat.slackView(message);
-      tools.append(this.#slack.button);
+      this.#vendors = chat.vendorView(message);
+      tools.append(this.#vendors.button);
     }
     this.node = h('article', {
       class: 'message', tabindex: '-1', 'data-id': message.id, 'data-from': message.from, 'data-only': message.only,
-    }, avatar, h('div', { class: 'top-line' }, this.#meta, tools), this.#body, this.#slack?.panel, this.#replies);
+    }, avatar, h('div', { class: 'top-line' }, this.#meta, tools), this.#body, this.#vendors?.panel, this.#replies);
     this.#fill(message);
   }
 
@@ -189,7 +189,7 @@ class MessageView {
       field.dispatchEvent(new Event('change'));
     }
     if (held) held();
-    this.#slack?.refresh();
+    this.#vendors?.refresh();
     this.node.classList.remove('changed');
     requestAnimationFrame(() => this.node.classList.add('changed'));
   }
