@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod demo;
+pub mod real_mattermost;
 pub mod slack;
 
 use std::net::SocketAddr;

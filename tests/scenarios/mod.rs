@@ -11,6 +11,7 @@ mod outages;
 mod owed;
 mod program;
 mod reading;
+mod real_mattermost;
 mod requests_core;
 mod restart;
 mod rights;

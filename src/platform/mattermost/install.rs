@@ -111,11 +111,12 @@ pub async fn install(wanted: &Wanted) -> anyhow::Result<Installed> {
     let mut installer = Installer { api, wanted, so_far: Installed::default() };
     installer.check_settings().await?;
     let bot = installer.bot().await?;
-    installer.token(&bot.id).await?;
     for team in &wanted.teams {
         installer.team(team, &bot.id).await?;
     }
     installer.private_answers(&bot).await?;
+    // Last: it is shown only once, and whatever stops the rest must not hide it.
+    installer.token(&bot.id).await?;
     installer.so_far.bot_id = bot.id;
     Ok(installer.so_far)
 }
