@@ -74,7 +74,13 @@ impl FromRequestParts<Arc<Sandbox>> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, sandbox: &Arc<Sandbox>) -> Result<Self, ApiError> {
-        let token = bearer(parts).ok_or_else(ApiError::invalid_token)?;
+        Self::of(sandbox, bearer(parts).ok_or_else(ApiError::invalid_token)?)
+    }
+}
+
+impl Caller {
+    /// Who a token stands for, if it is good.
+    pub(super) fn of(sandbox: &Sandbox, token: &str) -> Result<Self, ApiError> {
         let key_uuid = sandbox.secrets.key_of(token);
         let world = sandbox.world();
         let key = key_uuid

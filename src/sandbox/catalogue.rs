@@ -16,6 +16,10 @@ pub(super) const WRITE_APIKEY: &str = "COMMUNITY_WRITE_APIKEY";
 pub(super) const READ_INTAKES: &str = "SIC_READ_INTAKES";
 pub(super) const READ_PLAYBOOKS: &str = "SYMPHONY_READ_PLAYBOOKS";
 pub(super) const READ_ALERTS: &str = "SIC_READ_ALERTS";
+pub(super) const MOVE_ALERTS: &str = "SIC_WRITE_ALERTS_WORKFLOW";
+pub(super) const COMMENT_ALERTS: &str = "SIC_WRITE_ALERTS_COMMENTS";
+pub(super) const READ_RUNS: &str = "SYMPHONY_READ_PLAYBOOK_RUNS";
+pub(super) const READ_TELEMETRY: &str = "SIC_READ_EVENT_STATS";
 
 /// What an intake-restricted role may hold: dashboards, events, alerts, queries and intakes.
 const RESTRICTED_FEATURES: [&str; 5] = ["Dashboards", "Events", "Alerts", "Queries", "Intakes"];
@@ -83,6 +87,10 @@ mod tests {
             READ_INTAKES,
             READ_PLAYBOOKS,
             READ_ALERTS,
+            MOVE_ALERTS,
+            COMMENT_ALERTS,
+            READ_RUNS,
+            READ_TELEMETRY,
         ] {
             assert!(names.contains(needed), "{needed}");
         }

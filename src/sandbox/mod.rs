@@ -5,6 +5,8 @@
 //!
 //! ```text
 //! serve -> routes (log the call, play a fault) -> auth -> handlers -> lists -> json -> world
+//! happen (an alert comes, an intake falls silent, …) -> world
+//!    -> live (whoever listens on /live) and webhooks (whoever gave an address)
 //! ```
 //!
 //! Where no public source settles a detail, the sandbox picks one and says so beside it. The
@@ -19,9 +21,11 @@ mod dice;
 mod error;
 mod faults;
 mod handlers;
+mod happen;
 mod hook;
 mod json;
 mod lists;
+mod live;
 #[cfg(test)]
 mod probe;
 mod query;
@@ -29,6 +33,7 @@ mod routes;
 mod secrets;
 mod seed;
 mod serve;
+mod webhooks;
 pub mod world;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,15 +42,19 @@ use std::time::Instant;
 use jiff::{SignedDuration, Timestamp};
 
 pub use calls::Call;
-pub use faults::{Fault, FaultKind, Faults};
+pub use faults::{Fault, FaultKind, Faults, LiveFault};
+pub use happen::{AlertChange, Happening, NewAlert};
 pub use hook::Stage;
 pub use routes::router;
 pub use serve::serve;
+pub use webhooks::{Delivery, WebhookDate};
 pub use world::World;
 
 use calls::Calls;
 use hook::Hook;
+use live::{Live, Notice};
 use secrets::Secrets;
+use webhooks::Webhooks;
 
 /// How many communities the workspace has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -107,6 +116,8 @@ pub struct Sandbox {
     faults: Faults,
     calls: Calls,
     hook: Hook,
+    live: Live,
+    webhooks: Webhooks,
 }
 
 impl Sandbox {
@@ -124,6 +135,8 @@ impl Sandbox {
             faults: Faults::default(),
             calls: Calls::default(),
             hook: Hook::default(),
+            live: Live::default(),
+            webhooks: Webhooks::default(),
         })
     }
 
@@ -169,9 +182,45 @@ impl Sandbox {
         self.hook.set(hook);
     }
 
-    /// Changes the world, or reads it.
+    /// Connections of the LiveAPI that listen, and how many ever did.
+    pub fn listeners(&self) -> (usize, usize) {
+        self.live.counts()
+    }
+
+    /// Sends what happens from now on to an address, as Sekoia's own notification rules do. Needs a
+    /// running tokio.
+    ///
+    /// # Errors
+    /// The address is not `http://` on a loopback.
+    pub fn add_webhook(&self, url: &str, date: WebhookDate) -> Result<(), String> {
+        self.webhooks.add(url, date)
+    }
+
+    /// Forgets all addresses; what waits is still sent.
+    pub fn clear_webhooks(&self) {
+        self.webhooks.clear();
+    }
+
+    /// What became of the notifications, oldest first.
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.webhooks.deliveries()
+    }
+
+    /// Changes the world, or reads it. Nobody is told; the methods named after what happens do so.
     pub fn edit<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         change(&mut self.world())
+    }
+
+    /// Tells whoever listens. A webhook is of alerts only.
+    fn tell(&self, notice: Notice) {
+        let notice = Arc::new(notice);
+        // What the LiveAPI says of a deleted alert is not documented: nothing, here.
+        if notice.action != "deleted" {
+            self.live.tell(&notice);
+        }
+        if notice.kind == "alert" {
+            self.webhooks.tell(&notice);
+        }
     }
 
     fn world(&self) -> MutexGuard<'_, World> {

@@ -10,16 +10,16 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use serde_json::{Value, json};
 
 use super::calls::Call;
 use super::error::ApiError;
 use super::faults::FaultKind;
-use super::handlers::{access, activity, community, create, invitations, keys, me};
+use super::handlers::{access, activity, alerts, community, create, invitations, keys, me, playbooks, telemetry};
 use super::hook::Stage;
 use super::serve::Abort;
-use super::{Sandbox, control};
+use super::{Sandbox, control, live};
 
 /// The whole sandbox as one service.
 ///
@@ -30,6 +30,8 @@ pub fn router(sandbox: Arc<Sandbox>) -> Router {
         .merge(sekoia())
         // Regions differ in whether their API sits below `/api`.
         .nest("/api", sekoia())
+        .route("/live", get(live::upgrade))
+        .route("/live/", get(live::upgrade))
         .fallback(async || ApiError::not_found("The path does not exist"))
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         .layer(middleware::from_fn_with_state(sandbox.clone(), observe))
@@ -59,8 +61,20 @@ fn sekoia() -> Router<Arc<Sandbox>> {
         .route("/v1/communities", get(community::list))
         .nest("/v1/communities/{community}", of_community)
         .route("/v1/sic/conf/intakes", get(activity::intakes))
-        .route("/v1/sic/alerts", get(activity::alerts))
-        .route("/v1/symphony/playbooks", get(activity::playbooks))
+        .route("/v1/sic/conf/intakes/{intake}", get(activity::intake))
+        .route("/v1/sic/alerts", get(alerts::alerts))
+        .route("/v1/sic/alerts/{alert}", get(alerts::one))
+        .route("/v1/sic/alerts/{alert}/workflow", patch(alerts::workflow))
+        .route("/v1/sic/alerts/{alert}/comments", post(alerts::comment))
+        .route("/v1/symphony/playbooks", get(playbooks::playbooks))
+        .route("/v1/symphony/playbooks/{playbook}", get(playbooks::playbook))
+        .route("/v1/symphony/playbooks/{playbook}/logs", get(playbooks::logs))
+        .route("/v1/symphony/trigger-configurations/{trigger}/logs", get(playbooks::trigger_logs))
+        .route("/v1/symphony/playbook-runs", get(playbooks::runs))
+        .route("/v1/symphony/playbook-runs/{run}", get(playbooks::run))
+        .route("/v1/symphony/playbook-runs/{run}/details", get(playbooks::run_details))
+        .route("/v1/symphony/connector-configurations", get(activity::connectors))
+        .route("/v1/telemetry/events/counters", post(telemetry::counters))
 }
 
 async fn observe(State(sandbox): State<Arc<Sandbox>>, request: Request, next: Next) -> Response {
@@ -80,7 +94,7 @@ async fn observe(State(sandbox): State<Arc<Sandbox>>, request: Request, next: Ne
         response
     };
     match sandbox.faults.take(&call.method, &call.path) {
-        None => done(next.run(request).await),
+        None | Some(FaultKind::Live(_)) => done(next.run(request).await),
         Some(FaultKind::Latency { ms }) => {
             let response = done(next.run(request).await);
             tokio::time::sleep(Duration::from_millis(ms)).await;

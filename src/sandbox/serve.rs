@@ -33,20 +33,23 @@ pub async fn serve(
     sandbox: Arc<Sandbox>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let app = router(sandbox).into_make_service_with_connect_info::<Abort>();
+    let app = router(Arc::clone(&sandbox)).into_make_service_with_connect_info::<Abort>();
     let (stopping, stop_began) = oneshot::channel();
     let server = axum::serve(Abortable(listener), app).with_graceful_shutdown(async move {
         shutdown.await;
         // The receiver goes only together with this future.
         let _ = stopping.send(());
     });
-    tokio::select! {
+    let result = tokio::select! {
         result = server => result,
         () = async {
             let _ = stop_began.await;
             tokio::time::sleep(DRAIN).await;
         } => Ok(()),
-    }
+    };
+    // The LiveAPI's connections are no requests any more: nobody else ends them.
+    sandbox.live.hang_up();
+    result
 }
 
 /// Closes one connection when raised.

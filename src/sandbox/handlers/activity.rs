@@ -1,15 +1,16 @@
-//! Intakes, alerts and playbooks: lists over all the communities that the caller sees.
+//! Intakes and connectors: lists over all the communities that the caller sees.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use serde_json::Value;
 
 use super::Reply;
 use crate::sandbox::auth::Caller;
-use crate::sandbox::catalogue::{READ_ALERTS, READ_INTAKES, READ_PLAYBOOKS};
-use crate::sandbox::lists::{Direction, Filters, page};
+use crate::sandbox::catalogue::READ_INTAKES;
+use crate::sandbox::error::ApiError;
+use crate::sandbox::lists::{Filters, page};
 use crate::sandbox::query::Query;
 use crate::sandbox::{Sandbox, json};
 
@@ -37,48 +38,13 @@ const INTAKES: Filters = Filters {
     default_sort: None,
 };
 
-const ALERTS: Filters = Filters {
-    matches: &[
-        ("community_uuid", "/community_uuid"),
-        ("entity_name", "/entity/name"),
-        ("entity_uuid", "/entity/uuid"),
-        ("status_uuid", "/status/uuid"),
-        ("status_name", "/status/name"),
-        ("type_category", "/alert_type/category"),
-        ("type_value", "/alert_type/value"),
-        ("source", "/source"),
-        ("target", "/target"),
-        ("rule_uuid", "/rule/uuid"),
-        ("rule_name", "/rule/name"),
-        ("detection_type", "/detection_type"),
-        ("short_id", "/short_id"),
-        ("uuid", "/uuid"),
-        ("title", "/title"),
-        ("urgency_display", "/urgency/display"),
-    ],
-    dates: &[("created_at", "/created_at"), ("updated_at", "/updated_at")],
-    ranges: &[("urgency", "/urgency/current_value"), ("similar", "/similar")],
-    sorts: &[
-        ("created_at", "/created_at"),
-        ("source", "/source"),
-        ("target", "/target"),
-        ("urgency", "/urgency/current_value"),
-        ("entity", "/entity/name"),
-        ("type", "/alert_type/value"),
-        ("status", "/status/name"),
-        ("rule_name", "/rule/name"),
-        ("updated_at", "/updated_at"),
-        ("similar", "/similar"),
-    ],
-    default_sort: Some(("/created_at", Direction::Descending)),
-};
-
-const PLAYBOOKS: Filters = Filters {
-    matches: &[("community_uuid", "/community_uuid"), ("status", "/status"), ("name", "/name")],
-    dates: &[("updated_at", "/updated_at")],
+/// No public source lists them: those of the intakes.
+const CONNECTORS: Filters = Filters {
+    matches: &[("community_uuid", "/community_uuid"), ("name", "/name"), ("uuid", "/uuid")],
+    dates: &[],
     ranges: &[],
-    sorts: &[("updated_at", "/updated_at"), ("name", "/name"), ("status", "/status")],
-    default_sort: Some(("/updated_at", Direction::Descending)),
+    sorts: &[("name", "/name"), ("created_at", "/created_at")],
+    default_sort: None,
 };
 
 pub(in crate::sandbox) async fn intakes(State(sandbox): State<Arc<Sandbox>>, caller: Caller, query: Query) -> Reply {
@@ -101,32 +67,23 @@ pub(in crate::sandbox) async fn intakes(State(sandbox): State<Arc<Sandbox>>, cal
     Ok(Json(page(items, &query)?))
 }
 
-pub(in crate::sandbox) async fn alerts(State(sandbox): State<Arc<Sandbox>>, caller: Caller, query: Query) -> Reply {
-    caller.require(READ_ALERTS)?;
+pub(in crate::sandbox) async fn intake(
+    State(sandbox): State<Arc<Sandbox>>,
+    caller: Caller,
+    Path(uuid): Path<String>,
+) -> Reply {
+    caller.require(READ_INTAKES)?;
     let world = sandbox.world();
-    let items =
-        world.alerts.iter().filter(|alert| caller.sees_uuid(&world, alert.community_uuid)).map(json::alert).collect();
-    let items = ALERTS.select(items, &query, sandbox.now())?;
-    let total = items.len();
-    let mut body = page(items, &query)?;
-    let offset = query.number("offset")?.unwrap_or(0);
-    let shown = body["items"].as_array().map_or(0, Vec::len);
-    body["has_more"] = (offset.saturating_add(shown) < total).into();
-    if query.flag("with_count")? == Some(false) {
-        body.as_object_mut().and_then(|fields| fields.remove("total"));
-    }
-    Ok(Json(body))
+    let found = world.intakes.iter().find(|intake| intake.uuid.to_string() == uuid);
+    let found = found.filter(|intake| caller.sees_uuid(&world, intake.community_uuid));
+    Ok(Json(json::intake(found.ok_or_else(|| ApiError::not_found("Unknown intake"))?)))
 }
 
-pub(in crate::sandbox) async fn playbooks(State(sandbox): State<Arc<Sandbox>>, caller: Caller, query: Query) -> Reply {
-    caller.require(READ_PLAYBOOKS)?;
+/// Which permission this needs is unknown: that of the intakes, which the connectors feed.
+pub(in crate::sandbox) async fn connectors(State(sandbox): State<Arc<Sandbox>>, caller: Caller, query: Query) -> Reply {
+    caller.require(READ_INTAKES)?;
     let world = sandbox.world();
-    let items = world
-        .playbooks
-        .iter()
-        .filter(|playbook| caller.sees_uuid(&world, playbook.community_uuid))
-        .map(json::playbook)
-        .collect();
-    let items = PLAYBOOKS.select(items, &query, sandbox.now())?;
+    let seen = world.connectors.iter().filter(|connector| caller.sees_uuid(&world, connector.community_uuid));
+    let items = CONNECTORS.select(seen.map(json::connector).collect(), &query, sandbox.now())?;
     Ok(Json(page(items, &query)?))
 }

@@ -1,10 +1,9 @@
-//! Intakes, playbooks and alerts.
+//! Intakes, connectors, playbooks, their runs and logs.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{maybe, rfc3339};
-use crate::sandbox::world::{Alert, AlertStatus, Intake, Playbook};
+use crate::sandbox::world::{Connector, Intake, LogLine, Playbook, PlaybookRun};
 
 pub(in crate::sandbox) fn intake(intake: &Intake) -> Value {
     json!({
@@ -27,7 +26,7 @@ pub(in crate::sandbox) fn intake(intake: &Intake) -> Value {
         },
         "configured": true,
         "is_custom_format": false,
-        "connector_configuration_uuid": null,
+        "connector_configuration_uuid": intake.connector_uuid,
         "status": intake.status,
     })
 }
@@ -56,80 +55,43 @@ pub(in crate::sandbox) fn playbook(playbook: &Playbook) -> Value {
         "activated_at": maybe(activated),
         "activated_by": activated.map(|_| by),
         "activated_by_type": activated.map(|_| "user"),
-        "trigger_configurations": [],
+        "trigger_configurations": [{
+            "uuid": playbook.trigger_uuid,
+            "trigger_uuid": "9b9bd2e8-1f2c-4b7e-8f5e-6d9a6a0b7c11",
+        }],
     })
 }
 
-pub(in crate::sandbox) fn alert(alert: &Alert) -> Value {
+pub(in crate::sandbox) fn run(run: &PlaybookRun) -> Value {
     json!({
-        "uuid": alert.uuid,
-        "short_id": alert.short_id,
-        "title": alert.title,
-        "description": null,
-        "created_at": alert.created_at.as_second(),
-        "created_by": alert.rule_uuid,
-        "created_by_type": "rule",
-        "updated_at": alert.updated_at.map(Timestamp::as_second),
-        "updated_by": null,
-        "updated_by_type": null,
-        "community_uuid": alert.community_uuid,
-        "entity": { "uuid": alert.entity_uuid, "name": alert.entity },
-        "urgency": {
-            "current_value": alert.urgency,
-            "value": alert.urgency,
-            "severity": alert.severity,
-            "criticity": 0,
-            "display": urgency_label(alert.urgency),
-        },
-        "alert_type": { "category": alert.category, "value": alert.kind },
-        "status": alert_status(alert.status),
-        "rule": {
-            "uuid": alert.rule_uuid,
-            "name": alert.rule,
-            "severity": alert.severity,
-            "type": "sigma",
-            "pattern": "",
-        },
-        "detection_type": "rule",
-        "source": alert.source,
-        "target": alert.target,
-        "similar": alert.similar,
-        "details": null,
-        "ttps": [],
-        "adversaries": [],
-        "kill_chain_short_id": null,
-        "number_of_unseen_comments": 0,
-        "number_of_total_comments": 0,
-        "first_seen_at": rfc3339(alert.created_at),
-        "last_seen_at": rfc3339(alert.updated_at.unwrap_or(alert.created_at)),
-        "assets": [],
-        "intake_uuids": alert.intake_uuids,
-        "assignee": null,
-        "verdict_uuid": null,
-        "verdict": null,
-        "custom_status_uuid": null,
-        "custom_status": null,
+        "uuid": run.uuid,
+        "playbook_uuid": run.playbook_uuid,
+        "playbook_name": run.playbook_name,
+        "community_uuid": run.community_uuid,
+        "event": run.event,
+        "status": run.status,
+        "started_at": rfc3339(run.started_at),
+        "started_by": run.playbook_uuid,
+        "started_by_type": "playbook",
+        "pending_at": rfc3339(run.started_at),
+        "running_at": rfc3339(run.started_at),
+        "finished_at": maybe(run.finished_at),
     })
 }
 
-/// The bands of the API; the console's newer documentation has others.
-fn urgency_label(urgency: u8) -> &'static str {
-    match urgency {
-        0..20 => "Low",
-        20..40 => "Moderate",
-        40..60 => "High",
-        60..80 => "Major",
-        _ => "Urgent",
-    }
+pub(in crate::sandbox) fn log(line: &LogLine) -> Value {
+    json!({ "uuid": line.uuid, "level": line.level, "message": line.message, "date": rfc3339(line.date) })
 }
 
-fn alert_status(status: AlertStatus) -> Value {
-    let (uuid, name) = match status {
-        AlertStatus::Pending => ("2efc4930-1442-4abb-acf2-58ba219a4fd0", "Pending"),
-        AlertStatus::Acknowledged => ("8f206505-af6d-433e-93f4-775d46dc7d0f", "Acknowledged"),
-        AlertStatus::Ongoing => ("1f2f88d5-ff5b-48bf-bbbc-00c2fff82d9f", "Ongoing"),
-        AlertStatus::Rejected => ("4f68da89-38e0-4703-a6ab-652f02bdf24e", "Rejected"),
-        AlertStatus::Closed => ("1738b1c1-767d-489e-bada-19176621a007", "Closed"),
-    };
-    json!({ "uuid": uuid, "name": name, "description": "" })
+/// Only `display_status` is certain: no schema of a connector's configuration is public.
+pub(in crate::sandbox) fn connector(connector: &Connector) -> Value {
+    json!({
+        "uuid": connector.uuid,
+        "name": connector.name,
+        "community_uuid": connector.community_uuid,
+        "display_status": connector.display_status,
+        "status_message": connector.status_message,
+        "created_at": rfc3339(connector.created_at),
+        "updated_at": rfc3339(connector.updated_at),
+    })
 }

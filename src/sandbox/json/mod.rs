@@ -2,18 +2,20 @@
 //! the community service prints its dates in its own way, and alerts carry Unix seconds.
 
 mod activity;
+mod alerts;
 mod subscription;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub(super) use activity::{alert, intake, playbook};
+pub(super) use activity::{connector, intake, log, playbook, run};
+pub(super) use alerts::{alert, alert_in_full, comment};
 pub(super) use subscription::licence;
 
 use super::world::{ApiKey, AuthProvider, Community, KeyStatus, Member, Permission, Role, User, World};
 
-fn rfc3339(at: Timestamp) -> String {
+pub(super) fn rfc3339(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string()
 }
 

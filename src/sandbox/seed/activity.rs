@@ -1,4 +1,4 @@
-//! Intakes, playbooks and alerts.
+//! Intakes, connectors, playbooks and their runs.
 
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -6,12 +6,35 @@ use uuid::Uuid;
 use super::units::Unit;
 use super::{creator, days_before};
 use crate::sandbox::dice::Dice;
-use crate::sandbox::world::{Alert, AlertStatus, Intake, Playbook, World};
+use crate::sandbox::world::{Connector, Intake, LogLine, Playbook, PlaybookRun, Silence, World};
+
+/// After so many technical failures in a row a playbook switches itself off.
+pub(in crate::sandbox) const FAILURES: u32 = 5;
 
 pub(super) fn intakes(world: &mut World, community: Uuid, unit: &Unit) {
     for (age, (name, status)) in (120..).step_by(30).zip(unit.intakes) {
         let dice = world.dice;
         let label = format!("{}/intake/{name}", unit.slug);
+        let pulled = *status == "ERROR" || name.contains("EDR");
+        let connector_uuid = pulled.then(|| dice.uuid(&format!("{label}/connector")));
+        let silent_for = match *status {
+            "STOPPED" => Some(SignedDuration::from_hours(75)),
+            "ERROR" => Some(SignedDuration::from_hours(5)),
+            _ => None,
+        };
+        let created_at = days_before(world.start, age);
+        if let Some(uuid) = connector_uuid {
+            let broken = *status == "ERROR";
+            world.connectors.push(Connector {
+                uuid,
+                name: format!("{name} (pull)"),
+                community_uuid: community,
+                display_status: if broken { "error" } else { "running" }.to_owned(),
+                status_message: broken.then(|| "The source refused the credentials".to_owned()),
+                created_at,
+                updated_at: silent_for.map_or(created_at, |time| world.start - time),
+            });
+        }
         world.intakes.push(Intake {
             uuid: dice.uuid(&label),
             name: (*name).to_owned(),
@@ -21,9 +44,12 @@ pub(super) fn intakes(world: &mut World, community: Uuid, unit: &Unit) {
             format_uuid: dice.uuid(&format!("format/{name}")),
             intake_key: dice.hex(&format!("{label}/key"), 16),
             status: Some((*status).to_owned()),
-            created_at: days_before(world.start, age),
+            created_at,
             created_by: creator(world),
             updated_at: None,
+            connector_uuid,
+            hourly: 3_600 + dice.below(&format!("{label}/hourly"), 72_000),
+            silences: silent_for.map(|time| Silence { from: world.start - time, until: None }).into_iter().collect(),
         });
     }
 }
@@ -31,8 +57,9 @@ pub(super) fn intakes(world: &mut World, community: Uuid, unit: &Unit) {
 pub(super) fn playbooks(world: &mut World, community: Uuid, unit: &Unit) {
     for (age, (name, status, reason)) in (20..).step_by(25).zip(unit.playbooks) {
         let activated_at = (*status != "stopped").then(|| days_before(world.start, age));
-        world.playbooks.push(Playbook {
-            uuid: world.dice.uuid(&format!("{}/playbook/{name}", unit.slug)),
+        let label = format!("{}/playbook/{name}", unit.slug);
+        let mut playbook = Playbook {
+            uuid: world.dice.uuid(&label),
             community_uuid: community,
             name: (*name).to_owned(),
             description: None,
@@ -43,82 +70,47 @@ pub(super) fn playbooks(world: &mut World, community: Uuid, unit: &Unit) {
             created_by: creator(world),
             updated_at: days_before(world.start, age),
             activated_at,
+            trigger_uuid: world.dice.uuid(&format!("{label}/trigger")),
+            failures: 0,
+            logs: vec![],
+            trigger_logs: vec![],
+        };
+        runs(world, &mut playbook, &label);
+        world.playbooks.push(playbook);
+    }
+}
+
+/// The runs of the last days: one that failed for good did so five times, and then no more.
+fn runs(world: &mut World, playbook: &mut Playbook, label: &str) {
+    let (failing, count) = match playbook.status.as_str() {
+        "running" => (false, 8),
+        "error" => (true, FAILURES),
+        _ => (false, 0),
+    };
+    for number in (0..count).rev() {
+        let label = format!("{label}/run/{number}");
+        let age = SignedDuration::from_mins(i64::from(number) * 540 + 95);
+        let started_at = world.start - age - SignedDuration::from_micros(211);
+        let error = failing.then(|| playbook.status_message.clone().unwrap_or_default());
+        if let Some(message) = error.clone() {
+            playbook.failures += 1;
+            let uuid = world.dice.uuid(&format!("{label}/log"));
+            playbook.logs.push(LogLine { uuid, level: "error".to_owned(), message, date: started_at });
+        }
+        world.runs.push(PlaybookRun {
+            uuid: world.dice.uuid(&label),
+            playbook_uuid: playbook.uuid,
+            playbook_name: playbook.name.clone(),
+            community_uuid: playbook.community_uuid,
+            event: "Alert Created".to_owned(),
+            status: if failing { "error" } else { "finished" }.to_owned(),
+            error,
+            started_at,
+            finished_at: Some(started_at + SignedDuration::from_secs(4)),
         });
     }
 }
 
-struct Detection {
-    rule: &'static str,
-    category: &'static str,
-    kind: &'static str,
-    severity: u8,
-}
-
-const DETECTIONS: [Detection; 8] = [
-    detection("Impossible travel", "intrusions", "account-compromise", 60),
-    detection("Ransom note on a file share", "malware", "ransomware", 95),
-    detection("Card-testing burst", "fraud", "unauthorized-use", 55),
-    detection("Beacon to a known C2 server", "malware", "backdoor", 85),
-    detection("Password spraying", "intrusion-attempts", "brute-force", 50),
-    detection("Audit log cleared", "intrusions", "privileged-account-compromise", 70),
-    detection("Port scan from inside", "information-gathering", "scanner", 30),
-    detection("Mail with a look-alike domain", "fraud", "phishing", 40),
-];
-
-const fn detection(rule: &'static str, category: &'static str, kind: &'static str, severity: u8) -> Detection {
-    Detection { rule, category, kind, severity }
-}
-
-/// The urgency of one alert after the other: every band, and each side of 75 and 80.
-const URGENCIES: [u8; 6] = [91, 35, 78, 12, 62, 48];
-
-/// New alerts are more often pending than older ones.
-const STATUSES: [AlertStatus; 6] = [
-    AlertStatus::Pending,
-    AlertStatus::Pending,
-    AlertStatus::Acknowledged,
-    AlertStatus::Ongoing,
-    AlertStatus::Closed,
-    AlertStatus::Rejected,
-];
-
-pub(super) fn alerts(world: &mut World, community: Uuid, unit: &Unit) {
-    let dice = world.dice;
-    let intakes: Vec<Uuid> =
-        world.intakes.iter().filter(|intake| intake.community_uuid == community).map(|intake| intake.uuid).collect();
-    for number in 0..unit.alerts {
-        let label = format!("{}/alert/{number}", unit.slug);
-        let roll = |what: &str, end| dice.below(&format!("{label}/{what}"), end);
-        let detection = &DETECTIONS[roll("rule", 8) as usize];
-        let position = number as usize % 6;
-        let age = SignedDuration::from_mins((i64::from(number) * 330) + i64::from(roll("age", 300)));
-        let created_at = world.start - age - SignedDuration::from_secs(20);
-        let status = STATUSES[position];
-        let host = roll("host", 240) + 10;
-        world.alerts.push(Alert {
-            uuid: dice.uuid(&label),
-            short_id: format!("AL{}", dice.hex(&format!("{label}/short"), 10)),
-            title: detection.rule.to_owned(),
-            community_uuid: community,
-            created_at,
-            updated_at: (status != AlertStatus::Pending).then(|| created_at + age / 2),
-            urgency: URGENCIES[position],
-            severity: detection.severity,
-            category: detection.category.to_owned(),
-            kind: detection.kind.to_owned(),
-            status,
-            rule: detection.rule.to_owned(),
-            rule_uuid: dice.uuid(&format!("rule/{}", detection.rule)),
-            entity: unit.name.to_owned(),
-            entity_uuid: entity(dice, unit),
-            source: Some(format!("203.0.113.{host}")),
-            target: Some(format!("10.20.{}.{host}", roll("net", 16))),
-            similar: roll("similar", 4),
-            intake_uuids: intakes.iter().take(1).copied().collect(),
-        });
-    }
-}
-
-fn entity(dice: Dice, unit: &Unit) -> Uuid {
+pub(super) fn entity(dice: Dice, unit: &Unit) -> Uuid {
     dice.uuid(&format!("{}/entity", unit.slug))
 }

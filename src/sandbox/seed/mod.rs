@@ -3,6 +3,7 @@
 //! `units` holds the tables, the other files turn them into the world's structs.
 
 mod activity;
+mod alerts;
 mod keys;
 mod people;
 mod subscription;
@@ -12,8 +13,10 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::dice::Dice;
-use super::world::{Community, InvitationBody, WorkingSecret, World};
+use super::world::{Bins, Community, InvitationBody, WorkingSecret, World};
 use super::{Options, Tenant, Token, catalogue};
+pub(super) use activity::FAILURES;
+pub(super) use alerts::{Sighting, detected};
 use units::Unit;
 
 /// The world, and the tokens with the key that each stands for.
@@ -34,9 +37,14 @@ pub(super) fn workspace(options: Options, now: Timestamp) -> (World, Vec<(Token,
         permissions: catalogue::permissions(),
         intakes: vec![],
         playbooks: vec![],
+        connectors: vec![],
+        runs: vec![],
         alerts: vec![],
+        cases: vec![],
         invitations: InvitationBody::default(),
         working_secret: WorkingSecret::default(),
+        bins: Bins::default(),
+        counting_delay: SignedDuration::ZERO,
         dice,
         start: now,
         made: 0,
@@ -79,7 +87,7 @@ fn add_unit(world: &mut World, unit: &Unit, parent: Option<Uuid>, is_parent: boo
     people::members(world, uuid, unit);
     keys::integrations(world, uuid, unit);
     activity::playbooks(world, uuid, unit);
-    activity::alerts(world, uuid, unit);
+    alerts::alerts(world, uuid, unit);
 }
 
 /// The administrator who set the workspace up: the first person of its first community.

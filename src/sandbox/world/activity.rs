@@ -1,6 +1,6 @@
-//! What goes on: intakes, playbooks, alerts.
+//! What goes on: intakes, connectors and alerts.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 /// A source of events.
@@ -28,33 +28,61 @@ pub struct Intake {
     pub created_by: Uuid,
     /// Last change.
     pub updated_at: Option<Timestamp>,
+    /// The connector that pulls its events; none if they are pushed.
+    pub connector_uuid: Option<Uuid>,
+    /// Events an hour while it is not silent.
+    pub hourly: u32,
+    /// When nothing came, oldest first. The last one may be open.
+    pub silences: Vec<Silence>,
 }
 
-/// An automation.
+/// A time without events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// When the last event came.
+    pub from: Timestamp,
+    /// When they came again.
+    pub until: Option<Timestamp>,
+}
+
+impl Intake {
+    /// How many events came in a stretch of time.
+    pub fn events(&self, from: Timestamp, to: Timestamp) -> u64 {
+        let mut seconds = length(from.max(self.created_at), to);
+        for silence in &self.silences {
+            let until = silence.until.unwrap_or(Timestamp::MAX);
+            seconds -= length(from.max(silence.from), to.min(until));
+        }
+        u64::try_from(seconds).unwrap_or(0) * u64::from(self.hourly) / 3_600
+    }
+
+    /// Whether nothing comes at the moment.
+    pub fn is_silent(&self) -> bool {
+        self.silences.last().is_some_and(|silence| silence.until.is_none())
+    }
+}
+
+fn length(from: Timestamp, to: Timestamp) -> i64 {
+    to.duration_since(from).max(SignedDuration::ZERO).as_secs()
+}
+
+/// What pulls events from elsewhere into an intake.
 #[derive(Clone, Debug)]
-pub struct Playbook {
-    /// Identifier.
+pub struct Connector {
+    /// Identifier of the configuration.
     pub uuid: Uuid,
-    /// Where it runs.
-    pub community_uuid: Uuid,
     /// Free text.
     pub name: String,
-    /// Free text.
-    pub description: Option<String>,
-    /// `running`, `stopped` or `error` here; no list of values is public.
-    pub status: String,
+    /// Where its events go.
+    pub community_uuid: Uuid,
+    /// `running` or `error` here; no list of values is public.
+    pub display_status: String,
     /// Why.
     pub status_message: Option<String>,
-    /// Labels of the status.
-    pub status_tags: Vec<String>,
     /// Creation.
     pub created_at: Timestamp,
-    /// The user who made it.
-    pub created_by: Uuid,
     /// Last change.
     pub updated_at: Timestamp,
-    /// When it was last switched on.
-    pub activated_at: Option<Timestamp>,
 }
 
 /// An alert.
@@ -98,6 +126,70 @@ pub struct Alert {
     pub similar: u32,
     /// The intakes that saw it.
     pub intake_uuids: Vec<Uuid>,
+    /// What it concerns.
+    pub assets: Vec<Uuid>,
+    /// The first event behind it.
+    pub first_seen_at: Timestamp,
+    /// The last one.
+    pub last_seen_at: Timestamp,
+    /// What people wrote about it, oldest first.
+    pub comments: Vec<Comment>,
+    /// The statuses that it had before, oldest first.
+    pub history: Vec<Change>,
+}
+
+/// Something written about an alert.
+#[derive(Clone, Debug)]
+pub struct Comment {
+    /// Identifier.
+    pub uuid: Uuid,
+    /// Free text.
+    pub content: String,
+    /// As the writer signed.
+    pub author: String,
+    /// Who wrote it: an API key or a user.
+    pub created_by: Uuid,
+    /// When.
+    pub date: Timestamp,
+}
+
+/// A change of an alert's status.
+#[derive(Clone, Copy, Debug)]
+pub struct Change {
+    /// Identifier.
+    pub uuid: Uuid,
+    /// When.
+    pub at: Timestamp,
+    /// Who: an API key or a user.
+    pub by: Uuid,
+    /// What it was before.
+    pub before: AlertStatus,
+    /// What it is since.
+    pub after: AlertStatus,
+}
+
+/// Alerts that are looked at together. No call lists them here: what a case looks like over HTTP
+/// is not in the documentation that the sandbox is written from.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Identifier.
+    pub uuid: Uuid,
+    /// `CA…`.
+    pub short_id: String,
+    /// Free text.
+    pub title: String,
+    /// From 1, the gravest, to 4.
+    pub priority: u8,
+    /// Whether a person made it.
+    pub manual: bool,
+    /// Where.
+    pub community_uuid: Uuid,
+    /// Creation.
+    pub created_at: Timestamp,
+    /// Labels.
+    pub tags: Vec<String>,
+    /// Its alerts.
+    pub alerts: Vec<Uuid>,
 }
 
 /// Where an alert stands. Name and uuid are documented.
@@ -113,4 +205,42 @@ pub enum AlertStatus {
     Rejected,
     /// Done.
     Closed,
+}
+
+impl AlertStatus {
+    /// All of them.
+    pub const ALL: [AlertStatus; 5] = [Self::Pending, Self::Acknowledged, Self::Ongoing, Self::Rejected, Self::Closed];
+
+    /// What people read.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Acknowledged => "Acknowledged",
+            Self::Ongoing => "Ongoing",
+            Self::Rejected => "Rejected",
+            Self::Closed => "Closed",
+        }
+    }
+
+    /// The same in every workspace.
+    pub fn uuid(self) -> &'static str {
+        match self {
+            Self::Pending => "2efc4930-1442-4abb-acf2-58ba219a4fd0",
+            Self::Acknowledged => "8f206505-af6d-433e-93f4-775d46dc7d0f",
+            Self::Ongoing => "1f2f88d5-ff5b-48bf-bbbc-00c2fff82d9f",
+            Self::Rejected => "4f68da89-38e0-4703-a6ab-652f02bdf24e",
+            Self::Closed => "1738b1c1-767d-489e-bada-19176621a007",
+        }
+    }
+
+    /// What an `action_uuid` leads to: a status, or one of the older actions.
+    pub fn after(action: &str) -> Option<Self> {
+        match action {
+            "937bdabf-6a08-434b-b6d3-d7447e4e452a" => Some(Self::Acknowledged),
+            "c39a0a95-aa2c-4d0d-8d2e-d3decf426eea" => Some(Self::Ongoing),
+            "ade85d7b-7507-4026-bfc6-cc006d10ddac" => Some(Self::Rejected),
+            "1390be4e-ced8-4dd6-9bed-573471b235ab" => Some(Self::Closed),
+            _ => Self::ALL.into_iter().find(|status| status.uuid() == action),
+        }
+    }
 }

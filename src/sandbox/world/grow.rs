@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{AuthProvider, Community, Member, Permission, Role, User, World};
+use super::{AuthProvider, Community, Intake, Member, Permission, Playbook, Role, User, World};
 
 impl World {
     /// The first community with this name.
@@ -13,6 +13,16 @@ impl World {
     /// The first role with this name, built in or custom.
     pub fn role(&self, name: &str) -> Option<&Role> {
         self.roles.iter().find(|found| found.name == name)
+    }
+
+    /// The first intake with this name.
+    pub fn intake(&self, name: &str) -> Option<&Intake> {
+        self.intakes.iter().find(|found| found.name == name)
+    }
+
+    /// The first playbook with this name.
+    pub fn playbook(&self, name: &str) -> Option<&Playbook> {
+        self.playbooks.iter().find(|found| found.name == name)
     }
 
     /// Adds `count` confirmed members who are guests and have MFA on.

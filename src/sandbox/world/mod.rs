@@ -6,16 +6,18 @@ mod access;
 mod activity;
 mod grow;
 mod people;
+mod playbooks;
 mod subscription;
 mod unsettled;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 pub use access::{ApiKey, AuthProvider, KeyStatus, Member, Permission, Role, User};
-pub use activity::{Alert, AlertStatus, Intake, Playbook};
+pub use activity::{Alert, AlertStatus, Case, Change, Comment, Connector, Intake, Silence};
+pub use playbooks::{LogLine, Playbook, PlaybookRun};
 pub use subscription::{Licence, Module, Plan};
-pub use unsettled::{InvitationBody, WorkingSecret};
+pub use unsettled::{Bins, InvitationBody, WorkingSecret};
 
 use super::dice::Dice;
 
@@ -40,12 +42,22 @@ pub struct World {
     pub intakes: Vec<Intake>,
     /// Playbooks, without their content.
     pub playbooks: Vec<Playbook>,
+    /// What pulls events.
+    pub connectors: Vec<Connector>,
+    /// What playbooks did.
+    pub runs: Vec<PlaybookRun>,
     /// Alerts.
     pub alerts: Vec<Alert>,
+    /// Cases.
+    pub cases: Vec<Case>,
     /// Which bodies an invitation may have.
     pub invitations: InvitationBody,
     /// Which field of a new key works as a token; keys made before keep theirs.
     pub working_secret: WorkingSecret,
+    /// What the counters do with a bin that the asked time cuts.
+    pub bins: Bins,
+    /// How long an event is not counted yet.
+    pub counting_delay: SignedDuration,
     pub(super) dice: Dice,
     pub(super) start: Timestamp,
     /// How many things were made since the start.

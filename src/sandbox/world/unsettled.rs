@@ -21,3 +21,14 @@ pub enum WorkingSecret {
     /// `short_key`; then `key` is another, longer form.
     ShortKey,
 }
+
+/// Events are counted in bins of an hour, a day, a week or a month. What becomes of those that the
+/// asked time cuts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bins {
+    /// They are counted whole: whoever asks for the last ten minutes gets the whole hour.
+    #[default]
+    Whole,
+    /// Nothing outside of the asked time is counted.
+    Cut,
+}
