@@ -82,6 +82,7 @@ fn app(slack: &str, store: Arc<dyn Store>) -> App {
             key: SecretString::from("bench"),
             region: Region::Fra1,
             api_url: "http://127.0.0.1:1".parse().expect("an address"),
+            live_url: "ws://127.0.0.1:1/live/".parse().expect("an address"),
             candidates: vec![],
         },
         slack: Some(SlackConfig {

@@ -96,6 +96,7 @@ pub fn web(web: Arc<Web>, origins: Arc<Origins>) -> Router {
         .route("/demo/messages/{id}/{vendor}", get(web::as_received))
         .route("/demo/side", get(web::side))
         .route("/demo/faults", post(web::switch_fault))
+        .route("/demo/happen", post(web::happen))
         .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(web)

@@ -48,9 +48,9 @@ impl Bot {
                 why: "Sekoia's public API cannot list notification rules, and they belong to whoever made them".into(),
             },
             StepId::Quickstart => steps::quickstart::check(steps::quickstart::Facts {
-                intakes: sekoia.intakes(community).await?.len(),
-                alerts: !sekoia.newest_alerts(community, 1).await?.is_empty(),
-                playbooks: sekoia.playbooks(community).await?.len(),
+                intakes: sekoia.intakes(community, Rank::Person).await?.len(),
+                alerts: !sekoia.newest_alerts(community, 1, Rank::Person).await?.is_empty(),
+                playbooks: sekoia.playbooks(community, Rank::Person).await?.len(),
             }),
         })
     }

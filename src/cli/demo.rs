@@ -62,7 +62,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let sandbox =
         Sandbox::new(Options { tenant: args.tenant, seed: args.seed, writes: args.writes }, jiff::Timestamp::now());
     let sekoia = TcpListener::bind("127.0.0.1:0").await.context("Cannot listen for the embedded Sekoia")?;
-    let sekoia_url = format!("http://{}", sekoia.local_addr()?);
+    let sekoia_address = sekoia.local_addr()?;
+    let (sekoia_url, live_url) = (format!("http://{sekoia_address}"), format!("ws://{sekoia_address}/live/"));
     let sekoia_task = tokio::spawn(sandbox::serve(sekoia, Arc::clone(&sandbox), stopping.clone().cancelled_owned()));
 
     let transcript = args.store.as_ref().map(|file| file.with_extension("chat.json"));
@@ -79,6 +80,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             key: SecretString::from(sandbox.token("admin").to_owned()),
             region: Region::Fra1,
             api_url: sekoia_url.parse().context("The embedded Sekoia has no address")?,
+            live_url: live_url.parse().context("The embedded Sekoia has no address")?,
             candidates: Vec::new(),
         },
         sandbox,

@@ -86,7 +86,17 @@ fn env(name: &str) -> Option<String> {
 /// Starts logging to standard error, so that a subcommand's output stays its own.
 fn start_logging(config: &LogConfig) {
     // Libraries that could write what they send or receive never get below warnings.
-    let quiet = ["slack_morphism", "hyper", "hyper_util", "reqwest", "rustls", "sqlx", "h2"];
+    let quiet = [
+        "slack_morphism",
+        "hyper",
+        "hyper_util",
+        "reqwest",
+        "rustls",
+        "sqlx",
+        "h2",
+        "tungstenite",
+        "tokio_tungstenite",
+    ];
     let filter =
         quiet.iter().fold(EnvFilter::new(&config.filter), |filter, library| match format!("{library}=warn").parse() {
             Ok(directive) => filter.add_directive(directive),

@@ -38,9 +38,24 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     for token in sandbox.tokens() {
         println!("  {:<8} {}\n           {}", token.name, token.value, token.what);
     }
-    println!("\nPoint the bot at it:\n  export SEKOIA_API_URL={url} SEKOIA_API_KEY={}", sandbox.token("admin"));
+    let live = url.replacen("http", "ws", 1);
+    println!(
+        "\nPoint the bot at it:\n  export SEKOIA_API_URL={url} SEKOIA_LIVE_URL={live}/live/ SEKOIA_API_KEY={}",
+        sandbox.token("admin")
+    );
     println!(
         "\nFaults on demand, for example:\n  curl -X POST {url}/_sandbox/faults -H 'content-type: application/json' \\\n    -d '{{\"path\":\"/licenses\",\"times\":1,\"kind\":\"status\",\"code\":503}}'"
+    );
+    println!(
+        "\nAn alert arrives, an intake falls silent, a playbook fails, a storm (and what Sekoia's own rules send):\n  \
+         curl -X POST {url}/_sandbox/events -d '{{\"event\":\"alert\",\"urgency\":90}}'\n  \
+         curl -X POST {url}/_sandbox/events -d '{{\"event\":\"intake_silent\",\"minutes\":60}}'\n  \
+         curl -X POST {url}/_sandbox/events -d '{{\"event\":\"playbook_fails\",\"times\":5}}'\n  \
+         curl -X POST {url}/_sandbox/events -d '{{\"event\":\"storm\",\"count\":200}}'\n  \
+         curl -X POST {url}/_sandbox/webhooks -d '{{\"url\":\"http://127.0.0.1:8080/hooks/sekoia/TOKEN\"}}'\n\n\
+         What the LiveAPI does wrong: live_deny, live_stall, live_close, live_cut, live_garbage, live_binary,\n\
+         live_huge, live_old, live_twice, live_swap, live_drop, for example:\n  \
+         curl -X POST {url}/_sandbox/faults -d '{{\"kind\":\"live_stall\",\"times\":1}}'"
     );
     serve(listener, sandbox, asked_to_stop()).await.context("The sandbox stopped")
 }

@@ -46,6 +46,8 @@ pub struct SekoiaConfig {
     pub key: SecretString,
     pub region: Region,
     pub api_url: Url,
+    /// Where the LiveAPI is listened to.
+    pub live_url: Url,
     /// Where `region probe` looks.
     pub candidates: Vec<(Region, Vec<Url>)>,
 }
@@ -190,7 +192,35 @@ fn sekoia(source: &mut Source) -> Option<SekoiaConfig> {
         }
         Ok(url)
     });
-    Some(SekoiaConfig { key: key?, region: region?, api_url: api_url?, candidates: Sekoia::documented_addresses() })
+    let live = live_beside(api_url.as_ref(), region.unwrap_or(Region::Fra1));
+    let live_url = source.parse("SEKOIA_LIVE_URL", &live, |s| {
+        let url = address(s)?;
+        if url.cannot_be_a_base() || !may_receive_key(&url, &["wss"], &["ws"]) {
+            return Err(format!(
+                "{s:?} may not receive the key; give wss://….sekoia.io, or ws:// on a loopback address"
+            ));
+        }
+        Ok(url)
+    });
+    Some(SekoiaConfig {
+        key: key?,
+        region: region?,
+        api_url: api_url?,
+        live_url: live_url?,
+        candidates: Sekoia::documented_addresses(),
+    })
+}
+
+/// The region's LiveAPI, or that of the machine itself if the API is there: the key of a sandbox is
+/// not for Sekoia, nor the other way round.
+fn live_beside(api: Option<&Url>, region: Region) -> String {
+    let beside = api.filter(|api| is_loopback(api)).and_then(|api| {
+        let mut live = api.join("/live/").ok()?;
+        let scheme = if api.scheme() == "https" { "wss" } else { "ws" };
+        live.set_scheme(scheme).ok()?;
+        Some(live.to_string())
+    });
+    beside.unwrap_or_else(|| region.live())
 }
 
 const SLACK: &[&str] = &["SLACK_SIGNING_SECRET", "SLACK_BOT_TOKEN"];

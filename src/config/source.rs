@@ -26,7 +26,7 @@ pub static VARIABLES: &[Variable] = &[
     now("SEKOIA_API_KEY"),
     now("SEKOIA_REGION"),
     now("SEKOIA_API_URL"),
-    later("SEKOIA_LIVE_URL"),
+    now("SEKOIA_LIVE_URL"),
     now("SLACK_SIGNING_SECRET"),
     now("SLACK_BOT_TOKEN"),
     later("SLACK_APP_TOKEN"),

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -33,6 +34,28 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// What cannot be read is absent: one odd field must not hide a whole list.
+pub fn lax<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    Ok(Option::<Value>::deserialize(deserializer)?.and_then(|value| serde_json::from_value(value).ok()))
+}
+
+/// The entries of a list that can be read.
+pub fn lax_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let list = match Option::<Value>::deserialize(deserializer)? {
+        Some(Value::Array(list)) => list,
+        _ => vec![],
+    };
+    Ok(list.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect())
+}
+
 impl<T> Page<T> {
     /// The entries, if these are all.
     pub fn whole(self) -> Result<Vec<T>, super::SekoiaError> {
@@ -50,6 +73,8 @@ impl<T> Page<T> {
 pub struct Page<T> {
     pub items: Vec<T>,
     pub total: Option<usize>,
+    /// Whether there are further entries, where it is said.
+    pub has_more: Option<bool>,
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Page<T> {
@@ -62,12 +87,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Page<T> {
                 #[serde(deserialize_with = "or_default")]
                 items: Vec<T>,
                 total: Option<usize>,
+                has_more: Option<bool>,
             },
             Bare(Vec<T>),
         }
         Ok(match Shape::deserialize(deserializer)? {
-            Shape::Wrapped { items, total } => Page { items, total },
-            Shape::Bare(items) => Page { items, total: None },
+            Shape::Wrapped { items, total, has_more } => Page { items, total, has_more },
+            Shape::Bare(items) => Page { items, total: None, has_more: None },
         })
     }
 }

@@ -1,11 +1,14 @@
 //! Sekoia's API, as far as the checklist needs it.
 //!
 //! Reads are typed and tried again; a write is a [`Call`] that is sent once and says what is known
-//! of it. Typed calls only; what an answer means for a step is decided in `checklist::steps`. The key is
+//! of it. [`live`] listens instead of asking. Typed calls only; what an answer means for a step is decided in `checklist::steps`. The key is
 //! sent to the configured address alone, and to `*.sekoia.io` when somebody asks for a probe.
 
+mod activity;
 mod error;
 mod lenient;
+pub mod live;
+mod monitor;
 mod regions;
 mod transport;
 mod types;
@@ -19,7 +22,9 @@ use serde::de::DeserializeOwned;
 use url::Url;
 use uuid::Uuid;
 
+pub use activity::*;
 pub use error::SekoiaError;
+pub use monitor::{AlertDate, AlertList, AlertQuery, Id, move_alert};
 pub use regions::{Region, is_loopback, may_receive_key};
 pub use transport::{Call, Turn, Unwritten, Verb};
 pub use types::*;
@@ -27,7 +32,7 @@ pub use writes::{INVITATIONS, invitation};
 
 use crate::pace::Rank;
 use lenient::Page;
-use transport::{Get, Transport};
+use transport::{Read, Transport};
 
 /// The client. Cheap to share behind an `Arc`; its budget is the whole process's.
 pub struct Sekoia {
@@ -103,7 +108,7 @@ impl Sekoia {
     }
 
     pub async fn communities(&self) -> Listed<Community> {
-        self.list("/v1/communities", "/v1/communities".into(), vec![], "").await
+        self.list(Rank::Person, "/v1/communities", "/v1/communities".into(), vec![], "").await
     }
 
     pub async fn community(&self, community: Uuid) -> Result<Community, SekoiaError> {
@@ -120,13 +125,14 @@ impl Sekoia {
 
     pub async fn roles(&self, community: Uuid) -> Listed<Role> {
         let path = format!("/v1/communities/{community}/roles");
-        self.list("/v1/communities/{c}/roles", path, vec![("sort", "name".into())], "COMMUNITY_READ_ROLE").await
+        self.list(Rank::Person, "/v1/communities/{c}/roles", path, vec![("sort", "name".into())], "COMMUNITY_READ_ROLE")
+            .await
     }
 
     /// The catalogue of permissions that this community may grant.
     pub async fn permissions(&self, community: Uuid) -> Listed<Permission> {
         let path = format!("/v1/communities/{community}/permissions/");
-        self.list("/v1/communities/{c}/permissions/", path, vec![], "").await
+        self.list(Rank::Person, "/v1/communities/{c}/permissions/", path, vec![], "").await
     }
 
     pub async fn licences(&self, community: Uuid) -> Listed<Licence> {
@@ -139,36 +145,19 @@ impl Sekoia {
     /// Members, pending invitations and switched-off accounts.
     pub async fn avatars(&self, community: Uuid) -> Listed<Avatar> {
         let path = format!("/v1/communities/{community}/avatars/");
-        self.list("/v1/communities/{c}/avatars/", path, vec![], "COMMUNITY_LIST_MEMBER").await
+        self.list(Rank::Person, "/v1/communities/{c}/avatars/", path, vec![], "COMMUNITY_LIST_MEMBER").await
     }
 
     pub async fn api_keys(&self, community: Uuid) -> Listed<ApiKey> {
         let path = format!("/v1/communities/{community}/api-keys");
-        self.list("/v1/communities/{c}/api-keys", path, vec![("sort", "name".into())], "COMMUNITY_READ_APIKEY").await
-    }
-
-    pub async fn intakes(&self, community: Uuid) -> Listed<Intake> {
-        let query = vec![("match[community_uuid]", community.to_string())];
-        self.list("/v1/sic/conf/intakes", "/v1/sic/conf/intakes".into(), query, "View intakes").await
-    }
-
-    pub async fn playbooks(&self, community: Uuid) -> Listed<Playbook> {
-        let query = vec![("match[community_uuid]", community.to_string())];
-        self.list("/v1/symphony/playbooks", "/v1/symphony/playbooks".into(), query, "View playbooks").await
-    }
-
-    /// The newest alerts, at most `limit`. Counting them all is slow at Sekoia.
-    pub async fn newest_alerts(&self, community: Uuid, limit: usize) -> Listed<Alert> {
-        let query = vec![
-            ("match[community_uuid]", community.to_string()),
-            ("limit", limit.to_string()),
-            ("sort", "created_at".into()),
-            ("direction", "desc".into()),
-            ("with_count", "false".into()),
-        ];
-        let page: Page<Alert> =
-            self.one(Rank::Person, "/v1/sic/alerts", "/v1/sic/alerts".into(), query, "View alerts").await?;
-        Ok(page.items)
+        self.list(
+            Rank::Person,
+            "/v1/communities/{c}/api-keys",
+            path,
+            vec![("sort", "name".into())],
+            "COMMUNITY_READ_APIKEY",
+        )
+        .await
     }
 
     /// Which other regions take the key: one host a second, stopping at the first that does.
@@ -203,25 +192,26 @@ impl Sekoia {
         query: Vec<(&str, String)>,
         needs: &'static str,
     ) -> Result<T, SekoiaError> {
-        self.transport.get(rank, &Get { name, path, query, needs }).await
+        self.transport.get(rank, &Read { name, path, query, body: None, needs }).await
     }
 
     /// Reads pages until one is shorter than asked for and nothing says that there is more.
     async fn list<T: DeserializeOwned>(
         &self,
+        rank: Rank,
         name: &'static str,
         path: String,
         mut query: Vec<(&str, String)>,
         needs: &'static str,
     ) -> Listed<T> {
         query.push(("limit", PAGE.to_string()));
-        let mut call = Get { name, path, query, needs };
+        let mut call = Read { name, path, query, body: None, needs };
         let mut all: Vec<T> = Vec::new();
         for _ in 0..MOST_PAGES {
             let page: Page<T> = {
                 call.query.retain(|(name, _)| *name != "offset");
                 call.query.push(("offset", all.len().to_string()));
-                self.transport.get(Rank::Person, &call).await?
+                self.transport.get(rank, &call).await?
             };
             let got = page.items.len();
             all.extend(page.items);

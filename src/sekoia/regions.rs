@@ -74,6 +74,12 @@ impl Region {
         self.api_candidates().swap_remove(0)
     }
 
+    /// Where the LiveAPI is, unless `SEKOIA_LIVE_URL` says otherwise. FRA1 has a second address,
+    /// `wss://live.sekoia.io`; this one has the same form everywhere.
+    pub fn live(self) -> String {
+        format!("wss://app.{}sekoia.io/live/", self.infix())
+    }
+
     /// Where events are sent by HTTP.
     pub fn intake(self) -> String {
         match self {
@@ -161,6 +167,8 @@ mod tests {
             for url in region.api_candidates() {
                 assert!(may_receive_key(&url.parse().unwrap(), &["https"], &[]), "{url}");
             }
+            let live = region.live();
+            assert!(may_receive_key(&live.parse().unwrap(), &["wss"], &[]), "{live}");
         }
     }
 }

@@ -18,25 +18,39 @@ use super::error::{ErrorBody, SekoiaError};
 use crate::pace::{Pace, Rank};
 
 /// One read of the API.
-pub(super) struct Get<'a> {
+pub(super) struct Read<'a> {
     /// The path with placeholders, for traces.
     pub name: &'static str,
     pub path: String,
     pub query: Vec<(&'a str, String)>,
+    /// Some questions are too long for a query and are sent by POST. They change nothing.
+    pub body: Option<serde_json::Value>,
     /// The permission that it needs, as an administrator finds it in Sekoia; empty if only a key.
     pub needs: &'static str,
 }
 
-impl Get<'_> {
+impl Read<'_> {
     /// What a refusal is remembered by: some paths name the community in their query.
     fn memo(&self) -> String {
         let community = self.query.iter().find(|(name, _)| *name == "match[community_uuid]");
-        format!("{} {}", self.path, community.map_or("", |(_, uuid)| uuid))
+        let asked = self.body.as_ref().map(|body| body["filters"]["community_uuid"].to_string());
+        format!(
+            "{} {}{}",
+            alike(self.name, &self.path),
+            community.map_or("", |(_, uuid)| uuid),
+            asked.unwrap_or_default()
+        )
     }
 
     fn forbidden(&self) -> SekoiaError {
         forbidden(self.needs)
     }
+}
+
+/// A permission is not of one alert or one run: what is refused for one is refused for all, or each
+/// event would bring another refusal, which Sekoia's firewall counts.
+fn alike<'a>(name: &'static str, path: &'a str) -> &'a str {
+    if name.contains("{id}") { name } else { path }
 }
 
 fn forbidden(needs: &'static str) -> SekoiaError {
@@ -58,6 +72,7 @@ pub struct Call {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     Post,
+    Patch,
     Delete,
 }
 
@@ -66,7 +81,7 @@ impl Call {
     fn memo(&self) -> String {
         let communities = self.body.as_ref().and_then(|body| body["communities"].as_object());
         let communities: Vec<&str> = communities.into_iter().flatten().map(|(uuid, _)| uuid.as_str()).collect();
-        format!("{} {} {}", self.method.name(), self.path, communities.join(" "))
+        format!("{} {} {}", self.method.name(), alike(self.name, &self.path), communities.join(" "))
     }
 }
 
@@ -74,6 +89,7 @@ impl Verb {
     pub fn name(self) -> &'static str {
         match self {
             Verb::Post => "POST",
+            Verb::Patch => "PATCH",
             Verb::Delete => "DELETE",
         }
     }
@@ -154,7 +170,7 @@ impl Transport {
         &self.key
     }
 
-    pub async fn get<T: DeserializeOwned>(&self, rank: Rank, call: &Get<'_>) -> Result<T, SekoiaError> {
+    pub async fn get<T: DeserializeOwned>(&self, rank: Rank, call: &Read<'_>) -> Result<T, SekoiaError> {
         let span = info_span!("sekoia", call = call.name, status = tracing::field::Empty);
         async {
             let mut backoff =
@@ -182,7 +198,7 @@ impl Transport {
         .await
     }
 
-    async fn once<T: DeserializeOwned>(&self, rank: Rank, call: &Get<'_>) -> Result<T, SekoiaError> {
+    async fn once<T: DeserializeOwned>(&self, rank: Rank, call: &Read<'_>) -> Result<T, SekoiaError> {
         if self.is_forbidden(&call.memo()) {
             return Err(call.forbidden());
         }
@@ -235,6 +251,7 @@ impl Transport {
         let url = self.url(&call.path);
         let request = match call.method {
             Verb::Post => self.http.post(url),
+            Verb::Patch => self.http.patch(url),
             Verb::Delete => self.http.delete(url),
         };
         let mut request = request.bearer_auth(self.key.expose_secret()).header(header::ACCEPT, "application/json");
@@ -276,13 +293,14 @@ impl Transport {
         }
     }
 
-    async fn send(&self, call: &Get<'_>) -> Result<Vec<u8>, SekoiaError> {
-        let request = self
-            .http
-            .get(self.url(&call.path))
-            .query(&call.query)
-            .bearer_auth(self.key.expose_secret())
-            .header(header::ACCEPT, "application/json");
+    async fn send(&self, call: &Read<'_>) -> Result<Vec<u8>, SekoiaError> {
+        let url = self.url(&call.path);
+        let request = match &call.body {
+            None => self.http.get(url),
+            Some(body) => self.http.post(url).json(body),
+        };
+        let request =
+            request.query(&call.query).bearer_auth(self.key.expose_secret()).header(header::ACCEPT, "application/json");
         let sent = request.send().await.map_err(|e| unanswered(&e))?;
         let status = sent.status();
         tracing::Span::current().record("status", status.as_u16());

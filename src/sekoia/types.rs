@@ -310,35 +310,6 @@ impl ApiKey {
     }
 }
 
-#[derive(Debug, Clone, Deserialize)]
-pub struct Intake {
-    pub uuid: String,
-    #[serde(default)]
-    pub name: Option<String>,
-    #[serde(default)]
-    pub community_uuid: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-pub struct Playbook {
-    pub uuid: String,
-    #[serde(default)]
-    pub name: Option<String>,
-    #[serde(default)]
-    pub status: Option<Value>,
-    #[serde(default)]
-    pub community_uuid: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-pub struct Alert {
-    pub uuid: String,
-    #[serde(default)]
-    pub short_id: Option<String>,
-    #[serde(default, deserialize_with = "instant")]
-    pub created_at: Option<Timestamp>,
-}
-
 /// Days from `now` until `at`, a begun one counted whole; zero or less when past.
 pub fn days_until(at: Timestamp, now: Timestamp) -> i64 {
     -(now.as_second() - at.as_second()).div_euclid(86_400)

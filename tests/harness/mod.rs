@@ -196,6 +196,7 @@ impl Stage {
                 key: SecretString::from(self.sekoia.token(self.setting.token).to_owned()),
                 region: Region::Fra1,
                 api_url: sekoia_url.clone(),
+                live_url: format!("{}/live/", self.sekoia_url.replacen("http", "ws", 1)).parse().expect("an address"),
                 candidates: vec![
                     (Region::Fra1, vec![sekoia_url.clone()]),
                     // Port 1 of the loopback: nobody answers.

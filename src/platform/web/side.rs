@@ -13,7 +13,7 @@ use tracing::error;
 use super::people::is_public;
 use super::routes::{Refusal, Web, no};
 use crate::platform::ChannelKey;
-use crate::sandbox::{Call, Fault, FaultKind};
+use crate::sandbox::{Call, Fault, FaultKind, LiveFault};
 
 const CALLS: usize = 100;
 const RECORDS: usize = 50;
@@ -28,7 +28,7 @@ pub(super) struct Switch {
     kind: fn() -> FaultKind,
 }
 
-pub(super) const SWITCHES: [Switch; 5] = [
+pub(super) const SWITCHES: [Switch; 8] = [
     Switch {
         id: "slow",
         label: "Sekoia is slow",
@@ -58,6 +58,24 @@ pub(super) const SWITCHES: [Switch; 5] = [
         label: "Answers get lost",
         text: "Sekoia does its work; the connection breaks before the answer.",
         kind: || FaultKind::LoseReply,
+    },
+    Switch {
+        id: "stalls",
+        label: "Live events stall",
+        text: "The connection stays open and says nothing, not even to a ping.",
+        kind: || FaultKind::Live(LiveFault::Stall),
+    },
+    Switch {
+        id: "gap",
+        label: "Live events get lost",
+        text: "What happens is not told; it can only be asked for.",
+        kind: || FaultKind::Live(LiveFault::Drop),
+    },
+    Switch {
+        id: "twice",
+        label: "Live events come twice",
+        text: "With the same identifiers.",
+        kind: || FaultKind::Live(LiveFault::Twice),
     },
 ];
 

@@ -16,6 +16,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use super::conversation::{Message, WebChat, visible_to};
 use super::guide::{self, Section};
+use super::happenings::{BUTTONS, Button};
 use super::people::{self, BOT, Channel, PEOPLE, Somebody};
 use super::routes::{Refusal, Web, is_token, no};
 use super::side::{SWITCHES, Switch};
@@ -40,6 +41,7 @@ struct Hello<'a> {
     commands: Vec<Command>,
     guide: Vec<Section>,
     faults: &'static [Switch],
+    happenings: &'static [Button],
     kept: &'a str,
     messages: Vec<Message>,
 }
@@ -95,6 +97,7 @@ pub async fn events(State(web): State<Arc<Web>>, Query(joining): Query<Joining>)
         commands: commands(),
         guide: guide::sections(&communities),
         faults: &SWITCHES,
+        happenings: &BUTTONS,
         kept: &web.kept,
         messages,
     };

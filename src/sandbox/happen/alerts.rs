@@ -31,7 +31,7 @@ pub enum AlertChange {
 
 impl Sandbox {
     /// An alert arrives.
-    pub fn raise_alert(&self, wanted: NewAlert) -> Alert {
+    pub fn raise_alert(&self, wanted: &NewAlert) -> Alert {
         let mut world = self.world();
         let rule = wanted.rule.as_deref();
         raise(self, &mut world, wanted.community, rule, wanted.urgency.unwrap_or(85).min(100))
@@ -133,12 +133,11 @@ fn raise(sandbox: &Sandbox, world: &mut World, community: Option<Uuid>, rule: Op
     let label = world.label("alert");
     let community = community.unwrap_or(world.root);
     let entity = world.intakes.iter().find(|intake| intake.community_uuid == community);
-    let (entity, entity_uuid) = match entity {
-        Some(intake) => (intake.entity.clone(), intake.entity_uuid),
-        None => {
-            let name = world.communities.iter().find(|known| known.uuid == community).map(|c| c.name.clone());
-            (name.unwrap_or_default(), world.dice.uuid(&format!("entity/{community}")))
-        }
+    let (entity, entity_uuid) = if let Some(intake) = entity {
+        (intake.entity.clone(), intake.entity_uuid)
+    } else {
+        let name = world.communities.iter().find(|known| known.uuid == community).map(|c| c.name.clone());
+        (name.unwrap_or_default(), world.dice.uuid(&format!("entity/{community}")))
     };
     let alert = detected(
         world,

@@ -114,7 +114,7 @@ impl Sandbox {
         match what {
             Happening::Alert { community, rule, urgency } => {
                 let community = self.edit(|world| community_of(world, community.as_deref()))?;
-                let alert = self.raise_alert(NewAlert { community: Some(community), rule, urgency });
+                let alert = self.raise_alert(&NewAlert { community: Some(community), rule, urgency });
                 Ok(format!("The alert {} arrived: {}, urgency {}", alert.short_id, alert.title, alert.urgency))
             }
             Happening::AlertUpdated { alert, urgency, status } => {

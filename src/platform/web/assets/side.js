@@ -79,7 +79,7 @@ export class Side {
   #tabs = [...document.querySelectorAll('#side [role=tab]')];
   #timer;
   #asked = 0;
-  #drawn = { calls: '', audit: '', faults: '', guide: '', switches: '' };
+  #drawn = { calls: '', audit: '', faults: '', guide: '', switches: '', happenings: '' };
   #rows = { calls: new Map(), audit: new Map() };
   #used = new Set(JSON.parse(sessionStorage.getItem(USED) ?? '[]'));
 
@@ -110,9 +110,10 @@ export class Side {
   }
 
   /** After every `hello`. */
-  start({ guide, faults, kept }) {
+  start({ guide, faults, happenings, kept }) {
     at('kept').textContent = kept;
     if (this.#changed('guide', [guide, this.#chat.people()])) at('guide').replaceChildren(...guide.map((section) => this.#section(section)));
+    if (this.#changed('happenings', happenings)) at('happenings').replaceChildren(...happenings.map((one) => this.#happening(one)));
     if (this.#changed('switches', faults)) {
       at('faults').replaceChildren(...faults.map((fault) => this.#switch(fault)));
       this.#drawn.faults = '';
@@ -216,6 +217,21 @@ export class Side {
       },
     }, h('span', { class: 'track', 'aria-hidden': 'true' }), h('span', {}, label));
     return h('li', {}, button, h('p', { class: 'note', id: `fault-${id}` }, text));
+  }
+
+  #happening({ id, label, text }) {
+    const button = h('button', {
+      type: 'button', class: 'chip', 'data-happens': id,
+      onclick: async () => {
+        if (button.getAttribute('aria-busy') === 'true') return;
+        button.setAttribute('aria-busy', 'true');
+        at('happened').textContent = '';
+        const { data, error } = await post('/demo/happen', { id });
+        button.removeAttribute('aria-busy');
+        at('happened').textContent = error || `${data.what}.`;
+      },
+    }, h('span', {}, label), h('span', { class: 'what' }, text));
+    return h('li', {}, button);
   }
 
   #faults(on) {

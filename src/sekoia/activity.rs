@@ -1,0 +1,403 @@
+//! What goes on at Sekoia, as far as the notifications need it: alerts, intakes, playbooks.
+//!
+//! Even more lenient than the rest: what cannot be read is absent, because an alert with an odd
+//! field is an alert all the same.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::lenient::{instant, lax, lax_list};
+
+const NAMELESS: &str = "(no name)";
+
+/// An alert, of a list or alone.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Alert {
+    pub uuid: String,
+    /// `AL…`: what people say, and accepted instead of the uuid.
+    #[serde(default, deserialize_with = "lax")]
+    pub short_id: Option<String>,
+    #[serde(default, deserialize_with = "lax")]
+    pub title: Option<String>,
+    #[serde(default, deserialize_with = "instant")]
+    pub created_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "instant")]
+    pub updated_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "lax")]
+    pub community_uuid: Option<String>,
+    /// None for alerts that no rule on events raised.
+    #[serde(default, deserialize_with = "lax")]
+    pub entity: Option<Named>,
+    #[serde(default, deserialize_with = "lax")]
+    urgency: Option<Urgency>,
+    #[serde(default, deserialize_with = "lax")]
+    pub alert_type: Option<AlertType>,
+    #[serde(default, deserialize_with = "lax")]
+    status: Option<Named>,
+    #[serde(default, deserialize_with = "lax")]
+    pub rule: Option<Named>,
+    #[serde(default, deserialize_with = "lax")]
+    pub source: Option<String>,
+    #[serde(default, deserialize_with = "lax")]
+    pub target: Option<String>,
+    /// How many like it were merged into it.
+    #[serde(default, deserialize_with = "lax")]
+    pub similar: Option<u64>,
+    #[serde(default, deserialize_with = "instant")]
+    pub first_seen_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "instant")]
+    pub last_seen_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "lax_list")]
+    pub assets: Vec<String>,
+    #[serde(default, deserialize_with = "lax_list")]
+    pub intake_uuids: Vec<String>,
+    /// A status of the workspace's own, beside Sekoia's.
+    #[serde(default, deserialize_with = "lax")]
+    pub custom_status: Option<CustomStatus>,
+    /// Seconds from its creation until somebody acknowledged it.
+    #[serde(default, deserialize_with = "lax")]
+    pub time_to_acknowledge: Option<i64>,
+}
+
+/// Something with a uuid and a name.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Named {
+    #[serde(default, deserialize_with = "lax")]
+    pub uuid: Option<String>,
+    #[serde(default, deserialize_with = "lax")]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct AlertType {
+    /// `malware` and so on.
+    #[serde(default, deserialize_with = "lax")]
+    pub category: Option<String>,
+    /// `ransomware` and so on.
+    #[serde(default, deserialize_with = "lax")]
+    pub value: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct CustomStatus {
+    #[serde(default, deserialize_with = "lax")]
+    pub label: Option<String>,
+    /// `open`, `in_progress` or `closed`.
+    #[serde(default, deserialize_with = "lax")]
+    pub stage: Option<String>,
+}
+
+/// Numbers only: the API's labels and the console's cut at different ones.
+#[derive(Debug, Clone, Deserialize)]
+struct Urgency {
+    #[serde(default, deserialize_with = "lax")]
+    current_value: Option<i64>,
+    #[serde(default, deserialize_with = "lax")]
+    value: Option<i64>,
+}
+
+/// Where an alert stands. Its uuid is the same in every workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AlertStatus {
+    Pending,
+    Acknowledged,
+    Ongoing,
+    Rejected,
+    Closed,
+}
+
+impl AlertStatus {
+    pub const ALL: [AlertStatus; 5] = [Self::Pending, Self::Acknowledged, Self::Ongoing, Self::Rejected, Self::Closed];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Acknowledged => "Acknowledged",
+            Self::Ongoing => "Ongoing",
+            Self::Rejected => "Rejected",
+            Self::Closed => "Closed",
+        }
+    }
+
+    pub fn uuid(self) -> &'static str {
+        match self {
+            Self::Pending => "2efc4930-1442-4abb-acf2-58ba219a4fd0",
+            Self::Acknowledged => "8f206505-af6d-433e-93f4-775d46dc7d0f",
+            Self::Ongoing => "1f2f88d5-ff5b-48bf-bbbc-00c2fff82d9f",
+            Self::Rejected => "4f68da89-38e0-4703-a6ab-652f02bdf24e",
+            Self::Closed => "1738b1c1-767d-489e-bada-19176621a007",
+        }
+    }
+
+    /// By uuid or name.
+    pub fn find(called: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.uuid() == called || status.name().eq_ignore_ascii_case(called))
+    }
+}
+
+impl Alert {
+    pub fn title(&self) -> &str {
+        let rule = self.rule.as_ref().and_then(|rule| rule.name.as_deref());
+        self.title.as_deref().or(rule).unwrap_or("(no title)")
+    }
+
+    /// From 0 to 100, as it is now.
+    pub fn urgency(&self) -> Option<u8> {
+        let urgency = self.urgency.as_ref()?;
+        u8::try_from(urgency.current_value.or(urgency.value)?.clamp(0, 100)).ok()
+    }
+
+    /// One of Sekoia's own five; a workspace may have further ones.
+    pub fn status(&self) -> Option<AlertStatus> {
+        let status = self.status.as_ref()?;
+        [&status.uuid, &status.name].into_iter().flatten().find_map(|called| AlertStatus::find(called))
+    }
+
+    /// The name of the status, also of one that is not Sekoia's own.
+    pub fn status_name(&self) -> Option<&str> {
+        self.status.as_ref()?.name.as_deref()
+    }
+}
+
+/// A source of events. Its `intake_key` is a secret and is not read.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Intake {
+    pub uuid: String,
+    #[serde(default, deserialize_with = "lax")]
+    pub name: Option<String>,
+    #[serde(default, deserialize_with = "lax")]
+    pub community_uuid: Option<String>,
+    #[serde(default, deserialize_with = "lax")]
+    pub entity: Option<Named>,
+    /// `UNKNOWN`, `STOPPED`, `STARTING`, `STOPPING`, `RUNNING`, `ERROR` or `CRITICAL_ERROR`.
+    #[serde(default, deserialize_with = "lax")]
+    pub status: Option<String>,
+    #[serde(default, deserialize_with = "instant")]
+    pub created_at: Option<Timestamp>,
+    /// Set if something pulls its events.
+    #[serde(default, deserialize_with = "lax")]
+    pub connector_configuration_uuid: Option<String>,
+}
+
+impl Intake {
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(NAMELESS)
+    }
+}
+
+/// How many events came in a stretch of time. An intake that is missing had none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventCounts {
+    pub total: u64,
+    pub by_intake: HashMap<String, u64>,
+}
+
+/// As Sekoia sends it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Counters {
+    total: u64,
+    #[serde(default, deserialize_with = "lax_list")]
+    groups: Vec<Bucket>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Bucket {
+    total: u64,
+    filter: BucketFilter,
+}
+
+#[derive(Debug, Deserialize)]
+struct BucketFilter {
+    attribute: String,
+    #[serde(default, deserialize_with = "lax")]
+    value: Option<String>,
+}
+
+impl From<Counters> for EventCounts {
+    fn from(counters: Counters) -> Self {
+        let mut by_intake = HashMap::new();
+        for bucket in counters.groups {
+            if let (true, Some(intake)) = (bucket.filter.attribute == "intake_uuid", bucket.filter.value) {
+                *by_intake.entry(intake).or_default() += bucket.total;
+            }
+        }
+        Self { total: counters.total, by_intake }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Playbook {
+    pub uuid: String,
+    #[serde(default, deserialize_with = "lax")]
+    pub name: Option<String>,
+    /// The values are not documented.
+    #[serde(default, deserialize_with = "lax")]
+    pub status: Option<String>,
+    /// Why.
+    #[serde(default, deserialize_with = "lax")]
+    pub status_message: Option<String>,
+    #[serde(default, deserialize_with = "lax_list")]
+    pub status_tags: Vec<String>,
+    #[serde(default, deserialize_with = "lax")]
+    pub community_uuid: Option<String>,
+    #[serde(default, deserialize_with = "instant")]
+    pub updated_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "lax_list")]
+    pub trigger_configurations: Vec<Trigger>,
+}
+
+/// What starts a playbook.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Trigger {
+    /// Of the configuration, by which its logs are found.
+    pub uuid: String,
+}
+
+impl Playbook {
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(NAMELESS)
+    }
+
+    pub fn runs(&self) -> bool {
+        self.status.as_deref().is_some_and(|status| status.eq_ignore_ascii_case("running"))
+    }
+}
+
+/// One time that a playbook ran.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PlaybookRun {
+    pub uuid: String,
+    #[serde(default, deserialize_with = "lax")]
+    pub playbook_uuid: Option<String>,
+    #[serde(default, deserialize_with = "lax")]
+    pub playbook_name: Option<String>,
+    #[serde(default, deserialize_with = "lax")]
+    pub community_uuid: Option<String>,
+    /// `finished` and `error` were seen; the others are not known.
+    #[serde(default, deserialize_with = "lax")]
+    pub status: Option<String>,
+    #[serde(default, deserialize_with = "instant")]
+    pub started_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "instant")]
+    pub finished_at: Option<Timestamp>,
+}
+
+impl PlaybookRun {
+    pub fn failed(&self) -> bool {
+        self.status.as_deref().is_some_and(|status| status.eq_ignore_ascii_case("error"))
+    }
+}
+
+/// What became of the nodes of a run.
+#[derive(Debug, Deserialize)]
+pub(super) struct RunDetails {
+    #[serde(default)]
+    node_runs: Value,
+}
+
+impl RunDetails {
+    /// What the nodes that failed said, in the words of whoever wrote the playbook.
+    pub fn errors(&self) -> Vec<String> {
+        let nodes = self.node_runs.as_object().into_iter().flatten();
+        let runs = nodes.flat_map(|(_, runs)| runs.as_array().into_iter().flatten());
+        runs.filter_map(|run| match &run["error"] {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()).filter(|text| !text.trim().is_empty()),
+            other => Some(other.to_string()),
+        })
+        .collect()
+    }
+}
+
+/// A line of the log of a playbook or of its trigger.
+#[derive(Debug, Clone, Deserialize)]
+pub struct LogLine {
+    #[serde(default, deserialize_with = "lax")]
+    pub uuid: Option<String>,
+    #[serde(default, deserialize_with = "lax")]
+    level: Option<String>,
+    #[serde(default, deserialize_with = "lax")]
+    pub message: Option<String>,
+    #[serde(default, deserialize_with = "instant")]
+    pub date: Option<Timestamp>,
+}
+
+impl LogLine {
+    /// In a trigger's log: it crashed.
+    pub fn is_critical(&self) -> bool {
+        self.level.as_deref().is_some_and(|level| level.eq_ignore_ascii_case("critical"))
+    }
+}
+
+/// What pulls events into an intake. Only `display_status` is documented.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Connector {
+    pub uuid: String,
+    #[serde(default, deserialize_with = "lax")]
+    pub name: Option<String>,
+    #[serde(default, deserialize_with = "lax")]
+    pub community_uuid: Option<String>,
+    #[serde(default, deserialize_with = "lax")]
+    pub display_status: Option<String>,
+    #[serde(default, deserialize_with = "lax")]
+    pub status_message: Option<String>,
+}
+
+impl Connector {
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(NAMELESS)
+    }
+
+    /// The values are not documented: whatever names an error or a failure.
+    pub fn fails(&self) -> bool {
+        let status = self.display_status.as_deref().unwrap_or_default().to_ascii_lowercase();
+        ["error", "fail"].iter().any(|word| status.contains(word))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_alert_with_odd_fields_is_an_alert() {
+        let odd = json!({
+            "uuid": "1", "title": 5, "created_at": "soon", "urgency": "high", "rule": [], "assets": [1, "a", null],
+            "intake_uuids": "none", "status": {"name": "acknowledged"}, "similar": -1, "entity": null,
+        });
+        let alert: Alert = serde_json::from_value(odd).unwrap();
+        assert_eq!((alert.title(), alert.urgency(), alert.similar), ("(no title)", None, None));
+        assert_eq!((alert.status(), alert.assets.as_slice()), (Some(AlertStatus::Acknowledged), &["a".to_owned()][..]));
+        assert_eq!(serde_json::from_value::<Alert>(json!({ "uuid": "1" })).unwrap().status(), None);
+        let urgency = json!({ "uuid": "1", "urgency": { "current_value": null, "value": 300 } });
+        assert_eq!(serde_json::from_value::<Alert>(urgency).unwrap().urgency(), Some(100));
+    }
+
+    #[test]
+    fn what_the_nodes_of_a_run_said_is_found_in_every_shape() {
+        let details = json!({ "node_runs": {
+            "0": [{ "status": "finished", "error": null }, { "error": " " }],
+            "1": [{ "status": "error", "error": "HTTP 500" }, { "error": { "code": 7 } }],
+            "2": "odd",
+        }});
+        let details: RunDetails = serde_json::from_value(details).unwrap();
+        assert_eq!(details.errors(), ["HTTP 500", r#"{"code":7}"#]);
+        assert!(serde_json::from_value::<RunDetails>(json!({})).unwrap().errors().is_empty());
+    }
+
+    #[test]
+    fn counters_are_those_of_the_intakes() {
+        let counters = json!({ "total": 9, "groups": [
+            { "total": 4, "filter": { "attribute": "intake_uuid", "value": "a" }, "groups": [] },
+            { "total": 5, "filter": { "attribute": "in_error", "value": false }, "groups": [] },
+            { "odd": true },
+        ]});
+        let counts: EventCounts = serde_json::from_value::<Counters>(counters).unwrap().into();
+        assert_eq!((counts.total, counts.by_intake), (9, HashMap::from([("a".to_owned(), 4)])));
+    }
+}
