@@ -126,13 +126,12 @@ impl Sekoia {
             let got = page.items.len();
             let last = page.items.last().and_then(|alert| query.by.of(alert)).map(Timestamp::as_second);
             for alert in page.items {
-                match places.get(&alert.uuid) {
+                if let Some(place) = places.get(&alert.uuid) {
                     // It changed meanwhile, or the page begins with what the last one ended with.
-                    Some(place) => alerts[*place] = alert,
-                    None => {
-                        places.insert(alert.uuid.clone(), alerts.len());
-                        alerts.push(alert);
-                    }
+                    alerts[*place] = alert;
+                } else {
+                    places.insert(alert.uuid.clone(), alerts.len());
+                    alerts.push(alert);
                 }
             }
             if got == 0 || !page.has_more.unwrap_or(got >= PAGE) {

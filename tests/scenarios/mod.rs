@@ -6,6 +6,7 @@ mod core;
 mod demo;
 mod hostile;
 mod kill;
+mod live;
 mod mentions;
 mod outages;
 mod owed;

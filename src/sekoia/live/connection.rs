@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::{COOKIE, USER_AGENT};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -105,6 +106,7 @@ impl Live {
                 status @ (401 | 403 | 429) => Lost::Refused { status },
                 status => Lost::Failed { status },
             }),
+            Err(Error::Protocol(ProtocolError::HandshakeIncomplete)) => Err(Lost::Unreachable),
             Err(Error::Protocol(_) | Error::HttpFormat(_)) => Err(Lost::Broken),
             Err(_) => Err(Lost::Unreachable),
         }
@@ -144,9 +146,13 @@ impl Live {
             Some(Ok(Message::Close(frame))) => {
                 return Err(Lost::Closed { code: frame.map(|frame| u16::from(frame.code)) });
             }
-            None | Some(Err(Error::ConnectionClosed | Error::AlreadyClosed | Error::Io(_))) => {
-                return Err(Lost::Closed { code: None });
-            }
+            None
+            | Some(Err(
+                Error::ConnectionClosed
+                | Error::AlreadyClosed
+                | Error::Io(_)
+                | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake),
+            )) => return Err(Lost::Closed { code: None }),
             // What follows in the stream cannot be told from the rest of it.
             Some(Err(Error::Capacity(_))) => {
                 garbage();
