@@ -5,6 +5,7 @@
 //! sent to the configured address alone, and to `*.sekoia.io` when somebody asks for a probe.
 
 mod activity;
+mod alert;
 mod error;
 mod lenient;
 pub mod live;
@@ -23,6 +24,7 @@ use url::Url;
 use uuid::Uuid;
 
 pub use activity::*;
+pub use alert::*;
 pub use error::SekoiaError;
 pub use monitor::{AlertDate, AlertList, AlertQuery, Id, move_alert};
 pub use regions::{Region, is_loopback, may_receive_key};

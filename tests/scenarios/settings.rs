@@ -110,6 +110,14 @@ fn only_sekoia_and_the_machine_itself_get_the_key() {
     {
         assert_eq!(with(&[("SEKOIA_API_URL", good)]).unwrap().sekoia.api_url, good.parse().unwrap());
     }
+    for bad in ["ws://app.sekoia.io/live/", "wss://evil.example/", "https://app.sekoia.io/live/", "nonsense"] {
+        assert!(faults(&[("SEKOIA_LIVE_URL", bad)]).contains("SEKOIA_LIVE_URL"), "{bad}");
+    }
+    let live = |set: &[(&str, &str)]| with(set).unwrap().sekoia.live_url.to_string();
+    assert_eq!(live(&[]), "wss://app.sekoia.io/live/");
+    assert_eq!(live(&[("SEKOIA_REGION", "uae1")]), "wss://app.uae1.sekoia.io/live/");
+    assert_eq!(live(&[("SEKOIA_API_URL", "http://127.0.0.1:9090/api")]), "ws://127.0.0.1:9090/live/");
+    assert_eq!(live(&[("SEKOIA_LIVE_URL", "ws://localhost:9/x")]), "ws://localhost:9/x");
 }
 
 #[test]

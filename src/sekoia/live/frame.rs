@@ -62,7 +62,9 @@ struct Metadata {
 }
 
 pub(super) fn read(text: &str) -> Said {
-    let Ok(wire) = serde_json::from_str::<Wire>(text) else { return Said::Garbage };
+    // A list would be read as the fields of an object in their order.
+    let object = text.trim_start().starts_with('{');
+    let Some(wire) = object.then(|| serde_json::from_str::<Wire>(text).ok()).flatten() else { return Said::Garbage };
     if let Some(yes) = wire.authenticated {
         return Said::Authenticated(yes);
     }
@@ -110,6 +112,7 @@ mod tests {
             (r#"{"type":"alert","action":"created","attributes":null,"metadata":{"version":2,"uuid":5}}"#, "event"),
             ("{", "garbage"),
             ("[]", "garbage"),
+            ("[false]", "garbage"),
             ("5", "garbage"),
             ("", "garbage"),
         ] {
