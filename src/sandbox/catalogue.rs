@@ -19,6 +19,7 @@ pub(super) const READ_ALERTS: &str = "SIC_READ_ALERTS";
 pub(super) const MOVE_ALERTS: &str = "SIC_WRITE_ALERTS_WORKFLOW";
 pub(super) const COMMENT_ALERTS: &str = "SIC_WRITE_ALERTS_COMMENTS";
 pub(super) const READ_RUNS: &str = "SYMPHONY_READ_PLAYBOOK_RUNS";
+pub(super) const READ_EVENTS: &str = "SIC_READ_EVENTS";
 pub(super) const READ_TELEMETRY: &str = "SIC_READ_EVENT_STATS";
 
 /// What an intake-restricted role may hold: dashboards, events, alerts, queries and intakes.
@@ -90,6 +91,7 @@ mod tests {
             MOVE_ALERTS,
             COMMENT_ALERTS,
             READ_RUNS,
+            READ_EVENTS,
             READ_TELEMETRY,
         ] {
             assert!(names.contains(needed), "{needed}");

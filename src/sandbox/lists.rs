@@ -135,7 +135,7 @@ fn pair<T>(field: &str, text: &str, read: impl Fn(&str) -> Option<T>) -> Result<
 }
 
 /// An instant of a filter: RFC 3339, the same without a zone (UTC), `now`, or `-1h`.
-fn instant(text: &str, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn instant(text: &str, now: Timestamp) -> Option<Timestamp> {
     if text == "now" {
         return Some(now);
     }

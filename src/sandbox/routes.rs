@@ -16,7 +16,9 @@ use serde_json::{Value, json};
 use super::calls::Call;
 use super::error::ApiError;
 use super::faults::FaultKind;
-use super::handlers::{access, activity, alerts, community, create, invitations, keys, me, playbooks, telemetry};
+use super::handlers::{
+    access, activity, alerts, community, create, invitations, keys, me, playbooks, search, telemetry,
+};
 use super::hook::Stage;
 use super::serve::Abort;
 use super::{Sandbox, control, live};
@@ -62,6 +64,9 @@ fn sekoia() -> Router<Arc<Sandbox>> {
         .nest("/v1/communities/{community}", of_community)
         .route("/v1/sic/conf/intakes", get(activity::intakes))
         .route("/v1/sic/conf/intakes/{intake}", get(activity::intake))
+        .route("/v1/sic/conf/events/search/jobs", post(search::create))
+        .route("/v1/sic/conf/events/search/jobs/{job}", get(search::job))
+        .route("/v1/sic/conf/events/search/jobs/{job}/events", get(search::events))
         .route("/v1/sic/alerts", get(alerts::alerts))
         .route("/v1/sic/alerts/{alert}", get(alerts::one))
         .route("/v1/sic/alerts/{alert}/workflow", patch(alerts::workflow))

@@ -86,6 +86,14 @@ impl From<Counters> for EventCounts {
     }
 }
 
+/// A search for events: under way, or at its end.
+#[derive(Debug, Deserialize)]
+pub(super) struct SearchJob {
+    pub uuid: String,
+    #[serde(default, deserialize_with = "lax")]
+    pub status: Option<i64>,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 pub struct Playbook {
     pub uuid: String,

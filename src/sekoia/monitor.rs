@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::activity::{Counters, RunDetails};
+use super::activity::{Counters, RunDetails, SearchJob};
 use super::lenient::Page;
 use super::transport::{Call, Read, Verb};
 use super::{
@@ -18,6 +19,13 @@ use crate::pace::Rank;
 
 const ALERTS: &str = "/v1/sic/alerts";
 const VIEW_ALERTS: &str = "View alerts";
+const VIEW_EVENTS: &str = "View events";
+const JOBS: &str = "/v1/sic/conf/events/search/jobs";
+const JOB: &str = "/v1/sic/conf/events/search/jobs/{id}";
+const JOB_EVENTS: &str = "/v1/sic/conf/events/search/jobs/{id}/events";
+/// A search is looked at so often, with so long a pause before each time.
+const SEARCH_LOOKS: u32 = 10;
+const SEARCH_PAUSE: Duration = Duration::from_millis(700);
 const VIEW_RUNS: &str = "View playbook runs";
 
 /// An identifier that Sekoia, or somebody who claims to be, sent. It goes into paths, so it holds
@@ -205,6 +213,42 @@ impl Sekoia {
         let read = Read { name, path: name.into(), query: vec![], body: Some(body), needs: "access to telemetry" };
         let counters: Counters = self.transport.get(rank, &read).await?;
         Ok(counters.into())
+    }
+
+    /// Whether an intake got any event in the last minutes. More precise than the counters, and five
+    /// calls or more: for one intake that is suspected, not for all.
+    pub async fn heard_from(&self, intake: &Id, minutes: u32, rank: Rank) -> Result<bool, SekoiaError> {
+        let body = json!({
+            "term": format!("sekoiaio.intake.uuid:\"{intake}\""),
+            "earliest_time": format!("-{minutes}m"),
+            "latest_time": "now",
+            "date_field": "event.created",
+            "max_last_events": 1,
+            "visible": false,
+            "results_ttl": 60,
+        });
+        // A search changes nothing that anybody sees: it may be made again like any read.
+        let read = Read { name: JOBS, path: JOBS.into(), query: vec![], body: Some(body), needs: VIEW_EVENTS };
+        let job: SearchJob = self.transport.get(rank, &read).await?;
+        let job = Id::parse(&job.uuid).ok_or_else(|| SekoiaError::Malformed { what: "the id of a search".into() })?;
+        for _ in 0..SEARCH_LOOKS {
+            tokio::time::sleep(SEARCH_PAUSE).await;
+            let path = format!("{JOBS}/{job}");
+            let now: SearchJob = self.one(rank, JOB, path, vec![], VIEW_EVENTS).await?;
+            match now.status {
+                Some(2) => {
+                    let path = format!("{JOBS}/{job}/events");
+                    let page: Page<serde::de::IgnoredAny> =
+                        self.one(rank, JOB_EVENTS, path, vec![], VIEW_EVENTS).await?;
+                    return Ok(!page.items.is_empty());
+                }
+                Some(ended @ (3 | 4)) => {
+                    return Err(SekoiaError::Malformed { what: format!("a search that ended with {ended}") });
+                }
+                _ => {}
+            }
+        }
+        Err(SekoiaError::Timeout { after: SEARCH_PAUSE * SEARCH_LOOKS })
     }
 
     /// What pulls events into the intakes of a community.

@@ -11,6 +11,7 @@ pub(super) mod invitations;
 pub(super) mod keys;
 pub(super) mod me;
 pub(super) mod playbooks;
+pub(super) mod search;
 pub(super) mod telemetry;
 
 use axum::Json;

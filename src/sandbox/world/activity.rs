@@ -56,6 +56,12 @@ impl Intake {
         u64::try_from(seconds).unwrap_or(0) * u64::from(self.hourly) / 3_600
     }
 
+    /// When the last event before an instant came.
+    pub fn last_event(&self, before: Timestamp) -> Timestamp {
+        let covers = |silence: &&Silence| silence.from <= before && silence.until.is_none_or(|until| before < until);
+        self.silences.iter().find(covers).map_or(before, |silence| silence.from)
+    }
+
     /// Whether nothing comes at the moment.
     pub fn is_silent(&self) -> bool {
         self.silences.last().is_some_and(|silence| silence.until.is_none())
@@ -64,6 +70,23 @@ impl Intake {
 
 fn length(from: Timestamp, to: Timestamp) -> i64 {
     to.duration_since(from).max(SignedDuration::ZERO).as_secs()
+}
+
+/// A search for the events of one intake.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// Identifier of the job.
+    pub uuid: Uuid,
+    /// The key that asked; others do not see it.
+    pub by: Uuid,
+    /// Whose events.
+    pub intake: Uuid,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when.
+    pub to: Timestamp,
+    /// How often somebody looked whether it is done.
+    pub looks: u32,
 }
 
 /// What pulls events from elsewhere into an intake.

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 pub use access::{ApiKey, AuthProvider, KeyStatus, Member, Permission, Role, User};
-pub use activity::{Alert, AlertStatus, Case, Change, Comment, Connector, Intake, Silence};
+pub use activity::{Alert, AlertStatus, Case, Change, Comment, Connector, Intake, Search, Silence};
 pub use playbooks::{LogLine, Playbook, PlaybookRun};
 pub use subscription::{Licence, Module, Plan};
 pub use unsettled::{Bins, InvitationBody, WorkingSecret};
@@ -50,6 +50,8 @@ pub struct World {
     pub alerts: Vec<Alert>,
     /// Cases.
     pub cases: Vec<Case>,
+    /// Searches for events.
+    pub searches: Vec<Search>,
     /// Which bodies an invitation may have.
     pub invitations: InvitationBody,
     /// Which field of a new key works as a token; keys made before keep theirs.

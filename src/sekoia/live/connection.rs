@@ -102,8 +102,8 @@ impl Live {
         match connect_async_with_config(request, Some(config), true).await {
             Ok((socket, _)) => Ok(socket),
             Err(Error::Http(answer)) => Err(match answer.status().as_u16() {
-                // A block by the firewall is as long as a refusal.
-                status @ (401 | 403 | 429) => Lost::Refused { status },
+                status @ (401 | 403) => Lost::Refused { status },
+                429 => Lost::Limited,
                 status => Lost::Failed { status },
             }),
             Err(Error::Protocol(ProtocolError::HandshakeIncomplete)) => Err(Lost::Unreachable),

@@ -43,6 +43,8 @@ pub enum Lost {
     Unreachable,
     #[error("Sekoia's LiveAPI does not accept the bot's API key ({status})")]
     Refused { status: u16 },
+    #[error("Sekoia's LiveAPI asks to slow down (429)")]
+    Limited,
     #[error("Sekoia's LiveAPI failed ({status})")]
     Failed { status: u16 },
     #[error("Sekoia's LiveAPI stopped answering")]
@@ -87,7 +89,8 @@ pub struct LiveTiming {
     /// Before the first attempt to connect again, doubling up to `longest_wait`.
     pub first_wait: Duration,
     pub longest_wait: Duration,
-    /// After a refusal: nothing changes by itself, and refusals are counted by Sekoia's firewall.
+    /// After a refusal: nothing changes by itself, and refusals are counted by Sekoia's firewall,
+    /// whose blocks last as long.
     pub refused_wait: Duration,
     /// A connection that lasted so long was a good one: waiting begins anew.
     pub stable: Duration,
@@ -187,7 +190,9 @@ impl Live {
                 backoff = self.backoff();
             }
             let retry_in = match why {
-                Lost::Refused { .. } => self.timing.refused_wait.mul_f64(rand::rng().random_range(1.0..1.2)),
+                Lost::Refused { .. } | Lost::Limited => {
+                    self.timing.refused_wait.mul_f64(rand::rng().random_range(1.0..1.2))
+                }
                 _ => backoff.next().unwrap_or(self.timing.longest_wait),
             };
             if connected.is_some() {

@@ -79,7 +79,7 @@ async fn whatever_it_answers_it_is_tried_again() {
     for (code, why) in [
         (401, Lost::Refused { status: 401 }),
         (403, Lost::Refused { status: 403 }),
-        (429, Lost::Refused { status: 429 }),
+        (429, Lost::Limited),
         (503, Lost::Failed { status: 503 }),
         (302, Lost::Failed { status: 302 }),
         (200, Lost::Failed { status: 200 }),

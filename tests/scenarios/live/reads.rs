@@ -194,6 +194,17 @@ async fn a_silent_intake_is_missing_from_the_counters() {
 }
 
 #[tokio::test]
+async fn one_intake_can_be_asked_about_to_the_minute() {
+    let sekoia = Served::new(Options { tenant: Tenant::Single, ..Options::default() }).await;
+    let client = sekoia.client();
+    let uuid = sekoia.sandbox.edit(|world| world.intake("Laptops EDR").unwrap().uuid);
+    assert!(client.heard_from(&id(uuid), 15, Rank::Person).await.unwrap());
+    assert!(sekoia.sandbox.silence_intake(uuid, SignedDuration::from_mins(20)));
+    assert!(!client.heard_from(&id(uuid), 15, Rank::Background).await.unwrap());
+    assert!(client.heard_from(&id(uuid), 30, Rank::Background).await.unwrap());
+}
+
+#[tokio::test]
 async fn a_playbook_fails_five_times_and_is_off() {
     let sekoia = Served::new(Options { tenant: Tenant::Single, ..Options::default() }).await;
     let (client, root) = (sekoia.client(), sekoia.root());
