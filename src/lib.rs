@@ -25,6 +25,7 @@
 //! | [`access`] | who may do what |
 //! | [`approval`] | one sensitive request: its rule, its state, `decide` and `apply`: pure |
 //! | [`action`] | the sensitive operations, typed: validated, with their risks and calls: pure |
+//! | [`notify`] | rules, occurrences, storms, digests, summaries and their chart: pure |
 //! | [`checklist`] | the steps, the session's state, `decide` and `apply`: pure |
 //! | [`sessions`], [`approvals`] | the sessions in memory and the requests, over the store |
 //! | [`streams`] | a state that only its events change, loaded and committed with them |
@@ -35,7 +36,7 @@
 //! | [`sandbox`] | an embedded Sekoia to try and to test against |
 //!
 //! Imports go down this list, never up, except that a platform's routes hand over to the bot. The
-//! pure rooms (`checklist`, `approval`, `action`, `command`, `view`) take the time as an argument and do no I/O.
+//! pure rooms (`checklist`, `approval`, `action`, `notify`, `command`, `view`) take the time as an argument and do no I/O.
 
 pub mod access;
 pub mod action;
@@ -48,6 +49,7 @@ pub mod cli;
 pub mod command;
 pub mod config;
 pub mod health;
+pub mod notify;
 pub mod pace;
 pub mod platform;
 pub mod rehearsal;

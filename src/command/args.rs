@@ -22,6 +22,10 @@ impl<'a> Args<'a> {
         self.words.next()
     }
 
+    pub fn peek(&self) -> Option<&Word> {
+        self.words.as_slice().first()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.words.as_slice().is_empty()
     }

@@ -26,7 +26,8 @@ impl Word {
 ///
 /// `<@U123|name>` is a person, `<mailto:a@b|a@b>` and `<https://…|…>` are their address,
 /// `<#C1|name>` and `<!date^…|text>` their label. Slack escapes `&`, `<` and `>` in everything
-/// that a person typed, which is undone here. A quote that is never closed runs to the end.
+/// that a person typed, which is undone here. A quote that is never closed runs to the end. What is
+/// quoted behind a `=` belongs to its word: `rule="Brute force"` is one.
 pub fn lex(text: &str) -> Vec<Word> {
     let mut words = Vec::new();
     let mut chars = text.chars().peekable();
@@ -71,22 +72,29 @@ fn quoted(chars: &mut Peekable<Chars<'_>>, close: &[char]) -> String {
 }
 
 fn bare(chars: &mut Peekable<Chars<'_>>) -> Word {
-    let mut out = String::new();
+    let (mut done, mut out) = (String::new(), String::new());
     while let Some(&c) = chars.peek() {
         if c.is_whitespace() {
             break;
         }
         chars.next();
+        if let Some(close) = closing_quote(c).filter(|_| out.ends_with('=')) {
+            done.push_str(&unescape(&out));
+            done.push_str(&quoted(chars, close));
+            out.clear();
+            continue;
+        }
         if c != '<' {
             out.push(c);
             continue;
         }
         match angle(chars) {
-            person @ Word::Person(_) if out.is_empty() => return person,
+            person @ Word::Person(_) if out.is_empty() && done.is_empty() => return person,
             other => out.push_str(other.text()),
         }
     }
-    Word::Bare(unescape(&out))
+    done.push_str(&unescape(&out));
+    Word::Bare(done)
 }
 
 /// What stands between `<` and `>`; without a `>` before the next `<` or the end, the `<` is only
@@ -163,6 +171,7 @@ mod tests {
         assert_eq!(words("see <https://x.y/z|here> <#C1|soc> <!channel>"), ["see", "https://x.y/z", "soc", "!channel"]);
         assert_eq!(words("a &lt;b&gt; &amp;amp; R&D"), ["a", "<b>", "&amp;", "R&D"]);
         assert_eq!(words("\"never closed"), ["[never closed]"]);
+        assert_eq!(words("rule=\"Brute &lt;b&gt;\" x=“a b”c d=\"e"), ["rule=Brute <b>", "x=a bc", "d=e"]);
         assert_eq!(words("\"say \\\"hi\\\" \\\\\""), ["[say \"hi\" \\]"]);
         assert_eq!(words("a < b <<@U1>"), ["a", "<", "b", "<U1"]);
     }

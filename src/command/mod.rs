@@ -8,14 +8,16 @@ mod asking;
 mod fault;
 mod lexer;
 mod parse;
+mod rules;
 mod table;
 
 use jiff::civil::{Date, Weekday};
 
 pub use asking::FORM;
 pub use fault::Fault;
-pub use lexer::Word;
+pub use lexer::{Word, lex};
 pub use parse::{parse, read};
+pub use rules::{digest, rule};
 pub use table::{Right, Spec, TABLE, find, readme_table};
 
 use crate::action::{Kind, Request};

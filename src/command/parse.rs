@@ -195,7 +195,7 @@ pub(super) fn days(text: &str) -> Option<u16> {
     n.checked_mul(times).filter(|days| *days <= 3660)
 }
 
-fn weekday(text: &str) -> Option<Weekday> {
+pub(super) fn weekday(text: &str) -> Option<Weekday> {
     let names = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
     let at = names.iter().position(|n| *n == text || (text.len() == 3 && n.starts_with(text)))?;
     Weekday::from_monday_zero_offset(i8::try_from(at).ok()?).ok()

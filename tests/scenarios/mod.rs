@@ -8,6 +8,7 @@ mod hostile;
 mod kill;
 mod live;
 mod mentions;
+mod notify_core;
 mod outages;
 mod owed;
 mod program;

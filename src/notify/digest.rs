@@ -1,0 +1,177 @@
+//! When a digest comes: every day or week at a local time, whatever daylight saving does.
+//!
+//! Time zones are the ones built into the program: no file is read, and replicas on different
+//! machines agree.
+
+use std::fmt;
+
+use jiff::civil::{Time, Weekday};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::{Timestamp, ToSpan, Zoned};
+use serde::{Deserialize, Serialize};
+
+use super::watch::Impossible;
+
+/// How often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Every {
+    Day,
+    Week { on: Weekday },
+}
+
+/// A schedule that can be kept: its zone exists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
+pub struct Digest {
+    pub every: Every,
+    /// To the minute.
+    pub at: Time,
+    zone: TimeZone,
+}
+
+/// A digest that is due, and the time that it is about. Periods of one schedule follow each other
+/// without a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// The planned instant, not when it is sent.
+    pub at: Timestamp,
+    pub from: Timestamp,
+}
+
+impl Digest {
+    pub fn new(every: Every, at: Time, zone: &str) -> Result<Self, Impossible> {
+        let found = find_zone(zone).ok_or_else(|| Impossible {
+            value: zone.to_owned(),
+            what: "a time zone",
+            hint: near_zone(zone).map_or_else(
+                || "write a region and city such as `Europe/Paris`, or `UTC`".into(),
+                |near| format!("did you mean `{near}`?"),
+            ),
+        })?;
+        let at = Time::new(at.hour(), at.minute(), 0, 0).unwrap_or(at);
+        Ok(Self { every, at, zone: found })
+    }
+
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    pub fn zone_name(&self) -> &str {
+        self.zone.iana_name().unwrap_or("UTC")
+    }
+
+    /// The first planned instant after `now`. A time that the clocks skip comes as much later; of
+    /// a time that they show twice, the first counts.
+    pub fn next_after(&self, now: Timestamp) -> Option<Timestamp> {
+        let today = now.to_zoned(self.zone.clone());
+        (-1..=8).filter_map(|days| self.on_day(&today, days)).find(|at| *at > now)
+    }
+
+    /// The last planned instant not after `now`.
+    pub fn last_before(&self, now: Timestamp) -> Option<Timestamp> {
+        let today = now.to_zoned(self.zone.clone());
+        (-8..=1).rev().filter_map(|days| self.on_day(&today, days)).find(|at| *at <= now)
+    }
+
+    /// What has to be sent now, if the last one sent (or the schedule's making) was at `since`.
+    /// However many were missed, it is one.
+    pub fn due(&self, since: Timestamp, now: Timestamp) -> Option<Due> {
+        let at = self.last_before(now).filter(|at| *at > since)?;
+        // An instant before a representable one is the same as none.
+        let from = at.checked_sub(1.second()).ok().and_then(|before| self.last_before(before))?;
+        Some(Due { at, from })
+    }
+
+    fn on_day(&self, today: &Zoned, days: i64) -> Option<Timestamp> {
+        let date = today.date().checked_add(days.days()).ok()?;
+        match self.every {
+            Every::Week { on } if date.weekday() != on => None,
+            _ => Some(date.to_datetime(self.at).to_zoned(self.zone.clone()).ok()?.timestamp()),
+        }
+    }
+
+    /// What is typed after `notify digest`.
+    pub fn words(&self) -> String {
+        let every = match self.every {
+            Every::Day => "daily".to_owned(),
+            Every::Week { on } => format!("weekly {}", weekday(on).to_lowercase()),
+        };
+        format!("{every} {} {}", self.at.strftime("%H:%M"), self.zone_name())
+    }
+}
+
+/// `Every day at 08:30 (Europe/Paris)`.
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.every {
+            Every::Day => f.write_str("Every day")?,
+            Every::Week { on } => write!(f, "Every {}", weekday(on))?,
+        }
+        write!(f, " at {} ({})", self.at.strftime("%H:%M"), self.zone_name())
+    }
+}
+
+fn find_zone(name: &str) -> Option<TimeZone> {
+    let name = name.trim();
+    if name.eq_ignore_ascii_case("utc") {
+        return Some(TimeZone::UTC);
+    }
+    TimeZoneDatabase::bundled().get(name).ok().filter(|zone| zone.iana_name().is_some())
+}
+
+fn near_zone(name: &str) -> Option<String> {
+    let name: String = name.trim().chars().take(40).flat_map(char::to_lowercase).collect();
+    let likeness = |zone: &str| {
+        let zone = zone.to_lowercase();
+        // `paris` is Europe/Paris.
+        let city = zone.rsplit('/').next().unwrap_or_default();
+        strsim::jaro_winkler(&name, &zone).max(strsim::jaro_winkler(&name, city))
+    };
+    let database = TimeZoneDatabase::bundled();
+    let all = database.available().map(|zone| zone.to_string());
+    let best = all.map(|zone| (likeness(&zone), zone)).max_by(|a, b| a.0.total_cmp(&b.0));
+    best.filter(|(likeness, _)| *likeness > 0.85).map(|(_, zone)| zone)
+}
+
+pub(super) fn weekday(day: Weekday) -> &'static str {
+    match day {
+        Weekday::Monday => "Monday",
+        Weekday::Tuesday => "Tuesday",
+        Weekday::Wednesday => "Wednesday",
+        Weekday::Thursday => "Thursday",
+        Weekday::Friday => "Friday",
+        Weekday::Saturday => "Saturday",
+        Weekday::Sunday => "Sunday",
+    }
+}
+
+/// Weekdays by number, Monday 1.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    weekday: Option<i8>,
+    at: Time,
+    zone: String,
+}
+
+impl TryFrom<Stored> for Digest {
+    type Error = String;
+
+    fn try_from(stored: Stored) -> Result<Self, String> {
+        let every = match stored.weekday {
+            None => Every::Day,
+            Some(n) => Every::Week { on: Weekday::from_monday_one_offset(n).map_err(|e| e.to_string())? },
+        };
+        Digest::new(every, stored.at, &stored.zone).map_err(|e| e.to_string())
+    }
+}
+
+impl From<Digest> for Stored {
+    fn from(digest: Digest) -> Self {
+        let weekday = match digest.every {
+            Every::Day => None,
+            Every::Week { on } => Some(on.to_monday_one_offset()),
+        };
+        Stored { weekday, at: digest.at, zone: digest.zone_name().to_owned() }
+    }
+}

@@ -1,0 +1,41 @@
+//! Notifications: the rules of a channel, what they fire for, and what is made of it.
+//!
+//! Pure: no clock, no I/O. [`decide()`] turns a command into events or refuses it with a reason,
+//! [`Rules::apply`] is the only way in which an event changes the rules. Everything else here is
+//! computed from what it is given: whether a rule fires, which intakes are silent, when many
+//! firings are one message, when a digest is due, what it says, and its chart. Where occurrences
+//! come from and how they reach a channel is not known here.
+
+mod band;
+pub mod budget;
+pub mod chart;
+mod decide;
+mod describe;
+mod digest;
+mod event;
+mod journal;
+mod matching;
+mod occurrence;
+pub mod silence;
+mod state;
+pub mod storm;
+mod summary;
+mod tally;
+mod trigger;
+mod values;
+mod watch;
+
+pub use band::{Band, Bands, band};
+pub use decide::{Command, LONGEST_MUTE, MAX_RULES, Refusal, decide};
+pub use describe::minutes;
+pub use digest::{Digest, Due, Every};
+pub use event::{Event, Recorded};
+pub use journal::{About, Entry, Fired, Hour, Journal, KEPT};
+pub use matching::{RuleKey, RuleSet, matches};
+pub use occurrence::{Alert, Case, Connector, Named, Occurrence, Playbook, Silence, What};
+pub use state::{Planned, Rule, Rules, Webhook, Which, token_hash};
+pub use summary::{Count, Period, RuleLine, Slot, Summary, summary};
+pub use tally::{MOST_NAMES, Tally, Times};
+pub use trigger::{Key, TRIGGERS, Trigger, TriggerSpec};
+pub use values::{MAX_NAME, SILENCE};
+pub use watch::{AlertStatus, Conditions, Impossible, Watch};

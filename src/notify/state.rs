@@ -1,0 +1,144 @@
+//! The rules of one channel, with its webhook and its digests, as they are kept.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::digest::{Digest, Every};
+use super::watch::Watch;
+use crate::checklist::{Actor, Change};
+
+/// One rule of a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// From 1, in the order in which rules were made; never given again.
+    pub number: u32,
+    #[serde(flatten)]
+    pub watch: Watch,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
+    pub by: Actor,
+    pub at: Timestamp,
+    /// A sample went the whole way and somebody confirmed that it arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tested: Option<Change>,
+}
+
+/// Where Sekoia's own rules post to. The token itself is shown once and kept nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Webhook {
+    /// [`token_hash`] of the token.
+    pub hash: Box<str>,
+    pub made: Change,
+}
+
+/// A digest and the last one that was sent of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    pub digest: Digest,
+    pub set: Change,
+    /// The planned instant of the last one sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Timestamp>,
+}
+
+/// Everything of one channel. How well its rules can be evaluated changes with every look and is
+/// therefore not in here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+    /// The number of the next rule.
+    pub next: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<Webhook>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily: Option<Planned>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weekly: Option<Planned>,
+}
+
+/// Which of the two digests of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Which {
+    Daily,
+    Weekly,
+}
+
+impl Which {
+    pub fn name(self) -> &'static str {
+        match self {
+            Which::Daily => "daily",
+            Which::Weekly => "weekly",
+        }
+    }
+}
+
+impl From<Every> for Which {
+    fn from(every: Every) -> Self {
+        match every {
+            Every::Day => Which::Daily,
+            Every::Week { .. } => Which::Weekly,
+        }
+    }
+}
+
+impl Rule {
+    pub fn is_muted(&self, now: Timestamp) -> bool {
+        self.muted_until.is_some_and(|until| now < until)
+    }
+
+    /// Whether it may say something.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        !self.paused && !self.is_muted(now)
+    }
+}
+
+impl Planned {
+    /// Since when one can have been missed.
+    pub fn since(&self) -> Timestamp {
+        self.sent.map_or(self.set.at, |sent| sent.max(self.set.at))
+    }
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { rules: Vec::new(), next: 1, webhook: None, daily: None, weekly: None }
+    }
+}
+
+impl Rules {
+    pub fn rule(&self, number: u32) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.number == number)
+    }
+
+    pub fn planned(&self, which: Which) -> Option<&Planned> {
+        match which {
+            Which::Daily => self.daily.as_ref(),
+            Which::Weekly => self.weekly.as_ref(),
+        }
+    }
+
+    /// The rule that fires for the same as `watch`.
+    pub fn same_as(&self, watch: &Watch) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.watch.is_same(watch))
+    }
+
+    /// What Sekoia recommends and is not there yet.
+    pub fn missing(&self) -> Vec<Watch> {
+        Watch::recommended().into_iter().filter(|watch| self.same_as(watch).is_none()).collect()
+    }
+
+    /// Confirmed samples, the evidence of step 7.
+    pub fn tested(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(|rule| rule.tested.is_some())
+    }
+}
+
+/// What is kept of a webhook's token, and what a received one is looked up by.
+pub fn token_hash(token: &str) -> Box<str> {
+    hex::encode(Sha256::digest(token.as_bytes())).into()
+}

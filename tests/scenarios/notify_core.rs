@@ -1,0 +1,631 @@
+//! The core of notifications: rules and their words, what fires, storms, digests and summaries.
+
+use std::collections::BTreeMap;
+
+use insta::assert_snapshot;
+use jiff::civil::{Time, Weekday};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use sekoia_chatops::checklist::Actor;
+use sekoia_chatops::command::{digest, find, lex, rule};
+use sekoia_chatops::notify::chart::{Chart, alt, draw};
+use sekoia_chatops::notify::storm::{OWN_CARDS, Place, QUIET, Storm};
+use sekoia_chatops::notify::{
+    About, Alert, AlertStatus, Case, Command, Conditions, Connector, Digest, Entry, Event, Every, Journal, KEPT, Key,
+    MAX_RULES, Named, Occurrence, Period, Playbook, Recorded, Refusal, Rule, RuleSet, Rules, Silence, Trigger, Watch,
+    What, Which, decide, matches, summary, token_hash,
+};
+use sekoia_chatops::platform::{ChannelKey, UserId};
+use sekoia_chatops::streams::Folded;
+use uuid::Uuid;
+
+fn start() -> Timestamp {
+    "2026-10-20T08:00:00.123Z".parse().unwrap()
+}
+
+fn typed(text: &str) -> Result<Watch, String> {
+    rule(find("notify add").unwrap(), lex(text)).map_err(|fault| fault.to_string())
+}
+
+fn watch(text: &str) -> Watch {
+    typed(text).unwrap()
+}
+
+fn scheduled(text: &str) -> Digest {
+    digest(find("notify digest").unwrap(), lex(text)).unwrap()
+}
+
+/// Few, so that they meet; some that mean something to a lexer or a chat.
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => select(vec!["Okta", "HQ", "okta", "for", "crashed", "urgency>=75"]).prop_map(String::from),
+        2 => select(vec!["a\"b\\", "<@U1>", "R&amp;D & <b>", "“x”", "tab\there", "x=\"y\"", "«»‘’"]).prop_map(String::from),
+        3 => "\\PC{1,20}".prop_filter("a name", |name| !name.trim().is_empty()),
+    ]
+}
+
+/// What somebody may type or choose, possible or not.
+fn wanted() -> impl Strategy<Value = Option<Watch>> {
+    let value = |key: Key| match key {
+        Key::Urgency => (0..=101u8).prop_map(|n| n.to_string()).boxed(),
+        Key::Status => vec(select(AlertStatus::ALL.to_vec()), 1..4)
+            .prop_map(|all| all.iter().map(|s| s.name()).collect::<Vec<_>>().join(","))
+            .boxed(),
+        Key::For => (10..1500u16).prop_map(|n| format!("{n}m")).boxed(),
+        _ => name().boxed(),
+    };
+    let key = select(Key::ALL.to_vec()).prop_flat_map(move |key| value(key).prop_map(move |value| (key, value)));
+    (select(Trigger::all().collect::<Vec<_>>()), vec(key, 0..5)).prop_map(|(trigger, conditions)| {
+        let mut watch = Watch::new(trigger);
+        for (key, value) in conditions {
+            // What is not of this trigger is refused, and nothing changes.
+            let before = watch.clone();
+            if watch.set(key, &value).is_err() {
+                assert_eq!(before, watch);
+            }
+        }
+        watch.finished().ok()
+    })
+}
+
+fn possible() -> impl Strategy<Value = Watch> {
+    wanted().prop_filter_map("possible", |watch| watch)
+}
+
+fn plan() -> impl Strategy<Value = Digest> {
+    let days = (0..7i8).prop_map(|n| Every::Week { on: Weekday::from_monday_zero_offset(n).unwrap() });
+    let every = prop_oneof![Just(Every::Day), days];
+    let zones =
+        vec!["UTC", "Europe/Paris", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Casablanca"];
+    (every, 0..24i8, 0..60i8, select(zones))
+        .prop_map(|(every, h, m, zone)| Digest::new(every, Time::new(h, m, 0, 0).unwrap(), zone).unwrap())
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let n = || 1..12u32;
+    let at = || (-100_000..3_000_000i64).prop_map(|s| start() + SignedDuration::from_secs(s));
+    let which = || select(vec![Which::Daily, Which::Weekly]);
+    prop_oneof![
+        8 => possible().prop_map(|watch| Command::Add { watch }),
+        1 => Just(Command::AddRecommended),
+        2 => n().prop_map(|number| Command::Remove { number }),
+        2 => n().prop_map(|number| Command::Pause { number }),
+        2 => n().prop_map(|number| Command::Resume { number }),
+        2 => (n(), at()).prop_map(|(number, until)| Command::Mute { number, until }),
+        1 => n().prop_map(|number| Command::Tested { number }),
+        1 => "[a-c]".prop_map(|token| Command::MakeWebhook { hash: token_hash(&token) }),
+        1 => Just(Command::MakeWebhook { hash: "the token itself".into() }),
+        1 => Just(Command::RevokeWebhook),
+        2 => plan().prop_map(|digest| Command::SetDigest { digest }),
+        1 => which().prop_map(|which| Command::ClearDigest { which }),
+        2 => (which(), at()).prop_map(|(which, at)| Command::DigestSent { which, at }),
+    ]
+}
+
+/// People ask for things; the clock may stand still.
+fn story() -> impl Strategy<Value = Vec<(Command, i64)>> {
+    vec((command(), 0..50_000i64), 0..40)
+}
+
+type Turn = (Command, Rules, Result<Vec<Event>, Refusal>, Rules);
+
+fn play(commands: Vec<(Command, i64)>) -> (Vec<Turn>, Vec<Recorded>) {
+    let (mut state, mut at, mut turns, mut history) = (Rules::default(), start(), Vec::new(), Vec::new());
+    for (command, seconds) in commands {
+        at += SignedDuration::from_secs(seconds);
+        let (before, by) = (state.clone(), Actor::Person(UserId::slack("U0BOB")));
+        let outcome = decide(&state, command.clone(), at);
+        for event in outcome.iter().flatten() {
+            let recorded = Recorded { event: event.clone(), by: by.clone(), at };
+            state.apply(&recorded);
+            history.push(recorded);
+        }
+        turns.push((command, before, outcome, state.clone()));
+    }
+    (turns, history)
+}
+
+fn reads_well(text: &str) -> bool {
+    text.len() > 10 && text.ends_with(['.', '?']) && !text.contains(['\n', '\u{1b}', '\u{202e}'])
+}
+
+proptest! {
+    #[test]
+    fn folding_the_events_gives_the_rules_and_json_keeps_both(commands in story()) {
+        let (turns, history) = play(commands);
+        let folded = history.iter().fold(None, |state, r| <Rules as Folded>::fold(state, &r.event, &r.by, r.at));
+        let last = turns.last().map(|turn| turn.3.clone()).unwrap_or_default();
+        prop_assert_eq!(&folded.unwrap_or_default(), &last);
+        let json = serde_json::to_string(&last).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<Rules>(&json).unwrap(), &last);
+        for Recorded { event, .. } in &history {
+            let mut json = serde_json::to_value(event).unwrap();
+            prop_assert!(json["event"].is_string());
+            // A field that a later release stores does not disturb.
+            json["from_a_later_release"] = 1.into();
+            prop_assert_eq!(&serde_json::from_value::<Event>(json).unwrap(), event);
+        }
+    }
+
+    #[test]
+    fn a_refusal_changes_nothing_and_reads_well(commands in story()) {
+        for (command, before, outcome, after) in play(commands).0 {
+            match outcome {
+                Ok(events) => prop_assert!(!events.is_empty() && before != after, "{:?} did nothing", command),
+                Err(refusal) => {
+                    prop_assert_eq!(before, after);
+                    prop_assert!(reads_well(&refusal.to_string()), "{}", refusal);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_given_once_and_no_two_rules_say_the_same(commands in story()) {
+        let (turns, history) = play(commands);
+        let added = history.iter().filter_map(|r| if let Event::Added { number, .. } = r.event { Some(number) } else { None });
+        let added: Vec<u32> = added.collect();
+        prop_assert!(added.iter().copied().eq(1..=u32::try_from(added.len()).unwrap()));
+        for (.., after) in turns {
+            prop_assert!(after.rules.len() <= MAX_RULES);
+            for rule in &after.rules {
+                prop_assert_eq!(after.rules.iter().filter(|r| r.watch.is_same(&rule.watch)).count(), 1);
+                prop_assert_eq!(rule.watch.check(), Ok(()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_words_of_a_rule_are_read_as_that_rule(watch in possible()) {
+        let words = watch.words();
+        prop_assert_eq!(typed(&words).as_ref(), Ok(&watch), "{}", words);
+        prop_assert!(!watch.to_string().contains('\u{202e}'));
+    }
+
+    #[test]
+    fn a_rule_typed_again_in_capitals_is_known(watch in possible()) {
+        let (mut rules, by) = (Rules::default(), Actor::Bot);
+        rules.apply(&Recorded { event: Event::Added { number: 1, watch: watch.clone() }, by, at: start() });
+        let mut again = watch;
+        // Not every letter has one capital.
+        again.conditions.rule = again.conditions.rule.map(|n| n.to_ascii_uppercase().into());
+        again.conditions.intake = again.conditions.intake.map(|n| n.to_ascii_uppercase().into());
+        prop_assert_eq!(decide(&rules, Command::Add { watch: again }, start()), Err(Refusal::Duplicate(1)));
+    }
+
+    #[test]
+    fn whatever_is_typed_is_a_rule_or_a_fault_that_reads_well(text in "\\PC{0,60}", trigger in select(vec!["", "alert ", "silent ", "playbook ", "rule ", "case "])) {
+        for text in [format!("{trigger}{text}"), text] {
+            match typed(&text) {
+                Ok(watch) => prop_assert_eq!(watch.check(), Ok(())),
+                Err(fault) => prop_assert!(reads_well(&fault), "{}", fault),
+            }
+            if let Err(fault) = digest(find("notify digest").unwrap(), lex(&text)) {
+                prop_assert!(reads_well(&fault.to_string()), "{}", fault);
+            }
+        }
+    }
+
+    #[test]
+    fn the_set_of_all_rules_fires_as_each_rule_alone_does(
+        watches in vec((possible(), any::<bool>(), option::of(-10..10i64)), 0..12),
+        occurrences in vec(occurrence(), 1..12),
+    ) {
+        let mut rules = Rules::default();
+        for (number, (watch, paused, muted)) in (1..).zip(watches) {
+            let muted_until = muted.map(|m| start() + SignedDuration::from_secs(m));
+            rules.rules.push(Rule { number, watch, paused, muted_until, by: Actor::Bot, at: start(), tested: None });
+        }
+        let (here, there) = (ChannelKey::web("here"), ChannelKey::web("there"));
+        let mut set = RuleSet::default();
+        set.set(&here, &[Uuid::from_u128(1), Uuid::from_u128(1)], &rules);
+        set.set(&there, &[Uuid::from_u128(1), Uuid::from_u128(2)], &rules);
+        for occurrence in &occurrences {
+            let fired = set.fired(occurrence, start());
+            for (channel, communities) in [(&here, &[1u128][..]), (&there, &[1, 2])] {
+                let about = communities.iter().any(|n| Uuid::from_u128(*n) == occurrence.community);
+                let alone = rules.rules.iter().filter(|rule| about && matches(rule, occurrence, start())).map(|r| r.number);
+                let together = fired.iter().filter(|key| key.channel == *channel).map(|key| key.number);
+                prop_assert!(alone.eq(together));
+            }
+            let json = serde_json::to_string(occurrence).unwrap();
+            prop_assert_eq!(&serde_json::from_str::<Occurrence>(&json).unwrap(), occurrence);
+        }
+        set.remove(&there);
+        set.remove(&here);
+        prop_assert!(!Trigger::all().any(|trigger| set.waits_for(trigger)));
+    }
+
+    #[test]
+    fn a_storm_loses_no_firing_and_counts_none_twice(gaps in vec((prop_oneof![5 => 0..40i64, 1 => -900..900i64], option::of(0..=100u8)), 0..200)) {
+        let (mut storm, mut now) = (Storm::default(), start());
+        let (mut cards, mut counted, mut open) = (0, 0, 0);
+        for (gap, urgency) in &gaps {
+            now += SignedDuration::from_secs(*gap);
+            let json = serde_json::to_string(&storm).unwrap();
+            prop_assert!(json.len() < 700);
+            storm = serde_json::from_str(&json).unwrap();
+            let (ended, place) = storm.fired(*urgency, now);
+            if let Some(ended) = ended {
+                prop_assert_eq!(ended.count, std::mem::take(&mut open));
+                counted += ended.count;
+            }
+            match place {
+                Place::OwnCard => {
+                    prop_assert_eq!(open, 0);
+                    cards += 1;
+                }
+                Place::Starts(swarm) => {
+                    prop_assert_eq!((open, swarm.count), (0, 1));
+                    open = 1;
+                }
+                Place::Joins(swarm) => {
+                    open += 1;
+                    prop_assert_eq!(swarm.count, open);
+                }
+            }
+        }
+        if let Some(ended) = storm.over(now + QUIET) {
+            counted += ended.count;
+        }
+        prop_assert_eq!(cards + counted, gaps.len() as u64);
+        prop_assert!(storm.ends().is_none());
+    }
+
+    #[test]
+    fn every_day_has_its_digest_whatever_the_clocks_do(digest in plan(), at in 1_735_689_600..1_830_297_600i64) {
+        let now = Timestamp::from_second(at).unwrap();
+        let (last, next) = (digest.last_before(now).unwrap(), digest.next_after(now).unwrap());
+        prop_assert!(last <= now && now < next);
+        prop_assert_eq!(digest.next_after(last), Some(next));
+        prop_assert_eq!(digest.last_before(next), Some(next));
+        let [last_day, next_day] = [last, next].map(|at| at.to_zoned(digest.zone().clone()).date());
+        let days = if digest.every == Every::Day { 1 } else { 7 };
+        prop_assert_eq!(last_day.checked_add(days.days()).unwrap(), next_day);
+        // Periods follow each other without a gap.
+        let due = digest.due(last - 1.second(), now).unwrap();
+        prop_assert_eq!(due.at, last);
+        prop_assert_eq!(digest.due(due.from - 1.second(), due.from).unwrap().at, due.from);
+        prop_assert_eq!(digest.due(last, now), None);
+        let json = serde_json::to_string(&digest).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<Digest>(&json).unwrap(), &digest);
+        prop_assert_eq!(&scheduled(&digest.words()), &digest);
+    }
+
+    #[test]
+    fn a_summary_counts_what_was_entered(entries in vec((entry(), 0..40_000i64), 0..200), hours in 1..400u16) {
+        let (mut journal, mut now) = (Journal::new(start()), start());
+        let mut all = Vec::new();
+        for (entry, seconds) in entries {
+            now += SignedDuration::from_secs(seconds);
+            journal.enter(entry.clone(), now);
+            all.push((entry, now));
+        }
+        let json = serde_json::to_string(&journal).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<Journal>(&json).unwrap(), &journal);
+        let period = Period::last(hours.min(KEPT as u16), now);
+        let told = summary(&journal, &Rules::default(), period, &TimeZone::UTC);
+        let within: Vec<&Entry> = all.iter().filter(|(_, at)| *at >= period.from).map(|(entry, _)| entry).collect();
+        let (mut fired, mut failed, mut times) = (BTreeMap::new(), 0, Vec::new());
+        let mut silent = 0;
+        for entry in within {
+            match entry {
+                Entry::Fired { rule, about, .. } => {
+                    *fired.entry(*rule).or_insert(0) += 1;
+                    silent += u64::from(matches!(about, About::Silent(_)));
+                }
+                Entry::Acknowledged { seconds, .. } => times.push(*seconds),
+                Entry::Failed { .. } => failed += 1,
+            }
+        }
+        prop_assert_eq!(told.total(), fired.values().sum::<u32>());
+        prop_assert_eq!(told.slots.iter().map(|slot| slot.bands.total()).sum::<u32>(), told.total());
+        prop_assert_eq!(told.rules.iter().map(|line| line.failed).sum::<u32>(), failed);
+        for line in &told.rules {
+            prop_assert_eq!(line.bands.total(), fired.get(&line.number).copied().unwrap_or_default());
+        }
+        prop_assert_eq!(told.silent.iter().map(|c| c.count).sum::<u64>(), silent);
+        prop_assert_eq!(told.acknowledged, times.len() as u64);
+        times.sort_unstable();
+        if let Some(exact) = times.get(times.len().saturating_sub(1) / 2) {
+            let about = told.median_to_acknowledge.unwrap().as_secs_f64();
+            prop_assert!((about - *exact as f64).abs() <= 0.5 + *exact as f64 / 10.0, "{} for {}", about, exact);
+        }
+        if let Some(before) = told.before {
+            let earlier = period.from - period.length();
+            let exact = all.iter().filter(|(e, at)| matches!(e, Entry::Fired { .. }) && *at >= earlier && *at < period.from);
+            prop_assert_eq!(before as usize, exact.count());
+        }
+    }
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let about = prop_oneof![
+        Just(About::Nothing),
+        select(vec!["HQ", "Lab"]).prop_map(|n| About::Entity(n.into())),
+        select(vec!["Okta", "EDR"]).prop_map(|n| About::Silent(n.into())),
+        Just(About::Playbook("Enrich".into())),
+    ];
+    prop_oneof![
+        4 => (1..4u32, option::of(0..=100u8), about).prop_map(|(rule, urgency, about)| Entry::Fired { rule, urgency, about }),
+        2 => (1..4u32, 0..1_000_000u64).prop_map(|(rule, seconds)| Entry::Acknowledged { rule, seconds }),
+        1 => (1..4u32).prop_map(|rule| Entry::Failed { rule }),
+    ]
+}
+
+fn named() -> impl Strategy<Value = Named> {
+    (option::of(select(vec!["u-1", "okta"])), option::of(select(vec!["Okta", " hq ", "for"])))
+        .prop_map(|(uuid, name)| Named { uuid: uuid.map(Into::into), name: name.map(Into::into) })
+}
+
+fn occurrence() -> impl Strategy<Value = Occurrence> {
+    let status = option::of(select(vec!["Pending", "closed", "Odd"]));
+    let alert = (
+        option::of(0..=100u8),
+        status,
+        option::of(named()),
+        option::of(named()),
+        vec(named(), 0..3),
+        option::of(any::<bool>()),
+    )
+        .prop_map(|(urgency, status, rule, entity, assets, status_changed)| {
+            let status = status.map(Into::into);
+            Alert { uuid: "a".into(), urgency, status, rule, entity, assets, status_changed, ..Alert::default() }
+        });
+    let what = prop_oneof![
+        alert.clone().prop_map(What::AlertRaised),
+        alert.prop_map(What::AlertUpdated),
+        (named(), select(vec![15, 60])).prop_map(|(intake, minutes)| What::Silent(Silence {
+            intake,
+            minutes,
+            since: None
+        })),
+        (named(), any::<bool>()).prop_map(|(playbook, crashed)| What::PlaybookError(Playbook {
+            playbook,
+            crashed,
+            ..Playbook::default()
+        })),
+        option::of(any::<bool>()).prop_map(|manual| What::CaseCreated(Case { manual, ..Case::default() })),
+        named().prop_map(|connector| What::ConnectorError(Connector { connector, error: None })),
+        Just(What::Other { trigger: Trigger::ReportAvailable, title: "A report".into() }),
+    ];
+    (what, 1..3u128, option::of(select(vec!["Okta", "HQ"]))).prop_map(|(what, n, name)| Occurrence {
+        id: "x".into(),
+        at: start(),
+        community: Uuid::from_u128(n),
+        community_name: name.map(Into::into),
+        what,
+    })
+}
+
+#[test]
+fn rules_in_plain_words() {
+    let typed = [
+        "alert urgency>=75",
+        "alert urgency >= 80 rule=\"Brute force\" entity=“HQ” asset=srv-1",
+        "alert urgency&gt;=75 community=\"Nimbus Payments\"",
+        "alert urgency>=0",
+        "ALERT updated status=closed,Rejected",
+        "silent \"Okta\" for 30m",
+        "silent Okta SSO for 90 minutes",
+        "silent for 1h",
+        "silent",
+        "silent for 24h intake=\"for\"",
+        "playbook crashed",
+        "playbook \"Enrich IPs\"",
+        "case",
+        "case edited",
+        "connector community=Nimbus",
+        "rule limited",
+        "report",
+    ];
+    let said: Vec<String> = typed.iter().map(|t| watch(t)).map(|w| format!("{w} | {}", w.words())).collect();
+    assert_snapshot!(said.join("\n"), @"");
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_the_reason() {
+    let typed_badly = [
+        "",
+        "alrt urgency>=75",
+        "nonsense",
+        "alert updatd",
+        "alert urgency>=101",
+        "alert urgency>75",
+        "alert urgency=75",
+        "alert urgency<50",
+        "alert urgency>=",
+        "alert urgncy>=75",
+        "alert urgency>=75 urgency>=80",
+        "alert status=Closed",
+        "alert updated status=Clsed",
+        "alert updated status=open",
+        "alert \"Brute force\"",
+        "alert rule>=x",
+        "alert rule=\"\"",
+        "alert for 30m",
+        "silent \"Okta\" for 5m",
+        "silent for 3 days",
+        "silent for 90s",
+        "silent for a while",
+        "silent for",
+        "silent urgency>=75",
+        "playbook crashd",
+        "playbook \"a\" \"b\"",
+        "case urgency>=50",
+        "rule limited rule=\"x\"",
+        "alert <@U0BOB|bob>",
+    ];
+    let faults: Vec<String> = typed_badly.iter().map(|t| typed(t).unwrap_err()).collect();
+    assert_snapshot!(faults.join("\n"), @"");
+}
+
+#[test]
+fn digests_that_cannot_be_kept_are_refused() {
+    let fault = |text: &str| digest(find("notify digest").unwrap(), lex(text)).unwrap_err().to_string();
+    let typed = [
+        "",
+        "hourly 08:30",
+        "daily",
+        "daily 25:00",
+        "daily 8am",
+        "weekly 08:30 Paris",
+        "daily 08:30 Mars/Base",
+        "daily 08:30 UTC sharp",
+    ];
+    assert_snapshot!(typed.map(fault).join("\n"), @"");
+    let plans = ["daily at 8:30 europe/paris", "weekly 08:30", "weekly fri 18:00 America/New_York"];
+    assert_snapshot!(plans.map(|text| format!("{} | {}", scheduled(text), scheduled(text).words())).join("\n"), @"");
+}
+
+#[test]
+fn refusals_say_what_to_do_instead() {
+    let add = |text: &str| (Command::Add { watch: watch(text) }, 0);
+    let sent = |which| (Command::DigestSent { which, at: start() }, 0);
+    let mut odd = Watch::new(Trigger::CaseCreated);
+    odd.conditions = Conditions { urgency: Some(75), ..Conditions::default() };
+    let stories = [
+        vec![(Command::Add { watch: odd }, 0)],
+        vec![add("alert urgency>=75"), add("alert urgency>=75")],
+        vec![add("alert"), (Command::Pause { number: 1 }, 0), add("alert")],
+        (0..=MAX_RULES).map(|n| add(&format!("alert urgency>={}", n + 1))).collect(),
+        vec![(Command::AddRecommended, 0), (Command::AddRecommended, 0)],
+        vec![(Command::Remove { number: 1 }, 0)],
+        vec![add("alert"), (Command::Pause { number: 2 }, 0)],
+        vec![add("alert"), (Command::Pause { number: 1 }, 0), (Command::Pause { number: 1 }, 0)],
+        vec![add("alert"), (Command::Resume { number: 1 }, 0)],
+        vec![add("alert"), (Command::Mute { number: 1, until: start() }, 0)],
+        vec![(Command::RevokeWebhook, 0)],
+        vec![(Command::ClearDigest { which: Which::Weekly }, 0)],
+        vec![(Command::SetDigest { digest: scheduled("daily 08:30") }, 0), sent(Which::Daily)],
+    ];
+    let refused = stories.map(|story| play(story).0.pop().unwrap().2.unwrap_err().to_string());
+    assert_snapshot!(refused.join("\n"), @"");
+}
+
+#[test]
+fn the_recommended_rules_are_sekoias_and_only_the_missing_ones_are_added() {
+    let (turns, _) = play(vec![(Command::Add { watch: watch("silent for 60m") }, 0), (Command::AddRecommended, 0)]);
+    let rules = &turns.last().unwrap().3;
+    let said: Vec<String> = rules.rules.iter().map(|rule| format!("{}. {}", rule.number, rule.watch)).collect();
+    assert_snapshot!(said.join("\n"), @"");
+}
+
+#[test]
+fn a_digest_on_the_days_when_clocks_change() {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let paris = scheduled("daily 02:30 Europe/Paris");
+    // 2026-03-29: there is no 02:30; it comes an hour of the clock later, and once.
+    assert_eq!(paris.next_after(at("2026-03-28T02:00:00Z")), Some(at("2026-03-29T01:30:00Z")));
+    assert_eq!(paris.next_after(at("2026-03-29T01:30:00Z")), Some(at("2026-03-30T00:30:00Z")));
+    // 2026-10-25: there are two; the first counts.
+    assert_eq!(paris.next_after(at("2026-10-24T12:00:00Z")), Some(at("2026-10-25T00:30:00Z")));
+    assert_eq!(paris.next_after(at("2026-10-25T00:30:00Z")), Some(at("2026-10-26T01:30:00Z")));
+    let weekly = scheduled("weekly sunday 08:00 Europe/Paris");
+    assert_eq!(weekly.next_after(at("2026-10-18T06:00:00Z")), Some(at("2026-10-25T07:00:00Z")));
+    // A week of downtime owes one digest, of the last day.
+    let due = paris.due(at("2026-10-20T00:30:00Z"), at("2026-10-27T12:00:00Z")).unwrap();
+    assert_eq!((due.from, due.at), (at("2026-10-26T01:30:00Z"), at("2026-10-27T01:30:00Z")));
+    assert_eq!(Period::of(&due).length(), SignedDuration::from_hours(24));
+}
+
+#[test]
+fn a_storm_begins_after_a_few_cards_and_ends_when_it_is_quiet() {
+    let mut storm = Storm::default();
+    let at = |seconds| start() + SignedDuration::from_secs(seconds);
+    for second in 0..OWN_CARDS as i64 {
+        assert_eq!(storm.fired(Some(50), at(second)), (None, Place::OwnCard));
+    }
+    assert!(matches!(storm.fired(Some(60), at(10)).1, Place::Starts(s) if s.count == 1));
+    assert!(matches!(storm.fired(Some(90), at(11)).1, Place::Joins(s) if s.count == 2 && s.worst == Some(90)));
+    assert_eq!(storm.over(at(600)), None);
+    assert_eq!(storm.over(at(611)).unwrap().count, 2);
+    assert_eq!(storm.fired(None, at(612)), (None, Place::OwnCard));
+}
+
+/// A week of a busy channel, with names that somebody chose badly.
+fn busy() -> (Journal, Rules, Timestamp) {
+    let mut rules = Rules::default();
+    let long = "A detection rule whose name does not end, because nobody ever thought that it would be drawn";
+    let watches = [
+        watch("alert urgency>=75"),
+        watch(&format!("alert rule=\"{long}\"")),
+        watch("silent \"\u{202e}atkO\u{202c} 日本 ☃\" for 30m"),
+        watch("playbook crashed"),
+        watch("case"),
+    ];
+    for (number, watch) in (1..).zip(watches) {
+        rules.apply(&Recorded { event: Event::Added { number, watch }, by: Actor::Bot, at: start() });
+    }
+    let mut journal = Journal::new(start());
+    let mut now = start();
+    for i in 0..2_000u32 {
+        now += SignedDuration::from_secs(i64::from(i % 7) * 180 + if i % 300 == 0 { 20_000 } else { 0 });
+        let rule = [1, 2, 2, 2, 1, 3, 4, 9][(i.wrapping_mul(2_654_435_761) >> 16) as usize % 8];
+        let urgency = (rule < 3).then_some((i.wrapping_mul(40_503) % 101) as u8);
+        let about = match rule {
+            1 | 2 => About::Entity(format!("Site {}", i % 13).into()),
+            3 => About::Silent("Okta".into()),
+            _ => About::Playbook("Enrich IPs".into()),
+        };
+        journal.enter(Entry::Fired { rule, urgency, about }, now);
+        if i % 3 == 0 {
+            journal.enter(Entry::Acknowledged { rule, seconds: u64::from(i % 900) }, now);
+        }
+    }
+    journal.enter(Entry::Failed { rule: 4 }, now);
+    (journal, rules, now)
+}
+
+#[test]
+fn a_summary_and_its_charts() {
+    let (journal, rules, now) = busy();
+    let zone = scheduled("daily 08:00 Europe/Paris").zone().clone();
+    let day = summary(&journal, &rules, Period::last(24, now), &zone);
+    let week = summary(&journal, &rules, Period::last(7 * 24, now), &zone);
+    let quiet = summary(&Journal::new(start()), &rules, Period::last(24, start()), &zone);
+    assert_snapshot!(alt(&week, Chart::ByTime, &zone), @"");
+    assert_snapshot!(alt(&day, Chart::ByTime, &zone), @"");
+    assert_snapshot!(alt(&week, Chart::ByRule, &zone), @"");
+    assert_snapshot!(alt(&quiet, Chart::ByRule, &zone), @"");
+    assert_eq!((day.slots.len(), week.slots.len()), (24, 8));
+    assert_eq!(quiet.never_fired().count(), 5);
+    assert_eq!(week.failing().map(|line| line.number).collect::<Vec<_>>(), [4]);
+    assert!(week.median_to_acknowledge.is_some() && week.change().is_some());
+    for (name, summary) in [("day", &day), ("week", &week), ("quiet", &quiet)] {
+        for chart in [Chart::ByTime, Chart::ByRule] {
+            let png = draw(summary, chart, &zone).unwrap();
+            let picture = tiny_skia::Pixmap::decode_png(&png).unwrap();
+            assert_eq!(picture.width(), 1000);
+            assert!(png.len() < 100_000, "{}", png.len());
+            if let Ok(folder) = std::env::var("NOTIFY_CHARTS") {
+                std::fs::write(format!("{folder}/{name}-{chart:?}.png"), &png).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn the_journal_stays_small_however_much_happens() {
+    let mut journal = Journal::new(start());
+    let mut sizes = Vec::new();
+    for i in 0..100_000i64 {
+        let at = start() + SignedDuration::from_secs(i * 30);
+        let about = About::Entity(format!("host {}", i % 5000).into());
+        journal.enter(Entry::Fired { rule: (i % 50) as u32, urgency: Some((i % 101) as u8), about }, at);
+        if i % 50_000 == 49_999 {
+            sizes.push(journal.size());
+        }
+    }
+    assert!(sizes[1] <= sizes[0] + 100, "{sizes:?}");
+    // A clock that was ahead for a moment does not keep the rest out.
+    let now = start() + SignedDuration::from_secs(100_000 * 30);
+    let fired = || Entry::Fired { rule: 1, urgency: None, about: About::Nothing };
+    journal.enter(fired(), now + SignedDuration::from_hours(24 * 365));
+    journal.enter(fired(), now);
+    assert_eq!(summary(&journal, &Rules::default(), Period::last(1, now), &TimeZone::UTC).total(), 1);
+}
