@@ -200,10 +200,7 @@ fn no_condition(args: &Args<'_>, watch: &Watch, said: &str) -> Fault {
             let example = Key::find(near).map_or_else(|| format!("{} {near}", spec.words), |k| k.example().into());
             format!("did you mean `{example}`?")
         }
-        None => {
-            let takes: Vec<String> = spec.takes.iter().map(|key| format!("`{}`", key.example())).collect();
-            format!("`{}` takes {}", spec.words, takes.join(", "))
-        }
+        None => spec.usage(),
     };
     args.bad(said, "a condition of this trigger", hint)
 }

@@ -76,6 +76,17 @@ impl TriggerSpec {
         self.names = Some(key);
         self
     }
+
+    /// What may follow its words, for whoever typed something else.
+    pub fn usage(&self) -> String {
+        let example = |key: &Key| match (self.trigger, key) {
+            // No other can be.
+            (Trigger::AlertRaised, Key::Status) => "status=Pending",
+            (_, key) => key.example(),
+        };
+        let examples: Vec<String> = self.takes.iter().map(|key| format!("`{}`", example(key))).collect();
+        format!("`{}` takes {}", self.words, examples.join(", "))
+    }
 }
 
 /// In Sekoia's order; the place of a row is its trigger.

@@ -185,8 +185,7 @@ impl Watch {
         if spec.takes.contains(&key) {
             return Ok(());
         }
-        let examples: Vec<String> = spec.takes.iter().map(|key| format!("`{}`", key.example())).collect();
-        let mut hint = format!("`{}` takes {}", spec.words, examples.join(", "));
+        let mut hint = spec.usage();
         if !spec.evaluated {
             hint.push_str("; all other conditions are set in Sekoia's own rule, which posts to the webhook");
         }
