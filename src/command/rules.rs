@@ -101,12 +101,11 @@ fn trigger(args: &mut Args<'_>) -> Result<Trigger, Fault> {
     let near = nearest(&said, names().filter(|n| n.contains(' ')))
         .or_else(|| nearest(first, names().filter(|n| !n.contains(' '))))
         .and_then(Trigger::find);
-    let hint = match near {
-        Some(near) => format!("did you mean `{}`?", near.spec().words),
-        None => {
-            let all: Vec<String> = TRIGGERS.iter().map(|s| format!("`{}`", s.words)).collect();
-            format!("write {}", all.join(", "))
-        }
+    let hint = if let Some(near) = near {
+        format!("did you mean `{}`?", near.spec().words)
+    } else {
+        let all: Vec<String> = TRIGGERS.iter().map(|s| format!("`{}`", s.words)).collect();
+        format!("write {}", all.join(", "))
     };
     Err(args.bad(first, "something to wait for", hint))
 }

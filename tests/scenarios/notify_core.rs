@@ -17,7 +17,7 @@ use sekoia_chatops::notify::storm::{OWN_CARDS, Place, QUIET, Storm};
 use sekoia_chatops::notify::{
     About, Alert, AlertStatus, Case, Command, Conditions, Connector, Digest, Entry, Event, Every, Journal, KEPT, Key,
     MAX_RULES, Named, Occurrence, Period, Playbook, Recorded, Refusal, Rule, RuleSet, Rules, Silence, Trigger, Watch,
-    What, Which, decide, matches, summary, token_hash,
+    What, Which, decide, matches, silence, summary, token_hash,
 };
 use sekoia_chatops::platform::{ChannelKey, UserId};
 use sekoia_chatops::streams::Folded;
@@ -275,6 +275,48 @@ proptest! {
         }
         prop_assert_eq!(cards + counted, gaps.len() as u64);
         prop_assert!(storm.ends().is_none());
+    }
+
+    #[test]
+    fn silence_is_never_told_wrongly_and_never_kept_for_long(
+        gaps in vec(prop_oneof![5 => 1..40u32, 2 => 40..200u32, 1 => 200..2000u32], 1..30),
+        step in 1..20i64,
+        phase in 0..60i64,
+        minutes in select(vec![60u16, 90, 240]),
+    ) {
+        let zero = Timestamp::from_second(1_790_000_000 / 3600 * 3600).unwrap() + SignedDuration::from_mins(phase);
+        let mut events = vec![zero];
+        for gap in gaps {
+            events.push(*events.last().unwrap() + SignedDuration::from_mins(gap.into()));
+        }
+        let intakes = vec![silence::Intake { uuid: "1".into(), name: "Okta".into(), created: Some(zero) }];
+        let wanted = [silence::Wanted { intake: None, minutes }];
+        let (mut memory, mut is_silent, mut now) = (silence::Memory::default(), false, zero);
+        while now < *events.last().unwrap() + SignedDuration::from_hours(6) {
+            let came = || events.iter().filter(|at| **at <= now);
+            let mut hours = BTreeMap::new();
+            for at in came().filter(|at| now.duration_since(**at) < silence::REACH) {
+                let hour = Timestamp::from_second(at.as_second().div_euclid(3600) * 3600).unwrap();
+                *hours.entry(hour).or_insert(0u64) += 1;
+            }
+            let counts = BTreeMap::from([("1".into(), hours)]);
+            let look = silence::Look { intakes: intakes.clone(), counts, searched: BTreeMap::new() };
+            memory = serde_json::from_str(&serde_json::to_string(&memory).unwrap()).unwrap();
+            let found = memory.look(&look, &wanted, now);
+            prop_assert!(found.suspects.is_empty());
+            let truly = now.duration_since(*came().last().unwrap());
+            let limit = SignedDuration::from_mins(minutes.into());
+            for what in found.changes {
+                is_silent = matches!(what, What::Silent(_));
+                prop_assert_eq!(truly >= limit, is_silent);
+            }
+            // A look later, it is known.
+            if truly >= limit + SignedDuration::from_mins(step) {
+                prop_assert!(is_silent, "silent for {:?}", truly);
+            }
+            prop_assert!(truly >= limit || !is_silent);
+            now += SignedDuration::from_mins(step);
+        }
     }
 
     #[test]

@@ -25,10 +25,9 @@ const STRONG: Style = Style { size: 22.0, bold: true, color: INK };
 
 /// Bars that stand side by side, an hour or a day each.
 pub fn by_time(summary: &Summary, zone: &TimeZone) -> Result<Vec<u8>, ChartError> {
-    const HEIGHT: f32 = 540.0;
-    const FOOT: f32 = HEIGHT - 62.0;
+    const FOOT: f32 = 540.0 - 62.0;
     const LEFT: f32 = MARGIN + 62.0;
-    let mut canvas = begin(1000, 540, HEIGHT, summary, zone)?;
+    let mut canvas = begin(540, summary, zone)?;
     let most = summary.slots.iter().map(|slot| slot.bands.total()).max().unwrap_or_default();
     let (step, top) = scale(most);
     let full = FOOT - TOP;
@@ -55,40 +54,38 @@ pub fn by_time(summary: &Summary, zone: &TimeZone) -> Result<Vec<u8>, ChartError
             canvas.text(&label(summary, slot, zone), x + pitch / 2.0, FOOT + 34.0, pitch * 3.0, SMALL, Anchor::Middle);
         }
     }
-    finish(canvas, summary, FOOT - full / 2.0)
+    canvas.png()
 }
 
-/// Bars that lie below each other, a rule each.
+/// Bars that lie below each other, a rule each, with its words above it.
 pub fn by_rule(summary: &Summary, zone: &TimeZone) -> Result<Vec<u8>, ChartError> {
-    const ROW: f32 = 56.0;
-    const LEFT: f32 = 440.0;
-    const RIGHT: f32 = WIDTH - MARGIN - 110.0;
+    const ROW: f32 = 72.0;
+    const HEAD: f32 = 140.0;
+    const RIGHT: f32 = WIDTH - MARGIN - 100.0;
     let shown = summary.rules.iter().take(MOST_RULES);
     let left_out = summary.rules.len().saturating_sub(MOST_RULES);
-    let rows = shown.len().max(2) + usize::from(left_out > 0);
-    let height = TOP + places(rows) * ROW + MARGIN;
-    // Rows are few: it fits.
-    let pixels = u32::try_from(rows).unwrap_or_default() * 56 + 156 + 32;
-    let mut canvas = begin(1000, pixels, height, summary, zone)?;
+    let rows = u16::try_from(shown.len().max(2)).unwrap_or_default();
+    let height = 140 + rows * 72 + if left_out > 0 { 60 } else { 32 };
+    let mut canvas = begin(height, summary, zone)?;
     let most = summary.rules.iter().map(|line| line.bands.total()).max().unwrap_or_default().max(1);
     for (i, line) in shown.enumerate() {
-        let y = TOP + places(i) * ROW;
-        canvas.text(&name(line), MARGIN, y + 36.0, LEFT - MARGIN - 18.0, PLAIN, Anchor::Left);
-        let mut x = LEFT;
+        let y = HEAD + places(i) * ROW;
+        canvas.text(&name(line), MARGIN, y + 30.0, WIDTH - 2.0 * MARGIN, PLAIN, Anchor::Left);
+        let mut x = MARGIN;
         for (_, n, color) in parts(&line.bands) {
-            let width = (share(n, most) * (RIGHT - LEFT)).max(3.0);
-            canvas.rect(x, y + 12.0, (width - 1.0).max(2.0), ROW - 24.0, color);
+            let width = (share(n, most) * (RIGHT - MARGIN)).max(3.0);
+            canvas.rect(x, y + 42.0, (width - 1.0).max(2.0), 22.0, color);
             x += width;
         }
-        let style = if line.bands.total() == 0 { SMALL } else { STRONG };
-        canvas.text(&line.bands.total().to_string(), x + 12.0, y + 36.0, 110.0, style, Anchor::Left);
+        let none = line.bands.total() == 0;
+        let (gap, style) = if none { (0.0, SMALL) } else { (10.0, STRONG) };
+        canvas.text(&line.bands.total().to_string(), x + gap, y + 61.0, 110.0, style, Anchor::Left);
     }
-    canvas.rect(LEFT - 2.0, TOP, 2.0, places(rows - usize::from(left_out > 0)) * ROW, GRID);
     if left_out > 0 {
         let more = format!("and {}", crate::text::count(left_out, "rule more", "rules more"));
-        canvas.text(&more, MARGIN, height - MARGIN - 20.0, LEFT, SMALL, Anchor::Left);
+        canvas.text(&more, MARGIN, f32::from(height) - 28.0, WIDTH - 2.0 * MARGIN, SMALL, Anchor::Left);
     }
-    if summary.rules.is_empty() { finish(canvas, summary, TOP + ROW) } else { canvas.png() }
+    canvas.png()
 }
 
 fn name(line: &RuleLine) -> String {
@@ -98,12 +95,15 @@ fn name(line: &RuleLine) -> String {
 }
 
 /// Paper, title, subtitle and legend.
-fn begin(width: u32, pixels: u32, height: f32, summary: &Summary, zone: &TimeZone) -> Result<Canvas, ChartError> {
-    let mut canvas = Canvas::new(width, pixels, EDGE)?;
-    canvas.rect(2.0, 2.0, WIDTH - 4.0, height - 4.0, PAPER);
+fn begin(height: u16, summary: &Summary, zone: &TimeZone) -> Result<Canvas, ChartError> {
+    let mut canvas = Canvas::new(1000, height.into(), EDGE)?;
+    canvas.rect(2.0, 2.0, WIDTH - 4.0, f32::from(height) - 4.0, PAPER);
     let room = WIDTH - 2.0 * MARGIN;
     canvas.text(&title(summary, zone), MARGIN, 52.0, room, TITLE, Anchor::Left);
     let mut said = format!("{} in all", summary.total());
+    if summary.total() == 0 {
+        said = "Nothing fired in this time".into();
+    }
     if let Some(change) = summary.change() {
         said.push_str(&format!(", {change}"));
     }
@@ -112,21 +112,24 @@ fn begin(width: u32, pixels: u32, height: f32, summary: &Summary, zone: &TimeZon
     Ok(canvas)
 }
 
+/// As large as there is room for.
 fn legend(canvas: &mut Canvas, bands: &Bands) {
+    const ROOM: f32 = WIDTH - 2.0 * MARGIN;
+    const SIZES: [(f32, f32); 4] = [(20.0, 28.0), (18.0, 20.0), (16.0, 14.0), (13.0, 9.0)];
+    let entries: Vec<_> = parts(bands).map(|(name, n, color)| (format!("{name} {n}"), color)).collect();
+    let style = |size| Style { size, ..SMALL };
+    let wide = |canvas: &Canvas, (size, gap): (f32, f32)| {
+        entries.iter().map(|(text, _)| size + 8.0 + canvas.width(text, style(size)) + gap).sum::<f32>() - gap
+    };
+    let fitting = SIZES.into_iter().find(|sizes| wide(canvas, *sizes) <= ROOM);
+    let (size, gap) = fitting.unwrap_or(SIZES[3]);
     let mut x = MARGIN;
-    for (name, n, color) in parts(bands) {
-        canvas.rect(x, 108.0, 18.0, 18.0, color);
-        let text = format!("{name} {n}");
-        canvas.text(&text, x + 26.0, 124.0, WIDTH - x - 26.0, SMALL, Anchor::Left);
-        x += 26.0 + canvas.width(&text, SMALL) + 28.0;
+    for (text, color) in &entries {
+        canvas.rect(x, 124.0 - size + 2.0, size - 2.0, size - 2.0, *color);
+        x += size + 6.0;
+        canvas.text(text, x, 124.0, (WIDTH - MARGIN - x).max(0.0), style(size), Anchor::Left);
+        x += canvas.width(text, style(size)) + 2.0 + gap;
     }
-}
-
-fn finish(mut canvas: Canvas, summary: &Summary, middle: f32) -> Result<Vec<u8>, ChartError> {
-    if summary.total() == 0 {
-        canvas.text("Nothing fired in this time.", WIDTH / 2.0, middle, WIDTH, PLAIN, Anchor::Middle);
-    }
-    canvas.png()
 }
 
 /// Between two lines of the grid, and the highest line: round numbers, four to eight lines.
