@@ -7,7 +7,7 @@ use std::fmt;
 
 use jiff::civil::{Time, Weekday};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-use jiff::{Timestamp, ToSpan, Zoned};
+use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 use serde::{Deserialize, Serialize};
 
 use super::watch::Impossible;
@@ -37,6 +37,9 @@ pub struct Due {
     pub at: Timestamp,
     pub from: Timestamp,
 }
+
+/// A digest after a longer downtime is about its last two weeks: more is not kept.
+const LONGEST: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 impl Digest {
     pub fn new(every: Every, at: Time, zone: &str) -> Result<Self, Impossible> {
@@ -74,12 +77,11 @@ impl Digest {
     }
 
     /// What has to be sent now, if the last one sent (or the schedule's making) was at `since`.
-    /// However many were missed, it is one.
+    /// However many were missed, it is one, about all of their time.
     pub fn due(&self, since: Timestamp, now: Timestamp) -> Option<Due> {
         let at = self.last_before(now).filter(|at| *at > since)?;
-        // An instant before a representable one is the same as none.
-        let from = at.checked_sub(1.second()).ok().and_then(|before| self.last_before(before))?;
-        Some(Due { at, from })
+        let longest = at.checked_sub(LONGEST).unwrap_or(Timestamp::MIN);
+        Some(Due { at, from: self.last_before(since)?.max(longest) })
     }
 
     fn on_day(&self, today: &Zoned, days: i64) -> Option<Timestamp> {

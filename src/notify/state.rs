@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::digest::{Digest, Every};
+use super::digest::{Digest, Due, Every};
 use super::watch::Watch;
 use crate::checklist::{Actor, Change};
 
@@ -101,6 +101,11 @@ impl Planned {
     /// Since when one can have been missed.
     pub fn since(&self) -> Timestamp {
         self.sent.map_or(self.set.at, |sent| sent.max(self.set.at))
+    }
+
+    /// The digest that has to be sent now.
+    pub fn due(&self, now: Timestamp) -> Option<Due> {
+        self.digest.due(self.since(), now)
     }
 }
 
