@@ -304,7 +304,7 @@ proptest! {
             memory = serde_json::from_str(&serde_json::to_string(&memory).unwrap()).unwrap();
             let found = memory.look(&look, &wanted, now);
             prop_assert!(found.suspects.is_empty());
-            let truly = now.duration_since(*came().last().unwrap());
+            let truly = now.duration_since(*came().next_back().unwrap());
             let limit = SignedDuration::from_mins(minutes.into());
             for what in found.changes {
                 is_silent = matches!(what, What::Silent(_));
