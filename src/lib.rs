@@ -25,6 +25,7 @@
 //! | [`access`] | who may do what |
 //! | [`approval`] | one sensitive request: its rule, its state, `decide` and `apply`: pure |
 //! | [`action`] | the sensitive operations, typed: validated, with their risks and calls: pure |
+//! | [`notifications`] | the rules of every channel over the store, and what is kept beside them |
 //! | [`notify`] | rules, occurrences, storms, digests, summaries and their chart: pure |
 //! | [`checklist`] | the steps, the session's state, `decide` and `apply`: pure |
 //! | [`sessions`], [`approvals`] | the sessions in memory and the requests, over the store |
@@ -49,6 +50,7 @@ pub mod cli;
 pub mod command;
 pub mod config;
 pub mod health;
+pub mod notifications;
 pub mod notify;
 pub mod pace;
 pub mod platform;

@@ -26,6 +26,8 @@ pub enum Failure {
     Change(#[from] ChangeError),
     #[error(transparent)]
     Request(approvals::ChangeError),
+    #[error(transparent)]
+    Rules(#[from] crate::notifications::ChangeError),
     /// What was asked for cannot be had.
     #[error(transparent)]
     Wrong(#[from] Problem),
@@ -41,7 +43,13 @@ pub enum Failure {
 impl Failure {
     /// Whether it is the bot's own storage that failed.
     pub fn is_ours(&self) -> bool {
-        matches!(self, Failure::Change(ChangeError::Store(StoreError::Database(_) | StoreError::Migration(_))))
+        matches!(
+            self,
+            Failure::Change(ChangeError::Store(StoreError::Database(_) | StoreError::Migration(_)))
+                | Failure::Rules(crate::notifications::ChangeError::Store(
+                    StoreError::Database(_) | StoreError::Migration(_)
+                ))
+        )
     }
 
     /// Whether the same may succeed a little later, without anybody doing anything.
@@ -95,6 +103,10 @@ impl Failure {
                     None => line.say("."),
                 })
             }
+            Failure::Rules(crate::notifications::ChangeError::Store(error)) => {
+                Failure::Change(ChangeError::Store(error)).view(said)
+            }
+            Failure::Rules(error) => View::sentence(Line::marked(&error.to_string())),
             Failure::Request(error) => View::sentence(Line::marked(&error.to_string())),
             Failure::Wrong(problem) => {
                 let usage = Line::new().say("Usage: ").code(said.spec.usage());

@@ -13,10 +13,9 @@ pub fn view(topic: Topic) -> View {
     }
 }
 
-/// Short enough to be read: one line a command, later ones apart.
+/// Short enough to be read: one line a command.
 fn all() -> View {
-    let (now, later): (Vec<&Spec>, Vec<&Spec>) = TABLE.iter().partition(|spec| !spec.later);
-    let bullets = now.into_iter().map(|spec| {
+    let bullets = TABLE.iter().map(|spec| {
         let mut line = Line::new().code(usage(spec)).say(" ");
         line.0.extend(Line::marked(spec.help).0);
         match spec.right {
@@ -24,11 +23,9 @@ fn all() -> View {
             Right::Anybody | Right::Viewer => line,
         }
     });
-    let later: Vec<&str> = later.into_iter().map(|spec| spec.name).collect();
     View::new("What I understand")
         .line("I walk this channel through the setup of your Sekoia workspace. Type these after /sekoia, or, in a thread on Slack, after mentioning me:")
         .bullets(bullets.collect())
-        .note(format!("Not in this version yet: {}.", later.join(", ")))
         .note("\"help\" and a command or a step tells more. Everything a button does can be typed.")
 }
 
@@ -56,9 +53,6 @@ fn command(spec: &'static Spec) -> View {
     if let Some(step) = spec.step {
         facts.push(Line::new().say(format!("Belongs to {step}.")));
     }
-    if spec.later {
-        facts.push("This version cannot do it yet.".into());
-    }
     view.bullets(facts)
 }
 
@@ -67,7 +61,7 @@ fn step(id: StepId) -> View {
     let commands: Vec<Line> = TABLE
         .iter()
         .filter(|s| s.step == Some(id))
-        .map(|s| Line::new().code(usage(s)).say(format!(" {}", s.help)).say(if s.later { " (not yet)" } else { "" }))
+        .map(|s| Line::new().code(usage(s)).say(format!(" {}", s.help)))
         .collect();
     View::new(format!("Help: {}", spec.title))
         .heading(spec.title)

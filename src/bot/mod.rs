@@ -3,6 +3,7 @@
 //! The only room that joins the others. Each command family has a file; none of them knows what
 //! a platform's message looks like.
 
+mod acknowledge;
 mod approvers;
 mod approving;
 mod asking;
@@ -14,7 +15,6 @@ mod forms;
 mod help;
 mod inbox;
 mod keys;
-mod later;
 mod notices;
 mod outbox;
 mod overview;
@@ -29,8 +29,10 @@ mod requests_list;
 mod responder;
 mod reveal;
 mod roles;
+mod rules;
 mod setup;
 mod steps;
+mod summary;
 mod tracking;
 mod users;
 mod verify;
@@ -55,6 +57,7 @@ use crate::approval::ApprovalId;
 use crate::approvals::{Approvals, Timing};
 use crate::checklist::{Actor, Event, Refusal, Session, StepId};
 use crate::command::{Command, Fault, Right, Said};
+use crate::notifications::Notifications;
 use crate::platform::{ChannelKey, Chats, Inbound, UserId};
 use crate::sekoia::Sekoia;
 use crate::sessions::{ChangeError, Changed, Sessions};
@@ -70,6 +73,7 @@ pub use reveal::Reveal;
 pub struct Bot {
     sessions: Sessions,
     approvals: Approvals,
+    notifications: Notifications,
     sekoia: Arc<Sekoia>,
     chats: Chats,
     policy: Policy,
@@ -144,7 +148,8 @@ impl Bot {
     ) -> Self {
         Self {
             sessions: Sessions::new(Arc::clone(&store)),
-            approvals: Approvals::new(store, timing),
+            approvals: Approvals::new(Arc::clone(&store), timing),
+            notifications: Notifications::new(store),
             sekoia,
             chats,
             policy,
@@ -260,7 +265,15 @@ impl Bot {
             Command::Users { page } => Box::pin(self.users(&ask, *page)).await,
             Command::Keys { page } => Box::pin(self.keys(&ask, *page)).await,
             Command::Quickstart(product) => Box::pin(self.quickstart(&ask, *product)).await,
-            Command::Later(spec) => Ok(later::view(spec)),
+            Command::Notify { page } => Box::pin(self.notify_list(&ask, *page)).await,
+            Command::NotifySummary { hours } => Box::pin(self.notify_summary(&ask, *hours)).await,
+            Command::NotifyAdd { watch: Some(watch) } => Box::pin(self.notify_add(&ask, watch)).await,
+            Command::NotifyAdd { watch: None } => Err(failure::instead("…")),
+            Command::NotifyRecommended { confirmed } => Box::pin(self.notify_recommended(&ask, *confirmed)).await,
+            Command::NotifyRule { number, wish } => Box::pin(self.notify_rule(&ask, *number, *wish)).await,
+            Command::NotifyDigest(wish) => Box::pin(self.notify_digest(&ask, wish)).await,
+            Command::NotifyWebhook { wish } => Box::pin(self.notify_webhook(&ask, *wish)).await,
+            Command::Acknowledge { alert } => Box::pin(self.acknowledge(&ask, alert)).await,
         };
         view.map(Answer::from)
     }

@@ -22,6 +22,11 @@ impl<'a> Args<'a> {
         self.words.next()
     }
 
+    /// Everything that is left.
+    pub fn take(&mut self) -> Vec<Word> {
+        self.words.by_ref().collect()
+    }
+
     pub fn peek(&self) -> Option<&Word> {
         self.words.as_slice().first()
     }

@@ -22,6 +22,7 @@ pub use table::{Right, Spec, TABLE, find, readme_table};
 
 use crate::action::{Kind, Request};
 use crate::checklist::StepId;
+use crate::notify::{Digest, Watch, Which};
 use crate::platform::UserId;
 
 /// What somebody wants.
@@ -149,8 +150,63 @@ pub enum Command {
         reason: String,
     },
     Unfreeze,
-    /// A command whose work comes with a later version.
-    Later(&'static Spec),
+    /// The channel's rules, and how they do.
+    Notify {
+        page: usize,
+    },
+    NotifySummary {
+        hours: u16,
+    },
+    /// Without a rule, a form asks for it.
+    NotifyAdd {
+        watch: Option<Watch>,
+    },
+    NotifyRecommended {
+        confirmed: bool,
+    },
+    /// Something with one rule.
+    NotifyRule {
+        number: u32,
+        wish: RuleWish,
+    },
+    NotifyDigest(DigestWish),
+    /// Shows where Sekoia's own rules post to, in a form, or revokes it.
+    NotifyWebhook {
+        wish: WebhookWish,
+    },
+    /// Acknowledges an alert at Sekoia.
+    Acknowledge {
+        alert: String,
+    },
+}
+
+/// What somebody wants with a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleWish {
+    Remove,
+    Pause,
+    Resume,
+    /// For so many minutes.
+    Mute(u32),
+    /// Sends a sample the way that occurrences go.
+    Test,
+    /// The sample arrived.
+    Seen,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DigestWish {
+    Set(Digest),
+    Off(Which),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebhookWish {
+    /// Makes an address, or another one in its place, which is asked first.
+    Make {
+        confirmed: bool,
+    },
+    Revoke,
 }
 
 /// A command, and the row of the table that it came from.
@@ -217,6 +273,12 @@ impl Command {
             | Command::Check { .. }
             | Command::Freeze { .. }
             | Command::Unfreeze
+            | Command::NotifyAdd { watch: Some(_) }
+            | Command::NotifyRecommended { confirmed: true }
+            | Command::NotifyRule { .. }
+            | Command::NotifyDigest(_)
+            | Command::NotifyWebhook { wish: WebhookWish::Revoke }
+            | Command::Acknowledge { .. }
             | Command::Reset { confirmed: true } => true,
             Command::Help(_)
             | Command::WhoAmI
@@ -241,9 +303,13 @@ impl Command {
             | Command::Ask { .. }
             | Command::Approvals { .. }
             | Command::Reject { reason: None, .. }
-            // What it does takes an open form, which nobody can open again later.
-            | Command::Show { .. }
-            | Command::Later(_) => false,
+            | Command::Notify { .. }
+            | Command::NotifySummary { .. }
+            | Command::NotifyAdd { watch: None }
+            | Command::NotifyRecommended { confirmed: false }
+            // What they do takes an open form, which nobody can open again later.
+            | Command::NotifyWebhook { wish: WebhookWish::Make { .. } }
+            | Command::Show { .. } => false,
         }
     }
 
@@ -271,6 +337,8 @@ impl Command {
             Command::Skip { reason: None, .. }
                 | Command::Ask { request: None, .. }
                 | Command::Reject { reason: None, .. }
+                | Command::NotifyAdd { watch: None }
+                | Command::NotifyWebhook { wish: WebhookWish::Make { confirmed: true } }
                 | Command::Show { .. }
         )
     }

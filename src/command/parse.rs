@@ -5,7 +5,7 @@ use jiff::civil::{Date, Weekday};
 use super::args::Args;
 use super::lexer::{Word, lex};
 use super::table::{Spec, TABLE, find};
-use super::{Command, Day, Fault, Product, Said, Topic};
+use super::{Command, Day, Fault, Product, RuleWish, Said, Topic, WebhookWish};
 use crate::checklist::StepId;
 use crate::platform::Words;
 
@@ -259,21 +259,82 @@ pub(super) fn audit(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Audit { last: args.number("a number of records", 10, 1, 50)? })
 }
 
-/// A later command that takes nothing.
-pub(super) fn later_alone(spec: &'static Spec, _: &mut Args) -> Parsed {
-    Ok(Command::Later(spec))
+pub(super) fn notify(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    Ok(Command::Notify { page: args.page()? })
 }
 
-/// A later command whose arguments are not read yet.
-pub(super) fn later(spec: &'static Spec, args: &mut Args<'_>) -> Parsed {
-    args.rest();
-    Ok(Command::Later(spec))
-}
-
-/// The same, where it means nothing without any.
-pub(super) fn later_with_args(spec: &'static Spec, args: &mut Args<'_>) -> Parsed {
-    match args.rest() {
-        Some(_) => Ok(Command::Later(spec)),
-        None => Err(args.missing("more")),
+pub(super) fn notify_summary(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    let Some(word) = args.next() else { return Ok(Command::NotifySummary { hours: 24 }) };
+    let text = word.text().to_lowercase();
+    let hours = match text.strip_suffix('h') {
+        Some(hours) => hours.parse::<u16>().ok(),
+        None => days(&text).filter(|_| text.ends_with(['d', 'w'])).and_then(|days| days.checked_mul(24)),
+    };
+    // More is not kept.
+    match hours.filter(|hours| (1..=14 * 24).contains(hours)) {
+        Some(hours) => Ok(Command::NotifySummary { hours }),
+        None => Err(args.bad(word.text(), "a time that is kept", "write `24h` or `7d`, at most `14d`".into())),
     }
+}
+
+pub(super) fn notify_recommended(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    Ok(Command::NotifyRecommended { confirmed: args.keyword("confirm") })
+}
+
+fn rule_wish(args: &mut Args<'_>, wish: RuleWish) -> Parsed {
+    let number = args.number("a rule's number", 0, 1, 1_000_000)?;
+    if number == 0 {
+        return Err(args.missing("which rule; `notify` lists them"));
+    }
+    Ok(Command::NotifyRule { number: u32::try_from(number).unwrap_or(u32::MAX), wish })
+}
+
+pub(super) fn notify_remove(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    rule_wish(args, RuleWish::Remove)
+}
+
+pub(super) fn notify_pause(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    rule_wish(args, RuleWish::Pause)
+}
+
+pub(super) fn notify_resume(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    rule_wish(args, RuleWish::Resume)
+}
+
+pub(super) fn notify_test(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    rule_wish(args, RuleWish::Test)
+}
+
+pub(super) fn notify_seen(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    rule_wish(args, RuleWish::Seen)
+}
+
+pub(super) fn notify_mute(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    let Command::NotifyRule { number, .. } = rule_wish(args, RuleWish::Mute(0))? else {
+        return Err(args.missing("which rule"));
+    };
+    args.keyword("for");
+    let word = args.next().ok_or_else(|| args.missing("for how long, such as `1h` or `1d`"))?;
+    let text = word.text().to_lowercase();
+    let minutes = match text.strip_suffix('h') {
+        Some(hours) => hours.parse::<u32>().ok().and_then(|hours| hours.checked_mul(60)),
+        None => days(&text).filter(|_| text.ends_with(['d', 'w'])).map(|days| u32::from(days) * 24 * 60),
+    };
+    match minutes.filter(|minutes| *minutes > 0) {
+        Some(minutes) => Ok(Command::NotifyRule { number, wish: RuleWish::Mute(minutes) }),
+        None => Err(args.bad(word.text(), "a time to be quiet", "write `1h`, `8h` or `1d`, at most `30d`".into())),
+    }
+}
+
+pub(super) fn notify_webhook(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    if args.keyword("revoke") {
+        return Ok(Command::NotifyWebhook { wish: WebhookWish::Revoke });
+    }
+    args.keyword("rotate");
+    Ok(Command::NotifyWebhook { wish: WebhookWish::Make { confirmed: args.keyword("confirm") } })
+}
+
+pub(super) fn acknowledge(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    let word = args.next().ok_or_else(|| args.missing("which alert, such as ALa1b2c3"))?;
+    Ok(Command::Acknowledge { alert: word.text().to_owned() })
 }

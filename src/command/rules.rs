@@ -2,15 +2,40 @@
 
 use jiff::civil::{Time, Weekday};
 
-use super::Fault;
 use super::args::Args;
 use super::lexer::Word;
 use super::parse::{nearest, weekday};
 use super::table::Spec;
-use crate::notify::{Digest, Every, Impossible, Key, TRIGGERS, Trigger, Watch};
+use super::{Command, DigestWish, Fault};
+use crate::notify::{Digest, Every, Impossible, Key, TRIGGERS, Trigger, Watch, Which};
 
 /// The comparisons that somebody may write, longer ones first.
 const SIGNS: [&str; 6] = [">=", "<=", "≥", ">", "<", "="];
+
+/// `notify add`; alone, a form asks for the rule.
+pub(super) fn notify_add(spec: &'static Spec, args: &mut Args<'_>) -> Result<Command, Fault> {
+    let words = args.take();
+    let watch = if words.is_empty() { None } else { Some(rule(spec, words)?) };
+    Ok(Command::NotifyAdd { watch })
+}
+
+/// `notify digest`, also `notify digest daily off`.
+pub(super) fn notify_digest(spec: &'static Spec, args: &mut Args<'_>) -> Result<Command, Fault> {
+    let words = args.take();
+    let off = words.last().is_some_and(|word| matches!(word, Word::Bare(w) if w.eq_ignore_ascii_case("off")));
+    if !off {
+        return digest(spec, words).map(|digest| Command::NotifyDigest(DigestWish::Set(digest)));
+    }
+    let which = match words.first().map(|word| word.text().to_lowercase()).as_deref() {
+        Some("daily") if words.len() == 2 => Which::Daily,
+        Some("weekly") if words.len() == 2 => Which::Weekly,
+        _ => {
+            let said = words.iter().map(Word::text).collect::<Vec<_>>().join(" ");
+            return Err(args.bad(&said, "a digest", "write `notify digest daily off` or `weekly off`".into()));
+        }
+    };
+    Ok(Command::NotifyDigest(DigestWish::Off(which)))
+}
 
 /// A rule: its trigger, then its conditions in any order.
 pub fn rule(spec: &'static Spec, words: Vec<Word>) -> Result<Watch, Fault> {

@@ -1,7 +1,7 @@
 //! Every command: its words, its usage, its help, the right and the Sekoia permissions it needs.
 
 use super::args::Args;
-use super::{Command, Fault, asking, parse};
+use super::{Command, Fault, asking, parse, rules};
 use crate::checklist::StepId;
 
 /// Who may say it.
@@ -36,8 +36,6 @@ pub struct Spec {
     pub right: Right,
     /// Sekoia permissions of the bot's key, by the name or title that Sekoia gives them.
     pub needs: &'static [&'static str],
-    /// Its work comes with a later version.
-    pub later: bool,
     pub(super) parse: fn(&'static Spec, &mut Args<'_>) -> Result<Command, Fault>,
 }
 
@@ -71,7 +69,7 @@ const fn row(
     help: &'static str,
     example: &'static str,
 ) -> Spec {
-    Spec { name, aliases: &[], args, help, example, step: None, right, needs: &[], later: false, parse }
+    Spec { name, aliases: &[], args, help, example, step: None, right, needs: &[], parse }
 }
 
 impl Spec {
@@ -87,11 +85,6 @@ impl Spec {
 
     const fn needs(mut self, needs: &'static [&'static str]) -> Self {
         self.needs = needs;
-        self
-    }
-
-    const fn later(mut self) -> Self {
-        self.later = true;
         self
     }
 }
@@ -285,59 +278,97 @@ pub static TABLE: &[Spec] = &[
     .of(Keys)
     .needs(&["COMMUNITY_READ_APIKEY", "COMMUNITY_WRITE_APIKEY"]),
     row("audit", "[n]", Operator, parse::audit, "The last records of this channel's history.", "audit 20"),
-    row("notify", "", Viewer, parse::later_alone, "The channel's notification rules.", "notify")
-        .of(Notifications)
-        .later(),
-    row("notify summary", "[24h or 7d]", Viewer, parse::later, "What the rules did.", "notify summary 7d")
-        .of(Notifications)
-        .needs(&["View alerts"])
-        .later(),
+    row(
+        "notify",
+        "[page]",
+        Viewer,
+        parse::notify,
+        "The channel's notification rules: what they watch, how often, when they last fired, what fails.",
+        "notify",
+    )
+    .aka(&["notify list"])
+    .of(Notifications),
+    row(
+        "notify summary",
+        "[24h or 7d]",
+        Viewer,
+        parse::notify_summary,
+        "What the rules did: how often, how urgent, what was noisy, how soon it was acknowledged; with a chart.",
+        "notify summary 7d",
+    )
+    .of(Notifications),
     row(
         "notify add",
         "<trigger> [conditions]",
         Operator,
-        parse::later_with_args,
-        "Adds a rule.",
+        rules::notify_add,
+        "Adds a rule. Alone, it opens a form.",
         "notify add alert urgency>=75",
     )
     .of(Notifications)
-    .needs(&["View alerts", "View intakes", "View playbook runs"])
-    .later(),
-    row("notify remove", "<n>", Operator, parse::later_with_args, "Removes a rule.", "notify remove 2")
-        .of(Notifications)
-        .later(),
-    row("notify pause", "<n>", Operator, parse::later_with_args, "Pauses a rule.", "notify pause 2")
-        .of(Notifications)
-        .later(),
-    row("notify resume", "<n>", Operator, parse::later_with_args, "Resumes a rule.", "notify resume 2")
-        .of(Notifications)
-        .later(),
-    row("notify test", "<n>", Operator, parse::later_with_args, "Sends a sample through a rule.", "notify test 1")
-        .of(Notifications)
-        .later(),
+    .needs(&["View alerts", "View intakes", "View playbook runs"]),
+    row("notify remove", "<n>", Operator, parse::notify_remove, "Removes a rule.", "notify remove 2").of(Notifications),
+    row("notify pause", "<n>", Operator, parse::notify_pause, "Stops a rule until it is resumed.", "notify pause 2")
+        .of(Notifications),
+    row("notify resume", "<n>", Operator, parse::notify_resume, "Ends a pause or a mute.", "notify resume 2")
+        .of(Notifications),
+    row(
+        "notify mute",
+        "<n> <1h, 1d>",
+        Operator,
+        parse::notify_mute,
+        "Keeps a rule quiet for a time.",
+        "notify mute 2 1h",
+    )
+    .of(Notifications),
+    row(
+        "notify test",
+        "<n>",
+        Operator,
+        parse::notify_test,
+        "Sends a sample through a rule, the whole way into the channel.",
+        "notify test 1",
+    )
+    .of(Notifications),
+    row("notify seen", "<n>", Operator, parse::notify_seen, "Says that a rule's sample arrived.", "notify seen 1")
+        .of(Notifications),
     row(
         "notify recommended",
         "",
         Operator,
-        parse::later_alone,
-        "Adds the three rules that Sekoia recommends.",
+        parse::notify_recommended,
+        "Adds the three rules that Sekoia recommends, after a confirmation.",
         "notify recommended",
     )
-    .of(Notifications)
-    .later(),
+    .of(Notifications),
     row(
         "notify digest",
-        "<daily or weekly> <HH:MM> [zone]",
+        "<daily or weekly [day]> <HH:MM or off> [zone]",
         Operator,
-        parse::later_with_args,
-        "Schedules a summary.",
+        rules::notify_digest,
+        "Posts a summary at a local time, or no more.",
         "notify digest daily 08:30 Europe/Paris",
     )
-    .of(Notifications)
-    .later(),
-    row("notify webhook", "", Operator, parse::later_alone, "The address for Sekoia's own rules.", "notify webhook")
-        .of(Notifications)
-        .later(),
+    .of(Notifications),
+    row(
+        "notify webhook",
+        "[rotate or revoke]",
+        Operator,
+        parse::notify_webhook,
+        "The address for Sekoia's own rules, shown once; how to use it; another one, or none.",
+        "notify webhook",
+    )
+    .of(Notifications),
+    row(
+        "acknowledge",
+        "<alert>",
+        Operator,
+        parse::acknowledge,
+        "Acknowledges an alert at Sekoia.",
+        "acknowledge ALa1b2c3",
+    )
+    .aka(&["ack"])
+    .needs(&["View alerts", "Update alert status"]),
     row(
         "approvals",
         "[id] [page]",
@@ -388,8 +419,7 @@ pub fn readme_table() -> String {
     for spec in TABLE {
         let usage = spec.usage().replace("/sekoia ", "").replace('|', "\\|");
         let needs = if spec.needs.is_empty() { "–".into() } else { spec.needs.join(", ") };
-        let later = if spec.later { " *(a later version)*" } else { "" };
-        out.push_str(&format!("| `{usage}` | {} | {needs} | {}{later} |\n", spec.right.name(), spec.help));
+        out.push_str(&format!("| `{usage}` | {} | {needs} | {} |\n", spec.right.name(), spec.help));
     }
     out
 }

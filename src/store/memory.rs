@@ -19,6 +19,8 @@ struct Inner {
     streams: BTreeMap<StreamId, (Loaded, Vec<Record>)>,
     work: BTreeMap<(WorkKind, String), Work>,
     deliveries: HashMap<String, Timestamp>,
+    /// Who has what, until when.
+    leases: HashMap<String, (String, Timestamp)>,
     generation: u64,
 }
 
@@ -110,6 +112,19 @@ impl Store for MemoryStore {
         due.sort_by_key(|work| (work.due, work.generation));
         due.truncate(limit as usize);
         Ok(due)
+    }
+
+    async fn find(&self, kind: WorkKind, key: &str) -> Result<Option<Work>, StoreError> {
+        Ok(self.inner().work.get(&(kind, key.to_owned())).cloned())
+    }
+
+    async fn lease(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+        let mut inner = self.inner();
+        let free = inner.leases.get(name).is_none_or(|(has, until)| has == holder || *until <= now);
+        if free {
+            inner.leases.insert(name.to_owned(), (holder.to_owned(), until));
+        }
+        Ok(free)
     }
 
     async fn history(&self, stream: &StreamId, after: u64, limit: u32) -> Result<Vec<Record>, StoreError> {

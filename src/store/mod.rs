@@ -112,6 +112,20 @@ pub enum WorkKind {
     Open,
     /// Invitations that are not accepted yet.
     Track,
+    /// What a webhook of Sekoia's said: to be read at Sekoia before it is believed.
+    Hint,
+    /// A message about something at Sekoia, as it is to be shown; kept while more may come of it.
+    News,
+    /// Where such a message stands, and what of it is shown there.
+    Posted,
+    /// How a channel's rules fired lately, and what summaries count. Kept, never done.
+    Fired,
+    /// What was last known of a source of a community. Kept, never done.
+    Source,
+    /// A channel's digest; due when it is planned.
+    Digest,
+    /// A channel's done steps are to be verified again.
+    Drift,
 }
 
 impl WorkKind {
@@ -125,6 +139,13 @@ impl WorkKind {
             WorkKind::Execute => "execute",
             WorkKind::Open => "open",
             WorkKind::Track => "track",
+            WorkKind::Hint => "hint",
+            WorkKind::News => "news",
+            WorkKind::Posted => "posted",
+            WorkKind::Fired => "fired",
+            WorkKind::Source => "source",
+            WorkKind::Digest => "digest",
+            WorkKind::Drift => "drift",
         }
     }
 }
@@ -210,6 +231,10 @@ pub trait Store: Send + Sync + 'static {
     async fn streams(&self, family: &str, after: Option<&StreamId>, limit: u32) -> Result<Vec<StreamId>, StoreError>;
     /// Work that is due, the longest waiting first.
     async fn due(&self, kind: WorkKind, now: Timestamp, limit: u32) -> Result<Vec<Work>, StoreError>;
+    /// The work of a kind and key, due or not.
+    async fn find(&self, kind: WorkKind, key: &str) -> Result<Option<Work>, StoreError>;
+    /// Takes or keeps what only one holder may have at a time, until then; false if another one has it.
+    async fn lease(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError>;
     /// A stream's records after a number, in order.
     async fn history(&self, stream: &StreamId, after: u64, limit: u32) -> Result<Vec<Record>, StoreError>;
     /// Every stream that has a state or a record, for an audit.

@@ -125,20 +125,30 @@ impl Store for SqliteStore {
         .bind(limit)
         .fetch_all(&self.readers)
         .await?;
-        rows.iter()
-            .map(|row| {
-                let due: i64 = row.try_get("due")?;
-                Ok(Work {
-                    kind,
-                    key: row.try_get("key")?,
-                    due: Timestamp::from_millisecond(due)
-                        .map_err(|e| StoreError::Corrupt { place: "table work".into(), why: e.to_string() })?,
-                    attempts: row.try_get("attempts")?,
-                    body: row.try_get("body")?,
-                    generation: unsigned(row, "generation")?,
-                })
-            })
-            .collect()
+        rows.iter().map(|row| work(kind, row)).collect()
+    }
+
+    async fn find(&self, kind: WorkKind, key: &str) -> Result<Option<Work>, StoreError> {
+        let row = sqlx::query("SELECT key, due, attempts, body, generation FROM work WHERE kind = ? AND key = ?")
+            .bind(kind.name())
+            .bind(key)
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(|row| work(kind, &row)).transpose()
+    }
+
+    async fn lease(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+        let taken = sqlx::query(
+            "INSERT INTO lease (name, holder, until) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE \
+             SET holder = excluded.holder, until = excluded.until WHERE holder = excluded.holder OR until <= ?",
+        )
+        .bind(name)
+        .bind(holder)
+        .bind(until.as_millisecond())
+        .bind(now.as_millisecond())
+        .execute(&self.writer)
+        .await?;
+        Ok(taken.rows_affected() == 1)
     }
 
     async fn history(&self, stream: &StreamId, after: u64, limit: u32) -> Result<Vec<Record>, StoreError> {
@@ -253,6 +263,19 @@ fn stream_ids(rows: &[SqliteRow]) -> Result<Vec<StreamId>, StoreError> {
 /// SQLite's integers are signed; ours count from 0 and stay far below.
 fn number(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+fn work(kind: WorkKind, row: &SqliteRow) -> Result<Work, StoreError> {
+    let due: i64 = row.try_get("due")?;
+    Ok(Work {
+        kind,
+        key: row.try_get("key")?,
+        due: Timestamp::from_millisecond(due)
+            .map_err(|e| StoreError::Corrupt { place: "table work".into(), why: e.to_string() })?,
+        attempts: row.try_get("attempts")?,
+        body: row.try_get("body")?,
+        generation: unsigned(row, "generation")?,
+    })
 }
 
 fn unsigned(row: &SqliteRow, column: &str) -> Result<u64, StoreError> {

@@ -271,3 +271,33 @@ async fn everything_is_there_after_a_reopening() {
     assert_eq!(due(&*after, 0, 9).await, ["a owed 0"]);
     assert!(matches!(after.commit(first).await, Err(CommitError::Delivered)));
 }
+
+#[tokio::test]
+async fn work_is_found_by_its_key_whether_it_is_due_or_not() {
+    on_every_store(async |store| {
+        let kept = Schedule { due: Timestamp::MAX, ..todo("later", 0, "kept") };
+        store.commit(Commit { schedule: vec![kept, todo("now", 0, "x")], ..Commit::default() }).await.unwrap();
+        let found = store.find(WorkKind::Progress, "later").await.unwrap().unwrap();
+        assert_eq!((found.key.as_str(), found.body.as_str()), ("later", "kept"));
+        assert!(store.find(WorkKind::Card, "later").await.unwrap().is_none());
+        assert_eq!(due(&*store, 10, 10).await, ["now x 0"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lease_has_one_holder_until_it_ends() {
+    on_every_store(async |store| {
+        let lease =
+            async |who: &str, now: i64, until: i64| store.lease("watch", who, at(now), at(until)).await.unwrap();
+        assert!(lease("one", 0, 30).await);
+        assert!(!lease("two", 10, 40).await);
+        // Kept by whoever has it, taken when it ends.
+        assert!(lease("one", 20, 50).await);
+        assert!(!lease("two", 49, 79).await);
+        assert!(lease("two", 50, 80).await);
+        assert!(!lease("one", 51, 81).await);
+        assert!(store.lease("other", "one", at(51), at(81)).await.unwrap());
+    })
+    .await;
+}

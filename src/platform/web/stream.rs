@@ -59,7 +59,6 @@ struct Command {
     args: &'static str,
     help: &'static str,
     right: &'static str,
-    later: bool,
     example: &'static str,
     aliases: &'static [&'static str],
 }
@@ -71,7 +70,6 @@ fn commands() -> Vec<Command> {
         args: spec.args,
         help: spec.help,
         right: spec.right.name(),
-        later: spec.later,
         example: spec.example,
         aliases: spec.aliases,
     };

@@ -174,12 +174,10 @@ export class Composer {
     const found = this.#chat.commands().filter((spec) => [spec.name, ...spec.aliases].some((name) => name.startsWith(wanted)));
     // Nothing is left to complete.
     if (found.length === 1 && found[0].name === wanted) return [];
-    found.sort((a, b) => a.later - b.later);
     return found.map((spec) => ({
       code: spec.usage,
       text: spec.help,
       note: spec.right,
-      later: spec.later,
       from: before.length,
       insert: `/sekoia ${spec.name}${spec.args ? ' ' : ''}`,
       spec,
@@ -199,7 +197,7 @@ export class Composer {
     if (this.#usage.dataset.name === (spec?.name ?? '')) return;
     this.#usage.dataset.name = spec?.name ?? '';
     this.#usage.replaceChildren(...spec
-      ? [h('code', {}, spec.usage), ' ', ...explained(spec.help), ...spec.later ? [' ', h('span', { class: 'tag' }, 'later version')] : []]
+      ? [h('code', {}, spec.usage), ' ', ...explained(spec.help)]
       : []);
   }
 
@@ -214,7 +212,7 @@ export class Composer {
       // Before a click the box would lose its focus.
       onmousedown: (event) => event.preventDefault(),
       onclick: () => this.#take(option),
-    }, h('code', {}, option.code), option.later && h('span', { class: 'tag' }, 'later version'),
+    }, h('code', {}, option.code),
     option.note && h('span', { class: 'right' }, option.note), h('span', { class: 'help' }, explained(option.text)))));
     this.#list.scrollTop = 0;
     this.#box.setAttribute('aria-expanded', String(options.length > 0));

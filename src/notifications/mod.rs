@@ -1,0 +1,141 @@
+//! The rules of every channel over the store, and what is kept beside them: what was said of which
+//! occurrence, how rules fired lately, where a source was read up to.
+//!
+//! Rules are decided and audited like everything that people change. What Sekoia reports is not: it
+//! comes by the thousand, so it is kept as due work, one row a message, without a record.
+
+mod kept;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::{Mutex, Notify};
+
+use crate::checklist::Actor;
+use crate::notify::{Event, Refusal, Rules};
+use crate::platform::ChannelKey;
+use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId};
+use crate::streams::{self, Folded, RACES};
+
+pub use kept::{decode, row, row_due};
+
+/// Changes that can be under way at the same time.
+const WRITERS: usize = 64;
+/// Channels that are read at once.
+const PAGE: u32 = 500;
+
+pub struct Notifications {
+    store: Arc<dyn Store>,
+    /// Held by whoever changes a channel's rules.
+    writers: Box<[Mutex<()>]>,
+    /// Rules changed, or something is to be looked at now.
+    stirred: Notify,
+}
+
+/// A change that was committed.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    pub version: u64,
+    pub rules: Rules,
+    pub events: Vec<Event>,
+}
+
+pub type ChangeError = streams::ChangeError<Refusal>;
+
+/// The stream of a channel's rules.
+pub fn stream(channel: &ChannelKey) -> StreamId {
+    streams::id::<Rules>(channel.as_str())
+}
+
+impl Notifications {
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        let writers = (0..WRITERS).map(|_| Mutex::default()).collect();
+        Self { store, writers, stirred: Notify::new() }
+    }
+
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The channel's rules; none yet is none.
+    pub async fn read(&self, channel: &ChannelKey) -> Result<Rules, StoreError> {
+        let slot = streams::load::<Rules>(&*self.store, channel.as_str()).await?;
+        Ok(slot.state.unwrap_or_default())
+    }
+
+    /// Every channel that ever had a rule, a webhook or a digest.
+    pub async fn channels(&self) -> Result<Vec<ChannelKey>, StoreError> {
+        let mut all: Vec<StreamId> = Vec::new();
+        loop {
+            let page = self.store.streams(Rules::FAMILY, all.last(), PAGE).await?;
+            let last = page.len() < PAGE as usize;
+            all.extend(page);
+            if last {
+                return Ok(all.iter().map(|id| ChannelKey::from(id.key().to_owned())).collect());
+            }
+        }
+    }
+
+    /// Decides on the present rules and commits what follows, with `owed` in the same commit.
+    pub async fn change(
+        &self,
+        channel: &ChannelKey,
+        by: &Actor,
+        now: Timestamp,
+        finished: Option<Finished>,
+        decide: impl Fn(&Rules) -> Result<Vec<Event>, Refusal> + Send + Sync,
+        owed: impl Fn(&Rules) -> Vec<Schedule> + Send + Sync,
+    ) -> Result<Changed, ChangeError> {
+        let now = streams::sealed(now);
+        let _turn = self.writer(channel).lock().await;
+        for _ in 0..RACES {
+            let slot = streams::load::<Rules>(&*self.store, channel.as_str()).await?;
+            if slot.newer {
+                return Err(ChangeError::Newer);
+            }
+            let before = slot.state.unwrap_or_default();
+            let events = decide(&before).map_err(ChangeError::Refused)?;
+            let Some((write, next)) = streams::write(channel.as_str(), slot.version, Some(before), &events, by, now)
+            else {
+                return Err(ChangeError::Contended);
+            };
+            let commit = Commit {
+                writes: vec![write],
+                schedule: owed(&next),
+                finished: finished.clone().into_iter().collect(),
+                ..Commit::default()
+            };
+            match self.store.commit(commit).await {
+                Ok(_) => {
+                    let version = slot.version + events.len() as u64;
+                    self.stir();
+                    return Ok(Changed { version, rules: next, events });
+                }
+                // Another process was first.
+                Err(CommitError::Conflict(_)) => {}
+                Err(CommitError::Store(error)) => return Err(error.into()),
+                // Never asked for here.
+                Err(CommitError::Delivered) => return Err(ChangeError::Contended),
+            }
+        }
+        Err(ChangeError::Contended)
+    }
+
+    /// Whoever watches should look now.
+    pub fn stir(&self) {
+        self.stirred.notify_one();
+    }
+
+    pub async fn stirred(&self) {
+        self.stirred.notified().await;
+    }
+
+    fn writer(&self, channel: &ChannelKey) -> &Mutex<()> {
+        let mut hasher = DefaultHasher::new();
+        channel.hash(&mut hasher);
+        let place = hasher.finish() % self.writers.len() as u64;
+        // Smaller than the number of writers, which is a usize.
+        &self.writers[usize::try_from(place).unwrap_or_default()]
+    }
+}
