@@ -3,6 +3,8 @@
 
 pub mod browser;
 pub mod demo;
+pub mod hook;
+pub mod mattermost;
 pub mod real_mattermost;
 pub mod slack;
 

@@ -13,7 +13,6 @@ mod conversations;
 mod files;
 mod find;
 mod forms;
-mod hook;
 mod inbound;
 mod mrkdwn;
 mod people;
@@ -35,12 +34,12 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use self::hook::Hook;
-pub use self::hook::Stage;
 pub use self::inbound::Choice;
 pub use self::seen::{Kind, Seen};
 pub use self::sign::SignedRequest;
 pub use self::state::{Fault, State};
+use super::hook::Hook;
+pub use super::hook::Stage;
 
 /// How long `next` waits for the app to say something.
 const PATIENCE: Duration = Duration::from_secs(5);
