@@ -3,20 +3,18 @@
 use insta::assert_snapshot;
 use sekoia_chatops::sandbox::Tenant;
 
-use crate::harness::slack::Choice;
-use crate::harness::{Setting, Stage, run, steady, usual};
+use crate::harness::{Choice, Setting, Stage, run, steady, usual};
 
-async fn bank(scenario: impl AsyncFnOnce(&mut Stage)) {
+fn bank(mut scenario: impl AsyncFnMut(&mut Stage)) {
     run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         s.ask("alice", "setup \"Banque Rivoli\"").await;
         s.progress().await;
         scenario(s).await;
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn the_bank_reads_its_workspace() {
+#[test]
+fn the_bank_reads_its_workspace() {
     bank(async |s| {
         assert_snapshot!(steady(s.ask("dan", "subscription").await.text()), @"
         Subscription
@@ -92,12 +90,11 @@ async fn the_bank_reads_its_workspace() {
         See: Manage API keys <https://docs.sekoia.com/getting_started/manage_api_keys/>
         [Done]! [Open step 6 (keys)]
         ");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn every_step_is_checked_without_being_changed() {
+#[test]
+fn every_step_is_checked_without_being_changed() {
     bank(async |s| {
         for step in ["prerequisites", "1", "2", "3", "4", "5", "6", "7", "quickstart"] {
             let card = s.ask("alice", &format!("step {step} check")).await;
@@ -160,12 +157,11 @@ async fn every_step_is_checked_without_being_changed() {
         In Sekoia: Settings > Workspace > API Keys · See: Manage API keys <https://docs.sekoia.com/getting_started/manage_api_keys/>
         [Done]! [Check with Sekoia] [Show details] [Create a key…] [Skip…] [Assign to ▾] [Due date 📅]
         ");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_unit_near_the_end_of_its_trial_is_warned() {
+#[test]
+fn a_unit_near_the_end_of_its_trial_is_warned() {
     run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         s.ask("alice", "setup rivoli payments").await;
         s.progress().await;
@@ -194,12 +190,11 @@ async fn a_unit_near_the_end_of_its_trial_is_warned() {
         ☐ *7 Configure notifications*
         [Open a step ▾] [Next]! [Refresh]
         ");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_role_is_shown_with_its_permissions() {
+#[test]
+fn a_role_is_shown_with_its_permissions() {
     bank(async |s| {
         let roles = s.ask("dan", "roles").await;
         let guest = s.choose("dan", &roles, "Show a role", Choice::Option("Guest")).await;
@@ -226,12 +221,11 @@ async fn a_role_is_shown_with_its_permissions() {
         • *Telemetry*: View global platform telemetry
         ");
         assert_snapshot!(s.ask("dan", "role show Nobody").await.text(), @r#"There is no role called "Nobody". There are: Admin, Analyst, Compliance Auditor, Guest, SOC Level 1."#);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn two_hundred_and_fifty_members_are_paged() {
+#[test]
+fn two_hundred_and_fifty_members_are_paged() {
     usual(async |s| {
         s.set_up().await;
         let had = s.sekoia.edit(|world| {
@@ -254,12 +248,11 @@ async fn two_hundred_and_fifty_members_are_paged() {
         assert!(last.contains(&format!("of {}", had + 250)), "{last}");
         // Beyond the end: the end.
         assert_eq!(s.ask("alice", "users 999").await.text(), last);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn three_hundred_permissions_are_paged() {
+#[test]
+fn three_hundred_permissions_are_paged() {
     bank(async |s| {
         let total = s.sekoia.edit(|world| {
             world.add_permissions(300);
@@ -286,17 +279,16 @@ async fn three_hundred_permissions_are_paged() {
             page = s.click("alice", &page, "Next page").await;
         }
         assert_eq!(seen, total);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn the_overview_shows_every_channel_and_what_waits_for_whom() {
+#[test]
+fn the_overview_shows_every_channel_and_what_waits_for_whom() {
     usual(async |s| {
         s.set_up().await;
         s.ask_in("nimbus-payments", "alice", "setup").await;
         s.progress().await;
-        s.ask_in("nimbus-payments", "alice", "assign users <@U0BOB>").await;
+        s.ask_in("nimbus-payments", "alice", "assign users @bob").await;
         s.progress().await;
         s.ask_in("nimbus-payments", "alice", "due 1 2099-01-31").await;
         s.progress().await;
@@ -306,12 +298,11 @@ async fn the_overview_shows_every_channel_and_what_waits_for_whom() {
         • #soc-setup · *Nimbus Payments* · 1 of 7 settled · next: step 1 (subscription)
         Channels 1 to 2
         ");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn help_and_commands_of_later_versions() {
+#[test]
+fn help_and_commands_of_later_versions() {
     usual(async |s| {
         assert_snapshot!(s.ask("gina", "help").await.text(), @r#"
         I walk this channel through the setup of your Sekoia workspace. Type these after /sekoia, or, in a thread on Slack, after mentioning me:
@@ -393,26 +384,24 @@ async fn help_and_commands_of_later_versions() {
         Try: `/sekoia done region`
         "#);
         assert_snapshot!(s.ask("alice", "status").await.text(), @"This channel is not set up yet. An operator opens it with `/sekoia setup`.");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn the_other_regions_are_probed_after_a_confirmation() {
+#[test]
+fn the_other_regions_are_probed_after_a_confirmation() {
     usual(async |s| {
         let question = s.ask("alice", "region probe").await;
         assert_snapshot!(question, @"
-        ephemeral to alice in #soc-setup (response: new message)
+        to alice alone in #soc-setup
         This sends the bot's API key to Sekoia's hosts of the 5 regions other than FRA1, one host a second, until one takes it.
         [Probe the regions?]!
         ");
-        s.acknowledged(&s.slack.click("alice", &question, "Probe the regions")).await;
+        s.press("alice", &question, "Probe the regions").await;
         assert_snapshot!(steady(s.reply().await.text()), @"
         Region probe
         • ✅ *FRA1* (configured): the key is accepted
         • ➖ *FRA2*: Sekoia could not be reached
         • ✅ *USA1*: the key is accepted at `http://127.0.0.1:<port>/`
         ");
-    })
-    .await;
+    });
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::MattermostWorld;
 use super::find::{self, list, raw};
 use super::people::{TEAM, id};
-use super::seen::{Kind, Place, Seen};
+use super::seen::{Place, Seen};
 use super::state::{OpenForm, State};
 use crate::harness::slack::SignedRequest;
 
@@ -53,12 +53,10 @@ impl MattermostWorld {
         (open.dialog["notify_on_cancel"] == true).then(|| self.sent(&open, &json!({}), true))
     }
 
-    /// The trigger that a dialog was opened with.
-    pub fn opened_with(seen: &Seen) -> Option<&str> {
-        match &seen.kind {
-            Kind::FormOpened { trigger_id, .. } => Some(trigger_id),
-            _ => None,
-        }
+    /// The trigger that somebody's press or command carries.
+    pub fn trigger_of(request: &SignedRequest) -> Option<String> {
+        let body: Value = serde_json::from_slice(&request.body).ok()?;
+        Some(raw(&body, "trigger_id").to_owned()).filter(|trigger| !trigger.is_empty())
     }
 
     fn sent(&self, open: &OpenForm, submission: &Value, cancelled: bool) -> SignedRequest {

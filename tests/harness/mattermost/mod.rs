@@ -145,6 +145,11 @@ impl MattermostWorld {
         found.await.unwrap_or_else(|_| panic!("no {what} arrived at Mattermost within {time:?}.\n{}", self.dump()))
     }
 
+    /// The first unread thing of a kind, if there is one by now.
+    pub fn next_now(&self, wanted: impl Fn(&Seen) -> bool) -> Option<Seen> {
+        self.take(&wanted)
+    }
+
     /// Waits until an endpoint was called so often.
     ///
     /// # Panics
@@ -228,7 +233,7 @@ impl MattermostWorld {
         out
     }
 
-    fn take(&self, wanted: impl Fn(&Seen) -> bool) -> Option<Seen> {
+    fn take(&self, wanted: &impl Fn(&Seen) -> bool) -> Option<Seen> {
         let mut state = self.state();
         let position = state.unread.iter().position(|&i| wanted(&state.seen[i]))?;
         let index = state.unread.remove(position)?;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::people::Names;
 use super::{find, transcript};
+use crate::harness;
 
 /// What was sent, raw and as it reads.
 #[derive(Debug, Clone)]
@@ -86,6 +87,33 @@ impl Seen {
     /// Whether it has nothing to fill in.
     pub fn is_question(&self) -> bool {
         matches!(self.place, Place::Form { .. }) && find::list(&self.shown, "elements").is_empty()
+    }
+
+    /// The trigger that a dialog was opened with.
+    pub fn opened_with(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::FormOpened { trigger_id, .. } => Some(trigger_id),
+            _ => None,
+        }
+    }
+
+    /// What it is and where, in the words of every platform.
+    pub fn scene(&self) -> (harness::Kind, String) {
+        let kind = match self.kind {
+            Kind::Posted { .. } => harness::Kind::Posted,
+            Kind::Edited { .. } => harness::Kind::Edited,
+            Kind::Private { .. } => harness::Kind::Private,
+            Kind::FormOpened { .. } => harness::Kind::FormOpened,
+            Kind::FormChanged { .. } => harness::Kind::FormFilled,
+            Kind::Deleted { .. } => harness::Kind::Deleted,
+        };
+        let place = match &self.place {
+            Place::Ephemeral { channel, user, .. } => {
+                format!("to {} alone in {}", self.names.user(user), self.names.channel(channel))
+            }
+            _ => self.place_name(),
+        };
+        (kind, place)
     }
 
     fn place_name(&self) -> String {

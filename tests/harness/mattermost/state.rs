@@ -152,7 +152,14 @@ impl State {
         found.unwrap_or_else(|| panic!("no channel is called {which:?} in the fake Mattermost")).0.clone()
     }
 
-    pub(super) fn bot(&self) -> String {
+    /// Somebody deletes everything.
+    pub fn delete_posts(&mut self) {
+        let now = self.millis();
+        self.posts.values_mut().for_each(|post| post["delete_at"] = now.into());
+    }
+
+    /// The id of the bot's account.
+    pub fn bot(&self) -> String {
         id(people::BOT)
     }
 

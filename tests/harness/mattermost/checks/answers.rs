@@ -130,7 +130,7 @@ async fn a_dialog_is_refused_corrected_and_closed() {
     }
     wire.0.next().await;
     let form = wire.0.next().await;
-    assert_eq!(MattermostWorld::opened_with(&form), sent(&press)["trigger_id"].as_str());
+    assert_eq!(form.opened_with(), MattermostWorld::trigger_of(&press).as_deref());
     let submitted = wire.0.submit("bob", &form, &[("Why", "x")]);
     wire.answer(&submitted, json!({ "errors": { "reason": "Too short." } }));
     assert_eq!(
