@@ -180,7 +180,11 @@ fn a_revoked_token_loses_no_session() {
         s.ask("alice", "done region").await;
         s.chat.wait_for_calls(Call::Edit, 1).await;
         assert!(s.ask("alice", "status").await.text().contains("✅ *2 Confirm your region*"));
-        assert_snapshot!(s.ask("alice", "refresh").await.text(), @"I could not update the channel's message (the chat platform no longer accepts the bot's token: token_revoked). Nothing is lost, and I will try again by myself. Whoever runs this bot has to install the app again and set its new token.");
+        let told = s.ask("alice", "refresh").await.text();
+        for says in ["no longer accepts the", "Nothing is lost, and I will try again by myself. Whoever runs this bot"]
+        {
+            assert!(told.contains(says), "{told}");
+        }
         s.chat.mend();
         s.ask("alice", "refresh").await;
         assert!(s.progress().await.text().contains("✅ *2 Confirm your region*"));
@@ -191,7 +195,12 @@ fn a_revoked_token_loses_no_session() {
 fn rights_that_cannot_be_checked_are_no_rights() {
     on_slack(Setting::default(), async |s| {
         s.chat.fault(Call::ReadPerson, ChatFault::TokenDead);
-        assert_snapshot!(s.ask("alice", "setup").await.text(), @"I could not check your rights (the chat platform no longer accepts the bot's token: token_revoked), so I did nothing. Whoever runs this bot has to install the app again and set its new token. Your id is chat:alice.");
+        let told = s.ask("alice", "setup").await.text();
+        for says in
+            ["I could not check your rights", "no longer accepts the", "so I did nothing. Whoever runs this bot"]
+        {
+            assert!(told.contains(says), "{told}");
+        }
     });
 }
 

@@ -1,7 +1,10 @@
 //! Several people at the same time.
 
+use std::sync::Arc;
+
 use insta::assert_snapshot;
 use sekoia_chatops::sandbox::{Fault, FaultKind, Tenant};
+use tokio::sync::Notify;
 
 use crate::harness::{Setting, run, usual};
 
@@ -50,9 +53,15 @@ fn what_one_community_proved_ticks_no_step_of_another() {
         s.ask("alice", "setup rivoli retail").await;
         s.progress().await;
         s.sekoia.faults().add(Fault::new(FaultKind::Latency { ms: 1_500 }).on("/avatars/").times(1));
-        s.say("alice", "done users").await;
-        let bound = s.ask("bob", "setup rivoli markets").await;
-        assert!(bound.text().contains("*Rivoli Markets*"), "{bound}");
+        let asked = Arc::new(Notify::new());
+        let begun = Arc::clone(&asked);
+        s.sekoia.on_call(move |_, _| begun.notify_one());
+        let meanwhile = async {
+            asked.notified().await;
+            let bound = s.ask("bob", "setup rivoli markets").await;
+            assert!(bound.text().contains("*Rivoli Markets*"), "{bound}");
+        };
+        tokio::join!(s.say("alice", "done users"), meanwhile);
         s.progress().await;
         assert_snapshot!(s.reply().await.text(), @"Meanwhile somebody changed step 5 (users) or the channel's community. Look at it again: `step users`.");
         assert!(s.ask("dan", "status").await.text().contains("☐ *5 Invite users*"));
