@@ -85,7 +85,7 @@ impl Stage {
     /// Presses a button and reads what comes of it.
     pub async fn click(&self, user: &str, on: &Seen, label: &str) -> Seen {
         self.press(user, on, label).await;
-        self.reply().await
+        self.reply_to(on).await
     }
 
     /// Presses a button that opens a form.
@@ -112,14 +112,14 @@ impl Stage {
         if let (Choice::Date(day), Some(form)) = (choice, self.chat.asked_for_a_day(&request)) {
             self.taken(&self.chat.submit(user, &form, &[("Day", day)])).await;
         }
-        self.reply().await
+        self.reply_to(on).await
     }
 
     /// Sends a form that must be taken; what comes of it is private.
     pub async fn submit(&self, user: &str, form: &Seen, values: &[(&str, &str)]) -> Seen {
         self.taken(&self.chat.submit(user, form, values)).await;
         self.chat.accepted(form);
-        self.reply().await
+        self.reply_to(form).await
     }
 
     /// Sends a form that must be refused; the fields' errors.
@@ -179,6 +179,12 @@ impl Stage {
     /// The next private answer; posts and edits stay unread.
     pub async fn reply(&self) -> Seen {
         self.next_where("private answer", |seen| seen.kind == Kind::Private).await
+    }
+
+    /// The answer to what was pressed or sent.
+    async fn reply_to(&self, on: &Seen) -> Seen {
+        let alone = |seen: &Seen| on.is_answered_alone() && seen.kind == Kind::Posted && seen.is_direct();
+        self.next_where("answer", |seen| seen.kind == Kind::Private || alone(seen)).await
     }
 
     /// The next post or edit in a channel.

@@ -64,6 +64,15 @@ impl Seen {
         self.place.starts_with("direct message")
     }
 
+    /// What is pressed or sent here may be answered as a message in the conversation with the bot,
+    /// where everything is private.
+    pub(super) fn is_answered_alone(&self) -> bool {
+        match &self.native {
+            Native::Slack(_) => false,
+            Native::Mattermost(seen) => seen.alone,
+        }
+    }
+
     pub fn is_post(&self) -> bool {
         matches!(self.kind, Kind::Posted | Kind::Edited)
     }

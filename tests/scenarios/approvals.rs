@@ -470,15 +470,16 @@ fn a_hundred_clicks_are_one_approval_and_one_invitation() {
         s.request_for("alice", "invite ana@nimbus.example").await;
         let card = s.card("Approval needed").await;
         s.checklist("⏳").await;
-        let clicks = (0..100).map(|i| s.press(["bob", "carol"][i % 2], &card, "Approve"));
+        // Each is six calls to Mattermost, which are made one after the other.
+        let count = if s.chat.platform() == Platform::Slack { 100 } else { 15 };
+        let clicks = (0..count).map(|i| s.press(["bob", "carol"][i % 2], &card, "Approve"));
         futures_util::future::join_all(clicks).await;
         let mut won = 0;
-        for _ in 0..100 {
+        for _ in 0..count {
             let told = s.reply().await.text();
             match told.split('.').next() {
                 Some("You approved: *Invite ana@nimbus") => won += 1,
-                // Mattermost is asked who presses, each time, and not by everybody at once.
-                _ => assert!(told.starts_with("Already approved by @") || told.contains("asked to wait"), "{told}"),
+                _ => assert!(told.starts_with("Already approved by @"), "{told}"),
             }
         }
         assert_eq!(won, 1);

@@ -196,13 +196,21 @@ fn submission(state: &mut State, sent: &Value, body: &[u8]) {
         report.dialog(&reply["form"]);
         state.violations.extend(report.into_faults());
         shown = reply["form"].clone();
-        state.forms.get_mut(&form).expect("found above").dialog = shown.clone();
+        let kept = state.forms.get_mut(&form).expect("found above");
+        (kept.dialog, kept.filled) = (shown.clone(), json!({}));
     } else if errors || !raw(&reply, "error").is_empty() {
         let names: Vec<&str> = list(&open.dialog, "elements").iter().map(|element| raw(element, "name")).collect();
         for name in reply["errors"].as_object().into_iter().flatten().map(|(name, _)| name) {
             if !names.contains(&name.as_str()) {
                 state.violations.push(format!("dialog: an error names {name:?}, which is no element"));
             }
+        }
+        for element in shown["elements"].as_array_mut().into_iter().flatten() {
+            element["default"] = match &open.filled[raw(element, "name")] {
+                Value::Array(several) => json!(several.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")),
+                Value::String(text) => json!(text),
+                other => json!(if other.is_boolean() { other.to_string() } else { String::new() }),
+            };
         }
         shown["errors"] = reply["errors"].clone();
         shown["error"] = reply["error"].clone();

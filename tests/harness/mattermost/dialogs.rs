@@ -29,7 +29,8 @@ pub(super) fn open(state: &mut State, args: &Value) -> Answer {
     }
     let form = state.forms.len();
     let (user, url) = (trigger.user.clone(), raw(args, "url").to_owned());
-    let open = OpenForm { user, channel: trigger.channel, url, dialog: args["dialog"].clone(), closed: false };
+    let (dialog, filled) = (args["dialog"].clone(), json!({}));
+    let open = OpenForm { user, channel: trigger.channel, url, dialog, filled, closed: false };
     state.forms.insert(form, open);
     let kind = Kind::FormOpened { user: trigger.user.clone(), trigger_id: trigger_id.to_owned() };
     state.note(kind, args.clone(), args["dialog"].clone(), Place::Form { form, user: trigger.user });

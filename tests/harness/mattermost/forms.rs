@@ -19,12 +19,13 @@ impl MattermostWorld {
     /// When a person could not do it: no such label, no such option, a required field left empty,
     /// a text too long, the dialog closed or somebody else's.
     pub fn submit(&self, user: &str, form: &Seen, values: &[(&str, &str)]) -> SignedRequest {
-        let state = self.state();
-        let open = on_screen(&state, user, form);
+        let mut state = self.state();
+        let (number, open) = on_screen(&state, user, form);
         let elements = list(&open.dialog, "elements");
         let mut submission = json!({});
         for element in elements {
-            submission[raw(element, "name")] = untouched(element);
+            let name = raw(element, "name");
+            submission[name] = open.filled.get(name).cloned().unwrap_or_else(|| untouched(element));
         }
         for (says, value) in values {
             let element =
@@ -36,6 +37,8 @@ impl MattermostWorld {
             let empty = value.is_null() || value == "" || value.as_array().is_some_and(Vec::is_empty);
             assert!(!empty, "{:?} must be filled in:\n{form}", raw(element, "display_name"));
         }
+        state.forms.get_mut(&number).expect("found above").filled = submission.clone();
+        drop(state);
         self.sent(&open, &submission, false)
     }
 
@@ -46,9 +49,8 @@ impl MattermostWorld {
     /// When it is not open.
     pub fn cancel(&self, user: &str, form: &Seen) -> Option<SignedRequest> {
         let mut state = self.state();
-        let open = on_screen(&state, user, form);
-        let Place::Form { form, .. } = form.place else { return None };
-        state.forms.get_mut(&form).expect("found above").closed = true;
+        let (number, open) = on_screen(&state, user, form);
+        state.forms.get_mut(&number).expect("found above").closed = true;
         drop(state);
         (open.dialog["notify_on_cancel"] == true).then(|| self.sent(&open, &json!({}), true))
     }
@@ -69,13 +71,13 @@ impl MattermostWorld {
     }
 }
 
-fn on_screen(state: &State, user: &str, form: &Seen) -> OpenForm {
+fn on_screen(state: &State, user: &str, form: &Seen) -> (usize, OpenForm) {
     let user = state.user_id(user);
     let Place::Form { form: number, user: owner } = &form.place else { panic!("not a dialog:\n{form}") };
     assert!(*owner == user, "only {owner} sees:\n{form}");
     let open = state.forms[number].clone();
     assert!(!open.closed, "the dialog is closed:\n{form}");
-    open
+    (*number, open)
 }
 
 /// What a field holds before anybody touches it.

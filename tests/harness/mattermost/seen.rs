@@ -20,6 +20,8 @@ pub struct Seen {
     /// The post or dialog as Mattermost keeps it.
     pub(super) shown: Value,
     pub(super) place: Place,
+    /// In somebody's conversation with the app, or opened from there.
+    pub alone: bool,
     pub(super) names: Names,
 }
 

@@ -74,6 +74,8 @@ pub(super) struct OpenForm {
     /// Where its submission goes.
     pub url: String,
     pub dialog: Value,
+    /// What was filled in when it was sent last: it stays there if the app finds fault with it.
+    pub filled: Value,
     pub closed: bool,
 }
 
@@ -198,7 +200,12 @@ impl State {
     }
 
     pub(super) fn describe(&self, kind: Kind, payload: Value, shown: Value, place: Place) -> Seen {
-        Seen { kind, payload, at: Instant::now(), shown, place, names: self.names() }
+        let channel = match &place {
+            Place::Post { channel, .. } | Place::Ephemeral { channel, .. } | Place::Gone { channel } => channel,
+            Place::Form { form, .. } => &self.forms[form].channel,
+        };
+        let alone = self.channels[channel].between.is_some();
+        Seen { kind, payload, at: Instant::now(), shown, place, alone, names: self.names() }
     }
 
     /// The app's posts that stand in a channel, oldest first.

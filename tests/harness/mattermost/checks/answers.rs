@@ -135,7 +135,7 @@ async fn a_dialog_is_refused_corrected_and_closed() {
     wire.answer(&submitted, json!({ "errors": { "reason": "Too short." } }));
     assert_eq!(
         wire.0.next().await.to_string(),
-        "form for bob (updated)\nSkip a step\n*Why*, then?\nWhy: [____]\n  Stays on record.\n  ⚠ Too short.\n[Cancel] [Skip it]!"
+        "form for bob (updated)\nSkip a step\n*Why*, then?\nWhy: [x]\n  Stays on record.\n  ⚠ Too short.\n[Cancel] [Skip it]!"
     );
     let next = json!({ "type": "form", "form": dialog(json!([])) });
     wire.answer(&submitted, next);
