@@ -114,6 +114,13 @@ pub fn run_on(platform: Platform, setting: Setting, mut scenario: impl AsyncFnMu
     });
 }
 
+/// What is about Mattermost's wire: nothing, where the bot does not serve it.
+pub fn on_mattermost(setting: Setting, scenario: impl AsyncFnMut(&mut Stage)) {
+    if PLATFORMS.contains(&Platform::Mattermost) {
+        run_on(Platform::Mattermost, setting, scenario);
+    }
+}
+
 /// What is about Slack's wire, or about words that only Slack has.
 pub fn on_slack(setting: Setting, scenario: impl AsyncFnMut(&mut Stage)) {
     run_on(Platform::Slack, setting, scenario);

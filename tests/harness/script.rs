@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::mattermost::MattermostWorld;
 use super::slack::SlackWorld;
 use super::{Chat, Choice, Kind, SOC, Seen, SignedRequest, Stage, id_in};
 
@@ -19,6 +20,17 @@ impl Stage {
         match &self.chat {
             Chat::Slack(world) => world,
             Chat::Mattermost(_) => panic!("a scenario about Slack on another platform"),
+        }
+    }
+
+    /// What only Mattermost has.
+    ///
+    /// # Panics
+    /// On another platform.
+    pub fn mattermost(&self) -> &MattermostWorld {
+        match &self.chat {
+            Chat::Mattermost(world) => world,
+            Chat::Slack(_) => panic!("a scenario about Mattermost on another platform"),
         }
     }
 
@@ -179,6 +191,12 @@ impl Stage {
     /// The next private answer; posts and edits stay unread.
     pub async fn reply(&self) -> Seen {
         self.next_where("private answer", |seen| seen.kind == Kind::Private).await
+    }
+
+    /// The next thing that only this person sees, in a channel or alone with the bot.
+    pub async fn next_private(&self, user: &str) -> Seen {
+        let theirs = |seen: &Seen| seen.is_for(user) && !matches!(seen.kind, Kind::FormOpened | Kind::FormFilled);
+        self.next_where("private answer, wherever", theirs).await
     }
 
     /// The answer to what was pressed or sent.

@@ -64,6 +64,23 @@ impl Seen {
         self.place.starts_with("direct message")
     }
 
+    /// Whether nobody but this person and the bot sees it.
+    pub fn is_for(&self, user: &str) -> bool {
+        let alone = [format!("direct message to {user}"), format!("form for {user}")];
+        self.place.starts_with(&format!("to {user} alone ")) || alone.contains(&self.place)
+    }
+
+    /// What Mattermost itself showed.
+    ///
+    /// # Panics
+    /// On another platform.
+    pub fn on_mattermost(&self) -> &mattermost::Seen {
+        match &self.native {
+            Native::Mattermost(seen) => seen,
+            Native::Slack(seen) => panic!("not on Mattermost:\n{seen}"),
+        }
+    }
+
     /// What is pressed or sent here may be answered as a message in the conversation with the bot,
     /// where everything is private.
     pub(super) fn is_answered_alone(&self) -> bool {

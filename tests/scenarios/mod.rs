@@ -7,6 +7,7 @@ mod demo;
 mod hostile;
 mod kill;
 mod live;
+mod mattermost;
 mod mentions;
 mod notify_core;
 mod outages;
