@@ -302,7 +302,7 @@ fn the_overview_shows_every_channel_and_what_waits_for_whom() {
 }
 
 #[test]
-fn help_and_commands_of_later_versions() {
+fn help_tells_every_command() {
     usual(async |s| {
         let help = s.ask("gina", "help").await.text();
         let (first, commands) = help.split_once('\n').unwrap();
@@ -338,6 +338,19 @@ fn help_and_commands_of_later_versions() {
         • `key revoke <name> [because <reason>] [--dry-run]` Revokes an API key, after an approval. (operator)
         • `key rotate <name> [as <new name>] [expires <30d,180d,365d,date,never>] [because <reason>] [--dry-run]` Replaces an API key, after an approval: the new one is shown, both work until you retire the old one. (operator)
         • `audit [n]` The last records of this channel's history. (operator)
+        • `notify [page]` The channel's notification rules: what they watch, how often, when they last fired, what fails.
+        • `notify summary [24h or 7d]` What the rules did: how often, how urgent, what was noisy, how soon it was acknowledged; with a chart.
+        • `notify add <trigger> [conditions]` Adds a rule. Alone, it opens a form. (operator)
+        • `notify remove <n>` Removes a rule. (operator)
+        • `notify pause <n>` Stops a rule until it is resumed. (operator)
+        • `notify resume <n>` Ends a pause or a mute. (operator)
+        • `notify mute <n> <1h, 1d>` Keeps a rule quiet for a time. (operator)
+        • `notify test <n>` Sends a sample through a rule, the whole way into the channel. (operator)
+        • `notify seen <n>` Says that a rule's sample arrived. (operator)
+        • `notify recommended` Adds the three rules that Sekoia recommends, after a confirmation. (operator)
+        • `notify digest <daily or weekly [day]> <HH:MM or off> [zone]` Posts a summary at a local time, or no more. (operator)
+        • `notify webhook [rotate or revoke]` The address for Sekoia's own rules, shown once; how to use it; another one, or none. (operator)
+        • `acknowledge <alert>` Acknowledges an alert at Sekoia. (operator)
         • `approvals [id] [page]` Requests that are not settled, or one of them in full. (operator)
         • `cancel <id>` Withdraws your own request. (operator)
         • `approve <id>` Approves a request, exactly as its card says. (approver)
@@ -351,7 +364,6 @@ fn help_and_commands_of_later_versions() {
         • `freeze <reason>` Stops all sensitive execution. (approver)
         • `unfreeze` Allows it again. (approver)
         • `quickstart [defend or intelligence]` What comes next: the product's quick start, and what of it is there.
-        Not in this version yet: notify, notify summary, notify add, notify remove, notify pause, notify resume, notify test, notify recommended, notify digest, notify webhook.
         "help" and a command or a step tells more. Everything a button does can be typed.
         "#);
         assert_snapshot!(s.ask("gina", "help skip").await.text(), @r#"
