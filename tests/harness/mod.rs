@@ -48,6 +48,8 @@ pub struct Setting {
     pub timing: Timing,
     /// SQLite in a directory of the test's own, so that a restart finds it.
     pub durable: bool,
+    /// Another platform that the same bot serves.
+    pub beside: Option<Platform>,
 }
 
 impl Default for Setting {
@@ -63,6 +65,7 @@ impl Default for Setting {
             writes: sandbox::Writes::Accepted,
             timing: QUICK,
             durable: false,
+            beside: None,
         }
     }
 }

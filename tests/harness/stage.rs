@@ -18,6 +18,8 @@ use super::{Chat, Platform, Setting};
 
 pub struct Stage {
     pub chat: Chat,
+    /// The other platform, where the bot serves two.
+    beside: Option<Chat>,
     pub sekoia: Arc<Sandbox>,
     pub http: reqwest::Client,
     setting: Setting,
@@ -61,8 +63,13 @@ impl Stage {
         tokio::spawn(sandbox::serve(listener, Arc::clone(&sekoia), std::future::pending()));
         let directory = setting.durable.then(|| tempfile::tempdir().expect("a temporary directory"));
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let beside = match setting.beside {
+            Some(other) => Some(Chat::start(other).await),
+            None => None,
+        };
         Self {
             chat: Chat::start(platform).await,
+            beside,
             sekoia,
             http: reqwest::Client::new(),
             setting,
@@ -75,19 +82,27 @@ impl Stage {
 
     /// Whatever whoever runs the bot sets, so that it works on this stage.
     fn settings(&self) -> Vec<(&'static str, String)> {
-        let platform = self.chat.platform();
+        let chats = || [&self.chat].into_iter().chain(&self.beside);
+        let all = |of: &dyn Fn(Platform) -> String| {
+            chats().map(|chat| of(chat.platform())).filter(|s| !s.is_empty()).collect::<Vec<_>>().join(",")
+        };
         let store = self.database().map_or("memory".into(), |path| format!("sqlite:{}", path.display()));
         let mut settings = vec![
             ("SEKOIA_API_KEY", self.sekoia.token(self.setting.token).to_owned()),
             ("SEKOIA_API_URL", self.sekoia_url.clone()),
-            ("CHATOPS_OPERATORS", platform.principals(self.setting.operators)),
-            ("CHATOPS_APPROVERS", platform.principals(self.setting.approvers)),
-            ("CHATOPS_CHANNELS", platform.channels(self.setting.channels)),
+            ("CHATOPS_OPERATORS", all(&|platform| platform.principals(self.setting.operators))),
+            ("CHATOPS_APPROVERS", all(&|platform| platform.principals(self.setting.approvers))),
+            ("CHATOPS_CHANNELS", all(&|platform| platform.channels(self.setting.channels))),
             ("CHATOPS_STORE", store),
         ];
         settings.retain(|(_, value)| !value.is_empty());
-        settings.extend(self.chat.settings());
+        settings.extend(chats().flat_map(Chat::settings));
         settings
+    }
+
+    /// From here on, people act on the other platform.
+    pub fn go_to_the_other(&mut self) {
+        std::mem::swap(&mut self.chat, self.beside.as_mut().expect("a stage with two platforms"));
     }
 
     /// Starts the bot, as `serve` does.
@@ -209,11 +224,13 @@ impl Stage {
     pub(super) async fn finish(mut self) {
         self.stop().await;
         self.kill_program();
-        let unread: Vec<String> = self.chat.unread().iter().map(ToString::to_string).collect();
-        assert!(unread.is_empty(), "messages that the test did not read:\n\n{}", unread.join("\n\n"));
-        assert_eq!(self.chat.violations(), Vec::<String>::new(), "the platform would not have it");
-        let said = self.chat.dump();
-        assert!(!said.contains(self.sekoia.token(self.setting.token)), "the API key was said");
+        for chat in [&self.chat].into_iter().chain(&self.beside) {
+            let unread: Vec<String> = chat.unread().iter().map(ToString::to_string).collect();
+            assert!(unread.is_empty(), "messages that the test did not read:\n\n{}", unread.join("\n\n"));
+            assert_eq!(chat.violations(), Vec::<String>::new(), "the platform would not have it");
+            let said = chat.dump();
+            assert!(!said.contains(self.sekoia.token(self.setting.token)), "the API key was said");
+        }
         let alerting = self.sekoia.calls().into_iter().find(|c| c.path.ends_with("/licenses/alerting"));
         assert!(alerting.is_none(), "a call that creates a team");
     }

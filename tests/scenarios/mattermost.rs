@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use crate::harness::mattermost::id;
-use crate::harness::{Kind, SOC, Seen, Setting, SignedRequest, Stage, on_mattermost, steady};
+use crate::harness::{Kind, Platform, SOC, Seen, Setting, SignedRequest, Stage, id_in, on_mattermost, steady};
 
 /// The request with something else in its JSON.
 fn edited(request: &SignedRequest, edit: impl FnOnce(&mut Value)) -> SignedRequest {
@@ -149,5 +149,36 @@ fn a_command_in_a_thread_is_answered_there() {
         assert!(next.on_mattermost().to_string().starts_with("ephemeral to dan in #soc-setup, in a thread"), "{next}");
         assert_eq!(next.kind, Kind::Private);
         assert!(steady(next).contains("Step 1 of 7"));
+    });
+}
+
+#[test]
+fn one_bot_serves_both_and_nothing_of_one_is_seen_on_the_other() {
+    on_mattermost(Setting { beside: Some(Platform::Slack), ..Setting::default() }, async |s| {
+        s.set_up().await;
+        s.ask("alice", "skip keys \"on Mattermost\"").await;
+        s.checklist("skipped: on Mattermost").await;
+        s.go_to_the_other();
+        assert!(s.ask("alice", "status").await.text().contains("not set up yet"));
+        s.set_up().await;
+        s.ask("bob", "skip keys \"on Slack\"").await;
+        let checklist = s.checklist("skipped: on Slack").await;
+        assert!(!checklist.text().contains("on Mattermost"), "{checklist}");
+        s.request_for("alice", "invite ana@nimbus.example").await;
+        let card = s.card("Approval needed").await;
+        s.checklist("⏳").await;
+
+        // Who may approve is asked where the request is; elsewhere nobody sees it.
+        s.go_to_the_other();
+        let told = s.ask("bob", &format!("approve {}", id_in(&card))).await;
+        assert!(told.text().contains("There is no request with that id"), "{told}");
+        assert!(s.ask("alice", "status").await.text().contains("skipped: on Mattermost"));
+        s.go_to_the_other();
+        s.click("bob", &card, "Approve").await;
+        s.card("not accepted yet").await;
+        s.direct().await;
+        s.checklist_at_rest().await;
+        let overview = s.ask("bob", "overview").await;
+        assert_eq!(overview.text().matches("Nimbus Payments").count(), 2, "{overview}");
     });
 }
