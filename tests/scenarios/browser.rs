@@ -201,6 +201,9 @@ async fn threads_the_slack_view_and_the_other_side() {
     page.click("#messages article[data-from=sekoia]:not([data-only]) .json").await;
     let json: Value = serde_json::from_str(&page.reads(".vendor-json", "blocks").await).unwrap();
     assert_eq!(json["blocks"][0]["type"], "header");
+    page.click("[data-vendor=mattermost]").await;
+    let json: Value = serde_json::from_str(&page.reads(".vendor-json", "sealed").await).unwrap();
+    assert!(json["message"].as_str().unwrap().starts_with("#### Sekoia workspace setup"), "{json}");
     page.click(".copy").await;
     page.reads(".vendor [role=status]", "e").await;
 
