@@ -43,6 +43,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use jiff::Timestamp;
 use moka::sync::Cache;
+use url::Url;
 use uuid::Uuid;
 
 pub use inbox::Worker;
@@ -87,6 +88,8 @@ pub struct Bot {
     prepared: Cache<Box<str>, Arc<(Uuid, Prepared)>>,
     /// Recorded requests that somebody sees to.
     taken: DashMap<Box<str>, ()>,
+    /// Under which address others reach this bot.
+    public_url: Option<Url>,
 }
 
 /// Forms that are checked at the same time, and how long one is remembered.
@@ -158,8 +161,16 @@ impl Bot {
             checklists: Checklists::default(),
             running: DashMap::new(),
             taken: DashMap::new(),
+            public_url: None,
             prepared: Cache::builder().max_capacity(CHECKED.0).time_to_live(CHECKED.1).build(),
         }
+    }
+
+    /// With the address under which others reach it: without, there are no webhooks.
+    #[must_use]
+    pub fn reached_at(mut self, public_url: Option<Url>) -> Self {
+        self.public_url = public_url;
+        self
     }
 
     pub fn sessions(&self) -> &Sessions {
@@ -272,11 +283,11 @@ impl Bot {
             Command::Notify { page } => Box::pin(self.notify_list(&ask, *page)).await,
             Command::NotifySummary { hours } => Box::pin(self.notify_summary(&ask, *hours)).await,
             Command::NotifyAdd { watch: Some(watch) } => Box::pin(self.notify_add(&ask, watch)).await,
-            Command::NotifyAdd { watch: None } => Err(failure::instead("…")),
+            Command::NotifyAdd { watch: None } => return Box::pin(self.rule_form(&ask)).await.map(Answer::Form),
             Command::NotifyRecommended { confirmed } => Box::pin(self.notify_recommended(&ask, *confirmed)).await,
             Command::NotifyRule { number, wish } => Box::pin(self.notify_rule(&ask, *number, *wish)).await,
             Command::NotifyDigest(wish) => Box::pin(self.notify_digest(&ask, wish)).await,
-            Command::NotifyWebhook { wish } => Box::pin(self.notify_webhook(&ask, *wish)).await,
+            Command::NotifyWebhook { wish } => return Box::pin(self.notify_webhook(&ask, *wish)).await,
             Command::Acknowledge { alert } => Box::pin(self.acknowledge(&ask, alert)).await,
         };
         view.map(Answer::from)

@@ -31,7 +31,7 @@ impl Bot {
         if !check {
             return Ok(cards::step(&session, step, ask, vec![]));
         }
-        let finding = self.verify(&session, step, ask.now).await?;
+        let finding = self.verify(ask.channel, &session, step, ask.now).await?;
         Ok(cards::step(&session, step, ask, told(&finding)))
     }
 
@@ -45,7 +45,7 @@ impl Bot {
         if anyway {
             return self.changed(ask, Command::Attest { step, note: None }, step, "Marked as done on your word.").await;
         }
-        match self.verify(&session, step, ask.now).await? {
+        match self.verify(ask.channel, &session, step, ask.now).await? {
             Finding::Confirmed(evidence) => {
                 let news = confirmation(&evidence);
                 self.proven(ask, &session, Command::Verify { step, evidence }, step, news).await
@@ -162,7 +162,7 @@ impl Bot {
 
     pub(super) async fn quickstart(&self, ask: &Ask<'_>, product: Option<Product>) -> Told {
         let session = self.session(ask).await?;
-        let finding = self.verify(&session, StepId::Quickstart, ask.now).await?;
+        let finding = self.verify(ask.channel, &session, StepId::Quickstart, ask.now).await?;
         let mut view = View::new("What comes next").heading("What comes next");
         if product != Some(Product::Intelligence) {
             view = view.line(Line::new().strong("Defend").say(", about an hour and a half:")).bullets(vec![

@@ -83,17 +83,19 @@ impl Notifications {
         }
     }
 
-    /// Decides on the present rules and commits what follows, with `owed` in the same commit.
+    /// Decides on the present rules and commits what follows, with `owed` in the same
+    /// commit; `finished` ends with it.
     pub async fn change(
         &self,
         channel: &ChannelKey,
         by: &Actor,
         now: Timestamp,
-        finished: Option<Finished>,
+        finished: impl IntoIterator<Item = Finished>,
         decide: impl Fn(&Rules) -> Result<Vec<Event>, Refusal> + Send + Sync,
         owed: impl Fn(&Rules) -> Vec<Schedule> + Send + Sync,
     ) -> Result<Changed, ChangeError> {
         let now = streams::sealed(now);
+        let finished: Vec<Finished> = finished.into_iter().collect();
         let _turn = self.writer(channel).lock().await;
         for _ in 0..RACES {
             let slot = streams::load::<Rules>(&*self.store, channel.as_str()).await?;
@@ -106,12 +108,8 @@ impl Notifications {
             else {
                 return Err(ChangeError::Contended);
             };
-            let commit = Commit {
-                writes: vec![write],
-                schedule: owed(&next),
-                finished: finished.clone().into_iter().collect(),
-                ..Commit::default()
-            };
+            let commit =
+                Commit { writes: vec![write], schedule: owed(&next), finished: finished.clone(), ..Commit::default() };
             match self.store.commit(commit).await {
                 Ok(_) => {
                     let version = slot.version + events.len() as u64;
