@@ -91,6 +91,7 @@ fn app(slack: &str, store: Arc<dyn Store>) -> App {
             api_url: slack.parse().expect("an address"),
         }),
         mattermost: None,
+        public_url: None,
         listen: ([127, 0, 0, 1], 0).into(),
         store: StoreConfig { place: StorePlace::Memory, keys: None },
         access: Policy::default(),

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
+use url::Url;
 
 use crate::access::Policy;
 use crate::approval;
@@ -18,6 +19,7 @@ use crate::approvals::Timing;
 use crate::bot::{Bot, Responder, Worker};
 use crate::config::{Config, SekoiaConfig, StoreConfig, StorePlace};
 use crate::health::Health;
+use crate::hooks::Hooks;
 use crate::platform::mattermost::seal::Sealer;
 use crate::platform::mattermost::{Mattermost, MattermostClient};
 use crate::platform::slack::{Slack, SlackClient};
@@ -43,6 +45,8 @@ pub struct Demo {
     pub sandbox: Arc<Sandbox>,
     pub store: StoreConfig,
     pub chat: Arc<WebChat>,
+    /// Where the page is reached, and the webhook with it.
+    pub public_url: Url,
     /// Where the page may be opened.
     pub origins: Origins,
     /// What becomes of everything that is said, for whoever says it.
@@ -85,7 +89,8 @@ impl App {
         }
         let chats = Chats::new(chats);
         let (access, approval, timing) = (config.access, config.approval, config.timing);
-        Self::around(config.sekoia, access, approval, timing, store, chats, |responder, refused| {
+        let public = config.public_url;
+        Self::around(config.sekoia, access, approval, timing, store, chats, public, |responder, refused| {
             let mut routes = Router::new();
             if let Some((client, config)) = slack {
                 let slack = Slack::new(client, config, responder.clone(), Arc::clone(&refused));
@@ -106,7 +111,8 @@ impl App {
         let platform: Arc<dyn ChatPlatform> = demo.chat.clone();
         let chats = Chats::new([platform]);
         let (approval, timing) = (approval::Policy::default(), Timing::default());
-        Self::around(demo.sekoia, web::policy(), approval, timing, store, chats, |responder, _| {
+        let public = Some(demo.public_url);
+        Self::around(demo.sekoia, web::policy(), approval, timing, store, chats, public, |responder, _| {
             server::web(Arc::new(Web::new(demo.chat, responder, demo.sandbox, demo.kept)), Arc::new(demo.origins))
         })
     }
@@ -119,13 +125,16 @@ impl App {
         timing: Timing,
         store: Arc<dyn Store>,
         chats: Chats,
+        public_url: Option<Url>,
         platforms: impl FnOnce(Responder, Arc<Refused>) -> Router,
     ) -> anyhow::Result<Self> {
         let sekoia = Sekoia::new(sekoia.region, sekoia.api_url, sekoia.key, sekoia.candidates)?;
         let health = Arc::new(Health::new(&chats));
-        let bot = Arc::new(Bot::new(store, Arc::new(sekoia), chats, access, approval, timing));
+        let bot = Bot::new(store, Arc::new(sekoia), chats, access, approval, timing).reached_at(public_url);
+        let bot = Arc::new(bot);
         let (tasks, refused) = (TaskTracker::new(), Arc::<Refused>::default());
         let platforms = platforms(Responder::new(Arc::clone(&bot), tasks.clone()), Arc::clone(&refused));
+        let platforms = platforms.merge(server::hooks(Hooks { bot: Arc::clone(&bot), refused: Arc::clone(&refused) }));
         let router = server::router(platforms, Arc::clone(&health), refused);
         Ok(Self { router, bot, health, tasks })
     }

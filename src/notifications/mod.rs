@@ -7,6 +7,7 @@
 mod health;
 mod hint;
 mod kept;
+mod webhooks;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::streams::{self, Folded, RACES};
 pub use health::{Counted, Health, Live, Look};
 pub use hint::Hint;
 pub use kept::{decode, row, row_due};
+use webhooks::Webhooks;
 
 /// Changes that can be under way at the same time.
 const WRITERS: usize = 64;
@@ -35,6 +37,7 @@ pub struct Notifications {
     writers: Box<[Mutex<()>]>,
     /// Rules changed, or something is to be looked at now.
     stirred: Notify,
+    webhooks: Webhooks,
     /// How the rules do, as whoever watches tells it.
     pub health: Health,
 }
@@ -57,7 +60,7 @@ pub fn stream(channel: &ChannelKey) -> StreamId {
 impl Notifications {
     pub fn new(store: Arc<dyn Store>) -> Self {
         let writers = (0..WRITERS).map(|_| Mutex::default()).collect();
-        Self { store, writers, stirred: Notify::new(), health: Health::default() }
+        Self { store, writers, stirred: Notify::new(), webhooks: Webhooks::default(), health: Health::default() }
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {
@@ -113,6 +116,7 @@ impl Notifications {
             match self.store.commit(commit).await {
                 Ok(_) => {
                     let version = slot.version + events.len() as u64;
+                    self.webhooks.follow(channel, &events);
                     self.stir();
                     return Ok(Changed { version, rules: next, events });
                 }

@@ -46,6 +46,8 @@ pub struct Setting {
     /// Whether the sandbox lets API keys create and revoke.
     pub writes: sandbox::Writes,
     pub timing: Timing,
+    /// Under which address others reach the bot.
+    pub public_url: Option<&'static str>,
     /// SQLite in a directory of the test's own, so that a restart finds it.
     pub durable: bool,
     /// Another platform that the same bot serves.
@@ -64,6 +66,7 @@ impl Default for Setting {
             approval: approval::Policy::default(),
             writes: sandbox::Writes::Accepted,
             timing: QUICK,
+            public_url: Some("https://bot.example.com/"),
             durable: false,
             beside: None,
         }

@@ -95,6 +95,9 @@ impl Stage {
             ("CHATOPS_CHANNELS", all(&|platform| platform.channels(self.setting.channels))),
             ("CHATOPS_STORE", store),
         ];
+        if let (Platform::Slack, Some(url)) = (self.chat.platform(), self.setting.public_url) {
+            settings.push(("CHATOPS_PUBLIC_URL", url.to_owned()));
+        }
         settings.retain(|(_, value)| !value.is_empty());
         settings.extend(chats().flat_map(Chat::settings));
         settings

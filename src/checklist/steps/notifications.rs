@@ -18,20 +18,20 @@ pub fn check(rules: &Rules, now: Timestamp) -> Finding {
     if rules.rules.is_empty() {
         return Finding::wanting(
             summary,
-            "a rule: `notify recommended` adds the three that Sekoia recommends, `notify add` any other".into(),
+            "a rule: \"notify recommended\" adds the three that Sekoia recommends, \"notify add\" any other".into(),
         );
     }
     if tested.is_empty() {
         let missing = match rules.tested().next() {
             Some(rule) => format!(
-                "a tested rule that is neither paused nor muted: `notify resume {}` wakes one that was tested",
+                "a tested rule that is neither paused nor muted: \"notify resume {}\" wakes one that was tested",
                 rule.number
             ),
             None => {
                 let number = rules.rules.iter().find(|rule| rule.is_live(now)).or(rules.rules.first());
                 let number = number.map_or(1, |rule| rule.number);
                 format!(
-                    "a sample that arrived: `notify test {number}` sends one, and \"It arrived\" on it confirms that"
+                    "a sample that arrived: \"notify test {number}\" sends one, and \"It arrived\" on it confirms that"
                 )
             }
         };
