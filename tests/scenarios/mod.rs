@@ -9,6 +9,7 @@ mod kill;
 mod live;
 mod mattermost;
 mod mentions;
+mod notify;
 mod notify_core;
 mod outages;
 mod owed;

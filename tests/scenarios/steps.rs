@@ -59,7 +59,7 @@ fn all_steps_are_worked_through() {
     usual(async |s| {
         s.set_up().await;
         let mut last = String::new();
-        for words in ["done region", "done 4", "done USERS", "done 6", "done notifications", "done subscription"] {
+        for words in ["done region", "done 4", "done USERS", "done 6", "done notifications anyway", "done subscription"] {
             s.ask("alice", words).await;
             last = s.progress().await.text();
         }
@@ -169,7 +169,7 @@ fn a_step_is_skipped_with_a_reason_from_a_form() {
         *Nimbus Payments*
         ⏭️ skipped: We "have" our own alerting · @alice · <date> <time> UTC
         Urgent alerts, silent intakes and failed playbooks should reach somebody without anybody looking.
-        The bot guides you to Sekoia's rules and records that they exist; Sekoia's public API cannot list them.
+        The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a sample has arrived; Sekoia's public API cannot list the rules of its console.
         In Sekoia: Settings > Notifications · See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
         [Reopen]
         "#);
@@ -195,9 +195,9 @@ fn a_step_is_skipped_with_a_reason_from_a_form() {
         *Nimbus Payments*
         ☐ open · @alice · <date> <time> UTC
         Urgent alerts, silent intakes and failed playbooks should reach somebody without anybody looking.
-        The bot guides you to Sekoia's rules and records that they exist; Sekoia's public API cannot list them.
+        The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a sample has arrived; Sekoia's public API cannot list the rules of its console.
         In Sekoia: Settings > Notifications · See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
-        [Done]! [Skip…] [Assign to ▾] [Due date 📅]
+        [Done]! [Check the rules] [Show details] [Add a rule…] [Skip…] [Assign to ▾] [Due date 📅]
         ");
         s.progress().await;
         assert_snapshot!(steady(s.ask("alice", "reopen 7").await.text()), @"Already open: step 7 (notifications).");

@@ -57,7 +57,7 @@ impl Bot {
 
 fn condition(key: Key) -> Field {
     let (label, hint, kind): (&'static str, &'static str, FieldKind) = match key {
-        Key::Urgency => ("Urgency, at least", "Alerts: a number from 0 to 100. Sekoia recommends 75.", text(3)),
+        Key::Urgency => ("Urgency, at least", "Alerts: a number from 0 to 100. Sekoia recommends 75.", text(10)),
         Key::Status => {
             let options = AlertStatus::ALL.map(|s| Choice { label: s.name().into(), value: s.name().into() });
             let group = Group { label: "".into(), options: options.into() };

@@ -15,9 +15,13 @@ use crate::notifications::{ChangeError, Changed, Hint};
 use crate::notify::{Command, Refusal, Rule, Rules, Which, decide, sample};
 use crate::platform::ChannelKey;
 use crate::store::{Commit, Finished, Schedule, WorkKind};
+use crate::text::shown;
 use crate::view::{Control, Line, View};
 
 pub(super) use webhook::NewAddress;
+
+/// Characters of a rule's words: no rule that can be has more.
+const WORDS: usize = 2_000;
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
@@ -70,7 +74,7 @@ impl Bot {
             RuleWish::Remove => {
                 self.change_rules(ask, Command::Remove { number }).await?;
                 let line = Line::new().say(format!("Rule {number} is removed: {}. It comes back with ", rule.watch));
-                let line = line.code(format!("/sekoia notify add {}", rule.watch.words())).say(".");
+                let line = line.code(format!("/sekoia notify add {}", shown(&rule.watch.words(), WORDS))).say(".");
                 Ok(View::sentence(line).controls(vec![all_rules()]))
             }
             RuleWish::Pause => {
@@ -100,10 +104,14 @@ impl Bot {
         let session = self.session(ask).await?;
         let number = rule.number;
         if rule.paused {
-            return Err(Refusal::AlreadyPaused(number).into());
+            let line =
+                format!("Rule {number} is paused: a sample would not arrive. `notify resume {number}` wakes it.");
+            return Err(instead(Line::marked(&line)));
         }
         if let Some(until) = rule.muted_until.filter(|_| rule.is_muted(ask.now)) {
-            return Err(Refusal::AlreadyMuted(number, until).into());
+            let line = Line::new().say(format!("Rule {number} is muted until ")).moment(until);
+            let line = line.say(": a sample would not arrive. ").code(format!("notify resume {number}"));
+            return Err(instead(line.say(" wakes it.")));
         }
         let occurrence = sample(rule, session.community.uuid, &session.community.name, ask.now);
         let hint = Hint::Sample { channel: ask.channel.clone(), rule: number, occurrence };
@@ -146,7 +154,7 @@ impl Bot {
                 let row = Schedule { kind: WorkKind::Digest, key, due: next, attempts: 0, body: String::new() };
                 let command = Command::SetDigest { digest: digest.clone() };
                 self.change_rules_and(ask, command, vec![row], Vec::new()).await?;
-                let line = Line::new().say(format!("A digest comes here: {digest}. The next one: ")).moment(next);
+                let line = Line::new().say(format!("{digest}, a digest comes here. The next one: ")).moment(next);
                 let which = Which::from(digest.every).name();
                 let end = Line::marked(&format!("`notify digest {which} off` ends it."));
                 Ok(View::sentence(line.say(".")).line(end).controls(vec![all_rules()]))

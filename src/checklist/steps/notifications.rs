@@ -6,9 +6,8 @@
 use jiff::Timestamp;
 
 use super::Finding;
-use crate::checklist::Actor;
 use crate::notify::{Rule, Rules};
-use crate::text::{count, shown};
+use crate::text::count;
 use crate::view::{day, minute};
 
 pub fn check(rules: &Rules, now: Timestamp) -> Finding {
@@ -40,17 +39,10 @@ pub fn check(rules: &Rules, now: Timestamp) -> Finding {
     Finding::confirmed(summary, exceptions(rules, now))
 }
 
-/// `3 rules; rule 1 tested on 2026-11-23 by slack:U0ALICE; no digest; no webhook`.
+/// `3 rules; rule 1 tested on 2026-11-23; no digest; no webhook`.
 fn summary(rules: &Rules, tested: &[&Rule]) -> String {
     let mut parts = vec![count(rules.rules.len(), "rule", "rules")];
-    let of = |rule: &&Rule| {
-        let change = rule.tested.as_ref()?;
-        let by = match &change.by {
-            Actor::Person(user) => user.as_str(),
-            Actor::Bot => "the bot",
-        };
-        Some(format!("rule {} tested on {} by {}", rule.number, day(change.at), shown(by, 60)))
-    };
+    let of = |rule: &&Rule| Some(format!("rule {} tested on {}", rule.number, day(rule.tested.as_ref()?.at)));
     const SHOWN: usize = 3;
     parts.extend(tested.iter().filter_map(of).take(SHOWN));
     if tested.len() > SHOWN {
