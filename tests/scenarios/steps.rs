@@ -59,7 +59,8 @@ fn all_steps_are_worked_through() {
     usual(async |s| {
         s.set_up().await;
         let mut last = String::new();
-        for words in ["done region", "done 4", "done USERS", "done 6", "done notifications anyway", "done subscription"] {
+        for words in ["done region", "done 4", "done USERS", "done 6", "done notifications anyway", "done subscription"]
+        {
             s.ask("alice", words).await;
             last = s.progress().await.text();
         }
