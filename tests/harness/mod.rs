@@ -50,6 +50,8 @@ pub struct Setting {
     pub public_url: Option<&'static str>,
     /// SQLite in a directory of the test's own, so that a restart finds it.
     pub durable: bool,
+    /// `MATTERMOST_SOURCES`.
+    pub sources: &'static str,
     /// Another platform that the same bot serves.
     pub beside: Option<Platform>,
 }
@@ -68,6 +70,7 @@ impl Default for Setting {
             timing: QUICK,
             public_url: Some("https://bot.example.com/"),
             durable: false,
+            sources: "",
             beside: None,
         }
     }

@@ -5,6 +5,7 @@ mod browser;
 mod core;
 mod demo;
 mod hostile;
+mod install;
 mod kill;
 mod live;
 mod mattermost;

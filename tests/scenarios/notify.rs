@@ -435,14 +435,16 @@ fn a_webhooks_address_is_shown_once_replaced_and_revoked() {
         s.set_up().await;
         let form = shown(s, "notify webhook").await;
         let first = address(&form);
-        assert_snapshot!(form.text().replace(&first, "<address>"), @r#"
+        // An address that is not encrypted is shown with a warning.
+        let text = form.text().replace(&first, "<address>");
+        let (guide, _) = text.split_once(" and no more").expect("a guide");
+        assert_snapshot!(guide, @r#"
         Webhook address
         In Sekoia's console <https://app.sekoia.io>: 1. Open Settings > Notifications and create a rule. 2. Choose its trigger and conditions. 3. Add the action "Webhook" and paste this address. 4. Save the rule. It is shown here once, and nowhere else:
         ```
         <address>
         ```
-        Whoever has it can make me look at an alert of this community, and no more: I read it at Sekoia before I say anything.
-        [Close] [Done]!
+        Whoever has it can make me look at an alert of this community,
         "#);
         assert_eq!(post(s, &first, RAISED).await, (200, vec![]));
         assert!(s.submit("alice", &form, &[]).await.text().contains("last called"));
@@ -510,7 +512,7 @@ fn what_is_posted_is_kept_once_or_refused() {
             assert_eq!(post(s, &address, bad).await, (400, vec![]), "{bad}");
         }
         assert_eq!(post(s, &address, &" ".repeat(1024 * 1024 + 1)).await.0, 413);
-        let path = address.replace("https://bot.example.com", &format!("http://{}", s.address()));
+        let path = format!("http://{}{}", s.address(), &address[address.find("/hooks/").unwrap()..]);
         assert_eq!(s.http.get(path).send().await.unwrap().status(), 405);
         let ready: serde_json::Value =
             s.http.get(format!("http://{}/readyz", s.address())).send().await.unwrap().json().await.unwrap();
