@@ -42,6 +42,7 @@ pub fn timing() -> Timing {
             proof: Duration::from_millis(*proof),
             between: Duration::from_millis(*between),
             confirm: Duration::from_millis(*confirm),
+            ..Timing::default()
         },
         _ => Timing::default(),
     }

@@ -24,7 +24,8 @@ const WRITERS: usize = 64;
 /// Requests that are looked at when all open ones are wanted.
 const MOST_OPEN: u32 = 1_000;
 
-/// How long a write is left alone before somebody looks what became of it.
+/// How long a write is left alone before somebody looks what became of it, and other times that
+/// the tests cannot wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
     /// Longer than any call takes: after it, whoever announced a call is not making it any more.
@@ -36,6 +37,8 @@ pub struct Timing {
     pub between: Duration,
     /// A shown key that nobody says to have saved stays so long.
     pub confirm: Duration,
+    /// How often done steps are verified again.
+    pub watch: Duration,
 }
 
 impl Default for Timing {
@@ -45,6 +48,7 @@ impl Default for Timing {
             proof: Duration::from_secs(75),
             between: Duration::from_secs(5),
             confirm: Duration::from_mins(15),
+            watch: Duration::from_hours(6),
         }
     }
 }

@@ -99,6 +99,11 @@ impl Outbox {
         Self { shown: DashMap::new(), chat: Notify::new(), work: Notify::new(), began: Timestamp::now() }
     }
 
+    /// What came into being later was posted by nobody before this process.
+    pub fn began(&self) -> Timestamp {
+        self.began
+    }
+
     /// There is something to say or to do.
     pub fn wake(&self) {
         self.chat.notify_one();

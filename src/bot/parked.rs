@@ -36,7 +36,9 @@ impl Bot {
         };
         let (key, body) = (format!("{}/{}", work.kind.name(), work.key), encode(&parked));
         let mut schedule = vec![Schedule { kind: WorkKind::Parked, key: key.clone(), due: now, attempts: 0, body }];
-        if let Some((to, text)) = self.about_parked(work, why).await {
+        // A digest fails every day until somebody mends it: its setter knows from the first time.
+        let again = work.kind == WorkKind::Digest && self.is_parked(&key).await;
+        if let Some((to, text)) = self.about_parked(work, why).await.filter(|_| !again) {
             let body = encode(&Notice::Line { to, text });
             schedule.push(Schedule {
                 kind: WorkKind::Notice,
@@ -51,6 +53,9 @@ impl Bot {
 
     /// Who set the channel up, or who asked, is an operator.
     async fn about_parked(&self, work: &Work, why: &ChatError) -> Option<(UserId, String)> {
+        if work.kind == WorkKind::Digest {
+            return self.about_digest(work, why).await;
+        }
         let (by, what) = match Place::of(work)? {
             Place::Checklist(channel) => {
                 let session = self.sessions.read(&channel).await.ok()??;
@@ -70,6 +75,10 @@ impl Bot {
         Some((to, text))
     }
 
+    async fn is_parked(&self, key: &str) -> bool {
+        matches!(self.sessions.store().find(WorkKind::Parked, key).await, Ok(Some(_)))
+    }
+
     /// Messages that could not be delivered.
     pub(super) async fn parked_messages(&self) -> Result<Vec<Parked>, StoreError> {
         let parked = self.sessions.store().due(WorkKind::Parked, Timestamp::MAX, LISTED).await?;
@@ -86,6 +95,7 @@ impl Bot {
                 commit.schedule = match &*parked.kind {
                     "card" => vec![again(WorkKind::Card)],
                     "notice" => vec![again(WorkKind::Notice)],
+                    "digest" => vec![again(WorkKind::Digest)],
                     _ => vec![progress_due(&ChannelKey::from(parked.key.clone()), now)],
                 };
             }

@@ -6,6 +6,7 @@
 
 mod health;
 mod hint;
+mod fired;
 mod kept;
 mod webhooks;
 
@@ -23,6 +24,7 @@ use crate::streams::{self, Folded, RACES};
 
 pub use health::{Counted, Health, Live, Look};
 pub use hint::Hint;
+pub use fired::FiredLog;
 pub use kept::{decode, row, row_due};
 use webhooks::Webhooks;
 

@@ -14,12 +14,14 @@ use super::render;
 use super::transcript::Transcript;
 use super::windows::Windows;
 use crate::platform::mattermost::seal::Sealer;
-use crate::platform::{ChannelKey, mattermost, slack};
+use crate::platform::{ChannelKey, Picture, mattermost, slack};
 use crate::store::keyfile;
 use crate::view::View;
 
 /// Messages that are kept; beyond it the oldest are forgotten.
 const KEPT: usize = 3_000;
+/// Pictures that are kept; each is as large as hundreds of messages.
+const PICTURES: usize = 20;
 /// What a window may lag behind before it starts again with everything.
 const LAG: usize = 512;
 
@@ -55,6 +57,9 @@ pub(super) struct Kept {
     /// What the bot finds its own message again by. Older transcripts have none.
     #[serde(default)]
     pub mark: Option<String>,
+    /// Of a picture that is still there, the same in words.
+    #[serde(default)]
+    pub picture: Option<String>,
 }
 
 /// Where a message of the bot goes.
@@ -151,7 +156,7 @@ impl WebChat {
         if !messages.values().any(|kept| kept.act.as_deref() == Some(act)) {
             let message = next_message(&messages, from, place, render::typed(text));
             let act = Some(act.to_owned());
-            self.add(&mut messages, Kept { message, slack: None, mattermost: None, act, mark: None });
+            self.add(&mut messages, Kept { message, slack: None, mattermost: None, act, mark: None, picture: None });
         }
     }
 
@@ -161,7 +166,27 @@ impl WebChat {
         let mattermost = Some(self.as_mattermost(view, place.channel, place.only));
         let mut messages = self.messages();
         let message = Message { slack: true, ..next_message(&messages, BOT, place, render::body(view)) };
-        self.add(&mut messages, Kept { message, slack, mattermost, act: None, mark: mark.map(str::to_owned) })
+        self.add(
+            &mut messages,
+            Kept { message, slack, mattermost, act: None, mark: mark.map(str::to_owned), picture: None },
+        )
+    }
+
+    /// A picture of the bot's. It stands in the message itself, so that a restart finds it; of the
+    /// oldest only the words are kept.
+    pub(super) fn pictured(&self, place: &Place<'_>, picture: &Picture) {
+        let alt = Some(picture.alt.clone());
+        let mut messages = self.messages();
+        let shown: Vec<u64> = messages.values().filter(|k| k.picture.is_some()).map(|k| k.message.id).collect();
+        for id in shown.iter().take((shown.len() + 1).saturating_sub(PICTURES)) {
+            let Some(kept) = messages.get_mut(id) else { continue };
+            let Some(alt) = kept.picture.take() else { continue };
+            kept.message.body = render::body(&View::sentence(alt));
+            let message = kept.message.clone();
+            self.changed(&messages, message);
+        }
+        let message = next_message(&messages, BOT, place, render::picture(picture));
+        self.add(&mut messages, Kept { message, slack: None, mattermost: None, act: None, mark: None, picture: alt });
     }
 
     fn add(&self, messages: &mut BTreeMap<u64, Kept>, kept: Kept) -> u64 {
