@@ -184,7 +184,8 @@ fn less(step: StepId, before: &str, now: &str) -> Vec<String> {
 /// A text without its numbers and dates, one and many alike.
 fn kind(text: &str) -> String {
     let words = text.split_whitespace().filter(|word| !word.starts_with(|c: char| c.is_ascii_digit()));
-    words.map(|word| word.trim_end_matches("ies").trim_end_matches(['s', 'y'])).collect::<Vec<_>>().join(" ")
+    let bare = words.map(|word| word.trim_end_matches(|c: char| !c.is_alphanumeric()));
+    bare.map(|word| word.trim_end_matches("ies").trim_end_matches(['s', 'y'])).collect::<Vec<_>>().join(" ")
 }
 
 /// The first number that is no date.

@@ -1,0 +1,277 @@
+//! What rules did: asked for, and as digests that come by themselves.
+
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use jiff::civil::time;
+use jiff::{SignedDuration, Timestamp};
+use sekoia_chatops::app::open_store;
+use sekoia_chatops::checklist::Actor;
+use sekoia_chatops::config::{StoreConfig, StorePlace};
+use sekoia_chatops::notifications::{FiredLog, Notifications, row};
+use sekoia_chatops::notify::{About, Command, Digest, Entry, Every, Journal, decide};
+use sekoia_chatops::platform::{ChannelKey, UserId};
+use sekoia_chatops::store::{Commit, WorkKind};
+use serde_json::json;
+
+use crate::harness::slack::{Fault, Kind, Seen};
+use crate::harness::{SOC, Setting, Stage, run, steady};
+
+const LONG: Duration = Duration::from_secs(15);
+
+fn durable() -> Setting {
+    Setting { durable: true, ..Setting::default() }
+}
+
+fn soc() -> ChannelKey {
+    ChannelKey::slack("T0SOC", "C0SOC")
+}
+
+/// What the bot finds when it starts.
+async fn kept(s: &Stage) -> Notifications {
+    let place = StorePlace::Sqlite(s.database().expect("a durable stage"));
+    let config = StoreConfig { place, keys: None };
+    Notifications::new(open_store(&config, &config.keys().expect("keys")).await.expect("a store"))
+}
+
+async fn change(kept: &Notifications, command: Command, at: Timestamp) {
+    let by = Actor::Person(UserId::slack("U0ALICE"));
+    let decided = |rules: &_| decide(rules, command.clone(), at);
+    kept.change(&soc(), &by, at, None, decided, |_| Vec::new()).await.expect("a change");
+}
+
+/// The three recommended rules, of which the first fired and was acknowledged and the third failed.
+async fn busy(kept: &Notifications, now: Timestamp) {
+    change(kept, Command::AddRecommended, now - SignedDuration::from_hours(72)).await;
+    let mut journal = Journal::new(now - SignedDuration::from_hours(72));
+    let before = now - SignedDuration::from_hours(30);
+    journal.enter(Entry::Fired { rule: 1, urgency: Some(80), about: About::Nothing }, before);
+    let at = now - SignedDuration::from_hours(3);
+    for (n, entity) in [(2, "laptop-7"), (1, "mail`gateway` <!channel>")] {
+        for _ in 0..n {
+            journal.enter(Entry::Fired { rule: 1, urgency: Some(90), about: About::Entity(entity.into()) }, at);
+        }
+    }
+    journal.enter(Entry::Acknowledged { rule: 1, seconds: 700 }, at);
+    journal.enter(Entry::Fired { rule: 2, urgency: None, about: About::Silent("Okta".into()) }, at);
+    journal.enter(Entry::Failed { rule: 3 }, at);
+    keep(kept, journal).await;
+}
+
+async fn keep(kept: &Notifications, journal: Journal) {
+    // As a newer release may write it: with more beside it.
+    let log: FiredLog = serde_json::from_value(json!({ "journal": journal, "storms": {}, "last": {} })).expect("a log");
+    let schedule = vec![row(WorkKind::Fired, soc().as_str(), &log)];
+    kept.store().commit(Commit { schedule, ..Commit::default() }).await.expect("a commit");
+}
+
+/// The bot stops, finds this, and starts.
+async fn with(s: &mut Stage, prepare: impl AsyncFnOnce(&Notifications)) {
+    s.stop().await;
+    prepare(&kept(s).await).await;
+    s.start().await;
+}
+
+async fn posted(s: &Stage, says: &str) -> Seen {
+    loop {
+        let seen = s.slack.next_within(LONG).await;
+        if matches!(seen.kind, Kind::Posted { .. }) && seen.text().contains(says) {
+            return seen;
+        }
+    }
+}
+
+fn daily(zone: &str) -> Command {
+    let digest = Digest::new(Every::Day, time(8, 30, 0, 0), zone).expect("a digest");
+    Command::SetDigest { digest }
+}
+
+/// Set so long ago that one was missed.
+async fn missed(kept: &Notifications, now: Timestamp) {
+    busy(kept, now).await;
+    change(kept, daily("Europe/Paris"), now - SignedDuration::from_hours(60)).await;
+}
+
+#[tokio::test]
+async fn without_rules_the_summary_says_how_to_begin() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"");
+        assert_eq!(s.slack.shown().len(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_quiet_day_reads_well() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        let now = Timestamp::now();
+        with(s, async |kept| change(kept, Command::AddRecommended, now - SignedDuration::from_hours(60)).await).await;
+        assert_snapshot!(steady(s.ask("dan", "notify summary").await.text()), @"");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_summary_counts_and_the_chart_goes_to_whoever_asked() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        with(s, async |kept| busy(kept, Timestamp::now()).await).await;
+        assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"");
+        let chart = s.direct().await;
+        assert!(chart.text().starts_with("(picture: Notifications, "), "{chart}");
+        let shown = s.slack.shown();
+        assert_eq!(shown.len(), 1);
+        assert_eq!((&*shown[0].name, shown[0].thread.as_deref()), ("notifications.png", None));
+        assert_eq!(shown[0].title, "Notifications over time");
+        assert!(shown[0].content.starts_with(b"\x89PNG"));
+        assert!(shown[0].alt.contains("4 notifications"), "{}", shown[0].alt);
+        assert!(shown[0].channel.starts_with('D'));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_chart_that_cannot_be_sent_takes_no_words_away() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        with(s, async |kept| busy(kept, Timestamp::now()).await).await;
+        s.slack.edit(|world| {
+            world.scopes.remove("files:write");
+        });
+        let told = s.ask("dan", "notify summary 7d").await.text();
+        assert!(told.contains("4 notifications") || told.contains("5 notifications"), "{told}");
+        assert!(told.contains("The chart could not be sent: the app lacks the scope files:write."), "{told}");
+        s.slack.edit(|world| {
+            world.scopes.insert("files:write".into());
+        });
+        s.slack.fault("upload", Fault::Status(500));
+        let told = s.ask("dan", "notify summary").await.text();
+        assert!(told.contains("The chart could not be sent: "), "{told}");
+        s.slack.fault("files.completeUploadExternal", Fault::LoseReply);
+        let told = s.ask("dan", "notify summary").await.text();
+        assert!(told.contains("The chart could not be sent: the chat platform did not say"), "{told}");
+        s.direct().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_missed_digest_comes_once_with_its_chart_in_the_thread() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        with(s, async |kept| missed(kept, Timestamp::now()).await).await;
+        let digest = posted(s, "Daily digest").await;
+        assert!(digest.text().contains("(Europe/Paris)"), "{digest}");
+        let Kind::Posted { channel, ts, .. } = &digest.kind else { unreachable!() };
+        assert_eq!(channel, "C0SOC");
+        posted(s, "(picture: ").await;
+        assert_eq!(s.slack.shown()[0].thread.as_deref(), Some(&**ts));
+        s.stop().await;
+        let rules = kept(s).await.read(&soc()).await.unwrap();
+        let daily = rules.daily.unwrap();
+        assert!(daily.due(Timestamp::now()).is_none(), "it counts as sent");
+        let next = kept(s).await.store().find(WorkKind::Digest, "slack:T0SOC:C0SOC/daily").await.unwrap().unwrap();
+        assert_eq!(Some(next.due), daily.digest.next_after(Timestamp::now()));
+        s.start().await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(s.slack.shown().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_digest_is_sent_once_over_a_crash_in_the_middle() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        // Posted, and nobody hears of it.
+        s.slack.fault("chat.postMessage", Fault::LoseReply);
+        with(s, async |kept| missed(kept, Timestamp::now()).await).await;
+        posted(s, "Daily digest").await;
+        s.crash().await;
+        s.start().await;
+        posted(s, "(picture: ").await;
+        let said = s.slack.standing(SOC);
+        let digests = said.iter().filter(|seen| seen.text().contains("Daily digest")).count();
+        assert_eq!((digests, s.slack.shown().len()), (1, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_chart_without_an_answer_is_not_sent_twice_and_a_refused_one_is_said() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        s.slack.fault("files.completeUploadExternal", Fault::LoseReply);
+        with(s, async |kept| missed(kept, Timestamp::now()).await).await;
+        posted(s, "(picture: ").await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(s.slack.shown().len(), 1);
+        s.slack.edit(|world| {
+            world.scopes.remove("files:write");
+        });
+        with(s, async |kept| {
+            change(kept, daily("UTC"), Timestamp::now() - SignedDuration::from_hours(50)).await;
+            let work = kept.store().find(WorkKind::Digest, "slack:T0SOC:C0SOC/daily").await.unwrap().unwrap();
+            let finished = vec![work.finished()];
+            kept.store().commit(Commit { finished, ..Commit::default() }).await.unwrap();
+        })
+        .await;
+        posted(s, "(UTC)").await;
+        let edited = s.slack.next_where("an edit", |seen| matches!(seen.kind, Kind::Updated { .. })).await;
+        assert!(edited.text().contains("The chart could not be sent: the app lacks"), "{edited}");
+        assert!(edited.text().contains("Daily digest"), "{edited}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_digest_that_was_switched_off_is_dropped() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        with(s, async |kept| {
+            let now = Timestamp::now();
+            missed(kept, now).await;
+            let row = sekoia_chatops::store::Schedule {
+                due: now - SignedDuration::from_hours(1),
+                ..row(WorkKind::Digest, "slack:T0SOC:C0SOC/daily", &())
+            };
+            kept.store().commit(Commit { schedule: vec![row], ..Commit::default() }).await.unwrap();
+            change(kept, Command::ClearDigest { which: sekoia_chatops::notify::Which::Daily }, now).await;
+        })
+        .await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(s.slack.standing(SOC).len(), 1, "the checklist alone");
+        s.stop().await;
+        assert!(kept(s).await.store().find(WorkKind::Digest, "slack:T0SOC:C0SOC/daily").await.unwrap().is_none());
+        s.start().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_digest_that_can_never_be_said_is_put_aside_and_told() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        s.slack.edit(|world| {
+            let bot = world.app.user_id.clone();
+            world.channel(SOC).members.remove(&bot);
+        });
+        with(s, async |kept| missed(kept, Timestamp::now()).await).await;
+        let told = posted(s, "daily digest").await.text();
+        assert_snapshot!(told, @"");
+        assert!(s.ask("alice", "overview").await.text().contains("not delivered (digest"));
+        s.slack.edit(|world| {
+            let bot = world.app.user_id.clone();
+            world.channel(SOC).members.insert(bot);
+        });
+        s.stop().await;
+        s.start().await;
+        posted(s, "Daily digest").await;
+        posted(s, "(picture: ").await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert!(!s.ask("alice", "overview").await.text().contains("not delivered"));
+    })
+    .await;
+}
