@@ -155,10 +155,22 @@ fn is_new(exception: &str, accepted: &[Box<str>]) -> bool {
     if PENDING.iter().any(|pending| exception.contains(pending)) {
         return false;
     }
+    let words = kind(exception);
+    let within = |accepted: &str| {
+        let accepted = kind(accepted);
+        words.split(' ').all(|word| accepted.split(' ').any(|other| other == word))
+    };
+    // Of names that were accepted, some are left.
+    if counted(exception) == 0 && accepted.iter().any(|a| within(a)) {
+        return false;
+    }
     let same: Vec<&str> = accepted.iter().map(|a| &**a).filter(|a| kind(a) == kind(exception)).collect();
-    // What begins with a number counts things.
-    let counted = |text: &str| text.split(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
     same.iter().all(|a| counted(a) < counted(exception)) && (same.is_empty() || counted(exception) > 0)
+}
+
+/// What begins with a number counts things.
+fn counted(text: &str) -> u64 {
+    text.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
 /// Of the parts of a summary, those of which there is less than before; of a subscription or a

@@ -131,7 +131,9 @@ pub(super) fn told(heading: impl Into<String>, summary: &Summary, rules: &Rules)
     let mut first = Line::new();
     first = if summary.total() == 0 { first.say("Nothing fired") } else { first.strong(total) };
     if let Some(change) = summary.change() {
-        first = first.say(format!(", {change} in the time before"));
+        // "as before" stands alone.
+        let before = if change.starts_with("as") { "" } else { " in the time before" };
+        first = first.say(format!(", {change}{before}"));
     }
     let mut view = view.line(first.say("."));
     if summary.total() > 0 {

@@ -15,7 +15,7 @@ use sekoia_chatops::store::{Commit, WorkKind};
 use serde_json::json;
 
 use crate::harness::slack::{Fault, Kind, Seen};
-use crate::harness::{SOC, Setting, Stage, run, steady};
+use crate::harness::{SOC, Setting, Stage, run};
 
 const LONG: Duration = Duration::from_secs(15);
 
@@ -96,7 +96,11 @@ async fn missed(kept: &Notifications, now: Timestamp) {
 async fn without_rules_the_summary_says_how_to_begin() {
     run(durable(), async |s| {
         s.set_up().await;
-        assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"");
+        assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
+        Notifications of the last 24 hours
+        There is nothing to sum up: this channel has no rules yet. `notify recommended` adds the three that Sekoia recommends.
+        [Last 7 days]
+        ");
         assert_eq!(s.slack.shown().len(), 0);
     })
     .await;
@@ -108,7 +112,12 @@ async fn a_quiet_day_reads_well() {
         s.set_up().await;
         let now = Timestamp::now();
         with(s, async |kept| change(kept, Command::AddRecommended, now - SignedDuration::from_hours(60)).await).await;
-        assert_snapshot!(steady(s.ask("dan", "notify summary").await.text()), @"");
+        assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
+        Notifications of the last 24 hours
+        Nothing fired, as before.
+        • Did not fire: rules 1, 2, 3
+        [Last 7 days]
+        ");
     })
     .await;
 }
@@ -118,7 +127,23 @@ async fn the_summary_counts_and_the_chart_goes_to_whoever_asked() {
     run(durable(), async |s| {
         s.set_up().await;
         with(s, async |kept| busy(kept, Timestamp::now()).await).await;
-        assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"");
+        assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
+        Notifications of the last 24 hours
+        *4 notifications*, up 3 from 1 in the time before.
+        By urgency: 3 Urgent, 1 without urgency.
+        ```
+        #  Rule                                  Fired  Before  Ack. after
+        1  Alert raised, urgency 75 or more          3       1      11 min
+        2  No events from any intake for 1 hour      1       0           -
+        ```
+        • Acknowledged: 1 alert, half of them within about 11 min
+        • Noisiest entities: laptop-7 (2), mail'gateway' <!channel> (1)
+        • Intakes that fell silent: Okta (1)
+        • Did not fire: rule 3
+        • ⚠️ Rule 3 could not be looked at 1 time; `notify` says why
+        The chart is in your direct messages.
+        [Last 7 days]
+        ");
         let chart = s.direct().await;
         assert!(chart.text().starts_with("(picture: Notifications, "), "{chart}");
         let shown = s.slack.shown();
@@ -260,7 +285,7 @@ async fn a_digest_that_can_never_be_said_is_put_aside_and_told() {
         });
         with(s, async |kept| missed(kept, Timestamp::now()).await).await;
         let told = posted(s, "daily digest").await.text();
-        assert_snapshot!(told, @"");
+        assert_snapshot!(told, @r#"I could not post the daily digest in C0SOC: the bot is not in this channel. Type "/invite @Sekoia" there and try again. The next one is about this one's time as well."#);
         assert!(s.ask("alice", "overview").await.text().contains("not delivered (digest"));
         s.slack.edit(|world| {
             let bot = world.app.user_id.clone();

@@ -247,3 +247,23 @@ pub(super) fn visible_to(message: &Message, person: &str) -> bool {
 fn as_slack(view: &View, private: bool) -> Box<RawValue> {
     slack::preview(&on_slack(view), private)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_oldest_pictures_the_words_are_kept() {
+        let chat = WebChat::open(None).unwrap();
+        let place = Place { channel: "soc-setup", thread: None, only: None };
+        for n in 0..=PICTURES {
+            let picture = Picture { name: "x.png".into(), title: "x".into(), alt: format!("<b>{n}</b>"), png: vec![1] };
+            chat.pictured(&place, &picture);
+        }
+        let messages = chat.messages();
+        let bodies: Vec<&str> = messages.values().map(|kept| kept.message.body.get()).collect();
+        let images = bodies.iter().filter(|body| body.contains("data:image/png;base64,AQ==")).count();
+        assert_eq!(images, PICTURES);
+        assert!(bodies[0].contains("<b>0</b>") && !bodies[0].contains("base64"), "{}", bodies[0]);
+    }
+}
