@@ -98,7 +98,7 @@ impl Sessions {
         finished: Option<Finished>,
         decide: impl Fn(Option<&Session>) -> Result<Vec<Event>, Refusal> + Send + Sync,
     ) -> Result<Changed, ChangeError> {
-        self.change_and(channel, by, now, finished, decide, || Vec::new()).await
+        self.change_and(channel, by, now, finished, decide, Vec::new).await
     }
 
     /// The same, with more that is owed because of it.

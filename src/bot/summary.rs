@@ -211,9 +211,12 @@ fn table(summary: &Summary) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
     let widths = [0, 1, 2, 3, 4].map(width);
     let lines = rows.iter().map(|row| {
-        let [number, what, fired, before, after] = row;
-        let [a, b, c, d, e] = widths;
-        format!("{number:>a$}  {what:<b$}  {fired:>c$}  {before:>d$}  {after:>e$}")
+        // Words to the left, numbers to the right.
+        let cell = |column: usize| match (column, widths[column]) {
+            (1, width) => format!("{:<width$}", row[column]),
+            (_, width) => format!("{:>width$}", row[column]),
+        };
+        [0, 1, 2, 3, 4].map(cell).join("  ")
     });
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -60,7 +60,8 @@ async fn busy(kept: &Notifications, now: Timestamp) {
 
 async fn keep(kept: &Notifications, journal: Journal) {
     // As a newer release may write it: with more beside it.
-    let log: FiredLog = serde_json::from_value(json!({ "journal": journal, "storms": {}, "last": {} })).expect("a log");
+    let log: FiredLog =
+        serde_json::from_value(json!({ "journal": journal, "storms": {}, "of a later release": 1 })).expect("a log");
     let schedule = vec![row(WorkKind::Fired, soc().as_str(), &log)];
     kept.store().commit(Commit { schedule, ..Commit::default() }).await.expect("a commit");
 }
@@ -299,4 +300,66 @@ async fn a_digest_that_can_never_be_said_is_put_aside_and_told() {
         assert!(!s.ask("alice", "overview").await.text().contains("not delivered"));
     })
     .await;
+}
+
+/// Bytes first, then a post that refers to them, in the thread and with the words.
+#[tokio::test]
+async fn a_chart_on_mattermost_is_a_post_with_its_words() {
+    use std::sync::{Arc, Mutex};
+
+    use axum::body::Bytes;
+    use axum::extract::Query;
+    use axum::routing::{get, post};
+    use axum::{Json, Router};
+    use sekoia_chatops::config::MattermostConfig;
+    use sekoia_chatops::platform::mattermost::MattermostClient;
+    use sekoia_chatops::platform::mattermost::seal::Sealer;
+    use sekoia_chatops::platform::{ChatError, ChatPlatform, MessageId, Picture};
+    use sekoia_chatops::store::keyfile;
+    use serde_json::Value;
+
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (said, posts) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+    let (uploads, posted) = (Arc::clone(&said), Arc::clone(&posts));
+    let upload = move |Query(query): Query<Value>, body: Bytes| async move {
+        uploads.lock().unwrap().push((query, body.to_vec()));
+        Json(json!({ "file_infos": [{ "id": "file1" }], "client_ids": [] }))
+    };
+    let new_post = move |Json(body): Json<Value>| async move {
+        let mut posts = posted.lock().unwrap();
+        posts.push(body);
+        let status =
+            if posts.len() == 1 { axum::http::StatusCode::CREATED } else { axum::http::StatusCode::BAD_GATEWAY };
+        (status, Json(json!({ "id": "post2" })))
+    };
+    let me = get(|| async { Json(json!({ "id": "botbotbotbotbotbotbotbotbo", "username": "sekoia" })) });
+    let router = Router::new()
+        .route("/api/v4/users/me", me)
+        .route("/api/v4/files", post(upload))
+        .route("/api/v4/posts", post(new_post));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url: url::Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let config = MattermostConfig {
+        public_url: url.clone(),
+        url,
+        bot_token: "canary".to_owned().into(),
+        command_tokens: vec![],
+        sources: vec![],
+    };
+    let client = MattermostClient::new(&config, Sealer::new(&[keyfile::new_key()])).unwrap();
+    let place = "c".repeat(26);
+    let alt = "Notifications: 4 of @all".to_owned();
+    let picture = Picture { name: "a b.png".into(), title: "x".into(), alt, png: b"\x89PNG".to_vec() };
+    let (channel, under) = (ChannelKey::mattermost(&place), MessageId("root1".into()));
+    client.picture(&channel, Some(&under), &picture).await.unwrap();
+    let (query, bytes) = said.lock().unwrap()[0].clone();
+    assert_eq!((query, &*bytes), (json!({ "channel_id": place, "filename": "a b.png" }), &b"\x89PNG"[..]));
+    let post = posts.lock().unwrap()[0].clone();
+    assert_eq!(post["root_id"], "root1");
+    assert_eq!(post["file_ids"], json!(["file1"]));
+    let message = post["message"].as_str().unwrap();
+    assert!(message.starts_with("Notifications: 4 of @") && !message.contains("@all"), "{message}");
+    // The post's outcome is unknown: it may be there.
+    assert_eq!(client.picture(&channel, None, &picture).await, Err(ChatError::Unclear));
 }
