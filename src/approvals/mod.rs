@@ -38,7 +38,7 @@ pub struct Timing {
     /// A shown key that nobody says to have saved stays so long.
     pub confirm: Duration,
     /// How often done steps are verified again.
-    pub watch: Duration,
+    pub drift: Duration,
 }
 
 impl Default for Timing {
@@ -48,7 +48,7 @@ impl Default for Timing {
             proof: Duration::from_secs(75),
             between: Duration::from_secs(5),
             confirm: Duration::from_mins(15),
-            watch: Duration::from_hours(6),
+            drift: Duration::from_hours(6),
         }
     }
 }

@@ -47,7 +47,7 @@ impl Bot {
     /// Verifies a channel's done steps; when the next look is due.
     async fn look_again(&self, work: &Work) -> Result<Option<Duration>, StoreError> {
         let channel = ChannelKey::from(work.key.clone());
-        let every = self.approvals.timing.watch;
+        let every = self.approvals.timing.drift;
         let mut any = false;
         for step in StepId::all() {
             let Some(session) = self.sessions.read(&channel).await? else { return Ok(None) };

@@ -152,7 +152,7 @@ impl Bot {
         timing: Timing,
     ) -> Self {
         Self {
-            sessions: Sessions::new(Arc::clone(&store)).watched(timing.watch),
+            sessions: Sessions::new(Arc::clone(&store)).watched(timing.drift),
             approvals: Approvals::new(Arc::clone(&store), timing),
             notifications: Notifications::new(store),
             sekoia,

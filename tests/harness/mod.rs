@@ -82,7 +82,7 @@ pub const QUICK: Timing = Timing {
     proof: Duration::from_millis(900),
     between: Duration::from_millis(100),
     confirm: Duration::from_mins(15),
-    watch: Duration::from_hours(6),
+    drift: Duration::from_hours(6),
 };
 
 /// Names the platform when a scenario fails: its transcript does not tell.

@@ -12,7 +12,7 @@ use crate::harness::{QUICK, Setting, Stage, run};
 const LONG: Duration = Duration::from_secs(15);
 
 fn watchful() -> Setting {
-    Setting { timing: Timing { watch: Duration::from_millis(300), ..QUICK }, durable: true, ..Setting::default() }
+    Setting { timing: Timing { drift: Duration::from_millis(300), ..QUICK }, durable: true, ..Setting::default() }
 }
 
 /// The next message to somebody alone, which takes a look and a tick.
