@@ -5,7 +5,6 @@ use std::time::Duration;
 use sekoia_chatops::approvals::Timing;
 use sekoia_chatops::sandbox::{Fault, FaultKind};
 
-use crate::harness::slack::Kind;
 use crate::harness::{QUICK, Setting, Stage, run};
 
 /// Longer than a look and the worker's tick.
@@ -19,11 +18,11 @@ fn watchful() -> Setting {
 async fn told_alone(s: &Stage) -> String {
     let began = std::time::Instant::now();
     loop {
-        let seen = s.slack.next_within(LONG).await;
-        if matches!(&seen.kind, Kind::Posted { channel, .. } if channel.starts_with('D')) {
+        let seen = s.next_within(LONG).await;
+        if seen.is_direct() {
             return seen.text();
         }
-        assert!(began.elapsed() < LONG, "{}", s.slack.dump());
+        assert!(began.elapsed() < LONG, "{}", s.chat.dump());
     }
 }
 
@@ -46,8 +45,8 @@ fn drop_custom_role(s: &Stage) {
     });
 }
 
-#[tokio::test]
-async fn a_role_that_is_gone_opens_its_step_and_the_owner_is_told_once() {
+#[test]
+fn a_role_that_is_gone_opens_its_step_and_the_owner_is_told_once() {
     run(watchful(), async |s| {
         s.set_up().await;
         assert!(s.ask("alice", "done roles").await.text().contains("Sekoia confirms it"));
@@ -63,35 +62,33 @@ async fn a_role_that_is_gone_opens_its_step_and_the_owner_is_told_once() {
         s.stop().await;
         s.start().await;
         tokio::time::sleep(Duration::from_secs(3)).await;
-        assert_eq!(s.slack.standing_alone("alice").len(), 1);
+        assert_eq!(s.chat.standing_alone("alice").len(), 1);
         // Accepted as it is, it stays.
         assert!(s.ask("alice", "done roles").await.text().contains("Sekoia confirms it"));
         several_looks(s).await;
         assert!(s.ask("dan", "status").await.text().contains("✅ *4 Define roles*"));
         s.checklist("✅ *4 Define roles*").await;
-        assert_eq!(s.slack.standing_alone("alice").len(), 1);
-    })
-    .await;
+        assert_eq!(s.chat.standing_alone("alice").len(), 1);
+    });
 }
 
-#[tokio::test]
-async fn the_assignee_is_told_rather_than_who_ticked_it() {
+#[test]
+fn the_assignee_is_told_rather_than_who_ticked_it() {
     run(watchful(), async |s| {
         s.set_up().await;
-        s.ask("alice", "assign roles <@U0BOB>").await;
+        s.ask("alice", "assign roles @bob").await;
         s.ask("alice", "done roles").await;
         drop_custom_role(s);
         told_alone(s).await;
-        assert_eq!(s.slack.standing_alone("bob").len(), 1, "{}", s.slack.dump());
-        assert_eq!(s.slack.standing_alone("alice").len(), 0);
+        assert_eq!(s.chat.standing_alone("bob").len(), 1, "{}", s.chat.dump());
+        assert_eq!(s.chat.standing_alone("alice").len(), 0);
         s.ask("alice", "skip roles \"later\"").await;
         s.checklist("skipped: later").await;
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn what_people_attested_or_skipped_is_left_alone() {
+#[test]
+fn what_people_attested_or_skipped_is_left_alone() {
     run(watchful(), async |s| {
         s.set_up().await;
         s.ask("alice", "done roles anyway").await;
@@ -104,12 +101,11 @@ async fn what_people_attested_or_skipped_is_left_alone() {
         assert!(status.contains("✅ *2 Confirm your region*"), "{status}");
         s.checklist("✅ *2 Confirm your region*").await;
         assert!(!s.sekoia.calls().iter().any(|call| call.path.ends_with("/roles")), "nobody asked for roles");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_sekoia_that_fails_changes_nothing() {
+#[test]
+fn a_sekoia_that_fails_changes_nothing() {
     run(watchful(), async |s| {
         s.set_up().await;
         s.ask("alice", "done roles").await;
@@ -120,7 +116,6 @@ async fn a_sekoia_that_fails_changes_nothing() {
         tokio::time::sleep(Duration::from_secs(4)).await;
         assert!(s.sekoia.calls().len() > asked, "it was asked");
         assert!(s.ask("dan", "status").await.text().contains("✅ *4 Define roles*"));
-        assert_eq!(s.slack.standing_alone("alice").len(), 0);
-    })
-    .await;
+        assert_eq!(s.chat.standing_alone("alice").len(), 0);
+    });
 }

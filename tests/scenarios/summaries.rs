@@ -14,8 +14,8 @@ use sekoia_chatops::platform::{ChannelKey, UserId};
 use sekoia_chatops::store::{Commit, WorkKind};
 use serde_json::json;
 
-use crate::harness::slack::{Fault, Kind, Seen};
-use crate::harness::{SOC, Setting, Stage, run};
+use crate::harness::slack::{self, Fault};
+use crate::harness::{Kind, SOC, Seen, Setting, Stage, on_slack};
 
 const LONG: Duration = Duration::from_secs(15);
 
@@ -75,8 +75,8 @@ async fn with(s: &mut Stage, prepare: impl AsyncFnOnce(&Notifications)) {
 
 async fn posted(s: &Stage, says: &str) -> Seen {
     loop {
-        let seen = s.slack.next_within(LONG).await;
-        if matches!(seen.kind, Kind::Posted { .. }) && seen.text().contains(says) {
+        let seen = s.next_within(LONG).await;
+        if seen.kind == Kind::Posted && seen.text().contains(says) {
             return seen;
         }
     }
@@ -93,23 +93,22 @@ async fn missed(kept: &Notifications, now: Timestamp) {
     change(kept, daily("Europe/Paris"), now - SignedDuration::from_hours(60)).await;
 }
 
-#[tokio::test]
-async fn without_rules_the_summary_says_how_to_begin() {
-    run(durable(), async |s| {
+#[test]
+fn without_rules_the_summary_says_how_to_begin() {
+    on_slack(durable(), async |s| {
         s.set_up().await;
         assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
         Notifications of the last 24 hours
         There is nothing to sum up: this channel has no rules yet. `notify recommended` adds the three that Sekoia recommends.
         [Last 7 days]
         ");
-        assert_eq!(s.slack.shown().len(), 0);
-    })
-    .await;
+        assert_eq!(s.slack().shown().len(), 0);
+    });
 }
 
-#[tokio::test]
-async fn a_quiet_day_reads_well() {
-    run(durable(), async |s| {
+#[test]
+fn a_quiet_day_reads_well() {
+    on_slack(durable(), async |s| {
         s.set_up().await;
         let now = Timestamp::now();
         with(s, async |kept| change(kept, Command::AddRecommended, now - SignedDuration::from_hours(60)).await).await;
@@ -119,13 +118,12 @@ async fn a_quiet_day_reads_well() {
         • Did not fire: rules 1, 2, 3
         [Last 7 days]
         ");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn the_summary_counts_and_the_chart_goes_to_whoever_asked() {
-    run(durable(), async |s| {
+#[test]
+fn the_summary_counts_and_the_chart_goes_to_whoever_asked() {
+    on_slack(durable(), async |s| {
         s.set_up().await;
         with(s, async |kept| busy(kept, Timestamp::now()).await).await;
         assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
@@ -147,53 +145,51 @@ async fn the_summary_counts_and_the_chart_goes_to_whoever_asked() {
         ");
         let chart = s.direct().await;
         assert!(chart.text().starts_with("(picture: Notifications, "), "{chart}");
-        let shown = s.slack.shown();
+        let shown = s.slack().shown();
         assert_eq!(shown.len(), 1);
         assert_eq!((&*shown[0].name, shown[0].thread.as_deref()), ("notifications.png", None));
         assert_eq!(shown[0].title, "Notifications over time");
         assert!(shown[0].content.starts_with(b"\x89PNG"));
         assert!(shown[0].alt.contains("4 notifications"), "{}", shown[0].alt);
         assert!(shown[0].channel.starts_with('D'));
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_chart_that_cannot_be_sent_takes_no_words_away() {
-    run(durable(), async |s| {
+#[test]
+fn a_chart_that_cannot_be_sent_takes_no_words_away() {
+    on_slack(durable(), async |s| {
         s.set_up().await;
         with(s, async |kept| busy(kept, Timestamp::now()).await).await;
-        s.slack.edit(|world| {
+        s.slack().edit(|world| {
             world.scopes.remove("files:write");
         });
         let told = s.ask("dan", "notify summary 7d").await.text();
         assert!(told.contains("4 notifications") || told.contains("5 notifications"), "{told}");
         assert!(told.contains("The chart could not be sent: the app lacks the scope files:write."), "{told}");
-        s.slack.edit(|world| {
+        s.slack().edit(|world| {
             world.scopes.insert("files:write".into());
         });
-        s.slack.fault("upload", Fault::Status(500));
+        s.slack().fault("upload", Fault::Status(500));
         let told = s.ask("dan", "notify summary").await.text();
         assert!(told.contains("The chart could not be sent: "), "{told}");
-        s.slack.fault("files.completeUploadExternal", Fault::LoseReply);
+        s.slack().fault("files.completeUploadExternal", Fault::LoseReply);
         let told = s.ask("dan", "notify summary").await.text();
         assert!(told.contains("The chart could not be sent: the chat platform did not say"), "{told}");
         s.direct().await;
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_missed_digest_comes_once_with_its_chart_in_the_thread() {
-    run(durable(), async |s| {
+#[test]
+fn a_missed_digest_comes_once_with_its_chart_in_the_thread() {
+    on_slack(durable(), async |s| {
         s.set_up().await;
         with(s, async |kept| missed(kept, Timestamp::now()).await).await;
         let digest = posted(s, "Daily digest").await;
         assert!(digest.text().contains("(Europe/Paris)"), "{digest}");
-        let Kind::Posted { channel, ts, .. } = &digest.kind else { unreachable!() };
+        let slack::Kind::Posted { channel, ts, .. } = &digest.on_slack().kind else { unreachable!() };
         assert_eq!(channel, "C0SOC");
         posted(s, "(picture: ").await;
-        assert_eq!(s.slack.shown()[0].thread.as_deref(), Some(&**ts));
+        assert_eq!(s.slack().shown()[0].thread.as_deref(), Some(&**ts));
         s.stop().await;
         let rules = kept(s).await.read(&soc()).await.unwrap();
         let daily = rules.daily.unwrap();
@@ -202,39 +198,37 @@ async fn a_missed_digest_comes_once_with_its_chart_in_the_thread() {
         assert_eq!(Some(next.due), daily.digest.next_after(Timestamp::now()));
         s.start().await;
         tokio::time::sleep(Duration::from_secs(3)).await;
-        assert_eq!(s.slack.shown().len(), 1);
-    })
-    .await;
+        assert_eq!(s.slack().shown().len(), 1);
+    });
 }
 
-#[tokio::test]
-async fn a_digest_is_sent_once_over_a_crash_in_the_middle() {
-    run(durable(), async |s| {
+#[test]
+fn a_digest_is_sent_once_over_a_crash_in_the_middle() {
+    on_slack(durable(), async |s| {
         s.set_up().await;
         // Posted, and nobody hears of it.
-        s.slack.fault("chat.postMessage", Fault::LoseReply);
+        s.slack().fault("chat.postMessage", Fault::LoseReply);
         with(s, async |kept| missed(kept, Timestamp::now()).await).await;
         posted(s, "Daily digest").await;
         s.crash().await;
         s.start().await;
         posted(s, "(picture: ").await;
-        let said = s.slack.standing(SOC);
+        let said = s.chat.standing(SOC);
         let digests = said.iter().filter(|seen| seen.text().contains("Daily digest")).count();
-        assert_eq!((digests, s.slack.shown().len()), (1, 1));
-    })
-    .await;
+        assert_eq!((digests, s.slack().shown().len()), (1, 1));
+    });
 }
 
-#[tokio::test]
-async fn a_chart_without_an_answer_is_not_sent_twice_and_a_refused_one_is_said() {
-    run(durable(), async |s| {
+#[test]
+fn a_chart_without_an_answer_is_not_sent_twice_and_a_refused_one_is_said() {
+    on_slack(durable(), async |s| {
         s.set_up().await;
-        s.slack.fault("files.completeUploadExternal", Fault::LoseReply);
+        s.slack().fault("files.completeUploadExternal", Fault::LoseReply);
         with(s, async |kept| missed(kept, Timestamp::now()).await).await;
         posted(s, "(picture: ").await;
         tokio::time::sleep(Duration::from_secs(3)).await;
-        assert_eq!(s.slack.shown().len(), 1);
-        s.slack.edit(|world| {
+        assert_eq!(s.slack().shown().len(), 1);
+        s.slack().edit(|world| {
             world.scopes.remove("files:write");
         });
         with(s, async |kept| {
@@ -245,16 +239,15 @@ async fn a_chart_without_an_answer_is_not_sent_twice_and_a_refused_one_is_said()
         })
         .await;
         posted(s, "(UTC)").await;
-        let edited = s.slack.next_where("an edit", |seen| matches!(seen.kind, Kind::Updated { .. })).await;
+        let edited = s.chat.next_where(LONG, "an edit", |seen| seen.kind == Kind::Edited).await;
         assert!(edited.text().contains("The chart could not be sent: the app lacks"), "{edited}");
         assert!(edited.text().contains("Daily digest"), "{edited}");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_digest_that_was_switched_off_is_dropped() {
-    run(durable(), async |s| {
+#[test]
+fn a_digest_that_was_switched_off_is_dropped() {
+    on_slack(durable(), async |s| {
         s.set_up().await;
         with(s, async |kept| {
             let now = Timestamp::now();
@@ -268,27 +261,26 @@ async fn a_digest_that_was_switched_off_is_dropped() {
         })
         .await;
         tokio::time::sleep(Duration::from_secs(3)).await;
-        assert_eq!(s.slack.standing(SOC).len(), 1, "the checklist alone");
+        assert_eq!(s.chat.standing(SOC).len(), 1, "the checklist alone");
         s.stop().await;
         assert!(kept(s).await.store().find(WorkKind::Digest, "slack:T0SOC:C0SOC/daily").await.unwrap().is_none());
         s.start().await;
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_digest_that_can_never_be_said_is_put_aside_and_told() {
-    run(durable(), async |s| {
+#[test]
+fn a_digest_that_can_never_be_said_is_put_aside_and_told() {
+    on_slack(durable(), async |s| {
         s.set_up().await;
-        s.slack.edit(|world| {
+        s.slack().edit(|world| {
             let bot = world.app.user_id.clone();
             world.channel(SOC).members.remove(&bot);
         });
         with(s, async |kept| missed(kept, Timestamp::now()).await).await;
         let told = posted(s, "daily digest").await.text();
-        assert_snapshot!(told, @r#"I could not post the daily digest in C0SOC: the bot is not in this channel. Type "/invite @Sekoia" there and try again. The next one is about this one's time as well."#);
+        assert_snapshot!(told, @r#"I could not post the daily digest in chat:soc-setup: the bot is not in this channel. Type "/invite @Sekoia" there and try again. The next one is about this one's time as well."#);
         assert!(s.ask("alice", "overview").await.text().contains("not delivered (digest"));
-        s.slack.edit(|world| {
+        s.slack().edit(|world| {
             let bot = world.app.user_id.clone();
             world.channel(SOC).members.insert(bot);
         });
@@ -298,8 +290,7 @@ async fn a_digest_that_can_never_be_said_is_put_aside_and_told() {
         posted(s, "(picture: ").await;
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert!(!s.ask("alice", "overview").await.text().contains("not delivered"));
-    })
-    .await;
+    });
 }
 
 /// Bytes first, then a post that refers to them, in the thread and with the words.

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::block_kit::Refused;
 use super::find::{list, string};
-use super::hook::Stage;
 use super::seen::{Kind, Place};
 use super::state::{Fault, State, token};
 use super::web_api::{Answer, Refusal, required};
 use super::{SlackWorld, chat, web_api};
+use crate::harness::hook::Stage;
 
 /// As what faults, counts and hooks know the second step.
 const METHOD: &str = "upload";
