@@ -57,13 +57,13 @@ impl Bot {
             }
             any = true;
             let now = Timestamp::now();
-            match in_background(self.verify(&session, step, now)).await {
+            match in_background(self.verify(&channel, &session, step, now)).await {
                 Ok(finding) => {
                     if let Some(what) = drifted(step, evidence, &finding) {
                         self.reopen_drifted(&channel, &session, step, evidence, &what, now).await?;
                     }
                 }
-                Err(error) if error.may_pass() => {
+                Err(error) if error.is_passing() || error.is_ours() => {
                     warn!(%error, channel = channel.as_str(), "done steps are verified later");
                     return Ok(Some(every / SOONER));
                 }

@@ -4,9 +4,9 @@
 //! Rules are decided and audited like everything that people change. What Sekoia reports is not: it
 //! comes by the thousand, so it is kept as due work, one row a message, without a record.
 
+mod fired;
 mod health;
 mod hint;
-mod fired;
 mod kept;
 mod webhooks;
 
@@ -22,9 +22,9 @@ use crate::platform::ChannelKey;
 use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId};
 use crate::streams::{self, Folded, RACES};
 
+pub use fired::FiredLog;
 pub use health::{Counted, Health, Live, Look};
 pub use hint::Hint;
-pub use fired::FiredLog;
 pub use kept::{decode, row, row_due};
 use webhooks::Webhooks;
 
