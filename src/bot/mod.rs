@@ -166,6 +166,10 @@ impl Bot {
         &self.sessions
     }
 
+    pub fn notifications(&self) -> &Notifications {
+        &self.notifications
+    }
+
     pub fn sekoia(&self) -> &Sekoia {
         &self.sekoia
     }

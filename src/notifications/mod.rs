@@ -4,6 +4,8 @@
 //! Rules are decided and audited like everything that people change. What Sekoia reports is not: it
 //! comes by the thousand, so it is kept as due work, one row a message, without a record.
 
+mod health;
+mod hint;
 mod kept;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,6 +20,8 @@ use crate::platform::ChannelKey;
 use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId};
 use crate::streams::{self, Folded, RACES};
 
+pub use health::{Counted, Health, Live, Look};
+pub use hint::Hint;
 pub use kept::{decode, row, row_due};
 
 /// Changes that can be under way at the same time.
@@ -31,6 +35,8 @@ pub struct Notifications {
     writers: Box<[Mutex<()>]>,
     /// Rules changed, or something is to be looked at now.
     stirred: Notify,
+    /// How the rules do, as whoever watches tells it.
+    pub health: Health,
 }
 
 /// A change that was committed.
@@ -51,7 +57,7 @@ pub fn stream(channel: &ChannelKey) -> StreamId {
 impl Notifications {
     pub fn new(store: Arc<dyn Store>) -> Self {
         let writers = (0..WRITERS).map(|_| Mutex::default()).collect();
-        Self { store, writers, stirred: Notify::new() }
+        Self { store, writers, stirred: Notify::new(), health: Health::default() }
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {
