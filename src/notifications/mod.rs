@@ -4,9 +4,11 @@
 //! Rules are decided and audited like everything that people change. What Sekoia reports is not: it
 //! comes by the thousand, so it is kept as due work, one row a message, without a record.
 
+mod fired;
 mod health;
 mod hint;
 mod kept;
+mod news;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -20,9 +22,11 @@ use crate::platform::ChannelKey;
 use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId};
 use crate::streams::{self, Folded, RACES};
 
+pub use fired::FiredLog;
 pub use health::{Counted, Health, Live, Look};
 pub use hint::Hint;
 pub use kept::{decode, row, row_due};
+pub use news::{Acknowledged, News, Posted};
 
 /// Changes that can be under way at the same time.
 const WRITERS: usize = 64;
@@ -33,6 +37,8 @@ pub struct Notifications {
     store: Arc<dyn Store>,
     /// Held by whoever changes a channel's rules.
     writers: Box<[Mutex<()>]>,
+    /// Held by whoever writes what is kept beside the rules: it is read, changed and written whole.
+    pub keeping: Mutex<()>,
     /// Rules changed, or something is to be looked at now.
     stirred: Notify,
     /// How the rules do, as whoever watches tells it.
@@ -57,7 +63,7 @@ pub fn stream(channel: &ChannelKey) -> StreamId {
 impl Notifications {
     pub fn new(store: Arc<dyn Store>) -> Self {
         let writers = (0..WRITERS).map(|_| Mutex::default()).collect();
-        Self { store, writers, stirred: Notify::new(), health: Health::default() }
+        Self { store, writers, keeping: Mutex::default(), stirred: Notify::new(), health: Health::default() }
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {

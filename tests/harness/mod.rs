@@ -18,6 +18,7 @@ use sekoia_chatops::app::App;
 use sekoia_chatops::approval;
 use sekoia_chatops::approvals::Timing;
 use sekoia_chatops::config::{Config, LogConfig, SekoiaConfig, SlackConfig, StoreConfig, StorePlace};
+use sekoia_chatops::pace::Rhythm;
 use sekoia_chatops::sandbox::{self, Sandbox};
 use sekoia_chatops::sekoia::Region;
 use slack::{Choice, Kind, Seen, SignedRequest, SlackWorld};
@@ -67,6 +68,11 @@ pub const QUICK: Timing = Timing {
     proof: Duration::from_millis(900),
     between: Duration::from_millis(100),
     confirm: Duration::from_mins(15),
+    watch: Rhythm {
+        minute: Duration::from_millis(600),
+        lease: Duration::from_secs(3),
+        gather: Duration::from_millis(20),
+    },
 };
 
 pub struct Stage {
