@@ -8,6 +8,7 @@ use super::Bot;
 use super::outbox::Place;
 use crate::approvals::Notice;
 use crate::checklist::Actor;
+use crate::notifications::{News, decode};
 use crate::platform::{ChannelKey, ChatError, UserId};
 use crate::sessions::progress_due;
 use crate::store::{Commit, CommitError, Schedule, StoreError, Work, WorkKind};
@@ -51,6 +52,18 @@ impl Bot {
 
     /// Who set the channel up, or who asked, is an operator.
     async fn about_parked(&self, work: &Work, why: &ChatError) -> Option<(UserId, String)> {
+        if work.kind == WorkKind::News {
+            // One word for all of a channel: whoever watches sees to that.
+            let channel = decode::<News>(work)?.channel;
+            let session = self.sessions.read(&channel).await.ok()??;
+            let Actor::Person(to) = session.opened.by.clone() else { return None };
+            let text = format!(
+                "I cannot tell {} what happens at Sekoia: {why}. {} I try again after a restart.",
+                channel.channel(),
+                why.advice().replace('`', "\"").replace(" here ", " there ")
+            );
+            return Some((to, text));
+        }
         let (by, what) = match Place::of(work)? {
             Place::Checklist(channel) => {
                 let session = self.sessions.read(&channel).await.ok()??;
@@ -86,6 +99,7 @@ impl Bot {
                 commit.schedule = match &*parked.kind {
                     "card" => vec![again(WorkKind::Card)],
                     "notice" => vec![again(WorkKind::Notice)],
+                    "news" => vec![again(WorkKind::News)],
                     _ => vec![progress_due(&ChannelKey::from(parked.key.clone()), now)],
                 };
             }

@@ -12,6 +12,7 @@ mod news;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
@@ -41,6 +42,8 @@ pub struct Notifications {
     pub keeping: Mutex<()>,
     /// Rules changed, or something is to be looked at now.
     stirred: Notify,
+    /// Counts it.
+    revision: AtomicU64,
     /// How the rules do, as whoever watches tells it.
     pub health: Health,
 }
@@ -63,7 +66,14 @@ pub fn stream(channel: &ChannelKey) -> StreamId {
 impl Notifications {
     pub fn new(store: Arc<dyn Store>) -> Self {
         let writers = (0..WRITERS).map(|_| Mutex::default()).collect();
-        Self { store, writers, keeping: Mutex::default(), stirred: Notify::new(), health: Health::default() }
+        Self {
+            store,
+            writers,
+            keeping: Mutex::default(),
+            stirred: Notify::new(),
+            revision: AtomicU64::new(0),
+            health: Health::default(),
+        }
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {
@@ -136,7 +146,13 @@ impl Notifications {
 
     /// Whoever watches should look now.
     pub fn stir(&self) {
+        self.revision.fetch_add(1, Ordering::Relaxed);
         self.stirred.notify_one();
+    }
+
+    /// Changes with every stir.
+    pub fn revision(&self) -> u64 {
+        self.revision.load(Ordering::Relaxed)
     }
 
     pub async fn stirred(&self) {

@@ -40,6 +40,9 @@ pub struct News {
     pub back: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sample: bool,
+    /// By Sekoia's clock, if the alert's beginning was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raised: Option<Timestamp>,
     /// When it was first to be said: messages of a channel come in this order.
     pub first: Timestamp,
 }
@@ -75,6 +78,7 @@ impl News {
             gone: false,
             back: None,
             sample: false,
+            raised: None,
             first,
         }
     }
