@@ -23,6 +23,7 @@ mod setup;
 mod steps;
 mod store;
 mod together;
+mod watching;
 mod wire;
 mod words;
 mod writes;
