@@ -170,6 +170,14 @@ impl Store for Synthetic {
         Ok(vec![])
     }
 
+    async fn find(&self, _: WorkKind, _: &str) -> Result<Option<Work>, StoreError> {
+        Ok(None)
+    }
+
+    async fn lease(&self, _: &str, _: &str, _: Timestamp, _: Timestamp) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
     async fn history(&self, _: &StreamId, _: u64, _: u32) -> Result<Vec<Record>, StoreError> {
         Ok(vec![])
     }

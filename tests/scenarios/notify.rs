@@ -10,8 +10,7 @@ use sekoia_chatops::sandbox::{Fault, FaultKind};
 use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::{SqliteStore, Store, Work, WorkKind, keyfile};
 
-use crate::harness::slack::{Choice, Fault as SlackFault, Seen};
-use crate::harness::{Setting, Stage, run, steady, usual};
+use crate::harness::{Call, ChatFault, Choice, Seen, Setting, Stage, on_slack, run, steady, usual};
 
 /// The rows of hints that are stored and not seen to.
 async fn hints(s: &Stage) -> Vec<Hint> {
@@ -32,28 +31,31 @@ fn durable() -> Setting {
 /// The address in the form that shows it.
 fn address(form: &Seen) -> String {
     let text = form.text();
-    let line = text.lines().find(|line| line.starts_with("https://bot.example.com/hooks/sekoia/"));
+    let line = text.lines().find(|line| line.starts_with("http") && line.contains("/hooks/sekoia/"));
     line.unwrap_or_else(|| panic!("no address in {form}")).to_owned()
 }
 
 /// Asks for the webhook's address; the form that shows it.
 async fn shown(s: &Stage, words: &str) -> Seen {
-    s.acknowledged(&s.slack.slash("alice", "soc-setup", words)).await;
-    s.form().await;
-    s.filled().await
+    s.form_for("alice", words).await
+}
+
+/// The same under the address that the bot has in a test.
+fn here(s: &Stage, address: &str) -> String {
+    let path = address.find("/hooks/sekoia/").expect("the address of a webhook");
+    format!("http://{}{}", s.address(), &address[path..])
 }
 
 /// Posts to the webhook; status and body.
 async fn post(s: &Stage, address: &str, body: &str) -> (u16, Vec<u8>) {
-    let path = address.strip_prefix("https://bot.example.com").expect("the bot's address");
-    let answer = s.http.post(format!("http://{}{path}", s.address())).body(body.to_owned()).send().await.unwrap();
+    let answer = s.http.post(here(s, address)).body(body.to_owned()).send().await.unwrap();
     (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec())
 }
 
 const RAISED: &str = r#"{"type":"alert","action":"created","attributes":{"uuid":"5f0c1e0a-0000-4000-8000-000000000001","short_id":"ALa1b2c3"},"metadata":{"version":2,"created_at":"2026-11-23T09:30:00Z","community_uuid":"5f0c1e0a-0000-4000-8000-000000000002","avatar_uuid":null,"user_uuid":null,"permissions":[]}}"#;
 
-#[tokio::test]
-async fn rules_are_added_listed_changed_and_removed() {
+#[test]
+fn rules_are_added_listed_changed_and_removed() {
     usual(async |s| {
         assert_snapshot!(s.ask("alice", "notify").await.text(), @"This channel is not set up yet. An operator opens it with `/sekoia setup`.");
         s.set_up().await;
@@ -145,12 +147,11 @@ async fn rules_are_added_listed_changed_and_removed() {
         let words = "notify add alert urgency>=75 rule=\"Brute force\"";
         assert!(removed.text().contains(words), "{removed}");
         assert!(s.ask("alice", words).await.text().starts_with("Rule 4: Alert raised, urgency 75 or more"));
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn what_cannot_be_is_refused_with_what_to_type() {
+#[test]
+fn what_cannot_be_is_refused_with_what_to_type() {
     usual(async |s| {
         s.set_up().await;
         let mut told = Vec::new();
@@ -221,16 +222,14 @@ async fn what_cannot_be_is_refused_with_what_to_type() {
         ⚠️ I could not ask Sekoia whether the names in it exist (Sekoia failed (500)).
         [Send a sample]! [All rules]
         "#);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_form_asks_for_a_rule_and_says_what_is_wrong_where() {
-    usual(async |s| {
+#[test]
+fn a_form_asks_for_a_rule_and_says_what_is_wrong_where() {
+    on_slack(Setting::default(), async |s| {
         s.set_up().await;
-        s.acknowledged(&s.slack.slash("alice", "soc-setup", "notify add")).await;
-        let form = s.fields().await;
+        let form = s.form_for("alice", "notify add").await;
         assert_snapshot!(form.text(), @"
         Add a rule
         For *Nimbus Payments*, in this channel.
@@ -282,14 +281,13 @@ async fn a_form_asks_for_a_rule_and_says_what_is_wrong_where() {
         [Send a sample]! [All rules]
         ");
         // Where no form can be opened, the same is typed.
-        s.slack.fault("views.open", SlackFault::Error("expired_trigger_id"));
+        s.chat.fault(Call::OpenForm, ChatFault::Refuses);
         assert_snapshot!(s.ask("alice", "notify add").await.text(), @"I could not open the form (the form's trigger expired). Type it instead: `/sekoia notify add <trigger> [conditions]`");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn the_recommended_three_come_after_one_confirmation() {
+#[test]
+fn the_recommended_three_come_after_one_confirmation() {
     usual(async |s| {
         s.set_up().await;
         let proposed = s.ask("alice", "notify recommended").await;
@@ -317,12 +315,11 @@ async fn the_recommended_three_come_after_one_confirmation() {
         An urgency is a number up to 100; `notify add alert urgency>=80` takes another one. For EDR and Active Directory, Sekoia recommends 15 to 30 minutes of silence: `notify add silent "<intake>" for 15m`.
         [Add them]!
         "#);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn viewers_look_and_operators_change() {
+#[test]
+fn viewers_look_and_operators_change() {
     usual(async |s| {
         s.set_up().await;
         s.ask("alice", "notify recommended confirm").await;
@@ -347,19 +344,15 @@ async fn viewers_look_and_operators_change() {
             "notify webhook revoke",
         ] {
             // Where a form would open, it says so.
-            let answer = s.send(&s.slack.slash("dan", "soc-setup", words)).await.bytes().await.unwrap();
-            let text = match answer.is_empty() {
-                true => s.outcome().await.text(),
-                false => s.slack.answer(serde_json::from_slice(&answer).unwrap()).text(),
-            };
+            s.say("dan", words).await;
+            let text = s.form_or_words().await.text();
             assert!(text.contains("That is for operators."), "{words}: {text}");
         }
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_digest_is_planned_with_its_schedule_and_ends_with_it() {
+#[test]
+fn a_digest_is_planned_with_its_schedule_and_ends_with_it() {
     run(durable(), async |s| {
         s.set_up().await;
         assert_snapshot!(steady(s.ask("alice", "notify digest daily 08:30 Europe/Paris").await.text()), @"
@@ -371,22 +364,21 @@ async fn a_digest_is_planned_with_its_schedule_and_ends_with_it() {
         s.ask("alice", "notify digest weekly 07:00").await;
         let keys: Vec<String> = rows(s, WorkKind::Digest).await.into_iter().map(|row| row.key).collect();
         assert_eq!(keys.len(), 2);
-        assert!(keys.iter().any(|key| key.ends_with(":C0SOC/daily")), "{keys:?}");
+        assert!(keys.iter().any(|key| key.ends_with("/daily")), "{keys:?}");
         assert_snapshot!(s.ask("alice", "notify digest daily off").await.text(), @"
         The daily digest comes no more.
         [All rules]
         ");
         let left = rows(s, WorkKind::Digest).await;
         assert_eq!(left.len(), 1);
-        assert!(left[0].key.ends_with(":C0SOC/weekly") && left[0].due > jiff::Timestamp::now());
+        assert!(left[0].key.ends_with("/weekly") && left[0].due > jiff::Timestamp::now());
         s.stop().await;
         s.verify_audit();
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_sample_that_arrived_ticks_step_7() {
+#[test]
+fn a_sample_that_arrived_ticks_step_7() {
     run(durable(), async |s| {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "done notifications").await.text(), @r#"
@@ -439,13 +431,12 @@ async fn a_sample_that_arrived_ticks_step_7() {
         Nothing was changed. You can mark it as done on your word; it will say "attested".
         [Check again] [Mark as done on my word?]
         "#);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_webhooks_address_is_shown_once_replaced_and_revoked() {
-    run(durable(), async |s| {
+#[test]
+fn a_webhooks_address_is_shown_once_replaced_and_revoked() {
+    on_slack(durable(), async |s| {
         s.set_up().await;
         let form = shown(s, "notify webhook").await;
         let first = address(&form);
@@ -468,9 +459,7 @@ async fn a_webhooks_address_is_shown_once_replaced_and_revoked() {
         ");
 
         // Replaced: the old one is as if it had never been.
-        s.acknowledged(&s.slack.click("alice", &again, "Replace it")).await;
-        s.form().await;
-        let second = address(&s.filled().await);
+        let second = address(&s.opens("alice", &again, "Replace it").await);
         assert_ne!(first, second);
         let never = format!("https://bot.example.com/hooks/sekoia/{}", "A".repeat(43));
         let unknown = post(s, &never, RAISED).await;
@@ -495,16 +484,15 @@ async fn a_webhooks_address_is_shown_once_replaced_and_revoked() {
 
         // The token is nowhere but in the forms.
         let token = second.rsplit('/').next().unwrap();
-        assert!(s.slack.views_dump().contains(token));
-        assert!(!s.slack.dump_without_views().contains(token));
+        assert!(s.chat.forms_dump().contains(token));
+        assert!(!s.chat.dump_without_forms().contains(token));
         let database = std::fs::read(s.database().unwrap()).unwrap();
         assert!(!database.windows(token.len()).any(|window| window == token.as_bytes()));
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn what_is_posted_is_kept_once_or_refused() {
+#[test]
+fn what_is_posted_is_kept_once_or_refused() {
     run(durable(), async |s| {
         s.set_up().await;
         let form = shown(s, "notify webhook").await;
@@ -527,38 +515,33 @@ async fn what_is_posted_is_kept_once_or_refused() {
             assert_eq!(post(s, &address, bad).await, (400, vec![]), "{bad}");
         }
         assert_eq!(post(s, &address, &" ".repeat(1024 * 1024 + 1)).await.0, 413);
-        let path = address.replace("https://bot.example.com", &format!("http://{}", s.address()));
-        assert_eq!(s.http.get(path).send().await.unwrap().status(), 405);
+        assert_eq!(s.http.get(here(s, &address)).send().await.unwrap().status(), 405);
         let ready: serde_json::Value =
             s.http.get(format!("http://{}/readyz", s.address())).send().await.unwrap().json().await.unwrap();
         assert_eq!(ready["refused"]["malformed"], 6);
         assert_eq!(ready["refused"]["too_large"], 1);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn without_an_address_or_a_form_there_is_no_webhook() {
-    run(Setting { public_url: None, ..Setting::default() }, async |s| {
+#[test]
+fn without_an_address_or_a_form_there_is_no_webhook() {
+    on_slack(Setting { public_url: None, ..Setting::default() }, async |s| {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "notify webhook").await.text(), @"Sekoia posts from the internet, and I do not know under which address it reaches me. Whoever runs this bot sets CHATOPS_PUBLIC_URL, for example to https://bot.example.com, and starts it again.");
-    })
-    .await;
-    usual(async |s| {
+    });
+    on_slack(Setting::default(), async |s| {
         s.set_up().await;
-        s.slack.fault("views.open", SlackFault::Error("expired_trigger_id"));
+        s.chat.fault(Call::OpenForm, ChatFault::Refuses);
         assert_snapshot!(s.ask("alice", "notify webhook").await.text(), @"The address is a secret, so it is shown in a form, and I could not open one (the form's trigger expired). Nothing was made or replaced. Type `/sekoia notify webhook`, not in a thread.");
-        s.slack.fault("views.update", SlackFault::Error("not_found"));
-        s.acknowledged(&s.slack.slash("alice", "soc-setup", "notify webhook")).await;
-        s.form().await;
-        assert_snapshot!(s.filled().await.text(), @"
+        s.chat.fault(Call::FillForm, ChatFault::Refuses);
+        s.say("alice", "notify webhook").await;
+        assert_snapshot!(s.form_or_words().await.text(), @"
         Sekoia
         The address could not be shown here, so it is worth nothing. `notify webhook` makes another one.
         [Close]
         ");
         assert!(s.ask("alice", "notify").await.text().contains("No webhook"));
-    })
-    .await;
+    });
 }
 
 proptest! {

@@ -59,7 +59,8 @@ fn all_steps_are_worked_through() {
     usual(async |s| {
         s.set_up().await;
         let mut last = String::new();
-        for words in ["done region", "done 4", "done USERS", "done 6", "done notifications anyway", "done subscription"] {
+        for words in ["done region", "done 4", "done USERS", "done 6", "done notifications anyway", "done subscription"]
+        {
             s.ask("alice", words).await;
             last = s.progress().await.text();
         }
@@ -171,7 +172,7 @@ fn a_step_is_skipped_with_a_reason_from_a_form() {
         Urgent alerts, silent intakes and failed playbooks should reach somebody without anybody looking.
         The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a sample has arrived; Sekoia's public API cannot list the rules of its console.
         In Sekoia: Settings > Notifications · See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
-        [Reopen]
+        [Check the rules] [Show details] [Reopen]
         "#);
         assert_snapshot!(steady(s.progress().await.text()), @r#"
         Sekoia workspace setup
