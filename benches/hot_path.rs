@@ -91,6 +91,7 @@ fn app(slack: &str, store: Arc<dyn Store>) -> App {
             api_url: slack.parse().expect("an address"),
         }),
         mattermost: None,
+        public_url: None,
         listen: ([127, 0, 0, 1], 0).into(),
         store: StoreConfig { place: StorePlace::Memory, keys: None },
         access: Policy::default(),
@@ -167,6 +168,14 @@ impl Store for Synthetic {
 
     async fn due(&self, _: WorkKind, _: Timestamp, _: u32) -> Result<Vec<Work>, StoreError> {
         Ok(vec![])
+    }
+
+    async fn find(&self, _: WorkKind, _: &str) -> Result<Option<Work>, StoreError> {
+        Ok(None)
+    }
+
+    async fn lease(&self, _: &str, _: &str, _: Timestamp, _: Timestamp) -> Result<bool, StoreError> {
+        Ok(true)
     }
 
     async fn history(&self, _: &StreamId, _: u64, _: u32) -> Result<Vec<Record>, StoreError> {

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
+use url::Url;
 
 use crate::access::Policy;
 use crate::approval;
@@ -18,6 +19,7 @@ use crate::approvals::Timing;
 use crate::bot::{Bot, Responder, Watcher, Worker};
 use crate::config::{Config, SekoiaConfig, StoreConfig, StorePlace};
 use crate::health::Health;
+use crate::hooks::Hooks;
 use crate::pace::Rhythm;
 use crate::platform::mattermost::seal::Sealer;
 use crate::platform::mattermost::{Mattermost, MattermostClient};
@@ -46,6 +48,8 @@ pub struct Demo {
     pub sandbox: Arc<Sandbox>,
     pub store: StoreConfig,
     pub chat: Arc<WebChat>,
+    /// Where the page is reached, and the webhook with it.
+    pub public_url: Url,
     /// Where the page may be opened.
     pub origins: Origins,
     /// What becomes of everything that is said, for whoever says it.
@@ -88,7 +92,8 @@ impl App {
         }
         let chats = Chats::new(chats);
         let (access, approval, timing) = (config.access, config.approval, config.timing);
-        Self::around(config.sekoia, access, approval, timing, store, chats, |responder, refused| {
+        let public = config.public_url;
+        Self::around(config.sekoia, access, approval, timing, store, chats, public, |responder, refused| {
             let mut routes = Router::new();
             if let Some((client, config)) = slack {
                 let slack = Slack::new(client, config, responder.clone(), Arc::clone(&refused));
@@ -111,7 +116,8 @@ impl App {
         // The embedded Sekoia has nothing to do but to answer, and whoever looks will not wait for minutes.
         let watch = Rhythm { minute: Duration::from_secs(4), ..Rhythm::default() };
         let (approval, timing) = (approval::Policy::default(), Timing { watch, ..Timing::default() });
-        Self::around(demo.sekoia, web::policy(), approval, timing, store, chats, |responder, _| {
+        let public = Some(demo.public_url);
+        Self::around(demo.sekoia, web::policy(), approval, timing, store, chats, public, |responder, _| {
             server::web(Arc::new(Web::new(demo.chat, responder, demo.sandbox, demo.kept)), Arc::new(demo.origins))
         })
     }
@@ -124,14 +130,17 @@ impl App {
         timing: Timing,
         store: Arc<dyn Store>,
         chats: Chats,
+        public_url: Option<Url>,
         platforms: impl FnOnce(Responder, Arc<Refused>) -> Router,
     ) -> anyhow::Result<Self> {
         let (live_url, key) = (sekoia.live_url.clone(), sekoia.key.clone());
         let sekoia = Sekoia::new(sekoia.region, sekoia.api_url, sekoia.key, sekoia.candidates)?;
         let health = Arc::new(Health::new(&chats));
-        let bot = Arc::new(Bot::new(store, Arc::new(sekoia), chats, access, approval, timing));
+        let bot = Bot::new(store, Arc::new(sekoia), chats, access, approval, timing).reached_at(public_url);
+        let bot = Arc::new(bot);
         let (tasks, refused) = (TaskTracker::new(), Arc::<Refused>::default());
         let platforms = platforms(Responder::new(Arc::clone(&bot), tasks.clone()), Arc::clone(&refused));
+        let platforms = platforms.merge(server::hooks(Hooks { bot: Arc::clone(&bot), refused: Arc::clone(&refused) }));
         let router = server::router(platforms, Arc::clone(&health), refused);
         let watcher = Watcher::new(Arc::clone(&bot), move || Live::new(live_url.clone(), key.clone()));
         Ok(Self { router, bot, health, tasks, watcher })

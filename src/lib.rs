@@ -18,6 +18,7 @@
 //! | [`config`] | environment and TOML, every fault reported at once |
 //! | [`app`] | the composition root: everything is built and stopped here |
 //! | [`server`], [`health`] | every route, limits, counters; how the outside is doing |
+//! | [`hooks`] | what Sekoia's own rules post |
 //! | [`platform`] | what a chat platform is: `slack`, `mattermost`, and `web`, the demo's page |
 //! | [`view`], [`text`] | neutral messages and forms; hostile words made harmless |
 //! | [`command`] | the words: one table and its parser |
@@ -50,6 +51,7 @@ pub mod cli;
 pub mod command;
 pub mod config;
 pub mod health;
+pub mod hooks;
 pub mod notifications;
 pub mod notify;
 pub mod pace;

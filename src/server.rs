@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::health::Health;
+use crate::hooks::{self, Hooks};
 use crate::platform::mattermost::{self, Mattermost};
 use crate::platform::slack::{self, Slack};
 use crate::platform::web::{self, Origins, Web};
@@ -25,6 +26,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub struct Refused {
     unauthorized: AtomicU64,
+    /// Tokens of webhooks that never were or are no more.
+    unknown: AtomicU64,
     malformed: AtomicU64,
     too_large: AtomicU64,
 }
@@ -34,6 +37,7 @@ impl Refused {
     pub fn count(&self, status: StatusCode) -> StatusCode {
         let counter = match status {
             StatusCode::UNAUTHORIZED => &self.unauthorized,
+            StatusCode::NOT_FOUND => &self.unknown,
             StatusCode::PAYLOAD_TOO_LARGE => &self.too_large,
             _ => &self.malformed,
         };
@@ -45,6 +49,7 @@ impl Refused {
     fn json(&self) -> Value {
         json!({
             "unauthorized": self.unauthorized.load(Ordering::Relaxed),
+            "unknown": self.unknown.load(Ordering::Relaxed),
             "malformed": self.malformed.load(Ordering::Relaxed),
             "too_large": self.too_large.load(Ordering::Relaxed),
         })
@@ -82,6 +87,14 @@ pub fn mattermost(mattermost: Arc<Mattermost>) -> Router {
         .route("/mattermost/dialog", post(mattermost::dialog))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(mattermost)
+}
+
+/// What Sekoia calls.
+pub fn hooks(hooks: Hooks) -> Router {
+    Router::new()
+        .route("/hooks/sekoia/{token}", post(hooks::sekoia))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(hooks)
 }
 
 /// The demo's page and what it calls. Nothing is answered that was not asked from the page.

@@ -23,6 +23,10 @@ impl Bot {
         if found.request.channel == *ask.channel {
             return Ok(found);
         }
+        // What is on another platform is nobody's business here.
+        if found.request.channel.platform() != ask.channel.platform() {
+            return Err(Refusal::NoSuch.into());
+        }
         Err(instead(
             Line::new().say("That request belongs to ").channel(&found.request.channel).say(". Decide it there."),
         ))

@@ -204,7 +204,7 @@ impl Bot {
     /// takes longer than a form may wait is told in a message instead.
     pub async fn field_error(&self, inbound: &Inbound) -> Option<(usize, String)> {
         match read(&inbound.words, inbound.actor.platform()) {
-            Err(fault) => Some((0, fault.to_string())),
+            Err(fault) => Some((fault.place(), fault.to_string())),
             Ok(said) => match said.command {
                 Command::Skip { reason: None, .. } => Some((0, "Give a reason that others will understand.".into())),
                 Command::Reject { reason: None, .. } => Some((0, "Give a reason that others will understand.".into())),
@@ -219,6 +219,10 @@ impl Bot {
                     let fields = super::forms::fields(kind);
                     let place = fields.iter().position(|name| *name == problem.field).unwrap_or(0);
                     Some((place, problem.text))
+                }
+                Command::NotifyAdd { watch: Some(watch) } => {
+                    let patience = self.chats.of_channel(&inbound.channel).ok()?.form_patience();
+                    tokio::time::timeout(patience, self.rule_problem(inbound, &watch)).await.ok()?
                 }
                 _ => None,
             },

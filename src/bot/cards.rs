@@ -141,7 +141,7 @@ pub fn step(session: &Session, id: StepId, ask: &Ask<'_>, news: Vec<Line>) -> Vi
     for line in news {
         view = view.line(line);
     }
-    view = view.heading(title).line(Line::new().strong(shown(&session.community.name, 80))).line(state(step));
+    view = view.heading(title).line(Line::new().strong(shown(&session.community.name, 80))).line(state(id, step));
     if let Status::Verified { evidence } = &step.status {
         view = view.bullets(evidence.exceptions.iter().map(|e| Line::new().say("⚠️ ").say(shown(e, 300))).collect());
     }
@@ -168,10 +168,13 @@ pub fn see(mut line: Line, spec: &'static StepSpec) -> Line {
 }
 
 /// Status, who and when.
-pub fn state(step: &StepState) -> Line {
+pub fn state(id: StepId, step: &StepState) -> Line {
     let mut line = Line::new().say(icon(&step.status)).say(match &step.status {
         Status::Open => "open".to_owned(),
         Status::Waiting { on } => format!("waiting for {}", shown(on, 300)),
+        Status::Verified { evidence } if id == StepId::Notifications => {
+            format!("verified by a sample: {}", shown(&evidence.summary, 500))
+        }
         Status::Verified { evidence } => format!("verified with Sekoia: {}", shown(&evidence.summary, 500)),
         Status::Attested { note: Some(note) } => format!("attested: {}", shown(note, 500)),
         Status::Attested { note: None } => "attested, not verified".to_owned(),
@@ -191,9 +194,8 @@ pub fn state(step: &StepState) -> Line {
 fn controls(id: StepId, step: &StepState, ask: &Ask<'_>) -> Vec<Control> {
     let name = id.name();
     let mut controls = Vec::new();
-    if id != StepId::Notifications {
-        controls.push(Control::button("Check with Sekoia", format!("step {name} check")));
-    }
+    let check = if id == StepId::Notifications { "Check the rules" } else { "Check with Sekoia" };
+    controls.push(Control::button(check, format!("step {name} check")));
     if let Some(words) = id.spec().shows {
         controls.push(Control::button("Show details", words));
     }
@@ -218,6 +220,7 @@ fn controls(id: StepId, step: &StepState, ask: &Ask<'_>) -> Vec<Control> {
         StepId::Roles => Some(("Create a role…", "role create")),
         StepId::Users => Some(("Invite people…", "invite")),
         StepId::Keys => Some(("Create a key…", "key create")),
+        StepId::Notifications => Some(("Add a rule…", "notify add")),
         _ => None,
     };
     controls.extend(asks.map(|(label, words)| Control::button(label, words)));

@@ -46,6 +46,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use jiff::Timestamp;
 use moka::sync::Cache;
+use url::Url;
 use uuid::Uuid;
 
 pub use inbox::Worker;
@@ -93,6 +94,8 @@ pub struct Bot {
     taken: DashMap<Box<str>, ()>,
     /// What is watched at Sekoia.
     scoped: watching::Scoped,
+    /// Under which address others reach this bot.
+    public_url: Option<Url>,
 }
 
 /// Forms that are checked at the same time, and how long one is remembered.
@@ -165,8 +168,16 @@ impl Bot {
             running: DashMap::new(),
             taken: DashMap::new(),
             scoped: watching::Scoped::default(),
+            public_url: None,
             prepared: Cache::builder().max_capacity(CHECKED.0).time_to_live(CHECKED.1).build(),
         }
+    }
+
+    /// With the address under which others reach it: without, there are no webhooks.
+    #[must_use]
+    pub fn reached_at(mut self, public_url: Option<Url>) -> Self {
+        self.public_url = public_url;
+        self
     }
 
     pub fn sessions(&self) -> &Sessions {
@@ -279,11 +290,11 @@ impl Bot {
             Command::Notify { page } => Box::pin(self.notify_list(&ask, *page)).await,
             Command::NotifySummary { hours } => Box::pin(self.notify_summary(&ask, *hours)).await,
             Command::NotifyAdd { watch: Some(watch) } => Box::pin(self.notify_add(&ask, watch)).await,
-            Command::NotifyAdd { watch: None } => Err(failure::instead("…")),
+            Command::NotifyAdd { watch: None } => return Box::pin(self.rule_form(&ask)).await.map(Answer::Form),
             Command::NotifyRecommended { confirmed } => Box::pin(self.notify_recommended(&ask, *confirmed)).await,
             Command::NotifyRule { number, wish } => Box::pin(self.notify_rule(&ask, *number, *wish)).await,
             Command::NotifyDigest(wish) => Box::pin(self.notify_digest(&ask, wish)).await,
-            Command::NotifyWebhook { wish } => Box::pin(self.notify_webhook(&ask, *wish)).await,
+            Command::NotifyWebhook { wish } => return Box::pin(self.notify_webhook(&ask, *wish)).await,
             Command::Acknowledge { alert } => Box::pin(self.acknowledge(&ask, alert)).await,
         };
         view.map(Answer::from)

@@ -207,7 +207,14 @@ impl Recipient {
             // Mentions bring no trigger.
             (Answer::Form(form), None) => Some(typed_instead(&form.typed, None)),
             (Answer::Secret(reveal), Some(trigger)) => match chat.open_form(trigger, None, &self.channel).await {
-                Ok(opened) => bot.reveal(&reveal, &opened, &self.channel).await,
+                Ok(opened) => match bot.reveal(&reveal, &opened, &self.channel).await {
+                    // What stands open says it; where nothing does, it is told.
+                    Some(view) => match chat.fill_form(&opened, FormContent::Instead(&view), &self.channel).await {
+                        Ok(()) => None,
+                        Err(_) => Some(view),
+                    },
+                    None => None,
+                },
                 Err(error) => Some(reveal.needs_a_form(Some(&error))),
             },
             (Answer::Secret(reveal), None) => Some(reveal.needs_a_form(None)),

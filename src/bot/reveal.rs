@@ -1,4 +1,4 @@
-//! A key's secret: it lives in one task and in one form, and nowhere else.
+//! A secret lives in one task and in one form, and nowhere else: here, a key's.
 //!
 //! The form is open before the key exists. A key whose secret nobody can be sure to have saved is
 //! revoked, frozen or not: the approval covers that.
@@ -11,6 +11,7 @@ use tracing::{error, warn};
 
 use super::execute::NOT_SHOWN;
 use super::failure::{Failure, instead};
+use super::rules::NewAddress;
 use super::{Ask, Bot};
 use crate::action::{Action, Named, revocation};
 use crate::approval::{self, Approval, ApprovalId, Command, Item, Outcome, decide};
@@ -29,9 +30,16 @@ const RECORDS: u32 = 5;
 const STORE_FAILED: &str = "My storage failed, so nothing was created. Please try again in a minute.";
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// A key that may be created now, for one person, in a form that is to be opened.
+/// A secret that may come into being now, for one person, in a form that is to be opened.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Reveal {
+pub enum Reveal {
+    Key(NewKey),
+    Webhook(NewAddress),
+}
+
+/// An approved key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewKey {
     id: ApprovalId,
     by: UserId,
 }
@@ -44,11 +52,18 @@ impl Bot {
         if let Some(frozen) = self.approvals.frozen().await? {
             return Err(instead(super::request_card::frozen_line(&frozen)));
         }
-        Ok(Reveal { id: approval.id, by: ask.actor.clone() })
+        Ok(Reveal::Key(NewKey { id: approval.id, by: ask.actor.clone() }))
     }
 
-    /// Creates the key and shows it in the open form. What is wrong instead is to be said there.
+    /// Makes the secret and shows it in the open form. What is wrong instead is to be said there.
     pub(super) async fn reveal(&self, reveal: &Reveal, opened: &str, channel: &ChannelKey) -> Option<View> {
+        match reveal {
+            Reveal::Key(key) => Box::pin(self.reveal_key(key, opened, channel)).await,
+            Reveal::Webhook(address) => Box::pin(self.reveal_webhook(address, opened, channel)).await,
+        }
+    }
+
+    async fn reveal_key(&self, reveal: &NewKey, opened: &str, channel: &ChannelKey) -> Option<View> {
         let told = |line: &str| Some(View::sentence(line.to_owned()));
         // Nobody takes the key for lost while it is on its way into the form.
         let Some(_held) = self.hold(&reveal.id) else { return told("It is being done right now.") };
@@ -267,12 +282,16 @@ fn secret_form(approval: &Approval, secret: SecretString, uuid: &str, confirm: T
 }
 
 impl Reveal {
-    /// Nobody can open the form: nothing was created.
+    /// Nobody can open the form: nothing came into being.
     pub(super) fn needs_a_form(&self, error: Option<&ChatError>) -> View {
+        let key = match self {
+            Reveal::Key(key) => key,
+            Reveal::Webhook(address) => return address.needs_a_form(error),
+        };
         let why = error.map_or(String::new(), |error| format!(" ({error})"));
         View::sentence(Line::marked(&format!(
             "The key is shown in a form, and I could not open one{why}. Nothing was created. Press \"Create and show\" on the request's card, or type `/sekoia show {}`.",
-            self.id
+            key.id
         )))
     }
 }

@@ -31,8 +31,8 @@ impl Bot {
         if !check {
             return Ok(cards::step(&session, step, ask, vec![]));
         }
-        let finding = self.verify(&session, step, ask.now).await?;
-        Ok(cards::step(&session, step, ask, told(&finding)))
+        let finding = self.verify(ask.channel, &session, step, ask.now).await?;
+        Ok(cards::step(&session, step, ask, told(step, &finding)))
     }
 
     /// Ticks a step if Sekoia confirms it; `anyway`, because a person says so.
@@ -45,9 +45,9 @@ impl Bot {
         if anyway {
             return self.changed(ask, Command::Attest { step, note: None }, step, "Marked as done on your word.").await;
         }
-        match self.verify(&session, step, ask.now).await? {
+        match self.verify(ask.channel, &session, step, ask.now).await? {
             Finding::Confirmed(evidence) => {
-                let news = confirmation(&evidence);
+                let news = confirmation(step, &evidence);
                 self.proven(ask, &session, Command::Verify { step, evidence }, step, news).await
             }
             Finding::NotApplicable { why } => {
@@ -162,7 +162,7 @@ impl Bot {
 
     pub(super) async fn quickstart(&self, ask: &Ask<'_>, product: Option<Product>) -> Told {
         let session = self.session(ask).await?;
-        let finding = self.verify(&session, StepId::Quickstart, ask.now).await?;
+        let finding = self.verify(ask.channel, &session, StepId::Quickstart, ask.now).await?;
         let mut view = View::new("What comes next").heading("What comes next");
         if product != Some(Product::Intelligence) {
             view = view.line(Line::new().strong("Defend").say(", about an hour and a half:")).bullets(vec![
@@ -179,7 +179,7 @@ impl Bot {
                 "Investigate, and pass reports on (15–20 min)".into(),
             ]);
         }
-        for line in told(&finding) {
+        for line in told(StepId::Quickstart, &finding) {
             view = view.line(line);
         }
         let controls = if ask.rights.operator && session.step(StepId::Quickstart).status == Status::Open {
@@ -193,7 +193,8 @@ impl Bot {
 
 /// Sekoia does not confirm it: nothing is changed, and a person may still say so.
 fn not_yet(ask: &Ask<'_>, session: &Session, step: StepId, summary: &str, missing: &[String]) -> Failure {
-    let mut view = View::sentence(format!("Sekoia does not confirm {step} yet: {}.", shown(summary, 300)))
+    let nobody = if step == StepId::Notifications { "No sample confirms" } else { "Sekoia does not confirm" };
+    let mut view = View::sentence(format!("{nobody} {step} yet: {}.", shown(summary, 300)))
         .bullets(missing.iter().map(|m| Line::new().say("Missing: ").say(shown(m, 500))).collect());
     let attested = matches!(session.step(step).status, Status::Attested { .. });
     let name = step.name();
@@ -206,15 +207,19 @@ fn not_yet(ask: &Ask<'_>, session: &Session, step: StepId, summary: &str, missin
 }
 
 /// A finding in words.
-fn told(finding: &Finding) -> Vec<Line> {
+fn told(step: StepId, finding: &Finding) -> Vec<Line> {
     match finding {
         Finding::Confirmed(evidence) => {
-            let mut lines = vec![Line::from(confirmation(evidence))];
+            let mut lines = vec![Line::from(confirmation(step, evidence))];
             lines.extend(evidence.exceptions.iter().map(|e| Line::new().say("⚠️ ").say(shown(e, 500))));
             lines
         }
         Finding::Wanting { summary, missing } => {
-            let mut lines = vec![Line::from(format!("Sekoia shows: {}.", shown(summary, 500)))];
+            let mut lines = vec![Line::from(format!(
+                "{}: {}.",
+                if step == StepId::Notifications { "This channel has" } else { "Sekoia shows" },
+                shown(summary, 500)
+            ))];
             lines.extend(missing.iter().map(|m| Line::new().say("Missing: ").say(shown(m, 500))));
             lines
         }
@@ -223,8 +228,9 @@ fn told(finding: &Finding) -> Vec<Line> {
     }
 }
 
-fn confirmation(evidence: &Evidence) -> String {
-    format!("Sekoia confirms it: {}.", shown(&evidence.summary, 500))
+fn confirmation(step: StepId, evidence: &Evidence) -> String {
+    let witness = if step == StepId::Notifications { "A sample that arrived" } else { "Sekoia" };
+    format!("{witness} confirms it: {}.", shown(&evidence.summary, 500))
 }
 
 impl From<Refusal> for Failure {

@@ -3,19 +3,22 @@
 use uuid::Uuid;
 
 use super::Bot;
+use super::failure::Failure;
 use crate::checklist::steps::{self, Finding};
 use crate::checklist::{Session, StepId};
 use crate::pace::Rank;
+use crate::platform::ChannelKey;
 use crate::sekoia::{Avatar, Community, Licence, SekoiaError};
 
 impl Bot {
-    /// What Sekoia says about a step now.
+    /// What Sekoia says about a step now, or the channel's own rules.
     pub(super) async fn verify(
         &self,
+        channel: &ChannelKey,
         session: &Session,
         step: StepId,
         now: jiff::Timestamp,
-    ) -> Result<Finding, SekoiaError> {
+    ) -> Result<Finding, Failure> {
         let community = session.community.uuid;
         let sekoia = &self.sekoia;
         Ok(match step {
@@ -25,7 +28,7 @@ impl Bot {
                 let admins = match sekoia.avatars(community).await {
                     Ok(members) => Some(steps::users::admins_without_mfa(&members)),
                     Err(SekoiaError::Forbidden { .. }) => None,
-                    Err(error) => return Err(error),
+                    Err(error) => return Err(error.into()),
                 };
                 steps::prerequisites::check(&permissions, admins)
             }
@@ -44,9 +47,7 @@ impl Bot {
                 let own = sekoia.validate(Rank::Person).await?;
                 steps::keys::check(&sekoia.api_keys(community).await?, own.key_uuid(), now)
             }
-            StepId::Notifications => Finding::CannotTell {
-                why: "Sekoia's public API cannot list notification rules, and they belong to whoever made them".into(),
-            },
+            StepId::Notifications => steps::notifications::check(&self.notifications.read(channel).await?, now),
             StepId::Quickstart => steps::quickstart::check(steps::quickstart::Facts {
                 intakes: sekoia.intakes(community, Rank::Person).await?.len(),
                 alerts: !sekoia.newest_alerts(community, 1, Rank::Person).await?.is_empty(),

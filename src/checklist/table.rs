@@ -136,9 +136,9 @@ pub const STEPS: [StepSpec; StepId::COUNT] = [
         aliases: &["notification", "notify"],
         title: "Configure notifications",
         why: "Urgent alerts, silent intakes and failed playbooks should reach somebody without anybody looking.",
-        bot: "guides you to Sekoia's rules and records that they exist; Sekoia's public API cannot list them",
+        bot: "watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a sample has arrived; Sekoia's public API cannot list the rules of its console",
         console: "Settings > Notifications",
-        shows: None,
+        shows: Some("notify"),
         see: &[
             ("Notifications", "getting_started/notification_concept/"),
             ("Examples", "getting_started/notifications-Examples/"),

@@ -86,6 +86,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         sandbox,
         store: StoreConfig { place, keys: None },
         chat: Arc::clone(&chat),
+        public_url: format!("http://{reached}").parse().context("--reachable-as takes HOST:PORT")?,
         origins: Origins::new(address, args.reachable_as.as_deref()),
         kept: match args.store {
             Some(_) => "Everybody and everything here is made up. What you do is kept on this machine.".into(),

@@ -17,7 +17,7 @@ pub use asking::FORM;
 pub use fault::Fault;
 pub use lexer::{Word, lex};
 pub use parse::{parse, read};
-pub use rules::{digest, rule};
+pub use rules::{RULE_FIELDS, digest, rule};
 pub use table::{Right, Spec, TABLE, find, readme_table};
 
 use crate::action::{Kind, Request};

@@ -3,20 +3,43 @@
 use jiff::civil::{Time, Weekday};
 
 use super::args::Args;
+use super::asking::FORM;
 use super::lexer::Word;
 use super::parse::{nearest, weekday};
 use super::table::Spec;
 use super::{Command, DigestWish, Fault};
 use crate::notify::{Digest, Every, Impossible, Key, TRIGGERS, Trigger, Watch, Which};
 
+/// What the form of a rule asks after the trigger, in this order.
+pub const RULE_FIELDS: [Key; 9] =
+    [Key::Urgency, Key::Status, Key::Rule, Key::Entity, Key::Asset, Key::Intake, Key::For, Key::Playbook, Key::Crashed];
 /// The comparisons that somebody may write, longer ones first.
 const SIGNS: [&str; 6] = [">=", "<=", "≥", ">", "<", "="];
 
 /// `notify add`; alone, a form asks for the rule.
 pub(super) fn notify_add(spec: &'static Spec, args: &mut Args<'_>) -> Result<Command, Fault> {
+    if args.keyword(FORM) {
+        return Ok(Command::NotifyAdd { watch: Some(answered(args)?) });
+    }
     let words = args.take();
     let watch = if words.is_empty() { None } else { Some(rule(spec, words)?) };
     Ok(Command::NotifyAdd { watch })
+}
+
+/// The rule that a form asked for: its trigger, then the conditions of [`RULE_FIELDS`].
+fn answered(args: &mut Args<'_>) -> Result<Watch, Fault> {
+    let at = |place: usize, fault: Fault| Fault::Answer { place, fault: Box::new(fault) };
+    let said = args.answer().unwrap_or_default();
+    let trigger = Trigger::find(&said)
+        .ok_or_else(|| at(0, args.bad(&said, "something to wait for", "choose one of the list".into())))?;
+    let mut watch = Watch::new(trigger);
+    for (place, key) in (1..).zip(RULE_FIELDS) {
+        let Some(answer) = args.answer() else { continue };
+        watch.set(key, &answer).map_err(|e| at(place, fault(args, e)))?;
+    }
+    // What is left to be wrong is how a trigger and a status go together.
+    let status = RULE_FIELDS.iter().position(|key| *key == Key::Status).map_or(0, |place| place + 1);
+    watch.finished().map_err(|e| at(status, fault(args, e)))
 }
 
 /// `notify digest`, also `notify digest daily off`.

@@ -30,6 +30,8 @@ pub struct Config {
     /// One of the platforms, or both.
     pub slack: Option<SlackConfig>,
     pub mattermost: Option<MattermostConfig>,
+    /// Under which address others reach the bot: Mattermost's server, and Sekoia with its webhooks.
+    pub public_url: Option<Url>,
     pub listen: SocketAddr,
     pub store: StoreConfig,
     pub access: Policy,
@@ -110,7 +112,8 @@ impl Config {
     fn gather(source: &mut Source) -> Option<Self> {
         let sekoia = sekoia(source);
         let faults = source.faults.count();
-        let (slack, mattermost) = platforms(source);
+        let public_url = source.optional("CHATOPS_PUBLIC_URL", public_address);
+        let (slack, mattermost) = platforms(source, public_url.as_ref());
         let platforms = source.faults.count() == faults;
         let listen = source.parse("CHATOPS_LISTEN", "127.0.0.1:8080", |s| {
             s.parse::<SocketAddr>().map_err(|_| format!("{s:?} is not an address such as 127.0.0.1:8080"))
@@ -127,6 +130,7 @@ impl Config {
             sekoia: sekoia.filter(|_| platforms)?,
             slack,
             mattermost,
+            public_url,
             listen: listen?,
             store: store?,
             access,
@@ -227,18 +231,18 @@ const SLACK: &[&str] = &["SLACK_SIGNING_SECRET", "SLACK_BOT_TOKEN"];
 const MATTERMOST: &[&str] = &["MATTERMOST_URL", "MATTERMOST_BOT_TOKEN", "MATTERMOST_COMMAND_TOKEN"];
 
 /// A platform is on if anything of it is set; then all of it has to be.
-fn platforms(source: &mut Source) -> (Option<SlackConfig>, Option<MattermostConfig>) {
+fn platforms(source: &mut Source, public_url: Option<&Url>) -> (Option<SlackConfig>, Option<MattermostConfig>) {
     let (slack, mattermost) = (source.holds_any(SLACK), source.holds_any(MATTERMOST));
     if !slack && !mattermost {
         let how = "set SLACK_SIGNING_SECRET and SLACK_BOT_TOKEN, or MATTERMOST_URL, MATTERMOST_BOT_TOKEN, MATTERMOST_COMMAND_TOKEN and CHATOPS_PUBLIC_URL, or both";
         source.faults.add("SLACK_… or MATTERMOST_…", format!("no chat platform is configured; {how}"));
     }
     let slack = if slack { on_slack(source) } else { None };
-    let mattermost = if mattermost { on_mattermost(source) } else { None };
+    let mattermost = if mattermost { on_mattermost(source, public_url) } else { None };
     (slack, mattermost)
 }
 
-fn on_mattermost(source: &mut Source) -> Option<MattermostConfig> {
+fn on_mattermost(source: &mut Source, public_url: Option<&Url>) -> Option<MattermostConfig> {
     let install = "`sekoia-chatops mattermost install` prints it";
     let url = source.required("MATTERMOST_URL", "give the server's address, such as https://chat.example.com");
     let url = url.and_then(|_| source.parse("MATTERMOST_URL", "", |s| confidential(s, "the token")));
@@ -255,8 +259,8 @@ fn on_mattermost(source: &mut Source) -> Option<MattermostConfig> {
             .map_err(|_| format!("{s:?} is not an address or a network such as 10.1.2.0/24"))
     });
     let how = "give the address under which the Mattermost server reaches this bot";
-    let public_url = source.required("CHATOPS_PUBLIC_URL", how);
-    let public_url = public_url.and_then(|_| source.parse("CHATOPS_PUBLIC_URL", "", public_address));
+    source.required("CHATOPS_PUBLIC_URL", how);
+    let public_url = public_url.cloned();
     Some(MattermostConfig { url: url?, bot_token: bot_token?, command_tokens, sources, public_url: public_url? })
 }
 

@@ -9,6 +9,7 @@ mod health;
 mod hint;
 mod kept;
 mod news;
+mod webhooks;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use health::{Counted, Health, Live, Look};
 pub use hint::Hint;
 pub use kept::{decode, row, row_due};
 pub use news::{Acknowledged, News, Posted};
+use webhooks::Webhooks;
 
 /// Changes that can be under way at the same time.
 const WRITERS: usize = 64;
@@ -44,6 +46,7 @@ pub struct Notifications {
     stirred: Notify,
     /// Counts it.
     revision: AtomicU64,
+    webhooks: Webhooks,
     /// How the rules do, as whoever watches tells it.
     pub health: Health,
 }
@@ -71,6 +74,7 @@ impl Notifications {
             writers,
             keeping: Mutex::default(),
             stirred: Notify::new(),
+            webhooks: Webhooks::default(),
             revision: AtomicU64::new(0),
             health: Health::default(),
         }
@@ -99,17 +103,19 @@ impl Notifications {
         }
     }
 
-    /// Decides on the present rules and commits what follows, with `owed` in the same commit.
+    /// Decides on the present rules and commits what follows, with `owed` in the same
+    /// commit; `finished` ends with it.
     pub async fn change(
         &self,
         channel: &ChannelKey,
         by: &Actor,
         now: Timestamp,
-        finished: Option<Finished>,
+        finished: impl IntoIterator<Item = Finished>,
         decide: impl Fn(&Rules) -> Result<Vec<Event>, Refusal> + Send + Sync,
         owed: impl Fn(&Rules) -> Vec<Schedule> + Send + Sync,
     ) -> Result<Changed, ChangeError> {
         let now = streams::sealed(now);
+        let finished: Vec<Finished> = finished.into_iter().collect();
         let _turn = self.writer(channel).lock().await;
         for _ in 0..RACES {
             let slot = streams::load::<Rules>(&*self.store, channel.as_str()).await?;
@@ -122,15 +128,12 @@ impl Notifications {
             else {
                 return Err(ChangeError::Contended);
             };
-            let commit = Commit {
-                writes: vec![write],
-                schedule: owed(&next),
-                finished: finished.clone().into_iter().collect(),
-                ..Commit::default()
-            };
+            let commit =
+                Commit { writes: vec![write], schedule: owed(&next), finished: finished.clone(), ..Commit::default() };
             match self.store.commit(commit).await {
                 Ok(_) => {
                     let version = slot.version + events.len() as u64;
+                    self.webhooks.follow(channel, &events);
                     self.stir();
                     return Ok(Changed { version, rules: next, events });
                 }

@@ -81,6 +81,8 @@ pub enum Refusal {
     NotAHash,
     #[error("That address is in use already. `notify webhook` makes a new one.")]
     SameWebhook,
+    #[error("Meanwhile somebody made another address, or revoked it. `notify` shows how it stands.")]
+    OtherWebhook,
     #[error("There is no webhook to revoke. `notify webhook` makes one.")]
     NoWebhook,
     #[error("That digest is set already. `notify` shows when it comes.")]

@@ -26,6 +26,7 @@ use uuid::Uuid;
 pub use activity::*;
 pub use alert::*;
 pub use error::SekoiaError;
+pub use lenient::instant;
 pub use monitor::{AlertDate, AlertList, AlertQuery, Id, move_alert};
 pub use regions::{Region, is_loopback, may_receive_key};
 pub use transport::{Call, Turn, Unwritten, Verb};

@@ -267,11 +267,17 @@ fn number(n: u64) -> i64 {
 
 fn work(kind: WorkKind, row: &SqliteRow) -> Result<Work, StoreError> {
     let due: i64 = row.try_get("due")?;
+    // The last instant has more milliseconds than can be read back.
+    let due = if due >= Timestamp::MAX.as_second() * 1_000 {
+        Timestamp::MAX
+    } else {
+        Timestamp::from_millisecond(due)
+            .map_err(|e| StoreError::Corrupt { place: "table work".into(), why: e.to_string() })?
+    };
     Ok(Work {
         kind,
         key: row.try_get("key")?,
-        due: Timestamp::from_millisecond(due)
-            .map_err(|e| StoreError::Corrupt { place: "table work".into(), why: e.to_string() })?,
+        due,
         attempts: row.try_get("attempts")?,
         body: row.try_get("body")?,
         generation: unsigned(row, "generation")?,

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::browser::{Browsers, CARD, Page};
 use crate::harness::demo::{Demo, database};
+use crate::harness::steady;
 
 const DESK: (u32, u32) = (1600, 1000);
 const PHONE: (u32, u32) = (360, 740);
@@ -73,10 +74,11 @@ async fn two_people_go_through_the_seven_steps() {
     assert_eq!(alice.run("return document.querySelector('dialog[open]')", vec![]).await, Value::Null);
     alice.say("/sekoia done quickstart").await;
     alice.reads(CARD, "Sekoia confirms it: 1 intake").await;
-    assert_snapshot!(bob.reads(progress, "✅ What comes next").await.lines().filter(|l| l.contains(['✅', '⏭', '☑', '▓'])).collect::<Vec<_>>().join("\n"), @"
+    let checklist = steady(bob.reads(progress, "✅ What comes next").await);
+    assert_snapshot!(checklist.lines().filter(|l| l.contains(['✅', '⏭', '☑', '▓'])).collect::<Vec<_>>().join("\n"), @"
     ▓▓▓▓▓▓▓  6 of 7 done · 1 skipped
     ☑️ Before you start · attested by @Alice
-    ✅ 1 Verify your subscription · Defend Prime until 2027-06-12, Intelligence until 2027-06-12, Reveal until 2027-06-12
+    ✅ 1 Verify your subscription · Defend Prime until <date>, Intelligence until <date>, Reveal until <date>
     ✅ 2 Confirm your region · FRA1 (France): the key is accepted; people log in at https://app.sekoia.io · ⚠️ 1
     ✅ 3 Create communities · 3 communities under Banque Rivoli: Rivoli Retail, Rivoli Markets, Rivoli Payments (Nimbus) · ⚠️ 1
     ✅ 4 Define roles · 3 built-in roles, 2 custom roles · ⚠️ 1
@@ -199,6 +201,9 @@ async fn threads_the_slack_view_and_the_other_side() {
     page.click("#messages article[data-from=sekoia]:not([data-only]) .json").await;
     let json: Value = serde_json::from_str(&page.reads(".vendor-json", "blocks").await).unwrap();
     assert_eq!(json["blocks"][0]["type"], "header");
+    page.click("[data-vendor=mattermost]").await;
+    let json: Value = serde_json::from_str(&page.reads(".vendor-json", "sealed").await).unwrap();
+    assert!(json["message"].as_str().unwrap().starts_with("#### Sekoia workspace setup"), "{json}");
     page.click(".copy").await;
     page.reads(".vendor [role=status]", "e").await;
 

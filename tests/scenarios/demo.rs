@@ -156,6 +156,8 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
         Requests
     alice: /sekoia done keys
         Sekoia confirms it: 6 active keys, 5 of them for integrations.
+    alice: /sekoia notify
+        Notifications
     alice: /sekoia skip notifications
         Skipped.
     alice: /sekoia quickstart

@@ -4,10 +4,11 @@ use insta::assert_snapshot;
 
 use crate::harness::{SOC, steady, usual};
 
-const NASTY: &str = "*bold* <!channel> <@U0BOB> </script> =cmd() \u{202e}gpj\u{200b} \u{1b}[31mred :tada: `x` &amp;";
+const NASTY: &str =
+    "@all ~old @robo *bold* <!channel> <@U0BOB> </script> =cmd() \u{202e}gpj\u{200b} \u{1b}[31mred :tada: `x` &amp;";
 
-#[tokio::test]
-async fn markup_in_names_is_shown_as_typed() {
+#[test]
+fn markup_in_names_is_shown_as_typed() {
     usual(async |s| {
         s.sekoia.edit(|world| {
             let root = world.root;
@@ -26,12 +27,12 @@ async fn markup_in_names_is_shown_as_typed() {
             }
         });
         assert_snapshot!(s.ask("alice", "setup").await, @"
-        ephemeral to alice in #soc-setup (response: new message)
-        This channel now works on **bold* <!channel> <@U0BOB> </script> =cmd() [U+202E]gpj[U+200B] ␛[31mred :tada:…*, a single-tenant workspace. Step 3 does not apply to it.
+        to alice alone in #soc-setup
+        This channel now works on *@all ~old @robo *bold* <!channel> <@U0BOB> </script> =cmd() [U+202E]gpj[U+200B]…*, a single-tenant workspace. Step 3 does not apply to it.
         I keep the checklist up to date in one message in this channel.
         [Before you start]! [Open step 1 (subscription)]
         ");
-        assert_snapshot!(s.progress().await.text().lines().nth(1).unwrap(), @"**bold* <!channel> <@U0BOB> </script> =cmd() [U+202E]gpj[U+200B] ␛[31mred :tada:…* · single-tenant");
+        assert_snapshot!(s.progress().await.text().lines().nth(1).unwrap(), @"*@all ~old @robo *bold* <!channel> <@U0BOB> </script> =cmd() [U+202E]gpj[U+200B]…* · single-tenant");
         // The harness fails on anything that Slack would take for a mention of everybody.
         for words in [
             "roles",
@@ -46,24 +47,22 @@ async fn markup_in_names_is_shown_as_typed() {
         ] {
             s.ask("alice", words).await;
         }
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn markup_in_a_reason_is_shown_as_typed() {
+#[test]
+fn markup_in_a_reason_is_shown_as_typed() {
     usual(async |s| {
         s.set_up().await;
-        let typed = "skip 7 \"&lt;!channel&gt; *Approved by* &lt;@U0BOB&gt; \u{202e}evil \u{1b}[2J\"";
+        let typed = "skip 7 \"@all <!channel> *Approved by* <@U0BOB> \u{202e}evil \u{1b}[2J\"";
         let told = s.ask("alice", typed).await.text();
-        assert_snapshot!(steady(told.lines().nth(3).unwrap()), @"⏭️ skipped: <!channel> *Approved by* <@U0BOB> [U+202E]evil ␛[2J · @alice · <date> <time> UTC");
-        assert_snapshot!(s.progress().await.text().lines().rev().nth(1).unwrap(), @"⏭️ *7 Configure notifications* · skipped: <!channel> *Approved by* <@U0BOB> [U+202E]evil ␛[2J");
-    })
-    .await;
+        assert_snapshot!(steady(told.lines().nth(3).unwrap()), @"⏭️ skipped: @all <!channel> *Approved by* <@U0BOB> [U+202E]evil ␛[2J · @alice · <date> <time> UTC");
+        assert_snapshot!(s.progress().await.text().lines().rev().nth(1).unwrap(), @"⏭️ *7 Configure notifications* · skipped: @all <!channel> *Approved by* <@U0BOB> [U+202E]evil ␛[2J");
+    });
 }
 
-#[tokio::test]
-async fn very_long_words_are_answered() {
+#[test]
+fn very_long_words_are_answered() {
     usual(async |s| {
         s.set_up().await;
         for text in
@@ -72,6 +71,5 @@ async fn very_long_words_are_answered() {
             let answer = s.ask_in(SOC, "alice", &text).await.text();
             assert!(answer.len() < 600, "{answer}");
         }
-    })
-    .await;
+    });
 }

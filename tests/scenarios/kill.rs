@@ -2,7 +2,7 @@
 //!
 //! The table is not written by hand: one story is told again and again, killed after its first
 //! commit, after its second, and so on until nothing is left to be killed; the same before and
-//! after every call to Sekoia and to Slack. Then the program is started again, and the people do
+//! after every call to Sekoia and to the chat. Then the program is started again, and the people do
 //! what people do: they look, and press what is there to be pressed.
 
 use std::sync::Arc;
@@ -12,15 +12,15 @@ use std::time::{Duration, Instant};
 use sekoia_chatops::sandbox;
 use tokio::sync::Semaphore;
 
-use crate::harness::slack::{self, Seen};
-use crate::harness::{SOC, Setting, Stage, id_in};
+use crate::harness::hook::Stage as At;
+use crate::harness::{PLATFORMS, Platform, SOC, Seen, Setting, Stage, id_in};
 
 /// Where the program is killed.
 #[derive(Debug, Clone, Copy)]
 enum Point {
     Commit(usize),
     Sekoia(usize, sandbox::Stage),
-    Slack(usize, slack::Stage),
+    Chat(usize, At),
 }
 
 /// Points of a table that are tried together.
@@ -41,6 +41,25 @@ fn is_about(seen: &Seen, says: &str) -> bool {
     text.contains(says) && (text.contains("SHA-256") || says.starts_with("Sekoia workspace"))
 }
 
+/// What somebody does.
+enum Act {
+    Say(&'static str, String),
+    Press(&'static str, Seen, &'static str),
+    /// A button that leads to a form.
+    Open(&'static str, Seen, &'static str),
+    Save(&'static str, Seen),
+}
+
+impl Act {
+    fn say(user: &'static str, text: &str) -> Option<Self> {
+        Some(Act::Say(user, text.to_owned()))
+    }
+
+    fn press(user: &'static str, on: &Seen, label: &'static str) -> Option<Self> {
+        Some(Act::Press(user, on.clone(), label))
+    }
+}
+
 /// The people, and what they see of the channel.
 struct Story {
     stage: Stage,
@@ -51,16 +70,16 @@ struct Story {
 
 impl Story {
     /// A channel that is set up, and the program about to be killed.
-    async fn begin(point: Point) -> Self {
+    async fn begin(platform: Platform, point: Point) -> Self {
         let setting = Setting { durable: true, ..Setting::default() };
-        let mut stage = Stage::begin(setting).await;
+        let mut stage = Stage::begin(platform, setting).await;
         stage.start_program().await;
         stage.set_up().await;
         stage.kill_program();
         let (process, calls) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicUsize::new(0)));
         let commits = match point {
             Point::Commit(n) => n.to_string(),
-            Point::Sekoia(..) | Point::Slack(..) => usize::MAX.to_string(),
+            Point::Sekoia(..) | Point::Chat(..) => usize::MAX.to_string(),
         };
         stage.start_program_with(&[("CHATOPS_REHEARSE_CRASH_AFTER_COMMITS", &commits)]).await;
         process.store(stage.process().expect("it runs"), Ordering::SeqCst);
@@ -76,7 +95,7 @@ impl Story {
                     shot(n)
                 }
             }),
-            Point::Slack(n, at) => stage.slack.on_call(move |_, stage| {
+            Point::Chat(n, at) => stage.chat.on_call(move |stage| {
                 if stage == at {
                     shot(n)
                 }
@@ -85,10 +104,15 @@ impl Story {
         Self { stage, killed: false, forms: 0 }
     }
 
-    /// Sends something as a person does: an answer that does not come is a reason to look again.
-    async fn send(&mut self, request: &slack::SignedRequest) {
+    /// Does something as a person does: an answer that does not come is a reason to look again.
+    async fn act(&mut self, act: &Act) {
         self.revive().await;
-        let _ = self.stage.try_send(request).await;
+        match act {
+            Act::Say(user, text) => self.stage.try_say(user, text).await,
+            Act::Press(user, on, label) => self.stage.try_press(user, on, label).await,
+            Act::Open(user, on, label) => self.stage.try_open(user, on, label).await,
+            Act::Save(user, form) => self.stage.try_submit(user, form).await,
+        }
     }
 
     /// Starts the program again if it was killed.
@@ -101,20 +125,15 @@ impl Story {
 
     /// The app's message in the channel that says so, as it stands there now.
     fn standing(&self, says: &str) -> Option<Seen> {
-        self.stage.slack.standing(SOC).into_iter().find(|seen| is_about(seen, says))
+        self.stage.chat.standing(SOC).into_iter().find(|seen| is_about(seen, says))
     }
 
     /// Does something until it shows, however often that takes.
-    async fn until<T>(
-        &mut self,
-        what: &str,
-        mut look: impl FnMut(&mut Self) -> Option<T>,
-        act: impl Fn(&Self) -> Option<slack::SignedRequest>,
-    ) -> T {
+    async fn until<T>(&mut self, what: &str, mut look: impl FnMut(&mut Self) -> Option<T>, act: Option<Act>) -> T {
         let began = Instant::now();
         loop {
-            if let Some(request) = act(self) {
-                self.send(&request).await;
+            if let Some(act) = &act {
+                self.act(act).await;
             }
             // A recorded request is taken up by the next start: nobody says it again at once.
             for _ in 0..60 {
@@ -124,7 +143,7 @@ impl Story {
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            assert!(began.elapsed() < LONG, "{what} never came:\n{}", self.stage.slack.dump());
+            assert!(began.elapsed() < LONG, "{what} never came:\n{}", self.stage.chat.dump());
         }
     }
 
@@ -135,19 +154,19 @@ impl Story {
             .until(
                 "the first card",
                 |s| s.standing(people),
-                |s| Some(s.stage.slack.slash("alice", SOC, "invite ana@nimbus.example bob@nimbus.example")),
+                Act::say("alice", "invite ana@nimbus.example bob@nimbus.example"),
             )
             .await;
         self.until(
             "the approval",
             |s| s.standing(people).filter(|card| !card.text().contains("Approval needed")),
-            |s| Some(s.stage.slack.click("bob", &card, "Approve")),
+            Act::press("bob", &card, "Approve"),
         )
         .await;
         self.until(
             "the end of the invitations",
             |s| s.standing(people).filter(|card| card.text().contains("2 of 2 done")),
-            |_| None,
+            None,
         )
         .await;
 
@@ -157,14 +176,14 @@ impl Story {
             .until(
                 "the card of the role",
                 |s| s.standing(ghost),
-                |s| Some(s.stage.slack.slash("alice", SOC, "role create Ghost with read-alerts")),
+                Act::say("alice", "role create Ghost with read-alerts"),
             )
             .await;
         let reject = format!("reject {} no", id_in(&card));
         self.until(
             "the rejection",
             |s| s.standing(ghost).filter(|card| card.text().starts_with("Rejected")),
-            |s| Some(s.stage.slack.slash("bob", SOC, &reject)),
+            Act::say("bob", &reject),
         )
         .await;
 
@@ -173,13 +192,13 @@ impl Story {
             .until(
                 "the second card",
                 |s| s.standing(key),
-                |s| Some(s.stage.slack.slash("alice", SOC, "key create forwarder for read-alerts expires 30d")),
+                Act::say("alice", "key create forwarder for read-alerts expires 30d"),
             )
             .await;
         self.until(
             "the approval of the key",
             |s| s.standing(key).filter(|card| !card.text().contains("Approval needed")),
-            |s| Some(s.stage.slack.click("carol", &card, "Approve")),
+            Act::press("carol", &card, "Approve"),
         )
         .await;
         // Pressed again whenever the card offers it again; saved as soon as there is something.
@@ -188,37 +207,34 @@ impl Story {
             self.revive().await;
             let card = self.standing(key).expect("a card");
             if card.text().contains("[Create and show]") {
-                let press = self.stage.slack.click("alice", &card, "Create and show");
-                self.send(&press).await;
+                self.act(&Act::Open("alice", card, "Create and show")).await;
             } else if let Some(form) = self.secret_form() {
-                let saved = self.stage.slack.submit("alice", &form, &[]);
-                self.send(&saved).await;
+                self.act(&Act::Save("alice", form)).await;
             } else if card.text().contains("[I saved it]") {
                 // Her answer to the form was lost with the program.
-                let saved = self.stage.slack.click("alice", &card, "I saved it");
-                self.send(&saved).await;
+                self.act(&Act::Press("alice", card, "I saved it")).await;
             }
             tokio::time::sleep(Duration::from_millis(250)).await;
-            assert!(began.elapsed() < LONG, "the key never came:\n{}", self.stage.slack.dump());
+            assert!(began.elapsed() < LONG, "the key never came:\n{}", self.stage.chat.dump());
         }
         self.until(
             "the checklist at rest",
             |s| s.standing("Sekoia workspace setup").filter(|c| !c.text().contains('⏳')),
-            |_| None,
+            None,
         )
         .await;
-        self.until("the last news", |s| s.news("Done: *Create the API key").then_some(()), |_| None).await;
+        self.until("the last news", |s| s.news("Done: *Create the API key").then_some(()), None).await;
         self.check().await;
         self.killed
     }
 
     fn news(&self, says: &str) -> bool {
-        self.stage.slack.standing_alone("alice").iter().any(|seen| seen.text().contains(says))
+        self.stage.chat.standing_alone("alice").iter().any(|seen| seen.text().contains(says))
     }
 
     /// The newest form that shows a secret and was not sent yet.
     fn secret_form(&mut self) -> Option<Seen> {
-        let forms = self.stage.slack.forms_saying("It is shown here once");
+        let forms = self.stage.chat.forms_saying("It is shown here once");
         let newest = forms.get(self.forms..)?.last()?.clone();
         self.forms = forms.len();
         Some(newest)
@@ -242,10 +258,10 @@ impl Story {
         assert_eq!(posts, 2, "an invitation was sent twice");
         let cards = ["Invite 2 people as Analyst", "Create the role Ghost", "Create the API key forwarder"];
         for says in cards.into_iter().chain(["Sekoia workspace setup"]) {
-            let standing = s.slack.standing(SOC).iter().filter(|seen| is_about(seen, says)).count();
+            let standing = s.chat.standing(SOC).iter().filter(|seen| is_about(seen, says)).count();
             assert_eq!(standing, 1, "messages that say {says:?}");
         }
-        let told = |says: &str| s.slack.standing_alone("alice").iter().filter(|n| n.text().contains(says)).count();
+        let told = |says: &str| s.chat.standing_alone("alice").iter().filter(|n| n.text().contains(says)).count();
         for says in ["Done: *Invite 2 people", "Rejected by @bob", "Done: *Create the API key"] {
             assert_eq!(told(says), 1, "news that say {says:?}");
         }
@@ -253,7 +269,7 @@ impl Story {
         assert!(told("Approved: *Create the API key") <= 1);
         s.kill_program();
         s.verify_audit();
-        let mut kept = s.slack.dump_without_views().into_bytes();
+        let mut kept = s.chat.dump_without_forms().into_bytes();
         kept.extend(std::fs::read(s.log()).expect("a log"));
         for suffix in ["", "-wal"] {
             let path = format!("{}{suffix}", s.database().expect("a file").display());
@@ -262,23 +278,23 @@ impl Story {
         for secret in s.sekoia.secrets() {
             assert!(!kept.windows(secret.len()).any(|w| w == secret.as_bytes()), "a secret was kept");
         }
-        assert_eq!(s.slack.violations(), Vec::<String>::new());
+        assert_eq!(s.chat.violations(), Vec::<String>::new());
     }
 }
 
 /// Kills at the first point, the second, and so on, until the story ends before its point comes.
-async fn all(point: impl Fn(usize) -> Point + Copy + Send + 'static) -> usize {
+async fn all(platform: Platform, point: impl Fn(usize) -> Point + Copy + Send + 'static) -> usize {
     let mut first = 1;
     loop {
         let told = (first..first + AT_ONCE).map(|n| {
             tokio::spawn(async move {
                 let _running = RUNNING.acquire().await.expect("it is never closed");
-                Story::begin(point(n)).await.tell().await
+                Story::begin(platform, point(n)).await.tell().await
             })
         });
         let mut killed = Vec::new();
         for (n, story) in told.collect::<Vec<_>>().into_iter().enumerate() {
-            killed.push(story.await.unwrap_or_else(|_| panic!("killed at {:?}", point(first + n))));
+            killed.push(story.await.unwrap_or_else(|_| panic!("killed at {:?} on {platform:?}", point(first + n))));
         }
         let points = killed.iter().take_while(|killed| **killed).count();
         if points < AT_ONCE {
@@ -290,30 +306,34 @@ async fn all(point: impl Fn(usize) -> Point + Copy + Send + 'static) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn after_every_commit() {
-    let points = all(Point::Commit).await;
+    let points = all(Platform::Slack, Point::Commit).await;
     assert!(points > 25, "only {points} commits");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn before_every_call_to_sekoia() {
-    let points = all(|n| Point::Sekoia(n, sandbox::Stage::Arrived)).await;
+    let points = all(Platform::Slack, |n| Point::Sekoia(n, sandbox::Stage::Arrived)).await;
     assert!(points > 10, "only {points} calls");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn after_every_call_to_sekoia() {
-    let points = all(|n| Point::Sekoia(n, sandbox::Stage::Done)).await;
+    let points = all(Platform::Slack, |n| Point::Sekoia(n, sandbox::Stage::Done)).await;
     assert!(points > 10, "only {points} calls");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn before_every_call_to_slack() {
-    let points = all(|n| Point::Slack(n, slack::Stage::Arrived)).await;
-    assert!(points > 10, "only {points} calls");
+async fn before_every_call_to_the_chat() {
+    for platform in PLATFORMS {
+        let points = all(*platform, |n| Point::Chat(n, At::Arrived)).await;
+        assert!(points > 10, "only {points} calls");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn after_every_call_to_slack() {
-    let points = all(|n| Point::Slack(n, slack::Stage::Done)).await;
-    assert!(points > 10, "only {points} calls");
+async fn after_every_call_to_the_chat() {
+    for platform in PLATFORMS {
+        let points = all(*platform, |n| Point::Chat(n, At::Done)).await;
+        assert!(points > 10, "only {points} calls");
+    }
 }

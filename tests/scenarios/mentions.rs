@@ -1,15 +1,15 @@
-//! The same words after a mention, in channels and threads.
+//! The same words after a mention, in channels and threads: Slack has no commands in threads.
 
 use insta::assert_snapshot;
 
-use crate::harness::{SOC, steady, usual};
+use crate::harness::{SOC, Setting, on_slack, steady};
 
-#[tokio::test]
-async fn a_mention_is_answered_where_it_was_said() {
-    usual(async |s| {
+#[test]
+fn a_mention_is_answered_where_it_was_said() {
+    on_slack(Setting::default(), async |s| {
         let posted = s.set_up().await;
-        s.acknowledged(&s.slack.mention("alice", SOC, None, "done region")).await;
-        assert_snapshot!(steady(s.reply().await), @"
+        s.acknowledged(&s.slack().mention("alice", SOC, None, "done region")).await;
+        assert_snapshot!(steady(s.reply().await.on_slack()), @"
         ephemeral to alice in #soc-setup
         Sekoia confirms it: FRA1 (France): the key is accepted; people log in at https://app.sekoia.io.
         Step 2 of 7 · Confirm your region
@@ -22,33 +22,32 @@ async fn a_mention_is_answered_where_it_was_said() {
         [Check with Sekoia] [Show details] [Reopen]
         ");
         s.progress().await;
-        let crate::harness::slack::Kind::Posted { ts, .. } = &posted.kind else { panic!("{posted}") };
-        s.acknowledged(&s.slack.mention("dan", SOC, Some(ts), "Next")).await;
+        let crate::harness::slack::Kind::Posted { ts, .. } = &posted.on_slack().kind else { panic!("{posted}") };
+        s.acknowledged(&s.slack().mention("dan", SOC, Some(ts), "Next")).await;
         let next = s.reply().await;
-        assert!(next.to_string().starts_with("ephemeral to dan in #soc-setup, in a thread"), "{next}");
-    })
-    .await;
+        assert!(next.on_slack().to_string().starts_with("ephemeral to dan in #soc-setup, in a thread"), "{next}");
+    });
 }
 
-#[tokio::test]
-async fn a_mention_opens_no_form_and_says_what_to_type() {
-    usual(async |s| {
+#[test]
+fn a_mention_opens_no_form_and_says_what_to_type() {
+    on_slack(Setting::default(), async |s| {
         s.set_up().await;
-        s.acknowledged(&s.slack.mention("alice", SOC, None, "skip 7")).await;
+        s.acknowledged(&s.slack().mention("alice", SOC, None, "skip 7")).await;
         assert_snapshot!(s.reply().await.text(), @r#"That takes more words. Type: `/sekoia skip notifications "your reason"`"#);
-    })
-    .await;
+        s.acknowledged(&s.slack().mention("alice", SOC, None, "invite")).await;
+        assert_snapshot!(s.reply().await.text(), @"That takes more words. Type: `/sekoia invite <e-mail…> [as <role>] [to <community, …>] [because <reason>] [--dry-run]`");
+    });
 }
 
-#[tokio::test]
-async fn a_repeated_event_is_done_once() {
-    usual(async |s| {
+#[test]
+fn a_repeated_event_is_done_once() {
+    on_slack(Setting::default(), async |s| {
         s.set_up().await;
-        let event = s.slack.mention("alice", SOC, None, "done region");
+        let event = s.slack().mention("alice", SOC, None, "done region");
         s.acknowledged(&event).await;
         s.reply().await;
         s.progress().await;
         s.acknowledged(&event.retried(1, "http_timeout")).await;
-    })
-    .await;
+    });
 }

@@ -1,10 +1,9 @@
-//! Sekoia and Slack refuse, limit, fail, hang.
+//! Sekoia and the chat refuse, limit, fail, hang.
 
 use insta::assert_snapshot;
 use sekoia_chatops::sandbox::{Fault, FaultKind};
 
-use crate::harness::slack::Fault as SlackFault;
-use crate::harness::{Setting, run, steady, usual};
+use crate::harness::{Call, ChatFault, Setting, on_slack, run, steady, usual};
 
 /// Without the reference, which differs.
 fn told(text: &str) -> String {
@@ -18,8 +17,8 @@ fn told(text: &str) -> String {
     steady(text.lines().map(line).collect::<Vec<_>>().join("\n"))
 }
 
-#[tokio::test]
-async fn a_missing_permission_is_named() {
+#[test]
+fn a_missing_permission_is_named() {
     run(Setting { token: "limited", ..Setting::default() }, async |s| {
         s.set_up().await;
         assert_snapshot!(told(&s.ask("alice", "done subscription").await.text()), @r#"
@@ -34,34 +33,31 @@ async fn a_missing_permission_is_named() {
         s.ask("alice", "subscription").await;
         assert_eq!(s.sekoia.calls().len(), calls);
         assert!(s.ask("alice", "status").await.text().contains("☐ *1 Verify your subscription*"));
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_dead_key_is_explained() {
+#[test]
+fn a_dead_key_is_explained() {
     for (token, says) in [("expired", "has expired"), ("revoked", "was revoked")] {
         run(Setting { token, ..Setting::default() }, async |s| {
             let told = s.ask("alice", "setup").await.text();
             assert!(told.contains("401") && told.contains(says) && told.contains("Nothing was changed."), "{told}");
             assert!(s.ask("alice", "status").await.text().contains("not set up yet"));
-        })
-        .await;
+        });
     }
 }
 
-#[tokio::test]
-async fn one_failure_of_sekoia_goes_unnoticed() {
+#[test]
+fn one_failure_of_sekoia_goes_unnoticed() {
     usual(async |s| {
         s.set_up().await;
         s.sekoia.faults().add(Fault::new(FaultKind::Reset).on("/licenses").times(1));
         assert!(s.ask("alice", "subscription").await.text().contains("Defend"));
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn sekoia_failing_changes_nothing() {
+#[test]
+fn sekoia_failing_changes_nothing() {
     let kinds = [
         ("500", FaultKind::Status { code: 500, retry_after: None, body: None }),
         ("503", FaultKind::Status { code: 503, retry_after: None, body: None }),
@@ -72,15 +68,16 @@ async fn sekoia_failing_changes_nothing() {
     ];
     let mut all = Vec::new();
     for (name, kind) in kinds {
+        let mut said = String::new();
         usual(async |s| {
             s.set_up().await;
-            s.sekoia.faults().add(Fault::new(kind).on("/licenses"));
+            s.sekoia.faults().add(Fault::new(kind.clone()).on("/licenses"));
             let failed = s.ask("alice", "done subscription").await;
-            all.push(format!("{name}: {}", told(&failed.text())));
+            said = told(&failed.text());
             assert!(s.ask("dan", "status").await.text().contains("☐ *1 Verify your subscription*"));
             s.sekoia.faults().clear();
-        })
-        .await;
+        });
+        all.push(format!("{name}: {said}"));
     }
     assert_snapshot!(all.join("\n\n"), @"
     500: Sekoia failed (500).
@@ -121,44 +118,40 @@ async fn sekoia_failing_changes_nothing() {
     ");
 }
 
-#[tokio::test]
-async fn sekoia_hanging_holds_nobody_up() {
+#[test]
+fn sekoia_hanging_holds_nobody_up() {
     usual(async |s| {
         s.set_up().await;
         s.sekoia.faults().add(Fault::new(FaultKind::Latency { ms: 60_000 }));
-        s.acknowledged(&s.slack.slash("alice", "soc-setup", "done subscription")).await;
+        s.say("alice", "done subscription").await;
         // Meanwhile the channel is served from memory.
         assert!(s.ask("dan", "status").await.text().contains("0 of 7 done"));
         s.sekoia.faults().clear();
-        let told = s.slack.next_within(std::time::Duration::from_secs(30)).await.text();
+        let told = s.next_within(std::time::Duration::from_secs(30)).await.text();
         assert!(told.contains("Sekoia did not answer within 9 s") && told.contains("Nothing was changed."), "{told}");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn slack_limiting_or_failing_is_tried_again() {
+#[test]
+fn a_chat_that_limits_or_fails_is_tried_again() {
     usual(async |s| {
         s.set_up().await;
-        for fault in
-            [SlackFault::RateLimited { retry_after: 1 }, SlackFault::Status(503), SlackFault::Error("internal_error")]
-        {
-            s.slack.fault("chat.update", fault);
+        for fault in [ChatFault::LimitedFor(1), ChatFault::Fails] {
+            s.chat.fault(Call::Edit, fault);
             s.ask("alice", "done region").await;
             assert!(s.progress().await.text().contains("✅ *2 Confirm your region*"));
-            s.slack.fault("response_url", SlackFault::Status(500));
+            s.chat.fault(Call::Answer, ChatFault::Fails);
             s.ask("alice", "reopen region").await;
             s.progress().await;
         }
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_rejected_message_is_said_in_plain_text() {
-    usual(async |s| {
+#[test]
+fn a_rejected_message_is_said_in_plain_text() {
+    on_slack(Setting::default(), async |s| {
         s.set_up().await;
-        s.slack.fault("chat.update", SlackFault::Error("invalid_blocks"));
+        s.chat.fault(Call::Edit, ChatFault::Refuses);
         s.ask("alice", "done region").await;
         assert_snapshot!(steady(s.progress().await), @"
         #soc-setup (updated)
@@ -174,41 +167,47 @@ async fn a_rejected_message_is_said_in_plain_text() {
         ☐ 6 Create API keys
         ☐ 7 Configure notifications
         ");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_revoked_token_loses_no_session() {
-    usual(async |s| {
+#[test]
+fn a_revoked_token_loses_no_session() {
+    on_slack(Setting::default(), async |s| {
         s.set_up().await;
         for _ in 0..3 {
-            s.slack.fault("chat.update", SlackFault::Error("token_revoked"));
+            s.chat.fault(Call::Edit, ChatFault::TokenDead);
         }
         s.ask("alice", "done region").await;
-        s.slack.wait_for_calls("chat.update", 1).await;
+        s.chat.wait_for_calls(Call::Edit, 1).await;
         assert!(s.ask("alice", "status").await.text().contains("✅ *2 Confirm your region*"));
-        assert_snapshot!(s.ask("alice", "refresh").await.text(), @"I could not update the channel's message (the chat platform no longer accepts the bot's token: token_revoked). Nothing is lost, and I will try again by myself. Whoever runs this bot has to install the app again and set its new token.");
-        s.slack.edit(|world| world.faults.clear());
+        let told = s.ask("alice", "refresh").await.text();
+        for says in ["no longer accepts the", "Nothing is lost, and I will try again by myself. Whoever runs this bot"]
+        {
+            assert!(told.contains(says), "{told}");
+        }
+        s.chat.mend();
         s.ask("alice", "refresh").await;
         assert!(s.progress().await.text().contains("✅ *2 Confirm your region*"));
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn rights_that_cannot_be_checked_are_no_rights() {
-    usual(async |s| {
-        s.slack.fault("users.info", SlackFault::Error("token_revoked"));
-        assert_snapshot!(s.ask("alice", "setup").await.text(), @"I could not check your rights (the chat platform no longer accepts the bot's token: token_revoked), so I did nothing. Whoever runs this bot has to install the app again and set its new token. Your id is slack:U0ALICE.");
-    })
-    .await;
+#[test]
+fn rights_that_cannot_be_checked_are_no_rights() {
+    on_slack(Setting::default(), async |s| {
+        s.chat.fault(Call::ReadPerson, ChatFault::TokenDead);
+        let told = s.ask("alice", "setup").await.text();
+        for says in
+            ["I could not check your rights", "no longer accepts the", "so I did nothing. Whoever runs this bot"]
+        {
+            assert!(told.contains(says), "{told}");
+        }
+    });
 }
 
-#[tokio::test]
-async fn a_post_that_slack_did_not_confirm_is_not_made_twice() {
-    usual(async |s| {
-        s.slack.fault("chat.postMessage", SlackFault::LoseReply);
+#[test]
+fn a_post_that_slack_did_not_confirm_is_not_made_twice() {
+    on_slack(Setting::default(), async |s| {
+        s.chat.fault(Call::Post, ChatFault::LosesReply);
         assert_snapshot!(s.ask("alice", "setup").await.text(), @"
         This channel now works on *Nimbus Payments*, a single-tenant workspace. Step 3 does not apply to it.
         I could not update the channel's message (the chat platform did not answer: 500 Internal Server Error). Nothing is lost, and I will try again by myself. Please try again in a minute.
@@ -217,24 +216,22 @@ async fn a_post_that_slack_did_not_confirm_is_not_made_twice() {
         s.progress().await;
         // It is looked for by its mark, found, and edited from then on.
         s.progress().await;
-        assert_eq!((s.slack.calls("chat.postMessage"), s.slack.calls("conversations.history")), (1, 1));
+        assert_eq!((s.chat.calls(Call::Post), s.chat.calls(Call::History)), (1, 1));
         s.ask("alice", "skip 7 \"not now\"").await;
         assert!(s.progress().await.text().contains("skipped: not now"));
-        assert_eq!(s.slack.calls("chat.postMessage"), 1);
-    })
-    .await;
+        assert_eq!(s.chat.calls(Call::Post), 1);
+    });
 }
 
-#[tokio::test]
-async fn a_form_that_cannot_be_filled_says_what_to_type() {
+#[test]
+fn a_form_that_cannot_be_filled_says_what_to_type() {
     usual(async |s| {
         s.set_up().await;
         // The group is not remembered yet: the placeholder is opened while the rights are checked.
         let card = s.ask("carol", "step 7").await;
         assert!(!card.text().contains("Skip"), "carol is no operator: {card}");
-        s.slack.fault("views.open", SlackFault::Error("expired_trigger_id"));
+        s.chat.fault(Call::OpenForm, ChatFault::Refuses);
         let card = s.ask("alice", "step 7").await;
         assert_snapshot!(s.click("alice", &card, "Skip…").await.text(), @r#"I could not open the form (the form's trigger expired). Type it instead: `/sekoia skip notifications "your reason"`"#);
-    })
-    .await;
+    });
 }

@@ -3,20 +3,18 @@
 use insta::assert_snapshot;
 use sekoia_chatops::sandbox::Tenant;
 
-use crate::harness::slack::Choice;
-use crate::harness::{Setting, Stage, run, steady, usual};
+use crate::harness::{Choice, Setting, Stage, run, steady, usual};
 
-async fn bank(scenario: impl AsyncFnOnce(&mut Stage)) {
+fn bank(mut scenario: impl AsyncFnMut(&mut Stage)) {
     run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         s.ask("alice", "setup \"Banque Rivoli\"").await;
         s.progress().await;
         scenario(s).await;
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn the_bank_reads_its_workspace() {
+#[test]
+fn the_bank_reads_its_workspace() {
     bank(async |s| {
         assert_snapshot!(steady(s.ask("dan", "subscription").await.text()), @"
         Subscription
@@ -92,12 +90,11 @@ async fn the_bank_reads_its_workspace() {
         See: Manage API keys <https://docs.sekoia.com/getting_started/manage_api_keys/>
         [Done]! [Open step 6 (keys)]
         ");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn every_step_is_checked_without_being_changed() {
+#[test]
+fn every_step_is_checked_without_being_changed() {
     bank(async |s| {
         for step in ["prerequisites", "1", "2", "3", "4", "5", "6", "7", "quickstart"] {
             let card = s.ask("alice", &format!("step {step} check")).await;
@@ -160,12 +157,11 @@ async fn every_step_is_checked_without_being_changed() {
         In Sekoia: Settings > Workspace > API Keys · See: Manage API keys <https://docs.sekoia.com/getting_started/manage_api_keys/>
         [Done]! [Check with Sekoia] [Show details] [Create a key…] [Skip…] [Assign to ▾] [Due date 📅]
         ");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_unit_near_the_end_of_its_trial_is_warned() {
+#[test]
+fn a_unit_near_the_end_of_its_trial_is_warned() {
     run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         s.ask("alice", "setup rivoli payments").await;
         s.progress().await;
@@ -194,12 +190,11 @@ async fn a_unit_near_the_end_of_its_trial_is_warned() {
         ☐ *7 Configure notifications*
         [Open a step ▾] [Next]! [Refresh]
         ");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_role_is_shown_with_its_permissions() {
+#[test]
+fn a_role_is_shown_with_its_permissions() {
     bank(async |s| {
         let roles = s.ask("dan", "roles").await;
         let guest = s.choose("dan", &roles, "Show a role", Choice::Option("Guest")).await;
@@ -226,12 +221,11 @@ async fn a_role_is_shown_with_its_permissions() {
         • *Telemetry*: View global platform telemetry
         ");
         assert_snapshot!(s.ask("dan", "role show Nobody").await.text(), @r#"There is no role called "Nobody". There are: Admin, Analyst, Compliance Auditor, Guest, SOC Level 1."#);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn two_hundred_and_fifty_members_are_paged() {
+#[test]
+fn two_hundred_and_fifty_members_are_paged() {
     usual(async |s| {
         s.set_up().await;
         let had = s.sekoia.edit(|world| {
@@ -254,12 +248,11 @@ async fn two_hundred_and_fifty_members_are_paged() {
         assert!(last.contains(&format!("of {}", had + 250)), "{last}");
         // Beyond the end: the end.
         assert_eq!(s.ask("alice", "users 999").await.text(), last);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn three_hundred_permissions_are_paged() {
+#[test]
+fn three_hundred_permissions_are_paged() {
     bank(async |s| {
         let total = s.sekoia.edit(|world| {
             world.add_permissions(300);
@@ -286,17 +279,16 @@ async fn three_hundred_permissions_are_paged() {
             page = s.click("alice", &page, "Next page").await;
         }
         assert_eq!(seen, total);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn the_overview_shows_every_channel_and_what_waits_for_whom() {
+#[test]
+fn the_overview_shows_every_channel_and_what_waits_for_whom() {
     usual(async |s| {
         s.set_up().await;
         s.ask_in("nimbus-payments", "alice", "setup").await;
         s.progress().await;
-        s.ask_in("nimbus-payments", "alice", "assign users <@U0BOB>").await;
+        s.ask_in("nimbus-payments", "alice", "assign users @bob").await;
         s.progress().await;
         s.ask_in("nimbus-payments", "alice", "due 1 2099-01-31").await;
         s.progress().await;
@@ -306,15 +298,16 @@ async fn the_overview_shows_every_channel_and_what_waits_for_whom() {
         • #soc-setup · *Nimbus Payments* · 1 of 7 settled · next: step 1 (subscription)
         Channels 1 to 2
         ");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn help_and_commands_of_later_versions() {
+#[test]
+fn help_tells_every_command() {
     usual(async |s| {
-        assert_snapshot!(s.ask("gina", "help").await.text(), @r#"
-        I walk this channel through the setup of your Sekoia workspace. Type these after /sekoia, or, in a thread on Slack, after mentioning me:
+        let help = s.ask("gina", "help").await.text();
+        let (first, commands) = help.split_once('\n').unwrap();
+        assert!(first.contains("Type these after /sekoia"), "{help}");
+        assert_snapshot!(commands, @r#"
         • `help [topic]` This list, or help on a command or a step.
         • `whoami` Your id and your rights here.
         • `setup [community]` Opens the checklist in this channel for one Sekoia community, or binds it to another one. (operator)
@@ -345,6 +338,19 @@ async fn help_and_commands_of_later_versions() {
         • `key revoke <name> [because <reason>] [--dry-run]` Revokes an API key, after an approval. (operator)
         • `key rotate <name> [as <new name>] [expires <30d,180d,365d,date,never>] [because <reason>] [--dry-run]` Replaces an API key, after an approval: the new one is shown, both work until you retire the old one. (operator)
         • `audit [n]` The last records of this channel's history. (operator)
+        • `notify [page]` The channel's notification rules: what they watch, how often, when they last fired, what fails.
+        • `notify summary [24h or 7d]` What the rules did: how often, how urgent, what was noisy, how soon it was acknowledged; with a chart.
+        • `notify add <trigger> [conditions]` Adds a rule. Alone, it opens a form. (operator)
+        • `notify remove <n>` Removes a rule. (operator)
+        • `notify pause <n>` Stops a rule until it is resumed. (operator)
+        • `notify resume <n>` Ends a pause or a mute. (operator)
+        • `notify mute <n> <1h, 1d>` Keeps a rule quiet for a time. (operator)
+        • `notify test <n>` Sends a sample through a rule, the whole way into the channel. (operator)
+        • `notify seen <n>` Says that a rule's sample arrived. (operator)
+        • `notify recommended` Adds the three rules that Sekoia recommends, after a confirmation. (operator)
+        • `notify digest <daily or weekly [day]> <HH:MM or off> [zone]` Posts a summary at a local time, or no more. (operator)
+        • `notify webhook [rotate or revoke]` The address for Sekoia's own rules, shown once; how to use it; another one, or none. (operator)
+        • `acknowledge <alert>` Acknowledges an alert at Sekoia. (operator)
         • `approvals [id] [page]` Requests that are not settled, or one of them in full. (operator)
         • `cancel <id>` Withdraws your own request. (operator)
         • `approve <id>` Approves a request, exactly as its card says. (approver)
@@ -358,7 +364,6 @@ async fn help_and_commands_of_later_versions() {
         • `freeze <reason>` Stops all sensitive execution. (approver)
         • `unfreeze` Allows it again. (approver)
         • `quickstart [defend or intelligence]` What comes next: the product's quick start, and what of it is there.
-        Not in this version yet: notify, notify summary, notify add, notify remove, notify pause, notify resume, notify test, notify recommended, notify digest, notify webhook.
         "help" and a command or a step tells more. Everything a button does can be typed.
         "#);
         assert_snapshot!(s.ask("gina", "help skip").await.text(), @r#"
@@ -393,26 +398,24 @@ async fn help_and_commands_of_later_versions() {
         Try: `/sekoia done region`
         "#);
         assert_snapshot!(s.ask("alice", "status").await.text(), @"This channel is not set up yet. An operator opens it with `/sekoia setup`.");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn the_other_regions_are_probed_after_a_confirmation() {
+#[test]
+fn the_other_regions_are_probed_after_a_confirmation() {
     usual(async |s| {
         let question = s.ask("alice", "region probe").await;
         assert_snapshot!(question, @"
-        ephemeral to alice in #soc-setup (response: new message)
+        to alice alone in #soc-setup
         This sends the bot's API key to Sekoia's hosts of the 5 regions other than FRA1, one host a second, until one takes it.
         [Probe the regions?]!
         ");
-        s.acknowledged(&s.slack.click("alice", &question, "Probe the regions")).await;
+        s.press("alice", &question, "Probe the regions").await;
         assert_snapshot!(steady(s.reply().await.text()), @"
         Region probe
         • ✅ *FRA1* (configured): the key is accepted
         • ➖ *FRA2*: Sekoia could not be reached
         • ✅ *USA1*: the key is accepted at `http://127.0.0.1:<port>/`
         ");
-    })
-    .await;
+    });
 }

@@ -139,7 +139,7 @@ impl Story {
 
     /// Bob presses *Approve* and says yes to the question.
     async fn approve(&self, card: &Value) {
-        assert_eq!(self.bob.presses(card, "Approve", None).await, 200);
+        assert_eq!(self.bob.presses(card, "Approve?", None).await, 200);
         let question = self.bob.asked().await;
         assert_eq!(question["dialog"]["title"], "Approve this?");
         assert_eq!(self.submits(&self.bob, &question, json!({})).await, json!({}));
@@ -193,7 +193,7 @@ async fn two_people_complete_the_checklist() {
         s.submits(&s.alice, &form, filled.clone()).await;
         s.submits(&s.alice, &form, filled).await;
         let card = s.standing("Invite ana@nimbus.example", "Approval needed").await;
-        assert_eq!(s.dan.presses(&card, "Approve", None).await, 200);
+        assert_eq!(s.dan.presses(&card, "Approve?", None).await, 200);
         let question = s.dan.asked().await;
         s.submits(&s.dan, &question, json!({})).await;
         s.dan.reads("You cannot decide this").await;

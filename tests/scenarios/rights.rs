@@ -2,95 +2,110 @@
 
 use insta::assert_snapshot;
 
-use crate::harness::{SOC, Setting, run, usual};
+use crate::harness::{Call, SOC, Setting, on_slack, run, usual};
 
-#[tokio::test]
-async fn viewers_look_and_operators_act() {
+#[test]
+fn viewers_look_and_operators_act() {
     usual(async |s| {
-        assert_snapshot!(s.ask("dan", "setup").await.text(), @r#"That is for operators. Ask whoever runs this bot to add slack:U0DAN to CHATOPS_OPERATORS; "whoami" shows your rights."#);
+        assert_snapshot!(s.ask("dan", "setup").await.text(), @r#"That is for operators. Ask whoever runs this bot to add chat:dan to CHATOPS_OPERATORS; "whoami" shows your rights."#);
         let progress = s.set_up().await;
-        assert_snapshot!(s.ask("dan", "done region").await.text(), @r#"That is for operators. Ask whoever runs this bot to add slack:U0DAN to CHATOPS_OPERATORS; "whoami" shows your rights."#);
-        assert_snapshot!(s.ask("dan", "users").await.text(), @r#"That is for operators. Ask whoever runs this bot to add slack:U0DAN to CHATOPS_OPERATORS; "whoami" shows your rights."#);
+        assert_snapshot!(s.ask("dan", "done region").await.text(), @r#"That is for operators. Ask whoever runs this bot to add chat:dan to CHATOPS_OPERATORS; "whoami" shows your rights."#);
+        assert_snapshot!(s.ask("dan", "users").await.text(), @r#"That is for operators. Ask whoever runs this bot to add chat:dan to CHATOPS_OPERATORS; "whoami" shows your rights."#);
         assert_snapshot!(s.ask("dan", "whoami").await.text(), @"
-        You are @dan, `slack:U0DAN`.
+        You are @dan, `chat:dan`.
         • viewer: you may look at this channel's checklist
         CHATOPS_OPERATORS makes operators, CHATOPS_APPROVERS makes approvers; both list ids like yours.
         ");
         assert_snapshot!(s.ask("bob", "whoami").await.text(), @"
-        You are @bob, `slack:U0BOB`.
+        You are @bob, `chat:bob`.
         • viewer: you may look at this channel's checklist
         • operator: you may open channels, tick, skip, assign and ask for changes
         • approver: you may approve or reject what others ask for, and freeze everything
         ");
-        assert_snapshot!(s.ask("alice", "freeze now").await.text(), @r#"That is for approvers. Ask whoever runs this bot to add slack:U0ALICE to CHATOPS_APPROVERS; "whoami" shows your rights."#);
+        assert_snapshot!(s.ask("alice", "freeze now").await.text(), @r#"That is for approvers. Ask whoever runs this bot to add chat:alice to CHATOPS_APPROVERS; "whoami" shows your rights."#);
         // A viewer may press what only looks, and sees no button that changes.
         let card = s.click("dan", &progress, "Next").await;
         assert!(!card.text().contains("[Done]"), "{card}");
         // The card of an operator, pressed after the right was taken away, is refused.
         let card = s.ask("alice", "step 1").await;
         assert!(card.text().contains("[Done]"), "{card}");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn guests_bots_strangers_and_the_deactivated_have_no_rights() {
+#[test]
+fn guests_bots_strangers_and_the_deactivated_have_no_rights() {
     usual(async |s| {
         s.set_up().await;
         let mut told = Vec::new();
-        for who in ["gina", "uma", "otto", "eve", "robo"] {
+        for who in ["gina", "uma", "otto", "robo"] {
             told.push(format!("{who}: {}", s.ask(who, "status").await.text()));
         }
         assert_snapshot!(told.join("\n"), @"
-        gina: Guests have no rights here. Ask a full member of the workspace. Your id is slack:U0GINA.
-        uma: Guests have no rights here. Ask a full member of the workspace. Your id is slack:U0UMA.
-        otto: This account is deactivated and has no rights. Its id is slack:U0OTTO.
-        eve: Your account belongs to another workspace or server than the one where I am installed. Your id is slack:U0EVE.
-        robo: Bots have no rights here. This account's id is slack:U0ROBO.
+        gina: Guests have no rights here. Ask a full member of the workspace. Your id is chat:gina.
+        uma: Guests have no rights here. Ask a full member of the workspace. Your id is chat:uma.
+        otto: This account is deactivated and has no rights. Its id is chat:otto.
+        robo: Bots have no rights here. This account's id is chat:robo.
         ");
-    })
-    .await;
+        let told = s.ask("eve", "status").await.text();
+        assert!(
+            told.starts_with("Your account belongs to another") && told.ends_with("Your id is chat:eve."),
+            "{told}"
+        );
+    });
 }
 
-#[tokio::test]
-async fn nobody_may_do_anything_until_somebody_is_configured() {
+#[test]
+fn nobody_may_do_anything_until_somebody_is_configured() {
     run(Setting { operators: "", approvers: "", ..Setting::default() }, async |s| {
-        assert_snapshot!(s.ask("alice", "setup").await.text(), @"Nobody is an operator yet. Whoever runs this bot sets CHATOPS_OPERATORS or CHATOPS_APPROVERS, for example to slack:U0ALICE, which is your id.");
-    })
-    .await;
+        assert_snapshot!(s.ask("alice", "setup").await.text(), @"Nobody is an operator yet. Whoever runs this bot sets CHATOPS_OPERATORS or CHATOPS_APPROVERS, for example to chat:alice, which is your id.");
+    });
 }
 
-#[tokio::test]
-async fn approvers_are_operators_where_none_are_named() {
+#[test]
+fn approvers_are_operators_where_none_are_named() {
     run(Setting { operators: "", ..Setting::default() }, async |s| {
-        assert_snapshot!(s.ask("alice", "overview").await.text(), @r#"That is for operators. Ask whoever runs this bot to add slack:U0ALICE to CHATOPS_OPERATORS; "whoami" shows your rights."#);
+        assert_snapshot!(s.ask("alice", "overview").await.text(), @r#"That is for operators. Ask whoever runs this bot to add chat:alice to CHATOPS_OPERATORS; "whoami" shows your rights."#);
         assert_snapshot!(s.ask("bob", "overview").await.text(), @r#"No channel is set up yet. "setup" opens one."#);
-        assert_eq!(s.slack.calls("usergroups.users.list"), 1, "the group is remembered");
-    })
-    .await;
+        assert_eq!(s.chat.calls(Call::ReadGroup), 1, "the group is remembered");
+    });
 }
 
-#[tokio::test]
-async fn a_group_that_cannot_be_read_makes_nobody_an_operator() {
-    run(Setting { operators: "", ..Setting::default() }, async |s| {
-        s.slack.edit(|world| {
-            world.scopes.remove("usergroups:read");
-        });
-        assert_snapshot!(s.ask("bob", "overview").await.text(), @"I could not check your rights (the app lacks the scope usergroups:read), so I did nothing. Whoever runs this bot adds that scope to the app and installs it again. Your id is slack:U0BOB.");
-    })
-    .await;
+#[test]
+fn a_group_that_cannot_be_read_makes_nobody_an_operator() {
+    on_slack(Setting { operators: "", ..Setting::default() }, async |s| {
+        s.chat.groups_become_unreadable();
+        assert_snapshot!(s.ask("bob", "overview").await.text(), @"I could not check your rights (the app lacks the scope usergroups:read), so I did nothing. Whoever runs this bot adds that scope to the app and installs it again. Your id is chat:bob.");
+    });
 }
 
-#[tokio::test]
-async fn shared_and_unlisted_channels_are_refused() {
+#[test]
+fn shared_and_unlisted_channels_are_refused() {
     usual(async |s| {
-        assert_snapshot!(s.ask_in("shared", "alice", "setup").await.text(), @"This channel is shared with another organisation, so I do not work here. An administrator can allow it by adding C0SHARED to CHATOPS_CHANNELS. Your id is slack:U0ALICE.");
-    })
-    .await;
-    run(Setting { channels: &["C0SHARED"], ..Setting::default() }, async |s| {
-        assert_snapshot!(s.ask_in(SOC, "alice", "setup").await.text(), @"I work only in the channels that CHATOPS_CHANNELS lists, and C0SOC is not one of them. Your id is slack:U0ALICE.");
+        assert_snapshot!(s.ask_in("shared", "alice", "setup").await.text(), @"This channel is shared with another organisation, so I do not work here. An administrator can allow it by adding chat:shared to CHATOPS_CHANNELS. Your id is chat:alice.");
+    });
+    run(Setting { channels: &["shared"], ..Setting::default() }, async |s| {
+        assert_snapshot!(s.ask_in(SOC, "alice", "setup").await.text(), @"I work only in the channels that CHATOPS_CHANNELS lists, and chat:soc-setup is not one of them. Your id is chat:alice.");
         s.ask_in("shared", "alice", "setup").await;
         assert!(s.progress().await.to_string().starts_with("#shared (posted)"));
-    })
-    .await;
+    });
+}
+
+#[test]
+fn who_left_decides_nothing_and_an_archived_channel_is_over() {
+    run(Setting { durable: true, ..Setting::default() }, async |s| {
+        s.set_up().await;
+        s.request_for("alice", "invite ana@nimbus.example").await;
+        let card = s.card("Approval needed").await;
+        s.checklist("⏳").await;
+        s.chat.deactivated("bob");
+        // What was read of people and channels is remembered for minutes at most.
+        s.stop().await;
+        s.start().await;
+        assert_snapshot!(s.click("bob", &card, "Approve").await.text(), @"This account is deactivated and has no rights. Its id is chat:bob.");
+        s.chat.archived(SOC);
+        s.stop().await;
+        s.start().await;
+        assert_snapshot!(s.click("carol", &card, "Approve").await.text(), @"This channel is archived.");
+        assert!(s.sekoia.calls().iter().all(|call| call.method == "GET"));
+    });
 }

@@ -9,8 +9,7 @@ use sekoia_chatops::approvals::Timing;
 use sekoia_chatops::sandbox::world::WorkingSecret;
 use sekoia_chatops::sandbox::{Fault, FaultKind};
 
-use crate::harness::slack::{Fault as SlackFault, Seen};
-use crate::harness::{QUICK, Setting, Stage, id_in, nameless, run, usual};
+use crate::harness::{Call, ChatFault, QUICK, Seen, Setting, Stage, id_in, nameless, on_slack, run, usual};
 
 fn active(s: &Stage, name: &str) -> usize {
     s.sekoia.edit(|world| world.keys.iter().filter(|k| k.name == name && k.revoked_at.is_none()).count())
@@ -18,7 +17,7 @@ fn active(s: &Stage, name: &str) -> usize {
 
 /// A key that alice asked for and carol approved: its card, ready to be created.
 async fn ready(s: &Stage, ask: &str) -> Seen {
-    s.request("alice", ask).await;
+    s.request_for("alice", ask).await;
     let card = s.card("Approval needed").await;
     s.click("carol", &card, "Approve").await;
     let card = s.card("ready to be created").await;
@@ -28,9 +27,7 @@ async fn ready(s: &Stage, ask: &str) -> Seen {
 
 /// Presses the button; what stands in the form then.
 async fn press(s: &Stage, card: &Seen) -> Seen {
-    s.acknowledged(&s.slack.click("alice", card, "Create and show")).await;
-    s.form().await;
-    s.filled().await
+    s.opens("alice", card, "Create and show").await
 }
 
 /// Says that what a form showed is saved, and reads to the end.
@@ -50,8 +47,8 @@ fn disguises(secret: &str) -> Vec<String> {
     all
 }
 
-#[tokio::test]
-async fn the_canary_is_nowhere() {
+#[test]
+fn the_canary_is_nowhere() {
     run(Setting { durable: true, ..Setting::default() }, async |s| {
         s.stop().await;
         s.start_program().await;
@@ -65,7 +62,7 @@ async fn the_canary_is_nowhere() {
 
         let mut places: Vec<(String, Vec<u8>)> = vec![
             ("answers".into(), answers.into_bytes()),
-            ("chat".into(), s.slack.dump_without_views().into_bytes()),
+            ("chat".into(), s.chat.dump_without_forms().into_bytes()),
             ("log".into(), std::fs::read(s.log()).expect("a log")),
         ];
         for suffix in ["", "-wal", "-shm"] {
@@ -79,7 +76,7 @@ async fn the_canary_is_nowhere() {
         let secrets = s.sekoia.secrets();
         assert_eq!(secrets.len(), 2);
         // The search finds what is there: the form shows it.
-        assert!(s.slack.views_dump().contains(&secrets[0]));
+        assert!(s.chat.forms_dump().contains(&secrets[0]));
         for secret in &secrets {
             for disguise in disguises(secret) {
                 for (place, content) in &places {
@@ -89,12 +86,11 @@ async fn the_canary_is_nowhere() {
                 }
             }
         }
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn the_string_that_works_is_the_one_that_is_shown() {
+#[test]
+fn the_string_that_works_is_the_one_that_is_shown() {
     usual(async |s| {
         s.set_up().await;
         s.sekoia.edit(|world| world.working_secret = WorkingSecret::ShortKey);
@@ -103,37 +99,30 @@ async fn the_string_that_works_is_the_one_that_is_shown() {
         let works = s.sekoia.secrets()[1].clone();
         assert!(shown.text().contains(&works), "{shown}");
         save(s, &shown).await;
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn without_an_open_form_no_key_comes_into_being() {
-    usual(async |s| {
+#[test]
+fn without_an_open_form_no_key_comes_into_being() {
+    on_slack(Setting::default(), async |s| {
         s.set_up().await;
         let card = ready(s, "key create forwarder for read-alerts").await;
         s.checklist("⏳").await;
-        s.slack.fault("views.open", SlackFault::Error("expired_trigger_id"));
+        s.chat.fault(Call::OpenForm, ChatFault::Refuses);
         let told = s.click("alice", &card, "Create and show").await;
         assert_snapshot!(nameless(told.text()), @r#"The key is shown in a form, and I could not open one (the form's trigger expired). Nothing was created. Press "Create and show" on the request's card, or type `/sekoia show <id>`."#);
         assert_eq!(active(s, "forwarder"), 0);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_key_that_cannot_be_shown_is_revoked_and_may_be_had_again() {
+#[test]
+fn a_key_that_cannot_be_shown_is_revoked_and_may_be_had_again() {
     usual(async |s| {
         s.set_up().await;
         let card = ready(s, "key create forwarder for read-alerts").await;
-        s.slack.fault("views.update", SlackFault::Error("not_found"));
-        s.acknowledged(&s.slack.click("alice", &card, "Create and show")).await;
-        s.form().await;
-        assert_snapshot!(s.filled().await.text(), @"
-        Sekoia
-        The key could not be shown here, so it was revoked. You may press again.
-        [Close]
-        ");
+        s.chat.fault(Call::FillForm, ChatFault::Refuses);
+        let told = s.outcome("alice", &card, "Create and show").await.text();
+        assert!(told.contains("The key could not be shown here, so it was revoked. You may press again."), "{told}");
         assert_eq!(active(s, "forwarder"), 0);
         assert_snapshot!(nameless(s.direct().await.text()), @"
         *Create the API key forwarder*: nobody could be sure that the key's secret was saved, so the key was revoked. You may press again until <date> <time> UTC.
@@ -144,12 +133,11 @@ async fn a_key_that_cannot_be_shown_is_revoked_and_may_be_had_again() {
         let shown = press(s, &card).await;
         save(s, &shown).await;
         assert_eq!(active(s, "forwarder"), 1);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_key_that_nobody_confirms_is_revoked() {
+#[test]
+fn a_key_that_nobody_confirms_is_revoked() {
     let timing = Timing { confirm: Duration::from_millis(500), ..QUICK };
     run(Setting { timing, ..Setting::default() }, async |s| {
         s.set_up().await;
@@ -167,23 +155,22 @@ async fn a_key_that_nobody_confirms_is_revoked() {
         // Too late: the form's button says so.
         assert_snapshot!(s.submit("alice", &shown, &[]).await.text(), @r#"Too late: nobody said in time that it was saved, so the key was revoked. Press "Create and show" again."#);
         s.checklist("⏳").await;
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_lost_reply_leaves_no_key_behind() {
+#[test]
+fn a_lost_reply_leaves_no_key_behind() {
     usual(async |s| {
         s.set_up().await;
         let card = ready(s, "key create forwarder for read-alerts").await;
         s.sekoia.faults().add(Fault::new(FaultKind::LoseReply).on("/api-keys").method("POST").times(1));
-        let told = press(s, &card).await;
-        assert_snapshot!(told.text(), @"
-        Sekoia
-        Sekoia could not be reached.
-        If the key exists, it is revoked, because nobody has its secret; then you may press again. I tell you.
-        [Close]
-        ");
+        let told = s.outcome("alice", &card, "Create and show").await.text();
+        for says in [
+            "Sekoia could not be reached.",
+            "If the key exists, it is revoked, because nobody has its secret; then you may press again. I tell you.",
+        ] {
+            assert!(told.contains(says), "{told}");
+        }
         assert_snapshot!(nameless(s.direct().await.text()), @"
         *Create the API key forwarder*: nobody could be sure that the key's secret was saved, so the key was revoked. You may press again until <date> <time> UTC.
         In #soc-setup · request <id>
@@ -194,34 +181,28 @@ async fn a_lost_reply_leaves_no_key_behind() {
         let shown = press(s, &card).await;
         save(s, &shown).await;
         assert_eq!(active(s, "forwarder"), 1);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn pressed_twice_there_is_one_key() {
+#[test]
+fn pressed_twice_there_is_one_key() {
     usual(async |s| {
         s.set_up().await;
         let card = ready(s, "key create forwarder for read-alerts").await;
-        let (one, two) =
-            (s.slack.click("alice", &card, "Create and show"), s.slack.click("alice", &card, "Create and show"));
-        tokio::join!(s.acknowledged(&one), s.acknowledged(&two));
-        let mut forms = Vec::new();
-        for _ in 0..2 {
-            forms.push(s.outcome().await);
-        }
+        let press = || s.outcome("alice", &card, "Create and show");
+        let (one, two) = tokio::join!(press(), press());
+        let forms = vec![one, two];
         let secret = s.sekoia.secrets()[0].clone();
         let (with, without): (Vec<Seen>, Vec<Seen>) = forms.into_iter().partition(|f| f.text().contains(&secret));
         assert_eq!((with.len(), without.len()), (1, 1));
         save(s, &with[0]).await;
         assert_eq!(active(s, "forwarder"), 1);
         assert_eq!(s.sekoia.secrets().len(), 2, "one key: its two strings");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_rotation_keeps_both_keys_until_the_old_one_is_retired() {
+#[test]
+fn a_rotation_keeps_both_keys_until_the_old_one_is_retired() {
     usual(async |s| {
         s.set_up().await;
         let card = ready(s, "key rotate log-forwarder expires 90d").await;
@@ -259,12 +240,11 @@ async fn a_rotation_keeps_both_keys_until_the_old_one_is_retired() {
         assert_eq!(active(s, "log-forwarder"), 0);
         s.direct().await;
         s.checklist_at_rest().await;
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn the_bot_never_revokes_its_own_key() {
+#[test]
+fn the_bot_never_revokes_its_own_key() {
     usual(async |s| {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "key revoke sandbox-admin").await.text(), @"
@@ -277,12 +257,11 @@ async fn the_bot_never_revokes_its_own_key() {
         Usage: `/sekoia key rotate <name> [as <new name>] [expires <30d,180d,365d,date,never>] [because <reason>] [--dry-run]`
         Nothing was asked.
         ");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn an_older_form_confirms_nothing_of_a_newer_key() {
+#[test]
+fn an_older_form_confirms_nothing_of_a_newer_key() {
     let timing = Timing { confirm: Duration::from_millis(800), ..QUICK };
     run(Setting { timing, ..Setting::default() }, async |s| {
         s.set_up().await;
@@ -298,6 +277,5 @@ async fn an_older_form_confirms_nothing_of_a_newer_key() {
         s.card("ready to be created").await;
         assert_eq!(active(s, "forwarder"), 0);
         s.checklist("⏳").await;
-    })
-    .await;
+    });
 }

@@ -348,10 +348,10 @@ fn mattermost_is_wholly_configured_or_not_at_all() {
         ("CHATOPS_CHANNELS", "mattermost:soc-setup"),
     ];
     assert_snapshot!(read(&[MATTERMOST, &wrong].concat()).unwrap_err(), @r#"
+    CHATOPS_PUBLIC_URL: not an address: relative URL without a base
     MATTERMOST_COMMAND_TOKEN: holds characters that no such token has
     MATTERMOST_SOURCES: "chat.example" is not an address or a network such as 10.1.2.0/24
     MATTERMOST_SOURCES: "10.0.0.0/33" is not an address or a network such as 10.1.2.0/24
-    CHATOPS_PUBLIC_URL: not an address: relative URL without a base
     CHATOPS_CHANNELS: "mattermost:soc-setup" is not a Mattermost channel id, which has 26 letters and digits (not a name)
     "#);
 }

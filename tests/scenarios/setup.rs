@@ -3,14 +3,13 @@
 use insta::assert_snapshot;
 use sekoia_chatops::sandbox::Tenant;
 
-use crate::harness::slack::Choice;
-use crate::harness::{Setting, run, usual};
+use crate::harness::{Call, Choice, Setting, run, usual};
 
-#[tokio::test]
-async fn a_channel_is_set_up() {
+#[test]
+fn a_channel_is_set_up() {
     usual(async |s| {
         assert_snapshot!(s.ask("alice", "setup").await, @"
-        ephemeral to alice in #soc-setup (response: new message)
+        to alice alone in #soc-setup
         This channel now works on *Nimbus Payments*, a single-tenant workspace. Step 3 does not apply to it.
         I keep the checklist up to date in one message in this channel.
         [Before you start]! [Open step 1 (subscription)]
@@ -46,7 +45,7 @@ async fn a_channel_is_set_up() {
         [Open a step ▾] [Next]! [Refresh]
         ");
         assert_snapshot!(s.ask("alice", "next").await, @"
-        ephemeral to alice in #soc-setup
+        to alice alone in #soc-setup
         Step 1 of 7 · Verify your subscription
         *Nimbus Payments*
         ☐ open
@@ -55,29 +54,27 @@ async fn a_channel_is_set_up() {
         In Sekoia: Settings > Workspace > Subscriptions · See: Understand your subscription <https://docs.sekoia.com/getting_started/subscriptions/>
         [Done]! [Check with Sekoia] [Show details] [Skip…] [Assign to ▾] [Due date 📅]
         ");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn setup_again_says_what_is_there_and_edits_nothing_twice() {
+#[test]
+fn setup_again_says_what_is_there_and_edits_nothing_twice() {
     usual(async |s| {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "setup").await, @"
-        ephemeral to alice in #soc-setup
+        to alice alone in #soc-setup
         This channel is already set up for Nimbus Payments. `status` shows where it stands.
         ");
-        assert_eq!(s.slack.calls("chat.update"), 0);
-    })
-    .await;
+        assert_eq!(s.chat.calls(Call::Edit), 0);
+    });
 }
 
-#[tokio::test]
-async fn of_several_communities_one_is_chosen() {
+#[test]
+fn of_several_communities_one_is_chosen() {
     run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         let menu = s.ask("alice", "setup").await;
         assert_snapshot!(menu, @"
-        ephemeral to alice in #soc-setup (response: new message)
+        to alice alone in #soc-setup
         The key sees 4 communities. Which one is this channel about? Steps 4 to 7 touch that one alone.
         [Choose a community ▾]
         ");
@@ -89,7 +86,7 @@ async fn of_several_communities_one_is_chosen() {
         ");
         let chosen = s.choose("alice", &menu, "Choose a community", Choice::Option("Rivoli Markets")).await;
         assert_snapshot!(chosen, @"
-        ephemeral to alice in #soc-setup (response: replaces the original)
+        to alice alone in #soc-setup
         This channel now works on *Rivoli Markets*, in a multi-tenant workspace.
         I keep the checklist up to date in one message in this channel.
         [Before you start]! [Open step 1 (subscription)]
@@ -109,12 +106,11 @@ async fn of_several_communities_one_is_chosen() {
         ☐ *7 Configure notifications*
         [Open a step ▾] [Next]! [Refresh]
         ");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_community_is_named() {
+#[test]
+fn a_community_is_named() {
     run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         assert_snapshot!(s.ask("alice", "setup Rivoli Nowhere").await.text(), @r#"
         The key sees no community called "Rivoli Nowhere".
@@ -153,12 +149,11 @@ async fn a_community_is_named() {
         ☐ *7 Configure notifications*
         [Open a step ▾] [Next]! [Refresh]
         ");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn forty_communities_fit_a_menu_and_two_hundred_its_pages() {
+#[test]
+fn forty_communities_fit_a_menu_and_two_hundred_its_pages() {
     run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         s.sekoia.edit(|world| world.add_communities(40));
         let menu = s.ask("alice", "setup").await;
@@ -170,12 +165,11 @@ async fn forty_communities_fit_a_menu_and_two_hundred_its_pages() {
         assert_eq!(second.options("Choose a community").len(), 90);
         let third = s.click("alice", &second, "Next page").await;
         assert_eq!(third.options("Choose a community").len(), 204 - 180);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn without_the_bot_in_the_channel_it_says_how_to_invite_it() {
+#[test]
+fn without_the_bot_in_the_channel_it_says_how_to_invite_it() {
     usual(async |s| {
         assert_snapshot!(s.ask_in("quiet", "alice", "setup").await.text(), @"
         This channel now works on *Nimbus Payments*, a single-tenant workspace. Step 3 does not apply to it.
@@ -184,17 +178,14 @@ async fn without_the_bot_in_the_channel_it_says_how_to_invite_it() {
         ");
         assert_snapshot!(s.ask_in("private", "alice", "setup").await.text(), @"I cannot see this channel. Type `/invite @Sekoia` here and try again.");
         // Invited meanwhile: the session was not lost, its message is posted now.
-        s.slack.edit(|world| {
-            world.channel("quiet").members.insert("U0BOT".into());
-        });
+        s.chat.bot_joins("quiet");
         assert_snapshot!(s.ask_in("quiet", "alice", "refresh").await.text(), @"The channel's message is up to date.");
         assert!(s.progress().await.to_string().starts_with("#quiet (posted)"));
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn another_community_opens_every_step_again_after_a_question() {
+#[test]
+fn another_community_opens_every_step_again_after_a_question() {
     run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         s.ask("alice", "setup rivoli retail").await;
         s.progress().await;
@@ -202,7 +193,7 @@ async fn another_community_opens_every_step_again_after_a_question() {
         s.progress().await;
         let question = s.ask("alice", "setup rivoli markets").await;
         assert_snapshot!(question, @"
-        ephemeral to alice in #soc-setup (response: new message)
+        to alice alone in #soc-setup
         This channel works on Rivoli Retail. For Rivoli Markets every step opens again, because what was proven of one community says nothing of another; who does what by when stays.
         [Change the community]✗
         ");
@@ -226,6 +217,5 @@ async fn another_community_opens_every_step_again_after_a_question() {
         ☐ *7 Configure notifications*
         [Open a step ▾] [Next]! [Refresh]
         ");
-    })
-    .await;
+    });
 }

@@ -2,16 +2,15 @@
 
 use insta::assert_snapshot;
 
-use crate::harness::slack::Choice;
-use crate::harness::{steady, usual};
+use crate::harness::{Choice, steady, usual};
 
-#[tokio::test]
-async fn a_step_is_done_because_sekoia_confirms_it() {
+#[test]
+fn a_step_is_done_because_sekoia_confirms_it() {
     usual(async |s| {
         let progress = s.set_up().await;
         let card = s.choose("alice", &progress, "Open a step", Choice::Option("1 Verify your subscription")).await;
         assert_snapshot!(card, @"
-        ephemeral to alice in #soc-setup (response: new message)
+        to alice alone in #soc-setup
         Step 1 of 7 · Verify your subscription
         *Nimbus Payments*
         ☐ open
@@ -22,7 +21,7 @@ async fn a_step_is_done_because_sekoia_confirms_it() {
         ");
         let done = s.click("alice", &card, "Done").await;
         assert_snapshot!(steady(done), @"
-        ephemeral to alice in #soc-setup (response: replaces the original)
+        to alice alone in #soc-setup
         Sekoia confirms it: Defend Prime until <date>, Intelligence until <date>, Reveal until <date>.
         Step 1 of 7 · Verify your subscription
         *Nimbus Payments*
@@ -49,19 +48,19 @@ async fn a_step_is_done_because_sekoia_confirms_it() {
         ");
         let again = s.ask("bob", "done 1").await;
         assert_snapshot!(again, @"
-        ephemeral to bob in #soc-setup (response: new message)
+        to bob alone in #soc-setup
         Already verified: step 1 (subscription). `reopen subscription` first if that has to change.
         ");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn all_steps_are_worked_through() {
+#[test]
+fn all_steps_are_worked_through() {
     usual(async |s| {
         s.set_up().await;
         let mut last = String::new();
-        for words in ["done region", "done 4", "done USERS", "done 6", "done notifications", "done subscription"] {
+        for words in ["done region", "done 4", "done USERS", "done 6", "done notifications anyway", "done subscription"]
+        {
             s.ask("alice", words).await;
             last = s.progress().await.text();
         }
@@ -102,18 +101,17 @@ async fn all_steps_are_worked_through() {
         See: Defend <https://docs.sekoia.com/xdr/xdr_quick_start/>, Intelligence <https://docs.sekoia.com/cti/>
         [Done]
         ");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn what_sekoia_does_not_confirm_needs_somebodys_word() {
+#[test]
+fn what_sekoia_does_not_confirm_needs_somebodys_word() {
     usual(async |s| {
         s.sekoia.edit(|world| world.members.truncate(1));
         s.set_up().await;
         let not_yet = s.ask("alice", "done users").await;
         assert_snapshot!(not_yet, @r#"
-        ephemeral to alice in #soc-setup (response: new message)
+        to alice alone in #soc-setup
         Sekoia does not confirm step 5 (users) yet: 1 active member, 0 pending invitations.
         • Missing: colleagues: nobody but the first administrator is in
         Nothing was changed. You can mark it as done on your word; it will say "attested".
@@ -121,7 +119,7 @@ async fn what_sekoia_does_not_confirm_needs_somebodys_word() {
         "#);
         let attested = s.click("alice", &not_yet, "Mark as done on my word").await;
         assert_snapshot!(steady(attested), @"
-        ephemeral to alice in #soc-setup (response: replaces the original)
+        to alice alone in #soc-setup
         Marked as done on your word.
         Step 5 of 7 · Invite users
         *Nimbus Payments*
@@ -145,40 +143,36 @@ async fn what_sekoia_does_not_confirm_needs_somebodys_word() {
         ☐ *7 Configure notifications*
         [Open a step ▾] [Next]! [Refresh]
         ");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_step_is_skipped_with_a_reason_from_a_form() {
+#[test]
+fn a_step_is_skipped_with_a_reason_from_a_form() {
     usual(async |s| {
         s.set_up().await;
         let card = s.ask("alice", "step notifications").await;
-        s.acknowledged(&s.slack.click("alice", &card, "Skip…")).await;
-        let form = s.slack.next().await;
+        let form = s.opens("alice", &card, "Skip…").await;
         assert_snapshot!(form, @"
-        modal for alice (opened)
+        form for alice
         Skip a step
         *Configure notifications* · Nimbus Payments
         Why is it left out?: [____]
           Stays on record, with your name.
         [Cancel] [Skip it]!
         ");
-        let refused = s.send(&s.slack.submit("alice", &form, &[("Why is it left out?", "   ")])).await;
-        assert_snapshot!(refused.text().await.unwrap(), @r#"{"errors":{"reason":"Give a reason that others will understand."},"response_action":"errors"}"#);
-        s.acknowledged(&s.slack.submit("alice", &form, &[("Why is it left out?", "We \"have\" our own\nalerting")]))
-            .await;
-        s.slack.accepted(&form);
-        assert_snapshot!(steady(s.reply().await), @r#"
-        ephemeral to alice in #soc-setup
+        let refused = s.refused("alice", &form, &[("Why is it left out?", "   ")]).await;
+        assert_snapshot!(refused, @r#"{"reason":"Give a reason that others will understand."}"#);
+        let skipped = s.submit("alice", &form, &[("Why is it left out?", "We \"have\" our own\nalerting")]).await;
+        assert_snapshot!(steady(skipped), @r#"
+        to alice alone in #soc-setup
         Skipped.
         Step 7 of 7 · Configure notifications
         *Nimbus Payments*
         ⏭️ skipped: We "have" our own alerting · @alice · <date> <time> UTC
         Urgent alerts, silent intakes and failed playbooks should reach somebody without anybody looking.
-        The bot guides you to Sekoia's rules and records that they exist; Sekoia's public API cannot list them.
+        The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a sample has arrived; Sekoia's public API cannot list the rules of its console.
         In Sekoia: Settings > Notifications · See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
-        [Reopen]
+        [Check the rules] [Show details] [Reopen]
         "#);
         assert_snapshot!(steady(s.progress().await.text()), @r#"
         Sekoia workspace setup
@@ -202,18 +196,17 @@ async fn a_step_is_skipped_with_a_reason_from_a_form() {
         *Nimbus Payments*
         ☐ open · @alice · <date> <time> UTC
         Urgent alerts, silent intakes and failed playbooks should reach somebody without anybody looking.
-        The bot guides you to Sekoia's rules and records that they exist; Sekoia's public API cannot list them.
+        The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a sample has arrived; Sekoia's public API cannot list the rules of its console.
         In Sekoia: Settings > Notifications · See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
-        [Done]! [Skip…] [Assign to ▾] [Due date 📅]
+        [Done]! [Check the rules] [Show details] [Add a rule…] [Skip…] [Assign to ▾] [Due date 📅]
         ");
         s.progress().await;
         assert_snapshot!(steady(s.ask("alice", "reopen 7").await.text()), @"Already open: step 7 (notifications).");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_step_is_given_to_somebody_with_a_due_date() {
+#[test]
+fn a_step_is_given_to_somebody_with_a_due_date() {
     usual(async |s| {
         s.set_up().await;
         let card = s.ask("alice", "step 5").await;
@@ -253,7 +246,7 @@ async fn a_step_is_given_to_somebody_with_a_due_date() {
         "#);
         s.ask("alice", "due 5 none").await;
         s.progress().await;
-        assert_snapshot!(s.ask("alice", "assign users <@U0CAROL|carol>").await.text(), @"
+        assert_snapshot!(s.ask("alice", "assign users @carol").await.text(), @"
         Assigned to @carol.
         Step 5 of 7 · Invite users
         *Nimbus Payments*
@@ -276,12 +269,11 @@ async fn a_step_is_given_to_somebody_with_a_due_date() {
         [Done]! [Check with Sekoia] [Show details] [Invite people…] [Skip…] [Assign to ▾] [Due date 📅]
         ");
         s.progress().await;
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn the_checklist_starts_over() {
+#[test]
+fn the_checklist_starts_over() {
     usual(async |s| {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "reset").await.text(), @"There is nothing to reset: no step was touched yet.");
@@ -289,7 +281,7 @@ async fn the_checklist_starts_over() {
         s.progress().await;
         let sure = s.ask("alice", "reset").await;
         assert_snapshot!(sure, @"
-        ephemeral to alice in #soc-setup
+        to alice alone in #soc-setup
         This opens all steps again (2 of 7 are settled) and forgets who does what by when. The history stays.
         [Start over]✗
         ");
@@ -312,31 +304,29 @@ async fn the_checklist_starts_over() {
         assert_snapshot!(steady(s.ask("alice", "audit").await.text()), @r#"
         History
         *Nimbus Payments* · the last 6 records of 6, newest first
-        • 6 · <date> <time> UTC · `slack:U0ALICE` · communities not applicable
-        • 5 · <date> <time> UTC · `slack:U0ALICE` · started over
-        • 4 · <date> <time> UTC · `slack:U0ALICE` · region verified: FRA1 (France): the key is accepted; people log in at https://app.sekoia.io
+        • 6 · <date> <time> UTC · `chat:alice` · communities not applicable
+        • 5 · <date> <time> UTC · `chat:alice` · started over
+        • 4 · <date> <time> UTC · `chat:alice` · region verified: FRA1 (France): the key is accepted; people log in at https://app.sekoia.io
         • 3 · <date> <time> UTC · `bot` · progress message posted
-        • 2 · <date> <time> UTC · `slack:U0ALICE` · communities not applicable
-        • 1 · <date> <time> UTC · `slack:U0ALICE` · opened for Nimbus Payments
+        • 2 · <date> <time> UTC · `chat:alice` · communities not applicable
+        • 1 · <date> <time> UTC · `chat:alice` · opened for Nimbus Payments
         Whoever runs this bot proves the whole history with "sekoia-chatops audit verify".
         "#);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn the_progress_message_is_posted_again_when_somebody_deleted_it() {
+#[test]
+fn the_progress_message_is_posted_again_when_somebody_deleted_it() {
     usual(async |s| {
         s.set_up().await;
-        s.slack.edit(|world| world.messages.clear());
+        s.chat.posts_are_deleted();
         s.ask("alice", "done region").await;
         assert!(s.progress().await.to_string().starts_with("#soc-setup (posted)"));
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn the_report_holds_every_step() {
+#[test]
+fn the_report_holds_every_step() {
     usual(async |s| {
         s.set_up().await;
         s.ask("alice", "done region").await;
@@ -349,7 +339,7 @@ async fn the_report_holds_every_step() {
             "# Sekoia workspace readiness: Nimbus Payments",
             "## 2. Confirm your region",
             "- Status: verified",
-            "- By: slack:U0ALICE on",
+            "- By: chat:alice on",
             r"- Reason: \[later\](http://x) \<b\>",
             "- Status: not applicable",
         ] {
@@ -370,7 +360,6 @@ async fn the_report_holds_every_step() {
         assert_eq!(report["progress"]["done"], 1);
         assert_eq!(report["steps"].as_array().unwrap().len(), 9);
         assert_eq!(report["steps"][7]["state"]["status"], "skipped");
-        assert_eq!(report["channel"], format!("slack:T0SOC:{}", "C0SOC"));
-    })
-    .await;
+        assert_eq!(report["channel"], "chat:soc-setup");
+    });
 }

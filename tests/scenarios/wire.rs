@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::harness::slack::SignedRequest;
-use crate::harness::{SOC, Stage, usual};
+use crate::harness::{SOC, Setting, SignedRequest, Stage, on_slack};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -13,11 +12,11 @@ async fn refused(s: &Stage) -> Value {
     body["refused"].clone()
 }
 
-#[tokio::test]
-async fn what_slack_did_not_sign_does_not_pass() {
-    usual(async |s| {
+#[test]
+fn what_slack_did_not_sign_does_not_pass() {
+    on_slack(Setting::default(), async |s| {
         let now = Timestamp::now().as_second();
-        let good = s.slack.slash("alice", SOC, "help");
+        let good = s.slack().slash("alice", SOC, "help");
         let mut unsigned = good.clone();
         unsigned.headers.retain(|(name, _)| !name.to_lowercase().contains("signature"));
         let mut other_body = good.clone();
@@ -29,8 +28,8 @@ async fn what_slack_did_not_sign_does_not_pass() {
                 *value = format!("v0={}", "0".repeat(64));
             }
         }
-        let old = s.slack.signed(&good.path, FORM, good.body.clone(), now - 301);
-        let early = s.slack.signed(&good.path, FORM, good.body.clone(), now + 305);
+        let old = s.slack().signed(&good.path, FORM, good.body.clone(), now - 301);
+        let early = s.slack().signed(&good.path, FORM, good.body.clone(), now + 305);
         let bad = [unsigned, other_body, other_signature, old, early];
         for request in &bad {
             for path in ["/slack/commands", "/slack/interactivity", "/slack/events"] {
@@ -40,17 +39,16 @@ async fn what_slack_did_not_sign_does_not_pass() {
             }
         }
         assert_eq!(refused(s).await["unauthorized"], 15);
-        assert_eq!(s.send(&s.slack.signed(&good.path, FORM, good.body.clone(), now - 290)).await.status(), 200);
-    })
-    .await;
+        assert_eq!(s.send(&s.slack().signed(&good.path, FORM, good.body.clone(), now - 290)).await.status(), 200);
+    });
 }
 
-#[tokio::test]
-async fn what_cannot_be_understood_is_refused() {
-    usual(async |s| {
+#[test]
+fn what_cannot_be_understood_is_refused() {
+    on_slack(Setting::default(), async |s| {
         let now = Timestamp::now().as_second();
         let send = async |path: &str, body: &[u8]| {
-            let answer = s.send(&s.slack.signed(path, FORM, body.to_vec(), now)).await;
+            let answer = s.send(&s.slack().signed(path, FORM, body.to_vec(), now)).await;
             (answer.status().as_u16(), answer.text().await.unwrap())
         };
         let bad: [(&str, &[u8]); 8] = [
@@ -76,13 +74,12 @@ async fn what_cannot_be_understood_is_refused() {
         let unknown =
             br#"{"type":"event_callback","team_id":"T0SOC","event_id":"Ev1","event":{"type":"tokens_revoked"}}"#;
         assert_eq!(send("/slack/events", unknown).await, (200, String::new()));
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn captured_payloads_are_understood() {
-    usual(async |s| {
+#[test]
+fn captured_payloads_are_understood() {
+    on_slack(Setting::default(), async |s| {
         let now = Timestamp::now().as_second();
         let data = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/slack");
         let read = |name: &str| std::fs::read(format!("{data}/{name}")).unwrap();
@@ -102,7 +99,7 @@ async fn captured_payloads_are_understood() {
             ("/slack/events", read("url_verification.json")),
         ];
         for (path, body) in requests {
-            let answer = s.send(&s.slack.signed(path, FORM, body, now)).await;
+            let answer = s.send(&s.slack().signed(path, FORM, body, now)).await;
             assert_eq!(answer.status(), 200, "{path}");
         }
         // Their reply addresses are Slack's own, which nothing here can reach: the answers arrive
@@ -111,27 +108,25 @@ async fn captured_payloads_are_understood() {
             s.reply().await;
         }
         s.progress().await;
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_change_delivered_twice_is_done_once() {
-    usual(async |s| {
+#[test]
+fn a_change_delivered_twice_is_done_once() {
+    on_slack(Setting::default(), async |s| {
         s.set_up().await;
-        let request = s.slack.slash("alice", SOC, "skip 7 \"not now\"");
+        let request = s.slack().slash("alice", SOC, "skip 7 \"not now\"");
         assert!(s.send(&request).await.text().await.unwrap().contains("Skipped."));
         s.progress().await;
         s.acknowledged(&request).await;
         let history = s.ask("alice", "audit").await.text();
         assert_eq!(history.matches("notifications skipped").count(), 1, "{history}");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_reply_address_that_leads_elsewhere_is_not_called() {
-    usual(async |s| {
+#[test]
+fn a_reply_address_that_leads_elsewhere_is_not_called() {
+    on_slack(Setting::default(), async |s| {
         let elsewhere = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/steal", elsewhere.local_addr().unwrap());
         let body = form_urlencoded::Serializer::new(String::new())
@@ -144,9 +139,8 @@ async fn a_reply_address_that_leads_elsewhere_is_not_called() {
             ])
             .finish();
         let now = Timestamp::now().as_second();
-        s.acknowledged(&s.slack.signed("/slack/commands", FORM, body.into_bytes(), now)).await;
-        assert!(s.reply().await.to_string().starts_with("ephemeral to alice in #soc-setup\n"));
+        s.acknowledged(&s.slack().signed("/slack/commands", FORM, body.into_bytes(), now)).await;
+        assert!(s.reply().await.on_slack().to_string().starts_with("ephemeral to alice in #soc-setup\n"));
         assert!(futures_util::FutureExt::now_or_never(elsewhere.accept()).is_none());
-    })
-    .await;
+    });
 }

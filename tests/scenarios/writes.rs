@@ -7,8 +7,7 @@ use insta::assert_snapshot;
 use sekoia_chatops::sandbox::world::InvitationBody;
 use sekoia_chatops::sandbox::{Fault, FaultKind, Writes};
 
-use crate::harness::slack::Seen;
-use crate::harness::{Setting, Stage, id_in, nameless, run, usual};
+use crate::harness::{Seen, Setting, Stage, id_in, nameless, run, usual};
 
 const POST: &str = "POST";
 
@@ -35,7 +34,7 @@ fn twin(s: &Stage, name: &str) {
 
 /// Alice asks, bob approves; the card is read until it says so.
 async fn approved(s: &Stage, ask: &str, until: &str) -> Seen {
-    s.request("alice", ask).await;
+    s.request_for("alice", ask).await;
     let card = s.card("Approval needed").await;
     s.click("bob", &card, "Approve").await;
     s.card(until).await
@@ -59,11 +58,11 @@ fn multi() -> Setting {
 }
 
 /// What goes wrong with the first call; the community is there once all the same.
-async fn done_once_in_spite_of(fault: Fault, sent: &[u16], says: &str) {
+fn done_once_in_spite_of(fault: Fault, sent: &[u16], says: &str) {
     run(multi(), async |s| {
         bank(s).await;
         s.sekoia.faults().add(fault.clone().on("/sub-communities").method(POST).times(1));
-        s.request("alice", "community create \"Rivoli Cards\"").await;
+        s.request_for("alice", "community create \"Rivoli Cards\"").await;
         let card = s.card("Approval needed").await;
         s.click("bob", &card, "Approve").await;
         if let FaultKind::Latency { .. } = fault.kind {
@@ -76,44 +75,42 @@ async fn done_once_in_spite_of(fault: Fault, sent: &[u16], says: &str) {
         assert_eq!(statuses(s), sent);
         s.direct().await;
         s.checklist_at_rest().await;
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn asked_to_wait_then_taken() {
+#[test]
+fn asked_to_wait_then_taken() {
     let wait = FaultKind::Status { code: 429, retry_after: Some(1), body: None };
-    done_once_in_spite_of(Fault::new(wait), &[429, 200], "").await;
+    done_once_in_spite_of(Fault::new(wait), &[429, 200], "");
 }
 
-#[tokio::test]
-async fn an_error_then_taken() {
-    done_once_in_spite_of(Fault::new(status(500)), &[500, 200], "").await;
+#[test]
+fn an_error_then_taken() {
+    done_once_in_spite_of(Fault::new(status(500)), &[500, 200], "");
 }
 
-#[tokio::test]
-async fn a_reset_connection_then_taken() {
-    done_once_in_spite_of(Fault::new(FaultKind::Reset), &[0, 200], "").await;
+#[test]
+fn a_reset_connection_then_taken() {
+    done_once_in_spite_of(Fault::new(FaultKind::Reset), &[0, 200], "");
 }
 
-#[tokio::test]
-async fn done_and_the_reply_lost() {
-    done_once_in_spite_of(Fault::new(FaultKind::LoseReply), &[200], "found in Sekoia by reading back").await;
+#[test]
+fn done_and_the_reply_lost() {
+    done_once_in_spite_of(Fault::new(FaultKind::LoseReply), &[200], "found in Sekoia by reading back");
 }
 
-#[tokio::test]
-async fn done_and_the_reply_garbled() {
-    done_once_in_spite_of(Fault::new(FaultKind::Malformed), &[200], "Rivoli Cards").await;
+#[test]
+fn done_and_the_reply_garbled() {
+    done_once_in_spite_of(Fault::new(FaultKind::Malformed), &[200], "Rivoli Cards");
 }
 
-#[tokio::test]
-async fn slower_than_anybody_waits() {
-    done_once_in_spite_of(Fault::new(FaultKind::Latency { ms: 60_000 }), &[200], "found in Sekoia by reading back")
-        .await;
+#[test]
+fn slower_than_anybody_waits() {
+    done_once_in_spite_of(Fault::new(FaultKind::Latency { ms: 60_000 }), &[200], "found in Sekoia by reading back");
 }
 
-#[tokio::test]
-async fn errors_that_go_on_end_as_failed_and_may_be_tried_again() {
+#[test]
+fn errors_that_go_on_end_as_failed_and_may_be_tried_again() {
     run(multi(), async |s| {
         bank(s).await;
         let refused = FaultKind::Status {
@@ -151,15 +148,14 @@ async fn errors_that_go_on_end_as_failed_and_may_be_tried_again() {
         s.checklist_at_rest().await;
         assert_eq!((community(s, "Rivoli Cards"), community(s, "Rivoli Loans")), (1, 1));
         assert_eq!(statuses(s), [400, 200, 200]);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn what_cannot_be_read_back_is_left_to_a_person() {
+#[test]
+fn what_cannot_be_read_back_is_left_to_a_person() {
     run(multi(), async |s| {
         bank(s).await;
-        let id = s.request("alice", "community create \"Rivoli Cards\"").await;
+        let id = s.request_for("alice", "community create \"Rivoli Cards\"").await;
         let card = s.card("Approval needed").await;
         s.sekoia.faults().add(Fault::new(FaultKind::LoseReply).on("/sub-communities").method(POST).times(1));
         // Somebody makes another one of the same name meanwhile.
@@ -187,12 +183,11 @@ async fn what_cannot_be_read_back_is_left_to_a_person() {
         s.direct().await;
         s.checklist_at_rest().await;
         assert_eq!(statuses(s), [200]);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn where_keys_may_not_write_a_person_does_it_and_sekoia_confirms_it() {
+#[test]
+fn where_keys_may_not_write_a_person_does_it_and_sekoia_confirms_it() {
     run(Setting { writes: Writes::Refused, ..multi() }, async |s| {
         bank(s).await;
         let card = approved(s, "invite ana@rivoli.example bob@rivoli.example as \"Analyst\"", "To do by hand").await;
@@ -243,29 +238,27 @@ async fn where_keys_may_not_write_a_person_does_it_and_sekoia_confirms_it() {
         s.checklist_at_rest().await;
 
         // A key that the bot may not create shows its values instead, and no secret is involved.
-        s.request("alice", "key create siem for read-alerts expires 30d").await;
+        s.request_for("alice", "key create siem for read-alerts expires 30d").await;
         let card = s.card("Approval needed").await;
         s.click("bob", &card, "Approve").await;
         let card = s.card("ready to be created").await;
         s.direct().await;
-        s.acknowledged(&s.slack.click("alice", &card, "Create and show")).await;
-        s.form().await;
-        assert_snapshot!(s.filled().await.text(), @r#"
-        Sekoia
-        Sekoia refuses this to the bot's API key (403): it lacks the permission "COMMUNITY_WRITE_APIKEY".
-        The request's card shows how to do it by hand.
-        [Close]
-        "#);
+        let told = s.outcome("alice", &card, "Create and show").await.text();
+        for says in [
+            r#"Sekoia refuses this to the bot's API key (403): it lacks the permission "COMMUNITY_WRITE_APIKEY"."#,
+            "The request's card shows how to do it by hand.",
+        ] {
+            assert!(told.contains(says), "{told}");
+        }
         let card = s.card("To do by hand").await;
         assert!(card.text().contains("Name: siem"), "{card}");
         s.direct().await;
         s.checklist("somebody to do by hand").await;
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn an_invitation_is_sent_in_whichever_form_sekoia_takes() {
+#[test]
+fn an_invitation_is_sent_in_whichever_form_sekoia_takes() {
     usual(async |s| {
         s.set_up().await;
         s.sekoia.edit(|world| world.invitations = InvitationBody::Emails);
@@ -274,12 +267,11 @@ async fn an_invitation_is_sent_in_whichever_form_sekoia_takes() {
         s.checklist_at_rest().await;
         // Learnt once.
         assert_eq!(statuses(s), [400, 204, 204]);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn people_are_tracked_until_they_come() {
+#[test]
+fn people_are_tracked_until_they_come() {
     usual(async |s| {
         s.set_up().await;
         let card = approved(s, "invite ana@nimbus.example", "not accepted yet").await;
@@ -301,17 +293,16 @@ async fn people_are_tracked_until_they_come() {
         <hash>
         ```
         ");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_freeze_holds_what_waits_for_its_next_attempt() {
+#[test]
+fn a_freeze_holds_what_waits_for_its_next_attempt() {
     run(multi(), async |s| {
         bank(s).await;
         let wait = FaultKind::Status { code: 429, retry_after: Some(2), body: None };
         s.sekoia.faults().add(Fault::new(wait).on("/sub-communities").method(POST).times(1));
-        s.request("alice", "community create \"Rivoli Cards\"").await;
+        s.request_for("alice", "community create \"Rivoli Cards\"").await;
         let card = s.card("Approval needed").await;
         s.click("bob", &card, "Approve").await;
         while statuses(s) != [429] {
@@ -326,15 +317,14 @@ async fn a_freeze_holds_what_waits_for_its_next_attempt() {
         s.direct().await;
         s.checklist_at_rest().await;
         assert_eq!(community(s, "Rivoli Cards"), 1);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn what_nobody_can_tell_is_given_up_or_sent_again_by_a_person() {
+#[test]
+fn what_nobody_can_tell_is_given_up_or_sent_again_by_a_person() {
     run(multi(), async |s| {
         bank(s).await;
-        let id = s.request("alice", "community create \"Rivoli Cards\"").await;
+        let id = s.request_for("alice", "community create \"Rivoli Cards\"").await;
         let card = s.card("Approval needed").await;
         s.sekoia.faults().add(Fault::new(FaultKind::LoseReply).on("/sub-communities").method(POST).times(1));
         twin(s, "Rivoli Cards");
@@ -348,21 +338,20 @@ async fn what_nobody_can_tell_is_given_up_or_sent_again_by_a_person() {
         s.direct().await;
         s.checklist_at_rest().await;
         assert_eq!(statuses(s), [200]);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_rotation_that_is_refused_is_done_by_hand_or_given_up() {
+#[test]
+fn a_rotation_that_is_refused_is_done_by_hand_or_given_up() {
     run(Setting { writes: Writes::Refused, ..Setting::default() }, async |s| {
         s.set_up().await;
-        s.request("alice", "key rotate log-forwarder expires 90d").await;
+        s.request_for("alice", "key rotate log-forwarder expires 90d").await;
         let card = s.card("Approval needed").await;
         s.click("bob", &card, "Approve").await;
         let card = s.card("ready to be created").await;
         s.direct().await;
-        s.acknowledged(&s.slack.click("alice", &card, "Create and show")).await;
-        assert!(s.outcome().await.text().contains("how to do it by hand"));
+        let told = s.outcome("alice", &card, "Create and show").await;
+        assert!(told.text().contains("how to do it by hand"), "{told}");
         let card = s.card("To do by hand").await;
         assert!(card.text().contains("Name: log-forwarder"), "{card}");
         s.direct().await;
@@ -370,6 +359,5 @@ async fn a_rotation_that_is_refused_is_done_by_hand_or_given_up() {
         assert_snapshot!(nameless(s.click("alice", &card, "Give up").await.text()), @"Withdrawn: *Replace the API key log-forwarder by log-forwarder <date>*. Nothing of it was done.");
         s.card("Withdrawn").await;
         s.checklist_at_rest().await;
-    })
-    .await;
+    });
 }

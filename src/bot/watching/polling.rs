@@ -50,7 +50,7 @@ impl Bot {
             looked.retain(|(community, _), _| scope.communities.contains_key(community));
             let mut due: Vec<(Instant, Uuid, Polled)> = Vec::new();
             for (community, watched) in &scope.communities {
-                for interval in intervals(&self.load(*community, watched)) {
+                for interval in intervals(&self.to_look_at(*community, watched)) {
                     // The budget is one for all communities: each has its share.
                     let shares = u32::try_from(scope.communities.len()).unwrap_or(u32::MAX);
                     let every = rhythm.of(interval.every.saturating_mul(shares));
@@ -87,7 +87,7 @@ impl Bot {
     }
 
     /// What there is to look at in a community.
-    fn load(&self, community: Uuid, watched: &Watched) -> Load {
+    fn to_look_at(&self, community: Uuid, watched: &Watched) -> Load {
         let counted = self.notifications.health.count(community);
         let playbook_errors = watched.waits_for(Trigger::PlaybookError);
         Load {

@@ -3,6 +3,7 @@
 
 pub mod communities;
 pub mod keys;
+pub mod notifications;
 pub mod prerequisites;
 pub mod quickstart;
 pub mod region;

@@ -12,7 +12,7 @@ use tracing::{Instrument, info_span, warn};
 use url::{Origin, Url};
 
 use super::error::meaning;
-use super::limits::CALLS_A_SECOND;
+use super::limits::{CALLS, CALLS_WITHIN};
 use crate::pace::{Pace, Rank};
 use crate::platform::ChatError;
 
@@ -50,7 +50,7 @@ impl Api {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let base = format!("{}/api/v4", url.as_str().trim_end_matches('/'));
-        Ok(Self { http, base, token, own: url.origin(), pace: Pace::new(CALLS_A_SECOND, Duration::from_secs(1)) })
+        Ok(Self { http, base, token, own: url.origin(), pace: Pace::new(CALLS, CALLS_WITHIN) })
     }
 
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ChatError> {

@@ -1,5 +1,7 @@
 //! Mattermost's limits, from its documentation and its server's source.
 
+use std::time::Duration;
+
 /// Characters of a message's text.
 pub const MESSAGE: usize = 16_383;
 /// Characters that we say in all: text and attachments together, well below what properties hold.
@@ -12,5 +14,6 @@ pub const HINT: usize = 150;
 pub const TEXT: u16 = 3_000;
 /// Options of a menu in a message: clients show them all at once.
 pub const OPTIONS: usize = 100;
-/// Calls a second; a server that limits at all allows ten.
-pub const CALLS_A_SECOND: usize = 10;
+/// Calls in [`CALLS_WITHIN`]: a server that limits at all allows ten a second, a hundred at once.
+pub const CALLS: usize = 100;
+pub const CALLS_WITHIN: Duration = Duration::from_secs(10);

@@ -222,6 +222,8 @@ fn action(id: String, control: &Control, standing: Standing<'_>) -> Action {
     };
     let name = match control {
         Control::Day { .. } => format!("{} 📅", shown(label, 70)),
+        // A question follows.
+        Control::Button { confirm: Some(_), .. } => format!("{}?", shown(label, 74)),
         _ => shown(label, 75),
     };
     Action {

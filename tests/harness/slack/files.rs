@@ -5,8 +5,8 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::Stage;
 use super::find::list;
-use super::hook::Stage;
 use super::state::{Fault, State, since_epoch, token};
 use super::{SlackWorld, web_api};
 

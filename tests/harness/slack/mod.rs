@@ -13,7 +13,6 @@ mod conversations;
 mod files;
 mod find;
 mod forms;
-mod hook;
 mod inbound;
 mod mrkdwn;
 mod people;
@@ -35,12 +34,12 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use self::hook::Hook;
-pub use self::hook::Stage;
 pub use self::inbound::Choice;
 pub use self::seen::{Kind, Seen};
 pub use self::sign::SignedRequest;
 pub use self::state::{Fault, State};
+use super::hook::Hook;
+pub use super::hook::Stage;
 
 /// How long `next` waits for the app to say something.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -133,14 +132,6 @@ impl SlackWorld {
         self.within(PATIENCE, what, wanted).await
     }
 
-    /// The next unread thing, which may take its time.
-    ///
-    /// # Panics
-    /// When nothing arrives within that time.
-    pub async fn next_within(&self, time: Duration) -> Seen {
-        self.within(time, "anything", |_| true).await
-    }
-
     /// Waits until a method was called so often.
     ///
     /// # Panics
@@ -154,7 +145,11 @@ impl SlackWorld {
         assert!(called.await.is_ok(), "{method} was not called {times} times.\n{}", self.dump());
     }
 
-    async fn within(&self, time: Duration, what: &str, wanted: impl Fn(&Seen) -> bool) -> Seen {
+    /// The next unread thing of a kind, which may take its time.
+    ///
+    /// # Panics
+    /// When nothing of the kind arrives within that time.
+    pub async fn within(&self, time: Duration, what: &str, wanted: impl Fn(&Seen) -> bool) -> Seen {
         let found = tokio::time::timeout(time, async {
             loop {
                 // Made before the look: whatever arrives in between wakes it.
@@ -172,6 +167,16 @@ impl SlackWorld {
     pub fn unread(&self) -> Vec<Seen> {
         let state = self.state();
         state.unread.iter().map(|&i| state.seen[i].clone()).collect()
+    }
+
+    /// Puts an answer among what nobody has read yet.
+    pub fn leave_unread(&self, seen: Seen) {
+        let mut state = self.state();
+        let index = state.seen.len();
+        state.seen.push(seen);
+        state.unread.push_back(index);
+        drop(state);
+        self.something_was_seen();
     }
 
     /// Everything for which Slack, or decency, would refuse the app.

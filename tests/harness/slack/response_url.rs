@@ -7,9 +7,9 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::Stage;
 use super::block_kit::{self, Refused};
 use super::find::{raw, string};
-use super::hook::Stage;
 use super::seen::{Kind, Place};
 use super::state::{Fault, State};
 use super::{SlackWorld, chat, web_api};

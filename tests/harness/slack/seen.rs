@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::people::Names;
 use super::{find, transcript};
+use crate::harness;
 
 /// What was sent, raw and as it reads.
 #[derive(Debug, Clone)]
@@ -78,6 +79,26 @@ impl Seen {
     pub fn options(&self, says: &str) -> Vec<String> {
         let element = find::labelled(&self.shown, says).unwrap_or_else(|| find::menu(&self.shown, says).1);
         find::options(element).iter().map(|option| find::label(option).to_owned()).collect()
+    }
+
+    /// What it is and where, in the words of every platform.
+    pub fn scene(&self) -> (harness::Kind, String) {
+        let kind = match (&self.kind, &self.place) {
+            (Kind::Deleted { .. } | Kind::Responded { delete_original: true, .. }, _) => harness::Kind::Deleted,
+            (_, Place::Ephemeral { .. }) => harness::Kind::Private,
+            (Kind::ViewOpened { .. }, _) => harness::Kind::FormOpened,
+            (Kind::ViewUpdated { .. }, _) => harness::Kind::FormFilled,
+            (Kind::Updated { .. } | Kind::Responded { replace_original: true, .. }, _) => harness::Kind::Edited,
+            _ => harness::Kind::Posted,
+        };
+        let place = match &self.place {
+            Place::Ephemeral { channel, user, .. } => {
+                format!("to {} alone in {}", self.names.user(user), self.names.channel(channel))
+            }
+            Place::View { user, .. } => format!("form for {}", self.names.user(user)),
+            Place::Message { .. } | Place::Gone { .. } => self.place_name(),
+        };
+        (kind, place)
     }
 
     fn place_name(&self) -> String {

@@ -8,9 +8,9 @@ use axum::routing::{any, get};
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
+use super::Stage;
 use super::block_kit::Refused;
 use super::find::string;
-use super::hook::Stage;
 use super::state::{Fault, State};
 use super::{SlackWorld, chat, conversations, files, response_url, views};
 

@@ -15,7 +15,7 @@ pub enum Stage {
 type Function = Arc<dyn Fn(&str, Stage) + Send + Sync>;
 
 #[derive(Default)]
-pub(super) struct Hook(Mutex<Option<Function>>);
+pub struct Hook(Mutex<Option<Function>>);
 
 impl Hook {
     pub fn set(&self, function: impl Fn(&str, Stage) + Send + Sync + 'static) {

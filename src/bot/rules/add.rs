@@ -1,0 +1,160 @@
+//! Rules that somebody adds: one, or the three that Sekoia recommends.
+
+use super::super::failure::Failure;
+use super::super::{Ask, Bot, Told};
+use super::all_rules;
+use super::list::source;
+use crate::action::{Named, Problem, one_of};
+use crate::checklist::Session;
+use crate::command::{Right, find};
+use crate::notify::{Command, Event, Key, Refusal, Watch};
+use crate::pace::Rank;
+use crate::platform::Inbound;
+use crate::sekoia::SekoiaError;
+use crate::text::{count, shown};
+use crate::view::{Control, Line, View};
+
+/// What looking for a rule's names at Sekoia led to.
+enum Looked {
+    Found,
+    Missing(Problem),
+    /// Sekoia did not say.
+    Unknown(SekoiaError),
+}
+
+impl Bot {
+    pub(in super::super) async fn notify_add(&self, ask: &Ask<'_>, watch: &Watch) -> Told {
+        let session = self.session(ask).await?;
+        let unknown = match self.look_for(&session, watch).await {
+            Looked::Found => None,
+            Looked::Missing(problem) => {
+                let usage = find("notify add").map_or_else(String::new, crate::command::Spec::usage);
+                let usage = Line::new().say("Usage: ").code(usage);
+                let view = View::sentence(problem.text).line(usage).note("Nothing was added.");
+                return Err(Failure::Instead(Box::new(view)));
+            }
+            Looked::Unknown(error) => Some(error),
+        };
+        let changed = self.change_rules(ask, Command::Add { watch: watch.clone() }).await?;
+        let number = changed.events.iter().find_map(added).unwrap_or_default();
+        let mut view = View::sentence(format!("Rule {number}: {watch}."));
+        view = view.line(Line::marked(&source(watch.trigger, changed.rules.webhook.is_some())));
+        if let Some(error) = unknown {
+            view = view.line(format!("⚠️ I could not ask Sekoia whether the names in it exist ({error})."));
+        }
+        let test = Control::primary("Send a sample", format!("notify test {number}"));
+        Ok(view.controls(vec![test, all_rules()]))
+    }
+
+    pub(in super::super) async fn notify_recommended(&self, ask: &Ask<'_>, confirmed: bool) -> Told {
+        self.session(ask).await?;
+        if confirmed {
+            let changed = self.change_rules(ask, Command::AddRecommended).await?;
+            let numbers: Vec<u32> = changed.events.iter().filter_map(added).collect();
+            let lines = numbers
+                .iter()
+                .filter_map(|n| changed.rules.rule(*n))
+                .map(|rule| Line::new().strong(rule.number.to_string()).say(format!(" {}", rule.watch)));
+            let first = numbers.first().copied().unwrap_or_default();
+            return Ok(View::sentence(format!("Added: {}.", count(numbers.len(), "rule", "rules")))
+                .bullets(lines.collect())
+                .line(Line::marked(&format!("`notify test {first}` sends a sample the whole way into this channel.")))
+                .controls(vec![Control::primary("Send a sample", format!("notify test {first}")), all_rules()]));
+        }
+        let rules = self.notifications.read(ask.channel).await?;
+        let missing = rules.missing();
+        if missing.is_empty() {
+            return Err(Refusal::NothingMissing.into());
+        }
+        let lines = missing.iter().map(|watch| Line::from(watch.to_string())).collect();
+        let said = if rules.rules.is_empty() {
+            "Sekoia recommends these three rules to begin with:"
+        } else {
+            "Of the three rules that Sekoia recommends, these are not here yet:"
+        };
+        Ok(View::sentence(said)
+            .bullets(lines)
+            .line(Line::marked(
+                "An urgency is a number up to 100; `notify add alert urgency>=80` takes another one. For EDR and Active Directory, Sekoia recommends 15 to 30 minutes of silence: `notify add silent \"<intake>\" for 15m`.",
+            ))
+            .controls(vec![Control::primary("Add them", "notify recommended confirm")]))
+    }
+
+    /// Whether everything that a rule names is there.
+    async fn look_for(&self, session: &Session, watch: &Watch) -> Looked {
+        let conditions = &watch.conditions;
+        let community = session.community.uuid;
+        if let Some(name) = &conditions.intake {
+            match self.sekoia.intakes(community, Rank::Person).await {
+                Ok(all) => {
+                    let all: Vec<Named> = all.iter().map(|i| Named::new(i.uuid.as_str(), i.name())).collect();
+                    if let Some(problem) = missing(Key::Intake, name, &all) {
+                        return Looked::Missing(problem);
+                    }
+                }
+                Err(error) => return Looked::Unknown(error),
+            }
+        }
+        if let Some(name) = &conditions.playbook {
+            match self.sekoia.playbooks(community, Rank::Person).await {
+                Ok(all) => {
+                    let all: Vec<Named> = all.iter().map(|p| Named::new(p.uuid.as_str(), p.name())).collect();
+                    if let Some(problem) = missing(Key::Playbook, name, &all) {
+                        return Looked::Missing(problem);
+                    }
+                }
+                Err(error) => return Looked::Unknown(error),
+            }
+        }
+        if let Some(name) = &conditions.community {
+            let own = Named::new(community.to_string(), &*session.community.name);
+            if missing(Key::Community, name, std::slice::from_ref(&own)).is_none() {
+                return Looked::Found;
+            }
+            // A parent's channel also hears of its units; no other channel hears of another community.
+            let mut all = vec![own];
+            match self.workspace().await {
+                Ok((root, children)) if root.uuid == community => {
+                    all.extend(children.iter().map(|c| Named::new(c.uuid.to_string(), c.name())));
+                }
+                Ok(_) => {}
+                Err(error) => return Looked::Unknown(error),
+            }
+            if let Some(problem) = missing(Key::Community, name, &all) {
+                let text = format!(
+                    "{} A rule is about the community of its channel, here {}.",
+                    problem.text,
+                    shown(&session.community.name, 80)
+                );
+                return Looked::Missing(Problem { text, ..problem });
+            }
+        }
+        Looked::Found
+    }
+
+    /// The problem of a form's rule that only Sekoia knows of, with its field's place.
+    pub(in super::super) async fn rule_problem(&self, inbound: &Inbound, watch: &Watch) -> Option<(usize, String)> {
+        // Names are told to those alone who may add a rule.
+        let rights = self.policy.rights(&self.chats, &inbound.actor, &inbound.channel).await.ok()?;
+        self.policy.allow(rights, Right::Operator, &inbound.actor).ok()?;
+        let session = self.sessions.read(&inbound.channel).await.ok()??;
+        let Looked::Missing(problem) = self.look_for(&session, watch).await else { return None };
+        Some((super::form::place(problem.field), problem.text))
+    }
+}
+
+fn added(event: &Event) -> Option<u32> {
+    match event {
+        Event::Added { number, .. } => Some(*number),
+        _ => None,
+    }
+}
+
+/// What to say if nothing is called so. Several may be: then the rule is about all of them.
+fn missing(key: Key, wanted: &str, all: &[Named]) -> Option<Problem> {
+    let lower = wanted.trim().to_lowercase();
+    if all.iter().any(|n| n.name.trim().to_lowercase() == lower || n.uuid.to_lowercase() == lower) {
+        return None;
+    }
+    one_of(key.name(), key.name(), wanted, all, |n| &n.uuid, |n| &n.name).err()
+}

@@ -1,0 +1,275 @@
+//! `notify`: the rules in plain words, how each is evaluated, and how it does.
+
+use uuid::Uuid;
+
+use super::super::paging::Page;
+use super::super::{Ask, Bot, Told};
+use crate::checklist::{Actor, StepId};
+use crate::notifications::{Counted, Health, Live};
+use crate::notify::budget::{Load, Polled, intervals};
+use crate::notify::{Planned, Rule, Rules, Trigger};
+use crate::store::StoreError;
+use crate::text::{count, shown};
+use crate::view::{Choice, Control, Line, View};
+
+const RULES: usize = 10;
+
+/// Where what a rule waits for comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// Sekoia tells of it at once.
+    Live,
+    /// Sekoia is asked now and then.
+    Asked,
+    /// A rule of Sekoia's own posts it.
+    Webhook,
+}
+
+fn source_of(trigger: Trigger) -> Source {
+    match trigger {
+        Trigger::AlertRaised | Trigger::AlertUpdated | Trigger::CaseCreated | Trigger::CaseEdited => Source::Live,
+        Trigger::NoEvents | Trigger::PlaybookError | Trigger::ConnectorError => Source::Asked,
+        Trigger::RuleRateLimited
+        | Trigger::RuleAdded
+        | Trigger::RuleToBeDeprecated
+        | Trigger::RuleDeprecated
+        | Trigger::ReportAvailable => Source::Webhook,
+    }
+}
+
+/// How a new rule is evaluated, in one sentence.
+pub(super) fn source(trigger: Trigger, webhook: bool) -> String {
+    match (source_of(trigger), webhook) {
+        (Source::Live, _) => "It is compared with what Sekoia's LiveAPI tells, which is at once.".into(),
+        (Source::Asked, _) => "Sekoia tells nobody of this: I ask every so often. `notify` says how often.".into(),
+        (Source::Webhook, true) => {
+            "Sekoia's API does not tell of this: it comes from a notification rule of Sekoia's own that posts to this channel's webhook.".into()
+        }
+        (Source::Webhook, false) => {
+            "Sekoia's API does not tell of this: it needs a notification rule of Sekoia's own and a webhook. `notify webhook` makes one.".into()
+        }
+    }
+}
+
+impl Bot {
+    pub(in super::super) async fn notify_list(&self, ask: &Ask<'_>, page: usize) -> Told {
+        let session = self.session(ask).await?;
+        let rules = self.notifications.read(ask.channel).await?;
+        let health = &self.notifications.health;
+        let community = session.community.uuid;
+        let page = Page::of(&rules.rules, page, RULES);
+        let live = rules.rules.iter().filter(|rule| rule.is_live(ask.now)).count();
+        let mut view = View::new("Notifications").heading("Notifications").line(
+            Line::new()
+                .strong(shown(&session.community.name, 80))
+                .say(format!(" · {}, {live} awake", count(rules.rules.len(), "rule", "rules"))),
+        );
+        if rules.rules.is_empty() {
+            view = view.line(Line::marked(
+                "No rule yet: nothing is told here. `notify recommended` adds the three that Sekoia recommends, `notify add alert urgency>=75` any other.",
+            ));
+        }
+        let shape = Shape { health, community, rules: &rules, ask };
+        view = view.bullets(page.items.iter().map(|rule| shape.rule(rule)).collect());
+        if page.number == 1 {
+            let sources = self.sources(&shape).await?;
+            if !sources.is_empty() {
+                view = view.line("How they are evaluated:").bullets(sources);
+            }
+            view = view.bullets(shape.besides());
+        }
+        let view = page.foot(view, "notify").controls(controls(&rules, ask));
+        Ok(self.footed(ask, view, StepId::Notifications).await)
+    }
+
+    /// The sources of the channel's rules, and how often those can be looked at that are asked.
+    async fn sources(&self, shape: &Shape<'_>) -> Result<Vec<Line>, StoreError> {
+        let waits = |source: Source| shape.rules.rules.iter().any(|rule| source_of(rule.watch.trigger) == source);
+        let mut lines = Vec::new();
+        if waits(Source::Live) {
+            let line = Line::new().say("Alerts and cases: ");
+            lines.push(match shape.health.live_state() {
+                Live::Connected { since } => {
+                    line.say("Sekoia's LiveAPI tells of them at once; connected since ").moment(since)
+                }
+                Live::Lost { why, since } => line
+                    .say("⚠️ Sekoia's LiveAPI is not connected since ")
+                    .moment(since)
+                    .say(format!(" ({}); until it is, I ask for alerts every so often", shown(&why, 200))),
+                Live::Off => line.say("⚠️ Sekoia's LiveAPI is not listened to at the moment"),
+            });
+        }
+        if waits(Source::Asked) {
+            let counted = shape.health.total();
+            let load = self.load(counted).await?;
+            for interval in intervals(&load) {
+                if !shape.rules.rules.iter().any(|rule| rule.watch.trigger == interval.kind.trigger()) {
+                    continue;
+                }
+                lines.push(match (interval.kind, counted) {
+                    // How many there are is not known.
+                    (Polled::ConnectorErrors, _) => {
+                        let minutes = usize::try_from(interval.every.as_secs() / 60).unwrap_or(usize::MAX);
+                        Line::from(format!("Errors of connectors: asked for every {}.", count(minutes, "minute", "minutes")))
+                    }
+                    (_, Some(_)) => Line::from(interval.sentence),
+                    (kind, None) => Line::from(format!(
+                        "{}: asked for every so often. How often depends on how many there are, which the first look tells; it has not been made yet.",
+                        match kind {
+                            Polled::Silence => "Silent intakes",
+                            _ => "Failed playbooks",
+                        }
+                    )),
+                });
+            }
+        }
+        if waits(Source::Webhook) {
+            lines.push("Everything else: rules of Sekoia's own, made in its console, post it to the webhook.".into());
+        }
+        Ok(lines)
+    }
+
+    /// What there is to ask for, over all channels: they share what may be asked.
+    async fn load(&self, counted: Option<Counted>) -> Result<Load, StoreError> {
+        let counted = counted.unwrap_or(Counted { intakes: 0, playbooks: 0 });
+        let mut load = Load { intakes: counted.intakes, playbooks: counted.playbooks, ..Load::default() };
+        for channel in self.notifications.channels().await? {
+            let rules = match self.notifications.read(&channel).await {
+                Ok(rules) => rules,
+                // One that cannot be read hides none of the others.
+                Err(StoreError::Corrupt { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            for rule in rules.rules.iter().filter(|rule| !rule.paused) {
+                let crashed = rule.watch.conditions.crashed;
+                match rule.watch.trigger {
+                    Trigger::NoEvents => load.silence = true,
+                    Trigger::PlaybookError if crashed => load.crashes = true,
+                    Trigger::PlaybookError => load.playbook_errors = true,
+                    Trigger::ConnectorError => load.connector_errors = true,
+                    _ => {}
+                }
+            }
+        }
+        Ok(load)
+    }
+}
+
+/// What the lines of a list are made of.
+struct Shape<'a> {
+    health: &'a Health,
+    community: Uuid,
+    rules: &'a Rules,
+    ask: &'a Ask<'a>,
+}
+
+impl Shape<'_> {
+    fn rule(&self, rule: &Rule) -> Line {
+        let line = Line::new().strong(rule.number.to_string()).say(format!(" {}", rule.watch));
+        let line = match rule.muted_until {
+            _ if rule.paused => line.say(" · ⏸️ paused"),
+            Some(until) if rule.is_muted(self.ask.now) => line.say(" · 🔇 muted until ").moment(until),
+            _ => line,
+        };
+        let line = by(line.say(" · by "), &rule.by);
+        let line = self.evaluated(line, rule);
+        let line = match self.health.last_fired(self.ask.channel, rule.number) {
+            Some(at) => line.say(" · last fired ").moment(at),
+            None => line.say(" · not fired since I started"),
+        };
+        match &rule.tested {
+            Some(change) => line.say(" · sample arrived ").moment(change.at),
+            None => line.say(" · not tested"),
+        }
+    }
+
+    fn evaluated(&self, line: Line, rule: &Rule) -> Line {
+        let trigger = rule.watch.trigger;
+        let line = match source_of(trigger) {
+            Source::Live => line.say(" · LiveAPI"),
+            Source::Asked => line.say(" · asked every so often"),
+            Source::Webhook if self.rules.webhook.is_none() => {
+                return line.say(" · ⚠️ needs the webhook, and there is none");
+            }
+            Source::Webhook => {
+                return match self.health.last_heard(self.ask.channel) {
+                    Some(at) => line.say(" · webhook, last called ").moment(at),
+                    None => line.say(" · webhook, not called since I started"),
+                };
+            }
+        };
+        let look = self.health.look(self.community, trigger);
+        let line = match look.evaluated {
+            Some(at) => line.say(", last evaluated ").moment(at),
+            None => line.say(", not evaluated yet"),
+        };
+        match look.failed {
+            Some((why, at)) => line.say(format!(" · ⚠️ {} ", shown(&why, 200))).moment(at),
+            None => line,
+        }
+    }
+
+    /// The digests and the webhook.
+    fn besides(&self) -> Vec<Line> {
+        let now = self.ask.now;
+        let next = |planned: &Planned| {
+            let line = Line::new().say(format!("Digest: {}", planned.digest));
+            match planned.digest.next_after(now) {
+                Some(at) => line.say(", next ").moment(at),
+                None => line,
+            }
+        };
+        let mut lines: Vec<Line> = [&self.rules.daily, &self.rules.weekly].into_iter().flatten().map(next).collect();
+        if lines.is_empty() {
+            lines.push(Line::marked("No digest: `notify digest daily 08:30 Europe/Paris` sets one."));
+        }
+        lines.push(match &self.rules.webhook {
+            Some(webhook) => {
+                let line = by(Line::new().say("Webhook for Sekoia's own rules: made by "), &webhook.made.by);
+                let line = line.say(" ").moment(webhook.made.at);
+                match self.health.last_heard(self.ask.channel) {
+                    Some(at) => line.say(", last called ").moment(at),
+                    None => line.say(", not called since I started"),
+                }
+            }
+            None => Line::marked("No webhook for Sekoia's own rules: `notify webhook` makes one."),
+        });
+        lines
+    }
+}
+
+pub(super) fn by(line: Line, actor: &Actor) -> Line {
+    match actor {
+        Actor::Person(user) => line.person(user),
+        Actor::Bot => line.say("the bot"),
+    }
+}
+
+fn controls(rules: &Rules, ask: &Ask<'_>) -> Vec<Control> {
+    let summary = Control::button("Summary", "notify summary");
+    if !ask.rights.operator {
+        return vec![summary];
+    }
+    let mut controls = vec![Control::button("Add a rule…", "notify add")];
+    if !rules.missing().is_empty() {
+        controls.push(Control::button("Recommended", "notify recommended"));
+    }
+    controls.push(summary);
+    let live = |rule: &&Rule| rule.is_live(ask.now);
+    controls.extend(menu("Test a rule", "notify test", rules.rules.iter().filter(live)));
+    controls.extend(menu("Pause a rule", "notify pause", rules.rules.iter().filter(|rule| !rule.paused)));
+    controls.extend(menu("Resume a rule", "notify resume", rules.rules.iter().filter(|rule| !live(rule))));
+    controls.extend(menu("Remove a rule", "notify remove", rules.rules.iter()));
+    controls
+}
+
+/// A menu of rules; none without any.
+fn menu<'a>(label: &'static str, words: &'static str, rules: impl Iterator<Item = &'a Rule>) -> Option<Control> {
+    let options: Vec<Choice> = rules
+        .map(|rule| Choice {
+            label: shown(&format!("{} {}", rule.number, rule.watch), 70).into(),
+            value: rule.number.to_string().into(),
+        })
+        .collect();
+    (!options.is_empty()).then(|| Control::Menu { label: label.into(), words: words.into(), options })
+}

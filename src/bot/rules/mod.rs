@@ -1,0 +1,170 @@
+//! The rules of a channel: listed, added, changed, tested; the webhook's address.
+
+mod add;
+mod form;
+mod list;
+mod webhook;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::failure::{Failure, instead};
+use super::{Ask, Bot, Told};
+use crate::checklist::{Actor, StepId};
+use crate::command::{DigestWish, RuleWish};
+use crate::notifications::{ChangeError, Changed, Hint};
+use crate::notify::{Command, Refusal, Rule, Rules, Which, decide, sample};
+use crate::platform::ChannelKey;
+use crate::store::{Commit, Finished, Schedule, WorkKind};
+use crate::text::shown;
+use crate::view::{Control, Line, View};
+
+pub(super) use webhook::NewAddress;
+
+/// Characters of a rule's words: no rule that can be has more.
+const WORDS: usize = 2_000;
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Failure::Rules(ChangeError::Refused(refusal))
+    }
+}
+
+/// The row that a channel's digest is planned by.
+fn digest_key(channel: &ChannelKey, which: Which) -> String {
+    format!("{channel}/{}", which.name())
+}
+
+/// A button that shows all of them.
+fn all_rules() -> Control {
+    Control::button("All rules", "notify")
+}
+
+impl Bot {
+    /// Decides on the channel's rules, in the name of who asks.
+    async fn change_rules(&self, ask: &Ask<'_>, command: Command) -> Result<Changed, Failure> {
+        self.change_rules_and(ask, command, Vec::new(), Vec::new()).await
+    }
+
+    /// The same, with rows that begin and rows that end in the same commit.
+    async fn change_rules_and(
+        &self,
+        ask: &Ask<'_>,
+        command: Command,
+        owed: Vec<Schedule>,
+        ended: Vec<Finished>,
+    ) -> Result<Changed, Failure> {
+        let by = Actor::Person(ask.actor.clone());
+        let finished: Vec<Finished> = ask.finished.clone().into_iter().chain(ended).collect();
+        let decide = |rules: &Rules| decide(rules, command.clone(), ask.now);
+        let changed = self.notifications.change(ask.channel, &by, ask.now, finished, decide, |_| owed.clone()).await?;
+        for event in &changed.events {
+            let (actor, channel) = (ask.actor.as_str(), ask.channel.as_str());
+            tracing::info!(actor, channel, kind = event.kind(), "changed");
+        }
+        Ok(changed)
+    }
+
+    pub(super) async fn notify_rule(&self, ask: &Ask<'_>, number: u32, wish: RuleWish) -> Told {
+        self.session(ask).await?;
+        let rules = self.notifications.read(ask.channel).await?;
+        // Whatever is wished, it is of a rule that is there.
+        decide(&rules, Command::Tested { number }, ask.now)?;
+        let Some(rule) = rules.rule(number) else { return Err(instead("This rule is gone.")) };
+        match wish {
+            RuleWish::Remove => {
+                self.change_rules(ask, Command::Remove { number }).await?;
+                let line = Line::new().say(format!("Rule {number} is removed: {}. It comes back with ", rule.watch));
+                let line = line.code(format!("/sekoia notify add {}", shown(&rule.watch.words(), WORDS))).say(".");
+                Ok(View::sentence(line).controls(vec![all_rules()]))
+            }
+            RuleWish::Pause => {
+                self.change_rules(ask, Command::Pause { number }).await?;
+                Ok(View::sentence(format!("Rule {number} is paused until somebody resumes it: {}.", rule.watch))
+                    .controls(vec![Control::button("Resume", format!("notify resume {number}")), all_rules()]))
+            }
+            RuleWish::Resume => {
+                self.change_rules(ask, Command::Resume { number }).await?;
+                Ok(View::sentence(format!("Rule {number} is awake again: {}.", rule.watch)).controls(vec![all_rules()]))
+            }
+            RuleWish::Mute(minutes) => {
+                let time = SignedDuration::from_mins(i64::from(minutes));
+                let until = crate::streams::sealed(ask.now).checked_add(time).unwrap_or(Timestamp::MAX);
+                self.change_rules(ask, Command::Mute { number, until }).await?;
+                let line = Line::new().say(format!("Rule {number} is quiet until ")).moment(until);
+                Ok(View::sentence(line.say(format!(": {}.", rule.watch)))
+                    .controls(vec![Control::button("Resume", format!("notify resume {number}")), all_rules()]))
+            }
+            RuleWish::Test => self.test_rule(ask, rule).await,
+            RuleWish::Seen => self.rule_seen(ask, rule).await,
+        }
+    }
+
+    /// Puts a sample where what Sekoia reports is taken from.
+    async fn test_rule(&self, ask: &Ask<'_>, rule: &Rule) -> Told {
+        let session = self.session(ask).await?;
+        let number = rule.number;
+        if rule.paused {
+            let line =
+                format!("Rule {number} is paused: a sample would not arrive. `notify resume {number}` wakes it.");
+            return Err(instead(Line::marked(&line)));
+        }
+        if let Some(until) = rule.muted_until.filter(|_| rule.is_muted(ask.now)) {
+            let line = Line::new().say(format!("Rule {number} is muted until ")).moment(until);
+            let line = line.say(": a sample would not arrive. ").code(format!("notify resume {number}"));
+            return Err(instead(line.say(" wakes it.")));
+        }
+        let occurrence = sample(rule, session.community.uuid, &session.community.name, ask.now);
+        let hint = Hint::Sample { channel: ask.channel.clone(), rule: number, occurrence };
+        let commit = Commit {
+            schedule: vec![hint.row(ask.now)],
+            finished: ask.finished.clone().into_iter().collect(),
+            ..Commit::default()
+        };
+        self.notifications.store().commit(commit).await.map_err(super::inbox::only_store)?;
+        self.notifications.stir();
+        let line = format!(
+            "A sample is on its way through rule {number} into this channel: {}. It is marked as a sample. When you see it, press \"It arrived\" on it, or type `notify seen {number}`.",
+            rule.watch
+        );
+        Ok(View::sentence(Line::marked(&line)))
+    }
+
+    async fn rule_seen(&self, ask: &Ask<'_>, rule: &Rule) -> Told {
+        let session = self.session(ask).await?;
+        let number = rule.number;
+        self.change_rules(ask, Command::Tested { number }).await?;
+        let view = View::sentence(format!("Noted: the sample of rule {number} arrived ({}).", rule.watch));
+        let name = StepId::Notifications.name();
+        if session.step(StepId::Notifications).status.is_settled() {
+            return Ok(view.controls(vec![all_rules()]));
+        }
+        Ok(view
+            .line(Line::marked(&format!("`done {name}` ticks step 7, with this as its evidence.")))
+            .controls(vec![Control::primary("Tick step 7", format!("done {name}")), all_rules()]))
+    }
+
+    pub(super) async fn notify_digest(&self, ask: &Ask<'_>, wish: &DigestWish) -> Told {
+        self.session(ask).await?;
+        match wish {
+            DigestWish::Set(digest) => {
+                let Some(next) = digest.next_after(ask.now) else {
+                    return Err(instead("That time never comes. Give another one, such as `daily 08:30`."));
+                };
+                let key = digest_key(ask.channel, Which::from(digest.every));
+                let row = Schedule { kind: WorkKind::Digest, key, due: next, attempts: 0, body: String::new() };
+                let command = Command::SetDigest { digest: digest.clone() };
+                self.change_rules_and(ask, command, vec![row], Vec::new()).await?;
+                let line = Line::new().say(format!("{digest}, a digest comes here. The next one: ")).moment(next);
+                let which = Which::from(digest.every).name();
+                let end = Line::marked(&format!("`notify digest {which} off` ends it."));
+                Ok(View::sentence(line.say(".")).line(end).controls(vec![all_rules()]))
+            }
+            DigestWish::Off(which) => {
+                let row = self.notifications.store().find(WorkKind::Digest, &digest_key(ask.channel, *which)).await?;
+                let ended = row.iter().map(crate::store::Work::finished).collect();
+                self.change_rules_and(ask, Command::ClearDigest { which: *which }, Vec::new(), ended).await?;
+                Ok(View::sentence(format!("The {} digest comes no more.", which.name())).controls(vec![all_rules()]))
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Step 7: rules in this channel, and a sample that somebody saw arrive.
+//!
+//! Sekoia's public API lists no notification rules, and those belong to whoever made them: what is
+//! confirmed here is what the bot itself watches.
+
+use jiff::Timestamp;
+
+use super::Finding;
+use crate::notify::{Rule, Rules};
+use crate::text::count;
+use crate::view::{day, minute};
+
+pub fn check(rules: &Rules, now: Timestamp) -> Finding {
+    let live = rules.rules.iter().filter(|rule| rule.is_live(now));
+    let tested: Vec<&Rule> = live.filter(|rule| rule.tested.is_some()).collect();
+    let summary = summary(rules, &tested);
+    if rules.rules.is_empty() {
+        return Finding::wanting(
+            summary,
+            "a rule: \"notify recommended\" adds the three that Sekoia recommends, \"notify add\" any other".into(),
+        );
+    }
+    if tested.is_empty() {
+        let missing = match rules.tested().next() {
+            Some(rule) => format!(
+                "a tested rule that is neither paused nor muted: \"notify resume {}\" wakes one that was tested",
+                rule.number
+            ),
+            None => {
+                let number = rules.rules.iter().find(|rule| rule.is_live(now)).or(rules.rules.first());
+                let number = number.map_or(1, |rule| rule.number);
+                format!(
+                    "a sample that arrived: \"notify test {number}\" sends one, and \"It arrived\" on it confirms that"
+                )
+            }
+        };
+        return Finding::wanting(summary, missing);
+    }
+    Finding::confirmed(summary, exceptions(rules, now))
+}
+
+/// `3 rules; rule 1 tested on 2026-11-23; no digest; no webhook`.
+fn summary(rules: &Rules, tested: &[&Rule]) -> String {
+    let mut parts = vec![count(rules.rules.len(), "rule", "rules")];
+    let of = |rule: &&Rule| Some(format!("rule {} tested on {}", rule.number, day(rule.tested.as_ref()?.at)));
+    const SHOWN: usize = 3;
+    parts.extend(tested.iter().filter_map(of).take(SHOWN));
+    if tested.len() > SHOWN {
+        parts.push(format!("{} more tested", tested.len() - SHOWN));
+    }
+    if !rules.rules.is_empty() {
+        let digests: Vec<String> = [&rules.daily, &rules.weekly]
+            .into_iter()
+            .flatten()
+            .map(|planned| format!("digest: {}", planned.digest))
+            .collect();
+        parts.push(if digests.is_empty() { "no digest".into() } else { digests.join(", ") });
+        parts.push(match &rules.webhook {
+            Some(webhook) => format!("webhook since {}", day(webhook.made.at)),
+            None => "no webhook".into(),
+        });
+    }
+    parts.join("; ")
+}
+
+fn exceptions(rules: &Rules, now: Timestamp) -> Vec<String> {
+    let mut exceptions = Vec::new();
+    for rule in &rules.rules {
+        if rule.paused {
+            exceptions.push(format!("rule {} is paused", rule.number));
+        } else if let Some(until) = rule.muted_until.filter(|_| rule.is_muted(now)) {
+            exceptions.push(format!("rule {} is muted until {}", rule.number, minute(until)));
+        }
+    }
+    let untested = rules.rules.iter().filter(|rule| rule.is_live(now) && rule.tested.is_none()).count();
+    if untested > 0 {
+        exceptions.push(format!("{} not tested", count(untested, "rule", "rules")));
+    }
+    if rules.missing().len() == crate::notify::Watch::recommended().len() {
+        exceptions.push("none of the three rules that Sekoia recommends".into());
+    }
+    let deaf = rules.rules.iter().filter(|rule| !rule.watch.trigger.spec().evaluated).count();
+    if deaf > 0 && rules.webhook.is_none() {
+        exceptions.push(format!("{} for the webhook, which does not exist", count(deaf, "rule waits", "rules wait")));
+    }
+    exceptions
+}

@@ -1,0 +1,173 @@
+//! What Sekoia's own notification rules post: payload version 2, at an address that holds a secret.
+//!
+//! Nothing of it is believed: it is kept as a hint, and acknowledged when that is durable. Neither
+//! the address nor the content is ever logged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequest, Path, Request, State};
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::Deserialize;
+use tracing::error;
+use uuid::Uuid;
+
+use crate::bot::Bot;
+use crate::notifications::Hint;
+use crate::platform::ChannelKey;
+use crate::sekoia::{Id, instant};
+use crate::server::Refused;
+use crate::store::Commit;
+
+/// A peer that stops in the middle of its body is let go.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Characters of a type or an action.
+const WORD: usize = 64;
+
+#[derive(Clone)]
+pub struct Hooks {
+    pub bot: Arc<Bot>,
+    pub refused: Arc<Refused>,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    r#type: String,
+    action: String,
+    attributes: Attributes,
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Attributes {
+    uuid: String,
+    #[serde(default)]
+    short_id: Option<String>,
+}
+
+/// Sekoia's table of fields and its sample do not agree on the date's name.
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(default)]
+    version: Option<u64>,
+    #[serde(default, deserialize_with = "instant")]
+    created_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "instant")]
+    created: Option<Timestamp>,
+    #[serde(default)]
+    community_uuid: Option<Uuid>,
+}
+
+/// `POST /hooks/sekoia/{token}`. A token that never was and one that was revoked are answered
+/// alike, before the body is looked at.
+pub async fn sekoia(
+    State(hooks): State<Hooks>,
+    token: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> StatusCode {
+    let now = Timestamp::now();
+    let refuse = |status| hooks.refused.count(status);
+    // What is not even text is no token.
+    let Ok(Path(token)) = token else { return refuse(StatusCode::NOT_FOUND) };
+    let notifications = hooks.bot.notifications();
+    let channel = match notifications.channel_of(&token, now).await {
+        Ok(Some(channel)) => channel,
+        Ok(None) => return refuse(StatusCode::NOT_FOUND),
+        Err(error) => {
+            error!(%error, "the store failed, so a webhook could not be looked up");
+            return StatusCode::SERVICE_UNAVAILABLE;
+        }
+    };
+    let body = match tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, &())).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(rejection)) => return refuse(rejection.status()),
+        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT),
+    };
+    let Some(hint) = read(&body, &channel) else { return refuse(StatusCode::BAD_REQUEST) };
+    // The same again is the same row.
+    let commit = Commit { schedule: vec![hint.row(now)], ..Commit::default() };
+    if let Err(error) = notifications.store().commit(commit).await {
+        error!(%error, "what a webhook said could not be kept; Sekoia is told to try again");
+        return StatusCode::SERVICE_UNAVAILABLE;
+    }
+    notifications.health.heard(&channel, now);
+    notifications.stir();
+    StatusCode::OK
+}
+
+/// None if it is not what Sekoia documents.
+fn read(body: &[u8], channel: &ChannelKey) -> Option<Hint> {
+    let payload: Payload = serde_json::from_slice(body).ok()?;
+    let Payload { r#type: kind, action, attributes, metadata } = payload;
+    let word = |text: String| {
+        let fits = (1..=WORD).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        fits.then(|| text.into_boxed_str())
+    };
+    if metadata.version.is_some_and(|version| version != 2) {
+        return None;
+    }
+    let id = |text: &str| Id::parse(text).map(|id| Box::from(id.as_str()));
+    Some(Hint::Webhook {
+        channel: channel.clone(),
+        kind: word(kind)?,
+        action: word(action)?,
+        uuid: id(&attributes.uuid)?,
+        short_id: match attributes.short_id {
+            Some(short) => Some(id(&short)?),
+            None => None,
+        },
+        created_at: metadata.created_at.or(metadata.created)?,
+        community: metadata.community_uuid,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(body: &str) -> Option<String> {
+        read(body.as_bytes(), &ChannelKey::slack("T0", "C0")).map(|hint| hint.key())
+    }
+
+    #[test]
+    fn both_spellings_of_the_date_are_the_same_hint() {
+        let body = |date: &str| {
+            format!(
+                r#"{{"type":"alert","action":"created","attributes":{{"uuid":"a-1","short_id":"ALa1"}},"metadata":{{"version":2,{date}"avatar_uuid":null}}}}"#
+            )
+        };
+        let usual = key(&body(r#""created_at":"2026-11-23T09:30:00Z","#));
+        assert!(usual.is_some());
+        assert_eq!(usual, key(&body(r#""created":"2026-11-23T09:30:00+00:00","#)));
+        assert_ne!(usual, key(&body(r#""created_at":"2026-11-23T09:30:01Z","#)));
+        for wrong in ["", r#""created_at":"yesterday","#, r#""created_at":null,"#] {
+            assert_eq!(key(&body(wrong)), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_documented_is_no_hint() {
+        let body = |kind: &str, uuid: &str, version: u8| {
+            format!(
+                r#"{{"type":"{kind}","action":"created","attributes":{{"uuid":"{uuid}"}},"metadata":{{"version":{version},"created_at":"2026-11-23T09:30:00Z"}}}}"#
+            )
+        };
+        assert!(key(&body("content-proposal", "a-1", 2)).is_some());
+        for wrong in [
+            body("", "a-1", 2),
+            body("alert\\n", "a-1", 2),
+            body("alert", "../../keys", 2),
+            body("alert", "", 2),
+            body("alert", "a-1", 1),
+            "null".into(),
+            "[]".into(),
+            String::new(),
+            "[".repeat(100_000),
+        ] {
+            assert_eq!(key(&wrong), None, "{wrong:.60}");
+        }
+    }
+}

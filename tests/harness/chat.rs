@@ -1,0 +1,259 @@
+//! The world that a stage plays in: one platform, spoken to in the words of all.
+
+use std::time::Duration;
+
+use super::hook::Stage as At;
+use super::mattermost::MattermostWorld;
+use super::platform::{Call, ChatFault, Platform};
+use super::seen::{Native, Seen};
+use super::slack::{Choice, SignedRequest, SlackWorld};
+
+#[derive(Debug, Clone)]
+pub enum Chat {
+    Slack(SlackWorld),
+    Mattermost(MattermostWorld),
+}
+
+/// Where the bot is said to be. Nobody calls it there: what people do is handed to it.
+const PUBLIC_URL: &str = "http://127.0.0.1:8080";
+
+impl Chat {
+    pub async fn start(platform: Platform) -> Self {
+        match platform {
+            Platform::Slack => Chat::Slack(SlackWorld::start().await),
+            Platform::Mattermost => Chat::Mattermost(MattermostWorld::start().await),
+        }
+    }
+
+    pub fn platform(&self) -> Platform {
+        match self {
+            Chat::Slack(_) => Platform::Slack,
+            Chat::Mattermost(_) => Platform::Mattermost,
+        }
+    }
+
+    /// What whoever runs the bot sets, so that it works here.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Chat::Slack(world) => vec![
+                ("SLACK_SIGNING_SECRET", world.signing_secret().to_owned()),
+                ("SLACK_BOT_TOKEN", world.bot_token().to_owned()),
+                ("SLACK_API_URL", world.api_url()),
+            ],
+            Chat::Mattermost(world) => vec![
+                ("MATTERMOST_URL", world.url()),
+                ("MATTERMOST_BOT_TOKEN", world.bot_token().to_owned()),
+                ("MATTERMOST_COMMAND_TOKEN", world.command_token().to_owned()),
+                ("CHATOPS_PUBLIC_URL", PUBLIC_URL.to_owned()),
+            ],
+        }
+    }
+
+    /// What must stand in no log.
+    pub fn secrets(&self) -> Vec<String> {
+        match self {
+            Chat::Slack(world) => {
+                vec![world.signing_secret().into(), world.bot_token().into(), "/commands/T0SOC".into()]
+            }
+            Chat::Mattermost(world) => {
+                vec![world.command_token().into(), world.bot_token().into(), "/hooks/commands".into()]
+            }
+        }
+    }
+
+    /// `/sekoia <text>`, as somebody types it.
+    pub fn slash(&self, user: &str, channel: &str, text: &str) -> SignedRequest {
+        match self {
+            Chat::Slack(world) => world.slash(user, channel, &as_slack_sends(text)),
+            Chat::Mattermost(world) => world.slash(user, channel, text),
+        }
+    }
+
+    /// Presses a button as it stood when it was seen.
+    pub fn click(&self, user: &str, on: &Seen, label: &str) -> SignedRequest {
+        match (self, &on.native) {
+            (Chat::Slack(world), Native::Slack(on)) => world.click(user, on, label),
+            (Chat::Mattermost(world), Native::Mattermost(on)) => world.click(user, on, label),
+            _ => panic!("seen on another platform:\n{on}"),
+        }
+    }
+
+    pub fn choose(&self, user: &str, on: &Seen, placeholder: &str, choice: Choice<'_>) -> SignedRequest {
+        match (self, &on.native) {
+            (Chat::Slack(world), Native::Slack(on)) => world.choose(user, on, placeholder, choice),
+            (Chat::Mattermost(world), Native::Mattermost(on)) => world.choose(user, on, placeholder, choice),
+            _ => panic!("seen on another platform:\n{on}"),
+        }
+    }
+
+    pub fn submit(&self, user: &str, form: &Seen, values: &[(&str, &str)]) -> SignedRequest {
+        match (self, &form.native) {
+            (Chat::Slack(world), Native::Slack(form)) => world.submit(user, form, values),
+            (Chat::Mattermost(world), Native::Mattermost(form)) => world.submit(user, form, values),
+            _ => panic!("seen on another platform:\n{form}"),
+        }
+    }
+
+    /// What the platform makes of the bot's answer to a request; whatever people see is unread.
+    pub fn hear(&self, request: &SignedRequest, status: u16, content_type: &str, body: &[u8]) {
+        match self {
+            Chat::Slack(_) if body.is_empty() => assert_eq!(status, 200),
+            Chat::Slack(world) => {
+                assert_eq!(status, 200);
+                world.leave_unread(world.answer(serde_json::from_slice(body).expect("JSON")));
+            }
+            Chat::Mattermost(world) => world.answer(request, status, content_type, body),
+        }
+    }
+
+    /// A form that was taken is gone.
+    pub fn accepted(&self, form: &Seen) {
+        if let (Chat::Slack(world), Native::Slack(form)) = (self, &form.native) {
+            world.accepted(form);
+        }
+    }
+
+    /// The question that this press led to before it counts, if it was asked by now.
+    pub fn question(&self, press: &SignedRequest) -> Option<Seen> {
+        let Chat::Mattermost(world) = self else { return None };
+        let trigger = MattermostWorld::trigger_of(press)?;
+        let asked = |seen: &super::mattermost::Seen| seen.is_question() && seen.opened_with() == Some(&trigger);
+        world.next_now(asked).map(Seen::mattermost)
+    }
+
+    /// The form in which a day is picked, where it is picked in none of the message's own menus.
+    pub fn asked_for_a_day(&self, press: &SignedRequest) -> Option<Seen> {
+        let Chat::Mattermost(world) = self else { return None };
+        let trigger = MattermostWorld::trigger_of(press)?;
+        world.next_now(|seen| seen.opened_with() == Some(&trigger)).map(Seen::mattermost)
+    }
+
+    /// The next unread thing of a kind; others stay unread.
+    pub async fn next_where(&self, time: Duration, what: &str, wanted: impl Fn(&Seen) -> bool) -> Seen {
+        match self {
+            Chat::Slack(world) => {
+                Seen::slack(world.within(time, what, |seen| wanted(&Seen::slack(seen.clone()))).await)
+            }
+            Chat::Mattermost(world) => {
+                Seen::mattermost(world.within(time, what, |seen| wanted(&Seen::mattermost(seen.clone()))).await)
+            }
+        }
+    }
+
+    /// Queues a fault for one call of a kind.
+    pub fn fault(&self, call: Call, fault: ChatFault) {
+        let name = self.platform().named(call);
+        match self {
+            Chat::Slack(world) => world.fault(name, fault.on_slack(call)),
+            Chat::Mattermost(world) => world.fault(name, fault.on_mattermost(call)),
+        }
+    }
+
+    /// Whatever was still to go wrong does not.
+    pub fn mend(&self) {
+        match self {
+            Chat::Slack(world) => world.edit(|state| state.faults.clear()),
+            Chat::Mattermost(world) => world.edit(|state| state.faults.clear()),
+        }
+    }
+
+    pub fn calls(&self, call: Call) -> usize {
+        let name = self.platform().named(call);
+        match self {
+            Chat::Slack(world) => world.calls(name),
+            Chat::Mattermost(world) => world.calls(name),
+        }
+    }
+
+    pub async fn wait_for_calls(&self, call: Call, times: usize) {
+        let name = self.platform().named(call);
+        match self {
+            Chat::Slack(world) => world.wait_for_calls(name, times).await,
+            Chat::Mattermost(world) => world.wait_for_calls(name, times).await,
+        }
+    }
+
+    /// Runs a function when a call comes in and when its work is done.
+    pub fn on_call(&self, hook: impl Fn(At) + Send + Sync + 'static) {
+        match self {
+            Chat::Slack(world) => world.on_call(move |_, at| hook(at)),
+            Chat::Mattermost(world) => world.on_call(move |_, at| hook(at)),
+        }
+    }
+
+    pub fn unread(&self) -> Vec<Seen> {
+        match self {
+            Chat::Slack(world) => world.unread().into_iter().map(Seen::slack).collect(),
+            Chat::Mattermost(world) => world.unread().into_iter().map(Seen::mattermost).collect(),
+        }
+    }
+
+    pub fn violations(&self) -> Vec<String> {
+        match self {
+            Chat::Slack(world) => world.violations(),
+            Chat::Mattermost(world) => world.violations(),
+        }
+    }
+
+    /// The bot's messages that stand in a channel now, oldest first.
+    pub fn standing(&self, channel: &str) -> Vec<Seen> {
+        match self {
+            Chat::Slack(world) => world.standing(channel).into_iter().map(Seen::slack).collect(),
+            Chat::Mattermost(world) => world.standing(channel).into_iter().map(Seen::mattermost).collect(),
+        }
+    }
+
+    /// The same in somebody's conversation with the bot alone.
+    pub fn standing_alone(&self, user: &str) -> Vec<Seen> {
+        match self {
+            Chat::Slack(world) => world.standing_alone(user).into_iter().map(Seen::slack).collect(),
+            Chat::Mattermost(world) => world.standing_alone(user).into_iter().map(Seen::mattermost).collect(),
+        }
+    }
+
+    pub fn forms_saying(&self, says: &str) -> Vec<Seen> {
+        match self {
+            Chat::Slack(world) => world.forms_saying(says).into_iter().map(Seen::slack).collect(),
+            Chat::Mattermost(world) => world.forms_saying(says).into_iter().map(Seen::mattermost).collect(),
+        }
+    }
+
+    pub fn dump(&self) -> String {
+        match self {
+            Chat::Slack(world) => world.dump(),
+            Chat::Mattermost(world) => world.dump(),
+        }
+    }
+
+    pub fn dump_without_forms(&self) -> String {
+        match self {
+            Chat::Slack(world) => world.dump_without_views(),
+            Chat::Mattermost(world) => world.dump_without_views(),
+        }
+    }
+
+    pub fn forms_dump(&self) -> String {
+        match self {
+            Chat::Slack(world) => world.views_dump(),
+            Chat::Mattermost(world) => world.views_dump(),
+        }
+    }
+}
+
+/// What is typed as Slack sends it to a command that wants names resolved: people as their ids,
+/// everything that could be markup escaped.
+fn as_slack_sends(text: &str) -> String {
+    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let mut out = String::new();
+    for word in escaped.split_inclusive(char::is_whitespace) {
+        let name = word.trim_end().strip_prefix('@').filter(|name| ["alice", "bob", "carol", "dan"].contains(name));
+        match name {
+            Some(name) => {
+                out.push_str(&format!("<@{}|{name}>", Platform::Slack.user(name)));
+                out.push_str(&word[1 + name.len()..]);
+            }
+            None => out.push_str(word),
+        }
+    }
+    out
+}

@@ -1,0 +1,96 @@
+//! The calls that only read: people, channels, members, groups, histories.
+
+use serde_json::{Value, json};
+
+use super::api::{Answer, Call, refuse};
+use super::posts::stripped;
+use super::state::State;
+
+/// What anybody may know of the server.
+pub(super) fn client_config() -> Value {
+    json!({
+        "Version": "11.2.0", "BuildNumber": "dev", "SiteName": "Mattermost", "SiteURL": "http://chat.nimbus.example",
+        "EnableCommands": "true", "EnableBotAccountCreation": "true", "EnablePostUsernameOverride": "false",
+    })
+}
+
+pub(super) fn user(state: &State, id: &str) -> Answer {
+    match state.users.get(id) {
+        Some(user) => Ok((200, user.json(id))),
+        None => refuse(404, "app.user.missing_account.const"),
+    }
+}
+
+pub(super) fn user_called(state: &State, name: &str) -> Answer {
+    match state.users.iter().find(|(_, user)| user.name == name) {
+        Some((id, user)) => Ok((200, user.json(id))),
+        None => refuse(404, "app.user.get_by_username.app_error"),
+    }
+}
+
+/// Of those that are asked for, those that exist.
+pub(super) fn users(state: &State, call: &Call<'_>, key: impl for<'k> Fn(&'k str, &'k str) -> &'k str) -> Value {
+    let wanted: Vec<&str> = call.body.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let found = state.users.iter().filter(|(id, user)| wanted.contains(&key(id, &user.name)));
+    found.map(|(id, user)| user.json(id)).collect()
+}
+
+/// A private channel is nobody's business who is not in it.
+pub(super) fn channel(state: &State, id: &str) -> Answer {
+    match state.channels.get(id) {
+        None => refuse(404, "app.channel.get.existing.app_error"),
+        Some(channel) if (channel.private || channel.between.is_some()) && !channel.members.contains(&state.bot()) => {
+            refuse(403, "api.context.permissions.app_error")
+        }
+        Some(channel) => Ok((200, channel.json(id))),
+    }
+}
+
+pub(super) fn member(state: &State, channel: &str, user: &str) -> Answer {
+    in_channel(state, channel)?;
+    match (state.users.get(user), state.channels[channel].members.contains(user)) {
+        (Some(found), true) => Ok((200, found.member(user, channel))),
+        _ => refuse(404, "app.channel.get_member.missing.app_error"),
+    }
+}
+
+fn in_channel(state: &State, channel: &str) -> Result<(), super::api::Refusal> {
+    match state.channels.get(channel) {
+        Some(found) if found.members.contains(&state.bot()) => Ok(()),
+        _ => refuse(403, "api.context.permissions.app_error"),
+    }
+}
+
+/// The newest first, in pages; or all that changed since a moment, the deleted among them.
+pub(super) fn posts(state: &State, channel: &str, call: &Call<'_>) -> Answer {
+    in_channel(state, channel)?;
+    let mut here: Vec<&Value> = state.posts.values().filter(|post| post["channel_id"] == channel).collect();
+    here.sort_by_key(|post| std::cmp::Reverse(post["create_at"].as_u64()));
+    match call.number("since") {
+        Some(since) => here.retain(|post| post["update_at"].as_u64() > Some(since)),
+        None => here.retain(|post| post["delete_at"] == 0),
+    }
+    let whole = here.len();
+    let (page, size) = (call.number("page").unwrap_or(0), call.number("per_page").unwrap_or(60).min(200));
+    let (from, size) = (usize::try_from(page * size).unwrap_or(whole), usize::try_from(size).unwrap_or(60));
+    if call.number("since").is_none() {
+        here = here.into_iter().skip(from).take(size).collect();
+    }
+    let order: Vec<&Value> = here.iter().map(|post| &post["id"]).collect();
+    let posts = here.iter().map(|post| (super::find::raw(post, "id").to_owned(), stripped(post)));
+    let posts: serde_json::Map<String, Value> = posts.collect();
+    let next = if from + size < whole { "more" } else { "" };
+    Ok((200, json!({ "order": order, "posts": posts, "next_post_id": "", "prev_post_id": next, "has_next": false })))
+}
+
+pub(super) fn group(state: &State, id: &str, call: &Call<'_>) -> Answer {
+    if !state.licensed {
+        return refuse(501, "api.license_error");
+    }
+    let Some(members) = state.groups.get(id) else { return refuse(404, "app.group.no_rows") };
+    let (page, size) = (call.number("page").unwrap_or(0), call.number("per_page").unwrap_or(60).min(200));
+    let (from, size) = (usize::try_from(page * size).unwrap_or(0), usize::try_from(size).unwrap_or(60));
+    let found = members.iter().filter_map(|id| state.users.get(id).map(|user| user.json(id)));
+    let found: Vec<Value> = found.skip(from).take(size).collect();
+    Ok((200, json!({ "members": found, "total_member_count": members.len() })))
+}

@@ -1,0 +1,249 @@
+//! The bot between its chat and its Sekoia: started, stopped, crashed, killed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sekoia_chatops::app::App;
+use sekoia_chatops::config::{Config, LogConfig};
+use sekoia_chatops::sandbox::{self, Sandbox};
+use sekoia_chatops::sekoia::Region;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Chat, Platform, Setting};
+
+pub struct Stage {
+    pub chat: Chat,
+    /// The other platform, where the bot serves two.
+    beside: Option<Chat>,
+    pub sekoia: Arc<Sandbox>,
+    pub http: reqwest::Client,
+    setting: Setting,
+    sekoia_url: String,
+    directory: Option<tempfile::TempDir>,
+    running: Option<Running>,
+    program: Option<Program>,
+}
+
+/// The built binary, as an operator runs it.
+struct Program {
+    child: std::process::Child,
+    address: SocketAddr,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Gone already, or a test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A bot in a runtime of its own, so that ending the runtime ends everything that it started.
+struct Running {
+    address: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<anyhow::Result<()>>,
+    runtime: Runtime,
+}
+
+impl Stage {
+    /// The stage without the bot: for those who start it in their own way.
+    pub async fn begin(platform: Platform, setting: Setting) -> Self {
+        let sekoia = Sandbox::new(
+            sandbox::Options { tenant: setting.tenant, seed: 1, writes: setting.writes },
+            Timestamp::now(),
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let sekoia_url = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(sandbox::serve(listener, Arc::clone(&sekoia), std::future::pending()));
+        let directory = setting.durable.then(|| tempfile::tempdir().expect("a temporary directory"));
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let beside = match setting.beside {
+            Some(other) => Some(Chat::start(other).await),
+            None => None,
+        };
+        Self {
+            chat: Chat::start(platform).await,
+            beside,
+            sekoia,
+            http: reqwest::Client::new(),
+            setting,
+            sekoia_url,
+            directory,
+            running: None,
+            program: None,
+        }
+    }
+
+    /// Whatever whoever runs the bot sets, so that it works on this stage.
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        let chats = || [&self.chat].into_iter().chain(&self.beside);
+        let all = |of: &dyn Fn(Platform) -> String| {
+            chats().map(|chat| of(chat.platform())).filter(|s| !s.is_empty()).collect::<Vec<_>>().join(",")
+        };
+        let store = self.database().map_or("memory".into(), |path| format!("sqlite:{}", path.display()));
+        let mut settings = vec![
+            ("SEKOIA_API_KEY", self.sekoia.token(self.setting.token).to_owned()),
+            ("SEKOIA_API_URL", self.sekoia_url.clone()),
+            ("CHATOPS_OPERATORS", all(&|platform| platform.principals(self.setting.operators))),
+            ("CHATOPS_APPROVERS", all(&|platform| platform.principals(self.setting.approvers))),
+            ("CHATOPS_CHANNELS", all(&|platform| platform.channels(self.setting.channels))),
+            ("CHATOPS_STORE", store),
+        ];
+        if let (Platform::Slack, Some(url)) = (self.chat.platform(), self.setting.public_url) {
+            settings.push(("CHATOPS_PUBLIC_URL", url.to_owned()));
+        }
+        settings.retain(|(_, value)| !value.is_empty());
+        settings.extend(chats().flat_map(Chat::settings));
+        settings
+    }
+
+    /// From here on, people act on the other platform.
+    pub fn go_to_the_other(&mut self) {
+        std::mem::swap(&mut self.chat, self.beside.as_mut().expect("a stage with two platforms"));
+    }
+
+    /// Starts the bot, as `serve` does.
+    pub async fn start(&mut self) {
+        let settings = self.settings();
+        let set = |wanted: &str| settings.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.clone());
+        let mut config = Config::read(set).expect("a good configuration");
+        let sekoia_url: url::Url = self.sekoia_url.parse().expect("an address");
+        config.sekoia.candidates = vec![
+            (Region::Fra1, vec![sekoia_url.clone()]),
+            // Port 1 of the loopback: nobody answers.
+            (Region::Fra2, vec!["http://127.0.0.1:1".parse().expect("an address")]),
+            (Region::Usa1, vec![sekoia_url]),
+        ];
+        config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        config.approval = self.setting.approval.clone();
+        config.timing = self.setting.timing;
+        config.log = LogConfig { filter: "off".into(), json: false };
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let (told, address) = tokio::sync::oneshot::channel();
+        let task = runtime.spawn(async move {
+            let listener = TcpListener::bind(config.listen).await?;
+            told.send(listener.local_addr()?).expect("the test waits for it");
+            App::build(config).await?.serve(listener, async move { stopped.cancelled().await }).await
+        });
+        let address = address.await.expect("the bot starts");
+        self.running = Some(Running { address, stop, task, runtime });
+    }
+
+    /// Stops the bot as SIGTERM does.
+    pub async fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop.cancel();
+            running.task.await.expect("the bot does not panic").expect("the bot stops well");
+            running.runtime.shutdown_background();
+        }
+    }
+
+    /// Ends the bot between two instructions: nothing is drained.
+    pub async fn crash(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.runtime.shutdown_background();
+            // Nothing of it runs any more when its task is gone.
+            assert!(running.task.await.is_err());
+        }
+    }
+
+    /// Starts the built binary, with the most talkative log there is. Needs a durable stage.
+    pub async fn start_program(&mut self) {
+        self.start_program_with(&[]).await;
+    }
+
+    /// The same, with more of an environment.
+    pub async fn start_program_with(&mut self, more: &[(&str, &str)]) {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = free.local_addr().expect("an address");
+        drop(free);
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log()).expect("a log file");
+        let child = std::process::Command::new(env!("CARGO_BIN_EXE_sekoia-chatops"))
+            .arg("serve")
+            .env_clear()
+            .envs(self.settings())
+            .envs([
+                ("CHATOPS_REHEARSE_TIMING", "400,900,100,60000"),
+                ("PATH", "/usr/bin:/bin"),
+                ("CHATOPS_LISTEN", &address.to_string()),
+                ("CHATOPS_LOG", "trace"),
+            ])
+            .envs(more.iter().copied())
+            .stderr(log)
+            .spawn()
+            .expect("the binary starts");
+        self.program = Some(Program { child, address });
+        let up = async {
+            while self.http.get(format!("http://{address}/healthz")).send().await.is_err() {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(20), up).await.expect("the binary answers");
+    }
+
+    /// The binary's process, while it runs.
+    pub fn process(&mut self) -> Option<u32> {
+        let program = self.program.as_mut()?;
+        matches!(program.child.try_wait(), Ok(None)).then(|| program.child.id())
+    }
+
+    /// `kill -9`.
+    pub fn kill_program(&mut self) {
+        self.program = None;
+    }
+
+    /// Runs another subcommand of the binary on this store.
+    pub fn program(&self, args: &[&str]) -> std::process::Output {
+        let store = format!("sqlite:{}", self.database().expect("a durable stage").display());
+        std::process::Command::new(env!("CARGO_BIN_EXE_sekoia-chatops"))
+            .args(args)
+            .env_clear()
+            .env("CHATOPS_STORE", store)
+            .output()
+            .expect("the binary runs")
+    }
+
+    /// `audit verify` finds nothing wrong.
+    pub fn verify_audit(&self) {
+        let output = self.program(&["audit", "verify"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+
+    /// What the binary logged.
+    pub fn log(&self) -> PathBuf {
+        self.directory.as_ref().expect("a durable stage").path().join("log")
+    }
+
+    /// Nothing is left that nobody looked at, nothing was said that must not be.
+    pub(super) async fn finish(mut self) {
+        self.stop().await;
+        self.kill_program();
+        for chat in [&self.chat].into_iter().chain(&self.beside) {
+            let unread: Vec<String> = chat.unread().iter().map(ToString::to_string).collect();
+            assert!(unread.is_empty(), "messages that the test did not read:\n\n{}", unread.join("\n\n"));
+            assert_eq!(chat.violations(), Vec::<String>::new(), "the platform would not have it");
+            let said = chat.dump();
+            assert!(!said.contains(self.sekoia.token(self.setting.token)), "the API key was said");
+        }
+        let alerting = self.sekoia.calls().into_iter().find(|c| c.path.ends_with("/licenses/alerting"));
+        assert!(alerting.is_none(), "a call that creates a team");
+    }
+
+    pub fn database(&self) -> Option<PathBuf> {
+        self.directory.as_ref().map(|d| d.path().join("bot.db"))
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        let program = self.program.as_ref().map(|program| program.address);
+        program.unwrap_or_else(|| self.running.as_ref().expect("a running bot").address)
+    }
+}

@@ -1,0 +1,184 @@
+//! What only Mattermost has: requests that nobody signs, rights that a bot may lack, threads.
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::harness::mattermost::id;
+use crate::harness::{Kind, Platform, SOC, Seen, Setting, SignedRequest, Stage, id_in, on_mattermost, steady};
+
+/// The request with something else in its JSON.
+fn edited(request: &SignedRequest, edit: impl FnOnce(&mut Value)) -> SignedRequest {
+    let mut body: Value = serde_json::from_slice(&request.body).unwrap();
+    edit(&mut body);
+    let mut request = SignedRequest { body: body.to_string().into_bytes(), ..request.clone() };
+    request.headers.retain(|(name, _)| name != "content-length");
+    request
+}
+
+/// Refused with nothing to read.
+async fn refused_as(s: &Stage, request: &SignedRequest, status: u16) {
+    let answer = s.send(request).await;
+    assert_eq!((answer.status().as_u16(), answer.text().await.unwrap()), (status, String::new()));
+}
+
+async fn waiting(s: &Stage) -> Seen {
+    s.set_up().await;
+    s.request_for("alice", "invite ana@nimbus.example").await;
+    let card = s.card("Approval needed").await;
+    s.checklist("⏳").await;
+    card
+}
+
+#[test]
+fn a_command_without_its_token_does_not_pass() {
+    on_mattermost(Setting::default(), async |s| {
+        let good = s.chat.slash("alice", SOC, "setup");
+        let token = s.mattermost().command_token().to_owned();
+        let body = String::from_utf8(good.body.clone()).unwrap();
+        let with = |body: String, header: Option<&str>| {
+            let mut request = SignedRequest { body: body.into_bytes(), ..good.clone() };
+            request.headers.retain(|(name, _)| name != "content-length");
+            if let Some(header) = header {
+                request.headers.retain(|(name, _)| name != "authorization");
+                request.headers.push(("authorization".into(), format!("Token {header}")));
+            }
+            request
+        };
+        refused_as(s, &with(body.replace(&token, &id("other")), None), 401).await;
+        refused_as(s, &with(body.replace(&token, ""), None), 401).await;
+        refused_as(s, &with(body.clone(), Some(&id("other"))), 401).await;
+        assert!(s.ask("alice", "status").await.text().contains("not set up yet"));
+    });
+}
+
+#[test]
+fn a_forged_press_changes_nothing() {
+    on_mattermost(Setting::default(), async |s| {
+        let card = waiting(s).await;
+        let press = s.chat.click("bob", &card, "Approve");
+        let sealed = |body: &Value| body["context"]["sealed"].as_str().map(str::to_owned);
+        let altered = |body: &mut Value| {
+            let mut seal = sealed(body).expect("a sealed context");
+            let last = if seal.pop() == Some('A') { 'B' } else { 'A' };
+            seal.push(last);
+            body["context"]["sealed"] = json!(seal);
+        };
+        // Somebody crafts a post of their own with the bot's address and what they found.
+        refused_as(s, &edited(&press, altered), 401).await;
+        refused_as(s, &edited(&press, |body| body["context"] = json!({ "sealed": "approve" })), 401).await;
+        refused_as(s, &edited(&press, |body| body["channel_id"] = json!(id("nimbus-payments"))), 401).await;
+        for body in [&b""[..], b"{", b"[]", br#"{"user_id":"../me"}"#] {
+            refused_as(s, &SignedRequest { body: body.to_vec(), headers: Vec::new(), ..press.clone() }, 400).await;
+        }
+        let card = s.ask("bob", "approvals").await.text();
+        assert!(card.contains("1 request"), "{card}");
+        assert!(s.sekoia.calls().iter().all(|call| call.method == "GET"));
+    });
+}
+
+#[test]
+fn a_form_belongs_to_whom_it_was_opened_for_and_counts_once() {
+    on_mattermost(Setting::default(), async |s| {
+        let card = waiting(s).await;
+        let form = s.opens("bob", &card, "Reject…").await;
+        let submit = s.chat.submit("bob", &form, &[("Why not?", "no")]);
+        refused_as(s, &edited(&submit, |body| body["user_id"] = json!(id("carol"))), 401).await;
+        refused_as(s, &edited(&submit, |body| body["state"] = json!("reject 1")), 401).await;
+        s.taken(&submit).await;
+        assert!(s.reply().await.text().starts_with("You rejected"));
+        s.card("Rejected").await;
+        s.direct().await;
+        s.checklist_at_rest().await;
+        // Sent again, word for word.
+        let again = s.send(&submit).await;
+        assert_eq!((again.status().as_u16(), again.text().await.unwrap()), (200, "{}".into()));
+    });
+}
+
+#[test]
+fn who_left_the_channel_presses_nothing_there() {
+    on_mattermost(Setting::default(), async |s| {
+        let card = waiting(s).await;
+        let press = s.chat.click("bob", &card, "Approve");
+        s.mattermost().edit(|state| {
+            state.channel(SOC).members.remove(&id("bob"));
+        });
+        s.taken(&press).await;
+        assert_snapshot!(s.reply().await.text(), @"You are not in that channel, so I did nothing.");
+    });
+}
+
+#[test]
+fn without_the_right_to_ephemerals_everything_can_still_be_done() {
+    on_mattermost(Setting::default(), async |s| {
+        s.mattermost().edit(|state| state.bot_may_post_ephemerals = false);
+        let card = waiting(s).await;
+        s.press("bob", &card, "Approve").await;
+        let told = s.next_private("bob").await;
+        assert!(told.text().contains("You approved: *Invite ana@nimbus.example as Analyst*."), "{told}");
+        s.card("not accepted yet").await;
+        s.direct().await;
+        s.checklist_at_rest().await;
+    });
+}
+
+#[test]
+fn without_a_licence_people_are_named_one_by_one() {
+    on_mattermost(Setting::default(), async |s| {
+        s.mattermost().edit(|state| state.licensed = false);
+        let told = s.ask("alice", "setup").await.text();
+        assert!(told.contains("licence") && told.contains("so I did nothing"), "{told}");
+    });
+    on_mattermost(Setting { approvers: "bob,carol", ..Setting::default() }, async |s| {
+        s.mattermost().edit(|state| state.licensed = false);
+        let card = waiting(s).await;
+        s.click("carol", &card, "Approve").await;
+        s.card("not accepted yet").await;
+        s.direct().await;
+        s.checklist_at_rest().await;
+    });
+}
+
+#[test]
+fn a_command_in_a_thread_is_answered_there() {
+    on_mattermost(Setting::default(), async |s| {
+        let posted = s.set_up().await;
+        let request = s.mattermost().slash_in_thread("dan", posted.on_mattermost(), "next");
+        s.taken(&request).await;
+        let next = s.reply().await;
+        assert!(next.on_mattermost().to_string().starts_with("ephemeral to dan in #soc-setup, in a thread"), "{next}");
+        assert_eq!(next.kind, Kind::Private);
+        assert!(steady(next).contains("Step 1 of 7"));
+    });
+}
+
+#[test]
+fn one_bot_serves_both_and_nothing_of_one_is_seen_on_the_other() {
+    on_mattermost(Setting { beside: Some(Platform::Slack), ..Setting::default() }, async |s| {
+        s.set_up().await;
+        s.ask("alice", "skip keys \"on Mattermost\"").await;
+        s.checklist("skipped: on Mattermost").await;
+        s.go_to_the_other();
+        assert!(s.ask("alice", "status").await.text().contains("not set up yet"));
+        s.set_up().await;
+        s.ask("bob", "skip keys \"on Slack\"").await;
+        let checklist = s.checklist("skipped: on Slack").await;
+        assert!(!checklist.text().contains("on Mattermost"), "{checklist}");
+        s.request_for("alice", "invite ana@nimbus.example").await;
+        let card = s.card("Approval needed").await;
+        s.checklist("⏳").await;
+
+        // Who may approve is asked where the request is; elsewhere nobody sees it.
+        s.go_to_the_other();
+        let told = s.ask("bob", &format!("approve {}", id_in(&card))).await;
+        assert!(told.text().contains("There is no request with that id"), "{told}");
+        assert!(s.ask("alice", "status").await.text().contains("skipped: on Mattermost"));
+        s.go_to_the_other();
+        s.click("bob", &card, "Approve").await;
+        s.card("not accepted yet").await;
+        s.direct().await;
+        s.checklist_at_rest().await;
+        let overview = s.ask("bob", "overview").await;
+        assert_eq!(overview.text().matches("Nimbus Payments").count(), 2, "{overview}");
+    });
+}
