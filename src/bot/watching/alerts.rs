@@ -115,7 +115,12 @@ impl Alerts {
             AlertDate::Updated => (raised, before.as_ref().is_none_or(|seen| seen.print != print)),
         };
         let latest = before.as_ref().map_or(at, |seen| seen.at.max(at));
-        cursor.seen.insert(alert.uuid.clone(), Seen { at: latest, print, status: news.status.clone(), raised });
+        let next = match (&before, self.0) {
+            // That it changed is for the list of changes to tell.
+            (Some(seen), AlertDate::Created) => Seen { at: latest, raised, ..seen.clone() },
+            _ => Seen { at: latest, print, status: news.status.clone(), raised },
+        };
+        cursor.seen.insert(alert.uuid.clone(), next);
         if !new {
             return None;
         }

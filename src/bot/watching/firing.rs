@@ -164,6 +164,13 @@ impl<'a> Batch<'a> {
                 let intake = silence.intake.uuid.clone().unwrap_or_default();
                 self.log(channel).await?.silent.remove(&intake);
             }
+            What::Silent(silence) if news.back.is_some() => {
+                // It came again as if it had never ended.
+                news.back = None;
+                news.occurrence = occurrence.clone();
+                let intake = silence.intake.uuid.clone().unwrap_or_default();
+                self.log(channel).await?.silent.insert(intake, key.to_owned());
+            }
             // It was read before it was acknowledged here.
             What::AlertRaised(_) | What::AlertUpdated(_)
                 if status(occurrence) == Some(AlertStatus::Pending)
