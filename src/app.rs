@@ -16,10 +16,11 @@ use url::Url;
 use crate::access::Policy;
 use crate::approval;
 use crate::approvals::Timing;
-use crate::bot::{Bot, Responder, Worker};
+use crate::bot::{Bot, Responder, Watcher, Worker};
 use crate::config::{Config, SekoiaConfig, StoreConfig, StorePlace};
 use crate::health::Health;
 use crate::hooks::Hooks;
+use crate::pace::Rhythm;
 use crate::platform::mattermost::seal::Sealer;
 use crate::platform::mattermost::{Mattermost, MattermostClient};
 use crate::platform::slack::{Slack, SlackClient};
@@ -27,6 +28,7 @@ use crate::platform::web::{self, Origins, Web, WebChat};
 use crate::platform::{ChatPlatform, Chats};
 use crate::sandbox::Sandbox;
 use crate::sekoia::Sekoia;
+use crate::sekoia::live::Live;
 use crate::server::{self, Refused};
 use crate::store::audit::Chain;
 use crate::store::{MemoryStore, SqliteStore, Store, keyfile};
@@ -37,6 +39,7 @@ pub struct App {
     bot: Arc<Bot>,
     health: Arc<Health>,
     tasks: TaskTracker,
+    watcher: Watcher,
 }
 
 /// What the demo runs with.
@@ -118,10 +121,12 @@ impl App {
         let store = open_store(&demo.store, &demo.store.keys()?).await?;
         let platform: Arc<dyn ChatPlatform> = demo.chat.clone();
         let chats = Chats::new([platform]);
+        // The embedded Sekoia has nothing to do but to answer, and whoever looks will not wait for minutes.
+        let watch = Rhythm { minute: Duration::from_secs(4), ..Rhythm::default() };
         let house = House {
             access: web::policy(),
             approval: approval::Policy::default(),
-            timing: Timing::default(),
+            timing: Timing { watch, ..Timing::default() },
             public_url: Some(demo.public_url),
         };
         Self::around(demo.sekoia, house, store, chats, |responder, _| {
@@ -137,6 +142,7 @@ impl App {
         chats: Chats,
         platforms: impl FnOnce(Responder, Arc<Refused>) -> Router,
     ) -> anyhow::Result<Self> {
+        let (live_url, key) = (sekoia.live_url.clone(), sekoia.key.clone());
         let sekoia = Sekoia::new(sekoia.region, sekoia.api_url, sekoia.key, sekoia.candidates)?;
         let health = Arc::new(Health::new(&chats));
         let bot = Bot::new(store, Arc::new(sekoia), chats, house.access, house.approval, house.timing);
@@ -146,7 +152,8 @@ impl App {
         let platforms = platforms(Responder::new(Arc::clone(&bot), tasks.clone()), Arc::clone(&refused));
         let platforms = platforms.merge(server::hooks(Hooks { bot: Arc::clone(&bot), refused: Arc::clone(&refused) }));
         let router = server::router(platforms, Arc::clone(&health), refused);
-        Ok(Self { router, bot, health, tasks })
+        let watcher = Watcher::new(Arc::clone(&bot), move || Live::new(live_url.clone(), key.clone()));
+        Ok(Self { router, bot, health, tasks, watcher })
     }
 
     /// The bot inside, for benches that prepare its sessions.
@@ -160,10 +167,11 @@ impl App {
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
-        let Self { router, bot, health, tasks } = self;
+        let Self { router, bot, health, tasks, watcher } = self;
         let (stopping, stopped) = (CancellationToken::new(), CancellationToken::new());
         // Made before the listener is served: it knows by the time what came before.
         let worker = tokio::spawn(Worker::new(Arc::clone(&bot)).run(stopped.clone()));
+        let watching = tokio::spawn(watcher.run(stopped.clone()));
         let watch = tokio::spawn({
             let (bot, stopped) = (Arc::clone(&bot), stopped.clone());
             async move { health.watch(&bot, stopped).await }
@@ -195,6 +203,9 @@ impl App {
             warn!(left = tasks.len(), "answers are still under way; changes are taken up after the restart");
         }
         stopped.cancel();
+        if tokio::time::timeout(LAST_CALLS, watching).await.is_err() {
+            warn!("the watch does not end; whoever watches next goes on where it was");
+        }
         if tokio::time::timeout(LAST_CALLS, worker).await.is_err() {
             warn!("the worker is still busy; what is owed is made good after the restart");
         }

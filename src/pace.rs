@@ -20,6 +20,30 @@ pub enum Rank {
     Background,
 }
 
+/// How fast the watch over Sekoia goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rhythm {
+    /// How long a minute of its intervals lasts: a minute, but for those who cannot wait.
+    pub minute: Duration,
+    /// So long it is the only one that watches, unless it says again that it does.
+    pub lease: Duration,
+    /// What comes so close together is looked at once.
+    pub gather: Duration,
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        Self { minute: Duration::from_mins(1), lease: Duration::from_secs(30), gather: Duration::from_millis(500) }
+    }
+}
+
+impl Rhythm {
+    /// A time of everyday, in this rhythm.
+    pub fn of(&self, time: Duration) -> Duration {
+        time.mul_f64(self.minute.as_secs_f64() / 60.0)
+    }
+}
+
 /// A shared budget of turns.
 pub struct Pace {
     max: usize,

@@ -2,11 +2,14 @@
 //! need not wait for minutes. A release build holds none of it.
 
 use crate::approvals::Timing;
+#[cfg(debug_assertions)]
+use crate::pace::Rhythm;
 
 /// Ends the process as `kill -9` does, after so many commits.
 #[cfg(debug_assertions)]
 const CRASH_AFTER: &str = "CHATOPS_REHEARSE_CRASH_AFTER_COMMITS";
-/// Milliseconds: the lease, the proof, the time between two reads, the time to confirm.
+/// Milliseconds: the lease, the proof, the time between two reads, the time to confirm; and, if it
+/// is there, how long a minute of the watch lasts.
 #[cfg(debug_assertions)]
 const TIMING: &str = "CHATOPS_REHEARSE_TIMING";
 
@@ -37,11 +40,19 @@ pub fn timing() -> Timing {
     let set = std::env::var(TIMING).unwrap_or_default();
     let times: Vec<u64> = set.split(',').filter_map(|ms| ms.parse().ok()).collect();
     match times.as_slice() {
-        [lease, proof, between, confirm] => Timing {
+        [lease, proof, between, confirm, rest @ ..] => Timing {
             lease: Duration::from_millis(*lease),
             proof: Duration::from_millis(*proof),
             between: Duration::from_millis(*between),
             confirm: Duration::from_millis(*confirm),
+            watch: match rest {
+                [minute, ..] => Rhythm {
+                    minute: Duration::from_millis(*minute),
+                    lease: Duration::from_secs(3),
+                    gather: Duration::from_millis(20),
+                },
+                [] => Rhythm::default(),
+            },
             ..Timing::default()
         },
         _ => Timing::default(),

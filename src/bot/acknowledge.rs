@@ -1,11 +1,152 @@
 //! An alert acknowledged at Sekoia, by a button of its card or by words.
 
-use super::failure::instead;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing::{info, warn};
+
+use super::failure::{Failure, instead};
+use super::watching::{self, Batch};
 use super::{Ask, Bot, Told};
+use crate::checklist::Actor;
+use crate::notifications::{Acknowledged, News};
+use crate::notify::{Event, Rules, What};
+use crate::pace::Rank;
+use crate::sekoia::{Alert, AlertStatus, Id, SekoiaError, Unwritten, move_alert};
+use crate::text::shown;
+use crate::view::{Line, View};
+
+/// Looks at an alert of which nobody said whether it was moved.
+const LOOKS: u32 = 3;
+const BETWEEN: Duration = Duration::from_millis(700);
 
 impl Bot {
     pub(super) async fn acknowledge(&self, ask: &Ask<'_>, alert: &str) -> Told {
-        let _ = (ask, alert);
-        Err(instead("…"))
+        let session = self.session(ask).await?;
+        let Some(id) = Id::parse(alert.trim()) else {
+            return Err(instead(Line::marked(
+                "That is not an alert's id. Alerts are named like `ALa1b2c3d4e5`, as on their cards and in Sekoia's list.",
+            )));
+        };
+        let found = match self.sekoia.alert(&id, Rank::Person).await {
+            Ok(found) => found,
+            Err(SekoiaError::NotFound { .. }) => {
+                self.alert_gone(ask.channel, id.as_str(), Vec::new()).await?;
+                return Err(instead(Line::new().say("Sekoia knows no alert ").code(id.to_string()).say(
+                    ". It may have been deleted, or the bot's key does not see its community. Nothing was changed.",
+                )));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let here = session.community.uuid.to_string();
+        if found.community_uuid.as_deref().is_none_or(|community| !community.eq_ignore_ascii_case(&here)) {
+            return Err(instead(Line::new().say("The alert ").code(id.to_string()).say(format!(
+                " does not belong to {}, on which this channel works. Nothing was changed.",
+                shown(&session.community.name, 80)
+            ))));
+        }
+        match found.status() {
+            Some(AlertStatus::Pending) => {}
+            Some(AlertStatus::Acknowledged) => {
+                self.is_acknowledged(ask, &found, None).await?;
+                return Ok(View::sentence(named(&found).say(" is acknowledged at Sekoia already.")));
+            }
+            status => {
+                let name =
+                    status.map(AlertStatus::name).or_else(|| found.status_name()).unwrap_or("of an unknown status");
+                self.is_acknowledged(ask, &found, None).await?;
+                let name = shown(name, 40);
+                let line = named(&found).say(format!(
+                    " is {name} at Sekoia already; acknowledging would set it back. Nothing was changed."
+                ));
+                return Err(instead(line));
+            }
+        }
+        let turn = self.sekoia.admit(Rank::Person).await?;
+        // On record before it is done: what cannot be recorded is not done.
+        let to: Box<str> = AlertStatus::Acknowledged.name().into();
+        self.on_record(ask, Event::AlertMoving { alert: found.uuid.as_str().into(), to: to.clone() }).await?;
+        let call_id = Id::parse(&found.uuid).unwrap_or_else(|| id.clone());
+        let outcome = match self.sekoia.write(turn, &move_alert(&call_id, AlertStatus::Acknowledged, None)).await {
+            Ok(_) => Ok(()),
+            Err(Unwritten::Refused(error)) => Err(error),
+            Err(Unwritten::Unclear(error)) => {
+                warn!(%error, "nobody said whether an alert was acknowledged; it is looked at");
+                self.moved_after_all(&call_id).await.map_err(|()| error)
+            }
+        };
+        let said: Box<str> = match &outcome {
+            Ok(()) => to,
+            Err(error) => error.to_string().into(),
+        };
+        let recorded =
+            self.on_record(ask, Event::AlertMoved { alert: found.uuid.as_str().into(), outcome: said }).await;
+        outcome?;
+        if let Err(error) = recorded {
+            warn!(%error, "what became of an alert could not be recorded");
+        }
+        info!(alert = found.uuid, actor = ask.actor.as_str(), "acknowledged");
+        let by = Actor::Person(ask.actor.clone());
+        self.is_acknowledged(ask, &found, Some(by)).await?;
+        Ok(View::sentence(Line::new().say("Acknowledged at Sekoia: ").strong(shown(found.title(), 200)).say(".")))
     }
+
+    async fn on_record(&self, ask: &Ask<'_>, event: Event) -> Result<(), Failure> {
+        let by = Actor::Person(ask.actor.clone());
+        let decide = |_: &Rules| Ok(vec![event.clone()]);
+        self.notifications.change(ask.channel, &by, Timestamp::now(), None, decide, |_| Vec::new()).await?;
+        Ok(())
+    }
+
+    /// Whether Sekoia moved an alert although it did not say so.
+    async fn moved_after_all(&self, id: &Id) -> Result<(), ()> {
+        for _ in 0..LOOKS {
+            tokio::time::sleep(BETWEEN).await;
+            if let Ok(alert) = self.sekoia.alert(id, Rank::Person).await
+                && alert.status() == Some(AlertStatus::Acknowledged)
+            {
+                return Ok(());
+            }
+        }
+        Err(())
+    }
+
+    /// Brings the alert's card up to date, if there is one, and counts how long it waited.
+    async fn is_acknowledged(&self, ask: &Ask<'_>, alert: &Alert, by: Option<Actor>) -> Result<(), Failure> {
+        let _keeping = self.notifications.keeping.lock().await;
+        let mut batch = Batch::new(&**self.sessions.store());
+        let (key, now) = (News::alert_key(ask.channel, &alert.uuid), batch.now);
+        let Some(news) = batch.news(&key).await? else { return Ok(()) };
+        let before = news.clone();
+        let mut told = watching::told(alert);
+        if by.is_some() {
+            told.status = Some(AlertStatus::Acknowledged.name().into());
+        }
+        let acknowledged = told.status.as_deref() == Some(AlertStatus::Acknowledged.name());
+        news.occurrence.what = What::AlertUpdated(told);
+        news.gone = false;
+        let mut entries = Vec::new();
+        if acknowledged && news.acknowledged.is_none() {
+            entries = watching::acknowledged(news, now);
+            news.acknowledged = Some(Acknowledged { by: by.clone(), at: now });
+        }
+        // Sekoia told it before we did.
+        if let (Some(done), Some(_)) = (&mut news.acknowledged, &by) {
+            done.by = by;
+        }
+        if *news != before {
+            batch.changed(&key);
+        }
+        if !entries.is_empty() {
+            let log = batch.log(ask.channel).await?;
+            entries.into_iter().for_each(|entry| log.journal.enter(entry, now));
+        }
+        batch.commit(Vec::new(), Vec::new()).await?;
+        self.outbox.wake_news();
+        Ok(())
+    }
+}
+
+fn named(alert: &Alert) -> Line {
+    Line::new().strong(shown(alert.title(), 200))
 }

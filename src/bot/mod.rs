@@ -17,6 +17,8 @@ mod forms;
 mod help;
 mod inbox;
 mod keys;
+mod news;
+mod news_card;
 mod notices;
 mod outbox;
 mod overview;
@@ -38,6 +40,7 @@ mod summary;
 mod tracking;
 mod users;
 mod verify;
+mod watching;
 mod workspace;
 
 use std::sync::Arc;
@@ -52,6 +55,7 @@ pub use inbox::Worker;
 pub use overview::Entry;
 pub use report::{json as report_json, markdown as report_markdown};
 pub use responder::{Reply, Responder};
+pub use watching::Watcher;
 
 use crate::access::{Policy, Rights};
 use crate::action::Prepared;
@@ -90,6 +94,8 @@ pub struct Bot {
     prepared: Cache<Box<str>, Arc<(Uuid, Prepared)>>,
     /// Recorded requests that somebody sees to.
     taken: DashMap<Box<str>, ()>,
+    /// What is watched at Sekoia.
+    scoped: watching::Scoped,
     /// Under which address others reach this bot.
     public_url: Option<Url>,
 }
@@ -163,6 +169,7 @@ impl Bot {
             checklists: Checklists::default(),
             running: DashMap::new(),
             taken: DashMap::new(),
+            scoped: watching::Scoped::default(),
             public_url: None,
             prepared: Cache::builder().max_capacity(CHECKED.0).time_to_live(CHECKED.1).build(),
         }

@@ -27,14 +27,14 @@ use crate::view::View;
 /// Messages brought up to date at the same time.
 const AT_ONCE: u32 = 32;
 /// The first wait after a failure; it doubles.
-const FIRST_WAIT: Duration = Duration::from_secs(2);
-const LONGEST_WAIT: Duration = Duration::from_mins(10);
+pub(super) const FIRST_WAIT: Duration = Duration::from_secs(2);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_mins(10);
 /// Attempts at what the platform refuses for good.
-const MOST_REFUSALS: u32 = 3;
+pub(super) const MOST_REFUSALS: u32 = 3;
 /// A message that was edited so recently is not edited again because somebody presses Refresh.
 const ANEW: Duration = Duration::from_secs(5);
 /// How far back an unrecorded post is looked for.
-const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
+pub(super) const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
 
 /// A message that stays in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,6 +48,7 @@ pub struct Outbox {
     shown: DashMap<Place, Arc<Mutex<Shown>>>,
     chat: Notify,
     work: Notify,
+    news: Notify,
     /// What came into being later was posted by nobody before this process.
     began: Timestamp,
 }
@@ -96,7 +97,13 @@ impl Place {
 
 impl Outbox {
     pub fn new() -> Self {
-        Self { shown: DashMap::new(), chat: Notify::new(), work: Notify::new(), began: Timestamp::now() }
+        Self {
+            shown: DashMap::new(),
+            chat: Notify::new(),
+            work: Notify::new(),
+            news: Notify::new(),
+            began: Timestamp::now(),
+        }
     }
 
     /// What came into being later was posted by nobody before this process.
@@ -108,6 +115,16 @@ impl Outbox {
     pub fn wake(&self) {
         self.chat.notify_one();
         self.work.notify_one();
+    }
+
+    /// Something happened at Sekoia that is to be said.
+    pub fn wake_news(&self) {
+        self.news.notify_one();
+    }
+
+    /// Waits for that, or for a while.
+    pub async fn news(&self, at_most: Duration) {
+        let _ = tokio::time::timeout(at_most, self.news.notified()).await;
     }
 
     /// Waits for something to say, or for a while.

@@ -8,6 +8,7 @@ use super::Bot;
 use super::outbox::Place;
 use crate::approvals::Notice;
 use crate::checklist::Actor;
+use crate::notifications::{News, decode};
 use crate::platform::{ChannelKey, ChatError, UserId};
 use crate::sessions::progress_due;
 use crate::store::{Commit, CommitError, Schedule, StoreError, Work, WorkKind};
@@ -56,6 +57,18 @@ impl Bot {
         if work.kind == WorkKind::Digest {
             return self.about_digest(work, why).await;
         }
+        if work.kind == WorkKind::News {
+            // One word for all of a channel: whoever watches sees to that.
+            let channel = decode::<News>(work)?.channel;
+            let session = self.sessions.read(&channel).await.ok()??;
+            let Actor::Person(to) = session.opened.by.clone() else { return None };
+            let text = format!(
+                "I cannot tell {} what happens at Sekoia: {why}. {} I try again after a restart.",
+                channel.channel(),
+                why.advice().replace('`', "\"").replace(" here ", " there ")
+            );
+            return Some((to, text));
+        }
         let (by, what) = match Place::of(work)? {
             Place::Checklist(channel) => {
                 let session = self.sessions.read(&channel).await.ok()??;
@@ -96,6 +109,7 @@ impl Bot {
                     "card" => vec![again(WorkKind::Card)],
                     "notice" => vec![again(WorkKind::Notice)],
                     "digest" => vec![again(WorkKind::Digest)],
+                    "news" => vec![again(WorkKind::News)],
                     _ => vec![progress_due(&ChannelKey::from(parked.key.clone()), now)],
                 };
             }

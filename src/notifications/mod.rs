@@ -8,10 +8,12 @@ mod fired;
 mod health;
 mod hint;
 mod kept;
+mod news;
 mod webhooks;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
@@ -26,6 +28,7 @@ pub use fired::FiredLog;
 pub use health::{Counted, Health, Live, Look};
 pub use hint::Hint;
 pub use kept::{decode, row, row_due};
+pub use news::{Acknowledged, News, Posted};
 use webhooks::Webhooks;
 
 /// Changes that can be under way at the same time.
@@ -37,8 +40,12 @@ pub struct Notifications {
     store: Arc<dyn Store>,
     /// Held by whoever changes a channel's rules.
     writers: Box<[Mutex<()>]>,
+    /// Held by whoever writes what is kept beside the rules: it is read, changed and written whole.
+    pub keeping: Mutex<()>,
     /// Rules changed, or something is to be looked at now.
     stirred: Notify,
+    /// Counts it.
+    revision: AtomicU64,
     webhooks: Webhooks,
     /// How the rules do, as whoever watches tells it.
     pub health: Health,
@@ -62,7 +69,15 @@ pub fn stream(channel: &ChannelKey) -> StreamId {
 impl Notifications {
     pub fn new(store: Arc<dyn Store>) -> Self {
         let writers = (0..WRITERS).map(|_| Mutex::default()).collect();
-        Self { store, writers, stirred: Notify::new(), webhooks: Webhooks::default(), health: Health::default() }
+        Self {
+            store,
+            writers,
+            keeping: Mutex::default(),
+            stirred: Notify::new(),
+            webhooks: Webhooks::default(),
+            revision: AtomicU64::new(0),
+            health: Health::default(),
+        }
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {
@@ -134,7 +149,13 @@ impl Notifications {
 
     /// Whoever watches should look now.
     pub fn stir(&self) {
+        self.revision.fetch_add(1, Ordering::Relaxed);
         self.stirred.notify_one();
+    }
+
+    /// Changes with every stir.
+    pub fn revision(&self) -> u64 {
+        self.revision.load(Ordering::Relaxed)
     }
 
     pub async fn stirred(&self) {

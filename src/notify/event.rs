@@ -51,6 +51,16 @@ pub enum Event {
         which: Which,
         at: Timestamp,
     },
+    /// An alert is about to be moved at Sekoia. It changes no rule, and neither does what follows.
+    AlertMoving {
+        alert: Box<str>,
+        to: Box<str>,
+    },
+    /// What became of it.
+    AlertMoved {
+        alert: Box<str>,
+        outcome: Box<str>,
+    },
 }
 
 /// An event with who and when: without both, nothing changes.
@@ -76,6 +86,8 @@ impl Event {
             Event::DigestSet { .. } => "digest.set",
             Event::DigestCleared { .. } => "digest.cleared",
             Event::DigestSent { .. } => "digest.sent",
+            Event::AlertMoving { .. } => "alert.moving",
+            Event::AlertMoved { .. } => "alert.moved",
         }
     }
 }
@@ -107,6 +119,7 @@ impl Rules {
                     planned.sent = Some(at);
                 }
             }
+            Event::AlertMoving { .. } | Event::AlertMoved { .. } => {}
         }
     }
 

@@ -145,6 +145,16 @@ impl Memory {
         found
     }
 
+    /// Whether anything is remembered of an intake.
+    pub fn knows(&self, intake: &str) -> bool {
+        self.intakes.contains_key(intake)
+    }
+
+    /// Sekoia counts an intake otherwise than it did: what was learnt of it is not believed.
+    pub fn forget(&mut self, intake: &str) {
+        self.intakes.remove(intake);
+    }
+
     /// The intakes that are silent now, for some time that a rule waits for.
     pub fn silent(&self) -> impl Iterator<Item = &str> {
         self.intakes.iter().filter(|(_, track)| !track.silent.is_empty()).map(|(uuid, _)| &**uuid)

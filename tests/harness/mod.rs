@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use sekoia_chatops::approval;
 use sekoia_chatops::approvals::Timing;
+use sekoia_chatops::pace::Rhythm;
 use sekoia_chatops::sandbox;
 
 pub use self::chat::Chat;
@@ -83,6 +84,11 @@ pub const QUICK: Timing = Timing {
     between: Duration::from_millis(100),
     confirm: Duration::from_mins(15),
     drift: Duration::from_hours(6),
+    watch: Rhythm {
+        minute: Duration::from_millis(600),
+        lease: Duration::from_secs(3),
+        gather: Duration::from_millis(20),
+    },
 };
 
 /// Names the platform when a scenario fails: its transcript does not tell.

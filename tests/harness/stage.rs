@@ -153,7 +153,8 @@ impl Stage {
         if let Some(running) = self.running.take() {
             running.runtime.shutdown_background();
             // Nothing of it runs any more when its task is gone.
-            assert!(running.task.await.is_err());
+            // It may see the others go first, and take that for its own end.
+            let _ = running.task.await;
         }
     }
 

@@ -28,6 +28,7 @@ mod steps;
 mod store;
 mod summaries;
 mod together;
+mod watching;
 mod wire;
 mod words;
 mod writes;

@@ -77,7 +77,7 @@ impl Lost {
 /// How long everything takes at most. Pings and the quiet day are those of Sekoia's own triggers;
 /// their watchdog of ten minutes has nothing left to find here, because a ping without an answer
 /// ends the connection.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveTiming {
     /// Until the connection stands.
     pub connect: Duration,

@@ -1,0 +1,213 @@
+//! What a channel is told of something at Sekoia.
+
+use std::borrow::Cow;
+
+use super::news::is_over;
+use crate::checklist::Actor;
+use crate::notifications::News;
+use crate::notify::storm::Swarm;
+use crate::notify::{Alert, Named, Playbook, Rules, What, band, minutes};
+use crate::sekoia::{Id, Region};
+use crate::text::{count, shown};
+use crate::view::{Control, Line, View};
+
+/// Characters of a title, a name, an error.
+const TITLE: usize = 200;
+const NAME: usize = 80;
+const ERROR: usize = 600;
+/// Assets that are named.
+const ASSETS: usize = 5;
+
+/// The message.
+pub(super) fn card(news: &News, rules: &Rules, region: Region) -> View {
+    let mut view = match &news.swarm {
+        Some(swarm) => storm(news, swarm, rules, region),
+        None => match &news.occurrence.what {
+            What::AlertRaised(alert) | What::AlertUpdated(alert) => self::alert(news, alert, region),
+            What::Silent(silence) | What::Resumed(silence) => {
+                let name = shown(silence.intake.label(), NAME);
+                let headline = if is_over(news) { "Intake sends again" } else { "Silent intake" };
+                let mut line = Line::new().say("No events");
+                if let Some(since) = silence.since {
+                    line = line.say(" since ").moment(since);
+                }
+                line = line.say(format!(", {} and more", minutes(silence.minutes)));
+                if let Some(back) = news.back {
+                    line = line.say("; they came again before ").moment(back);
+                }
+                begin(headline, name).line(line.say("."))
+            }
+            What::PlaybookError(playbook) => self::playbook(playbook),
+            What::CaseCreated(case) | What::CaseUpdated(case) => {
+                let headline = match &news.occurrence.what {
+                    What::CaseCreated(_) => "New case",
+                    _ => "Case changed",
+                };
+                let id = case.short_id.as_deref().unwrap_or(&case.uuid);
+                let title = case.title.as_deref().unwrap_or("(no title)");
+                let mut line = Line::new().code(shown(id, NAME));
+                if let Some(priority) = &case.priority {
+                    line = line.say(format!(" · priority {}", shown(priority, 20)));
+                }
+                begin(headline, shown(title, TITLE)).line(line)
+            }
+            What::ConnectorError(connector) => {
+                let view = begin("Connector error", shown(connector.connector.label(), NAME));
+                said(view, connector.error.as_deref())
+            }
+            What::Other { trigger, title } => begin(trigger.spec().title, shown(title, TITLE)),
+        },
+    };
+    if let (Some(name), None) = (&news.occurrence.community_name, news.occurrence.what.alert()) {
+        view = view.line(format!("In {}", shown(name, NAME)));
+    }
+    if news.sample {
+        let rule = news.rules.first().copied().unwrap_or_default();
+        let note = Line::new()
+            .say("This is a sample: nothing happened at Sekoia. It went the way of what does. If you see it, rule ")
+            .say(rule.to_string())
+            .say(" works.");
+        return view.line(note).controls(vec![Control::primary("It arrived", format!("notify seen {rule}"))]);
+    }
+    view.note(why(news, rules)).controls(controls(news, rules))
+}
+
+fn begin(headline: impl Into<Cow<'static, str>>, title: String) -> View {
+    let headline = headline.into();
+    View::new(format!("{headline}: {title}")).heading(headline).line(Line::new().strong(title))
+}
+
+/// What something said of its failure: words of its own, as they came.
+fn said(view: View, error: Option<&str>) -> View {
+    match error.map(|error| shown(error, ERROR)).filter(|error| !error.trim().is_empty()) {
+        Some(error) => view.code(error),
+        None => view,
+    }
+}
+
+fn playbook(playbook: &Playbook) -> View {
+    let headline = if playbook.crashed { "Playbook crashed" } else { "Playbook failed" };
+    said(begin(headline, shown(playbook.playbook.label(), NAME)), playbook.error.as_deref())
+}
+
+fn alert(news: &News, alert: &Alert, region: Region) -> View {
+    let name = alert.urgency.map_or("Alert".to_owned(), |urgency| format!("{} alert", band(urgency).name()));
+    let headline = if news.gone {
+        format!("{name}, deleted")
+    } else if news.acknowledged.is_some() {
+        format!("{name}, acknowledged")
+    } else {
+        name
+    };
+    let title = alert.title.as_deref().or(alert.rule.as_ref().and_then(|rule| rule.name.as_deref()));
+    let mut facts: Vec<String> = Vec::new();
+    if let Some(urgency) = alert.urgency {
+        facts.push(format!("Urgency {urgency} of 100 ({})", band(urgency).name()));
+    }
+    facts.extend(alert.status.as_deref().map(|status| shown(status, 40)));
+    facts.extend(news.occurrence.community_name.as_deref().map(|name| shown(name, NAME)));
+    let mut bullets = Vec::new();
+    let mut named = |what: &str, named: &Option<Named>| {
+        if let Some(named) = named.as_ref().filter(|n| n.name.is_some() || n.uuid.is_some()) {
+            bullets.push(Line::from(format!("{what}: {}", shown(named.label(), NAME))));
+        }
+    };
+    named("Rule", &alert.rule);
+    named("Entity", &alert.entity);
+    if !alert.assets.is_empty() {
+        let names: Vec<String> = alert.assets.iter().take(ASSETS).map(|a| shown(a.label(), NAME)).collect();
+        let more = alert.assets.len().saturating_sub(ASSETS);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        bullets.push(Line::from(format!("Assets: {}{more}", names.join(", "))));
+    }
+    let seen = match (alert.first_seen, alert.last_seen) {
+        (Some(first), Some(last)) => Some(Line::new().say("Seen from ").moment(first).say(" to ").moment(last)),
+        (Some(at), None) | (None, Some(at)) => Some(Line::new().say("Seen ").moment(at)),
+        (None, None) => None,
+    };
+    bullets.extend(seen);
+    let mut view =
+        begin(headline, shown(title.unwrap_or("(no title)"), TITLE)).line(facts.join(" · ")).bullets(bullets);
+    if let Some(done) = &news.acknowledged {
+        let line = match &done.by {
+            Some(Actor::Person(user)) => Line::new().say("Acknowledged by ").person(user),
+            _ => Line::new().say("Acknowledged in Sekoia"),
+        };
+        view = view.line(line.say(" · ").moment(done.at));
+    }
+    let id = alert.short_id.as_deref().unwrap_or(&alert.uuid);
+    if news.gone {
+        return view.line("It is not at Sekoia any more.");
+    }
+    if news.sample || Id::parse(id).is_none() {
+        return view;
+    }
+    view.line(Line::new().link(format!("Open {id} in Sekoia"), alert_url(region, id)))
+}
+
+/// Where an alert is in the region's app.
+fn alert_url(region: Region, id: &str) -> String {
+    format!("{}/operations/alerts/{id}", region.app())
+}
+
+fn storm(news: &News, swarm: &Swarm, rules: &Rules, region: Region) -> View {
+    let rule = news.rules.first().copied();
+    let what = rule.and_then(|n| rules.rule(n)).map_or("Sekoia's own rules".into(), |rule| rule.watch.to_string());
+    let n = usize::try_from(swarm.count).unwrap_or(usize::MAX);
+    let times = count(n, "firing", "firings");
+    let headline = if news.late { "While the chat could not be reached" } else { "Many at once" };
+    let mut line = Line::new().say(format!("{times} from ")).moment(swarm.first).say(" to ").moment(swarm.last);
+    if let Some(worst) = swarm.worst {
+        line = line.say(format!(", the most urgent {worst} of 100 ({})", band(worst).name()));
+    }
+    let mut view = View::new(format!("{headline}: {times} of {what}")).heading(headline);
+    view = view.line(Line::new().strong(what)).line(line.say("."));
+    if let Some(last) = news.occurrence.what.alert() {
+        view = view.line(format!("The last: {}", shown(last.title.as_deref().unwrap_or("(no title)"), TITLE)));
+        if let Some(name) = &news.occurrence.community_name {
+            view = view.line(format!("In {}", shown(name, NAME)));
+        }
+        let list = format!("{}/operations/alerts", region.app());
+        view = view.line(Line::new().link("Open the alerts in Sekoia", list));
+    }
+    view
+}
+
+/// Which rules said so.
+fn why(news: &News, rules: &Rules) -> Line {
+    let mut parts: Vec<String> = news
+        .rules
+        .iter()
+        .take(ASSETS)
+        .map(|n| match rules.rule(*n) {
+            Some(rule) => format!("Rule {n}: {}", rule.watch),
+            None => format!("Rule {n}, removed since"),
+        })
+        .collect();
+    if news.rules.len() > ASSETS {
+        parts.push(format!("{} rules more", news.rules.len() - ASSETS));
+    }
+    if news.webhook {
+        parts.push("A rule of Sekoia's own, by webhook".into());
+    }
+    Line::from(parts.join(" · "))
+}
+
+fn controls(news: &News, rules: &Rules) -> Vec<Control> {
+    let mut controls = Vec::new();
+    if let (Some(alert), None) = (news.occurrence.what.alert(), &news.swarm) {
+        let waits = alert.status.as_deref().is_none_or(|status| status.eq_ignore_ascii_case("pending"));
+        let id = alert.short_id.as_deref().unwrap_or(&alert.uuid);
+        if waits && news.acknowledged.is_none() && !news.gone && Id::parse(id).is_some() {
+            controls.push(Control::primary("Acknowledge", format!("acknowledge {id}")));
+        }
+    }
+    let over = is_over(news) || news.acknowledged.is_some();
+    if let Some(rule) = news.rules.iter().find(|n| rules.rule(**n).is_some())
+        && !over
+    {
+        controls.push(Control::button("Mute this rule 1 h", format!("notify mute {rule} 1h")));
+        controls.push(Control::button("Mute this rule 1 day", format!("notify mute {rule} 1d")));
+    }
+    controls
+}

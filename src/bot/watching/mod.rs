@@ -1,0 +1,137 @@
+//! The watch over Sekoia: what happens there, as far as some channel's rules wait for it.
+//!
+//! One process watches, under a lease in the store; another one takes over when that lapses. What
+//! Sekoia tells live, or by a webhook, is a hint: the lists are read for what it was. What a source
+//! reports, the messages that follow and how far the source was read are one commit, so that a
+//! crash between any two instructions neither loses nor doubles anything.
+
+mod alerts;
+mod connectors;
+mod firing;
+mod hints;
+mod listening;
+mod playbooks;
+mod polling;
+mod scope;
+mod silence;
+mod source;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::Bot;
+use crate::notifications::Live as Listening;
+use crate::pace::Rhythm;
+use crate::sekoia::live::{Live, LiveTiming};
+
+pub(super) use firing::{Batch, acknowledged};
+pub(super) use scope::Scoped;
+pub(super) use source::told;
+
+/// What the lease is called.
+const LEASE: &str = "watch";
+
+/// At a stop there is so long for what is not said yet.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Watches while it has the lease.
+pub struct Watcher {
+    bot: Arc<Bot>,
+    /// Makes a listener, one after the other.
+    live: Box<dyn Fn() -> Live + Send + Sync>,
+    holder: String,
+}
+
+impl Watcher {
+    pub fn new(bot: Arc<Bot>, live: impl Fn() -> Live + Send + Sync + 'static) -> Self {
+        let holder = format!("{:016x}", rand::random::<u64>());
+        Self { bot, live: Box::new(live), holder }
+    }
+
+    /// Runs until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let rhythm = self.bot.rhythm();
+        while !stop.is_cancelled() {
+            if self.lease(rhythm).await {
+                let since = Timestamp::now();
+                info!("this process watches Sekoia");
+                let lost = stop.child_token();
+                tokio::select! {
+                    // Whatever it was doing ends there: commits are whole or not at all.
+                    () = self.keep(rhythm) => warn!("another process watches Sekoia now"),
+                    () = self.watch(since, &lost) => {}
+                    () = stop.cancelled() => {
+                        // What is on record already is said before the process ends.
+                        let rest = self.bot.tell_rest(since);
+                        if tokio::time::timeout(LAST_WORDS, rest).await.is_err() {
+                            warn!("some news are told by whoever watches next");
+                        }
+                    }
+                }
+                lost.cancel();
+                self.bot.notifications.health.live(Listening::Off);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(rhythm.lease / 10) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        // The next one need not wait for the end of the lease.
+        let now = Timestamp::now();
+        if let Err(error) = self.bot.sessions.store().lease(LEASE, &self.holder, now, now).await {
+            warn!(%error, "the lease of the watch is left to lapse");
+        }
+    }
+
+    async fn lease(&self, rhythm: Rhythm) -> bool {
+        let now = Timestamp::now();
+        match self.bot.sessions.store().lease(LEASE, &self.holder, now, now + rhythm.lease).await {
+            Ok(held) => held,
+            Err(error) => {
+                warn!(%error, "the lease of the watch could not be asked for");
+                false
+            }
+        }
+    }
+
+    /// Renews the lease; returns when it may be another's.
+    async fn keep(&self, rhythm: Rhythm) {
+        loop {
+            tokio::time::sleep(rhythm.lease / 3).await;
+            if !self.lease(rhythm).await {
+                return;
+            }
+        }
+    }
+
+    async fn watch(&self, since: Timestamp, lost: &CancellationToken) {
+        let live = (self.live)().with_timing(live_timing(self.bot.rhythm()));
+        tokio::join!(self.bot.listen(live, lost), self.bot.poll(), self.bot.tell_news(since));
+    }
+}
+
+impl Bot {
+    pub(super) fn rhythm(&self) -> Rhythm {
+        self.approvals.timing.watch
+    }
+}
+
+/// The usual waits in this rhythm; an answer to a ping has the time that a busy machine needs.
+fn live_timing(rhythm: Rhythm) -> LiveTiming {
+    let usual = LiveTiming::default();
+    let least = |time: Duration, least: u64| rhythm.of(time).max(Duration::from_millis(least)).min(time);
+    LiveTiming {
+        connect: usual.connect,
+        ping: least(usual.ping, 200),
+        pong: least(usual.pong, 2_000),
+        quiet: usual.quiet,
+        first_wait: least(usual.first_wait, 20),
+        longest_wait: least(usual.longest_wait, 100),
+        refused_wait: least(usual.refused_wait, 100),
+        stable: usual.stable,
+    }
+}

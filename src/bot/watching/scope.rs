@@ -1,0 +1,87 @@
+//! What is watched: the communities of the channels that have rules.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::bot::Bot;
+use crate::notify::{Rule, RuleSet, Rules, Trigger};
+use crate::platform::ChannelKey;
+use crate::store::StoreError;
+
+/// Another process may have changed rules.
+const AGAIN: Duration = Duration::from_secs(20);
+
+/// The rules of all channels, as they were lately.
+#[derive(Default)]
+pub(in crate::bot) struct Scope {
+    pub set: RuleSet,
+    pub communities: BTreeMap<Uuid, Watched>,
+}
+
+/// A community, and who is told of it.
+pub(in crate::bot) struct Watched {
+    pub name: Box<str>,
+    pub channels: Vec<(ChannelKey, Rules)>,
+}
+
+/// The scope as it was last read.
+#[derive(Default)]
+pub(in crate::bot) struct Scoped(tokio::sync::Mutex<Option<(u64, Instant, Arc<Scope>)>>);
+
+impl Watched {
+    /// The rules of this trigger that are not paused.
+    pub fn rules(&self, trigger: Trigger) -> impl Iterator<Item = &Rule> {
+        let rules = self.channels.iter().flat_map(|(_, rules)| &rules.rules);
+        rules.filter(move |rule| rule.watch.trigger == trigger && !rule.paused)
+    }
+
+    pub fn waits_for(&self, trigger: Trigger) -> bool {
+        self.rules(trigger).next().is_some()
+    }
+
+    /// Since when somebody waits for any of these.
+    pub fn since(&self, triggers: &[Trigger]) -> Option<Timestamp> {
+        triggers.iter().flat_map(|trigger| self.rules(*trigger)).map(|rule| rule.at).min()
+    }
+}
+
+impl Bot {
+    pub(super) async fn scope(&self) -> Result<Arc<Scope>, StoreError> {
+        let mut kept = self.scoped.0.lock().await;
+        let revision = self.notifications.revision();
+        if let Some((of, at, scope)) = &*kept
+            && *of == revision
+            && at.elapsed() < self.rhythm().of(AGAIN)
+        {
+            return Ok(Arc::clone(scope));
+        }
+        let mut scope = Scope::default();
+        for channel in self.notifications.channels().await? {
+            let Some(session) = self.sessions.read(&channel).await? else { continue };
+            let rules = match self.notifications.read(&channel).await {
+                Ok(rules) => rules,
+                // One that cannot be read keeps none of the others from being watched.
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::error!(%error, "the rules of a channel cannot be read");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let community = session.community.uuid;
+            scope.set.set(&channel, &[community], &rules);
+            let watched = scope
+                .communities
+                .entry(community)
+                .or_insert_with(|| Watched { name: session.community.name.clone(), channels: Vec::new() });
+            watched.channels.push((channel, rules));
+        }
+        let scope = Arc::new(scope);
+        *kept = Some((revision, Instant::now(), Arc::clone(&scope)));
+        Ok(scope)
+    }
+}

@@ -1,0 +1,141 @@
+//! What a source is, and what becomes of a look at one.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::scope::{Scope, Watched};
+use crate::bot::Bot;
+use crate::notifications::{decode, row};
+use crate::notify::{self, Occurrence, Trigger, What};
+use crate::pace::Rank;
+use crate::platform::ChannelKey;
+use crate::sekoia::{self, SekoiaError};
+use crate::store::{Finished, Schedule, StoreError, WorkKind};
+
+/// Nobody looks at the screen for what a source asks.
+pub(super) const RANK: Rank = Rank::Background;
+
+/// Where something may happen that rules wait for.
+#[async_trait]
+pub(super) trait Source: Send + Sync {
+    /// What it can tell of; its health is that of the rules which wait for these.
+    fn triggers(&self) -> &'static [Trigger];
+    /// What happened since the last look.
+    async fn look(&self, ground: &Ground<'_>) -> Result<Report, Trouble>;
+}
+
+/// Where a source looks.
+pub(super) struct Ground<'a> {
+    pub bot: &'a Bot,
+    pub community: Uuid,
+    pub watched: &'a Watched,
+    pub now: Timestamp,
+}
+
+/// What a look brought, committed whole.
+#[derive(Default)]
+pub(in crate::bot) struct Report {
+    pub occurrences: Vec<Occurrence>,
+    /// How far the source was read.
+    pub kept: Vec<Schedule>,
+    pub finished: Vec<Finished>,
+    /// There is more: look again at once.
+    pub more: bool,
+    /// Only this channel is told: its webhook said so.
+    pub only: Option<ChannelKey>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    #[error(transparent)]
+    Sekoia(#[from] SekoiaError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Ground<'_> {
+    pub fn occurrence(&self, id: String, at: Timestamp, what: What) -> Occurrence {
+        Occurrence {
+            id: id.into(),
+            at,
+            community: self.community,
+            community_name: Some(self.watched.name.clone()),
+            what,
+        }
+    }
+
+    /// What was known of a source after the last look.
+    pub async fn kept<T: DeserializeOwned>(&self, source: &str) -> Result<Option<T>, StoreError> {
+        let work = self.bot.sessions.store().find(WorkKind::Source, &self.key(source)).await?;
+        Ok(work.and_then(|work| decode(&work)))
+    }
+
+    pub fn keep(&self, source: &str, value: &impl Serialize) -> Schedule {
+        row(WorkKind::Source, self.key(source), value)
+    }
+
+    fn key(&self, source: &str) -> String {
+        format!("{source}|{}", self.community)
+    }
+}
+
+impl Bot {
+    /// Looks until there is no more, commits what came, and says how it went.
+    pub(super) async fn see(&self, source: &dyn Source, scope: &Scope, community: Uuid) -> Result<(), Trouble> {
+        let Some(watched) = scope.communities.get(&community) else { return Ok(()) };
+        loop {
+            let now = Timestamp::now();
+            let ground = Ground { bot: self, community, watched, now };
+            let looked = match source.look(&ground).await {
+                Ok(report) => {
+                    let more = report.more;
+                    self.take_report(scope, report).await.map(|()| more).map_err(Trouble::Store)
+                }
+                Err(trouble) => Err(trouble),
+            };
+            let health = &self.notifications.health;
+            for trigger in source.triggers().iter().filter(|trigger| watched.waits_for(**trigger)) {
+                match &looked {
+                    Ok(_) => health.evaluated(community, *trigger, now),
+                    Err(trouble) => health.failed(community, *trigger, &trouble.to_string(), now),
+                }
+            }
+            if !looked? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// An alert as rules and messages know it.
+pub(in crate::bot) fn told(alert: &sekoia::Alert) -> notify::Alert {
+    let text = |text: Option<&str>| text.map(Into::into);
+    let named = |named: Option<&sekoia::Named>| {
+        named.map(|n| notify::Named { uuid: text(n.uuid.as_deref()), name: text(n.name.as_deref()) })
+    };
+    let status = alert.status().map(sekoia::AlertStatus::name).or_else(|| alert.status_name());
+    notify::Alert {
+        uuid: alert.uuid.as_str().into(),
+        short_id: text(alert.short_id.as_deref()),
+        title: Some(alert.title().into()),
+        urgency: alert.urgency(),
+        status: text(status),
+        rule: named(alert.rule.as_ref()),
+        entity: named(alert.entity.as_ref()),
+        assets: alert
+            .assets
+            .iter()
+            .take(MOST_ASSETS)
+            .map(|uuid| notify::Named { uuid: Some(uuid.as_str().into()), name: None })
+            .collect(),
+        first_seen: alert.first_seen_at,
+        last_seen: alert.last_seen_at,
+        status_changed: None,
+    }
+}
+
+/// Assets that are kept of an alert.
+const MOST_ASSETS: usize = 50;

@@ -1,0 +1,135 @@
+//! A message about something at Sekoia, as it is to be shown, and where it stands.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{row, row_due};
+use crate::checklist::Actor;
+use crate::notify::storm::Swarm;
+use crate::notify::{Occurrence, What};
+use crate::platform::{ChannelKey, MessageId};
+use crate::store::{Schedule, WorkKind};
+
+/// The body of a [`WorkKind::News`] row: due while it is not shown, kept for a while after.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct News {
+    pub channel: ChannelKey,
+    /// As it was when it was last looked at. Of a storm: the last that joined.
+    pub occurrence: Occurrence,
+    /// The channel's rules that fired.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<u32>,
+    /// A rule of Sekoia's own reported it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub webhook: bool,
+    /// Counts what is to be shown.
+    pub seq: u64,
+    /// Many firings of one rule in one message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swarm: Option<Swarm>,
+    /// The firings waited for the chat, and came to be one message then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Acknowledged>,
+    /// The alert was deleted at Sekoia.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
+    /// Events came again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sample: bool,
+    /// By Sekoia's clock, if the alert's beginning was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raised: Option<Timestamp>,
+    /// When it was first to be said: messages of a channel come in this order.
+    pub first: Timestamp,
+}
+
+/// That somebody acknowledged an alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledged {
+    /// None: it was done in Sekoia's console.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Actor>,
+    pub at: Timestamp,
+}
+
+/// The body of a [`WorkKind::Posted`] row, of the same key. Only who posts writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posted {
+    pub message: MessageId,
+    /// What of the news is shown there.
+    pub seq: u64,
+}
+
+impl News {
+    pub fn new(channel: &ChannelKey, occurrence: Occurrence, first: Timestamp) -> Self {
+        Self {
+            channel: channel.clone(),
+            occurrence,
+            rules: Vec::new(),
+            webhook: false,
+            seq: 1,
+            swarm: None,
+            late: false,
+            acknowledged: None,
+            gone: false,
+            back: None,
+            sample: false,
+            raised: None,
+            first,
+        }
+    }
+
+    /// The message that something is said in.
+    pub fn key(channel: &ChannelKey, occurrence: &Occurrence) -> String {
+        let what = match &occurrence.what {
+            What::AlertRaised(alert) | What::AlertUpdated(alert) => format!("alert-{}", alert.uuid),
+            What::Silent(silence) | What::Resumed(silence) => {
+                let intake = silence.intake.uuid.as_deref().unwrap_or_default();
+                format!("silent-{intake}-{}", silence.since.unwrap_or(occurrence.at).as_second())
+            }
+            What::PlaybookError(playbook) => match &playbook.run {
+                Some(run) => format!("playbook-{run}"),
+                None => occurrence.id.to_string(),
+            },
+            What::CaseCreated(case) | What::CaseUpdated(case) => format!("case-{}", case.uuid),
+            What::ConnectorError(_) | What::Other { .. } => occurrence.id.to_string(),
+        };
+        key(channel, &what)
+    }
+
+    pub fn storm_key(channel: &ChannelKey, rule: u32, swarm: &Swarm) -> String {
+        key(channel, &format!("storm-{rule}-{}", swarm.first.as_millisecond()))
+    }
+
+    /// Of the firings of a rule that waited for the chat.
+    pub fn late_key(channel: &ChannelKey, rule: u32, first: Timestamp) -> String {
+        key(channel, &format!("late-{rule}-{}", first.as_millisecond()))
+    }
+
+    pub fn sample_key(channel: &ChannelKey, rule: u32, occurrence: &Occurrence) -> String {
+        key(channel, &format!("sample-{rule}-{}", occurrence.id))
+    }
+
+    pub fn alert_key(channel: &ChannelKey, uuid: &str) -> String {
+        key(channel, &format!("alert-{uuid}"))
+    }
+
+    /// To be shown now.
+    pub fn row(&self, key: &str, now: Timestamp) -> Schedule {
+        row_due(WorkKind::News, key, self, now)
+    }
+}
+
+fn key(channel: &ChannelKey, what: &str) -> String {
+    format!("{channel}|{what}")
+}
+
+impl Posted {
+    pub fn row(&self, key: &str) -> Schedule {
+        row(WorkKind::Posted, key, self)
+    }
+}

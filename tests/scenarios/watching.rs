@@ -1,0 +1,461 @@
+//! What happens at Sekoia, told in the channel: nothing lost, nothing twice, whatever fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use jiff::{SignedDuration, Timestamp};
+use sekoia_chatops::notifications::{FiredLog, Hint, News, Posted, decode};
+use sekoia_chatops::notify;
+use sekoia_chatops::platform::ChannelKey;
+use sekoia_chatops::sandbox::world::AlertStatus;
+use sekoia_chatops::sandbox::{AlertChange, Fault, FaultKind, Happening, LiveFault, NewAlert};
+use sekoia_chatops::store::audit::Chain;
+use sekoia_chatops::store::{Commit, SqliteStore, Store, WorkKind, keyfile};
+use uuid::Uuid;
+
+use crate::harness::{Call, ChatFault, Platform, SOC, Seen, Setting, Stage, run, run_on, steady};
+
+/// Longer than anything takes that works, on a machine that does other things too.
+const LONG: Duration = Duration::from_secs(40);
+
+fn durable() -> Setting {
+    Setting { durable: true, ..Setting::default() }
+}
+
+fn soc(s: &Stage) -> ChannelKey {
+    let channel = s.chat.platform().channel(SOC);
+    match s.chat.platform() {
+        Platform::Slack => ChannelKey::slack("T0SOC", &channel),
+        Platform::Mattermost => ChannelKey::mattermost(&channel),
+    }
+}
+
+/// The bot's own store, seen from beside.
+async fn store(s: &Stage) -> Arc<dyn Store> {
+    let path = s.database().unwrap();
+    let keys = keyfile::beside(&path).unwrap();
+    Arc::new(SqliteStore::open(&path, Chain::new(&keys)).await.unwrap())
+}
+
+/// Adds a rule to #soc-setup.
+async fn rule(s: &Stage, words: &str) {
+    let told = s.ask("alice", &format!("notify add {words}")).await;
+    assert!(told.text().contains("Rule "), "{told}");
+}
+
+/// A channel that is set up, with these rules.
+async fn set_up(s: &Stage, rules: &[&str]) {
+    s.set_up().await;
+    for words in rules {
+        rule(s, words).await;
+    }
+}
+
+async fn until(what: &str, s: &Stage, so: impl AsyncFn() -> bool) {
+    let waited = tokio::time::timeout(LONG, async {
+        while !so().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "never: {what}\n{}", s.chat.dump());
+}
+
+/// The messages that stand in the channel and say all of this.
+fn standing(s: &Stage, says: &[&str]) -> Vec<Seen> {
+    let mut all = s.chat.standing(SOC);
+    all.retain(|seen| says.iter().all(|word| seen.text().contains(word)));
+    all
+}
+
+/// Such a message, once there is one.
+async fn message(s: &Stage, says: &[&str]) -> Seen {
+    until(&format!("a message that says {says:?}"), s, async || !standing(s, says).is_empty()).await;
+    standing(s, says).remove(0)
+}
+
+/// Waits until nothing is owed any more, and reads what came.
+async fn at_rest(s: &Stage) {
+    let store = store(s).await;
+    until("everything is told", s, async || {
+        let now = Timestamp::now();
+        let mut owed = store.due(WorkKind::News, now, 9).await.unwrap().len();
+        owed += store.due(WorkKind::Hint, now, 9).await.unwrap().len();
+        owed == 0
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    while !s.chat.unread().is_empty() {
+        s.chat.next_where(LONG, "anything", |_| true).await;
+    }
+}
+
+fn alert(s: &Stage, rule: &str, urgency: u8) -> sekoia_chatops::sandbox::world::Alert {
+    s.sekoia.raise_alert(&NewAlert { rule: Some(rule.into()), urgency: Some(urgency), ..NewAlert::default() })
+}
+
+fn status(s: &Stage, alert: Uuid) -> AlertStatus {
+    s.sekoia.edit(|world| world.alerts.iter().find(|known| known.uuid == alert).unwrap().status)
+}
+
+/// A text in which identifiers have names too.
+fn nameless(text: &str, alert: &sekoia_chatops::sandbox::world::Alert) -> String {
+    let mut text = steady(text.replace(&alert.short_id, "<short id>").replace(&alert.uuid.to_string(), "<uuid>"));
+    for (number, asset) in alert.assets.iter().enumerate() {
+        text = text.replace(&asset.to_string(), &format!("<asset {number}>"));
+    }
+    text
+}
+
+#[test]
+fn an_alert_is_told_and_its_card_follows_it() {
+    run(durable(), async |s| {
+        set_up(s, &["alert urgency>=75"]).await;
+        alert(s, "Too low to tell", 74);
+        let raised = alert(s, "Impossible travel", 90);
+        let card = message(s, &["Impossible travel"]).await;
+        assert_snapshot!(nameless(&card.text(), &raised));
+        // An update edits the card, whatever the rules say.
+        s.sekoia.update_alert(raised.uuid, AlertChange::Urgency(20));
+        let card = message(s, &["Impossible travel", "Urgency 20 of 100"]).await;
+        let told = s.click("bob", &card, "Acknowledge").await;
+        assert!(told.text().contains("Acknowledged at Sekoia: *Impossible travel*."), "{told}");
+        assert_eq!(status(s, raised.uuid), AlertStatus::Acknowledged);
+        let card = message(s, &["Impossible travel", "Acknowledged by"]).await;
+        assert!(!card.text().contains("[Acknowledge]"), "{card}");
+        assert!(s.ask("bob", &format!("acknowledge {}", raised.short_id)).await.text().contains("already"));
+        at_rest(s).await;
+        assert_eq!(standing(s, &["alert"]).len(), 1);
+        assert_eq!(standing(s, &["Too low"]).len(), 0);
+        // It is on record, and it is counted.
+        s.stop().await;
+        s.verify_audit();
+        let log: FiredLog =
+            decode(&store(s).await.find(WorkKind::Fired, soc(s).as_str()).await.unwrap().unwrap()).unwrap();
+        let hours = log.journal.within(Timestamp::now() - SignedDuration::from_hours(3), Timestamp::MAX);
+        let fired: Vec<_> = hours.filter_map(|(_, hour)| hour.rules.get(&1)).collect();
+        assert_eq!(fired.iter().map(|fired| fired.bands.total()).sum::<u32>(), 1);
+        assert!(fired.iter().any(|fired| !fired.acknowledged.is_empty()));
+    });
+}
+
+#[test]
+fn who_may_acknowledge_and_what() {
+    run(Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..durable() }, async |s| {
+        s.ask("alice", "setup \"Rivoli Retail\"").await;
+        s.progress().await;
+        let other = alert(s, "Not theirs", 90);
+        let retail = s.sekoia.edit(|w| w.communities.iter().find(|c| c.name == "Rivoli Retail").unwrap().uuid);
+        let ours = s.sekoia.raise_alert(&NewAlert { community: Some(retail), ..NewAlert::default() });
+        let say = async |user, words: String| s.ask(user, &words).await.text();
+        assert!(say("dan", format!("acknowledge {}", ours.short_id)).await.contains("operator"));
+        assert!(say("alice", format!("acknowledge {}", other.short_id)).await.contains("does not belong"));
+        assert!(say("alice", "acknowledge ALnowhere".into()).await.contains("knows no alert"));
+        assert!(say("alice", "acknowledge ../me".into()).await.contains("not an alert's id"));
+        s.sekoia.faults().add(Fault::new(FaultKind::LoseReply).method("PATCH").times(1));
+        assert!(say("alice", format!("acknowledge {}", ours.uuid)).await.contains("Acknowledged at Sekoia"));
+        s.sekoia.update_alert(ours.uuid, AlertChange::Status(AlertStatus::Closed));
+        assert!(say("alice", format!("acknowledge {}", ours.uuid)).await.contains("is Closed"));
+        let refused = s.sekoia.raise_alert(&NewAlert { community: Some(retail), ..NewAlert::default() });
+        let status = FaultKind::Status { code: 403, retry_after: None, body: None };
+        s.sekoia.faults().add(Fault::new(status).method("PATCH").times(1));
+        assert!(say("alice", format!("acknowledge {}", refused.uuid)).await.contains("Update alert status"));
+        assert_eq!(self::status(s, refused.uuid), AlertStatus::Pending);
+        let patches = s.sekoia.calls().iter().filter(|call| call.method == "PATCH").count();
+        assert_eq!(patches, 2);
+        s.stop().await;
+        s.verify_audit();
+    });
+}
+
+#[test]
+fn whatever_the_live_api_does_nothing_is_lost_or_doubled() {
+    run_on(Platform::Slack, durable(), async |s| {
+        set_up(s, &["alert urgency>=1 rule=\"First\"", "alert rule=\"Second\"", "alert rule=\"Third\""]).await;
+        until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
+        let kinds = [
+            LiveFault::Twice,
+            LiveFault::Swap,
+            LiveFault::Drop,
+            LiveFault::Old,
+            LiveFault::Garbage,
+            LiveFault::Huge,
+            LiveFault::Cut,
+            LiveFault::Stall,
+        ];
+        let names = ["First", "Second", "Third"];
+        for (number, kind) in kinds.into_iter().enumerate() {
+            let fault = Fault::new(FaultKind::Live(kind));
+            s.sekoia.faults().add(if kind == LiveFault::Stall { fault } else { fault.times(1) });
+            let raised = alert(s, names[number % 3], 80);
+            message(s, &[&raised.short_id]).await;
+            s.sekoia.faults().clear();
+        }
+        at_rest(s).await;
+        assert_eq!(standing(s, &["Urgency 80"]).len(), kinds.len());
+    });
+}
+
+#[test]
+fn a_crash_anywhere_doubles_and_loses_nothing() {
+    run_on(Platform::Slack, durable(), async |s| {
+        set_up(s, &["alert rule=\"First\"", "alert rule=\"Second\""]).await;
+        let mut raised = Vec::new();
+        for (number, wait) in [0, 150, 250, 350, 500].into_iter().enumerate() {
+            raised.push(alert(s, if number % 2 == 0 { "First" } else { "Second" }, 80));
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+            s.crash().await;
+            // What happens meanwhile is found by its date.
+            raised.push(alert(s, if number % 2 == 0 { "Second" } else { "First" }, 70));
+            if number == 2 {
+                s.chat.fault(Call::Post, ChatFault::LosesReply);
+            }
+            s.start().await;
+        }
+        let found = async || standing(s, &["Rule"]).len() >= 8 || !standing(s, &["Many at once"]).is_empty();
+        until("all are told", s, found).await;
+        at_rest(s).await;
+        let texts: Vec<String> = s.chat.standing(SOC).iter().map(Seen::text).collect();
+        for alert in &raised {
+            let cards = texts.iter().filter(|text| text.contains(&format!("Open {} ", alert.short_id))).count();
+            assert_eq!(cards, 1, "{}\n{}", alert.short_id, texts.join("\n\n"));
+        }
+    });
+}
+
+#[test]
+fn a_storm_is_one_message_that_counts() {
+    run_on(Platform::Slack, durable(), async |s| {
+        set_up(s, &["alert urgency>=1"]).await;
+        until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
+        let calls = s.sekoia.calls().len();
+        s.sekoia.storm(None, 500);
+        message(s, &["Many at once", "495 firings"]).await;
+        at_rest(s).await;
+        assert_eq!(standing(s, &["Password spraying", "Open AL"]).len(), 5);
+        assert_eq!(standing(s, &["Many at once"]).len(), 1);
+        let read = s.sekoia.calls().len() - calls;
+        assert!(read < 100, "{read} calls");
+    });
+}
+
+#[test]
+fn a_silent_intake_is_told_and_so_is_its_return() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        s.sekoia
+            .happen(Happening::IntakeSilent { intake: Some("Payment gateway".into()), minutes: Some(130) })
+            .unwrap();
+        rule(s, "silent \"Payment gateway\" for 1h").await;
+        let card = message(s, &["Silent intake", "Payment gateway"]).await;
+        assert_snapshot!(steady(card.text()));
+        s.sekoia.happen(Happening::IntakeBack { intake: Some("Payment gateway".into()) }).unwrap();
+        message(s, &["Intake sends again", "Payment gateway"]).await;
+        // Counted otherwise than before: believed as it is counted now.
+        s.sekoia
+            .happen(Happening::IntakeSilent { intake: Some("Payment gateway".into()), minutes: Some(150) })
+            .unwrap();
+        message(s, &["Silent intake", "Payment gateway"]).await;
+        at_rest(s).await;
+        assert!(standing(s, &["Intake sends again"]).len() < 2);
+    });
+}
+
+#[test]
+fn failed_playbooks_crashes_connectors_and_cases_are_told() {
+    run_on(Platform::Slack, durable(), async |s| {
+        set_up(s, &["playbook", "connector", "case"]).await;
+        until("everything was looked at", s, async || {
+            let calls = s.sekoia.calls();
+            let logs = calls.iter().filter(|call| call.path.contains("/trigger-configurations/")).count();
+            let asked = |part: &str| calls.iter().any(|call| call.path.contains(part));
+            logs >= 3 && asked("/connector-configurations") && asked("/playbook-runs") && s.sekoia.listeners().0 == 1
+        })
+        .await;
+        let enrich = Some("Enrich new alerts with CTI".to_owned());
+        s.sekoia.happen(Happening::PlaybookFails { playbook: enrich.clone(), times: None }).unwrap();
+        let failed = message(s, &["Playbook failed"]).await;
+        assert_snapshot!(steady(failed.text()));
+        s.sekoia.happen(Happening::TriggerCrashes { playbook: enrich.clone() }).unwrap();
+        message(s, &["Playbook crashed", "credentials refused"]).await;
+        s.sekoia.happen(Happening::ConnectorFails { connector: Some("Laptops EDR (pull)".into()) }).unwrap();
+        message(s, &["Connector error", "Laptops EDR"]).await;
+        s.sekoia.edit(|world| world.playbooks.iter_mut().for_each(|playbook| playbook.failures = 4));
+        s.sekoia.happen(Happening::PlaybookFails { playbook: enrich, times: None }).unwrap();
+        message(s, &["Playbook crashed", "Switched off after 5 failures"]).await;
+        let raised = alert(s, "Grouped", 50);
+        s.sekoia.open_case(raised.uuid, "Break-in <!channel>").unwrap();
+        message(s, &["Break-in"]).await;
+        at_rest(s).await;
+        assert_eq!(standing(s, &["Break-in"]).len(), 1);
+    });
+}
+
+/// As the webhook's route does it.
+async fn hint(s: &Stage, action: &str, uuid: Uuid) {
+    let hint = Hint::Webhook {
+        channel: soc(s),
+        kind: "alert".into(),
+        action: action.into(),
+        uuid: uuid.to_string().into(),
+        short_id: None,
+        created_at: Timestamp::now(),
+        community: None,
+    };
+    let commit = Commit { schedule: vec![hint.row(Timestamp::now())], ..Commit::default() };
+    store(s).await.commit(commit).await.unwrap();
+}
+
+#[test]
+fn a_webhook_is_believed_when_sekoia_says_so() {
+    run_on(Platform::Slack, Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..durable() }, async |s| {
+        s.ask("alice", "setup \"Rivoli Retail\"").await;
+        s.progress().await;
+        // A rule that fires for nothing: without any, nobody watches the channel.
+        rule(s, "alert rule=\"Nothing\"").await;
+        let retail = s.sekoia.edit(|w| w.communities.iter().find(|c| c.name == "Rivoli Retail").unwrap().uuid);
+        let raise = |name: &str| {
+            let wanted = NewAlert { community: Some(retail), rule: Some(name.into()), urgency: Some(42) };
+            s.sekoia.raise_alert(&wanted)
+        };
+        let (told, deleted, foreign) = (raise("By webhook"), raise("Deleted meanwhile"), alert(s, "Not theirs", 99));
+        s.sekoia.delete_alert(deleted.uuid);
+        hint(s, "created", deleted.uuid).await;
+        hint(s, "created", foreign.uuid).await;
+        hint(s, "created", Uuid::nil()).await;
+        hint(s, "created", told.uuid).await;
+        hint(s, "updated", told.uuid).await;
+        let card = message(s, &["By webhook"]).await;
+        assert!(card.text().contains("A rule of Sekoia's own, by webhook"), "{card}");
+        at_rest(s).await;
+        assert_eq!(standing(s, &["alert"]).len(), 1);
+        s.sekoia.delete_alert(told.uuid);
+        hint(s, "deleted", told.uuid).await;
+        message(s, &["By webhook", "It is not at Sekoia any more."]).await;
+        at_rest(s).await;
+    });
+}
+
+#[test]
+fn a_sample_goes_the_way_of_what_happens() {
+    run(durable(), async |s| {
+        set_up(s, &["alert urgency>=75"]).await;
+        let community = s.sekoia.edit(|world| world.root);
+        let sample =
+            notify::Alert { uuid: "sample".into(), title: Some("A sample".into()), ..notify::Alert::default() };
+        let occurrence = notify::Occurrence {
+            id: "1".into(),
+            at: Timestamp::now(),
+            community,
+            community_name: None,
+            what: notify::What::AlertRaised(sample),
+        };
+        let hint = Hint::Sample { channel: soc(s), rule: 1, occurrence };
+        let commit = Commit { schedule: vec![hint.row(Timestamp::now())], ..Commit::default() };
+        store(s).await.commit(commit).await.unwrap();
+        let card = message(s, &["This is a sample"]).await;
+        assert!(card.text().contains("[It arrived]"), "{card}");
+        at_rest(s).await;
+    });
+}
+
+#[test]
+fn sekoia_that_asks_to_slow_down_is_left_alone_and_caught_up_with() {
+    run_on(Platform::Slack, durable(), async |s| {
+        set_up(s, &["alert urgency>=75"]).await;
+        until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
+        let limited = FaultKind::Status { code: 429, retry_after: Some(2), body: None };
+        s.sekoia.faults().add(Fault::new(limited).on("/sic/alerts"));
+        let raised = alert(s, "While limited", 80);
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let asked = s.sekoia.calls().iter().filter(|call| call.status == 429).count();
+        assert!((1..=6).contains(&asked), "{asked}");
+        s.sekoia.faults().clear();
+        message(s, &[&raised.short_id]).await;
+        at_rest(s).await;
+        assert_eq!(standing(s, &["While limited"]).len(), 1);
+    });
+}
+
+#[test]
+fn a_chat_that_was_down_is_told_in_order() {
+    run_on(Platform::Slack, durable(), async |s| {
+        set_up(s, &["alert rule=\"First\"", "alert rule=\"Second\""]).await;
+        for _ in 0..30 {
+            s.chat.fault(Call::Post, ChatFault::Fails);
+        }
+        let mut raised = Vec::new();
+        for number in 0..6 {
+            raised.push(alert(s, if number % 2 == 0 { "First" } else { "Second" }, 80));
+            let key = News::alert_key(&soc(s), &raised[number].uuid.to_string());
+            let store = store(s).await;
+            until("it waits", s, async || store.find(WorkKind::News, &key).await.unwrap().is_some()).await;
+        }
+        s.chat.mend();
+        message(s, &[&raised[5].short_id]).await;
+        let texts: Vec<String> = s.chat.standing(SOC).iter().map(Seen::text).collect();
+        let place = |id: &str| texts.iter().position(|text| text.contains(id));
+        let places: Vec<_> = raised.iter().map(|alert| place(&alert.short_id).unwrap()).collect();
+        assert!(places.is_sorted(), "{places:?}");
+        at_rest(s).await;
+    });
+}
+
+#[test]
+fn what_waited_long_comes_as_one_message() {
+    run_on(Platform::Slack, durable(), async |s| {
+        set_up(s, &["alert urgency>=75"]).await;
+        s.stop().await;
+        // As if the chat had been down for an hour.
+        let store = store(s).await;
+        let community = s.sekoia.edit(|world| world.root);
+        let mut commit = Commit::default();
+        for number in 0..8_u8 {
+            let first = Timestamp::now() - SignedDuration::from_mins(60 - 7 * i64::from(number));
+            let alert = notify::Alert {
+                uuid: format!("waits-{number}").into(),
+                title: Some(format!("Waited {number}").into()),
+                urgency: Some(80 + number),
+                ..notify::Alert::default()
+            };
+            let what = notify::What::AlertRaised(alert);
+            let id = format!("alert-{number}").into();
+            let occurrence = notify::Occurrence { id, at: first, community, community_name: None, what };
+            let mut news = News::new(&soc(s), occurrence, first);
+            news.rules = vec![1];
+            commit.schedule.push(news.row(&News::alert_key(&soc(s), &format!("waits-{number}")), first));
+        }
+        store.commit(commit).await.unwrap();
+        s.start().await;
+        let late = message(s, &["While the chat could not be reached"]).await;
+        assert!(late.text().contains("7 firings") && late.text().contains("87 of 100 (Urgent)"), "{late}");
+        at_rest(s).await;
+        // Nobody knows whether the first one stood there: it is looked for, and told by itself.
+        assert_eq!(standing(s, &["Waited 0"]).len(), 1);
+        assert_eq!(s.chat.standing(SOC).len(), 3);
+        let posted = store.find(WorkKind::Posted, &News::alert_key(&soc(s), "waits-0")).await.unwrap().unwrap();
+        assert_eq!(decode::<Posted>(&posted).unwrap().seq, 1);
+    });
+}
+
+#[test]
+fn one_process_watches_and_another_takes_over() {
+    run_on(Platform::Slack, durable(), async |s| {
+        set_up(s, &["alert urgency>=75"]).await;
+        until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
+        // The built binary on the same store and Sekoia.
+        let first = s.address();
+        s.start_program_with(&[("CHATOPS_REHEARSE_TIMING", "400,900,100,60000,600")]).await;
+        assert_ne!(s.address(), first);
+        let one = alert(s, "Both are there", 80);
+        message(s, &[&one.short_id]).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(s.sekoia.listeners(), (1, 1));
+        s.crash().await;
+        let two = alert(s, "One is left", 80);
+        message(s, &[&two.short_id]).await;
+        assert_eq!(s.sekoia.listeners().1, 2);
+        at_rest(s).await;
+        assert_eq!(standing(s, &["alert"]).len(), 2);
+    });
+}
