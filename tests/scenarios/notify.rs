@@ -51,9 +51,10 @@ const RAISED: &str = r#"{"type":"alert","action":"created","attributes":{"uuid":
 
 #[test]
 fn rules_are_added_listed_changed_and_removed() {
-    usual(async |s| {
+    run(durable(), async |s| {
         assert_snapshot!(s.ask("alice", "notify").await.text(), @"This channel is not set up yet. An operator opens it with `/sekoia setup`.");
         s.set_up().await;
+        s.nobody_watches().await;
         assert_snapshot!(steady(s.ask("alice", "notify").await.text()), @"
         Notifications
         *Nimbus Payments* · 0 rules, 0 awake
@@ -376,6 +377,7 @@ fn a_digest_is_planned_with_its_schedule_and_ends_with_it() {
 fn a_sample_that_arrived_ticks_step_7() {
     run(durable(), async |s| {
         s.set_up().await;
+        s.nobody_watches().await;
         assert_snapshot!(s.ask("alice", "done notifications").await.text(), @r#"
         No sample confirms step 7 (notifications) yet: 0 rules.
         • Missing: a rule: "notify recommended" adds the three that Sekoia recommends, "notify add" any other
