@@ -139,7 +139,9 @@ impl Bot {
         }
         if !entries.is_empty() {
             let log = batch.log(ask.channel).await?;
-            entries.into_iter().for_each(|entry| log.journal.enter(entry, now));
+            for entry in entries {
+                log.journal.enter(entry, now);
+            }
         }
         batch.commit(Vec::new(), Vec::new()).await?;
         self.outbox.wake_news();

@@ -83,11 +83,11 @@ impl Source for Alerts {
             }
         }
         cursor.prune();
-        if kept.as_ref() != Some(&cursor) {
-            report.kept.push(ground.keep(KEPT, &cursor));
-        } else {
+        if kept.as_ref() == Some(&cursor) {
             // It would bring the same again.
             report.more = false;
+        } else {
+            report.kept.push(ground.keep(KEPT, &cursor));
         }
         Ok(report)
     }

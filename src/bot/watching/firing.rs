@@ -198,7 +198,9 @@ impl<'a> Batch<'a> {
         self.fired.extend(more.iter().map(|rule| (channel.clone(), *rule)));
         if !entries.is_empty() {
             let log = self.log(channel).await?;
-            entries.into_iter().for_each(|entry| log.journal.enter(entry, now));
+            for entry in entries {
+                log.journal.enter(entry, now);
+            }
         }
         Ok(())
     }
