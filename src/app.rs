@@ -56,6 +56,14 @@ pub struct Demo {
     pub kept: String,
 }
 
+/// What is the same on every chat platform.
+struct House {
+    access: Policy,
+    approval: approval::Policy,
+    timing: Timing,
+    public_url: Option<Url>,
+}
+
 /// After the stop, requests in flight have this long.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
 /// At the end the worker has this long for the call that it is making.
@@ -91,9 +99,9 @@ impl App {
             chats.push(client.clone());
         }
         let chats = Chats::new(chats);
-        let (access, approval, timing) = (config.access, config.approval, config.timing);
-        let public = config.public_url;
-        Self::around(config.sekoia, access, approval, timing, store, chats, public, |responder, refused| {
+        let Config { access, approval, timing, public_url, .. } = config;
+        let house = House { access, approval, timing, public_url };
+        Self::around(config.sekoia, house, store, chats, |responder, refused| {
             let mut routes = Router::new();
             if let Some((client, config)) = slack {
                 let slack = Slack::new(client, config, responder.clone(), Arc::clone(&refused));
@@ -115,9 +123,13 @@ impl App {
         let chats = Chats::new([platform]);
         // The embedded Sekoia has nothing to do but to answer, and whoever looks will not wait for minutes.
         let watch = Rhythm { minute: Duration::from_secs(4), ..Rhythm::default() };
-        let (approval, timing) = (approval::Policy::default(), Timing { watch, ..Timing::default() });
-        let public = Some(demo.public_url);
-        Self::around(demo.sekoia, web::policy(), approval, timing, store, chats, public, |responder, _| {
+        let house = House {
+            access: web::policy(),
+            approval: approval::Policy::default(),
+            timing: Timing { watch, ..Timing::default() },
+            public_url: Some(demo.public_url),
+        };
+        Self::around(demo.sekoia, house, store, chats, |responder, _| {
             server::web(Arc::new(Web::new(demo.chat, responder, demo.sandbox, demo.kept)), Arc::new(demo.origins))
         })
     }
@@ -125,18 +137,16 @@ impl App {
     /// Everything that does not depend on the chat platforms.
     fn around(
         sekoia: SekoiaConfig,
-        access: Policy,
-        approval: approval::Policy,
-        timing: Timing,
+        house: House,
         store: Arc<dyn Store>,
         chats: Chats,
-        public_url: Option<Url>,
         platforms: impl FnOnce(Responder, Arc<Refused>) -> Router,
     ) -> anyhow::Result<Self> {
         let (live_url, key) = (sekoia.live_url.clone(), sekoia.key.clone());
         let sekoia = Sekoia::new(sekoia.region, sekoia.api_url, sekoia.key, sekoia.candidates)?;
         let health = Arc::new(Health::new(&chats));
-        let bot = Bot::new(store, Arc::new(sekoia), chats, access, approval, timing).reached_at(public_url);
+        let bot = Bot::new(store, Arc::new(sekoia), chats, house.access, house.approval, house.timing);
+        let bot = bot.reached_at(house.public_url);
         let bot = Arc::new(bot);
         let (tasks, refused) = (TaskTracker::new(), Arc::<Refused>::default());
         let platforms = platforms(Responder::new(Arc::clone(&bot), tasks.clone()), Arc::clone(&refused));

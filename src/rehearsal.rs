@@ -53,6 +53,7 @@ pub fn timing() -> Timing {
                 },
                 [] => Rhythm::default(),
             },
+            ..Timing::default()
         },
         _ => Timing::default(),
     }

@@ -5,6 +5,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use dashmap::DashMap;
 use jiff::Timestamp;
@@ -24,6 +25,7 @@ pub struct Sessions {
     /// Held by whoever changes a channel, never while the map is locked. Channels share them: one
     /// each would weigh more than what it guards needs.
     writers: Box<[Mutex<()>]>,
+    watch: Duration,
 }
 
 type Slot = streams::Slot<Arc<Session>>;
@@ -58,7 +60,14 @@ pub fn stream(channel: &ChannelKey) -> StreamId {
 
 impl Sessions {
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, slots: DashMap::new(), writers: (0..WRITERS).map(|_| Mutex::default()).collect() }
+        let writers = (0..WRITERS).map(|_| Mutex::default()).collect();
+        Self { store, slots: DashMap::new(), writers, watch: Duration::from_hours(6) }
+    }
+
+    /// How long after its confirmation a step is to be verified again.
+    #[must_use]
+    pub fn watched(self, watch: Duration) -> Self {
+        Self { watch, ..self }
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {
@@ -89,6 +98,19 @@ impl Sessions {
         finished: Option<Finished>,
         decide: impl Fn(Option<&Session>) -> Result<Vec<Event>, Refusal> + Send + Sync,
     ) -> Result<Changed, ChangeError> {
+        self.change_and(channel, by, now, finished, decide, Vec::new).await
+    }
+
+    /// The same, with more that is owed because of it.
+    pub async fn change_and(
+        &self,
+        channel: &ChannelKey,
+        by: &Actor,
+        now: Timestamp,
+        finished: Option<Finished>,
+        decide: impl Fn(Option<&Session>) -> Result<Vec<Event>, Refusal> + Send + Sync,
+        also: impl Fn() -> Vec<Schedule> + Send + Sync,
+    ) -> Result<Changed, ChangeError> {
         let now = streams::sealed(now);
         let _turn = self.writer(channel).lock().await;
         for _ in 0..RACES {
@@ -102,10 +124,15 @@ impl Sessions {
             let (write, next) = streams::write(channel.as_str(), slot.version, state, &events, by, now)
                 .ok_or(ChangeError::Refused(Refusal::NoSession))?;
             let next = Arc::new(next);
+            // Whatever changed, the channel's message owes it to its readers.
+            let mut schedule = owed(channel, &events, now);
+            if events.iter().any(|event| matches!(event, Event::Verified { .. })) {
+                schedule.push(watch_due(channel, now + self.watch));
+            }
+            schedule.extend(also());
             let commit = Commit {
                 writes: vec![write],
-                // Whatever changed, the channel's message owes it to its readers.
-                schedule: owed(channel, &events, now),
+                schedule,
                 finished: finished.clone().into_iter().collect(),
                 ..Commit::default()
             };
@@ -174,4 +201,9 @@ fn owed(channel: &ChannelKey, events: &[Event], now: Timestamp) -> Vec<Schedule>
 /// The channel's progress message is to be brought up to date.
 pub fn progress_due(channel: &ChannelKey, now: Timestamp) -> Schedule {
     Schedule { kind: WorkKind::Progress, key: channel.as_str().to_owned(), due: now, attempts: 0, body: String::new() }
+}
+
+/// The channel's done steps are to be verified again.
+pub fn watch_due(channel: &ChannelKey, due: Timestamp) -> Schedule {
+    Schedule { kind: WorkKind::Drift, key: channel.as_str().to_owned(), due, attempts: 0, body: String::new() }
 }

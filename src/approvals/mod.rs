@@ -25,8 +25,8 @@ const WRITERS: usize = 64;
 /// Requests that are looked at when all open ones are wanted.
 const MOST_OPEN: u32 = 1_000;
 
-/// How long a write is left alone before somebody looks what became of it, and how fast everything
-/// goes that nobody waits for.
+/// How long a write is left alone before somebody looks what became of it, and other times that
+/// the tests cannot wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
     /// Longer than any call takes: after it, whoever announced a call is not making it any more.
@@ -40,6 +40,8 @@ pub struct Timing {
     pub confirm: Duration,
     /// How fast the watch over Sekoia goes.
     pub watch: Rhythm,
+    /// How often done steps are verified again.
+    pub drift: Duration,
 }
 
 impl Default for Timing {
@@ -50,6 +52,7 @@ impl Default for Timing {
             between: Duration::from_secs(5),
             confirm: Duration::from_mins(15),
             watch: Rhythm::default(),
+            drift: Duration::from_hours(6),
         }
     }
 }

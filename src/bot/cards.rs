@@ -73,7 +73,7 @@ const LINE_IDS: [&str; StepId::COUNT] =
 fn row(session: &Session, id: StepId, today: Date) -> Block {
     let step = session.step(id);
     let mut line = Line::new().say(icon(&step.status)).strong(menu_label(id));
-    if let Some(detail) = detail(&step.status, SHORT) {
+    if let Some(detail) = detail(&step.status, SHORT).or_else(|| drifted(step, SHORT)) {
         line = line.say(" · ").say(detail);
     }
     if let Status::Attested { .. } = step.status
@@ -128,6 +128,12 @@ fn detail(status: &Status, max: usize) -> Option<String> {
     }
 }
 
+/// What changed at Sekoia since the step was done.
+fn drifted(step: &StepState, max: usize) -> Option<String> {
+    let what = step.drifted.as_ref().filter(|_| step.status == Status::Open)?;
+    Some(format!("⚠️ open again: {}", shown(what, max)))
+}
+
 /// A step's card. `news` are the lines on top: what just happened, or what Sekoia said.
 pub fn step(session: &Session, id: StepId, ask: &Ask<'_>, news: Vec<Line>) -> View {
     let spec = id.spec();
@@ -170,7 +176,7 @@ pub fn see(mut line: Line, spec: &'static StepSpec) -> Line {
 /// Status, who and when.
 pub fn state(id: StepId, step: &StepState) -> Line {
     let mut line = Line::new().say(icon(&step.status)).say(match &step.status {
-        Status::Open => "open".to_owned(),
+        Status::Open => drifted(step, 500).unwrap_or_else(|| "open".to_owned()),
         Status::Waiting { on } => format!("waiting for {}", shown(on, 300)),
         Status::Verified { evidence } if id == StepId::Notifications => {
             format!("verified by a sample: {}", shown(&evidence.summary, 500))

@@ -241,7 +241,8 @@ impl Worker {
             error!(%error, "messages that were put aside are left there");
         }
         // Apart, because a chat that hangs keeps nobody from what was approved, nor the other way.
-        tokio::join!(self.say(&stop), self.work(&stop, &tasks));
+        // What is planned goes beside them: it is long, and nobody waits for it.
+        tokio::join!(self.say(&stop), self.work(&stop, &tasks), self.digests(&stop), self.watch_setup(&stop));
         // Whatever the last requests changed is shown before the process ends.
         if let Err(error) = bot.say_due(Timestamp::now()).await {
             error!(%error, "the last round failed; what is owed is made good after the restart");
@@ -283,6 +284,33 @@ impl Worker {
         tasks.wait().await;
     }
 
+    async fn digests(&self, stop: &CancellationToken) {
+        if let Err(error) = self.bot.plan_digests(self.began).await {
+            error!(%error, "digests that nobody planned are not sent");
+        }
+        while !stop.is_cancelled() {
+            if let Err(error) = self.bot.digests_due(Timestamp::now()).await {
+                error!(%error, "digests could not be sent");
+            }
+            pause(stop).await;
+        }
+    }
+
+    async fn watch_setup(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            tokio::select! {
+                // Nothing but reads and whole commits: it may end anywhere.
+                watched = self.bot.drift_due(Timestamp::now()) => {
+                    if let Err(error) = watched {
+                        error!(%error, "done steps could not be verified again");
+                    }
+                }
+                () = stop.cancelled() => {}
+            }
+            pause(stop).await;
+        }
+    }
+
     async fn round(&self, round: u32, tasks: &TaskTracker, stop: &CancellationToken) -> Result<(), StoreError> {
         let now = Timestamp::now();
         self.bot.execute_due(now, tasks, stop).await?;
@@ -293,6 +321,13 @@ impl Worker {
             self.bot.sessions.store().forget_deliveries(now - REMEMBERED).await?;
         }
         Ok(())
+    }
+}
+
+async fn pause(stop: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(TICK) => {}
+        () = stop.cancelled() => {}
     }
 }
 

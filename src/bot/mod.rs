@@ -9,6 +9,8 @@ mod approving;
 mod asking;
 mod cards;
 mod checklists;
+mod digests;
+mod drift;
 mod execute;
 mod failure;
 mod forms;
@@ -156,7 +158,7 @@ impl Bot {
         timing: Timing,
     ) -> Self {
         Self {
-            sessions: Sessions::new(Arc::clone(&store)),
+            sessions: Sessions::new(Arc::clone(&store)).watched(timing.drift),
             approvals: Approvals::new(Arc::clone(&store), timing),
             notifications: Notifications::new(store),
             sekoia,

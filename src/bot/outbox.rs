@@ -106,6 +106,11 @@ impl Outbox {
         }
     }
 
+    /// What came into being later was posted by nobody before this process.
+    pub fn began(&self) -> Timestamp {
+        self.began
+    }
+
     /// There is something to say or to do.
     pub fn wake(&self) {
         self.chat.notify_one();

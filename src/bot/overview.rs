@@ -141,6 +141,7 @@ fn told(event: &Event) -> String {
         Event::NotApplicable { step, .. } => format!("{} not applicable", step.name()),
         Event::Waiting { step, on } => format!("{} waits for {}", step.name(), shown(on, 60)),
         Event::Reopened { step } => format!("{} reopened", step.name()),
+        Event::Drifted { step, what } => format!("{} open again: {}", step.name(), shown(what, 100)),
         Event::Assigned { step, to: Some(user) } => format!("{} assigned to {user}", step.name()),
         Event::Assigned { step, to: None } => format!("{} assigned to nobody", step.name()),
         Event::DueSet { step, due: Some(due) } => format!("{} due {due}", step.name()),

@@ -37,7 +37,9 @@ impl Bot {
         };
         let (key, body) = (format!("{}/{}", work.kind.name(), work.key), encode(&parked));
         let mut schedule = vec![Schedule { kind: WorkKind::Parked, key: key.clone(), due: now, attempts: 0, body }];
-        if let Some((to, text)) = self.about_parked(work, why).await {
+        // A digest fails every day until somebody mends it: its setter knows from the first time.
+        let again = work.kind == WorkKind::Digest && self.is_parked(&key).await;
+        if let Some((to, text)) = self.about_parked(work, why).await.filter(|_| !again) {
             let body = encode(&Notice::Line { to, text });
             schedule.push(Schedule {
                 kind: WorkKind::Notice,
@@ -64,6 +66,9 @@ impl Bot {
             );
             return Some((to, text));
         }
+        if work.kind == WorkKind::Digest {
+            return self.about_digest(work, why).await;
+        }
         let (by, what) = match Place::of(work)? {
             Place::Checklist(channel) => {
                 let session = self.sessions.read(&channel).await.ok()??;
@@ -83,6 +88,10 @@ impl Bot {
         Some((to, text))
     }
 
+    async fn is_parked(&self, key: &str) -> bool {
+        matches!(self.sessions.store().find(WorkKind::Parked, key).await, Ok(Some(_)))
+    }
+
     /// Messages that could not be delivered.
     pub(super) async fn parked_messages(&self) -> Result<Vec<Parked>, StoreError> {
         let parked = self.sessions.store().due(WorkKind::Parked, Timestamp::MAX, LISTED).await?;
@@ -100,6 +109,7 @@ impl Bot {
                     "card" => vec![again(WorkKind::Card)],
                     "notice" => vec![again(WorkKind::Notice)],
                     "news" => vec![again(WorkKind::News)],
+                    "digest" => vec![again(WorkKind::Digest)],
                     _ => vec![progress_due(&ChannelKey::from(parked.key.clone()), now)],
                 };
             }

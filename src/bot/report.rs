@@ -88,6 +88,9 @@ pub fn markdown(session: &Session, channel: &str, now: Timestamp) -> String {
         let number = spec.number.map(|n| format!("{n}. ")).unwrap_or_default();
         let _ = writeln!(out, "## {number}{}\n", spec.title);
         let _ = writeln!(out, "- Status: {}", step.status.name());
+        if let Some(what) = &step.drifted {
+            let _ = writeln!(out, "- Open again, because of what changed at Sekoia: {}", escaped(what));
+        }
         match &step.status {
             Status::Verified { evidence } => {
                 let _ = writeln!(out, "- Evidence: {}", escaped(&evidence.summary));
@@ -186,6 +189,7 @@ pub fn json(session: &Session, channel: &str, now: Timestamp) -> Value {
                 "number": id.spec().number,
                 "title": id.spec().title,
                 "state": step.status,
+                "drifted": step.drifted,
                 "by": step.changed.as_ref().map(|c| who(&c.by)),
                 "at": step.changed.as_ref().map(|c| c.at),
                 "assignee": step.assignee,

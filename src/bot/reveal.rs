@@ -286,7 +286,7 @@ impl Reveal {
     pub(super) fn needs_a_form(&self, error: Option<&ChatError>) -> View {
         let key = match self {
             Reveal::Key(key) => key,
-            Reveal::Webhook(address) => return address.needs_a_form(error),
+            Reveal::Webhook(_) => return NewAddress::needs_a_form(error),
         };
         let why = error.map_or(String::new(), |error| format!(" ({error})"));
         View::sentence(Line::marked(&format!(

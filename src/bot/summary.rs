@@ -1,11 +1,253 @@
-//! What a channel's rules did, as a message.
+//! What a channel's rules did, as a message and as a chart.
 
-use super::failure::instead;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use tracing::warn;
+
 use super::{Ask, Bot, Told};
+use crate::notifications::{FiredLog, decode};
+use crate::notify::chart::{self, Chart};
+use crate::notify::{Count, Journal, Period, RuleLine, Rules, Summary, summary};
+use crate::platform::{ChannelKey, ChatError, MessageId, Picture};
+use crate::store::{StoreError, WorkKind};
+use crate::text::{clip, count, shown};
+use crate::view::{Control, Line, View};
+
+/// Rules in the table; the others are counted.
+const ROWS: usize = 20;
+/// Characters of a rule in the table.
+const RULE: usize = 44;
+/// Names in one line.
+const NAMES: usize = 5;
+/// Whoever asked waits so long for the chart before they read the text without it.
+const PATIENCE: Duration = Duration::from_secs(12);
 
 impl Bot {
     pub(super) async fn notify_summary(&self, ask: &Ask<'_>, hours: u16) -> Told {
-        let _ = (ask, hours);
-        Err(instead("…"))
+        let rules = self.notifications.read(ask.channel).await?;
+        let zone = zone_of(&rules);
+        let summary = self.summed_up(ask.channel, &rules, Period::last(hours, ask.now), &zone, ask.now).await?;
+        let days = hours / 24;
+        let heading = if hours == 24 {
+            "Notifications of the last 24 hours".to_owned()
+        } else {
+            format!("Notifications of the last {days} days")
+        };
+        let view = told(heading, &summary, &rules);
+        let other = if hours == 24 {
+            Control::button("Last 7 days", "notify summary 7d")
+        } else {
+            Control::button("Last 24 hours", "notify summary 24h")
+        };
+        if summary.total() == 0 {
+            return Ok(view.controls(vec![other]));
+        }
+        let sent = tokio::time::timeout(PATIENCE, self.chart_to(ask, &summary, &zone)).await;
+        let view = view.note(match sent {
+            Ok(Ok(())) => "The chart is in your direct messages.".to_owned(),
+            Ok(Err(error)) => {
+                warn!(%error, "a chart could not be sent");
+                without_chart(&error)
+            }
+            Err(_) => "The chart is not there yet: the chat platform takes too long.".to_owned(),
+        });
+        Ok(view.controls(vec![other]))
+    }
+
+    /// Counts what is kept of the channel.
+    pub(super) async fn summed_up(
+        &self,
+        channel: &ChannelKey,
+        rules: &Rules,
+        period: Period,
+        zone: &TimeZone,
+        now: Timestamp,
+    ) -> Result<Summary, StoreError> {
+        let kept = self.sessions.store().find(WorkKind::Fired, channel.as_str()).await?;
+        let log: Option<FiredLog> = kept.as_ref().and_then(decode);
+        // Nothing fired yet: it is known since the first rule.
+        let since = rules.rules.iter().map(|rule| rule.at).min().unwrap_or(now);
+        let journal = log.map_or_else(|| Journal::new(since), |log| log.journal);
+        Ok(summary(&journal, rules, period, zone))
+    }
+
+    async fn chart_to(&self, ask: &Ask<'_>, summary: &Summary, zone: &TimeZone) -> Result<(), ChatError> {
+        let chat = self.chats.of_user(ask.actor)?;
+        let alone = chat.direct(ask.actor).await?;
+        self.send_chart(&alone, None, summary, zone).await
+    }
+
+    /// Draws and shows the chart; drawing takes milliseconds that no other task should wait for.
+    pub(super) async fn send_chart(
+        &self,
+        channel: &ChannelKey,
+        under: Option<&MessageId>,
+        summary: &Summary,
+        zone: &TimeZone,
+    ) -> Result<(), ChatError> {
+        let (drawn, in_zone) = (summary.clone(), zone.clone());
+        let png = tokio::task::spawn_blocking(move || chart::draw(&drawn, Chart::ByTime, &in_zone)).await;
+        let png = match png {
+            Ok(Ok(png)) => png,
+            Ok(Err(error)) => return Err(ChatError::Rejected(error.to_string())),
+            Err(_) => return Err(ChatError::Rejected("the chart could not be drawn".into())),
+        };
+        let alt = chart::alt(summary, Chart::ByTime, zone);
+        let picture = Picture { name: "notifications.png".into(), title: "Notifications over time".into(), alt, png };
+        self.chats.of_channel(channel)?.picture(channel, under, &picture).await
+    }
+}
+
+/// What is said instead of the chart.
+pub(super) fn without_chart(why: &ChatError) -> String {
+    match why {
+        ChatError::MissingScope(scope) => {
+            format!(
+                "The chart could not be sent: the app lacks the scope {scope}. Whoever runs this bot adds it and installs the app again."
+            )
+        }
+        why => format!("The chart could not be sent: {why}."),
+    }
+}
+
+/// That of the channel's digest: somebody said there when their day begins.
+fn zone_of(rules: &Rules) -> TimeZone {
+    let planned = rules.daily.as_ref().or(rules.weekly.as_ref());
+    planned.map_or(TimeZone::UTC, |planned| planned.digest.zone().clone())
+}
+
+/// The summary as a message.
+pub(super) fn told(heading: impl Into<String>, summary: &Summary, rules: &Rules) -> View {
+    let heading: String = heading.into();
+    let total = count(summary.total() as usize, "notification", "notifications");
+    let view = View::new(format!("{heading}: {total}")).heading(heading);
+    if summary.rules.is_empty() {
+        return view.line(Line::marked(
+            "There is nothing to sum up: this channel has no rules yet. `notify recommended` adds the three that Sekoia recommends.",
+        ));
+    }
+    let mut first = Line::new();
+    first = if summary.total() == 0 { first.say("Nothing fired") } else { first.strong(total) };
+    if let Some(change) = summary.change() {
+        // "as before" stands alone.
+        let before = if change.starts_with("as") { "" } else { " in the time before" };
+        first = first.say(format!(", {change}{before}"));
+    }
+    let mut view = view.line(first.say("."));
+    if summary.total() > 0 {
+        view = view.line(format!("By urgency: {}.", summary.bands)).code(table(summary));
+        let more = summary.rules.iter().filter(|line| line.bands.total() > 0).count().saturating_sub(ROWS);
+        if more > 0 {
+            view = view.note(format!("{} fired more rarely.", count(more, "more rule", "more rules")));
+        }
+    }
+    let mut facts = Vec::new();
+    if let Some(median) = summary.median_to_acknowledge {
+        let n = usize::try_from(summary.acknowledged).unwrap_or(usize::MAX);
+        facts.push(format!(
+            "Acknowledged: {}, half of them within about {}",
+            count(n, "alert", "alerts"),
+            time(median)
+        ));
+    }
+    for (what, counts) in [
+        ("Noisiest entities", &summary.entities),
+        ("Intakes that fell silent", &summary.silent),
+        ("Playbooks that failed", &summary.playbooks),
+    ] {
+        facts.extend(named(what, counts));
+    }
+    let numbers = |lines: Vec<&RuleLine>| lines.iter().map(|l| l.number.to_string()).collect::<Vec<_>>().join(", ");
+    let quiet: Vec<&RuleLine> = summary.never_fired().collect();
+    if !quiet.is_empty() {
+        facts.push(format!("Did not fire: {} {}", word(quiet.len()), numbers(quiet)));
+    }
+    for line in summary.failing().take(NAMES) {
+        let times = count(line.failed as usize, "time", "times");
+        facts.push(format!("⚠️ Rule {} could not be looked at {times}; `notify` says why", line.number));
+    }
+    let paused: Vec<&RuleLine> = summary.rules.iter().filter(|line| line.paused).collect();
+    if !paused.is_empty() {
+        facts.push(format!("Paused: {} {}", word(paused.len()), numbers(paused)));
+    }
+    view = view.bullets(facts.iter().map(|fact| Line::marked(fact)).collect());
+    if summary.total() == 0 && rules.rules.is_empty() {
+        view = view
+            .line(Line::marked("All rules were removed. `notify recommended` adds the three that Sekoia recommends."));
+    }
+    if summary.counted_from > summary.period.from {
+        let since = Line::new().say("Counted since ").moment(summary.counted_from);
+        view = view.note(since.say("; nothing is known of the time before."));
+    }
+    view
+}
+
+fn word(rules: usize) -> &'static str {
+    if rules == 1 { "rule" } else { "rules" }
+}
+
+/// Names with how often; backticks would be taken for the program's own marks.
+fn named(what: &str, counts: &[Count]) -> Option<String> {
+    let names = counts.iter().take(NAMES).map(|c| format!("{} ({})", c.name.replace('`', "'"), c.count));
+    let mut names: Vec<String> = names.collect();
+    if counts.len() > NAMES {
+        names.push(format!("and {} more", counts.len() - NAMES));
+    }
+    (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
+}
+
+/// Rules that fired, the noisiest first.
+fn table(summary: &Summary) -> String {
+    let median = |line: &RuleLine| line.median_to_acknowledge.map_or("-".into(), time);
+    let before = |line: &RuleLine| line.before.map_or("-".into(), |n| n.to_string());
+    let mut rows = vec![["#", "Rule", "Fired", "Before", "Ack. after"].map(str::to_owned)];
+    let fired = summary.rules.iter().filter(|line| line.bands.total() > 0);
+    rows.extend(fired.take(ROWS).map(|line| {
+        let what = line.what.as_deref().map_or("(removed)".into(), |what| shown(what, RULE));
+        [line.number.to_string(), what, line.bands.total().to_string(), before(line), median(line)]
+    }));
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths = [0, 1, 2, 3, 4].map(width);
+    let lines = rows.iter().map(|row| {
+        // Words to the left, numbers to the right.
+        let cell = |column: usize| match (column, widths[column]) {
+            (1, width) => format!("{:<width$}", row[column]),
+            (_, width) => format!("{:>width$}", row[column]),
+        };
+        [0, 1, 2, 3, 4].map(cell).join("  ")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// `40 s`, `12 min`, `5 h`, `3 days`.
+fn time(length: SignedDuration) -> String {
+    match length.as_secs() {
+        s @ ..90 => format!("{s} s"),
+        s @ ..5_400 => format!("{} min", (s + 30) / 60),
+        s @ ..129_600 => format!("{} h", (s + 1_800) / 3_600),
+        s => format!("{} days", (s + 43_200) / 86_400),
+    }
+}
+
+/// `25 Nov 08:00 to 26 Nov 08:00`, for a digest's heading.
+pub(super) fn span(period: Period, zone: &TimeZone) -> String {
+    let [from, until] =
+        [period.from, period.until].map(|at| at.to_zoned(zone.clone()).strftime("%-d %b %H:%M").to_string());
+    clip(&format!("{from} to {until}"), 60).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_as_people_say_them() {
+        let said = |s: i64| time(SignedDuration::from_secs(s));
+        assert_eq!(
+            [40, 90, 719, 5_400, 18_000, 259_200].map(said),
+            ["40 s", "2 min", "12 min", "2 h", "5 h", "3 days"]
+        );
     }
 }

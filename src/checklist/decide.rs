@@ -41,6 +41,12 @@ pub enum Command {
     Reopen {
         step: StepId,
     },
+    /// What Sekoia confirmed is not so any more; `seen` is the evidence that was compared.
+    Drift {
+        step: StepId,
+        seen: Evidence,
+        what: Box<str>,
+    },
     Assign {
         step: StepId,
         to: Option<UserId>,
@@ -152,6 +158,13 @@ pub fn decide(state: Option<&Session>, command: Command, now: Timestamp) -> Resu
         Command::Reopen { step } => match session.step(step).status {
             Status::Open => return Err(Refusal::AlreadyThere(step)),
             _ => Event::Reopened { step },
+        },
+        Command::Drift { step, seen, what } => match &session.step(step).status {
+            Status::Verified { evidence } if **evidence == seen => {
+                Event::Drifted { step, what: crate::text::clip(&what, MAX_REASON).into() }
+            }
+            // What a person says is theirs, and what was verified again meanwhile was looked at.
+            _ => return Err(Refusal::Meanwhile(step)),
         },
         Command::Assign { step, to } => {
             match (&session.step(step).assignee, &to) {

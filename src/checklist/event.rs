@@ -16,19 +16,60 @@ const MOST_REQUESTS: usize = 500;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    Opened { community: Community, mode: Mode },
-    Rebound { community: Community, mode: Mode },
-    ModeChanged { mode: Mode },
-    Verified { step: StepId, evidence: Evidence },
-    Attested { step: StepId, note: Option<Box<str>> },
-    Skipped { step: StepId, reason: Box<str> },
-    NotApplicable { step: StepId, why: Box<str> },
-    Waiting { step: StepId, on: Box<str> },
-    Reopened { step: StepId },
-    Assigned { step: StepId, to: Option<UserId> },
-    DueSet { step: StepId, due: Option<Date> },
-    Concluded { step: StepId, concluded: Box<Concluded> },
-    ProgressPosted { message: MessageId },
+    Opened {
+        community: Community,
+        mode: Mode,
+    },
+    Rebound {
+        community: Community,
+        mode: Mode,
+    },
+    ModeChanged {
+        mode: Mode,
+    },
+    Verified {
+        step: StepId,
+        evidence: Evidence,
+    },
+    Attested {
+        step: StepId,
+        note: Option<Box<str>>,
+    },
+    Skipped {
+        step: StepId,
+        reason: Box<str>,
+    },
+    NotApplicable {
+        step: StepId,
+        why: Box<str>,
+    },
+    Waiting {
+        step: StepId,
+        on: Box<str>,
+    },
+    Reopened {
+        step: StepId,
+    },
+    /// Sekoia no longer confirms it, or not as it did; `what` changed.
+    Drifted {
+        step: StepId,
+        what: Box<str>,
+    },
+    Assigned {
+        step: StepId,
+        to: Option<UserId>,
+    },
+    DueSet {
+        step: StepId,
+        due: Option<Date>,
+    },
+    Concluded {
+        step: StepId,
+        concluded: Box<Concluded>,
+    },
+    ProgressPosted {
+        message: MessageId,
+    },
     Reset,
 }
 
@@ -53,6 +94,7 @@ impl Event {
             Event::NotApplicable { .. } => "step.not_applicable",
             Event::Waiting { .. } => "step.waiting",
             Event::Reopened { .. } => "step.reopened",
+            Event::Drifted { .. } => "step.drifted",
             Event::Assigned { .. } => "step.assigned",
             Event::DueSet { .. } => "step.due",
             Event::Concluded { .. } => "request.concluded",
@@ -69,6 +111,7 @@ impl Event {
             | Event::NotApplicable { step, .. }
             | Event::Waiting { step, .. }
             | Event::Reopened { step }
+            | Event::Drifted { step, .. }
             | Event::Assigned { step, .. }
             | Event::DueSet { step, .. }
             | Event::Concluded { step, .. } => Some(*step),
@@ -108,6 +151,7 @@ impl Session {
                 for step in &mut session.steps {
                     step.status = Status::Open;
                     step.changed = None;
+                    step.drifted = None;
                 }
             }
             Event::ModeChanged { mode } => session.mode = *mode,
@@ -121,6 +165,10 @@ impl Session {
             }
             Event::Waiting { step, on } => session.set(*step, Status::Waiting { on: on.clone() }, change),
             Event::Reopened { step } => session.set(*step, Status::Open, change),
+            Event::Drifted { step, what } => {
+                session.set(*step, Status::Open, change);
+                session.steps[*step as usize].drifted = Some(what.clone());
+            }
             Event::Assigned { step, to } => session.steps[*step as usize].assignee.clone_from(to),
             Event::DueSet { step, due } => session.steps[*step as usize].due = *due,
             Event::Concluded { step, concluded } => {
@@ -163,6 +211,7 @@ impl Session {
         let state = &mut self.steps[step as usize];
         state.status = status;
         state.changed = Some(change);
+        state.drifted = None;
     }
 }
 

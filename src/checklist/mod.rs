@@ -102,6 +102,9 @@ pub struct StepState {
     /// The last change of the status; none while it was never touched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed: Option<Change>,
+    /// Why a step that was done is open again, if nobody opened it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drifted: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignee: Option<UserId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

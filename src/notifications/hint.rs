@@ -14,6 +14,7 @@ use crate::store::{Schedule, WorkKind};
 /// Stored: a variant or a field is added, never renamed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "hint", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "it lives as a row of JSON; none is kept in memory")]
 pub enum Hint {
     /// A sample that a rule fires for: it goes the way of what really happened.
     Sample { channel: ChannelKey, rule: u32, occurrence: Occurrence },

@@ -216,6 +216,9 @@ pub enum ChatError {
     Refused(String),
     #[error("the chat platform did not answer: {0}")]
     Unavailable(String),
+    /// Sent, and nobody said what became of it: it may be there to see.
+    #[error("the chat platform did not say whether it arrived")]
+    Unclear,
 }
 
 impl ChatError {
@@ -237,9 +240,20 @@ impl ChatError {
             | ChatError::RateLimited
             | ChatError::Rejected(_)
             | ChatError::Refused(_)
-            | ChatError::Unavailable(_) => "Please try again in a minute.",
+            | ChatError::Unavailable(_)
+            | ChatError::Unclear => "Please try again in a minute.",
         }
     }
+}
+
+/// A picture, and the same in words for whoever cannot see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Of the file: `notifications.png`.
+    pub name: Text,
+    pub title: Text,
+    pub alt: String,
+    pub png: Vec<u8>,
 }
 
 /// A chat platform, as the bot needs it.
@@ -278,6 +292,14 @@ pub trait ChatPlatform: Send + Sync + 'static {
         view: &View,
         mark: &str,
         rank: Rank,
+    ) -> Result<(), ChatError>;
+    /// Shows a picture, in the thread of the message `under` if one is given. Nobody finds it again
+    /// by a mark: after [`ChatError::Unclear`] it may be there, after every other error it is not.
+    async fn picture(
+        &self,
+        channel: &ChannelKey,
+        under: Option<&MessageId>,
+        picture: &Picture,
     ) -> Result<(), ChatError>;
     /// How long whoever submits a form may wait for what is wrong with it.
     fn form_patience(&self) -> Duration;

@@ -29,7 +29,7 @@ pub use error::SekoiaError;
 pub use lenient::instant;
 pub use monitor::{AlertDate, AlertList, AlertQuery, Id, move_alert};
 pub use regions::{Region, is_loopback, may_receive_key};
-pub use transport::{Call, Turn, Unwritten, Verb};
+pub use transport::{Call, Turn, Unwritten, Verb, in_background};
 pub use types::*;
 pub use writes::{INVITATIONS, invitation};
 

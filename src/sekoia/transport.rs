@@ -17,6 +17,16 @@ use url::Url;
 use super::error::{ErrorBody, SekoiaError};
 use crate::pace::{Pace, Rank};
 
+tokio::task_local! {
+    static BACKGROUND: ();
+}
+
+/// Everything that is asked of Sekoia in `work` yields to people, whatever rank it is asked with:
+/// a step's check is the same whether somebody waits for it or not.
+pub async fn in_background<F: Future>(work: F) -> F::Output {
+    BACKGROUND.scope((), work).await
+}
+
 /// One read of the API.
 pub(super) struct Read<'a> {
     /// The path with placeholders, for traces.
@@ -219,6 +229,7 @@ impl Transport {
 
     /// Waits for a turn to write.
     pub async fn admit(&self, rank: Rank) -> Result<Turn, SekoiaError> {
+        let rank = BACKGROUND.try_with(|()| Rank::Background).unwrap_or(rank);
         loop {
             self.paused().await?;
             if self.pace.turn(rank, TURN).await.is_err() {

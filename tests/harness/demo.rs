@@ -241,6 +241,10 @@ pub fn text(message: &Value) -> String {
                 let bullets = block["lines"].as_array().expect("lines").iter();
                 lines.extend(bullets.map(|line| format!("• {}", spans(line))));
             }
+            "image" => {
+                assert!(block["src"].as_str().expect("a source").starts_with("data:image/png;base64,"));
+                lines.push(format!("(picture: {})", block["alt"].as_str().expect("words")));
+            }
             "code" | "text" => lines.push(block["text"].as_str().expect("text").to_owned()),
             "controls" => {
                 let labels = block["controls"].as_array().expect("controls").iter();

@@ -51,6 +51,8 @@ pub struct Setting {
     pub public_url: Option<&'static str>,
     /// SQLite in a directory of the test's own, so that a restart finds it.
     pub durable: bool,
+    /// `MATTERMOST_SOURCES`.
+    pub sources: &'static str,
     /// Another platform that the same bot serves.
     pub beside: Option<Platform>,
 }
@@ -69,6 +71,7 @@ impl Default for Setting {
             timing: QUICK,
             public_url: Some("https://bot.example.com/"),
             durable: false,
+            sources: "",
             beside: None,
         }
     }
@@ -85,6 +88,7 @@ pub const QUICK: Timing = Timing {
         lease: Duration::from_secs(3),
         gather: Duration::from_millis(20),
     },
+    drift: Duration::from_hours(6),
 };
 
 /// Names the platform when a scenario fails: its transcript does not tell.

@@ -94,6 +94,7 @@ impl Stage {
             ("CHATOPS_APPROVERS", all(&|platform| platform.principals(self.setting.approvers))),
             ("CHATOPS_CHANNELS", all(&|platform| platform.channels(self.setting.channels))),
             ("CHATOPS_STORE", store),
+            ("MATTERMOST_SOURCES", self.setting.sources.to_owned()),
         ];
         if let (Platform::Slack, Some(url)) = (self.chat.platform(), self.setting.public_url) {
             settings.push(("CHATOPS_PUBLIC_URL", url.to_owned()));

@@ -1,6 +1,9 @@
 //! What only Mattermost has: requests that nobody signs, rights that a bot may lack, threads.
 
 use insta::assert_snapshot;
+use sekoia_chatops::platform::ChannelKey;
+use sekoia_chatops::platform::mattermost::seal::{Filled, Pressed, Sealer};
+use sekoia_chatops::store::keyfile;
 use serde_json::{Value, json};
 
 use crate::harness::mattermost::id;
@@ -92,6 +95,42 @@ fn a_form_belongs_to_whom_it_was_opened_for_and_counts_once() {
         // Sent again, word for word.
         let again = s.send(&submit).await;
         assert_eq!((again.status().as_u16(), again.text().await.unwrap()), (200, "{}".into()));
+    });
+}
+
+#[test]
+fn what_was_sealed_for_a_time_is_worth_nothing_after_it() {
+    on_mattermost(Setting { durable: true, ..Setting::default() }, async |s| {
+        let card = waiting(s).await;
+        let keys = keyfile::existing(&s.database().unwrap()).unwrap();
+        let (sealer, about) = (Sealer::new(&keys), ChannelKey::mattermost(&id(SOC)));
+        let until = jiff::Timestamp::now().as_second() - 1;
+        let (by, nonce) = (id("bob"), "n".to_owned());
+        let words = format!("approve {}", id_in(&card));
+        let place = id(SOC);
+        let pressed =
+            Pressed { words: words.clone(), about: about.clone(), place, mark: None, only: None, ask: None, until };
+        let press = s.chat.click("bob", &card, "Approve");
+        let late = edited(&press, |body| body["context"] = json!({ "sealed": sealer.seal(&pressed) }));
+        let told: Value = s.send(&late).await.json().await.unwrap();
+        assert_eq!(told["ephemeral_text"], "This button is too old. Type `/sekoia status` for a new one.");
+        let filled = Filled { words, about, by, fields: vec![], nonce, until };
+        let form = s.opens("bob", &card, "Reject…").await;
+        let submit = s.chat.submit("bob", &form, &[("Why not?", "no")]);
+        let late = edited(&submit, |body| body["state"] = json!(sealer.seal(&filled)));
+        let told: Value = s.send(&late).await.json().await.unwrap();
+        assert_eq!(told["error"], "This form is older than an hour. Copy what you wrote, and open it again.");
+        assert!(s.ask("bob", "approvals").await.text().contains("1 request"));
+    });
+}
+
+#[test]
+fn only_the_listed_sources_may_call() {
+    on_mattermost(Setting { sources: "192.0.2.1, 198.51.100.0/24", ..Setting::default() }, async |s| {
+        refused_as(s, &s.chat.slash("alice", SOC, "setup"), 401).await;
+    });
+    on_mattermost(Setting { sources: "192.0.2.1, 127.0.0.0/8", ..Setting::default() }, async |s| {
+        assert!(s.ask("alice", "status").await.text().contains("not set up yet"));
     });
 }
 

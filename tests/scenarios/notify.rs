@@ -10,7 +10,7 @@ use sekoia_chatops::sandbox::{Fault, FaultKind};
 use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::{SqliteStore, Store, Work, WorkKind, keyfile};
 
-use crate::harness::{Call, ChatFault, Choice, Seen, Setting, Stage, on_slack, run, steady, usual};
+use crate::harness::{Call, ChatFault, Choice, Platform, Seen, Setting, Stage, run, run_on, steady, usual};
 
 /// The rows of hints that are stored and not seen to.
 async fn hints(s: &Stage) -> Vec<Hint> {
@@ -40,15 +40,10 @@ async fn shown(s: &Stage, words: &str) -> Seen {
     s.form_for("alice", words).await
 }
 
-/// The same under the address that the bot has in a test.
-fn here(s: &Stage, address: &str) -> String {
-    let path = address.find("/hooks/sekoia/").expect("the address of a webhook");
-    format!("http://{}{}", s.address(), &address[path..])
-}
-
 /// Posts to the webhook; status and body.
 async fn post(s: &Stage, address: &str, body: &str) -> (u16, Vec<u8>) {
-    let answer = s.http.post(here(s, address)).body(body.to_owned()).send().await.unwrap();
+    let path = &address[address.find("/hooks/").expect("the bot's address")..];
+    let answer = s.http.post(format!("http://{}{path}", s.address())).body(body.to_owned()).send().await.unwrap();
     (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec())
 }
 
@@ -227,7 +222,7 @@ fn what_cannot_be_is_refused_with_what_to_type() {
 
 #[test]
 fn a_form_asks_for_a_rule_and_says_what_is_wrong_where() {
-    on_slack(Setting::default(), async |s| {
+    usual(async |s| {
         s.set_up().await;
         let form = s.form_for("alice", "notify add").await;
         assert_snapshot!(form.text(), @"
@@ -436,18 +431,20 @@ fn a_sample_that_arrived_ticks_step_7() {
 
 #[test]
 fn a_webhooks_address_is_shown_once_replaced_and_revoked() {
-    on_slack(durable(), async |s| {
+    run(durable(), async |s| {
         s.set_up().await;
         let form = shown(s, "notify webhook").await;
         let first = address(&form);
-        assert_snapshot!(form.text().replace(&first, "<address>"), @r#"
+        // An address that is not encrypted is shown with a warning.
+        let text = form.text().replace(&first, "<address>");
+        let (guide, _) = text.split_once(" and no more").expect("a guide");
+        assert_snapshot!(guide, @r#"
         Webhook address
         In Sekoia's console <https://app.sekoia.io>: 1. Open Settings > Notifications and create a rule. 2. Choose its trigger and conditions. 3. Add the action "Webhook" and paste this address. 4. Save the rule. It is shown here once, and nowhere else:
         ```
         <address>
         ```
-        Whoever has it can make me look at an alert of this community, and no more: I read it at Sekoia before I say anything.
-        [Close] [Done]!
+        Whoever has it can make me look at an alert of this community,
         "#);
         assert_eq!(post(s, &first, RAISED).await, (200, vec![]));
         assert!(s.submit("alice", &form, &[]).await.text().contains("last called"));
@@ -515,7 +512,8 @@ fn what_is_posted_is_kept_once_or_refused() {
             assert_eq!(post(s, &address, bad).await, (400, vec![]), "{bad}");
         }
         assert_eq!(post(s, &address, &" ".repeat(1024 * 1024 + 1)).await.0, 413);
-        assert_eq!(s.http.get(here(s, &address)).send().await.unwrap().status(), 405);
+        let path = format!("http://{}{}", s.address(), &address[address.find("/hooks/").unwrap()..]);
+        assert_eq!(s.http.get(path).send().await.unwrap().status(), 405);
         let ready: serde_json::Value =
             s.http.get(format!("http://{}/readyz", s.address())).send().await.unwrap().json().await.unwrap();
         assert_eq!(ready["refused"]["malformed"], 6);
@@ -525,11 +523,12 @@ fn what_is_posted_is_kept_once_or_refused() {
 
 #[test]
 fn without_an_address_or_a_form_there_is_no_webhook() {
-    on_slack(Setting { public_url: None, ..Setting::default() }, async |s| {
+    run_on(Platform::Slack, Setting { public_url: None, ..Setting::default() }, async |s| {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "notify webhook").await.text(), @"Sekoia posts from the internet, and I do not know under which address it reaches me. Whoever runs this bot sets CHATOPS_PUBLIC_URL, for example to https://bot.example.com, and starts it again.");
     });
-    on_slack(Setting::default(), async |s| {
+    // Where a form is opened first and filled later, both can fail.
+    run_on(Platform::Slack, Setting::default(), async |s| {
         s.set_up().await;
         s.chat.fault(Call::OpenForm, ChatFault::Refuses);
         assert_snapshot!(s.ask("alice", "notify webhook").await.text(), @"The address is a secret, so it is shown in a form, and I could not open one (the form's trigger expired). Nothing was made or replaced. Type `/sekoia notify webhook`, not in a thread.");

@@ -36,7 +36,7 @@ impl Bot {
             label: "Tell this channel of".into(),
             hint: "What follows narrows it down; leave empty what does not matter.".into(),
             optional: false,
-            kind: one_of(triggers.collect()),
+            kind: one_of(&triggers.collect::<Vec<_>>()),
         }];
         fields.extend(RULE_FIELDS.into_iter().map(|key| match key {
             Key::Intake => named(key, intakes.as_ref().ok()),
@@ -73,7 +73,7 @@ fn condition(key: Key) -> Field {
         Key::For => ("Silent for", "No events received: 15m to 24h; left empty, 1h.", text(10)),
         Key::Crashed => {
             let crashed = Choice { label: "Only when it crashed".into(), value: key.name().into() };
-            ("Every error, or crashes", "Playbook error: left empty, every failed run.", one_of(vec![crashed]))
+            ("Every error, or crashes", "Playbook error: left empty, every failed run.", one_of(&[crashed]))
         }
     };
     Field { name: key.name(), label: label.into(), hint: hint.into(), optional: true, kind }
@@ -89,14 +89,14 @@ fn named(key: Key, all: Option<&Vec<(String, String)>>) -> Field {
         let value = if only == 1 && name.chars().count() <= VALUE { name.trim() } else { uuid };
         Choice { label: shown(name, VALUE).into(), value: Text::from(value.to_owned()) }
     });
-    Field { kind: one_of(options.collect()), ..field }
+    Field { kind: one_of(&options.collect::<Vec<_>>()), ..field }
 }
 
 fn text(max: usize) -> FieldKind {
     FieldKind::Text { multiline: false, max_length: u16::try_from(max).unwrap_or(u16::MAX), initial: "".into() }
 }
 
-fn one_of(options: Vec<Choice>) -> FieldKind {
+fn one_of(options: &[Choice]) -> FieldKind {
     let several = options.len() > GROUP;
     let chunks = options.chunks(GROUP).enumerate();
     let groups = chunks.map(|(i, chunk)| Group {

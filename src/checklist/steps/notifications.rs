@@ -10,6 +10,9 @@ use crate::notify::{Rule, Rules};
 use crate::text::count;
 use crate::view::{day, minute};
 
+/// Tested rules that are named.
+const SHOWN: usize = 3;
+
 pub fn check(rules: &Rules, now: Timestamp) -> Finding {
     let live = rules.rules.iter().filter(|rule| rule.is_live(now));
     let tested: Vec<&Rule> = live.filter(|rule| rule.tested.is_some()).collect();
@@ -21,18 +24,15 @@ pub fn check(rules: &Rules, now: Timestamp) -> Finding {
         );
     }
     if tested.is_empty() {
-        let missing = match rules.tested().next() {
-            Some(rule) => format!(
-                "a tested rule that is neither paused nor muted: \"notify resume {}\" wakes one that was tested",
-                rule.number
-            ),
-            None => {
-                let number = rules.rules.iter().find(|rule| rule.is_live(now)).or(rules.rules.first());
-                let number = number.map_or(1, |rule| rule.number);
-                format!(
-                    "a sample that arrived: \"notify test {number}\" sends one, and \"It arrived\" on it confirms that"
-                )
-            }
+        let missing = if let Some(rule) = rules.tested().next() {
+            let number = rule.number;
+            format!(
+                "a tested rule that is neither paused nor muted: \"notify resume {number}\" wakes one that was tested"
+            )
+        } else {
+            let number = rules.rules.iter().find(|rule| rule.is_live(now)).or(rules.rules.first());
+            let number = number.map_or(1, |rule| rule.number);
+            format!("a sample that arrived: \"notify test {number}\" sends one, and \"It arrived\" on it confirms that")
         };
         return Finding::wanting(summary, missing);
     }
@@ -43,7 +43,6 @@ pub fn check(rules: &Rules, now: Timestamp) -> Finding {
 fn summary(rules: &Rules, tested: &[&Rule]) -> String {
     let mut parts = vec![count(rules.rules.len(), "rule", "rules")];
     let of = |rule: &&Rule| Some(format!("rule {} tested on {}", rule.number, day(rule.tested.as_ref()?.at)));
-    const SHOWN: usize = 3;
     parts.extend(tested.iter().filter_map(of).take(SHOWN));
     if tested.len() > SHOWN {
         parts.push(format!("{} more tested", tested.len() - SHOWN));

@@ -22,8 +22,9 @@ use super::{DIRECT, SERVER};
 use crate::config::MattermostConfig;
 use crate::pace::Rank;
 use crate::platform::{
-    ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, ReplyTo, UserId,
+    ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, Picture, ReplyTo, UserId,
 };
+use crate::text::visible;
 use crate::view::{Block, Form, Line, View};
 
 pub struct MattermostClient {
@@ -69,6 +70,8 @@ struct NewPost<'a> {
     props: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     pending_post_id: Option<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    file_ids: &'a [Box<str>],
 }
 
 impl MattermostClient {
@@ -137,7 +140,8 @@ impl MattermostClient {
         let place = native(channel)?;
         let Said { text, attachments } = self.said(view, channel, place, None, Some(user)).await;
         let props = json!({ "attachments": attachments });
-        let post = NewPost { channel_id: place, root_id: thread, message: &text, props, pending_post_id: None };
+        let post =
+            NewPost { channel_id: place, root_id: thread, message: &text, props, pending_post_id: None, file_ids: &[] };
         let body = json!({ "user_id": user.native(), "post": post });
         let shown =
             self.api.send::<Value>(Method::POST, "/posts/ephemeral", Again::Harmless, Rank::Person, &body).await;
@@ -159,7 +163,7 @@ impl MattermostClient {
         let Said { text, attachments } = self.said(&view, channel, place, None, Some(user)).await;
         let props = json!({ "attachments": attachments });
         let pending_post_id = Some(self.pending_id().await?);
-        let post = NewPost { channel_id: place, root_id: None, message: &text, props, pending_post_id };
+        let post = NewPost { channel_id: place, root_id: None, message: &text, props, pending_post_id, file_ids: &[] };
         self.api.send::<Value>(Method::POST, "/posts", Again::Harmless, Rank::Person, &post).await.map(|_| ())
     }
 
@@ -249,7 +253,7 @@ impl ChatPlatform for MattermostClient {
         let Said { text, attachments } = self.said(view, channel, place, Some(mark), None).await;
         let props = json!({ "attachments": attachments, (MARK): mark });
         let pending_post_id = Some(self.pending_id().await?);
-        let post = NewPost { channel_id: place, root_id: None, message: &text, props, pending_post_id };
+        let post = NewPost { channel_id: place, root_id: None, message: &text, props, pending_post_id, file_ids: &[] };
         // Sent again with the same id, it is the same post.
         let posted: Post = self.api.send(Method::POST, "/posts", Again::Harmless, rank, &post).await?;
         Ok(MessageId(posted.id))
@@ -289,6 +293,45 @@ impl ChatPlatform for MattermostClient {
         match self.api.send::<Value>(Method::PUT, &path, Again::Harmless, rank, &patch).await {
             Ok(_) => Ok(()),
             Err(ChatError::NotInChannel) => Err(self.why_not(message).await),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Mattermost has no alternative text of files: the words stand above the picture.
+    async fn picture(
+        &self,
+        channel: &ChannelKey,
+        under: Option<&MessageId>,
+        picture: &Picture,
+    ) -> Result<(), ChatError> {
+        #[derive(Deserialize)]
+        struct Uploaded {
+            file_infos: Vec<File>,
+        }
+        #[derive(Deserialize)]
+        struct File {
+            id: Box<str>,
+        }
+        let place = native(channel)?;
+        let query: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("channel_id", place)
+            .append_pair("filename", &picture.name)
+            .finish();
+        let Uploaded { file_infos } = self.api.upload(&format!("/files?{query}"), &picture.png).await?;
+        let file_ids: Vec<Box<str>> = file_infos.into_iter().map(|file| file.id).collect();
+        let view = View::sentence(visible(&picture.alt).into_owned());
+        let Said { text, .. } = self.said(&view, channel, place, None, None).await;
+        let post = NewPost {
+            channel_id: place,
+            root_id: under.map(|message| &*message.0),
+            message: &text,
+            props: json!({}),
+            pending_post_id: Some(self.pending_id().await?),
+            file_ids: &file_ids,
+        };
+        match self.api.send::<Value>(Method::POST, "/posts", Again::Harmless, Rank::Background, &post).await {
+            Ok(_) => Ok(()),
+            Err(ChatError::Unavailable(_)) => Err(ChatError::Unclear),
             Err(error) => Err(error),
         }
     }

@@ -109,7 +109,9 @@ struct Installer<'a> {
 pub async fn install(wanted: &Wanted) -> anyhow::Result<Installed> {
     let api = Api::new(&wanted.url, wanted.admin_token.clone())?;
     let mut installer = Installer { api, wanted, so_far: Installed::default() };
-    installer.check_settings().await?;
+    if !installer.check_settings().await? {
+        return Ok(installer.so_far);
+    }
     let bot = installer.bot().await?;
     for team in &wanted.teams {
         installer.team(team, &bot.id).await?;
@@ -137,11 +139,12 @@ impl Installer<'_> {
         sent.map_err(|error| stopped(doing, &error))
     }
 
-    /// Settings of the server that bite.
-    async fn check_settings(&mut self) -> Result<(), Stopped> {
+    /// Settings of the server that bite; false if nothing can be set up before they are changed.
+    async fn check_settings(&mut self) -> Result<bool, Stopped> {
         let config: Value = self.get("Reading the server's settings", "/config").await?;
         let service = &config["ServiceSettings"];
         let problems = &mut self.so_far.problems;
+        let closed = service["EnableCommands"] == false || service["EnableBotAccountCreation"] == false;
         if service["EnableCommands"] == false {
             problems.push("Slash commands are off: System Console > Integrations > Integration Management > Enable Custom Slash Commands (ServiceSettings.EnableCommands).".into());
         }
@@ -163,7 +166,7 @@ impl Installer<'_> {
                 ));
             }
         }
-        Ok(())
+        Ok(!closed)
     }
 
     async fn bot(&mut self) -> Result<Account, Stopped> {

@@ -19,7 +19,7 @@ use super::render::{self, Message};
 use crate::config::SlackConfig;
 use crate::pace::Rank;
 use crate::platform::{
-    ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, ReplyTo, UserId,
+    ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, Picture, ReplyTo, UserId,
 };
 use crate::view::{Form, View};
 
@@ -176,6 +176,15 @@ impl ChatPlatform for SlackClient {
         let request = Outgoing { ts: Some(&message.0), ..Outgoing::new(channel, view) };
         let _: Ack = self.message("chat.update", Again::Harmless, rank, request, view).await?;
         Ok(())
+    }
+
+    async fn picture(
+        &self,
+        channel: &ChannelKey,
+        under: Option<&MessageId>,
+        picture: &Picture,
+    ) -> Result<(), ChatError> {
+        self.api.upload(channel.channel(), under, picture).await
     }
 
     async fn tell(&self, channel: &ChannelKey, user: &UserId, to: &ReplyTo, view: &View) -> Result<(), ChatError> {

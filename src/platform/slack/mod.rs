@@ -13,6 +13,7 @@ mod mentions;
 mod render;
 mod routes;
 mod signature;
+mod upload;
 
 pub use client::SlackClient;
 pub use render::preview;

@@ -14,12 +14,14 @@ use super::render;
 use super::transcript::Transcript;
 use super::windows::Windows;
 use crate::platform::mattermost::seal::Sealer;
-use crate::platform::{ChannelKey, mattermost, slack};
+use crate::platform::{ChannelKey, Picture, mattermost, slack};
 use crate::store::keyfile;
 use crate::view::View;
 
 /// Messages that are kept; beyond it the oldest are forgotten.
 const KEPT: usize = 3_000;
+/// Pictures that are kept; each is as large as hundreds of messages.
+const PICTURES: usize = 20;
 /// What a window may lag behind before it starts again with everything.
 const LAG: usize = 512;
 
@@ -55,6 +57,9 @@ pub(super) struct Kept {
     /// What the bot finds its own message again by. Older transcripts have none.
     #[serde(default)]
     pub mark: Option<String>,
+    /// Of a picture that is still there, the same in words.
+    #[serde(default)]
+    pub picture: Option<String>,
 }
 
 /// Where a message of the bot goes.
@@ -151,7 +156,7 @@ impl WebChat {
         if !messages.values().any(|kept| kept.act.as_deref() == Some(act)) {
             let message = next_message(&messages, from, place, render::typed(text));
             let act = Some(act.to_owned());
-            self.add(&mut messages, Kept { message, slack: None, mattermost: None, act, mark: None });
+            self.add(&mut messages, Kept { message, slack: None, mattermost: None, act, mark: None, picture: None });
         }
     }
 
@@ -161,7 +166,27 @@ impl WebChat {
         let mattermost = Some(self.as_mattermost(view, place.channel, place.only));
         let mut messages = self.messages();
         let message = Message { slack: true, ..next_message(&messages, BOT, place, render::body(view)) };
-        self.add(&mut messages, Kept { message, slack, mattermost, act: None, mark: mark.map(str::to_owned) })
+        self.add(
+            &mut messages,
+            Kept { message, slack, mattermost, act: None, mark: mark.map(str::to_owned), picture: None },
+        )
+    }
+
+    /// A picture of the bot's. It stands in the message itself, so that a restart finds it; of the
+    /// oldest only the words are kept.
+    pub(super) fn pictured(&self, place: &Place<'_>, picture: &Picture) {
+        let alt = Some(picture.alt.clone());
+        let mut messages = self.messages();
+        let shown: Vec<u64> = messages.values().filter(|k| k.picture.is_some()).map(|k| k.message.id).collect();
+        for id in shown.iter().take((shown.len() + 1).saturating_sub(PICTURES)) {
+            let Some(kept) = messages.get_mut(id) else { continue };
+            let Some(alt) = kept.picture.take() else { continue };
+            kept.message.body = render::body(&View::sentence(alt));
+            let message = kept.message.clone();
+            self.changed(&messages, message);
+        }
+        let message = next_message(&messages, BOT, place, render::picture(picture));
+        self.add(&mut messages, Kept { message, slack: None, mattermost: None, act: None, mark: None, picture: alt });
     }
 
     fn add(&self, messages: &mut BTreeMap<u64, Kept>, kept: Kept) -> u64 {
@@ -221,4 +246,24 @@ pub(super) fn visible_to(message: &Message, person: &str) -> bool {
 
 fn as_slack(view: &View, private: bool) -> Box<RawValue> {
     slack::preview(&on_slack(view), private)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_oldest_pictures_the_words_are_kept() {
+        let chat = WebChat::open(None).unwrap();
+        let place = Place { channel: "soc-setup", thread: None, only: None };
+        for n in 0..=PICTURES {
+            let picture = Picture { name: "x.png".into(), title: "x".into(), alt: format!("<b>{n}</b>"), png: vec![1] };
+            chat.pictured(&place, &picture);
+        }
+        let messages = chat.messages();
+        let bodies: Vec<&str> = messages.values().map(|kept| kept.message.body.get()).collect();
+        let images = bodies.iter().filter(|body| body.contains("data:image/png;base64,AQ==")).count();
+        assert_eq!(images, PICTURES);
+        assert!(bodies[0].contains("<b>0</b>") && !bodies[0].contains("base64"), "{}", bodies[0]);
+    }
 }

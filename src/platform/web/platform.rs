@@ -12,7 +12,7 @@ use super::dialog::Dialog;
 use super::people::{self, TEAM, find, is_public};
 use crate::pace::Rank;
 use crate::platform::{
-    ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, ReplyTo, UserId,
+    ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, Picture, ReplyTo, UserId,
 };
 use crate::view::{Form, View};
 
@@ -92,6 +92,17 @@ impl ChatPlatform for WebChat {
     ) -> Result<(), ChatError> {
         let edited = message.0.parse().is_ok_and(|id| self.edit(id, view));
         if edited { Ok(()) } else { Err(ChatError::MessageGone) }
+    }
+
+    async fn picture(
+        &self,
+        channel: &ChannelKey,
+        under: Option<&MessageId>,
+        picture: &Picture,
+    ) -> Result<(), ChatError> {
+        let thread = under.and_then(|message| message.0.parse().ok());
+        self.pictured(&Place { channel: channel.channel(), thread, only: None }, picture);
+        Ok(())
     }
 
     async fn tell(&self, channel: &ChannelKey, user: &UserId, to: &ReplyTo, view: &View) -> Result<(), ChatError> {

@@ -5,10 +5,13 @@
 
 use std::borrow::Cow;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::platform::Picture;
 use crate::text::visible;
 use crate::view::{self, Line, Style, View};
 
@@ -42,6 +45,12 @@ enum Block<'a> {
     },
     Controls {
         controls: Vec<Control<'a>>,
+    },
+    Image {
+        /// The picture itself: the page's policy lets nothing in from elsewhere.
+        src: String,
+        title: Text<'a>,
+        alt: Text<'a>,
     },
     /// What a person typed: line breaks count.
     Text {
@@ -106,6 +115,13 @@ pub(super) fn typed(text: &str) -> Box<RawValue> {
     let lines: Vec<_> = text.lines().map(visible).collect();
     let text = lines.join("\n");
     raw(&Body { summary: text.as_str().into(), blocks: vec![Block::Text { text: text.clone() }] })
+}
+
+/// A picture of the bot's.
+pub(super) fn picture(picture: &Picture) -> Box<RawValue> {
+    let src = format!("data:image/png;base64,{}", BASE64.encode(&picture.png));
+    let (title, alt) = (visible(&picture.title), visible(&picture.alt));
+    raw(&Body { summary: alt.clone(), blocks: vec![Block::Image { src, title, alt }] })
 }
 
 /// Own types: strings, numbers and maps with string keys.

@@ -65,7 +65,7 @@ pub(super) fn delete(state: &mut State, args: &Value) -> Answer {
     Ok(json!({ "ok": true, "channel": channel, "ts": ts }))
 }
 
-fn may_post(state: &State, channel: &str) -> Result<(), Refusal> {
+pub(super) fn may_post(state: &State, channel: &str) -> Result<(), Refusal> {
     let channel = state.channels.get(channel).ok_or("channel_not_found")?;
     if channel.is_archived {
         return Err("is_archived".into());

@@ -22,6 +22,7 @@ mod seen;
 mod sign;
 mod state;
 mod transcript;
+mod uploads;
 mod views;
 mod web_api;
 
@@ -76,6 +77,7 @@ impl SlackWorld {
             signing_secret: hex::encode(rand::random::<[u8; 16]>()),
             verification_token: state::token(24),
         }));
+        world.edit(|state| state.origin = world.origin());
         let router = web_api::router(world.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         world

@@ -9,15 +9,17 @@ use serde_json::Value;
 use super::block_kit;
 use super::people::{App, Channel, Names, Team, User, default_channels, default_users};
 use super::seen::{Kind, Place, Seen};
+use super::uploads::{Shown, Upload};
 
 /// Everything that the app asks for in its manifest.
-const SCOPES: [&str; 12] = [
+const SCOPES: [&str; 13] = [
     "app_mentions:read",
     "channels:history",
     "channels:read",
     "chat:write",
     "commands",
     "files:read",
+    "files:write",
     "groups:history",
     "groups:read",
     "im:history",
@@ -62,6 +64,10 @@ pub struct State {
     pub messages: BTreeMap<(String, String), Value>,
     /// What people put into forms, by the file's id.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Where this Slack is.
+    pub(super) origin: String,
+    pub(super) uploads: HashMap<String, Upload>,
+    pub(super) shown: Vec<Shown>,
     pub(super) views: BTreeMap<String, OpenView>,
     pub(super) triggers: HashMap<String, Trigger>,
     pub(super) response_urls: HashMap<String, ResponseUrl>,
@@ -131,6 +137,9 @@ impl State {
             response_url_life: Duration::from_mins(30),
             messages: BTreeMap::new(),
             files: BTreeMap::new(),
+            origin: String::new(),
+            uploads: HashMap::new(),
+            shown: Vec::new(),
             views: BTreeMap::new(),
             triggers: HashMap::new(),
             response_urls: HashMap::new(),

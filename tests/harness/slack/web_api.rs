@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State as Extract};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
@@ -12,7 +12,7 @@ use super::Stage;
 use super::block_kit::Refused;
 use super::find::string;
 use super::state::{Fault, State};
-use super::{SlackWorld, chat, conversations, files, response_url, views};
+use super::{SlackWorld, chat, conversations, files, response_url, uploads, views};
 
 /// Why a call is refused, in Slack's words.
 #[derive(Debug)]
@@ -53,6 +53,7 @@ pub(super) fn router(world: SlackWorld) -> Router {
         .route("/commands/{*rest}", any(response_url::respond))
         .route("/actions/{*rest}", any(response_url::respond))
         .route("/files/{id}", get(files::serve))
+        .route("/upload/{id}", post(uploads::take))
         .with_state(world)
 }
 
@@ -172,6 +173,7 @@ fn call(state: &mut State, method: &str, args: &Value) -> Answer {
         "conversations.open" => &["im:write"],
         "conversations.history" => conversations::history_scope(state, args),
         "usergroups.users.list" => &["usergroups:read"],
+        "files.getUploadURLExternal" | "files.completeUploadExternal" => &["files:write"],
         _ => return Err(Refused { error: "unknown_method", messages: Vec::new() }.into()),
     };
     if !scopes.is_empty() && !scopes.iter().any(|scope| state.scopes.contains(*scope)) {
@@ -190,6 +192,8 @@ fn call(state: &mut State, method: &str, args: &Value) -> Answer {
         "chat.update" => chat::update(state, args),
         "chat.postEphemeral" => chat::post_ephemeral(state, args),
         "chat.delete" => chat::delete(state, args),
+        "files.getUploadURLExternal" => uploads::address(state, args),
+        "files.completeUploadExternal" => uploads::complete(state, args),
         "views.open" => views::open(state, args),
         _ => views::update(state, args),
     }

@@ -116,6 +116,10 @@ function block(content, chat, press) {
     }
     case 'note':
       return h('small', { class: 'note' }, spans(content.spans, chat));
+    case 'image':
+      return h('figure', { class: 'picture' },
+        h('img', { src: content.src.startsWith('data:image/png;base64,') ? content.src : null, alt: content.alt }),
+        h('figcaption', {}, content.title));
     case 'controls':
       return press ? chat.controls(content.controls, press) : null;
     default:

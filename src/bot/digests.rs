@@ -1,0 +1,290 @@
+//! Digests: the summary of a planned period, posted into its channel once.
+//!
+//! The message carries a mark with its planned instant and is looked up before it is posted again;
+//! that it was sent, its next time and its chart are then one commit. The chart carries no mark.
+//! So it is noted before it is shown: after a crash, or when the platform did not say what became
+//! of it, it is not sent again. The message has the same numbers, and a picture twice is noise; what
+//! was refused for sure is tried again a few times and then said in the message.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use tracing::{error, info, warn};
+
+use super::Bot;
+use super::inbox::only_store;
+use super::summary::{span, told, without_chart};
+use crate::checklist::Actor;
+use crate::notifications::{ChangeError, decode, row_due};
+use crate::notify::{Command, Due, Event, Period, Planned, Rules, Which, decide};
+use crate::pace::Rank;
+use crate::platform::{ChannelKey, ChatError, MessageId, UserId};
+use crate::store::{Commit, Schedule, StoreError, Work, WorkKind};
+use crate::view::View;
+
+const AT_ONCE: u32 = 16;
+const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(2);
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(10);
+/// Attempts at what the platform refuses for good.
+const MOST_REFUSALS: u32 = 3;
+/// Attempts at a chart.
+const MOST_CHARTS: u32 = 6;
+/// How far back an unrecorded post is looked for.
+const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
+/// The third part of the key of an owed chart.
+const CHART: &str = "chart";
+
+/// A chart that a digest's thread is to have.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct OwedChart {
+    message: MessageId,
+    from: Timestamp,
+    at: Timestamp,
+    /// An attempt that nobody recorded the end of may have shown it.
+    #[serde(default)]
+    begun: bool,
+}
+
+/// The row of a digest; none if it never comes again.
+fn planned_row(channel: &ChannelKey, planned: &Planned, after: Timestamp) -> Option<Schedule> {
+    let due = planned.digest.next_after(after)?;
+    let key = key(channel, Which::from(planned.digest.every));
+    Some(Schedule { kind: WorkKind::Digest, key, due, attempts: 0, body: String::new() })
+}
+
+fn key(channel: &ChannelKey, which: Which) -> String {
+    format!("{channel}/{}", which.name())
+}
+
+/// Channel, digest, and whether it is about the digest's chart.
+fn parts(key: &str) -> Option<(ChannelKey, Which, bool)> {
+    let (rest, chart) = match key.strip_suffix(CHART).and_then(|key| key.strip_suffix('/')) {
+        Some(rest) => (rest, true),
+        None => (key, false),
+    };
+    let (channel, which) = rest.rsplit_once('/')?;
+    let which = [Which::Daily, Which::Weekly].into_iter().find(|w| w.name() == which)?;
+    Some((ChannelKey::from(channel.to_owned()), which, chart))
+}
+
+impl Bot {
+    /// Every digest has its row, whoever set it.
+    pub(super) async fn plan_digests(&self, now: Timestamp) -> Result<(), StoreError> {
+        for channel in self.notifications.channels().await? {
+            let rules = self.notifications.read(&channel).await?;
+            for planned in [&rules.daily, &rules.weekly].into_iter().flatten() {
+                let key = key(&channel, Which::from(planned.digest.every));
+                if self.sessions.store().find(WorkKind::Digest, &key).await?.is_some() {
+                    continue;
+                }
+                let schedule = planned_row(&channel, planned, planned.since()).into_iter().collect();
+                self.keep(Commit { schedule, ..Commit::default() }).await?;
+                info!(key, %now, "a digest was planned");
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn digests_due(&self, now: Timestamp) -> Result<(), StoreError> {
+        for work in self.sessions.store().due(WorkKind::Digest, now, AT_ONCE).await? {
+            let done = match parts(&work.key) {
+                Some((channel, which, false)) => self.digest(&work, &channel, which, now).await,
+                Some((channel, which, true)) => self.owed_chart(&work, &channel, which, now).await,
+                None => {
+                    error!(key = work.key, "this is no digest; it is dropped");
+                    self.keep(Commit { finished: vec![work.finished()], ..Commit::default() }).await
+                }
+            };
+            // One channel's trouble is not another's.
+            if let Err(error) = done {
+                warn!(%error, key = work.key, "the store failed; the digest has to wait");
+            }
+        }
+        Ok(())
+    }
+
+    async fn digest(&self, work: &Work, channel: &ChannelKey, which: Which, now: Timestamp) -> Result<(), StoreError> {
+        let rules = self.notifications.read(channel).await?;
+        let Some(planned) = rules.planned(which) else {
+            // Switched off meanwhile.
+            return self.keep(Commit { finished: vec![work.finished()], ..Commit::default() }).await;
+        };
+        let Some(due) = planned.due(now) else {
+            // Sent already, or set to another time.
+            let schedule = planned_row(channel, planned, now).into_iter().collect();
+            return self.keep(Commit { finished: vec![work.finished()], schedule, ..Commit::default() }).await;
+        };
+        let (chart, view) = self.digest_view(channel, &rules, planned, &due, now).await?;
+        match self.post_digest(work, channel, planned, due, &view).await {
+            Ok((message, due)) => self.digest_sent(work, channel, which, &due, message, chart, now).await,
+            Err(refused) if !refused.is_passing() && work.attempts + 1 >= MOST_REFUSALS => {
+                error!(error = %refused, "a digest cannot be said; it is put aside");
+                let mut schedule = self.parked(work, &refused, now).await;
+                // The next one is about this one's time as well.
+                schedule.extend(planned_row(channel, planned, now));
+                self.keep(Commit { finished: vec![work.finished()], schedule, ..Commit::default() }).await
+            }
+            Err(failed) => {
+                warn!(error = %failed, attempts = work.attempts + 1, "a digest has to wait");
+                self.keep(Commit { postponed: vec![(work.finished(), now + wait(work))], ..Commit::default() }).await
+            }
+        }
+    }
+
+    /// Whether anything fired, and the message.
+    async fn digest_view(
+        &self,
+        channel: &ChannelKey,
+        rules: &Rules,
+        planned: &Planned,
+        due: &Due,
+        now: Timestamp,
+    ) -> Result<(bool, View), StoreError> {
+        let (period, zone) = (Period::of(due), planned.digest.zone());
+        let summary = self.summed_up(channel, rules, period, zone, now).await?;
+        let name = match Which::from(planned.digest.every) {
+            Which::Daily => "Daily digest",
+            Which::Weekly => "Weekly digest",
+        };
+        let heading = format!("{name}, {} ({})", span(period, zone), planned.digest.zone_name());
+        Ok((summary.total() > 0, told(heading, &summary, rules)))
+    }
+
+    /// Posts it, unless it stands there already; so may an earlier one that nobody recorded.
+    async fn post_digest(
+        &self,
+        work: &Work,
+        channel: &ChannelKey,
+        planned: &Planned,
+        due: Due,
+        view: &View,
+    ) -> Result<(MessageId, Due), ChatError> {
+        let chat = self.chats.of_channel(channel)?;
+        let which = Which::from(planned.digest.every);
+        if work.attempts > 0 || work.due < self.outbox.began() {
+            let lately = Timestamp::now() - LOOK_BACK;
+            let mut planned_at = Some(due);
+            while let Some(due) = planned_at.filter(|due| due.at >= lately || due.at == work.due) {
+                if let Some(message) = chat.find_post(channel, &mark(which, due.at), due.at.max(lately)).await? {
+                    return Ok((message, due));
+                }
+                let before = due.at - SignedDuration::from_secs(1);
+                planned_at = planned.digest.due(planned.since(), before);
+            }
+        }
+        let message = chat.post(channel, view, &mark(which, due.at), Rank::Background).await?;
+        Ok((message, due))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one record")]
+    async fn digest_sent(
+        &self,
+        work: &Work,
+        channel: &ChannelKey,
+        which: Which,
+        due: &Due,
+        message: MessageId,
+        chart: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sent = |rules: &Rules| decide(rules, Command::DigestSent { which, at: due.at }, now);
+        let owed = |rules: &Rules| -> Vec<Schedule> {
+            let next = rules.planned(which).and_then(|planned| planned_row(channel, planned, due.at));
+            let owed = OwedChart { message: message.clone(), from: due.from, at: due.at, begun: false };
+            let row = row_due(WorkKind::Digest, format!("{}/{CHART}", work.key), &owed, now);
+            next.into_iter().chain(chart.then_some(row)).collect()
+        };
+        match self.notifications.change(channel, &Actor::Bot, now, Some(work.finished()), sent, owed).await {
+            Ok(changed) => {
+                let kinds: Vec<&str> = changed.events.iter().map(Event::kind).collect();
+                info!(channel = channel.as_str(), ?kinds, "a digest was sent");
+                self.no_longer_parked(work).await
+            }
+            Err(ChangeError::Store(error)) => Err(error),
+            // Switched off or set anew while it was posted: whoever did so planned what comes next.
+            Err(error) => {
+                warn!(%error, "a digest is not recorded as sent");
+                self.keep(Commit { finished: vec![work.finished()], ..Commit::default() }).await
+            }
+        }
+    }
+
+    async fn no_longer_parked(&self, work: &Work) -> Result<(), StoreError> {
+        let parked = self.sessions.store().find(WorkKind::Parked, &format!("digest/{}", work.key)).await?;
+        let finished: Vec<_> = parked.iter().map(Work::finished).collect();
+        if finished.is_empty() { Ok(()) } else { self.keep(Commit { finished, ..Commit::default() }).await }
+    }
+
+    async fn owed_chart(
+        &self,
+        work: &Work,
+        channel: &ChannelKey,
+        which: Which,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let finished = Commit { finished: vec![work.finished()], ..Commit::default() };
+        let Some(owed) = decode::<OwedChart>(work) else { return self.keep(finished).await };
+        if owed.begun {
+            info!(key = work.key, "an attempt at this chart has no end; it is not repeated");
+            return self.keep(finished).await;
+        }
+        let rules = self.notifications.read(channel).await?;
+        let Some(planned) = rules.planned(which) else { return self.keep(finished).await };
+        let due = Due { at: owed.at, from: owed.from };
+        let zone = planned.digest.zone();
+        let summary = self.summed_up(channel, &rules, Period::of(&due), zone, now).await?;
+        let noted = |begun, due| Schedule {
+            attempts: work.attempts + 1,
+            ..row_due(WorkKind::Digest, work.key.clone(), &OwedChart { begun, ..owed.clone() }, due)
+        };
+        let begun = Commit { schedule: vec![noted(true, now)], ..Commit::default() };
+        let generation = self.sessions.store().commit(begun).await.map_err(only_store)?.first().copied();
+        let mine = crate::store::Finished { generation: generation.unwrap_or_default(), ..work.finished() };
+        let mut commit = Commit::default();
+        match self.send_chart(channel, Some(&owed.message), &summary, zone).await {
+            Ok(()) | Err(ChatError::Unclear) => commit.finished.push(mine),
+            Err(error) if error.is_passing() && work.attempts + 1 < MOST_CHARTS => {
+                warn!(%error, "a digest's chart has to wait");
+                commit.schedule.push(noted(false, now + wait(work)));
+            }
+            Err(error) => {
+                warn!(%error, "a digest's chart could not be sent");
+                let view = self.digest_view(channel, &rules, planned, &due, now).await?.1.note(without_chart(&error));
+                let mark = mark(which, owed.at);
+                let chat = self.chats.of_channel(channel);
+                if let Ok(chat) = chat
+                    && let Err(error) = chat.update(channel, &owed.message, &view, &mark, Rank::Background).await
+                {
+                    warn!(%error, "nor could that be said");
+                }
+                commit.finished.push(mine);
+            }
+        }
+        self.keep(commit).await
+    }
+
+    /// Who set the digest, and what they are told when it cannot be posted.
+    pub(super) async fn about_digest(&self, work: &Work, why: &ChatError) -> Option<(UserId, String)> {
+        let (channel, which, _) = parts(&work.key)?;
+        let rules = self.notifications.read(&channel).await.ok()?;
+        let Actor::Person(to) = rules.planned(which)?.set.by.clone() else { return None };
+        let text = format!(
+            "I could not post the {} digest in {}: {why}. {} The next one is about this one's time as well.",
+            which.name(),
+            channel.channel(),
+            why.advice().replace('`', "\"").replace(" here ", " there ")
+        );
+        Some((to, text))
+    }
+
+    async fn keep(&self, commit: Commit) -> Result<(), StoreError> {
+        self.sessions.store().commit(commit).await.map(|_| ()).map_err(only_store)
+    }
+}
+
+fn mark(which: Which, at: Timestamp) -> String {
+    format!("digest {} {}", which.name(), at.as_second())
+}
+
+fn wait(work: &Work) -> SignedDuration {
+    FIRST_WAIT.saturating_mul(1 << work.attempts.min(10)).min(LONGEST_WAIT)
+}

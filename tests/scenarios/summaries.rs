@@ -1,0 +1,356 @@
+//! What rules did: asked for, and as digests that come by themselves.
+
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use jiff::civil::time;
+use jiff::{SignedDuration, Timestamp};
+use sekoia_chatops::app::open_store;
+use sekoia_chatops::checklist::Actor;
+use sekoia_chatops::config::{StoreConfig, StorePlace};
+use sekoia_chatops::notifications::{FiredLog, Notifications, row};
+use sekoia_chatops::notify::{About, Command, Digest, Entry, Every, Journal, decide};
+use sekoia_chatops::platform::{ChannelKey, UserId};
+use sekoia_chatops::store::{Commit, WorkKind};
+use serde_json::json;
+
+use crate::harness::slack::{self, Fault};
+use crate::harness::{Kind, SOC, Seen, Setting, Stage, on_slack};
+
+const LONG: Duration = Duration::from_secs(15);
+
+fn durable() -> Setting {
+    Setting { durable: true, ..Setting::default() }
+}
+
+fn soc() -> ChannelKey {
+    ChannelKey::slack("T0SOC", "C0SOC")
+}
+
+/// What the bot finds when it starts.
+async fn kept(s: &Stage) -> Notifications {
+    let place = StorePlace::Sqlite(s.database().expect("a durable stage"));
+    let config = StoreConfig { place, keys: None };
+    Notifications::new(open_store(&config, &config.keys().expect("keys")).await.expect("a store"))
+}
+
+async fn change(kept: &Notifications, command: Command, at: Timestamp) {
+    let by = Actor::Person(UserId::slack("U0ALICE"));
+    let decided = |rules: &_| decide(rules, command.clone(), at);
+    kept.change(&soc(), &by, at, None, decided, |_| Vec::new()).await.expect("a change");
+}
+
+/// The three recommended rules, of which the first fired and was acknowledged and the third failed.
+async fn busy(kept: &Notifications, now: Timestamp) {
+    change(kept, Command::AddRecommended, now - SignedDuration::from_hours(72)).await;
+    let mut journal = Journal::new(now - SignedDuration::from_hours(72));
+    let before = now - SignedDuration::from_hours(30);
+    journal.enter(Entry::Fired { rule: 1, urgency: Some(80), about: About::Nothing }, before);
+    let at = now - SignedDuration::from_hours(3);
+    for (n, entity) in [(2, "laptop-7"), (1, "mail`gateway` <!channel>")] {
+        for _ in 0..n {
+            journal.enter(Entry::Fired { rule: 1, urgency: Some(90), about: About::Entity(entity.into()) }, at);
+        }
+    }
+    journal.enter(Entry::Acknowledged { rule: 1, seconds: 700 }, at);
+    journal.enter(Entry::Fired { rule: 2, urgency: None, about: About::Silent("Okta".into()) }, at);
+    journal.enter(Entry::Failed { rule: 3 }, at);
+    keep(kept, journal).await;
+}
+
+async fn keep(kept: &Notifications, journal: Journal) {
+    // As a newer release may write it: with more beside it.
+    let log: FiredLog =
+        serde_json::from_value(json!({ "journal": journal, "storms": {}, "of a later release": 1 })).expect("a log");
+    let schedule = vec![row(WorkKind::Fired, soc().as_str(), &log)];
+    kept.store().commit(Commit { schedule, ..Commit::default() }).await.expect("a commit");
+}
+
+/// The bot stops, finds this, and starts.
+async fn with(s: &mut Stage, prepare: impl AsyncFnOnce(&Notifications)) {
+    s.stop().await;
+    prepare(&kept(s).await).await;
+    s.start().await;
+}
+
+async fn posted(s: &Stage, says: &str) -> Seen {
+    loop {
+        let seen = s.next_within(LONG).await;
+        if seen.kind == Kind::Posted && seen.text().contains(says) {
+            return seen;
+        }
+    }
+}
+
+fn daily(zone: &str) -> Command {
+    let digest = Digest::new(Every::Day, time(8, 30, 0, 0), zone).expect("a digest");
+    Command::SetDigest { digest }
+}
+
+/// Set so long ago that one was missed.
+async fn missed(kept: &Notifications, now: Timestamp) {
+    busy(kept, now).await;
+    change(kept, daily("Europe/Paris"), now - SignedDuration::from_hours(60)).await;
+}
+
+#[test]
+fn without_rules_the_summary_says_how_to_begin() {
+    on_slack(durable(), async |s| {
+        s.set_up().await;
+        assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
+        Notifications of the last 24 hours
+        There is nothing to sum up: this channel has no rules yet. `notify recommended` adds the three that Sekoia recommends.
+        [Last 7 days]
+        ");
+        assert_eq!(s.slack().shown().len(), 0);
+    });
+}
+
+#[test]
+fn a_quiet_day_reads_well() {
+    on_slack(durable(), async |s| {
+        s.set_up().await;
+        let now = Timestamp::now();
+        with(s, async |kept| change(kept, Command::AddRecommended, now - SignedDuration::from_hours(60)).await).await;
+        assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
+        Notifications of the last 24 hours
+        Nothing fired, as before.
+        • Did not fire: rules 1, 2, 3
+        [Last 7 days]
+        ");
+    });
+}
+
+#[test]
+fn the_summary_counts_and_the_chart_goes_to_whoever_asked() {
+    on_slack(durable(), async |s| {
+        s.set_up().await;
+        with(s, async |kept| busy(kept, Timestamp::now()).await).await;
+        assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
+        Notifications of the last 24 hours
+        *4 notifications*, up 3 from 1 in the time before.
+        By urgency: 3 Urgent, 1 without urgency.
+        ```
+        #  Rule                                  Fired  Before  Ack. after
+        1  Alert raised, urgency 75 or more          3       1      11 min
+        2  No events from any intake for 1 hour      1       0           -
+        ```
+        • Acknowledged: 1 alert, half of them within about 11 min
+        • Noisiest entities: laptop-7 (2), mail'gateway' <!channel> (1)
+        • Intakes that fell silent: Okta (1)
+        • Did not fire: rule 3
+        • ⚠️ Rule 3 could not be looked at 1 time; `notify` says why
+        The chart is in your direct messages.
+        [Last 7 days]
+        ");
+        let chart = s.direct().await;
+        assert!(chart.text().starts_with("(picture: Notifications, "), "{chart}");
+        let shown = s.slack().shown();
+        assert_eq!(shown.len(), 1);
+        assert_eq!((&*shown[0].name, shown[0].thread.as_deref()), ("notifications.png", None));
+        assert_eq!(shown[0].title, "Notifications over time");
+        assert!(shown[0].content.starts_with(b"\x89PNG"));
+        assert!(shown[0].alt.contains("4 notifications"), "{}", shown[0].alt);
+        assert!(shown[0].channel.starts_with('D'));
+    });
+}
+
+#[test]
+fn a_chart_that_cannot_be_sent_takes_no_words_away() {
+    on_slack(durable(), async |s| {
+        s.set_up().await;
+        with(s, async |kept| busy(kept, Timestamp::now()).await).await;
+        s.slack().edit(|world| {
+            world.scopes.remove("files:write");
+        });
+        let told = s.ask("dan", "notify summary 7d").await.text();
+        assert!(told.contains("4 notifications") || told.contains("5 notifications"), "{told}");
+        assert!(told.contains("The chart could not be sent: the app lacks the scope files:write."), "{told}");
+        s.slack().edit(|world| {
+            world.scopes.insert("files:write".into());
+        });
+        s.slack().fault("upload", Fault::Status(500));
+        let told = s.ask("dan", "notify summary").await.text();
+        assert!(told.contains("The chart could not be sent: "), "{told}");
+        s.slack().fault("files.completeUploadExternal", Fault::LoseReply);
+        let told = s.ask("dan", "notify summary").await.text();
+        assert!(told.contains("The chart could not be sent: the chat platform did not say"), "{told}");
+        s.direct().await;
+    });
+}
+
+#[test]
+fn a_missed_digest_comes_once_with_its_chart_in_the_thread() {
+    on_slack(durable(), async |s| {
+        s.set_up().await;
+        with(s, async |kept| missed(kept, Timestamp::now()).await).await;
+        let digest = posted(s, "Daily digest").await;
+        assert!(digest.text().contains("(Europe/Paris)"), "{digest}");
+        let slack::Kind::Posted { channel, ts, .. } = &digest.on_slack().kind else { unreachable!() };
+        assert_eq!(channel, "C0SOC");
+        posted(s, "(picture: ").await;
+        assert_eq!(s.slack().shown()[0].thread.as_deref(), Some(&**ts));
+        s.stop().await;
+        let rules = kept(s).await.read(&soc()).await.unwrap();
+        let daily = rules.daily.unwrap();
+        assert!(daily.due(Timestamp::now()).is_none(), "it counts as sent");
+        let next = kept(s).await.store().find(WorkKind::Digest, "slack:T0SOC:C0SOC/daily").await.unwrap().unwrap();
+        assert_eq!(Some(next.due), daily.digest.next_after(Timestamp::now()));
+        s.start().await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(s.slack().shown().len(), 1);
+    });
+}
+
+#[test]
+fn a_digest_is_sent_once_over_a_crash_in_the_middle() {
+    on_slack(durable(), async |s| {
+        s.set_up().await;
+        // Posted, and nobody hears of it.
+        s.slack().fault("chat.postMessage", Fault::LoseReply);
+        with(s, async |kept| missed(kept, Timestamp::now()).await).await;
+        posted(s, "Daily digest").await;
+        s.crash().await;
+        s.start().await;
+        posted(s, "(picture: ").await;
+        let said = s.chat.standing(SOC);
+        let digests = said.iter().filter(|seen| seen.text().contains("Daily digest")).count();
+        assert_eq!((digests, s.slack().shown().len()), (1, 1));
+    });
+}
+
+#[test]
+fn a_chart_without_an_answer_is_not_sent_twice_and_a_refused_one_is_said() {
+    on_slack(durable(), async |s| {
+        s.set_up().await;
+        s.slack().fault("files.completeUploadExternal", Fault::LoseReply);
+        with(s, async |kept| missed(kept, Timestamp::now()).await).await;
+        posted(s, "(picture: ").await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(s.slack().shown().len(), 1);
+        s.slack().edit(|world| {
+            world.scopes.remove("files:write");
+        });
+        with(s, async |kept| {
+            change(kept, daily("UTC"), Timestamp::now() - SignedDuration::from_hours(50)).await;
+            let work = kept.store().find(WorkKind::Digest, "slack:T0SOC:C0SOC/daily").await.unwrap().unwrap();
+            let finished = vec![work.finished()];
+            kept.store().commit(Commit { finished, ..Commit::default() }).await.unwrap();
+        })
+        .await;
+        posted(s, "(UTC)").await;
+        let edited = s.chat.next_where(LONG, "an edit", |seen| seen.kind == Kind::Edited).await;
+        assert!(edited.text().contains("The chart could not be sent: the app lacks"), "{edited}");
+        assert!(edited.text().contains("Daily digest"), "{edited}");
+    });
+}
+
+#[test]
+fn a_digest_that_was_switched_off_is_dropped() {
+    on_slack(durable(), async |s| {
+        s.set_up().await;
+        with(s, async |kept| {
+            let now = Timestamp::now();
+            missed(kept, now).await;
+            let row = sekoia_chatops::store::Schedule {
+                due: now - SignedDuration::from_hours(1),
+                ..row(WorkKind::Digest, "slack:T0SOC:C0SOC/daily", &())
+            };
+            kept.store().commit(Commit { schedule: vec![row], ..Commit::default() }).await.unwrap();
+            change(kept, Command::ClearDigest { which: sekoia_chatops::notify::Which::Daily }, now).await;
+        })
+        .await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(s.chat.standing(SOC).len(), 1, "the checklist alone");
+        s.stop().await;
+        assert!(kept(s).await.store().find(WorkKind::Digest, "slack:T0SOC:C0SOC/daily").await.unwrap().is_none());
+        s.start().await;
+    });
+}
+
+#[test]
+fn a_digest_that_can_never_be_said_is_put_aside_and_told() {
+    on_slack(durable(), async |s| {
+        s.set_up().await;
+        s.slack().edit(|world| {
+            let bot = world.app.user_id.clone();
+            world.channel(SOC).members.remove(&bot);
+        });
+        with(s, async |kept| missed(kept, Timestamp::now()).await).await;
+        let told = posted(s, "daily digest").await.text();
+        assert_snapshot!(told, @r#"I could not post the daily digest in chat:soc-setup: the bot is not in this channel. Type "/invite @Sekoia" there and try again. The next one is about this one's time as well."#);
+        assert!(s.ask("alice", "overview").await.text().contains("not delivered (digest"));
+        s.slack().edit(|world| {
+            let bot = world.app.user_id.clone();
+            world.channel(SOC).members.insert(bot);
+        });
+        s.stop().await;
+        s.start().await;
+        posted(s, "Daily digest").await;
+        posted(s, "(picture: ").await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert!(!s.ask("alice", "overview").await.text().contains("not delivered"));
+    });
+}
+
+/// Bytes first, then a post that refers to them, in the thread and with the words.
+#[tokio::test]
+async fn a_chart_on_mattermost_is_a_post_with_its_words() {
+    use std::sync::{Arc, Mutex};
+
+    use axum::body::Bytes;
+    use axum::extract::Query;
+    use axum::routing::{get, post};
+    use axum::{Json, Router};
+    use sekoia_chatops::config::MattermostConfig;
+    use sekoia_chatops::platform::mattermost::MattermostClient;
+    use sekoia_chatops::platform::mattermost::seal::Sealer;
+    use sekoia_chatops::platform::{ChatError, ChatPlatform, MessageId, Picture};
+    use sekoia_chatops::store::keyfile;
+    use serde_json::Value;
+
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (said, posts) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+    let (uploads, posted) = (Arc::clone(&said), Arc::clone(&posts));
+    let upload = move |Query(query): Query<Value>, body: Bytes| async move {
+        uploads.lock().unwrap().push((query, body.to_vec()));
+        Json(json!({ "file_infos": [{ "id": "file1" }], "client_ids": [] }))
+    };
+    let new_post = move |Json(body): Json<Value>| async move {
+        let mut posts = posted.lock().unwrap();
+        posts.push(body);
+        let status =
+            if posts.len() == 1 { axum::http::StatusCode::CREATED } else { axum::http::StatusCode::BAD_GATEWAY };
+        (status, Json(json!({ "id": "post2" })))
+    };
+    let me = get(|| async { Json(json!({ "id": "botbotbotbotbotbotbotbotbo", "username": "sekoia" })) });
+    let router = Router::new()
+        .route("/api/v4/users/me", me)
+        .route("/api/v4/files", post(upload))
+        .route("/api/v4/posts", post(new_post));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url: url::Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let config = MattermostConfig {
+        public_url: url.clone(),
+        url,
+        bot_token: "canary".to_owned().into(),
+        command_tokens: vec![],
+        sources: vec![],
+    };
+    let client = MattermostClient::new(&config, Sealer::new(&[keyfile::new_key()])).unwrap();
+    let place = "c".repeat(26);
+    let alt = "Notifications: 4 of @all".to_owned();
+    let picture = Picture { name: "a b.png".into(), title: "x".into(), alt, png: b"\x89PNG".to_vec() };
+    let (channel, under) = (ChannelKey::mattermost(&place), MessageId("root1".into()));
+    client.picture(&channel, Some(&under), &picture).await.unwrap();
+    let (query, bytes) = said.lock().unwrap()[0].clone();
+    assert_eq!((query, &*bytes), (json!({ "channel_id": place, "filename": "a b.png" }), &b"\x89PNG"[..]));
+    let post = posts.lock().unwrap()[0].clone();
+    assert_eq!(post["root_id"], "root1");
+    assert_eq!(post["file_ids"], json!(["file1"]));
+    let message = post["message"].as_str().unwrap();
+    assert!(message.starts_with("Notifications: 4 of @") && !message.contains("@all"), "{message}");
+    // The post's outcome is unknown: it may be there.
+    assert_eq!(client.picture(&channel, None, &picture).await, Err(ChatError::Unclear));
+}
