@@ -91,6 +91,9 @@ pub const QUICK: Timing = Timing {
     drift: Duration::from_hours(6),
 };
 
+/// The same for a bot that does not watch Sekoia: nothing is told but what the test asks for.
+pub const UNWATCHED: Timing = Timing { watch: Rhythm { lease: Duration::ZERO, ..QUICK.watch }, ..QUICK };
+
 /// Names the platform when a scenario fails: its transcript does not tell.
 struct On(Platform);
 

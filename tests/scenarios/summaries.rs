@@ -15,12 +15,12 @@ use sekoia_chatops::store::{Commit, WorkKind};
 use serde_json::json;
 
 use crate::harness::slack::{self, Fault};
-use crate::harness::{Kind, SOC, Seen, Setting, Stage, on_slack};
+use crate::harness::{Kind, SOC, Seen, Setting, Stage, UNWATCHED, on_slack};
 
 const LONG: Duration = Duration::from_secs(15);
 
 fn durable() -> Setting {
-    Setting { durable: true, ..Setting::default() }
+    Setting { durable: true, timing: UNWATCHED, ..Setting::default() }
 }
 
 fn soc() -> ChannelKey {
