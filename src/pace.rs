@@ -25,8 +25,7 @@ pub enum Rank {
 pub struct Rhythm {
     /// How long a minute of its intervals lasts: a minute, but for those who cannot wait.
     pub minute: Duration,
-    /// So long it is the only one that watches, unless it says again that it does. None at all: it
-    /// does not watch.
+    /// So long it is the only one that watches, unless it says again that it does.
     pub lease: Duration,
     /// What comes so close together is looked at once.
     pub gather: Duration,

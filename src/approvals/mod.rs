@@ -25,8 +25,8 @@ const WRITERS: usize = 64;
 /// Requests that are looked at when all open ones are wanted.
 const MOST_OPEN: u32 = 1_000;
 
-/// How long a write is left alone before somebody looks what became of it, and other times that
-/// the tests cannot wait for.
+/// How long a write is left alone before somebody looks what became of it, and how fast everything
+/// goes that nobody waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
     /// Longer than any call takes: after it, whoever announced a call is not making it any more.
@@ -38,10 +38,10 @@ pub struct Timing {
     pub between: Duration,
     /// A shown key that nobody says to have saved stays so long.
     pub confirm: Duration,
-    /// How fast the watch over Sekoia goes.
-    pub watch: Rhythm,
     /// How often done steps are verified again.
     pub drift: Duration,
+    /// How fast the watch over Sekoia goes.
+    pub watch: Rhythm,
 }
 
 impl Default for Timing {
@@ -51,8 +51,8 @@ impl Default for Timing {
             proof: Duration::from_secs(75),
             between: Duration::from_secs(5),
             confirm: Duration::from_mins(15),
-            watch: Rhythm::default(),
             drift: Duration::from_hours(6),
+            watch: Rhythm::default(),
         }
     }
 }

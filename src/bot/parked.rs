@@ -54,6 +54,9 @@ impl Bot {
 
     /// Who set the channel up, or who asked, is an operator.
     async fn about_parked(&self, work: &Work, why: &ChatError) -> Option<(UserId, String)> {
+        if work.kind == WorkKind::Digest {
+            return self.about_digest(work, why).await;
+        }
         if work.kind == WorkKind::News {
             // One word for all of a channel: whoever watches sees to that.
             let channel = decode::<News>(work)?.channel;
@@ -65,9 +68,6 @@ impl Bot {
                 why.advice().replace('`', "\"").replace(" here ", " there ")
             );
             return Some((to, text));
-        }
-        if work.kind == WorkKind::Digest {
-            return self.about_digest(work, why).await;
         }
         let (by, what) = match Place::of(work)? {
             Place::Checklist(channel) => {
@@ -108,8 +108,8 @@ impl Bot {
                 commit.schedule = match &*parked.kind {
                     "card" => vec![again(WorkKind::Card)],
                     "notice" => vec![again(WorkKind::Notice)],
-                    "news" => vec![again(WorkKind::News)],
                     "digest" => vec![again(WorkKind::Digest)],
+                    "news" => vec![again(WorkKind::News)],
                     _ => vec![progress_due(&ChannelKey::from(parked.key.clone()), now)],
                 };
             }

@@ -83,16 +83,13 @@ pub const QUICK: Timing = Timing {
     proof: Duration::from_millis(900),
     between: Duration::from_millis(100),
     confirm: Duration::from_mins(15),
+    drift: Duration::from_hours(6),
     watch: Rhythm {
         minute: Duration::from_millis(600),
         lease: Duration::from_secs(3),
         gather: Duration::from_millis(20),
     },
-    drift: Duration::from_hours(6),
 };
-
-/// The same for a bot that does not watch Sekoia: nothing is told but what the test asks for.
-pub const UNWATCHED: Timing = Timing { watch: Rhythm { lease: Duration::ZERO, ..QUICK.watch }, ..QUICK };
 
 /// Names the platform when a scenario fails: its transcript does not tell.
 struct On(Platform);

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sekoia_chatops::app::App;
-use sekoia_chatops::config::{Config, LogConfig};
+use sekoia_chatops::app::{App, open_store};
+use sekoia_chatops::config::{Config, LogConfig, StoreConfig, StorePlace};
 use sekoia_chatops::sandbox::{self, Sandbox};
 use sekoia_chatops::sekoia::Region;
 use tokio::net::TcpListener;
@@ -242,6 +242,19 @@ impl Stage {
 
     pub fn database(&self) -> Option<PathBuf> {
         self.directory.as_ref().map(|d| d.path().join("bot.db"))
+    }
+
+    /// From now on nobody watches Sekoia here: somebody else has the lease for it.
+    pub async fn nobody_watches(&self) {
+        let place = StorePlace::Sqlite(self.database().expect("a durable stage"));
+        let config = StoreConfig { place, keys: None };
+        let store = open_store(&config, &config.keys().expect("keys")).await.expect("a store");
+        // As if the bot's own had run out.
+        let then = Timestamp::now() + jiff::SignedDuration::from_hours(1);
+        let until = then + jiff::SignedDuration::from_hours(1);
+        assert!(store.lease("watch", "somebody else", then, until).await.expect("a store"));
+        // It asks for it anew every second.
+        tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
     }
 
     pub fn address(&self) -> SocketAddr {

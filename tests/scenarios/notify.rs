@@ -10,7 +10,7 @@ use sekoia_chatops::sandbox::{Fault, FaultKind};
 use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::{SqliteStore, Store, Work, WorkKind, keyfile};
 
-use crate::harness::{Call, ChatFault, Choice, Platform, Seen, Setting, Stage, UNWATCHED, run, run_on, steady};
+use crate::harness::{Call, ChatFault, Choice, Platform, Seen, Setting, Stage, run, run_on, steady, usual};
 
 /// The rows of hints that are stored and not seen to.
 async fn hints(s: &Stage) -> Vec<Hint> {
@@ -24,13 +24,8 @@ async fn rows(s: &Stage, kind: WorkKind) -> Vec<Work> {
     store.due(kind, jiff::Timestamp::MAX, 100).await.unwrap()
 }
 
-/// What the bot sees at Sekoia is for other tests.
-fn unwatched() -> Setting {
-    Setting { timing: UNWATCHED, ..Setting::default() }
-}
-
 fn durable() -> Setting {
-    Setting { durable: true, ..unwatched() }
+    Setting { durable: true, ..Setting::default() }
 }
 
 /// The address in the form that shows it.
@@ -56,9 +51,10 @@ const RAISED: &str = r#"{"type":"alert","action":"created","attributes":{"uuid":
 
 #[test]
 fn rules_are_added_listed_changed_and_removed() {
-    run(unwatched(), async |s| {
+    run(durable(), async |s| {
         assert_snapshot!(s.ask("alice", "notify").await.text(), @"This channel is not set up yet. An operator opens it with `/sekoia setup`.");
         s.set_up().await;
+        s.nobody_watches().await;
         assert_snapshot!(steady(s.ask("alice", "notify").await.text()), @"
         Notifications
         *Nimbus Payments* · 0 rules, 0 awake
@@ -152,7 +148,7 @@ fn rules_are_added_listed_changed_and_removed() {
 
 #[test]
 fn what_cannot_be_is_refused_with_what_to_type() {
-    run(unwatched(), async |s| {
+    usual(async |s| {
         s.set_up().await;
         let mut told = Vec::new();
         for words in [
@@ -227,7 +223,7 @@ fn what_cannot_be_is_refused_with_what_to_type() {
 
 #[test]
 fn a_form_asks_for_a_rule_and_says_what_is_wrong_where() {
-    run(unwatched(), async |s| {
+    usual(async |s| {
         s.set_up().await;
         let form = s.form_for("alice", "notify add").await;
         assert_snapshot!(form.text(), @"
@@ -288,7 +284,7 @@ fn a_form_asks_for_a_rule_and_says_what_is_wrong_where() {
 
 #[test]
 fn the_recommended_three_come_after_one_confirmation() {
-    run(unwatched(), async |s| {
+    usual(async |s| {
         s.set_up().await;
         let proposed = s.ask("alice", "notify recommended").await;
         assert_snapshot!(proposed.text(), @r#"
@@ -320,7 +316,7 @@ fn the_recommended_three_come_after_one_confirmation() {
 
 #[test]
 fn viewers_look_and_operators_change() {
-    run(unwatched(), async |s| {
+    usual(async |s| {
         s.set_up().await;
         s.ask("alice", "notify recommended confirm").await;
         let list = s.ask("dan", "notify").await;
@@ -381,6 +377,7 @@ fn a_digest_is_planned_with_its_schedule_and_ends_with_it() {
 fn a_sample_that_arrived_ticks_step_7() {
     run(durable(), async |s| {
         s.set_up().await;
+        s.nobody_watches().await;
         assert_snapshot!(s.ask("alice", "done notifications").await.text(), @r#"
         No sample confirms step 7 (notifications) yet: 0 rules.
         • Missing: a rule: "notify recommended" adds the three that Sekoia recommends, "notify add" any other
@@ -528,12 +525,12 @@ fn what_is_posted_is_kept_once_or_refused() {
 
 #[test]
 fn without_an_address_or_a_form_there_is_no_webhook() {
-    run_on(Platform::Slack, Setting { public_url: None, ..unwatched() }, async |s| {
+    run_on(Platform::Slack, Setting { public_url: None, ..Setting::default() }, async |s| {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "notify webhook").await.text(), @"Sekoia posts from the internet, and I do not know under which address it reaches me. Whoever runs this bot sets CHATOPS_PUBLIC_URL, for example to https://bot.example.com, and starts it again.");
     });
     // Where a form is opened first and filled later, both can fail.
-    run_on(Platform::Slack, unwatched(), async |s| {
+    run_on(Platform::Slack, Setting::default(), async |s| {
         s.set_up().await;
         s.chat.fault(Call::OpenForm, ChatFault::Refuses);
         assert_snapshot!(s.ask("alice", "notify webhook").await.text(), @"The address is a secret, so it is shown in a form, and I could not open one (the form's trigger expired). Nothing was made or replaced. Type `/sekoia notify webhook`, not in a thread.");

@@ -15,12 +15,12 @@ use sekoia_chatops::store::{Commit, WorkKind};
 use serde_json::json;
 
 use crate::harness::slack::{self, Fault};
-use crate::harness::{Kind, SOC, Seen, Setting, Stage, UNWATCHED, on_slack};
+use crate::harness::{Kind, SOC, Seen, Setting, Stage, on_slack};
 
 const LONG: Duration = Duration::from_secs(15);
 
 fn durable() -> Setting {
-    Setting { durable: true, timing: UNWATCHED, ..Setting::default() }
+    Setting { durable: true, ..Setting::default() }
 }
 
 fn soc() -> ChannelKey {
@@ -97,6 +97,7 @@ async fn missed(kept: &Notifications, now: Timestamp) {
 fn without_rules_the_summary_says_how_to_begin() {
     on_slack(durable(), async |s| {
         s.set_up().await;
+        s.nobody_watches().await;
         assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
         Notifications of the last 24 hours
         There is nothing to sum up: this channel has no rules yet. `notify recommended` adds the three that Sekoia recommends.
@@ -110,6 +111,7 @@ fn without_rules_the_summary_says_how_to_begin() {
 fn a_quiet_day_reads_well() {
     on_slack(durable(), async |s| {
         s.set_up().await;
+        s.nobody_watches().await;
         let now = Timestamp::now();
         with(s, async |kept| change(kept, Command::AddRecommended, now - SignedDuration::from_hours(60)).await).await;
         assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
@@ -125,6 +127,7 @@ fn a_quiet_day_reads_well() {
 fn the_summary_counts_and_the_chart_goes_to_whoever_asked() {
     on_slack(durable(), async |s| {
         s.set_up().await;
+        s.nobody_watches().await;
         with(s, async |kept| busy(kept, Timestamp::now()).await).await;
         assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
         Notifications of the last 24 hours
@@ -159,6 +162,7 @@ fn the_summary_counts_and_the_chart_goes_to_whoever_asked() {
 fn a_chart_that_cannot_be_sent_takes_no_words_away() {
     on_slack(durable(), async |s| {
         s.set_up().await;
+        s.nobody_watches().await;
         with(s, async |kept| busy(kept, Timestamp::now()).await).await;
         s.slack().edit(|world| {
             world.scopes.remove("files:write");
@@ -183,6 +187,7 @@ fn a_chart_that_cannot_be_sent_takes_no_words_away() {
 fn a_missed_digest_comes_once_with_its_chart_in_the_thread() {
     on_slack(durable(), async |s| {
         s.set_up().await;
+        s.nobody_watches().await;
         with(s, async |kept| missed(kept, Timestamp::now()).await).await;
         let digest = posted(s, "Daily digest").await;
         assert!(digest.text().contains("(Europe/Paris)"), "{digest}");
@@ -206,6 +211,7 @@ fn a_missed_digest_comes_once_with_its_chart_in_the_thread() {
 fn a_digest_is_sent_once_over_a_crash_in_the_middle() {
     on_slack(durable(), async |s| {
         s.set_up().await;
+        s.nobody_watches().await;
         // Posted, and nobody hears of it.
         s.slack().fault("chat.postMessage", Fault::LoseReply);
         with(s, async |kept| missed(kept, Timestamp::now()).await).await;
@@ -223,6 +229,7 @@ fn a_digest_is_sent_once_over_a_crash_in_the_middle() {
 fn a_chart_without_an_answer_is_not_sent_twice_and_a_refused_one_is_said() {
     on_slack(durable(), async |s| {
         s.set_up().await;
+        s.nobody_watches().await;
         s.slack().fault("files.completeUploadExternal", Fault::LoseReply);
         with(s, async |kept| missed(kept, Timestamp::now()).await).await;
         posted(s, "(picture: ").await;
@@ -249,6 +256,7 @@ fn a_chart_without_an_answer_is_not_sent_twice_and_a_refused_one_is_said() {
 fn a_digest_that_was_switched_off_is_dropped() {
     on_slack(durable(), async |s| {
         s.set_up().await;
+        s.nobody_watches().await;
         with(s, async |kept| {
             let now = Timestamp::now();
             missed(kept, now).await;
@@ -272,6 +280,7 @@ fn a_digest_that_was_switched_off_is_dropped() {
 fn a_digest_that_can_never_be_said_is_put_aside_and_told() {
     on_slack(durable(), async |s| {
         s.set_up().await;
+        s.nobody_watches().await;
         s.slack().edit(|world| {
             let bot = world.app.user_id.clone();
             world.channel(SOC).members.remove(&bot);

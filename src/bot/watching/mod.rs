@@ -55,9 +55,6 @@ impl Watcher {
     /// Runs until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         let rhythm = self.bot.rhythm();
-        if rhythm.lease.is_zero() {
-            return;
-        }
         while !stop.is_cancelled() {
             if self.lease(rhythm).await {
                 let since = Timestamp::now();
