@@ -63,9 +63,9 @@ impl Bot {
     }
 
     /// Tells what there is to tell now. Whoever was told before is looked up: it ended in between.
-    pub(super) async fn tell_rest(&self, since: Timestamp) {
+    pub(super) async fn tell_rest(&self) {
         let mut standings = HashMap::new();
-        let since = since.max(Timestamp::now());
+        let since = Timestamp::now();
         while let Ok(true) = self.news_round(since, &mut standings).await {}
     }
 

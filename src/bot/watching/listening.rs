@@ -43,6 +43,8 @@ struct Ears {
     /// Something is new in all of them, or in these.
     everywhere: bool,
     communities: BTreeSet<Uuid>,
+    /// Those whose alerts somebody waits for.
+    waiting: BTreeSet<Uuid>,
     cases: Vec<LiveFrame>,
     /// When everything is read anyway.
     next: Instant,
@@ -62,6 +64,7 @@ impl Bot {
                 connected: false,
                 everywhere: false,
                 communities: BTreeSet::new(),
+                waiting: BTreeSet::new(),
                 cases: Vec::new(),
                 // The listener has a moment to connect: then both are one look.
                 next: now + self.rhythm().of(DEAF / 6),
@@ -152,6 +155,11 @@ impl Bot {
         }
         let waits =
             |watched: &Watched| watched.waits_for(Trigger::AlertRaised) || watched.waits_for(Trigger::AlertUpdated);
+        let waiting = scope.communities.iter().filter(|(_, watched)| waits(watched)).map(|(community, _)| *community);
+        let waiting: BTreeSet<Uuid> = waiting.collect();
+        // A first rule may be older than its news.
+        ears.communities.extend(waiting.difference(&ears.waiting));
+        ears.waiting = waiting;
         let mut failed = None;
         for (community, watched) in &scope.communities {
             let new = ears.everywhere || ears.communities.contains(community);

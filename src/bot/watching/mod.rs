@@ -66,7 +66,7 @@ impl Watcher {
                     () = self.watch(since, &lost) => {}
                     () = stop.cancelled() => {
                         // What is on record already is said before the process ends.
-                        let rest = self.bot.tell_rest(since);
+                        let rest = self.bot.tell_rest();
                         if tokio::time::timeout(LAST_WORDS, rest).await.is_err() {
                             warn!("some news are told by whoever watches next");
                         }
