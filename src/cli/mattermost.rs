@@ -15,7 +15,7 @@ pub enum Command {
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The server: https://chat.example.com
+    /// The server, by its address in a browser
     #[arg(long, env = "MATTERMOST_URL", value_parser = server)]
     url: Url,
     /// A personal access token of a system administrator; better given by the environment, because
@@ -25,7 +25,7 @@ pub struct Args {
     /// The team's name, as it stands in its address; several by giving it again
     #[arg(long = "team", required = true, value_name = "NAME")]
     teams: Vec<String>,
-    /// How the server reaches the bot: https://bot.example.com
+    /// How the server reaches the bot, by its https:// address
     #[arg(long, env = "CHATOPS_PUBLIC_URL", value_parser = public)]
     public_url: Url,
     /// The bot's user name
