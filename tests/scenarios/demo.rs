@@ -158,6 +158,10 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
         Sekoia confirms it: 6 active keys, 5 of them for integrations.
     alice: /sekoia notify
         Notifications
+    alice: /sekoia notify recommended
+        Sekoia recommends these three rules to begin with:
+    alice: /sekoia notify summary 24h
+        Notifications of the last 24 hours: 0 notifications
     alice: /sekoia skip notifications
         Skipped.
     alice: /sekoia quickstart

@@ -107,7 +107,16 @@ fn of_step(id: StepId) -> Section {
             ),
             by("bob", "soc-setup", "approvals", "What waits for Bob"),
         ],
-        StepId::Notifications => vec![chip("skip notifications", "Asks for the reason in a form")],
+        StepId::Notifications => vec![
+            by(
+                "alice",
+                "soc-setup",
+                "notify recommended",
+                "Sekoia's own three; then let something happen, under Sekoia",
+            ),
+            chip("notify summary 24h", "How the rules do, with a chart"),
+            chip("skip notifications", "Asks for the reason in a form"),
+        ],
         StepId::Quickstart => vec![chip("report", "The readiness report")],
         StepId::Subscription | StepId::Region => Vec::new(),
     };

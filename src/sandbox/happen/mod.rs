@@ -81,7 +81,7 @@ pub enum Happening {
         /// Which; the first that runs without it.
         playbook: Option<String>,
         /// How often; once without it.
-        times: Option<u32>,
+        times: Option<usize>,
     },
     /// A playbook runs well; one that was off is on again.
     PlaybookWorks {
@@ -184,7 +184,7 @@ impl Sandbox {
                 for _ in 0..times {
                     self.fail_playbook(uuid);
                 }
-                Ok(format!("{name} failed {times} times"))
+                Ok(format!("{name} failed {}", crate::text::count(times, "time", "times")))
             }
             Happening::PlaybookWorks { playbook } => {
                 let (uuid, name) = self.edit(|world| {
