@@ -165,10 +165,8 @@ impl Stage {
 
     /// The same, with more of an environment.
     pub async fn start_program_with(&mut self, more: &[(&str, &str)]) {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = free.local_addr().expect("an address");
-        drop(free);
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log()).expect("a log file");
+        let before = log.metadata().expect("a log file").len() as usize;
         let child = std::process::Command::new(env!("CARGO_BIN_EXE_sekoia-chatops"))
             .arg("serve")
             .env_clear()
@@ -176,20 +174,27 @@ impl Stage {
             .envs([
                 ("CHATOPS_REHEARSE_TIMING", "400,900,100,60000"),
                 ("PATH", "/usr/bin:/bin"),
-                ("CHATOPS_LISTEN", &address.to_string()),
+                ("CHATOPS_LISTEN", "127.0.0.1:0"),
                 ("CHATOPS_LOG", "trace"),
             ])
             .envs(more.iter().copied())
             .stderr(log)
             .spawn()
             .expect("the binary starts");
-        self.program = Some(Program { child, address });
+        let mut program = Program { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        // It says which port it got: one that is found free before may be somebody else's by then.
         let up = async {
-            while self.http.get(format!("http://{address}/healthz")).send().await.is_err() {
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            loop {
+                let log = std::fs::read(self.log()).expect("a log file");
+                match served(&String::from_utf8_lossy(&log[before..])) {
+                    Some(address) => return address,
+                    None => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+                }
             }
         };
-        tokio::time::timeout(std::time::Duration::from_secs(20), up).await.expect("the binary answers");
+        program.address =
+            tokio::time::timeout(std::time::Duration::from_secs(20), up).await.expect("the binary serves");
+        self.program = Some(program);
     }
 
     /// The binary's process, while it runs.
@@ -261,4 +266,10 @@ impl Stage {
         let program = self.program.as_ref().map(|program| program.address);
         program.unwrap_or_else(|| self.running.as_ref().expect("a running bot").address)
     }
+}
+
+/// The address in the line that says that the binary serves, once it is whole.
+fn served(log: &str) -> Option<SocketAddr> {
+    let (_, rest) = log[..=log.rfind('\n')?].split_once("serving address=")?;
+    rest.split_whitespace().next()?.parse().ok()
 }
