@@ -59,7 +59,8 @@ pub enum AlertDate {
 }
 
 impl AlertDate {
-    fn of(self, alert: &Alert) -> Option<Timestamp> {
+    /// That date of an alert, if Sekoia tells it.
+    pub fn of(self, alert: &Alert) -> Option<Timestamp> {
         match self {
             Self::Created => alert.created_at,
             Self::Updated => alert.updated_at,

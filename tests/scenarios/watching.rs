@@ -240,6 +240,17 @@ fn a_storm_is_one_message_that_counts() {
 }
 
 #[test]
+fn more_alerts_than_a_look_reads_within_its_overlap_are_all_counted() {
+    run_on(Platform::Slack, durable(), async |s| {
+        set_up(s, &["alert urgency>=1"]).await;
+        until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
+        s.sekoia.storm(None, 1_500);
+        message(s, &["Many at once", "1495 firings"]).await;
+        at_rest(s).await;
+    });
+}
+
+#[test]
 fn a_silent_intake_is_told_and_so_is_its_return() {
     run(durable(), async |s| {
         s.set_up().await;

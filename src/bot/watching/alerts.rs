@@ -75,7 +75,16 @@ impl Source for Alerts {
         let from = if kept.is_some() { last - OVERLAP } else { last };
         let query =
             AlertQuery { community: ground.community, by: self.0, from, to: ground.now + AHEAD, least_urgency: None };
-        let list = ground.bot.sekoia().alerts(&query, AT_ONCE, RANK).await?;
+        let mut most = AT_ONCE;
+        let list = loop {
+            let list = ground.bot.sekoia().alerts(&query, most, RANK).await?;
+            let passed = list.alerts.last().and_then(|alert| self.0.of(alert)).is_some_and(|at| at > last);
+            if list.complete || passed || list.alerts.len() < most {
+                break list;
+            }
+            // The overlap alone holds so many: what is behind it would never be reached.
+            most *= 2;
+        };
         let mut report = Report { more: !list.complete, ..Report::default() };
         for alert in &list.alerts {
             if let Some((id, at, what)) = self.news(&mut cursor, alert, ground.now) {
