@@ -28,6 +28,8 @@ pub struct Health {
 pub struct Look {
     /// The last one that succeeded.
     pub evaluated: Option<Timestamp>,
+    /// There was more than it could bring: everything up to then was compared.
+    pub behind: Option<Timestamp>,
     /// What went wrong, and when, if nothing succeeded since.
     pub failed: Option<(Box<str>, Timestamp)>,
 }
@@ -54,9 +56,10 @@ pub enum Live {
 }
 
 impl Health {
-    /// Rules of this trigger were compared with everything up to `at`.
-    pub fn evaluated(&self, community: Uuid, trigger: Trigger, at: Timestamp) {
+    /// Rules of this trigger were compared at `at`: with everything, or with what is not `behind`.
+    pub fn evaluated(&self, community: Uuid, trigger: Trigger, at: Timestamp, behind: Option<Timestamp>) {
         let mut look = self.looks.entry((community, trigger)).or_default();
+        look.behind = behind;
         look.evaluated = look.evaluated.max(Some(at));
         if look.failed.as_ref().is_some_and(|(_, failed)| *failed <= at) {
             look.failed = None;

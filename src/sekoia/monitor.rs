@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -83,15 +83,40 @@ pub struct AlertQuery {
     pub by: AlertDate,
     pub from: Timestamp,
     pub to: Timestamp,
-    pub least_urgency: Option<u8>,
+    /// Was read before, at least in part: a list that ends here would bring nothing new.
+    pub beyond: Timestamp,
 }
 
 /// Alerts, oldest first, each once.
 #[derive(Debug, Clone)]
 pub struct AlertList {
     pub alerts: Vec<Alert>,
-    /// False if there are more: go on from the date of the last one.
+    /// False if there are more.
     pub complete: bool,
+    /// Up to then everything was read, also what Sekoia lists late: go on from here.
+    pub settled: Timestamp,
+}
+
+/// So long after its date, by Sekoia's clock, an alert is in the list for sure. Not documented:
+/// an alert is dated before it is indexed, which takes a moment.
+const LISTED_WITHIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// How far a list was read, page by page.
+struct Reach {
+    read: Timestamp,
+    /// Nothing comes to be listed before that any more.
+    settled: Timestamp,
+}
+
+impl Reach {
+    /// A page that ends with `last` was read when Sekoia's clock showed `clock`.
+    fn page(&mut self, last: Timestamp, clock: Timestamp) {
+        // What comes late to an earlier page is not on this one.
+        if self.settled >= self.read {
+            self.settled = self.settled.max(last.min(clock - LISTED_WITHIN));
+        }
+        self.read = self.read.max(last);
+    }
 }
 
 /// Where an alert is to stand. Sekoia's own module sends a status where the field names an action.
@@ -123,17 +148,21 @@ impl Sekoia {
         Ok(page.items)
     }
 
-    /// The alerts of a stretch of time, at least `most` of them if there are so many. Pages go on
-    /// from the last date rather than by number, so that an alert that is deleted meanwhile makes
-    /// no other one slip through.
+    /// The alerts of a stretch of time, at least `most` of them and some beyond `query.beyond`, if
+    /// there are so many. Pages go on from the last date rather than by number, so that an alert
+    /// that is deleted meanwhile makes no other one slip through.
     pub async fn alerts(&self, query: &AlertQuery, most: usize, rank: Rank) -> Result<AlertList, SekoiaError> {
         let mut alerts: Vec<Alert> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
         let (mut from, mut offset) = (query.from.as_second(), 0);
+        let mut reach = Reach { read: query.from, settled: query.from };
         for _ in 0..MOST_PAGES {
             let page = self.alerts_page(query, from, offset, rank).await?;
             let got = page.items.len();
-            let last = page.items.last().and_then(|alert| query.by.of(alert)).map(Timestamp::as_second);
+            let last = page.items.last().and_then(|alert| query.by.of(alert));
+            if let Some(last) = last {
+                reach.page(last, self.transport.clock());
+            }
             for alert in page.items {
                 if let Some(place) = places.get(&alert.uuid) {
                     // It changed meanwhile, or the page begins with what the last one ended with.
@@ -144,17 +173,17 @@ impl Sekoia {
                 }
             }
             if got == 0 || !page.has_more.unwrap_or(got >= PAGE) {
-                return Ok(AlertList { alerts, complete: true });
+                return Ok(AlertList { alerts, complete: true, settled: reach.settled });
             }
-            if alerts.len() >= most {
-                return Ok(AlertList { alerts, complete: false });
+            if alerts.len() >= most && reach.read > query.beyond {
+                return Ok(AlertList { alerts, complete: false, settled: reach.settled });
             }
-            match last {
+            match last.map(Timestamp::as_second) {
                 Some(last) if last > from => (from, offset) = (last, 0),
                 _ => offset += got,
             }
         }
-        Ok(AlertList { alerts, complete: false })
+        Ok(AlertList { alerts, complete: false, settled: reach.settled })
     }
 
     async fn alerts_page(
@@ -166,7 +195,7 @@ impl Sekoia {
     ) -> Result<Page<Alert>, SekoiaError> {
         let (date, sort) = query.by.names();
         let from = Timestamp::from_second(from).unwrap_or(query.from);
-        let mut asked = vec![
+        let asked = vec![
             ("match[community_uuid]", query.community.to_string()),
             (date, format!("{},{}", second(from), second(query.to))),
             ("sort", sort.into()),
@@ -175,9 +204,6 @@ impl Sekoia {
             ("offset", offset.to_string()),
             ("with_count", "false".into()),
         ];
-        if let Some(least) = query.least_urgency {
-            asked.push(("range[urgency]", format!("{least},100")));
-        }
         self.one(rank, ALERTS, ALERTS.into(), asked, VIEW_ALERTS).await
     }
 
@@ -318,5 +344,30 @@ mod tests {
         for bad in ["", "..", "a/b", "a?b", "a%2fb", "a b", "é", &"a".repeat(65)] {
             assert_eq!(Id::parse(bad), None, "{bad}");
         }
+    }
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_list_is_settled_up_to_where_nothing_can_come_late() {
+        let mut reach = Reach { read: second(100), settled: second(100) };
+        // Far behind: whatever was read is settled.
+        reach.page(second(110), second(200));
+        reach.page(second(120), second(201));
+        assert_eq!(reach.settled, second(120));
+        // Near its end it is not yet, and a later page does not make up for an earlier one.
+        reach.page(second(199), second(202));
+        assert_eq!(reach.settled, second(197));
+        reach.page(second(202), second(230));
+        assert_eq!((reach.read, reach.settled), (second(202), second(197)));
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_unsettles_nothing_that_was() {
+        let mut reach = Reach { read: second(100), settled: second(100) };
+        reach.page(second(110), second(50));
+        assert_eq!((reach.read, reach.settled), (second(110), second(100)));
     }
 }

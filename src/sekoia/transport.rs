@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use jiff::Timestamp;
 use rand::RngExt;
 use reqwest::{StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
@@ -129,6 +130,8 @@ pub(super) struct Transport {
     key: SecretString,
     pace: Pace,
     trouble: Mutex<Trouble>,
+    /// What Sekoia's clock showed when it answered last.
+    clock: Mutex<Option<Timestamp>>,
 }
 
 /// Sekoia's documented bound: 5 requests a second.
@@ -169,7 +172,8 @@ impl Transport {
             // A redirect could carry the key elsewhere.
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(Self { http, base, key, pace: Pace::new(PER_SECOND, Duration::from_secs(1)), trouble: Mutex::default() })
+        let pace = Pace::new(PER_SECOND, Duration::from_secs(1));
+        Ok(Self { http, base, key, pace, trouble: Mutex::default(), clock: Mutex::default() })
     }
 
     pub fn base(&self) -> &Url {
@@ -316,11 +320,21 @@ impl Transport {
         let status = sent.status();
         tracing::Span::current().record("status", status.as_u16());
         let retry_after = retry_after(&sent);
+        if let Some(date) = date(&sent) {
+            *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(date);
+        }
         let body = body(sent).await?;
         if status.is_success() {
             return Ok(body);
         }
         Err(refusal(status, retry_after, &body, call.needs))
+    }
+
+    /// What Sekoia's clock showed when it answered the last read, in whole seconds; ours if it does
+    /// not say. Ours may be changed at any moment, and what Sekoia dates it dates by its own.
+    pub fn clock(&self) -> Timestamp {
+        let clock = *self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.unwrap_or_else(Timestamp::now)
     }
 
     fn trouble(&self) -> MutexGuard<'_, Trouble> {
@@ -384,6 +398,12 @@ pub(super) async fn validate_at(transport: &Transport, base: &Url, key: &SecretS
 
 fn retry_after(sent: &reqwest::Response) -> Option<u64> {
     sent.headers().get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()
+}
+
+/// RFC 9110, section 6.6.1.
+fn date(sent: &reqwest::Response) -> Option<Timestamp> {
+    let date = sent.headers().get(header::DATE)?.to_str().ok()?;
+    jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp())
 }
 
 async fn body(mut sent: reqwest::Response) -> Result<Vec<u8>, SekoiaError> {

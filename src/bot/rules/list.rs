@@ -203,6 +203,10 @@ impl Shape<'_> {
             Some(at) => line.say(", last evaluated ").moment(at),
             None => line.say(", not evaluated yet"),
         };
+        let line = match look.behind {
+            Some(upto) => line.say(" · ⚠️ there is more than I may read at once; compared up to ").moment(upto),
+            None => line,
+        };
         match look.failed {
             Some((why, at)) => line.say(format!(" · ⚠️ {} ", shown(&why, 200))).moment(at),
             None => line,

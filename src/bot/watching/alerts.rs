@@ -1,7 +1,7 @@
 //! Alerts that were raised or changed, read from their list by date.
 //!
-//! Sekoia's dates are whole seconds and its lists may lag a little behind, so every look begins some
-//! seconds before the last one ended, and knows what it saw there.
+//! Sekoia's dates are whole seconds and its list may lag a little behind, so a look begins where the
+//! list was settled when it was read last, and knows what it saw since.
 
 use std::collections::BTreeMap;
 
@@ -15,15 +15,14 @@ use crate::notify::{Trigger, What};
 use crate::sekoia::{Alert, AlertDate, AlertQuery};
 
 const KEPT: &str = "alerts";
-/// Every look begins so long before what was seen last.
-const OVERLAP: SignedDuration = SignedDuration::from_secs(5);
 /// Sekoia's clock may be ahead.
 const AHEAD: SignedDuration = SignedDuration::from_hours(1);
 /// A rule is told of nothing from before, however late it is first looked at.
 const FIRST: SignedDuration = SignedDuration::from_hours(24);
 /// So many alerts, more or less, are one commit.
 const AT_ONCE: usize = 500;
-/// Alerts that are remembered beyond the overlap, so that it is known what changed of them.
+/// Alerts that are remembered beyond those that the next looks bring again, so that it is known
+/// what changed of them.
 const REMEMBERED: usize = 300;
 
 /// By the date of their creation, or of their last change.
@@ -32,10 +31,19 @@ pub(super) struct Alerts(pub AlertDate);
 /// How far both lists were read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Cursor {
-    created: Timestamp,
-    updated: Timestamp,
+    created: Reach,
+    updated: Reach,
     #[serde(default)]
     seen: BTreeMap<String, Seen>,
+}
+
+/// How far a list was read.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Reach {
+    /// The date up to which it was settled: the next look begins there.
+    settled: Timestamp,
+    /// The latest date that was seen.
+    seen: Timestamp,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,39 +72,34 @@ impl Source for Alerts {
         let Some(since) = ground.watched.since(&both) else { return Ok(Report::default()) };
         let kept: Option<Cursor> = ground.kept(KEPT).await?;
         let mut cursor = kept.clone().unwrap_or_else(|| {
+            // The first look begins with the rule, and reports nothing from before.
             let since = since.max(ground.now - FIRST);
-            Cursor { created: since, updated: since, seen: BTreeMap::new() }
+            let reach = Reach { settled: since, seen: since };
+            Cursor { created: reach, updated: reach, seen: BTreeMap::new() }
         });
-        let last = match self.0 {
-            AlertDate::Created => cursor.created,
-            AlertDate::Updated => cursor.updated,
+        let reach = *cursor.reach(self.0);
+        let query = AlertQuery {
+            community: ground.community,
+            by: self.0,
+            from: reach.settled,
+            to: ground.now + AHEAD,
+            beyond: reach.seen,
         };
-        // The first look begins with the rule, and reports nothing from before.
-        let from = if kept.is_some() { last - OVERLAP } else { last };
-        let query =
-            AlertQuery { community: ground.community, by: self.0, from, to: ground.now + AHEAD, least_urgency: None };
-        let mut most = AT_ONCE;
-        let list = loop {
-            let list = ground.bot.sekoia().alerts(&query, most, RANK).await?;
-            let passed = list.alerts.last().and_then(|alert| self.0.of(alert)).is_some_and(|at| at > last);
-            if list.complete || passed || list.alerts.len() < most {
-                break list;
-            }
-            // The overlap alone holds so many: what is behind it would never be reached.
-            most *= 2;
-        };
-        let mut report = Report { more: !list.complete, ..Report::default() };
+        let list = ground.bot.sekoia().alerts(&query, AT_ONCE, RANK).await?;
+        let mut report = Report::default();
         for alert in &list.alerts {
             if let Some((id, at, what)) = self.news(&mut cursor, alert, ground.now) {
                 report.occurrences.push(ground.occurrence(id, at, what));
             }
         }
+        let reach = cursor.reach(self.0);
+        reach.settled = list.settled;
+        report.behind = (!list.complete).then_some(reach.seen);
         cursor.prune();
-        if kept.as_ref() == Some(&cursor) {
-            // It would bring the same again.
-            report.more = false;
-        } else {
+        if kept.as_ref() != Some(&cursor) {
             report.kept.push(ground.keep(KEPT, &cursor));
+            // Otherwise it would bring the same again.
+            report.more = !list.complete;
         }
         Ok(report)
     }
@@ -109,12 +112,8 @@ impl Alerts {
             AlertDate::Updated => alert.updated_at,
         };
         let at = at.unwrap_or(now);
-        let last = match self.0 {
-            AlertDate::Created => &mut cursor.created,
-            AlertDate::Updated => &mut cursor.updated,
-        };
-        // A clock that is ahead must not hide what comes until it is right.
-        *last = (*last).max(at.min(now));
+        let reach = cursor.reach(self.0);
+        reach.seen = reach.seen.max(at);
         let mut news = told(alert);
         let print = print(alert, &news);
         let before = cursor.seen.get(&alert.uuid).cloned();
@@ -142,12 +141,20 @@ impl Alerts {
 }
 
 impl Cursor {
+    fn reach(&mut self, by: AlertDate) -> &mut Reach {
+        match by {
+            AlertDate::Created => &mut self.created,
+            AlertDate::Updated => &mut self.updated,
+        }
+    }
+
     /// Keeps what the next looks may bring again, and some more.
     fn prune(&mut self) {
         if self.seen.len() <= REMEMBERED {
             return;
         }
-        let needed = self.created.min(self.updated.max(self.created - OVERLAP)) - OVERLAP - OVERLAP;
+        // Whole seconds: the one in which it was settled comes again.
+        let needed = self.created.settled.min(self.updated.settled) - SignedDuration::from_secs(1);
         let mut ages: Vec<Timestamp> = self.seen.values().map(|seen| seen.at).collect();
         ages.sort_unstable();
         let from = ages[ages.len() - REMEMBERED].min(needed);

@@ -44,6 +44,8 @@ pub(in crate::bot) struct Report {
     pub finished: Vec<Finished>,
     /// There is more: look again at once.
     pub more: bool,
+    /// How far it was read, if there was more than one look brings.
+    pub behind: Option<Timestamp>,
     /// Only this channel is told: its webhook said so.
     pub only: Option<ChannelKey>,
 }
@@ -91,19 +93,19 @@ impl Bot {
             let ground = Ground { bot: self, community, watched, now };
             let looked = match source.look(&ground).await {
                 Ok(report) => {
-                    let more = report.more;
-                    self.take_report(scope, report).await.map(|()| more).map_err(Trouble::Store)
+                    let (more, behind) = (report.more, report.behind);
+                    self.take_report(scope, report).await.map(|()| (more, behind)).map_err(Trouble::Store)
                 }
                 Err(trouble) => Err(trouble),
             };
             let health = &self.notifications.health;
             for trigger in source.triggers().iter().filter(|trigger| watched.waits_for(**trigger)) {
                 match &looked {
-                    Ok(_) => health.evaluated(community, *trigger, now),
+                    Ok((_, behind)) => health.evaluated(community, *trigger, now, *behind),
                     Err(trouble) => health.failed(community, *trigger, &trouble.to_string(), now),
                 }
             }
-            if !looked? {
+            if !looked?.0 {
                 return Ok(());
             }
         }

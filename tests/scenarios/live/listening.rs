@@ -138,7 +138,7 @@ async fn ten_megabytes_end_the_connection_and_what_was_lost_is_asked_for() {
     let alert = sekoia.sandbox.raise_alert(&NewAlert::default());
     assert_eq!(live.back().await, [Lost::TooLarge]);
     let to = Timestamp::now() + SignedDuration::from_hours(1);
-    let query = AlertQuery { community: sekoia.root(), by: AlertDate::Created, from, to, least_urgency: None };
+    let query = AlertQuery { community: sekoia.root(), by: AlertDate::Created, from, to, beyond: from };
     let missed = sekoia.client().alerts(&query, 1_000, Rank::Person).await.unwrap();
     assert_eq!(missed.alerts.iter().map(|a| a.uuid.clone()).collect::<Vec<_>>(), [alert.uuid.to_string()]);
     let next = sekoia.sandbox.raise_alert(&NewAlert::default());
