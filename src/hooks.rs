@@ -94,7 +94,7 @@ pub async fn sekoia(
         return StatusCode::SERVICE_UNAVAILABLE;
     }
     notifications.health.heard(&channel, now);
-    notifications.stir();
+    notifications.hint();
     StatusCode::OK
 }
 

@@ -13,6 +13,8 @@ use crate::notifications::{Acknowledged, News};
 use crate::notify::{Event, Rules, What};
 use crate::pace::Rank;
 use crate::sekoia::{Alert, AlertStatus, Id, SekoiaError, Unwritten, move_alert};
+use crate::store::StoreError;
+use crate::streams::RACES;
 use crate::text::shown;
 use crate::view::{Line, View};
 
@@ -114,39 +116,53 @@ impl Bot {
     /// Brings the alert's card up to date, if there is one, and counts how long it waited.
     async fn is_acknowledged(&self, ask: &Ask<'_>, alert: &Alert, by: Option<Actor>) -> Result<(), Failure> {
         let _keeping = self.notifications.keeping.lock().await;
-        let mut batch = Batch::new(&**self.sessions.store());
-        let (key, now) = (News::alert_key(ask.channel, &alert.uuid), batch.now);
-        let Some(news) = batch.news(&key).await? else { return Ok(()) };
-        let before = news.clone();
-        let mut told = watching::told(alert);
-        if by.is_some() {
-            told.status = Some(AlertStatus::Acknowledged.name().into());
-        }
-        let acknowledged = told.status.as_deref() == Some(AlertStatus::Acknowledged.name());
-        news.occurrence.what = What::AlertUpdated(told);
-        news.gone = false;
-        let mut entries = Vec::new();
-        if acknowledged && news.acknowledged.is_none() {
-            entries = watching::acknowledged(news, now);
-            news.acknowledged = Some(Acknowledged { by: by.clone(), at: now });
-        }
-        // Sekoia told it before we did.
-        if let (Some(done), Some(_)) = (&mut news.acknowledged, &by) {
-            done.by = by;
-        }
-        if *news != before {
-            batch.changed(&key);
-        }
-        if !entries.is_empty() {
-            let log = batch.log(ask.channel).await?;
-            for entry in entries {
-                log.journal.enter(entry, now);
+        for _ in 0..RACES {
+            let mut batch = Batch::new(&**self.sessions.store());
+            shown_as_acknowledged(&mut batch, ask, alert, by.as_ref()).await?;
+            if batch.commit(Vec::new(), Vec::new()).await? {
+                self.outbox.wake_news();
+                return Ok(());
             }
         }
-        batch.commit(Vec::new(), Vec::new()).await?;
-        self.outbox.wake_news();
-        Ok(())
+        Err(StoreError::Contended.into())
     }
+}
+
+async fn shown_as_acknowledged(
+    batch: &mut Batch<'_>,
+    ask: &Ask<'_>,
+    alert: &Alert,
+    by: Option<&Actor>,
+) -> Result<(), StoreError> {
+    let (key, now) = (News::alert_key(ask.channel, &alert.uuid), batch.now);
+    let Some(news) = batch.news(&key).await? else { return Ok(()) };
+    let before = news.clone();
+    let mut told = watching::told(alert);
+    if by.is_some() {
+        told.status = Some(AlertStatus::Acknowledged.name().into());
+    }
+    let acknowledged = told.status.as_deref() == Some(AlertStatus::Acknowledged.name());
+    news.occurrence.what = What::AlertUpdated(told);
+    news.gone = false;
+    let mut entries = Vec::new();
+    if acknowledged && news.acknowledged.is_none() {
+        entries = watching::acknowledged(news, now);
+        news.acknowledged = Some(Acknowledged { by: by.cloned(), at: now });
+    }
+    // Sekoia told it before we did.
+    if let (Some(done), Some(_)) = (&mut news.acknowledged, by) {
+        done.by = by.cloned();
+    }
+    if *news != before {
+        batch.changed(&key);
+    }
+    if !entries.is_empty() {
+        let log = batch.log(ask.channel).await?;
+        for entry in entries {
+            log.journal.enter(entry, now);
+        }
+    }
+    Ok(())
 }
 
 fn named(alert: &Alert) -> Line {

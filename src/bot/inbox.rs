@@ -319,6 +319,7 @@ impl Worker {
         self.bot.track_due(now).await?;
         if round.is_multiple_of(SWEEP) {
             self.bot.sessions.store().forget_deliveries(now - REMEMBERED).await?;
+            self.bot.notifications.forget(now).await?;
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ use tokio::sync::{Mutex, Notify};
 use crate::checklist::Actor;
 use crate::notify::{Event, Refusal, Rules};
 use crate::platform::ChannelKey;
-use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId};
+use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId, Work, WorkKind};
 use crate::streams::{self, Folded, RACES};
 
 pub use fired::FiredLog;
@@ -147,13 +147,34 @@ impl Notifications {
         Err(ChangeError::Contended)
     }
 
-    /// Whoever watches should look now.
-    pub fn stir(&self) {
+    /// Forgets what channels were told of long ago.
+    pub async fn forget(&self, now: Timestamp) -> Result<(), StoreError> {
+        loop {
+            let old = self.store.due(WorkKind::Known, now, PAGE).await?;
+            let last = old.len() < PAGE as usize;
+            let commit = Commit { finished: old.iter().map(Work::finished).collect(), ..Commit::default() };
+            match self.store.commit(commit).await {
+                Ok(_) if last => return Ok(()),
+                Ok(_) => {}
+                Err(CommitError::Store(error)) => return Err(error),
+                // Nothing that it could conflict with.
+                Err(CommitError::Conflict(_) | CommitError::Delivered) => return Ok(()),
+            }
+        }
+    }
+
+    /// Rules changed: whoever watches should look now.
+    fn stir(&self) {
         self.revision.fetch_add(1, Ordering::Relaxed);
+        self.hint();
+    }
+
+    /// There is a hint: whoever watches should look now.
+    pub fn hint(&self) {
         self.stirred.notify_one();
     }
 
-    /// Changes with every stir.
+    /// Changes when rules do.
     pub fn revision(&self) -> u64 {
         self.revision.load(Ordering::Relaxed)
     }

@@ -96,7 +96,7 @@ impl News {
                 None => occurrence.id.to_string(),
             },
             What::CaseCreated(case) | What::CaseUpdated(case) => format!("case-{}", case.uuid),
-            What::ConnectorError(_) | What::Other { .. } => occurrence.id.to_string(),
+            What::ConnectorError(_) | What::Other { .. } | What::Reported { .. } => occurrence.id.to_string(),
         };
         key(channel, &what)
     }

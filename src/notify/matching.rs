@@ -30,7 +30,7 @@ pub struct RuleSet {
 
 /// Whether `rule` fires for `occurrence`, which is of a community of the rule's channel.
 pub fn matches(rule: &Rule, occurrence: &Occurrence, now: Timestamp) -> bool {
-    rule.watch.trigger == occurrence.what.trigger() && Ready::new(rule).fires(&Facts::new(occurrence), now)
+    Some(rule.watch.trigger) == occurrence.what.trigger() && Ready::new(rule).fires(&Facts::new(occurrence), now)
 }
 
 impl RuleSet {
@@ -57,7 +57,8 @@ impl RuleSet {
 
     /// The rules that fire, channel by channel in the order in which they were taken in.
     pub fn fired(&self, occurrence: &Occurrence, now: Timestamp) -> Vec<&RuleKey> {
-        let Some(rules) = self.by.get(&(occurrence.community, occurrence.what.trigger())) else { return Vec::new() };
+        let waiting = occurrence.what.trigger().and_then(|trigger| self.by.get(&(occurrence.community, trigger)));
+        let Some(rules) = waiting else { return Vec::new() };
         let facts = Facts::new(occurrence);
         rules.iter().filter(|(_, rule)| rule.fires(&facts, now)).map(|(key, _)| key).collect()
     }
@@ -132,7 +133,7 @@ impl Ready {
             }
             // Sekoia's triggers are about automatic cases.
             What::CaseCreated(case) | What::CaseUpdated(case) => case.manual != Some(true),
-            What::ConnectorError(_) | What::Other { .. } => true,
+            What::ConnectorError(_) | What::Other { .. } | What::Reported { .. } => true,
         }
     }
 }

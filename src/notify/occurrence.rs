@@ -32,7 +32,14 @@ pub enum What {
     CaseCreated(Case),
     CaseUpdated(Case),
     ConnectorError(Connector),
-    /// Of a trigger that is not evaluated here, as a rule of Sekoia's own reported it.
+    /// A rule of Sekoia's own posted it; nothing else is known of it.
+    Reported {
+        /// `content-proposal`, as Sekoia says it.
+        kind: Box<str>,
+        /// `created`, `updated`, `deleted`.
+        action: Box<str>,
+    },
+    /// A sample for a rule of a trigger that is not evaluated here.
     Other {
         trigger: Trigger,
         title: Box<str>,
@@ -71,6 +78,9 @@ pub struct Alert {
     pub first_seen: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seen: Option<Timestamp>,
+    /// Seconds from its creation until somebody acknowledged it, if Sekoia says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_after: Option<u64>,
     /// Of an update: whether the status is what changed; none if the source does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_changed: Option<bool>,
@@ -121,9 +131,9 @@ pub struct Connector {
 }
 
 impl What {
-    /// The trigger of the rules that may fire for it.
-    pub fn trigger(&self) -> Trigger {
-        match self {
+    /// The trigger of the rules that may fire for it, if any may.
+    pub fn trigger(&self) -> Option<Trigger> {
+        Some(match self {
             What::AlertRaised(_) => Trigger::AlertRaised,
             What::AlertUpdated(_) => Trigger::AlertUpdated,
             What::Silent(_) | What::Resumed(_) => Trigger::NoEvents,
@@ -132,7 +142,8 @@ impl What {
             What::CaseUpdated(_) => Trigger::CaseEdited,
             What::ConnectorError(_) => Trigger::ConnectorError,
             What::Other { trigger, .. } => *trigger,
-        }
+            What::Reported { .. } => return None,
+        })
     }
 
     pub fn alert(&self) -> Option<&Alert> {

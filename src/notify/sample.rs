@@ -32,6 +32,7 @@ pub fn sample(rule: &Rule, community: Uuid, name: &str, now: Timestamp) -> Occur
         assets: vec![named(&c.asset, "sample-asset")],
         first_seen: Some(now),
         last_seen: Some(now),
+        acknowledged_after: None,
         status_changed: Some(!c.status.is_empty()),
     };
     let case = || Case {

@@ -207,6 +207,17 @@ impl Sekoia {
         self.one(rank, ALERTS, ALERTS.into(), asked, VIEW_ALERTS).await
     }
 
+    /// These alerts as they are now, at most a hundred; those that are not there are left out.
+    pub async fn alerts_named(&self, uuids: &[&str], rank: Rank) -> Listed<Alert> {
+        let query = vec![
+            ("match[uuid]", uuids.join(",")),
+            ("limit", PAGE.to_string()),
+            ("with_count", "false".into()),
+        ];
+        let page: Page<Alert> = self.one(rank, ALERTS, ALERTS.into(), query, VIEW_ALERTS).await?;
+        Ok(page.items)
+    }
+
     /// One alert as it is now; [`SekoiaError::NotFound`] if it is gone.
     pub async fn alert(&self, id: &Id, rank: Rank) -> Result<Alert, SekoiaError> {
         let parts = ["stix", "comments", "history", "countermeasures"];

@@ -44,11 +44,17 @@ impl Store for MemoryStore {
         }
         for (i, write) in commit.writes.iter().enumerate() {
             if commit.writes[..i].iter().any(|earlier| earlier.stream == write.stream) {
-                return Err(CommitError::Conflict(write.stream.clone()));
+                return Err(CommitError::Conflict(write.stream.to_string()));
             }
             let version = inner.streams.get(&write.stream).map_or(0, |(loaded, _)| loaded.version);
             if version != write.expected {
-                return Err(CommitError::Conflict(write.stream.clone()));
+                return Err(CommitError::Conflict(write.stream.to_string()));
+            }
+        }
+        for found in &commit.rests_on {
+            let work = inner.work.get(&(found.kind, found.key.clone()));
+            if work.map(|work| work.generation) != found.generation {
+                return Err(found.conflict());
             }
         }
         for write in commit.writes {

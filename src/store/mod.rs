@@ -114,6 +114,8 @@ pub enum WorkKind {
     Track,
     /// What a webhook of Sekoia's said: to be read at Sekoia before it is believed.
     Hint,
+    /// Something at Sekoia that a channel was told of, so that it is not told again; due when it may be forgotten.
+    Known,
     /// A message about something at Sekoia, as it is to be shown; kept while more may come of it.
     News,
     /// Where such a message stands, and what of it is shown there.
@@ -140,6 +142,7 @@ impl WorkKind {
             WorkKind::Open => "open",
             WorkKind::Track => "track",
             WorkKind::Hint => "hint",
+            WorkKind::Known => "known",
             WorkKind::News => "news",
             WorkKind::Posted => "posted",
             WorkKind::Fired => "fired",
@@ -182,6 +185,20 @@ pub struct Finished {
     pub generation: u64,
 }
 
+/// How some work was found: with that generation, or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub kind: WorkKind,
+    pub key: String,
+    pub generation: Option<u64>,
+}
+
+impl Found {
+    fn conflict(&self) -> CommitError {
+        CommitError::Conflict(format!("{} {}", self.kind.name(), self.key))
+    }
+}
+
 impl Work {
     pub fn finished(&self) -> Finished {
         Finished { kind: self.kind, key: self.key.clone(), generation: self.generation }
@@ -197,6 +214,8 @@ pub struct Commit {
     /// Work that did not succeed, and when to try it again; one that was scheduled again
     /// meanwhile keeps its own time.
     pub postponed: Vec<(Finished, Timestamp)>,
+    /// Work that this commit rests on: if it is another one by now, nothing is committed.
+    pub rests_on: Vec<Found>,
     /// A request whose second delivery must change nothing, and when it came.
     pub delivery: Option<(String, Timestamp)>,
 }
@@ -204,7 +223,7 @@ pub struct Commit {
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
     #[error("{0} was changed meanwhile")]
-    Conflict(StreamId),
+    Conflict(String),
     #[error("this request was delivered before")]
     Delivered,
     #[error(transparent)]
@@ -217,6 +236,8 @@ pub enum StoreError {
     Database(#[from] sqlx::Error),
     #[error("the database's migrations: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    #[error("another process changed the same again and again")]
+    Contended,
     #[error("{place} holds what cannot be read: {why}")]
     Corrupt { place: String, why: String },
 }

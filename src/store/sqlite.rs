@@ -58,6 +58,18 @@ impl Store for SqliteStore {
                 return Err(CommitError::Delivered);
             }
         }
+        for found in &commit.rests_on {
+            let generation: Option<i64> =
+                sqlx::query_scalar("SELECT generation FROM work WHERE kind = ? AND key = ?")
+                    .bind(found.kind.name())
+                    .bind(&found.key)
+                    .fetch_optional(&mut *tx)
+                    .await
+                    .map_err(StoreError::from)?;
+            if generation != found.generation.map(number) {
+                return Err(found.conflict());
+            }
+        }
         for write in &commit.writes {
             self.write(&mut tx, write).await?;
         }
@@ -214,7 +226,7 @@ impl SqliteStore {
                 .await
         };
         if changed.map_err(StoreError::from)?.rows_affected() == 0 {
-            return Err(CommitError::Conflict(write.stream.clone()));
+            return Err(CommitError::Conflict(write.stream.to_string()));
         }
         let last: Option<String> =
             sqlx::query_scalar("SELECT seal FROM record WHERE stream = ? ORDER BY seq DESC LIMIT 1")

@@ -399,7 +399,7 @@ fn a_sample_that_arrived_ticks_step_7() {
         assert_snapshot!(s.ask("alice", "notify test 2").await.text(), @r#"A sample is on its way through rule 2 into this channel: No events from any intake for 1 hour. It is marked as a sample. When you see it, press "It arrived" on it, or type `notify seen 2`."#);
         let seen = hints(s).await;
         let [Hint::Sample { rule: 2, occurrence, .. }] = &seen[..] else { panic!("{seen:?}") };
-        assert_eq!(occurrence.what.trigger(), Trigger::NoEvents);
+        assert_eq!(occurrence.what.trigger(), Some(Trigger::NoEvents));
         let seen = s.ask("alice", "notify seen 2").await;
         assert_snapshot!(seen.text(), @"
         Noted: the sample of rule 2 arrived (No events from any intake for 1 hour).

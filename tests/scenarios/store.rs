@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use secrecy::SecretSlice;
 use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::{
-    Commit, CommitError, Loaded, MemoryStore, NewRecord, Schedule, SqliteStore, State, Store, StreamId, WorkKind, Write,
+    Commit, CommitError, Found, Loaded, MemoryStore, NewRecord, Schedule, SqliteStore, State, Store, StreamId, WorkKind, Write,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -70,6 +70,36 @@ async fn due(store: &dyn Store, by: i64, limit: u32) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn what_rests_on_work_that_changed_is_not_committed() {
+    on_every_store(async |store| {
+        let rests_on = |key: &str, generation| Found { kind: WorkKind::Progress, key: key.into(), generation };
+        let commit = |found: Found| Commit {
+            schedule: vec![todo("a", 1, "mine")],
+            rests_on: vec![found],
+            ..one(&soc(), 0, "{}", &["ann"])
+        };
+        let theirs = store.commit(Commit { schedule: vec![todo("a", 1, "theirs")], ..Commit::default() }).await;
+        let generation = theirs.unwrap()[0];
+        for wrong in [None, Some(generation + 1)] {
+            let lost = store.commit(commit(rests_on("a", wrong))).await;
+            assert!(matches!(&lost, Err(CommitError::Conflict(what)) if what == "progress a"), "{lost:?}");
+        }
+        let lost = store.commit(commit(rests_on("b", Some(generation)))).await;
+        assert!(matches!(lost, Err(CommitError::Conflict(_))), "{lost:?}");
+        assert_eq!(due(&*store, 1, 9).await, ["a theirs 0"]);
+        assert_eq!(store.load(&soc()).await.unwrap(), None);
+        // That it was put off changes nothing of it.
+        let put_off = store.find(WorkKind::Progress, "a").await.unwrap().unwrap().finished();
+        store.commit(Commit { postponed: vec![(put_off, at(1))], ..Commit::default() }).await.unwrap();
+        let mut won = commit(rests_on("a", Some(generation)));
+        won.rests_on.push(rests_on("b", None));
+        store.commit(won).await.unwrap();
+        assert_eq!(due(&*store, 1, 9).await, ["a mine 0"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_was_committed_is_loaded_with_its_history() {
     on_every_store(async |store| {
         assert_eq!(store.load(&soc()).await.unwrap(), None);
@@ -96,7 +126,7 @@ async fn of_two_writers_on_one_version_one_wins() {
                 store.commit(one(&soc(), expected, "\"b\"", &["bob"]))
             );
             assert!(a.is_ok() != b.is_ok(), "{a:?} {b:?}");
-            assert!(matches!(a.and(b), Err(CommitError::Conflict(stream)) if stream == soc()));
+            assert!(matches!(a.and(b), Err(CommitError::Conflict(stream)) if stream == soc().as_str()));
             assert_eq!(store.load(&soc()).await.unwrap().unwrap().version, expected + 1);
         }
         for wrong in [0, 1, 3] {
@@ -150,7 +180,7 @@ async fn a_commit_that_conflicts_anywhere_does_nothing_at_all() {
             delivery: Some(("D1".into(), at(0))),
             ..Commit::default()
         };
-        assert!(matches!(store.commit(all(0)).await, Err(CommitError::Conflict(stream)) if stream == soc()));
+        assert!(matches!(store.commit(all(0)).await, Err(CommitError::Conflict(stream)) if stream == soc().as_str()));
         assert_eq!(store.load(&other).await.unwrap(), None);
         assert_eq!(actors(&*store, &other, 0, 9).await, []);
         assert_eq!(store.load(&soc()).await.unwrap().unwrap().state.json, "{}");

@@ -121,7 +121,7 @@ impl Bot {
             ..Commit::default()
         };
         self.notifications.store().commit(commit).await.map_err(super::inbox::only_store)?;
-        self.notifications.stir();
+        self.notifications.hint();
         let line = format!(
             "A sample is on its way through rule {number} into this channel: {}. It is marked as a sample. When you see it, press \"It arrived\" on it, or type `notify seen {number}`.",
             rule.watch

@@ -1,29 +1,47 @@
 //! From what happened to what is said of it: which rules fire, in which message, and what summaries
 //! count; all of it in one commit.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::scope::Scope;
+use super::scope::{Scope, Watched};
 use super::source::Report;
 use crate::bot::Bot;
 use crate::bot::inbox::only_store;
 use crate::notifications::{Acknowledged, FiredLog, News, decode};
 use crate::notify::storm::Place;
-use crate::notify::{Alert, AlertStatus, Entry, Occurrence, What};
+use crate::notify::{Alert, AlertStatus, Entry, Occurrence, Trigger, What};
 use crate::platform::ChannelKey;
-use crate::store::{Commit, Finished, Schedule, Store, StoreError, WorkKind};
+use crate::store::{Commit, CommitError, Finished, Found, Schedule, Store, StoreError, Work, WorkKind};
+use crate::streams::RACES;
 
 /// The rule that stands for Sekoia's own ones, of which nothing is known but that they fired.
 const SEKOIAS: u32 = 0;
+/// For so long it is known what a channel was told of. A hint is tried for about a day.
+const KNOWN: SignedDuration = SignedDuration::from_hours(48);
 
 impl Bot {
     /// Commits what a source reported, with everything that follows from it.
     pub(super) async fn take_report(&self, scope: &Scope, report: Report) -> Result<(), StoreError> {
         let _keeping = self.notifications.keeping.lock().await;
-        let mut batch = Batch::new(&**self.sessions.store());
+        for _ in 0..RACES {
+            let mut batch = Batch::new(&**self.sessions.store());
+            self.fire(scope, &report, &mut batch).await?;
+            let fired = std::mem::take(&mut batch.fired);
+            if batch.commit(report.kept.clone(), report.finished.clone()).await? {
+                for (channel, rule) in fired {
+                    self.notifications.health.fired(&channel, rule, Timestamp::now());
+                }
+                self.outbox.wake_news();
+                return Ok(());
+            }
+        }
+        Err(StoreError::Contended)
+    }
+
+    async fn fire(&self, scope: &Scope, report: &Report, batch: &mut Batch<'_>) -> Result<(), StoreError> {
         for occurrence in &report.occurrences {
             let Some(watched) = scope.communities.get(&occurrence.community) else { continue };
             let mut fired: HashMap<&ChannelKey, Vec<u32>> = HashMap::new();
@@ -38,45 +56,76 @@ impl Bot {
                 batch.happened(channel, occurrence, &rules, report.only.is_some()).await?;
             }
         }
-        let fired = std::mem::take(&mut batch.fired);
-        batch.commit(report.kept, report.finished).await?;
-        for (channel, rule) in fired {
-            self.notifications.health.fired(&channel, rule, Timestamp::now());
-        }
-        self.outbox.wake_news();
         Ok(())
+    }
+
+    /// Counts that rules of these triggers could not be evaluated.
+    pub(super) async fn count_failure(&self, watched: &Watched, triggers: &[Trigger]) -> Result<(), StoreError> {
+        let _keeping = self.notifications.keeping.lock().await;
+        for _ in 0..RACES {
+            let mut batch = Batch::new(&**self.sessions.store());
+            let now = batch.now;
+            for (channel, rules) in &watched.channels {
+                for rule in rules.rules.iter().filter(|rule| !rule.paused && triggers.contains(&rule.watch.trigger)) {
+                    batch.log(channel).await?.journal.enter(Entry::Failed { rule: rule.number }, now);
+                }
+            }
+            if batch.commit(Vec::new(), Vec::new()).await? {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Contended)
     }
 }
 
-/// What a commit changes beside the rules. Whoever makes one holds `Notifications::keeping`.
+/// What a commit changes beside the rules. Whoever makes one holds `Notifications::keeping`, and
+/// makes it again if another process was first.
 pub(in crate::bot) struct Batch<'a> {
     store: &'a dyn Store,
     pub now: Timestamp,
-    logs: HashMap<ChannelKey, (FiredLog, bool)>,
-    news: BTreeMap<String, (Option<News>, bool)>,
+    logs: HashMap<ChannelKey, Kept<FiredLog>>,
+    news: BTreeMap<String, Kept<Option<News>>>,
+    /// What was not told before, and is now.
+    known: BTreeSet<String>,
     fired: Vec<(ChannelKey, u32)>,
     /// Messages of one batch have an order too.
     next: Timestamp,
 }
 
+/// A row as it is to be.
+struct Kept<T> {
+    value: T,
+    /// As it was found, if it was looked for.
+    found: Option<Found>,
+    changed: bool,
+}
+
 impl<'a> Batch<'a> {
     pub fn new(store: &'a dyn Store) -> Self {
         let now = Timestamp::now();
-        Self { store, now, logs: HashMap::new(), news: BTreeMap::new(), fired: Vec::new(), next: now }
+        Self {
+            store,
+            now,
+            logs: HashMap::new(),
+            news: BTreeMap::new(),
+            known: BTreeSet::new(),
+            fired: Vec::new(),
+            next: now,
+        }
     }
 
     /// The message of that key, to be changed; none if there is none.
     pub async fn news(&mut self, key: &str) -> Result<Option<&mut News>, StoreError> {
         if !self.news.contains_key(key) {
-            let work = self.store.find(WorkKind::News, key).await?;
-            self.news.insert(key.to_owned(), (work.and_then(|work| decode(&work)), false));
+            let kept = Kept::of(self.store, WorkKind::News, key, |work| work.as_ref().and_then(decode)).await?;
+            self.news.insert(key.to_owned(), kept);
         }
-        Ok(self.news.get_mut(key).and_then(|(news, _)| news.as_mut()))
+        Ok(self.news.get_mut(key).and_then(|kept| kept.value.as_mut()))
     }
 
     /// What is to be shown of it changed.
     pub fn changed(&mut self, key: &str) {
-        if let Some((Some(news), changed)) = self.news.get_mut(key) {
+        if let Some(Kept { value: Some(news), changed, .. }) = self.news.get_mut(key) {
             if !*changed {
                 news.seq += 1;
             }
@@ -85,19 +134,28 @@ impl<'a> Batch<'a> {
     }
 
     pub fn add(&mut self, key: String, news: News) {
-        self.news.insert(key, (Some(news), true));
+        let found = self.news.remove(&key).and_then(|kept| kept.found);
+        self.news.insert(key, Kept { value: Some(news), found, changed: true });
     }
 
+    /// The channel's log, which is changed with this.
     pub async fn log(&mut self, channel: &ChannelKey) -> Result<&mut FiredLog, StoreError> {
-        if !self.logs.contains_key(channel) {
-            let work = self.store.find(WorkKind::Fired, channel.as_str()).await?;
-            let log = work.and_then(|work| decode(&work)).unwrap_or_else(|| FiredLog::new(self.now));
-            self.logs.insert(channel.clone(), (log, false));
-        }
         let now = self.now;
-        let (log, changed) = self.logs.entry(channel.clone()).or_insert_with(|| (FiredLog::new(now), false));
-        *changed = true;
-        Ok(log)
+        let new = |work: Option<Work>| work.as_ref().and_then(decode).unwrap_or_else(|| FiredLog::new(now));
+        if !self.logs.contains_key(channel) {
+            let kept = Kept::of(self.store, WorkKind::Fired, channel.as_str(), new).await?;
+            self.logs.insert(channel.clone(), kept);
+        }
+        let kept =
+            self.logs.entry(channel.clone()).or_insert_with(|| Kept { value: new(None), found: None, changed: false });
+        kept.changed = true;
+        Ok(&mut kept.value)
+    }
+
+    /// Whether the channel was told of it before; from now on it was.
+    async fn is_known(&mut self, channel: &ChannelKey, occurrence: &Occurrence) -> Result<bool, StoreError> {
+        let key = format!("{channel}|{}", occurrence.id);
+        Ok(self.store.find(WorkKind::Known, &key).await?.is_some() || !self.known.insert(key))
     }
 
     fn first(&mut self) -> Timestamp {
@@ -120,7 +178,7 @@ impl<'a> Batch<'a> {
         }
         if there {
             self.changes(channel, &key, occurrence, rules, webhook).await
-        } else if self.log(channel).await?.is_known(&occurrence.id) {
+        } else if self.is_known(channel, occurrence).await? {
             Ok(())
         } else {
             self.begins(channel, key, occurrence, rules, webhook).await
@@ -181,8 +239,9 @@ impl<'a> Batch<'a> {
                 news.gone = false;
                 match status(occurrence) {
                     Some(AlertStatus::Acknowledged) if news.acknowledged.is_none() => {
-                        news.acknowledged = Some(Acknowledged { by: None, at: now });
-                        entries.extend(acknowledged(news, now));
+                        let at = occurrence.at.min(now);
+                        news.acknowledged = Some(Acknowledged { by: None, at });
+                        entries.extend(acknowledged(news, at));
                     }
                     Some(AlertStatus::Pending) => news.acknowledged = None,
                     _ => {}
@@ -265,24 +324,47 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Commits everything that changed, with these.
-    pub async fn commit(self, kept: Vec<Schedule>, finished: Vec<Finished>) -> Result<(), StoreError> {
-        let mut schedule = kept;
-        for (channel, (log, changed)) in &self.logs {
-            if *changed {
-                schedule.push(log.row(channel));
-            }
+    /// Commits everything that changed, with these; false if another process changed some of it
+    /// meanwhile: then nothing is committed.
+    pub async fn commit(self, kept: Vec<Schedule>, finished: Vec<Finished>) -> Result<bool, StoreError> {
+        let mut commit = Commit { schedule: kept, finished, ..Commit::default() };
+        for (channel, log) in self.logs.into_iter().filter(|(_, log)| log.changed) {
+            commit.schedule.push(log.value.row(&channel));
+            commit.rests_on.extend(log.found);
         }
-        for (key, (news, changed)) in &self.news {
-            if let (Some(news), true) = (news, changed) {
-                schedule.push(news.row(key, self.now));
-            }
+        for (key, news) in self.news.into_iter().filter(|(_, news)| news.changed) {
+            commit.schedule.extend(news.value.map(|value| value.row(&key, self.now)));
+            commit.rests_on.extend(news.found);
         }
-        if schedule.is_empty() && finished.is_empty() {
-            return Ok(());
+        let forget = self.now + KNOWN;
+        commit.schedule.extend(self.known.into_iter().map(|key| Schedule {
+            kind: WorkKind::Known,
+            key,
+            due: forget,
+            attempts: 0,
+            body: String::new(),
+        }));
+        if commit.schedule.is_empty() && commit.finished.is_empty() {
+            return Ok(true);
         }
-        let commit = Commit { schedule, finished, ..Commit::default() };
-        self.store.commit(commit).await.map(|_| ()).map_err(only_store)
+        match self.store.commit(commit).await {
+            Ok(_) => Ok(true),
+            Err(CommitError::Conflict(_)) => Ok(false),
+            Err(error) => Err(only_store(error)),
+        }
+    }
+}
+
+impl<T> Kept<T> {
+    async fn of(
+        store: &dyn Store,
+        kind: WorkKind,
+        key: &str,
+        value: impl FnOnce(Option<Work>) -> T,
+    ) -> Result<Self, StoreError> {
+        let work = store.find(kind, key).await?;
+        let found = Found { kind, key: key.to_owned(), generation: work.as_ref().map(|work| work.generation) };
+        Ok(Self { value: value(work), found: Some(found), changed: false })
     }
 }
 
@@ -302,9 +384,11 @@ fn status(occurrence: &Occurrence) -> Option<AlertStatus> {
     AlertStatus::find(occurrence.what.alert()?.status.as_deref()?)
 }
 
-/// How long each rule's alert waited.
+/// How long each rule's alert waited: as Sekoia says, or else as it was seen.
 pub(in crate::bot) fn acknowledged(news: &News, at: Timestamp) -> Vec<Entry> {
     let raised = news.raised.unwrap_or(news.first);
-    let seconds = u64::try_from(at.duration_since(raised).as_secs()).unwrap_or_default();
+    let seen = u64::try_from(at.duration_since(raised).as_secs()).unwrap_or_default();
+    let said = news.occurrence.what.alert().and_then(|alert| alert.acknowledged_after);
+    let seconds = said.unwrap_or(seen);
     news.rules.iter().map(|rule| Entry::Acknowledged { rule: *rule, seconds }).collect()
 }

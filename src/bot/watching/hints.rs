@@ -1,4 +1,10 @@
 //! What a webhook of Sekoia's said, read at Sekoia before it is believed; and samples.
+//!
+//! Many hints are followed at once: their alerts are one call, and their messages one commit a
+//! channel.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::{debug, info, warn};
@@ -6,122 +12,143 @@ use uuid::Uuid;
 
 use super::alerts::print;
 use super::firing::Batch;
+use super::listening::{is_for_all, wait};
 use super::scope::Scope;
 use super::source::{RANK, Report, Trouble, told};
 use crate::bot::Bot;
 use crate::bot::inbox::only_store;
 use crate::notifications::{Hint, News, decode};
-use crate::notify::{Occurrence, Trigger, What};
+use crate::notify::{Occurrence, What};
 use crate::platform::ChannelKey;
-use crate::sekoia::{Id, SekoiaError};
+use crate::sekoia::{Alert, Id, SekoiaError};
 use crate::store::{Commit, Finished, StoreError, Work, WorkKind};
+use crate::streams::RACES;
 
-/// Hints of one round: what is told live waits for it.
-const AT_ONCE: u32 = 20;
+/// Hints that are followed at once: so many uuids still fit into an address.
+const AT_ONCE: u32 = 50;
 /// A hint that cannot be followed is tried again for about a day.
 const MOST_ATTEMPTS: u32 = 300;
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
+/// What a hint says of an alert.
+struct Said {
+    work: Work,
+    channel: ChannelKey,
+    community: Uuid,
+    id: Id,
+    created: bool,
+}
 
 impl Bot {
-    /// Follows the hints that are due; whether there may be more.
-    pub(super) async fn follow_hints(&self, scope: &Scope) -> Result<bool, StoreError> {
-        let now = Timestamp::now();
-        let due = self.sessions.store().due(WorkKind::Hint, now, AT_ONCE).await?;
+    /// Follows hints that are due, once: what is told live must not wait for all of them. Whether
+    /// there may be more.
+    pub(super) async fn follow_hints(&self, scope: &Scope) -> Result<bool, Trouble> {
+        let due = self.sessions.store().due(WorkKind::Hint, Timestamp::now(), AT_ONCE).await?;
         let more = due.len() == AT_ONCE as usize;
+        let mut alerts = Vec::new();
         for work in due {
-            let trouble = match self.follow(scope, &work).await {
-                Ok(()) => continue,
-                Err(Trouble::Store(error)) => return Err(error),
-                Err(Trouble::Sekoia(trouble)) => trouble,
-            };
-            let mut commit = Commit::default();
-            if work.attempts >= MOST_ATTEMPTS {
-                warn!(error = %trouble, "a hint could not be followed; it is dropped");
-                commit.finished.push(work.finished());
-            } else {
-                let wait = super::listening::wait(&trouble, self.rhythm());
-                debug!(error = %trouble, "a hint has to wait");
-                commit.postponed.push((work.finished(), Timestamp::now() + wait));
+            match decode::<Hint>(&work) {
+                Some(Hint::Sample { channel, rule, occurrence }) => {
+                    self.sample(&channel, rule, &occurrence, work.finished()).await?;
+                }
+                Some(Hint::Webhook { channel, kind, action, uuid, created_at, .. }) => {
+                    let home = scope.communities.iter().find(|(_, w)| w.channels.iter().any(|(c, _)| *c == channel));
+                    let Some((community, _)) = home.map(|(community, watched)| (*community, watched)) else {
+                        info!(channel = channel.as_str(), "a webhook speaks to a channel that is not set up");
+                        self.drop_hint(&work).await?;
+                        continue;
+                    };
+                    match Id::parse(&uuid) {
+                        Some(id) if &*kind == "alert" => {
+                            alerts.push(Said { work, channel, community, id, created: &*action == "created" });
+                        }
+                        _ => {
+                            let id = format!("reported-{kind}-{action}-{uuid}-{}", created_at.as_millisecond());
+                            let what = What::Reported { kind, action };
+                            let occurrence = of(scope, community, id, created_at, what);
+                            self.take_report(scope, only(channel, Some(occurrence), work.finished())).await?;
+                        }
+                    }
+                }
+                None => self.drop_hint(&work).await?,
             }
-            self.sessions.store().commit(commit).await.map_err(only_store)?;
-            if trouble.may_pass() {
+        }
+        if alerts.is_empty() {
+            return Ok(more);
+        }
+        match self.follow_alerts(scope, &alerts).await {
+            Ok(()) => Ok(more),
+            Err(Trouble::Store(error)) => Err(error.into()),
+            Err(Trouble::Sekoia(error)) => {
+                self.put_off(&alerts, &error).await?;
                 // The others would meet with the same.
-                return Ok(false);
+                if is_for_all(&error) { Err(error.into()) } else { Ok(more) }
             }
-        }
-        Ok(more)
-    }
-
-    async fn follow(&self, scope: &Scope, work: &Work) -> Result<(), Trouble> {
-        match decode::<Hint>(work) {
-            Some(Hint::Sample { channel, rule, occurrence }) => {
-                Ok(self.sample(&channel, rule, occurrence, work.finished()).await?)
-            }
-            Some(Hint::Webhook { channel, kind, action, uuid, created_at, .. }) => {
-                let home = scope.communities.iter().find(|(_, w)| w.channels.iter().any(|(c, _)| *c == channel));
-                let Some((community, watched)) = home else {
-                    info!(channel = channel.as_str(), "a webhook speaks to a channel that is not set up");
-                    return Ok(self.drop_hint(work).await?);
-                };
-                let of = |id: String, at, what| Occurrence {
-                    id: id.into(),
-                    at,
-                    community: *community,
-                    community_name: Some(watched.name.clone()),
-                    what,
-                };
-                if &*kind == "alert" {
-                    return self.follow_alert(scope, *community, &channel, &uuid, &action, work, of).await;
-                }
-                let mut report =
-                    Report { finished: vec![work.finished()], only: Some(channel.clone()), ..Report::default() };
-                if let Some(trigger) = trigger(&kind, &action) {
-                    let what = What::Other { trigger, title: format!("{kind} {action}").into() };
-                    report.occurrences.push(of(format!("other-{kind}-{action}-{uuid}"), created_at, what));
-                }
-                Ok(self.take_report(scope, report).await?)
-            }
-            None => Ok(self.drop_hint(work).await?),
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one hint")]
-    async fn follow_alert(
-        &self,
-        scope: &Scope,
-        community: Uuid,
-        channel: &ChannelKey,
-        uuid: &str,
-        action: &str,
-        work: &Work,
-        of: impl Fn(String, Timestamp, What) -> Occurrence,
-    ) -> Result<(), Trouble> {
-        let Some(id) = Id::parse(uuid) else { return Ok(self.drop_hint(work).await?) };
-        let alert = match self.sekoia.alert(&id, RANK).await {
-            Ok(alert) => alert,
-            Err(SekoiaError::NotFound { .. }) => {
-                return Ok(self.alert_gone(channel, uuid, vec![work.finished()]).await?);
-            }
-            Err(error) => return Err(error.into()),
-        };
-        if alert.community_uuid.as_deref().and_then(|c| Uuid::parse_str(c).ok()) != Some(community) {
-            warn!(channel = channel.as_str(), "a webhook speaks of an alert of another community; it is ignored");
-            return Ok(self.drop_hint(work).await?);
+    /// Reads the alerts that hints speak of, all with one call.
+    async fn follow_alerts(&self, scope: &Scope, hints: &[Said]) -> Result<(), Trouble> {
+        let mut ids: Vec<&str> = hints.iter().map(|said| said.id.as_str()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let read = self.sekoia.alerts_named(&ids, RANK).await?;
+        let mut reports: BTreeMap<&str, Report> = BTreeMap::new();
+        for said in hints {
+            let named = |alert: &&Alert| {
+                let id = said.id.as_str();
+                alert.uuid.eq_ignore_ascii_case(id) || alert.short_id.as_deref() == Some(id)
+            };
+            let alone;
+            let alert = match read.iter().find(named) {
+                Some(alert) => alert,
+                // A list may lag behind: asked for by itself, it is gone or not.
+                None => match self.sekoia.alert(&said.id, RANK).await {
+                    Ok(alert) => {
+                        alone = alert;
+                        &alone
+                    }
+                    Err(SekoiaError::NotFound { .. }) => {
+                        self.alert_gone(&said.channel, said.id.as_str(), vec![said.work.finished()]).await?;
+                        continue;
+                    }
+                    Err(error) => return Err(error.into()),
+                },
+            };
+            let community = alert.community_uuid.as_deref().and_then(|community| Uuid::parse_str(community).ok());
+            let occurrence = if community == Some(said.community) {
+                Some(occurrence(scope, said, alert))
+            } else {
+                let channel = said.channel.as_str();
+                warn!(channel, "a webhook speaks of an alert of another community; it is ignored");
+                None
+            };
+            let report = reports.entry(said.channel.as_str()).or_default();
+            report.only = Some(said.channel.clone());
+            report.occurrences.extend(occurrence);
+            report.finished.push(said.work.finished());
         }
-        let news = told(&alert);
-        let occurrence = if action == "created" {
-            let at = alert.created_at.unwrap_or_else(Timestamp::now);
-            of(format!("alert-{}", alert.uuid), at, What::AlertRaised(news))
-        } else {
-            let at = alert.updated_at.unwrap_or_else(Timestamp::now);
-            of(format!("alert-{}-{:016x}", alert.uuid, print(&alert, &news)), at, What::AlertUpdated(news))
-        };
-        let report = Report {
-            occurrences: vec![occurrence],
-            finished: vec![work.finished()],
-            only: Some(channel.clone()),
-            ..Report::default()
-        };
-        Ok(self.take_report(scope, report).await?)
+        for (_, report) in reports {
+            self.take_report(scope, report).await?;
+        }
+        Ok(())
+    }
+
+    /// They wait, longer each time; what waits for too long is dropped.
+    async fn put_off(&self, hints: &[Said], error: &SekoiaError) -> Result<(), StoreError> {
+        let mut commit = Commit::default();
+        for Said { work, .. } in hints {
+            if work.attempts >= MOST_ATTEMPTS {
+                warn!(%error, "a hint could not be followed; it is dropped");
+                commit.finished.push(work.finished());
+                continue;
+            }
+            let longest = wait(error, self.rhythm()).max(self.rhythm().of(LONGEST_WAIT));
+            let wait = wait(error, self.rhythm()).saturating_mul(1 << work.attempts.min(10)).min(longest);
+            debug!(%error, "a hint has to wait");
+            commit.postponed.push((work.finished(), Timestamp::now() + wait));
+        }
+        self.sessions.store().commit(commit).await.map(|_| ()).map_err(only_store)
     }
 
     /// An alert is gone: its message says so, if there is one.
@@ -132,37 +159,45 @@ impl Bot {
         finished: Vec<Finished>,
     ) -> Result<(), StoreError> {
         let _keeping = self.notifications.keeping.lock().await;
-        let mut batch = Batch::new(&**self.sessions.store());
-        let key = News::alert_key(channel, uuid);
-        if let Some(news) = batch.news(&key).await?
-            && !news.gone
-        {
-            news.gone = true;
-            batch.changed(&key);
+        for _ in 0..RACES {
+            let mut batch = Batch::new(&**self.sessions.store());
+            let key = News::alert_key(channel, uuid);
+            if let Some(news) = batch.news(&key).await?
+                && !news.gone
+            {
+                news.gone = true;
+                batch.changed(&key);
+            }
+            if batch.commit(Vec::new(), finished.clone()).await? {
+                self.outbox.wake_news();
+                return Ok(());
+            }
         }
-        batch.commit(Vec::new(), finished).await?;
-        self.outbox.wake_news();
-        Ok(())
+        Err(StoreError::Contended)
     }
 
     async fn sample(
         &self,
         channel: &ChannelKey,
         rule: u32,
-        occurrence: Occurrence,
+        occurrence: &Occurrence,
         finished: Finished,
     ) -> Result<(), StoreError> {
         let _keeping = self.notifications.keeping.lock().await;
-        let mut batch = Batch::new(&**self.sessions.store());
-        let key = News::sample_key(channel, rule, &occurrence);
-        if batch.news(&key).await?.is_none() {
-            let mut news = News::new(channel, occurrence, batch.now);
-            (news.rules, news.sample) = (vec![rule], true);
-            batch.add(key, news);
+        for _ in 0..RACES {
+            let mut batch = Batch::new(&**self.sessions.store());
+            let key = News::sample_key(channel, rule, occurrence);
+            if batch.news(&key).await?.is_none() {
+                let mut news = News::new(channel, occurrence.clone(), batch.now);
+                (news.rules, news.sample) = (vec![rule], true);
+                batch.add(key, news);
+            }
+            if batch.commit(Vec::new(), vec![finished.clone()]).await? {
+                self.outbox.wake_news();
+                return Ok(());
+            }
         }
-        batch.commit(Vec::new(), vec![finished]).await?;
-        self.outbox.wake_news();
-        Ok(())
+        Err(StoreError::Contended)
     }
 
     async fn drop_hint(&self, work: &Work) -> Result<(), StoreError> {
@@ -171,13 +206,29 @@ impl Bot {
     }
 }
 
-/// What a rule of Sekoia's own waited for; of these there is nothing that could be read.
-fn trigger(kind: &str, action: &str) -> Option<Trigger> {
-    match (kind, action) {
-        ("rule", "created" | "added") => Some(Trigger::RuleAdded),
-        ("rule", "deprecated") => Some(Trigger::RuleDeprecated),
-        ("rule", "rate-limited" | "throttled") => Some(Trigger::RuleRateLimited),
-        ("report", _) => Some(Trigger::ReportAvailable),
-        _ => None,
+/// What a channel's webhook reported; only that channel is told.
+fn only(channel: ChannelKey, occurrence: Option<Occurrence>, finished: Finished) -> Report {
+    Report {
+        occurrences: occurrence.into_iter().collect(),
+        finished: vec![finished],
+        only: Some(channel),
+        ..Report::default()
     }
+}
+
+fn of(scope: &Scope, community: Uuid, id: String, at: Timestamp, what: What) -> Occurrence {
+    let community_name = scope.communities.get(&community).map(|watched| watched.name.clone());
+    Occurrence { id: id.into(), at, community, community_name, what }
+}
+
+/// The same as the lists bring, so that it is known whoever brings it first.
+fn occurrence(scope: &Scope, said: &Said, alert: &Alert) -> Occurrence {
+    let news = told(alert);
+    let (id, at, what) = if said.created {
+        (format!("alert-{}", alert.uuid), alert.created_at, What::AlertRaised(news))
+    } else {
+        let print = print(alert, &news);
+        (format!("alert-{}-{print:016x}", alert.uuid), alert.updated_at, What::AlertUpdated(news))
+    };
+    of(scope, said.community, id, at.unwrap_or_else(Timestamp::now), what)
 }

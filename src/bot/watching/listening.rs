@@ -4,7 +4,7 @@
 //! read after each `Connected` too, every minute while nothing is heard, and from time to time for
 //! what was never said.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -40,16 +40,21 @@ const TICK: Duration = Duration::from_secs(2);
 struct Ears {
     rhythm: Rhythm,
     connected: bool,
-    /// Something is new in all of them, or in these.
+    /// Something is new in all of them.
     everywhere: bool,
-    communities: BTreeSet<Uuid>,
+    /// Something is new in these; to be read not before then.
+    communities: BTreeMap<Uuid, Instant>,
     /// Those whose alerts somebody waits for.
     waiting: BTreeSet<Uuid>,
     cases: Vec<LiveFrame>,
+    /// There are more hints than were followed.
+    hints: bool,
     /// When everything is read anyway.
     next: Instant,
-    /// Not before: Sekoia or the store failed.
-    not_before: Instant,
+    /// Not before: the store failed.
+    store: Instant,
+    /// Not before: Sekoia wants to be left alone.
+    sekoia: Instant,
 }
 
 impl Bot {
@@ -63,25 +68,26 @@ impl Bot {
                 rhythm: self.rhythm(),
                 connected: false,
                 everywhere: false,
-                communities: BTreeSet::new(),
+                communities: BTreeMap::new(),
                 waiting: BTreeSet::new(),
                 cases: Vec::new(),
+                hints: false,
                 // The listener has a moment to connect: then both are one look.
                 next: now + self.rhythm().of(DEAF / 6),
-                not_before: now,
+                store: now,
+                sekoia: now,
             };
             loop {
                 self.hear(&mut ears, &mut events).await;
-                if let Err(trouble) = self.look_around(&mut ears).await {
-                    match &trouble {
-                        Trouble::Sekoia(error) => {
-                            ears.not_before = Instant::now() + wait(error, ears.rhythm);
-                            warn!(%error, "what is new at Sekoia could not be read yet");
-                        }
-                        Trouble::Store(error) => {
-                            ears.not_before = Instant::now() + ears.rhythm.of(AGAIN);
-                            error!(%error, "what is new at Sekoia could not be kept yet");
-                        }
+                match self.look_around(&mut ears).await {
+                    Ok(()) => {}
+                    Err(Trouble::Sekoia(error)) => {
+                        ears.sekoia = Instant::now() + wait(&error, ears.rhythm);
+                        warn!(%error, "what is new at Sekoia could not be read yet");
+                    }
+                    Err(Trouble::Store(error)) => {
+                        ears.store = Instant::now() + ears.rhythm.of(AGAIN);
+                        error!(%error, "what is new at Sekoia could not be kept yet");
                     }
                 }
             }
@@ -94,12 +100,11 @@ impl Bot {
 
     /// Waits until there may be something to do.
     async fn hear(&self, ears: &mut Ears, events: &mut mpsc::Receiver<LiveEvent>) {
-        let due = if ears.dirty() { ears.not_before } else { ears.next };
         let tick = Instant::now() + ears.rhythm.of(TICK).max(Duration::from_millis(20));
         let event = tokio::select! {
             event = events.recv() => event,
             () = self.notifications.stirred() => None,
-            () = tokio::time::sleep_until(due.min(tick)) => None,
+            () = tokio::time::sleep_until(ears.due().min(tick)) => None,
         };
         let Some(event) = event else { return };
         self.heard(ears, event);
@@ -111,11 +116,11 @@ impl Bot {
     }
 
     fn heard(&self, ears: &mut Ears, event: LiveEvent) {
-        let now = Timestamp::now();
+        let (now, health) = (Timestamp::now(), &self.notifications.health);
         match event {
             LiveEvent::Connected => {
                 (ears.connected, ears.everywhere) = (true, true);
-                self.notifications.health.live(Listening::Connected { since: now });
+                health.live(Listening::Connected { since: now });
             }
             LiveEvent::Lost { why, .. } => {
                 if ears.connected {
@@ -123,16 +128,19 @@ impl Bot {
                     ears.next = Instant::now() + ears.rhythm.of(DEAF);
                 }
                 ears.connected = false;
-                self.notifications.health.live(Listening::Lost { why: why.to_string(), since: now });
+                let since = match health.live_state() {
+                    Listening::Lost { since, .. } => since,
+                    _ => now,
+                };
+                health.live(Listening::Lost { why: why.to_string(), since });
             }
             LiveEvent::Frame(frame) => match frame.kind.as_str() {
                 "alert" => match frame.community.as_deref().and_then(|c| Uuid::parse_str(c).ok()) {
-                    Some(community) => {
-                        ears.communities.insert(community);
-                    }
+                    Some(community) => ears.is_new(community),
                     None => ears.everywhere = true,
                 },
                 "case" if ears.cases.len() < ROOM => ears.cases.push(frame),
+                "case" => warn!("too many cases wait to be told: one is lost"),
                 _ => {}
             },
         }
@@ -140,62 +148,87 @@ impl Bot {
 
     /// Does what there is to do.
     async fn look_around(&self, ears: &mut Ears) -> Result<(), Trouble> {
-        let now = Instant::now();
-        if now < ears.not_before {
+        if Instant::now() < ears.store {
             return Ok(());
         }
         let scope = self.scope().await?;
+        // Frames are all that is known of cases: they do not wait for Sekoia.
         if !ears.cases.is_empty() {
             let occurrences = ears.cases.iter().filter_map(|frame| case(&scope, frame)).collect();
             self.take_report(&scope, Report { occurrences, ..Report::default() }).await?;
             ears.cases.clear();
         }
-        if now >= ears.next {
-            ears.everywhere = true;
+        if Instant::now() < ears.sekoia {
+            return Ok(());
         }
+        self.read_alerts(ears, &scope).await?;
+        ears.hints = self.follow_hints(&scope).await?;
+        Ok(())
+    }
+
+    /// Reads the alerts of the communities where something is new.
+    async fn read_alerts(&self, ears: &mut Ears, scope: &Scope) -> Result<(), Trouble> {
+        let now = Instant::now();
         let waits =
             |watched: &Watched| watched.waits_for(Trigger::AlertRaised) || watched.waits_for(Trigger::AlertUpdated);
         let waiting = scope.communities.iter().filter(|(_, watched)| waits(watched)).map(|(community, _)| *community);
         let waiting: BTreeSet<Uuid> = waiting.collect();
-        // A first rule may be older than its news.
-        ears.communities.extend(waiting.difference(&ears.waiting));
-        ears.waiting = waiting;
-        let mut failed = None;
-        for (community, watched) in &scope.communities {
-            let new = ears.everywhere || ears.communities.contains(community);
-            if !new || !waits(watched) {
-                continue;
+        let everywhere = ears.everywhere || now >= ears.next;
+        if everywhere {
+            ears.everywhere = false;
+            let every = if ears.connected { HEARING } else { DEAF };
+            ears.next = now + ears.rhythm.of(every);
+        }
+        for community in &waiting {
+            // A first rule may be older than its news.
+            if everywhere || !ears.waiting.contains(community) {
+                ears.is_new(*community);
             }
-            let mut read = self.see(&Alerts(AlertDate::Created), &scope, *community).await;
+        }
+        ears.communities.retain(|community, _| waiting.contains(community));
+        ears.waiting = waiting;
+        let due: Vec<Uuid> =
+            ears.communities.iter().filter(|(_, at)| **at <= now).map(|(community, _)| *community).collect();
+        for community in due {
+            let mut read = self.see(&Alerts(AlertDate::Created), scope, community).await;
             if read.is_ok() {
-                read = self.see(&Alerts(AlertDate::Updated), &scope, *community).await;
+                read = self.see(&Alerts(AlertDate::Updated), scope, community).await;
             }
             match read {
                 Ok(()) => {
-                    ears.communities.remove(community);
+                    ears.communities.remove(&community);
                 }
-                // One that may not be read keeps none of the others waiting.
-                Err(trouble) => {
-                    ears.communities.insert(*community);
-                    failed = Some(trouble);
+                Err(Trouble::Sekoia(error)) if !is_for_all(&error) => {
+                    // One that may not be read keeps none of the others waiting.
+                    warn!(%error, %community, "the alerts of a community could not be read yet");
+                    ears.communities.insert(community, Instant::now() + wait(&error, ears.rhythm));
                 }
+                Err(trouble) => return Err(trouble),
             }
         }
-        if ears.everywhere {
-            ears.everywhere = false;
-            let every = if ears.connected { HEARING } else { DEAF };
-            ears.next = Instant::now() + ears.rhythm.of(every);
-        }
-        ears.communities.retain(|community| scope.communities.get(community).is_some_and(waits));
-        while self.follow_hints(&scope).await? {}
-        failed.map_or(Ok(()), Err)
+        Ok(())
     }
 }
 
 impl Ears {
-    fn dirty(&self) -> bool {
-        self.everywhere || !self.communities.is_empty() || !self.cases.is_empty()
+    /// Something is new there. One that could not be read a moment ago keeps its time.
+    fn is_new(&mut self, community: Uuid) {
+        self.communities.entry(community).or_insert_with(Instant::now);
     }
+
+    /// When there is something to do.
+    fn due(&self) -> Instant {
+        let now = Instant::now();
+        let soon = (self.everywhere || self.hints).then_some(now);
+        let next = self.communities.values().copied().chain(soon).fold(self.next, Instant::min).max(self.sekoia);
+        let cases = (!self.cases.is_empty()).then_some(now);
+        cases.map_or(next, |cases| cases.min(next)).max(self.store)
+    }
+}
+
+/// Whether whoever asks Sekoia next would meet with the same.
+pub(super) fn is_for_all(error: &SekoiaError) -> bool {
+    matches!(error, SekoiaError::RateLimited { .. } | SekoiaError::Paused { .. } | SekoiaError::Unreachable)
 }
 
 /// How long to leave Sekoia alone.

@@ -62,16 +62,8 @@ impl Bot {
         }
         let mut scope = Scope::default();
         for channel in self.notifications.channels().await? {
-            let Some(session) = self.sessions.read(&channel).await? else { continue };
-            let rules = match self.notifications.read(&channel).await {
-                Ok(rules) => rules,
-                // One that cannot be read keeps none of the others from being watched.
-                Err(error @ StoreError::Corrupt { .. }) => {
-                    tracing::error!(%error, "the rules of a channel cannot be read");
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
+            let Some(session) = readable(self.sessions.read_stored(&channel).await)?.flatten() else { continue };
+            let Some(rules) = readable(self.notifications.read(&channel).await)? else { continue };
             let community = session.community.uuid;
             scope.set.set(&channel, &[community], &rules);
             let watched = scope
@@ -83,5 +75,17 @@ impl Bot {
         let scope = Arc::new(scope);
         *kept = Some((revision, Instant::now(), Arc::clone(&scope)));
         Ok(scope)
+    }
+}
+
+/// One channel that cannot be read keeps none of the others from being watched.
+fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(error @ StoreError::Corrupt { .. }) => {
+            tracing::error!(%error, "a channel cannot be watched");
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }

@@ -105,6 +105,9 @@ impl Bot {
                     Err(trouble) => health.failed(community, *trigger, &trouble.to_string(), now),
                 }
             }
+            if let Err(Trouble::Sekoia(_)) = &looked {
+                self.count_failure(watched, source.triggers()).await?;
+            }
             if !looked?.0 {
                 return Ok(());
             }
@@ -135,6 +138,7 @@ pub(in crate::bot) fn told(alert: &sekoia::Alert) -> notify::Alert {
             .collect(),
         first_seen: alert.first_seen_at,
         last_seen: alert.last_seen_at,
+        acknowledged_after: alert.time_to_acknowledge.and_then(|seconds| u64::try_from(seconds).ok()),
         status_changed: None,
     }
 }
