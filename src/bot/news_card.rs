@@ -55,10 +55,9 @@ pub(super) fn card(news: &News, rules: &Rules, region: Region) -> View {
                 let view = begin("Connector error", shown(connector.connector.label(), NAME));
                 said(view, connector.error.as_deref())
             }
-            What::Reported { kind, action } => begin(
-                "Sekoia's own rule reported",
-                format!("{} {}", shown(kind, NAME), shown(action, NAME)),
-            ),
+            What::Reported { kind, action } => {
+                begin("Sekoia's own rule reported", format!("{} {}", shown(kind, NAME), shown(action, NAME)))
+            }
             What::Other { trigger, title } => begin(trigger.spec().title, shown(title, TITLE)),
         },
     };

@@ -98,7 +98,7 @@ async fn observe(State(sandbox): State<Arc<Sandbox>>, request: Request, next: Ne
         sandbox.hook.run(&Call { status, ..call.clone() }, Stage::Done);
         response
     };
-    match sandbox.faults.take(&call.method, &call.path) {
+    match sandbox.faults.take(&call.method, &format!("{}?{}", call.path, call.query)) {
         None | Some(FaultKind::Live(_)) => done(next.run(request).await),
         Some(FaultKind::Latency { ms }) => {
             let response = done(next.run(request).await);

@@ -209,11 +209,7 @@ impl Sekoia {
 
     /// These alerts as they are now, at most a hundred; those that are not there are left out.
     pub async fn alerts_named(&self, uuids: &[&str], rank: Rank) -> Listed<Alert> {
-        let query = vec![
-            ("match[uuid]", uuids.join(",")),
-            ("limit", PAGE.to_string()),
-            ("with_count", "false".into()),
-        ];
+        let query = vec![("match[uuid]", uuids.join(",")), ("limit", PAGE.to_string()), ("with_count", "false".into())];
         let page: Page<Alert> = self.one(rank, ALERTS, ALERTS.into(), query, VIEW_ALERTS).await?;
         Ok(page.items)
     }

@@ -59,13 +59,12 @@ impl Store for SqliteStore {
             }
         }
         for found in &commit.rests_on {
-            let generation: Option<i64> =
-                sqlx::query_scalar("SELECT generation FROM work WHERE kind = ? AND key = ?")
-                    .bind(found.kind.name())
-                    .bind(&found.key)
-                    .fetch_optional(&mut *tx)
-                    .await
-                    .map_err(StoreError::from)?;
+            let generation: Option<i64> = sqlx::query_scalar("SELECT generation FROM work WHERE kind = ? AND key = ?")
+                .bind(found.kind.name())
+                .bind(&found.key)
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(StoreError::from)?;
             if generation != found.generation.map(number) {
                 return Err(found.conflict());
             }

@@ -5,6 +5,7 @@ mod browser;
 mod core;
 mod demo;
 mod drift;
+mod hints;
 mod hostile;
 mod install;
 mod kill;

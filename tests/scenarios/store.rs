@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use secrecy::SecretSlice;
 use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::{
-    Commit, CommitError, Found, Loaded, MemoryStore, NewRecord, Schedule, SqliteStore, State, Store, StreamId, WorkKind, Write,
+    Commit, CommitError, Found, Loaded, MemoryStore, NewRecord, Schedule, SqliteStore, State, Store, StreamId,
+    WorkKind, Write,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;

@@ -91,7 +91,7 @@ impl Fault {
         self
     }
 
-    /// Only for calls whose path contains this.
+    /// Only for calls whose path, with its query as it came, contains this.
     #[must_use]
     pub fn on(mut self, path: &str) -> Self {
         self.path = Some(path.to_owned());

@@ -1,0 +1,160 @@
+//! What Sekoia's own rules post to a channel's webhook: believed when Sekoia says so, told once.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sekoia_chatops::notifications::Hint;
+use sekoia_chatops::sandbox::{Fault, FaultKind, NewAlert, Tenant, WebhookDate};
+use sekoia_chatops::store::{Commit, WorkKind};
+use uuid::Uuid;
+
+use super::watching::{LONG, alert, at_rest, durable, firings, message, rule, set_up, soc, standing, store, until};
+use crate::harness::{Setting, Stage, run};
+
+/// As the webhook's route does it.
+async fn hint(s: &Stage, action: &str, uuid: Uuid) {
+    let hint = Hint::Webhook {
+        channel: soc(s),
+        kind: "alert".into(),
+        action: action.into(),
+        uuid: uuid.to_string().into(),
+        short_id: None,
+        created_at: Timestamp::now(),
+        community: None,
+    };
+    let commit = Commit { schedule: vec![hint.row(Timestamp::now())], ..Commit::default() };
+    store(s).await.commit(commit).await.unwrap();
+}
+
+#[test]
+fn a_webhook_is_believed_when_sekoia_says_so() {
+    run(Setting { tenant: Tenant::Multi, ..durable() }, async |s| {
+        s.ask("alice", "setup \"Rivoli Retail\"").await;
+        s.progress().await;
+        // A rule that fires for nothing: without any, nobody watches the channel.
+        rule(s, "alert rule=\"Nothing\"").await;
+        let retail = s.sekoia.edit(|w| w.communities.iter().find(|c| c.name == "Rivoli Retail").unwrap().uuid);
+        let raise = |name: &str| {
+            let wanted = NewAlert { community: Some(retail), rule: Some(name.into()), urgency: Some(42) };
+            s.sekoia.raise_alert(&wanted)
+        };
+        let (told, deleted, foreign) = (raise("By webhook"), raise("Deleted meanwhile"), alert(s, "Not theirs", 99));
+        s.sekoia.delete_alert(deleted.uuid);
+        hint(s, "created", deleted.uuid).await;
+        hint(s, "created", foreign.uuid).await;
+        hint(s, "created", Uuid::nil()).await;
+        hint(s, "created", told.uuid).await;
+        hint(s, "updated", told.uuid).await;
+        let card = message(s, &["By webhook"]).await;
+        assert!(card.text().contains("A rule of Sekoia's own, by webhook"), "{card}");
+        at_rest(s).await;
+        assert_eq!(standing(s, &["alert"]).len(), 1);
+        s.sekoia.delete_alert(told.uuid);
+        hint(s, "deleted", told.uuid).await;
+        message(s, &["By webhook", "It is not at Sekoia any more."]).await;
+        at_rest(s).await;
+    });
+}
+
+/// Sekoia posts to the channel's webhook from now on.
+async fn posts(s: &Stage) {
+    let form = s.form_for("alice", "notify webhook").await;
+    let text = form.text();
+    let shown = text.lines().find(|line| line.starts_with("http") && line.contains("/hooks/sekoia/")).unwrap();
+    let path = &shown[shown.find("/hooks/").unwrap()..];
+    s.sekoia.add_webhook(&format!("http://{}{path}", s.address()), WebhookDate::CreatedAt).unwrap();
+}
+
+#[test]
+fn a_storm_that_is_posted_too_is_counted_once() {
+    run(durable(), async |s| {
+        set_up(s, &["alert urgency>=1"]).await;
+        posts(s).await;
+        until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
+        let calls = s.sekoia.calls().len();
+        s.sekoia.storm(None, 700);
+        until("everything was posted", s, async || s.sekoia.deliveries().len() == 700).await;
+        message(s, &["Many at once", "695 firings"]).await;
+        at_rest(s).await;
+        assert_eq!(standing(s, &["Many at once"]).len(), 1);
+        message(s, &["Many at once", "695 firings"]).await;
+        let alone = s.sekoia.calls()[calls..].iter().filter(|call| call.path.contains("/sic/alerts/")).count();
+        assert_eq!(alone, 0);
+        assert_eq!(firings(s).await, 700);
+    });
+}
+
+#[test]
+fn a_backlog_of_hints_keeps_nothing_else_waiting() {
+    run(durable(), async |s| {
+        set_up(s, &["alert rule=\"Live\"", "alert rule=\"By webhook\""]).await;
+        until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
+        let posted = s.sekoia.raise_alert(&NewAlert { rule: Some("By webhook".into()), ..NewAlert::default() });
+        message(s, &["By webhook"]).await;
+        // Many that are of another community's alerts, or of none.
+        let mut commit = Commit::default();
+        for number in 0..600_u32 {
+            let hint = Hint::Webhook {
+                channel: soc(s),
+                kind: "alert".into(),
+                action: format!("updated-{number}").into(),
+                uuid: posted.uuid.to_string().into(),
+                short_id: None,
+                created_at: Timestamp::now(),
+                community: None,
+            };
+            commit.schedule.push(hint.row(Timestamp::now()));
+        }
+        let store = store(s).await;
+        store.commit(commit).await.unwrap();
+        let live = alert(s, "Live", 80);
+        message(s, &[&live.short_id]).await;
+        let left = store.due(WorkKind::Hint, Timestamp::now(), 1_000).await.unwrap().len();
+        assert!(left > 0, "it was told after all of the hints");
+        at_rest(s).await;
+    });
+}
+
+#[test]
+fn what_sekoia_cannot_be_asked_about_is_told_as_it_was_posted() {
+    run(durable(), async |s| {
+        set_up(s, &["alert rule=\"Nothing\""]).await;
+        let form = s.form_for("alice", "notify webhook").await;
+        let text = form.text();
+        let path = text.lines().find_map(|line| line.find("/hooks/sekoia/").map(|at| &line[at..])).unwrap();
+        let post = async |action: &str, at: &str| {
+            let body = format!(
+                r#"{{"type":"content-proposal","action":"{action}","attributes":{{"uuid":"{}"}},"metadata":{{"version":2,"created_at":"{at}"}}}}"#,
+                Uuid::nil()
+            );
+            let answer = s.http.post(format!("http://{}{path}", s.address())).body(body).send().await.unwrap();
+            assert_eq!(answer.status(), 200);
+        };
+        post("created", "2026-11-23T09:30:00Z").await;
+        post("created", "2026-11-23T09:30:00Z").await;
+        let card = message(s, &["Sekoia's own rule reported", "content-proposal created"]).await;
+        assert!(card.text().contains("A rule of Sekoia's own, by webhook"), "{card}");
+        // The same of another day is another one.
+        post("created", "2026-11-24T09:30:00Z").await;
+        until("both are told", s, async || standing(s, &["content-proposal created"]).len() == 2).await;
+        at_rest(s).await;
+    });
+}
+
+#[test]
+fn a_hint_waits_for_sekoia_and_is_followed_once() {
+    run(durable(), async |s| {
+        set_up(s, &["alert rule=\"Nothing\""]).await;
+        let raised = alert(s, "By webhook", 42);
+        s.sekoia
+            .faults()
+            .add(Fault::new(FaultKind::Status { code: 503, retry_after: None, body: None }).on("match%5Buuid%5D"));
+        hint(s, "created", raised.uuid).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(standing(s, &["By webhook"]).len(), 0);
+        s.sekoia.faults().clear();
+        tokio::time::timeout(LONG, message(s, &["By webhook"])).await.unwrap();
+        at_rest(s).await;
+        assert_eq!(standing(s, &["By webhook"]).len(), 1);
+    });
+}
