@@ -181,7 +181,7 @@ fn who_may_acknowledge_and_what() {
 
 #[test]
 fn whatever_the_live_api_does_nothing_is_lost_or_doubled() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(durable(), async |s| {
         set_up(s, &["alert urgency>=1 rule=\"First\"", "alert rule=\"Second\"", "alert rule=\"Third\""]).await;
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
         let kinds = [
@@ -209,7 +209,7 @@ fn whatever_the_live_api_does_nothing_is_lost_or_doubled() {
 
 #[test]
 fn a_crash_anywhere_doubles_and_loses_nothing() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(durable(), async |s| {
         set_up(s, &["alert rule=\"First\"", "alert rule=\"Second\""]).await;
         let mut raised = Vec::new();
         for (number, wait) in [0, 150, 250, 350, 500].into_iter().enumerate() {
@@ -236,7 +236,7 @@ fn a_crash_anywhere_doubles_and_loses_nothing() {
 
 #[test]
 fn a_storm_is_one_message_that_counts() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(durable(), async |s| {
         set_up(s, &["alert urgency>=1"]).await;
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
         let calls = s.sekoia.calls().len();
@@ -298,7 +298,7 @@ fn a_silent_intake_is_told_and_so_is_its_return() {
 
 #[test]
 fn failed_playbooks_crashes_connectors_and_cases_are_told() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(durable(), async |s| {
         set_up(s, &["playbook", "connector", "case"]).await;
         until("everything was looked at", s, async || {
             let calls = s.sekoia.calls();
@@ -351,7 +351,7 @@ fn a_sample_goes_the_way_of_what_happens() {
 
 #[test]
 fn sekoia_that_asks_to_slow_down_is_left_alone_and_caught_up_with() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(durable(), async |s| {
         set_up(s, &["alert urgency>=75"]).await;
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
         let limited = FaultKind::Status { code: 429, retry_after: Some(2), body: None };
@@ -369,7 +369,7 @@ fn sekoia_that_asks_to_slow_down_is_left_alone_and_caught_up_with() {
 
 #[test]
 fn a_chat_that_was_down_is_told_in_order() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(durable(), async |s| {
         set_up(s, &["alert rule=\"First\"", "alert rule=\"Second\""]).await;
         for _ in 0..30 {
             s.chat.fault(Call::Post, ChatFault::Fails);
@@ -393,7 +393,7 @@ fn a_chat_that_was_down_is_told_in_order() {
 
 #[test]
 fn what_waited_long_comes_as_one_message() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(durable(), async |s| {
         set_up(s, &["alert urgency>=75"]).await;
         s.stop().await;
         // As if the chat had been down for an hour.
@@ -430,7 +430,7 @@ fn what_waited_long_comes_as_one_message() {
 
 #[test]
 fn one_process_watches_and_another_takes_over() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(durable(), async |s| {
         set_up(s, &["alert urgency>=75"]).await;
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
         // The built binary on the same store and Sekoia.
