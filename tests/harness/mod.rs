@@ -47,6 +47,8 @@ pub struct Setting {
     /// Whether the sandbox lets API keys create and revoke.
     pub writes: sandbox::Writes,
     pub timing: Timing,
+    /// `SEKOIA_REGION`.
+    pub region: &'static str,
     /// Under which address others reach the bot.
     pub public_url: Option<&'static str>,
     /// SQLite in a directory of the test's own, so that a restart finds it.
@@ -69,6 +71,7 @@ impl Default for Setting {
             approval: approval::Policy::default(),
             writes: sandbox::Writes::Accepted,
             timing: QUICK,
+            region: "FRA1",
             public_url: Some("https://bot.example.com/"),
             durable: false,
             sources: "",

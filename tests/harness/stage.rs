@@ -90,6 +90,7 @@ impl Stage {
         let mut settings = vec![
             ("SEKOIA_API_KEY", self.sekoia.token(self.setting.token).to_owned()),
             ("SEKOIA_API_URL", self.sekoia_url.clone()),
+            ("SEKOIA_REGION", self.setting.region.to_owned()),
             ("CHATOPS_OPERATORS", all(&|platform| platform.principals(self.setting.operators))),
             ("CHATOPS_APPROVERS", all(&|platform| platform.principals(self.setting.approvers))),
             ("CHATOPS_CHANNELS", all(&|platform| platform.channels(self.setting.channels))),

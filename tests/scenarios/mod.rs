@@ -2,6 +2,7 @@
 
 mod approvals;
 mod browser;
+mod cards;
 mod core;
 mod demo;
 mod drift;

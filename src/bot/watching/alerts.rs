@@ -126,6 +126,10 @@ impl Alerts {
         let next = match (&before, self.0) {
             // That it changed is for the list of changes to tell.
             (Some(seen), AlertDate::Created) => Seen { at: latest, raised, ..seen.clone() },
+            // It changed before it was seen: how it was then nobody knows.
+            (None, AlertDate::Created) if alert.updated_at > alert.created_at => {
+                Seen { at: latest, print: 0, status: None, raised }
+            }
             _ => Seen { at: latest, print, status: news.status.clone(), raised },
         };
         cursor.seen.insert(alert.uuid.clone(), next);
@@ -135,7 +139,7 @@ impl Alerts {
         if self.0 == AlertDate::Created {
             return Some((format!("alert-{}", alert.uuid), at, What::AlertRaised(news)));
         }
-        news.status_changed = before.map(|seen| seen.status != news.status);
+        news.status_changed = before.and_then(|seen| seen.status).map(|status| Some(status) != news.status);
         Some((format!("alert-{}-{print:016x}", alert.uuid), at, What::AlertUpdated(news)))
     }
 }

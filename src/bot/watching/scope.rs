@@ -14,7 +14,7 @@ use crate::platform::ChannelKey;
 use crate::store::StoreError;
 
 /// Another process may have changed rules.
-const AGAIN: Duration = Duration::from_secs(20);
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// The rules of all channels, as they were lately.
 #[derive(Default)]

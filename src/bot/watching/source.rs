@@ -94,7 +94,9 @@ impl Bot {
             let looked = match source.look(&ground).await {
                 Ok(report) => {
                     let (more, behind) = (report.more, report.behind);
-                    self.take_report(scope, report).await.map(|()| (more, behind)).map_err(Trouble::Store)
+                    // A rule that was there when it was read is there now: it may be newer than the look.
+                    let scope = self.scope().await?;
+                    self.take_report(&scope, report).await.map(|()| (more, behind)).map_err(Trouble::Store)
                 }
                 Err(trouble) => Err(trouble),
             };
