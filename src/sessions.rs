@@ -82,6 +82,13 @@ impl Sessions {
         Ok(self.slot(channel).await?.state)
     }
 
+    /// The same as it is stored now: another process may have changed it.
+    pub async fn read_anew(&self, channel: &ChannelKey) -> Result<Option<Arc<Session>>, StoreError> {
+        let _turn = self.writer(channel).lock().await;
+        self.reload(channel).await?;
+        self.read(channel).await
+    }
+
     /// The same, with the version that it has.
     pub async fn read_with_version(&self, channel: &ChannelKey) -> Result<Option<(u64, Arc<Session>)>, StoreError> {
         let slot = self.slot(channel).await?;
