@@ -55,7 +55,7 @@ fn history(i: usize) -> Vec<Command> {
         let summary = "Defend Prime until 2027-06-11, Intelligence until 2027-06-11".into();
         commands.push(Command::Verify {
             step,
-            evidence: Evidence { summary, exceptions: ["Defend Prime ends in 20 days".into()].into() },
+            evidence: Evidence { summary, exceptions: ["Defend Prime ends in 20 days".into()].into(), facts: None },
         });
     }
     commands

@@ -82,12 +82,14 @@ impl Sessions {
         Ok(self.slot(channel).await?.state)
     }
 
-    /// The channel's session as it is stored: another process may have changed it.
-    pub async fn read_stored(&self, channel: &ChannelKey) -> Result<Option<Arc<Session>>, StoreError> {
-        Ok(self.load(channel).await?.state)
+    /// The same as it is stored now: another process may have changed it.
+    pub async fn read_anew(&self, channel: &ChannelKey) -> Result<Option<Arc<Session>>, StoreError> {
+        let _turn = self.writer(channel).lock().await;
+        self.reload(channel).await?;
+        self.read(channel).await
     }
 
-    /// The channel's session, with the version that it has.
+    /// The same, with the version that it has.
     pub async fn read_with_version(&self, channel: &ChannelKey) -> Result<Option<(u64, Arc<Session>)>, StoreError> {
         let slot = self.slot(channel).await?;
         Ok(slot.state.map(|session| (slot.version, session)))

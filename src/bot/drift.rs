@@ -5,18 +5,26 @@
 //! nothing. Evidence that somebody accepted anew is what the next look compares with, so that
 //! nothing is told twice: a licence that ends soon is told when it comes near, not every six hours.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::Bot;
+use super::failure::Failure;
 use super::inbox::only_store;
+use crate::action::Action;
+use crate::approval::{Approval, ApprovalId, Stage};
 use crate::approvals::Notice;
+use crate::checklist::facts::{Fact, Print};
 use crate::checklist::steps::Finding;
-use crate::checklist::{Actor, Command, Evidence, Session, Status, StepId, decide};
+use crate::checklist::worse::{by_name, openly, worse};
+use crate::checklist::{Actor, Command, Evidence, Refusal, Session, Status, StepId, decide};
+use crate::pace::Rank;
 use crate::platform::{ChannelKey, UserId};
-use crate::sekoia::in_background;
+use crate::sekoia::{SekoiaError, in_background};
 use crate::sessions::ChangeError;
 use crate::store::{Commit, Schedule, StoreError, Work, WorkKind};
 use crate::text::shown;
@@ -26,13 +34,34 @@ const AT_ONCE: u32 = 8;
 const STEPS: u32 = 360;
 /// Sekoia could not be asked: again after this part of the interval.
 const SOONER: u32 = 12;
-/// Invitations come and go and are tracked by themselves.
-const PENDING: [&str; 2] = ["pending", "still to be accepted"];
+/// The steps that say of the bot's own key that it is good, the one whose owner is told first.
+const ON_THE_KEY: [StepId; 2] = [StepId::Keys, StepId::Prerequisites];
+
+/// What changed for the worse.
+#[derive(Debug, PartialEq, Eq)]
+struct Drift {
+    /// For everybody in the channel.
+    openly: String,
+    /// For the owner alone: with the names of people and keys.
+    by_name: String,
+}
+
+impl Drift {
+    fn said(text: String) -> Self {
+        Self { openly: text.clone(), by_name: text }
+    }
+}
 
 impl Bot {
     pub(super) async fn drift_due(&self, now: Timestamp) -> Result<(), StoreError> {
+        let every = self.approvals.timing.drift;
         for work in self.sessions.store().due(WorkKind::Drift, now, AT_ONCE).await? {
-            let next = self.look_again(&work).await?;
+            let next = self.look_again(&work).await.unwrap_or_else(|error| {
+                // It waits for its turn again, and keeps no other channel from having theirs.
+                error!(%error, channel = work.key, "done steps could not be verified again");
+                let corrupt = matches!(error, StoreError::Corrupt { .. });
+                Some(if corrupt { every } else { every / SOONER })
+            });
             let mut commit = Commit::default();
             match next {
                 Some(wait) => commit.postponed.push((work.finished(), Timestamp::now() + wait)),
@@ -50,7 +79,9 @@ impl Bot {
         let every = self.approvals.timing.drift;
         let mut any = false;
         for step in StepId::all() {
-            let Some(session) = self.sessions.read(&channel).await? else { return Ok(None) };
+            // As it is stored: by what this process remembers, a step may be open that another
+            // one has ticked, and nobody would look at it again.
+            let Some(session) = self.sessions.read_anew(&channel).await? else { return Ok(None) };
             let Status::Verified { evidence } = &session.step(step).status else { continue };
             if any {
                 tokio::time::sleep(every / STEPS).await;
@@ -59,9 +90,16 @@ impl Bot {
             let now = Timestamp::now();
             match in_background(self.verify(&channel, &session, step, now)).await {
                 Ok(finding) => {
-                    if let Some(what) = drifted(step, evidence, &finding) {
-                        self.reopen_drifted(&channel, &session, step, evidence, &what, now).await?;
+                    if drifted(evidence, &finding, &HashSet::new()).is_none() {
+                        continue;
                     }
+                    let expected = self.revoked_here(&session, step).await?;
+                    if let Some(drift) = drifted(evidence, &finding, &expected) {
+                        self.reopen_drifted(&channel, &session, step, evidence, &drift, now, true).await?;
+                    }
+                }
+                Err(Failure::Sekoia(SekoiaError::Unauthorized { .. })) => {
+                    return self.key_refused(&channel, &session, now).await.map(Some);
                 }
                 Err(error) if error.is_passing() || error.is_ours() => {
                     warn!(%error, channel = channel.as_str(), "done steps are verified later");
@@ -73,25 +111,85 @@ impl Bot {
         Ok(any.then_some(every))
     }
 
+    /// Sekoia does not take the bot's own key: that is one change, not one of every step.
+    async fn key_refused(
+        &self,
+        channel: &ChannelKey,
+        session: &Arc<Session>,
+        now: Timestamp,
+    ) -> Result<Duration, StoreError> {
+        let every = self.approvals.timing.drift;
+        // Asked twice before anybody is alarmed.
+        let Err(error @ SekoiaError::Unauthorized { .. }) = in_background(self.sekoia.validate(Rank::Background)).await
+        else {
+            return Ok(every / SOONER);
+        };
+        warn!(%error, channel = channel.as_str(), "no step can be verified with this key");
+        let openly = shown(&error.to_string(), 300);
+        let advice = error.advice();
+        let drift = Drift { by_name: format!("{openly}. {}", advice.trim_end_matches('.')), openly };
+        let mut told: Vec<UserId> = Vec::new();
+        for step in ON_THE_KEY {
+            let Status::Verified { evidence } = &session.step(step).status else { continue };
+            let owner = owner(session, step);
+            let tell = owner.as_ref().is_none_or(|owner| !told.contains(owner));
+            self.reopen_drifted(channel, session, step, evidence, &drift, now, tell).await?;
+            told.extend(owner);
+        }
+        Ok(every)
+    }
+
+    /// The keys that were revoked, or are about to be, because of a request that was approved since:
+    /// whoever has the step in hand knows that.
+    async fn revoked_here(&self, session: &Session, step: StepId) -> Result<HashSet<Print>, StoreError> {
+        let mut revoked = HashSet::new();
+        if step != StepId::Keys {
+            return Ok(revoked);
+        }
+        let done = session.step(step).changed.as_ref().map_or(session.opened.at, |change| change.at);
+        let mut note = |approval: &Approval| {
+            if let Action::RevokeKey { key, .. } | Action::CreateKey { replaces: Some(key), .. } =
+                &approval.request.action
+                && approval.stage == Stage::Approved
+            {
+                revoked.insert(Print::of(&key.uuid));
+            }
+        };
+        for (_, concluded) in session.requests.iter().filter(|(at, _)| *at >= done) {
+            match self.approvals.read(&ApprovalId::from(&*concluded.request)).await {
+                Ok(approval) => approval.iter().for_each(&mut note),
+                Err(error @ StoreError::Corrupt { .. }) => error!(%error, "a request cannot be read"),
+                Err(error) => return Err(error),
+            }
+        }
+        self.approvals.open().await?.iter().for_each(note);
+        Ok(revoked)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what was seen, where, and what it means")]
     async fn reopen_drifted(
         &self,
         channel: &ChannelKey,
         session: &Session,
         step: StepId,
         seen: &Evidence,
-        what: &str,
+        drift: &Drift,
         now: Timestamp,
+        tell: bool,
     ) -> Result<(), StoreError> {
         let community = session.community.uuid;
+        let what = &drift.openly;
         let reopen = |state: Option<&Session>| {
             let same = state.is_some_and(|state| state.community.uuid == community);
             if !same {
-                return Err(crate::checklist::Refusal::Meanwhile(step));
+                return Err(Refusal::Meanwhile(step));
             }
-            decide(state, Command::Drift { step, seen: seen.clone(), what: what.into() }, now)
+            decide(state, Command::Drift { step, seen: seen.clone(), what: what.as_str().into() }, now)
         };
-        let told =
-            || owner(session, step).map(|to| notice(channel, session, step, to, what, now)).into_iter().collect();
+        let told = || {
+            let to = owner(session, step).filter(|_| tell);
+            to.map(|to| notice(channel, session, step, to, &drift.by_name, now)).into_iter().collect()
+        };
         match self.sessions.change_and(channel, &Actor::Bot, now, None, reopen, told).await {
             Ok(_) => {
                 info!(channel = channel.as_str(), step = step.name(), "a done step is open again");
@@ -131,137 +229,57 @@ fn notice(channel: &ChannelKey, session: &Session, step: StepId, to: UserId, wha
     Schedule { kind: WorkKind::Notice, key, due: now, attempts: 0, body }
 }
 
-/// What changed for the worse since the evidence; none if nothing did.
-fn drifted(step: StepId, before: &Evidence, finding: &Finding) -> Option<String> {
+/// What changed for the worse since the evidence; none if nothing did. `expected`: keys whose end
+/// is no news.
+fn drifted(before: &Evidence, finding: &Finding, expected: &HashSet<Print>) -> Option<Drift> {
     match finding {
         Finding::Wanting { summary, missing } => {
             let missing: Vec<String> = missing.iter().map(|m| shown(m, 200)).collect();
-            Some(format!("Sekoia no longer confirms it ({}); missing: {}", shown(summary, 150), missing.join("; ")))
+            let missing = missing.join("; ");
+            let summary = shown(summary, 150);
+            Some(Drift::said(format!("Sekoia no longer confirms it ({summary}); missing: {missing}")))
         }
         Finding::Confirmed(now) => {
-            let new = now.exceptions.iter().filter(|e| is_new(e, &before.exceptions));
-            let new = new.map(|e| format!("new: {}", shown(e, 200)));
-            let changes: Vec<String> = less(step, &before.summary, &now.summary).into_iter().chain(new).collect();
-            (!changes.is_empty()).then(|| changes.join("; "))
+            // Evidence of before there were facts says nothing that could be compared.
+            let (before, now) = (before.facts.as_deref()?, now.facts.as_deref()?);
+            let counts = |fact: &&Fact| !fact.is_key(expected);
+            let worse = worse(before.iter().filter(counts), now.iter().filter(counts));
+            (!worse.is_empty()).then(|| Drift { openly: openly(&worse), by_name: by_name(&worse) })
         }
         // Sekoia says nothing against it.
         Finding::NotApplicable { .. } | Finding::CannotTell { .. } => None,
     }
 }
 
-/// An exception of another kind than those that were accepted, or of more than were. That days go
-/// by is not new; that Sekoia begins to warn more people is, for it says so in other words.
-fn is_new(exception: &str, accepted: &[Box<str>]) -> bool {
-    if PENDING.iter().any(|pending| exception.contains(pending)) {
-        return false;
-    }
-    let words = kind(exception);
-    let within = |accepted: &str| {
-        let accepted = kind(accepted);
-        words.split(' ').all(|word| accepted.split(' ').any(|other| other == word))
-    };
-    // Of names that were accepted, some are left.
-    if counted(exception) == 0 && accepted.iter().any(|a| within(a)) {
-        return false;
-    }
-    let same: Vec<&str> = accepted.iter().map(|a| &**a).filter(|a| kind(a) == kind(exception)).collect();
-    same.iter().all(|a| counted(a) < counted(exception)) && (same.is_empty() || counted(exception) > 0)
-}
-
-/// What begins with a number counts things.
-fn counted(text: &str) -> u64 {
-    text.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0)
-}
-
-/// Of the parts of a summary, those of which there is less than before; of a subscription or a
-/// region also what is gone.
-fn less(step: StepId, before: &str, now: &str) -> Vec<String> {
-    let parts = |text: &str| text.split([',', ';']).map(|part| part.trim().to_owned()).collect::<Vec<_>>();
-    let (earlier, later) = (parts(before), parts(now));
-    let mut changes = Vec::new();
-    for part in earlier.iter().filter(|part| !PENDING.iter().any(|pending| part.contains(pending))) {
-        match later.iter().find(|other| kind(other) == kind(part)) {
-            Some(other) if number(other) < number(part) => {
-                changes.push(format!("was {}, is {}", shown(part, 150), shown(other, 150)));
-            }
-            None if matches!(step, StepId::Subscription | StepId::Region) => {
-                changes.push(format!("no longer there: {}", shown(part, 150)));
-            }
-            _ => {}
-        }
-    }
-    changes
-}
-
-/// A text without its numbers and dates, one and many alike.
-fn kind(text: &str) -> String {
-    let words = text.split_whitespace().filter(|word| !word.starts_with(|c: char| c.is_ascii_digit()));
-    let bare = words.map(|word| word.trim_end_matches(|c: char| !c.is_alphanumeric()));
-    bare.map(|word| word.trim_end_matches("ies").trim_end_matches(['s', 'y'])).collect::<Vec<_>>().join(" ")
-}
-
-/// The first number that is no date.
-fn number(text: &str) -> Option<u64> {
-    text.split_whitespace().find_map(|word| word.parse().ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn evidence(summary: &str, exceptions: &[&str]) -> Evidence {
-        Evidence { summary: summary.into(), exceptions: exceptions.iter().map(|e| (*e).into()).collect() }
+    fn evidence(facts: Option<&[&str]>) -> Evidence {
+        let sign = |id: &&str| Fact::Sign { id: (*id).into(), says: (*id).into() };
+        let facts = facts.map(|facts| facts.iter().map(sign).collect());
+        Evidence { summary: "3 roles".into(), exceptions: Box::default(), facts }
     }
 
-    fn change(step: StepId, before: &Evidence, now: &Evidence) -> Option<String> {
-        drifted(step, before, &Finding::Confirmed(now.clone()))
-    }
-
-    #[test]
-    fn what_gets_better_or_stays_is_no_drift() {
-        let roles = evidence("3 built-in roles, 1 custom role", &["nobody has the Admin role"]);
-        assert_eq!(change(StepId::Roles, &roles, &roles), None);
-        assert_eq!(change(StepId::Roles, &roles, &evidence("3 built-in roles, 2 custom roles", &[])), None);
-        let users = evidence("4 active members, 2 pending invitations", &["2 invitations still to be accepted: x"]);
-        let joined = evidence("5 active members, 1 pending invitation", &["3 invitations still to be accepted: x"]);
-        assert_eq!(change(StepId::Users, &users, &joined), None);
-        let licence = |until: &str, left: &str| {
-            let warning = format!("Defend Prime ends in {left}: Sekoia is warning workspace admins");
-            evidence(&format!("Defend Prime until {until}"), &[&warning])
-        };
-        assert_eq!(
-            change(StepId::Subscription, &licence("2026-11-23", "80 days"), &licence("2026-11-23", "1 day")),
-            None
-        );
-        assert_eq!(
-            change(StepId::Subscription, &licence("2026-11-23", "80 days"), &licence("2027-01-02", "89 days")),
-            None
-        );
+    fn change(before: &Evidence, now: &Finding) -> Option<String> {
+        drifted(before, now, &HashSet::new()).map(|drift| drift.openly)
     }
 
     #[test]
-    fn what_gets_worse_is_told() {
-        let told = |step, before: &Evidence, now: &Evidence| change(step, before, now).unwrap();
-        let (two, one) =
-            (evidence("3 built-in roles, 2 custom roles", &[]), evidence("3 built-in roles, 1 custom role", &[]));
-        assert_eq!(told(StepId::Roles, &two, &one), "was 2 custom roles, is 1 custom role");
-        let (all, fewer) = (
-            evidence("4 active members, 0 pending invitations", &[]),
-            evidence("3 active members, 0 pending invitations", &["1 Admin without MFA"]),
-        );
-        assert_eq!(
-            told(StepId::Users, &all, &fewer),
-            "was 4 active members, is 3 active members; new: 1 Admin without MFA"
-        );
-        let more = evidence("4 active members, 0 pending invitations", &["2 Admins without MFA"]);
-        assert_eq!(told(StepId::Users, &fewer, &more), "new: 2 Admins without MFA");
-        let (far, near) = (
-            evidence("Defend until 2026-11-23, Reveal until 2026-11-23", &[]),
-            evidence("Defend until 2026-11-23", &["Defend ends in 29 days: x"]),
-        );
-        assert_eq!(
-            told(StepId::Subscription, &far, &near),
-            "no longer there: Reveal until 2026-11-23; new: Defend ends in 29 days: x"
-        );
+    fn evidence_without_facts_is_compared_with_nothing() {
+        let now = Finding::Confirmed(evidence(Some(&["nobody is Admin"])));
+        let old: Evidence =
+            serde_json::from_str(r#"{"summary":"5 roles","exceptions":["1 Admin without MFA"]}"#).unwrap();
+        assert_eq!(change(&old, &now), None);
+        assert_eq!(change(&evidence(Some(&["nobody is Admin"])), &now), None);
+        assert_eq!(change(&evidence(Some(&[])), &now).unwrap(), "nobody is Admin");
+    }
+
+    #[test]
+    fn what_is_not_confirmed_any_more_is_told_whatever_was_before() {
+        let wanting = Finding::Wanting { summary: "no role".into(), missing: vec!["a role".into()] };
+        let told = change(&evidence(None), &wanting).unwrap();
+        assert_eq!(told, "Sekoia no longer confirms it (no role); missing: a role");
+        assert_eq!(change(&evidence(Some(&[])), &Finding::CannotTell { why: "x".into() }), None);
     }
 }

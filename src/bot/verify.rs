@@ -48,11 +48,13 @@ impl Bot {
                 steps::keys::check(&sekoia.api_keys(community).await?, own.key_uuid(), now)
             }
             StepId::Notifications => steps::notifications::check(&self.notifications.read(channel).await?, now),
-            StepId::Quickstart => steps::quickstart::check(steps::quickstart::Facts {
-                intakes: sekoia.intakes(community, Rank::Person).await?.len(),
-                alerts: !sekoia.newest_alerts(community, 1, Rank::Person).await?.is_empty(),
-                playbooks: sekoia.playbooks(community, Rank::Person).await?.len(),
-            }),
+            StepId::Quickstart => {
+                let intakes = sekoia.intakes(community, Rank::Person).await?;
+                let silent = self.silent_intakes(community, &intakes, now).await?;
+                let alerts = !sekoia.newest_alerts(community, 1, Rank::Person).await?.is_empty();
+                let playbooks = sekoia.playbooks(community, Rank::Person).await?;
+                steps::quickstart::check(&intakes, &silent, alerts, &playbooks)
+            }
         })
     }
 

@@ -126,7 +126,8 @@ pub fn decide(state: Option<&Session>, command: Command, now: Timestamp) -> Resu
             if !matches!(session.step(step).status, Status::Attested { .. }) {
                 unsettled(session, step)?;
             }
-            Event::Verified { step, evidence }
+            let facts = evidence.facts.map(|facts| super::facts::kept(facts.into_vec()));
+            Event::Verified { step, evidence: Evidence { facts, ..evidence } }
         }
         Command::Attest { step, note } => {
             unsettled(session, step)?;

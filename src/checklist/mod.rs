@@ -5,8 +5,10 @@
 
 mod decide;
 mod event;
+pub mod facts;
 pub mod steps;
 mod table;
+pub mod worse;
 
 pub use decide::{Command, MAX_REASON, Refusal, decide};
 pub use event::{Event, Recorded};
@@ -18,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::platform::{MessageId, UserId};
+use facts::Fact;
 
 /// Who did it: a person, or the bot by a rule of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,13 +63,16 @@ pub enum Mode {
 }
 
 /// What Sekoia said when it confirmed a step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Evidence {
     /// One line: what was found.
     pub summary: Box<str>,
     /// What was found wanting and accepted with the confirmation.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub exceptions: Box<[Box<str>]>,
+    /// What the setup watch compares with; none in what was stored before there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Box<[Fact]>>,
 }
 
 /// Where a step stands. Nothing but `Verified` and `Attested` ticks its box.

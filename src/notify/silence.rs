@@ -155,9 +155,11 @@ impl Memory {
         self.intakes.remove(intake);
     }
 
-    /// The intakes that are silent now, for some time that a rule waits for.
-    pub fn silent(&self) -> impl Iterator<Item = &str> {
-        self.intakes.iter().filter(|(_, track)| !track.silent.is_empty()).map(|(uuid, _)| &**uuid)
+    /// The intakes that are silent now, for some time that a rule waits for or for `long`, with
+    /// since when.
+    pub fn silent(&self, long: SignedDuration, now: Timestamp) -> impl Iterator<Item = (&str, Timestamp)> {
+        let silent = move |track: &Track| !track.silent.is_empty() || now.duration_since(track.until) >= long;
+        self.intakes.iter().filter(move |(_, track)| silent(track)).map(|(uuid, track)| (&**uuid, track.until))
     }
 }
 
@@ -241,9 +243,12 @@ mod tests {
         assert_eq!(memory.look(&look(&[(0, 20)]), &rules, at(99)), Found::default());
         assert_eq!(said(&memory.look(&look(&[(0, 20)]), &rules, at(100))), ["silent 60"]);
         assert_eq!(memory.look(&look(&[(0, 20)]), &rules, at(300)), Found::default());
-        assert_eq!(memory.silent().count(), 1);
+        let silent = |memory: &Memory, now| memory.silent(SignedDuration::from_hours(24), now).count();
+        assert_eq!(silent(&memory, at(300)), 1);
         assert_eq!(said(&memory.look(&look(&[(0, 20), (5, 1)]), &rules, at(305))), ["back 60"]);
-        assert_eq!(memory.silent().count(), 0);
+        assert_eq!(silent(&memory, at(305)), 0);
+        // Longer than any rule waits.
+        assert_eq!(silent(&memory, at(305 + 1440)), 1);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use sekoia_chatops::checklist::facts::Fact;
 use sekoia_chatops::checklist::{
     Actor, Change, Command, Community, Event, Evidence, MAX_REASON, Mode, Recorded, Refusal, Session, Status, StepId,
     decide,
@@ -66,7 +67,7 @@ fn community(n: u128) -> Community {
 }
 
 fn evidence(summary: &str) -> Evidence {
-    Evidence { summary: summary.into(), exceptions: Box::default() }
+    Evidence { summary: summary.into(), ..Evidence::default() }
 }
 
 fn step() -> impl Strategy<Value = StepId> {
@@ -93,8 +94,13 @@ fn opening() -> impl Strategy<Value = Command> {
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    let found = (words(), vec(words(), 0..3))
-        .prop_map(|(summary, exceptions)| Evidence { summary, exceptions: exceptions.into() });
+    let fact = (words(), words()).prop_map(|(id, gone)| Fact::Held { id, gone });
+    let facts = prop::option::of(vec(fact, 0..3).prop_map(Into::into));
+    let found = (words(), vec(words(), 0..3), facts).prop_map(|(summary, exceptions, facts)| Evidence {
+        summary,
+        exceptions: exceptions.into(),
+        facts,
+    });
     let day = (-3..12i64).prop_map(|n| start().to_zoned(TimeZone::UTC).date().saturating_add(n.days()));
     prop_oneof![
         1 => opening(),

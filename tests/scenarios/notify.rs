@@ -424,7 +424,7 @@ fn a_sample_that_arrived_ticks_step_7() {
         s.progress().await;
         assert_snapshot!(s.ask("alice", "done 7").await.text(), @r#"
         No sample confirms step 7 (notifications) yet: 3 rules; no digest; no webhook.
-        • Missing: a tested rule that is neither paused nor muted: "notify resume 2" wakes one that was tested
+        • Missing: a tested rule that is not paused: "notify resume 2" wakes one that was tested
         Nothing was changed. You can mark it as done on your word; it will say "attested".
         [Check again] [Mark as done on my word?]
         "#);

@@ -98,6 +98,7 @@ fn all_steps_are_worked_through() {
         • Triage a first alert (15–30 min)
         • Automate with a playbook (15–20 min)
         Sekoia confirms it: 5 intakes, alerts arrive, 3 playbooks.
+        ⚠️ 2 intakes send nothing or report an error
         See: Defend <https://docs.sekoia.com/xdr/xdr_quick_start/>, Intelligence <https://docs.sekoia.com/cti/>
         [Done]
         ");

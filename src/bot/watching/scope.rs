@@ -62,7 +62,7 @@ impl Bot {
         }
         let mut scope = Scope::default();
         for channel in self.notifications.channels().await? {
-            let Some(session) = readable(self.sessions.read_stored(&channel).await)?.flatten() else { continue };
+            let Some(session) = readable(self.sessions.read_anew(&channel).await)?.flatten() else { continue };
             let Some(rules) = readable(self.notifications.read(&channel).await)? else { continue };
             let community = session.community.uuid;
             scope.set.set(&channel, &[community], &rules);

@@ -5,14 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::source::{Ground, RANK, Report, Source, Trouble};
+use crate::bot::Bot;
+use crate::bot::failure::Failure;
+use crate::checklist::steps::quickstart::Silent;
+use crate::notifications::decode;
 use crate::notify::silence::{Intake, Look, Memory, REACH, Wanted, wanted};
 use crate::notify::{Trigger, What};
-use crate::sekoia::{Id, SekoiaError};
+use crate::pace::Rank;
+use crate::sekoia::{self, Id, SekoiaError};
+use crate::store::WorkKind;
 
 const KEPT: &str = "silence";
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// So long is too long where no rule says it.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// A search takes five calls and more.
 const SEARCHES: usize = 3;
 
@@ -75,6 +84,36 @@ impl Source for Silences {
             Some(ground.occurrence(id, ground.now, what))
         });
         Ok(Report { occurrences: occurrences.collect(), kept: vec![ground.keep(KEPT, &kept)], ..Report::default() })
+    }
+}
+
+impl Bot {
+    /// The intakes that send nothing: as the watch for the rules knows, or else by one look at a
+    /// day's counters.
+    pub(in crate::bot) async fn silent_intakes(
+        &self,
+        community: Uuid,
+        intakes: &[sekoia::Intake],
+        now: Timestamp,
+    ) -> Result<Silent, Failure> {
+        let row = self.sessions.store().find(WorkKind::Source, &format!("{KEPT}|{community}")).await?;
+        // Where nobody waits for silence any more, nobody looks.
+        let fresh = |kept: &Kept| kept.hour.is_some_and(|hour| hour >= hour_of(now) - HOUR);
+        if let Some(kept) = row.and_then(|row| decode::<Kept>(&row)).filter(fresh) {
+            let silent = kept.memory.silent(DAY, now);
+            return Ok(silent.map(|(uuid, since)| (uuid.into(), Some(since))).collect());
+        }
+        let counted = match self.sekoia.events(community, now - DAY, now, Rank::Person).await {
+            Ok(events) => events.by_intake,
+            // Without that permission only the intakes' own status tells.
+            Err(SekoiaError::Forbidden { .. } | SekoiaError::NotFound { .. } | SekoiaError::Refused { .. }) => {
+                return Ok(Silent::new());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let old = |intake: &&sekoia::Intake| intake.created_at.is_none_or(|at| at < now - DAY);
+        let none = |intake: &&sekoia::Intake| counted.get(&intake.uuid).is_none_or(|n| *n == 0);
+        Ok(intakes.iter().filter(old).filter(none).map(|intake| (intake.uuid.as_str().into(), None)).collect())
     }
 }
 

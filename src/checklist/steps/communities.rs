@@ -2,6 +2,7 @@
 
 use super::{Finding, names};
 use crate::checklist::Mode;
+use crate::checklist::facts::{Fact, Print};
 use crate::sekoia::Community;
 use crate::text::{count, shown};
 
@@ -28,5 +29,10 @@ pub fn check(root: &Community, children: &[Community]) -> Finding {
     let open: Vec<&str> = children.iter().filter(|c| c.is_mfa_enforced == Some(false)).map(Community::name).collect();
     let exceptions =
         if open.is_empty() { vec![] } else { vec![format!("MFA is not enforced in {}", names(open.into_iter()))] };
-    Finding::confirmed(summary, exceptions)
+    let facts = children.iter().map(|c| Fact::Community {
+        id: Print::of(&c.uuid.to_string()),
+        name: c.name().into(),
+        no_mfa: c.is_mfa_enforced == Some(false),
+    });
+    Finding::confirmed(summary, exceptions, facts.collect())
 }

@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 
 use super::Finding;
+use crate::checklist::facts::{Ended, Fact, Key, Print};
 use crate::sekoia::{ApiKey, KeyStatus, days_until};
 use crate::text::count;
 
@@ -26,6 +27,23 @@ pub fn days_left(key: &ApiKey, now: Timestamp) -> Option<i64> {
     key.expires_at.filter(|_| key.status(now) == KeyStatus::Active).map(|at| days_until(at, now))
 }
 
+/// A key that was made for a short time is about to expire in the last third of it.
+fn is_near(key: &ApiKey, now: Timestamp) -> bool {
+    let life = key.expires_at.zip(key.created_at).map(|(end, begin)| days_until(end, begin));
+    let soon = life.map_or(SOON, |days| SOON.min(days / 3));
+    days_left(key, now).is_some_and(|left| left < soon)
+}
+
+fn fact(key: &ApiKey, now: Timestamp) -> Fact {
+    let ended = match key.status(now) {
+        KeyStatus::Active => None,
+        KeyStatus::Expired => Some(Ended::Expired),
+        KeyStatus::Revoked => Some(Ended::Revoked),
+    };
+    let (id, name, near) = (Print::of(&key.uuid), key.name().into(), is_near(key, now));
+    Fact::Key(Key { id, name, ended, expires: key.expires_at, near })
+}
+
 /// `own`: the bot's key, so that it does not count as an integration's.
 pub fn check(keys: &[ApiKey], own: Option<&str>, now: Timestamp) -> Finding {
     let active: Vec<&ApiKey> = keys.iter().filter(|k| k.status(now) == KeyStatus::Active).collect();
@@ -44,5 +62,7 @@ pub fn check(keys: &[ApiKey], own: Option<&str>, now: Timestamp) -> Finding {
     if soon > 0 {
         exceptions.push(format!("{} expiring within {SOON} days", count(soon, "key", "keys")));
     }
-    Finding::confirmed(summary, exceptions)
+    // Sekoia makes and ends its own as it likes.
+    let facts = keys.iter().filter(|k| k.internal != Some(true)).map(|k| fact(k, now));
+    Finding::confirmed(summary, exceptions, facts.collect())
 }

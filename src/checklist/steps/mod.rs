@@ -12,6 +12,7 @@ pub mod subscription;
 pub mod users;
 
 use super::Evidence;
+use super::facts::Fact;
 
 /// What Sekoia's answers say about a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,10 +28,11 @@ pub enum Finding {
 }
 
 impl Finding {
-    fn confirmed(summary: String, exceptions: Vec<String>) -> Self {
+    fn confirmed(summary: String, exceptions: Vec<String>, facts: Vec<Fact>) -> Self {
         Finding::Confirmed(Evidence {
             summary: summary.into(),
             exceptions: exceptions.into_iter().map(Into::into).collect(),
+            facts: Some(facts.into()),
         })
     }
 

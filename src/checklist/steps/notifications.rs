@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 use super::Finding;
+use crate::checklist::facts::Fact;
 use crate::notify::{Rule, Rules};
 use crate::text::count;
 use crate::view::{day, minute};
@@ -14,8 +15,8 @@ use crate::view::{day, minute};
 const SHOWN: usize = 3;
 
 pub fn check(rules: &Rules, now: Timestamp) -> Finding {
-    let live = rules.rules.iter().filter(|rule| rule.is_live(now));
-    let tested: Vec<&Rule> = live.filter(|rule| rule.tested.is_some()).collect();
+    // A mute ends by itself.
+    let tested: Vec<&Rule> = rules.rules.iter().filter(|rule| !rule.paused && rule.tested.is_some()).collect();
     let summary = summary(rules, &tested);
     if rules.rules.is_empty() {
         return Finding::wanting(
@@ -26,9 +27,7 @@ pub fn check(rules: &Rules, now: Timestamp) -> Finding {
     if tested.is_empty() {
         let missing = if let Some(rule) = rules.tested().next() {
             let number = rule.number;
-            format!(
-                "a tested rule that is neither paused nor muted: \"notify resume {number}\" wakes one that was tested"
-            )
+            format!("a tested rule that is not paused: \"notify resume {number}\" wakes one that was tested")
         } else {
             let number = rules.rules.iter().find(|rule| rule.is_live(now)).or(rules.rules.first());
             let number = number.map_or(1, |rule| rule.number);
@@ -36,7 +35,15 @@ pub fn check(rules: &Rules, now: Timestamp) -> Finding {
         };
         return Finding::wanting(summary, missing);
     }
-    Finding::confirmed(summary, exceptions(rules, now))
+    let mut wanting = exceptions(rules, now);
+    // What people do to rules is on record in this channel: as long as a tested one works, only
+    // these are news.
+    let mut facts = Vec::new();
+    for (id, says) in signs(rules) {
+        facts.push(Fact::Sign { id: id.into(), says: says.as_str().into() });
+        wanting.push(says);
+    }
+    Finding::confirmed(summary, wanting, facts)
 }
 
 /// `3 rules; rule 1 tested on 2026-11-23; no digest; no webhook`.
@@ -75,12 +82,19 @@ fn exceptions(rules: &Rules, now: Timestamp) -> Vec<String> {
     if untested > 0 {
         exceptions.push(format!("{} not tested", count(untested, "rule", "rules")));
     }
+    exceptions
+}
+
+/// What is told when it comes up later.
+fn signs(rules: &Rules) -> Vec<(&'static str, String)> {
+    let mut signs = Vec::new();
     if rules.missing().len() == crate::notify::Watch::recommended().len() {
-        exceptions.push("none of the three rules that Sekoia recommends".into());
+        signs.push(("none recommended", "none of the three rules that Sekoia recommends".into()));
     }
     let deaf = rules.rules.iter().filter(|rule| !rule.watch.trigger.spec().evaluated).count();
     if deaf > 0 && rules.webhook.is_none() {
-        exceptions.push(format!("{} for the webhook, which does not exist", count(deaf, "rule waits", "rules wait")));
+        let waiting = count(deaf, "rule waits", "rules wait");
+        signs.push(("no webhook", format!("{waiting} for the webhook, which does not exist")));
     }
-    exceptions
+    signs
 }

@@ -1,6 +1,7 @@
 //! Before step 1: the bot's key is good and may read, and Admins have MFA on.
 
 use super::Finding;
+use crate::checklist::facts::Fact;
 use crate::sekoia::Permission;
 use crate::text::count;
 
@@ -45,7 +46,11 @@ pub fn check(permissions: &[Permission], admins_without_mfa: Option<usize>) -> F
             [] => vec![],
             some => vec![format!("without {}: what needs them is done by hand", some.join(", "))],
         };
-        Finding::confirmed(format!("{summary}; every Admin has MFA on"), exceptions)
+        let facts = by_hand.iter().map(|wanted| Fact::Sign {
+            id: (*wanted).into(),
+            says: format!("the bot's key is without {wanted}").into(),
+        });
+        Finding::confirmed(format!("{summary}; every Admin has MFA on"), exceptions, facts.collect())
     } else {
         Finding::Wanting { summary, missing }
     }

@@ -4,6 +4,7 @@
 //! "Report reader" beside Analyst is no analyst any more.
 
 use super::{Finding, names};
+use crate::checklist::facts::{Fact, Print};
 use crate::sekoia::Role;
 use crate::text::count;
 
@@ -38,20 +39,37 @@ pub fn check(roles: &[Role]) -> Finding {
         };
     }
     let mut exceptions = Vec::new();
+    let mut facts: Vec<Fact> = custom.iter().map(|role| fact(role)).collect();
+    facts.extend(absent.iter().map(|name| Fact::Sign {
+        id: format!("without {name}").into(),
+        says: format!("the role {name} is not listed").into(),
+    }));
     if !absent.is_empty() {
         exceptions.push(format!("not listed: {}", absent.join(", ")));
     }
     if let Some(admin) = built_in.iter().find(|r| r.name().eq_ignore_ascii_case("admin")) {
-        match admin.total_members {
-            Some(0) => exceptions.push("nobody has the Admin role".into()),
-            Some(1) => exceptions
-                .push("one person alone has the Admin role: nobody can help when that account is locked".into()),
-            _ => {}
+        let few = match admin.total_members {
+            Some(0) => Some(("no Admin", "nobody has the Admin role")),
+            Some(1) => {
+                Some(("one Admin", "one person alone has the Admin role: nobody can help when that account is locked"))
+            }
+            _ => None,
+        };
+        if let Some((id, says)) = few {
+            facts.push(Fact::Sign { id: id.into(), says: says.into() });
+            exceptions.push(says.into());
         }
     }
     let held: Vec<&str> = custom.iter().filter(|r| r.total_members.unwrap_or(0) > 0).map(|r| r.name()).collect();
     if !held.is_empty() {
         exceptions.push(format!("built-in roles do not count for members of {}", names(held.into_iter())));
     }
-    Finding::confirmed(summary, exceptions)
+    Finding::confirmed(summary, exceptions, facts)
+}
+
+/// Of a role that somebody made: what Sekoia adds to the built-in ones is Sekoia's.
+fn fact(role: &Role) -> Fact {
+    let may = role.permissions.iter().map(|p| p.uuid.as_deref().unwrap_or_else(|| p.title()));
+    let limits = role.is_restricted.filter(|restricted| *restricted).map(|_| "restricted");
+    Fact::Role { id: Print::of(&role.uuid), name: role.name().into(), may: Print::of_all(may.chain(limits)) }
 }

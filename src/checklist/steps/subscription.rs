@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Finding;
+use crate::checklist::facts::{Fact, Near, Print};
 use crate::sekoia::{Licence, days_until};
 use crate::text::{count, shown};
 use crate::view::day;
@@ -97,7 +98,23 @@ pub fn check(licences: &[Licence], now: Timestamp) -> Finding {
         .collect();
     // One that has expired beside an active one was replaced; the list still shows it.
     let exceptions = active.iter().filter_map(|l| warning(l, now)).collect();
-    Finding::confirmed(summary.join(", "), exceptions)
+    Finding::confirmed(summary.join(", "), exceptions, facts(&active, now))
+}
+
+/// One for each product, of the licence that lasts longest.
+fn facts(active: &[&Licence], now: Timestamp) -> Vec<Fact> {
+    let mut active = active.to_vec();
+    active.sort_by_key(|l| (product(l), std::cmp::Reverse(l.end.unwrap_or(Timestamp::MAX))));
+    active.dedup_by_key(|l| product(l));
+    let fact = |l: &&Licence| {
+        let near = match expiry(l, now) {
+            Expiry::Soon => Near::Soon,
+            Expiry::VerySoon => Near::VerySoon,
+            _ => Near::Far,
+        };
+        Fact::Licence { id: Print::of(&product(l)), name: product(l).into(), end: l.end, near }
+    };
+    active.iter().map(fact).collect()
 }
 
 /// What somebody should know about a licence.

@@ -3,6 +3,7 @@
 //! Evidence is for every viewer, people's names are for operators: it counts and names nobody.
 
 use super::Finding;
+use crate::checklist::facts::{Fact, Member, Print};
 use crate::sekoia::Avatar;
 use crate::text::count;
 
@@ -37,5 +38,17 @@ pub fn check(members: &[Avatar]) -> Finding {
             count(pending, "invitation", "invitations")
         ));
     }
-    Finding::confirmed(summary, exceptions)
+    Finding::confirmed(summary, exceptions, members.iter().filter(|m| !m.is_pending()).map(fact).collect())
+}
+
+fn fact(member: &Avatar) -> Fact {
+    let roles = member.roles.iter().filter_map(|r| r.uuid.as_deref().or(r.name.as_deref()));
+    Fact::Member(Member {
+        id: Print::of(&member.uuid),
+        name: member.display_name().into(),
+        active: member.is_active(),
+        roles: Print::of_all(roles),
+        admin: member.has_role("Admin"),
+        no_mfa: member.lacks_mfa(),
+    })
 }
