@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::limits::{MESSAGE, OPTIONS, SAID};
-use super::markdown::{block, escaped, line};
+use super::markdown::{block, escaped, line, table};
 use super::names::{Names, mentioned};
 use super::seal::{Asked, BUTTON_LIVES, Pressed, Sealer};
 use crate::platform::ChannelKey;
@@ -155,6 +155,7 @@ fn markdown(part: &Block, names: &Names) -> String {
             lines.iter().map(|said| format!("* {}", line(said, names))).collect::<Vec<_>>().join("\n")
         }
         Block::Code(text) => block(text),
+        Block::Table(said) => table(said),
         Block::Controls(_) => String::new(),
     }
 }
@@ -171,7 +172,7 @@ struct Parts {
 
 impl Parts {
     fn text(&mut self, text: &str, part: &Block) {
-        let own = matches!(part, Block::Bullets(_) | Block::Code(_));
+        let own = matches!(part, Block::Bullets(_) | Block::Code(_) | Block::Table(_));
         if !self.text.is_empty() {
             self.text.push_str(if own || self.open { "\n\n" } else { "\n" });
         }
