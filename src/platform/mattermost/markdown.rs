@@ -160,7 +160,7 @@ mod tests {
             "| 1 | @\u{2060}channel \\`a&#124;b\\` |",
             "| 1 | \\\\&#124; |",
             "| 1 | &#124;:---&#124; |",
-            "| 1 | &amp;#124; |",
+            "| 1 | &amp;#\u{2060}124; |",
             "| 1 |  |",
         ];
         assert_eq!(table(&Table { columns, rows }), expected.join("\n"));

@@ -277,7 +277,7 @@ mod tests {
     use secrecy::SecretSlice;
 
     use super::*;
-    use crate::view::{Choice as Option, Confirm, Line};
+    use crate::view::{Choice as Option, Column, Confirm, Line, Table};
 
     fn render(view: &View) -> serde_json::Value {
         let sealer = Sealer::new(&[SecretSlice::from(vec![7; 32])]);
@@ -302,6 +302,15 @@ mod tests {
         assert_eq!(attachments[1]["actions"][0]["data_source"], "users");
         let id = attachments[0]["actions"][0]["id"].as_str().unwrap();
         assert!(id.bytes().all(|b| b.is_ascii_alphanumeric()), "{id}");
+    }
+
+    #[test]
+    fn a_table_stands_alone_between_blank_lines() {
+        let columns = vec![Column::numbers("Fired"), Column::words("Rule")];
+        let rows = vec![vec!["3".into(), "Brute|force".into()]];
+        let json = render(&View::sentence("Hello").table(Table { columns, rows }).line("after"));
+        let table = "| Fired | Rule |\n| ---: | :--- |\n| 3 | Brute&#124;force |";
+        assert_eq!(json["message"], format!("Hello\n\n{table}\n\nafter"));
     }
 
     #[test]
