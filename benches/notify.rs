@@ -31,10 +31,14 @@ fn rules(channel: u32) -> Rules {
         watch.conditions.urgency = Some(u8::try_from(n % 100).unwrap_or_default());
         watch.conditions.rule = n.is_multiple_of(3).then(|| format!("Detection rule {}", n % 90).into());
         watch.conditions.entity = n.is_multiple_of(5).then(|| format!("Entity {}", n % 20).into());
-        watch.conditions.asset = n.is_multiple_of(7).then(|| format!("srv-{}", n % 40).into());
-        Rule { number, watch, paused: false, muted_until: None, by: Actor::Bot, at: now(), tested: None }
+        watch.conditions.asset = n.is_multiple_of(7).then(|| asset(n % 40).to_string().into());
+        Rule { number, watch, paused: false, muted_until: None, by: Actor::Bot, at: now(), sample: None, tested: None }
     });
     Rules { rules: rules.collect(), next: A_CHANNEL + 1, ..Rules::default() }
+}
+
+fn asset(n: u32) -> Uuid {
+    Uuid::from_u128(n.into())
 }
 
 /// `communities` 1: everybody watches the same one, which is the worst.
@@ -58,7 +62,7 @@ fn occurrences(communities: u32) -> Vec<Occurrence> {
                 status: Some("Pending".into()),
                 rule: Some(named("Detection rule", n % 90)),
                 entity: Some(named("Entity", n % 20)),
-                assets: vec![named("srv", n % 40), named("srv", n % 37)],
+                assets: [n % 40, n % 37].map(|m| Named { uuid: Some(asset(m).to_string().into()), name: None }).into(),
                 ..Alert::default()
             };
             let what = if n.is_multiple_of(2) { What::AlertRaised(alert) } else { What::AlertUpdated(alert) };

@@ -20,7 +20,7 @@
 //! | [`server`], [`health`] | every route, limits, counters; how the outside is doing |
 //! | [`hooks`] | what Sekoia's own rules post |
 //! | [`platform`] | what a chat platform is: `slack`, `mattermost`, and `web`, the demo's page |
-//! | [`view`], [`text`] | neutral messages and forms; hostile words made harmless |
+//! | [`view`], [`table`], [`text`] | neutral messages and forms; hostile words made harmless |
 //! | [`command`] | the words: one table and its parser |
 //! | [`bot`] | joins the others; one file a command family |
 //! | [`access`] | who may do what |
@@ -63,5 +63,6 @@ pub mod server;
 pub mod sessions;
 pub mod store;
 pub mod streams;
+pub mod table;
 pub mod text;
 pub mod view;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::platform::{ChannelKey, UserId};
+pub use crate::table::{Column, Table};
 use crate::text::visible;
 
 /// Either a text of the program's own or words from outside that were made [`visible`].
@@ -45,6 +46,7 @@ pub enum Block {
     Bullets(Vec<Line>),
     /// Fixed-width text that somebody will copy.
     Code(String),
+    Table(Table),
     /// Small print.
     Note(Line),
     Controls(Vec<Control>),
@@ -282,6 +284,12 @@ impl View {
     }
 
     #[must_use]
+    pub fn table(mut self, table: Table) -> Self {
+        self.blocks.push(Block::Table(table));
+        self
+    }
+
+    #[must_use]
     pub fn note(mut self, line: impl Into<Line>) -> Self {
         self.blocks.push(Block::Note(line.into()));
         self
@@ -304,6 +312,7 @@ impl View {
                 Block::Line(_, line) | Block::Note(line) => lines.push(line.plain()),
                 Block::Bullets(bullets) => lines.extend(bullets.iter().map(|b| format!("• {}", b.plain()))),
                 Block::Code(text) => lines.push(text.clone()),
+                Block::Table(table) => lines.push(table.aligned()),
                 Block::Controls(_) => {}
             }
         }

@@ -9,11 +9,11 @@ use tracing::warn;
 use super::{Ask, Bot, Told};
 use crate::notifications::{FiredLog, decode};
 use crate::notify::chart::{self, Chart};
-use crate::notify::{Count, Journal, Period, RuleLine, Rules, Summary, summary};
+use crate::notify::{Bands, Count, Journal, Period, RuleLine, Rules, Summary, summary};
 use crate::platform::{ChannelKey, ChatError, MessageId, Picture};
 use crate::store::{StoreError, WorkKind};
 use crate::text::{clip, count, shown};
-use crate::view::{Control, Line, View};
+use crate::view::{Column, Control, Line, Table, View};
 
 /// Rules in the table; the others are counted.
 const ROWS: usize = 20;
@@ -137,7 +137,7 @@ pub(super) fn told(heading: impl Into<String>, summary: &Summary, rules: &Rules)
     }
     let mut view = view.line(first.say("."));
     if summary.total() > 0 {
-        view = view.line(format!("By urgency: {}.", summary.bands)).code(table(summary));
+        view = view.line(format!("By urgency: {}.", summary.bands)).table(table(summary));
         let more = summary.rules.iter().filter(|line| line.bands.total() > 0).count().saturating_sub(ROWS);
         if more > 0 {
             view = view.note(format!("{} fired more rarely.", count(more, "more rule", "more rules")));
@@ -198,27 +198,34 @@ fn named(what: &str, counts: &[Count]) -> Option<String> {
     (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
 }
 
-/// Rules that fired, the noisiest first.
-fn table(summary: &Summary) -> String {
-    let median = |line: &RuleLine| line.median_to_acknowledge.map_or("-".into(), time);
-    let before = |line: &RuleLine| line.before.map_or("-".into(), |n| n.to_string());
-    let mut rows = vec![["#", "Rule", "Fired", "Before", "Ack. after"].map(str::to_owned)];
+/// Rules that fired, the noisiest first. Numbers come first: what a phone has no room for is the
+/// end of the words.
+fn table(summary: &Summary) -> Table {
+    let columns = vec![
+        Column::numbers("#"),
+        Column::numbers("Fired"),
+        Column::words("By urgency"),
+        Column::numbers("Before"),
+        Column::numbers("Ack. after"),
+        Column::words("Rule"),
+    ];
     let fired = summary.rules.iter().filter(|line| line.bands.total() > 0);
-    rows.extend(fired.take(ROWS).map(|line| {
-        let what = line.what.as_deref().map_or("(removed)".into(), |what| shown(what, RULE));
-        [line.number.to_string(), what, line.bands.total().to_string(), before(line), median(line)]
-    }));
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths = [0, 1, 2, 3, 4].map(width);
-    let lines = rows.iter().map(|row| {
-        // Words to the left, numbers to the right.
-        let cell = |column: usize| match (column, widths[column]) {
-            (1, width) => format!("{:<width$}", row[column]),
-            (_, width) => format!("{:>width$}", row[column]),
-        };
-        [0, 1, 2, 3, 4].map(cell).join("  ")
-    });
-    lines.collect::<Vec<_>>().join("\n")
+    let row = |line: &RuleLine| {
+        vec![
+            line.number.to_string(),
+            line.bands.total().to_string(),
+            split(&line.bands),
+            line.before.map_or("-".into(), |n| n.to_string()),
+            line.median_to_acknowledge.map_or("-".into(), time),
+            line.what.as_deref().map_or("(removed)".into(), |what| shown(what, RULE)),
+        ]
+    };
+    Table { columns, rows: fired.take(ROWS).map(row).collect() }
+}
+
+/// The bands that occurred; what has no urgency has no split.
+fn split(bands: &Bands) -> String {
+    if bands.unrated == bands.total() { "-".into() } else { bands.to_string() }
 }
 
 /// `40 s`, `12 min`, `5 h`, `3 days`.

@@ -152,7 +152,7 @@ fn trigger(args: &mut Args<'_>) -> Result<Trigger, Fault> {
     let hint = if let Some(near) = near {
         format!("did you mean `{}`?", near.spec().words)
     } else {
-        let all: Vec<String> = TRIGGERS.iter().map(|s| format!("`{}`", s.words)).collect();
+        let all: Vec<String> = TRIGGERS.iter().filter(|s| s.evaluated).map(|s| format!("`{}`", s.words)).collect();
         format!("write {}", all.join(", "))
     };
     Err(args.bad(first, "something to wait for", hint))

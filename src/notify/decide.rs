@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::digest::Digest;
 use super::event::Event;
 use super::state::{Rule, Rules, Which};
+use super::trigger::{BY_WEBHOOK, Trigger};
 use super::watch::{Impossible, Watch};
 use crate::view::minute;
 
@@ -29,6 +30,11 @@ pub enum Command {
     Mute {
         number: u32,
         until: Timestamp,
+    },
+    /// A sample is sent, which is kept under this key.
+    Sample {
+        number: u32,
+        key: Box<str>,
     },
     /// Somebody confirmed that the rule's sample arrived.
     Tested {
@@ -57,6 +63,8 @@ pub enum Command {
 pub enum Refusal {
     #[error("{0}")]
     Impossible(Impossible),
+    #[error("A rule for \"{title}\" could never fire here. {BY_WEBHOOK}.", title = .0.spec().title)]
+    OnlyByWebhook(Trigger),
     #[error("Rule {0} says that already. `notify` lists the rules.")]
     Duplicate(u32),
     #[error("Rule {0} says that already, but it is paused. `notify resume {0}` wakes it.")]
@@ -77,6 +85,8 @@ pub enum Refusal {
     MuteTime(u32),
     #[error("Rule {0} is muted until {time} already.", time = minute(*.1))]
     AlreadyMuted(u32, Timestamp),
+    #[error("No sample of rule {0} has come here. `notify test {0}` sends one.")]
+    NoSample(u32),
     #[error("This is not a hash of a webhook's token.")]
     NotAHash,
     #[error("That address is in use already. `notify webhook` makes a new one.")]
@@ -102,6 +112,9 @@ pub const LONGEST_MUTE: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub fn decide(state: &Rules, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
     let event = match command {
         Command::Add { watch } => {
+            if !watch.trigger.spec().evaluated {
+                return Err(Refusal::OnlyByWebhook(watch.trigger));
+            }
             watch.check().map_err(Refusal::Impossible)?;
             match state.same_as(&watch) {
                 Some(Rule { number, paused: true, .. }) => return Err(Refusal::DuplicatePaused(*number)),
@@ -145,8 +158,17 @@ pub fn decide(state: &Rules, command: Command, now: Timestamp) -> Result<Vec<Eve
                 _ => Event::Muted { number, until },
             }
         }
+        Command::Sample { number, key } => {
+            let rule = rule(state, number)?;
+            if !rule.watch.trigger.spec().evaluated {
+                return Err(Refusal::OnlyByWebhook(rule.watch.trigger));
+            }
+            Event::Sampled { number, key }
+        }
         Command::Tested { number } => {
-            rule(state, number)?;
+            if rule(state, number)?.sample.is_none() {
+                return Err(Refusal::NoSample(number));
+            }
             Event::Tested { number }
         }
         Command::MakeWebhook { hash } => {

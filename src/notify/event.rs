@@ -32,6 +32,11 @@ pub enum Event {
         number: u32,
         until: Timestamp,
     },
+    /// A sample is on its way; `key`: of its message.
+    Sampled {
+        number: u32,
+        key: Box<str>,
+    },
     Tested {
         number: u32,
     },
@@ -80,6 +85,7 @@ impl Event {
             Event::Paused { .. } => "rule.paused",
             Event::Resumed { .. } => "rule.resumed",
             Event::Muted { .. } => "rule.muted",
+            Event::Sampled { .. } => "rule.sampled",
             Event::Tested { .. } => "rule.tested",
             Event::WebhookMade { .. } => "webhook.made",
             Event::WebhookRevoked => "webhook.revoked",
@@ -100,12 +106,14 @@ impl Rules {
             Event::Added { number, watch } => {
                 self.next = self.next.max(number.saturating_add(1));
                 let (by, at) = (by.clone(), *at);
-                self.rules.push(Rule { number, watch, paused: false, muted_until: None, by, at, tested: None });
+                let new = Rule { number, watch, paused: false, muted_until: None, by, at, sample: None, tested: None };
+                self.rules.push(new);
             }
             Event::Removed { number } => self.rules.retain(|rule| rule.number != number),
             Event::Paused { number } => self.edit(number, |rule| rule.paused = true),
             Event::Resumed { number } => self.edit(number, |rule| (rule.paused, rule.muted_until) = (false, None)),
             Event::Muted { number, until } => self.edit(number, |rule| rule.muted_until = Some(until)),
+            Event::Sampled { number, key } => self.edit(number, |rule| rule.sample = Some(key)),
             Event::Tested { number } => self.edit(number, |rule| rule.tested = Some(change())),
             Event::WebhookMade { hash } => self.webhook = Some(Webhook { hash, made: change() }),
             Event::WebhookRevoked => self.webhook = None,

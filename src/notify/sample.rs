@@ -29,7 +29,11 @@ pub fn sample(rule: &Rule, community: Uuid, name: &str, now: Timestamp) -> Occur
         status: Some(c.status.first().copied().unwrap_or(AlertStatus::Pending).name().into()),
         rule: Some(named(&c.rule, "Sample detection rule")),
         entity: Some(named(&c.entity, "Sample entity")),
-        assets: vec![named(&c.asset, "sample-asset")],
+        // Known by their identifiers, as those of real alerts are.
+        assets: vec![Named {
+            uuid: Some(c.asset.clone().unwrap_or_else(|| Uuid::nil().to_string().into())),
+            name: None,
+        }],
         first_seen: Some(now),
         last_seen: Some(now),
         acknowledged_after: None,
@@ -69,12 +73,5 @@ pub fn sample(rule: &Rule, community: Uuid, name: &str, now: Timestamp) -> Occur
         | Trigger::RuleDeprecated
         | Trigger::ReportAvailable) => What::Other { trigger, title: title().unwrap_or_default() },
     };
-    Occurrence {
-        id: uuid,
-        at: now,
-        community,
-        // A rule about another community is about that one.
-        community_name: Some(c.community.clone().unwrap_or_else(|| name.into())),
-        what,
-    }
+    Occurrence { id: uuid, at: now, community, community_name: Some(name.into()), what }
 }

@@ -21,6 +21,9 @@ pub struct Rule {
     pub muted_until: Option<Timestamp>,
     pub by: Actor,
     pub at: Timestamp,
+    /// Where its last sample is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<Box<str>>,
     /// A sample went the whole way and somebody confirmed that it arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tested: Option<Change>,

@@ -1,4 +1,7 @@
 //! Sekoia's twelve triggers, by their documented meaning, and the conditions that each takes.
+//!
+//! Five of them only Sekoia itself can tell of, and what it posts then does not say which it was: no
+//! rule here could fire for them. They are known nevertheless, to say what to do instead.
 
 use serde::{Deserialize, Serialize};
 
@@ -51,9 +54,12 @@ pub struct TriggerSpec {
     pub takes: &'static [Key],
     /// The condition that a bare name after the trigger stands for.
     pub names: Option<Key>,
-    /// Evaluated here. Otherwise it comes only through a rule of Sekoia's own and its webhook.
+    /// Evaluated here. Otherwise a rule of Sekoia's own has to tell of it: see [`BY_WEBHOOK`].
     pub evaluated: bool,
 }
+
+/// What to do about a trigger that is not evaluated here.
+pub(super) const BY_WEBHOOK: &str = "Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `notify webhook` shows how";
 
 const ALERT: &[Key] = &[Key::Urgency, Key::Status, Key::Rule, Key::Entity, Key::Asset, Key::Community];
 const ANYWHERE: &[Key] = &[Key::Community];
@@ -164,7 +170,7 @@ impl Key {
             Key::Status => "status=Closed",
             Key::Rule => "rule=\"Brute force\"",
             Key::Entity => "entity=\"HQ\"",
-            Key::Asset => "asset=\"srv-1\"",
+            Key::Asset => "asset=<UUID>",
             Key::Community => "community=\"Nimbus\"",
             Key::Intake => "intake=\"Okta\"",
             Key::Playbook => "playbook=\"Enrich IPs\"",

@@ -49,6 +49,14 @@ pub(super) fn name(text: &str) -> Result<Box<str>, Impossible> {
     }
 }
 
+/// A name could never match: alerts tell of their assets by UUID alone.
+pub(super) fn asset(text: &str) -> Result<Box<str>, Impossible> {
+    let uuid = uuid::Uuid::try_parse(text.trim()).map(|uuid| uuid.to_string().into());
+    uuid.map_err(|_| impossible(text, "the UUID of an asset", ASSETS.into()))
+}
+
+const ASSETS: &str = "Sekoia's alerts carry the UUIDs of their assets, not the names; an alert's message here shows them under \"Assets\"";
+
 pub(super) fn silence(text: &str) -> Result<u16, Impossible> {
     let asked = humantime::parse_duration(&text.trim().to_lowercase()).ok();
     let minutes = asked.filter(|d| d.as_secs() % 60 == 0 && d.subsec_nanos() == 0).map(|d| d.as_secs() / 60);

@@ -8,8 +8,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::trigger::{Key, Trigger};
-use super::values::{impossible, name, short, silence, statuses, urgency};
+use super::trigger::{BY_WEBHOOK, Key, Trigger};
+use super::values::{asset, impossible, name, short, silence, statuses, urgency};
 use crate::text::shown;
 
 /// A trigger and its conditions, all of which have to hold.
@@ -34,6 +34,7 @@ pub struct Conditions {
     pub rule: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entity: Option<Box<str>>,
+    /// By its UUID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asset: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -131,7 +132,7 @@ impl Watch {
             Key::Status => conditions.status = statuses(value)?,
             Key::Rule => conditions.rule = Some(name(value)?),
             Key::Entity => conditions.entity = Some(name(value)?),
-            Key::Asset => conditions.asset = Some(name(value)?),
+            Key::Asset => conditions.asset = Some(asset(value)?),
             Key::Community => conditions.community = Some(name(value)?),
             Key::Intake => conditions.intake = Some(name(value)?),
             Key::Playbook => conditions.playbook = Some(name(value)?),
@@ -161,6 +162,9 @@ impl Watch {
         for text in conditions.names().into_iter().flatten() {
             name(text)?;
         }
+        if let Some(text) = &conditions.asset {
+            asset(text)?;
+        }
         if let Some(n) = conditions.urgency {
             urgency(&n.to_string())?;
         }
@@ -185,10 +189,7 @@ impl Watch {
         if spec.takes.contains(&key) {
             return Ok(());
         }
-        let mut hint = spec.usage();
-        if !spec.evaluated {
-            hint.push_str("; all other conditions are set in Sekoia's own rule, which posts to the webhook");
-        }
+        let hint = if spec.evaluated { spec.usage() } else { BY_WEBHOOK.into() };
         Err(impossible(&said(), "a condition of this trigger", hint))
     }
 

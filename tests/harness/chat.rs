@@ -14,6 +14,17 @@ pub enum Chat {
     Mattermost(MattermostWorld),
 }
 
+/// A picture that people see.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    /// The id of the message in whose thread it is.
+    pub under: Option<String>,
+    pub name: String,
+    /// What it shows, in words.
+    pub alt: String,
+    pub content: Vec<u8>,
+}
+
 /// Where the bot is said to be. Nobody calls it there: what people do is handed to it.
 const PUBLIC_URL: &str = "http://127.0.0.1:8080";
 
@@ -208,6 +219,44 @@ impl Chat {
         match self {
             Chat::Slack(world) => world.standing_alone(user).into_iter().map(Seen::slack).collect(),
             Chat::Mattermost(world) => world.standing_alone(user).into_iter().map(Seen::mattermost).collect(),
+        }
+    }
+
+    /// The pictures that the bot showed, oldest first.
+    pub fn pictures(&self) -> Vec<Picture> {
+        match self {
+            Chat::Slack(world) => {
+                let pictures = world.shown().into_iter();
+                pictures.map(|p| Picture { under: p.thread, name: p.name, alt: p.alt, content: p.content }).collect()
+            }
+            Chat::Mattermost(world) => {
+                let pictures = world.shown().into_iter();
+                pictures.map(|p| Picture { under: p.thread, name: p.name, alt: p.alt, content: p.content }).collect()
+            }
+        }
+    }
+
+    /// Somebody removes the bot from a channel, or invites it again.
+    pub fn bot_is_in(&self, channel: &str, is_in: bool) {
+        match self {
+            Chat::Slack(world) => world.edit(|state| {
+                let bot = state.app.user_id.clone();
+                let members = &mut state.channel(channel).members;
+                if is_in {
+                    members.insert(bot)
+                } else {
+                    members.remove(&bot)
+                };
+            }),
+            Chat::Mattermost(world) => world.edit(|state| {
+                let bot = state.bot();
+                let members = &mut state.channel(channel).members;
+                if is_in {
+                    members.insert(bot)
+                } else {
+                    members.remove(&bot)
+                };
+            }),
         }
     }
 

@@ -25,6 +25,8 @@ pub enum Call {
     FillForm,
     ReadPerson,
     ReadGroup,
+    /// Of a picture's bytes, or for where to bring them.
+    Upload,
 }
 
 /// What goes wrong with one call.
@@ -123,12 +125,14 @@ impl Platform {
             (Platform::Slack, Call::OpenForm) => "views.open",
             (Platform::Slack, Call::FillForm) => "views.update",
             (Platform::Slack, Call::ReadPerson) => "users.info",
+            (Platform::Slack, Call::Upload) => "files.getUploadURLExternal",
             (Platform::Slack, Call::ReadGroup) => "usergroups.users.list",
             (Platform::Mattermost, Call::Post) => "POST /posts",
             (Platform::Mattermost, Call::Edit) => "PUT /posts/{id}/patch",
             (Platform::Mattermost, Call::History) => "GET /channels/{id}/posts",
             (Platform::Mattermost, Call::OpenForm | Call::FillForm) => "POST /actions/dialogs/open",
             (Platform::Mattermost, Call::ReadPerson) => "GET /users/{id}",
+            (Platform::Mattermost, Call::Upload) => "POST /files",
             (Platform::Mattermost, Call::ReadGroup) => "GET /groups/{id}/members",
             (_, Call::Answer) => "response_url",
         }
@@ -149,6 +153,7 @@ impl ChatFault {
                 Call::FillForm => "not_found",
                 Call::History => "not_in_channel",
                 Call::ReadPerson => "user_not_found",
+                Call::Upload => "restricted_action",
                 Call::ReadGroup => "missing_scope",
             }),
         }
@@ -169,7 +174,7 @@ impl ChatFault {
                 Call::OpenForm | Call::FillForm => {
                     mattermost::Fault::Error(400, "interactive_message.decode_trigger_id.expired")
                 }
-                Call::History => mattermost::Fault::Error(403, "api.context.permissions.app_error"),
+                Call::History | Call::Upload => mattermost::Fault::Error(403, "api.context.permissions.app_error"),
                 Call::ReadPerson => mattermost::Fault::Error(404, "app.user.missing_account.const"),
                 Call::ReadGroup => mattermost::Fault::Error(501, "api.license_error"),
             },

@@ -59,6 +59,17 @@ impl Seen {
         }
     }
 
+    /// The id of a message that was posted.
+    pub fn id(&self) -> Option<&str> {
+        match &self.native {
+            Native::Slack(slack::Seen { kind: slack::Kind::Posted { ts, .. }, .. }) => Some(ts),
+            Native::Mattermost(mattermost::Seen { kind: mattermost::Kind::Posted { post_id, .. }, .. }) => {
+                Some(post_id)
+            }
+            _ => None,
+        }
+    }
+
     /// In a conversation with the bot alone.
     pub fn is_direct(&self) -> bool {
         self.place.starts_with("direct message")

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sekoia_chatops::app::{App, open_store};
 use sekoia_chatops::config::{Config, LogConfig, StoreConfig, StorePlace};
+use sekoia_chatops::platform::{ChannelKey, UserId};
 use sekoia_chatops::sandbox::{self, Sandbox};
 use sekoia_chatops::sekoia::Region;
 use tokio::net::TcpListener;
@@ -261,6 +262,33 @@ impl Stage {
         assert!(store.lease("watch", "somebody else", then, until).await.expect("a store"));
         // It asks for it anew every second.
         tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    }
+
+    /// Whoever had the lease has it no more: the next bot that starts watches.
+    pub async fn somebody_watches(&self) {
+        let place = StorePlace::Sqlite(self.database().expect("a durable stage"));
+        let config = StoreConfig { place, keys: None };
+        let store = open_store(&config, &config.keys().expect("keys")).await.expect("a store");
+        let then = Timestamp::now() + jiff::SignedDuration::from_hours(3);
+        assert!(store.lease("watch", "nobody", then, Timestamp::now()).await.expect("a store"));
+    }
+
+    /// A channel as the bot knows it.
+    pub fn channel(&self, name: &str) -> ChannelKey {
+        let id = self.chat.platform().channel(name);
+        match self.chat.platform() {
+            Platform::Slack => ChannelKey::slack("T0SOC", &id),
+            Platform::Mattermost => ChannelKey::mattermost(&id),
+        }
+    }
+
+    /// Somebody as the bot knows them.
+    pub fn person(&self, name: &str) -> UserId {
+        let id = self.chat.platform().user(name);
+        match self.chat.platform() {
+            Platform::Slack => UserId::slack(&id),
+            Platform::Mattermost => UserId::mattermost(&id),
+        }
     }
 
     pub fn address(&self) -> SocketAddr {

@@ -1,16 +1,23 @@
 //! Rules by words, buttons and a form; samples; the webhook's address and what is posted to it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use insta::assert_snapshot;
 use proptest::prelude::*;
 use secrecy::SecretSlice;
+use sekoia_chatops::checklist::Actor;
 use sekoia_chatops::command::{find, lex, rule};
-use sekoia_chatops::notifications::{Hint, decode};
-use sekoia_chatops::notify::{Trigger, matches};
-use sekoia_chatops::sandbox::{Fault, FaultKind};
+use sekoia_chatops::notifications::{Hint, Notifications, decode};
+use sekoia_chatops::notify::{Event, Rule, Rules, Trigger, Watch, matches, sample};
+use sekoia_chatops::sandbox::{Fault, FaultKind, Happening};
 use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::{SqliteStore, Store, Work, WorkKind, keyfile};
 
-use crate::harness::{Call, ChatFault, Choice, Platform, Seen, Setting, Stage, run, run_on, steady, usual};
+use crate::harness::{Call, ChatFault, Choice, Platform, SOC, Seen, Setting, Stage, run, run_on, steady, usual};
+
+/// Longer than anything takes that works.
+const LONG: Duration = Duration::from_secs(20);
 
 /// The rows of hints that are stored and not seen to.
 async fn hints(s: &Stage) -> Vec<Hint> {
@@ -18,10 +25,14 @@ async fn hints(s: &Stage) -> Vec<Hint> {
 }
 
 async fn rows(s: &Stage, kind: WorkKind) -> Vec<Work> {
+    store(s).await.due(kind, jiff::Timestamp::MAX, 100).await.unwrap()
+}
+
+/// The bot's own store, seen from beside.
+async fn store(s: &Stage) -> Arc<dyn Store> {
     let path = s.database().expect("a durable stage");
     let keys: Vec<SecretSlice<u8>> = keyfile::beside(&path).unwrap();
-    let store = SqliteStore::open(&path, Chain::new(&keys)).await.unwrap();
-    store.due(kind, jiff::Timestamp::MAX, 100).await.unwrap()
+    Arc::new(SqliteStore::open(&path, Chain::new(&keys)).await.unwrap())
 }
 
 fn durable() -> Setting {
@@ -75,22 +86,18 @@ fn rules_are_added_listed_changed_and_removed() {
         Sekoia tells nobody of this: I ask every so often. `notify` says how often.
         [Send a sample]! [All rules]
         ");
-        assert_snapshot!(s.ask("alice", "notify add report").await.text(), @"
-        Rule 3: Report available.
-        Sekoia's API does not tell of this: it needs a notification rule of Sekoia's own and a webhook. `notify webhook` makes one.
-        [Send a sample]! [All rules]
-        ");
+        assert!(s.ask("alice", "notify add connector").await.text().starts_with("Rule 3: Connector error."));
         let list = s.ask("alice", "notify").await;
         assert_snapshot!(steady(list.text()), @r#"
         Notifications
         *Nimbus Payments* · 3 rules, 3 awake
         • *1* Alert raised, urgency 75 or more, rule "Brute force" · by @alice · LiveAPI, not evaluated yet · not fired since I started · not tested
         • *2* No events from any intake for 30 minutes · by @alice · asked every so often, not evaluated yet · not fired since I started · not tested
-        • *3* Report available · by @alice · ⚠️ needs the webhook, and there is none · not fired since I started · not tested
+        • *3* Connector error · by @alice · asked every so often, not evaluated yet · not fired since I started · not tested
         How they are evaluated:
         • Alerts and cases: ⚠️ Sekoia's LiveAPI is not listened to at the moment
         • Silent intakes: asked for every so often. How often depends on how many there are, which the first look tells; it has not been made yet.
-        • Everything else: rules of Sekoia's own, made in its console, post it to the webhook.
+        • Errors of connectors: asked for every 2 minutes.
         • No digest: `notify digest daily <time> Europe/Paris` sets one.
         • No webhook for Sekoia's own rules: `notify webhook` makes one.
         [Add a rule…] [Recommended] [Summary] [Test a rule ▾] [Pause a rule ▾] [Remove a rule ▾]
@@ -111,10 +118,10 @@ fn rules_are_added_listed_changed_and_removed() {
         *Nimbus Payments* · 3 rules, 1 awake
         • *1* Alert raised, urgency 75 or more, rule "Brute force" · 🔇 muted until <date> <time> UTC · by @alice · LiveAPI, not evaluated yet · not fired since I started · not tested
         • *2* No events from any intake for 30 minutes · ⏸️ paused · by @alice · asked every so often, not evaluated yet · not fired since I started · not tested
-        • *3* Report available · by @alice · ⚠️ needs the webhook, and there is none · not fired since I started · not tested
+        • *3* Connector error · by @alice · asked every so often, not evaluated yet · not fired since I started · not tested
         How they are evaluated:
         • Alerts and cases: ⚠️ Sekoia's LiveAPI is not listened to at the moment
-        • Everything else: rules of Sekoia's own, made in its console, post it to the webhook.
+        • Errors of connectors: asked for every 1 minute.
         • No digest: `notify digest daily <time> Europe/Paris` sets one.
         • No webhook for Sekoia's own rules: `notify webhook` makes one.
         [Add a rule…] [Recommended] [Summary] [Test a rule ▾] [Pause a rule ▾] [Resume a rule ▾] [Remove a rule ▾]
@@ -165,7 +172,9 @@ fn what_cannot_be_is_refused_with_what_to_type() {
             "notify add playbook \"Freeze a merchant\" crashed",
             "notify add playbook urgency>=3",
             "notify add alert community=Elsewhere",
+            "notify add alert asset=srv-1",
             "notify add report urgency>=3",
+            "notify add report",
             "notify remove 9",
             "notify pause",
             "notify mute 1 never",
@@ -187,14 +196,16 @@ fn what_cannot_be_is_refused_with_what_to_type() {
         notify add alert urgency=high: "urgency=high" is not how urgencies are compared: a rule has a least urgency: `urgency>=75`.
         notify add alert status=Closed: "status=Closed" is not possible when an alert is raised: it begins as Pending; write `alert updated status=Closed`.
         notify add alert updated status=Clsed: "Clsed" is not a status of alerts: did you mean `status=Closed`?
-        notify add alert for 30m: "for 30m" is not a condition of this trigger: `alert` takes `urgency>=75`, `status=Pending`, `rule="Brute force"`, `entity="HQ"`, `asset="srv-1"`, `community="Nimbus"`.
+        notify add alert for 30m: "for 30m" is not a condition of this trigger: `alert` takes `urgency>=75`, `status=Pending`, `rule="Brute force"`, `entity="HQ"`, `asset=<UUID>`, `community="Nimbus"`.
         notify add silent for 10m: "10m" is not a time of silence: the shortest is 15 minutes: `for 15m`.
         notify add silent for 2d: "2d" is not a time of silence: the longest is 24 hours: `for 24h`.
         notify add silent "Ofice firewall" for 1h: There is no intake called "Ofice firewall". Did you mean "Office firewall"?
         notify add playbook "Freeze a merchant" crashed: There is no playbook called "Freeze a merchant". Did you mean "Freeze a merchant account"?
         notify add playbook urgency>=3: "urgency 3" is not a condition of this trigger: `playbook` takes `playbook="Enrich IPs"`, `crashed`, `community="Nimbus"`.
-        notify add alert community=Elsewhere: There is no community called "Elsewhere". There are: Nimbus Payments. A rule is about the community of its channel, here Nimbus Payments.
-        notify add report urgency>=3: "urgency 3" is not a condition of this trigger: `report` takes `community="Nimbus"`; all other conditions are set in Sekoia's own rule, which posts to the webhook.
+        notify add alert community=Elsewhere: This channel is about Nimbus Payments, and so are its rules: nothing is told here of "Elsewhere". Set that community up in a channel of its own, with "/sekoia setup" there, and add the rule in it.
+        notify add alert asset=srv-1: "srv-1" is not the UUID of an asset: Sekoia's alerts carry the UUIDs of their assets, not the names; an alert's message here shows them under "Assets".
+        notify add report urgency>=3: "urgency 3" is not a condition of this trigger: Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `notify webhook` shows how.
+        notify add report: A rule for "Report available" could never fire here. Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `notify webhook` shows how.
         notify remove 9: There is no rule 9. This channel has none yet: `notify recommended` adds three.
         notify pause: "notify pause" needs to know which rule; `notify` lists them.
         notify mute 1 never: "never" is not a time to be quiet: write `1h`, `8h` or `1d`, at most `30d`.
@@ -221,6 +232,57 @@ fn what_cannot_be_is_refused_with_what_to_type() {
     });
 }
 
+/// An earlier version may have stored one.
+#[test]
+fn what_only_sekoia_tells_of_is_explained_and_a_stored_rule_for_it_stays_readable() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        for words in ["rule limited", "rule new", "rule deprecating", "rule deprecated", "report community=Nimbus"] {
+            let told = s.ask("alice", &format!("notify add {words}")).await.text();
+            assert!(told.contains("could never fire here.") && told.contains("`notify webhook`"), "{told}");
+        }
+        let told = s.ask("alice", "notify add report available").await;
+        assert_snapshot!(told.text(), @r#"
+        A rule for "Report available" could never fire here. Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `notify webhook` shows how.
+        [Webhook]
+        "#);
+        let guide = s.opens("alice", &told, "Webhook").await;
+        assert!(guide.text().contains("Settings > Notifications"), "{guide}");
+        s.stop().await;
+        let kept = Notifications::new(store(s).await);
+        let stored = |_: &Rules| Ok(vec![Event::Added { number: 1, watch: Watch::new(Trigger::ReportAvailable) }]);
+        kept.change(&s.channel(SOC), &Actor::Bot, jiff::Timestamp::now(), None, stored, |_| Vec::new()).await.unwrap();
+        s.start().await;
+        assert!(s.ask("alice", "notify").await.text().contains("*1* Report available"));
+        assert!(s.ask("alice", "notify test 1").await.text().starts_with("A rule for \"Report available\""));
+        assert!(s.ask("alice", "notify remove 1").await.text().starts_with("Rule 1 is removed: Report available."));
+    });
+}
+
+#[test]
+fn a_rule_is_about_the_community_of_its_channel() {
+    let multi = Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..Setting::default() };
+    run(multi, async |s| {
+        s.ask("alice", "setup \"Banque Rivoli\"").await;
+        s.progress().await;
+        // A parent's channel hears of none of its units.
+        let refused = s.ask("alice", "notify add alert community=\"Rivoli Retail\"").await;
+        assert_snapshot!(refused.text(), @r#"
+        This channel is about Banque Rivoli, and so are its rules: nothing is told here of "Rivoli Retail". Set that community up in a channel of its own, with "/sekoia setup" there, and add the rule in it.
+        Usage: `/sekoia notify add <trigger> [conditions]`
+        Nothing was added.
+        "#);
+        let retail = s.sekoia.edit(|world| world.community("Rivoli Retail").unwrap().uuid);
+        assert!(
+            s.ask("alice", &format!("notify add alert community={retail}")).await.text().contains("Nothing was added")
+        );
+        let own = s.sekoia.edit(|world| world.community("Banque Rivoli").unwrap().uuid);
+        let told = s.ask("alice", "notify add alert community=\"banque rivoli\"").await.text();
+        assert!(told.starts_with("Rule 1: Alert raised, community \"banque rivoli\"."), "{told}");
+        assert!(s.ask("alice", &format!("notify add case community={own}")).await.text().starts_with("Rule 2: "));
+    });
+}
+
 #[test]
 fn a_form_asks_for_a_rule_and_says_what_is_wrong_where() {
     usual(async |s| {
@@ -230,8 +292,8 @@ fn a_form_asks_for_a_rule_and_says_what_is_wrong_where() {
         Add a rule
         For *Nimbus Payments*, in this channel.
         Tell this channel of: [Select an option ▾]
-          ▾ Alert raised | Alert updated | Case created automatically | Automatic case edited | Detection rule rate-limited (by webhook) | New rule in the catalogue (by webhook) | Rule to be deprecated (by webhook) | Rule deprecated (by webhook) | Report available (by webhook) | No events received | … 2 more
-          What follows narrows it down; leave empty what does not matter.
+          ▾ Alert raised | Alert updated | Case created automatically | Automatic case edited | No events received | Playbook error | Connector error
+          What follows narrows it down. What else rules in Sekoia's console tell comes by webhook: /sekoia notify webhook
         Urgency, at least (optional): [____]
           Alerts: a number from 0 to 100. Sekoia recommends 75.
         Status (optional): [Select options ▾…]
@@ -240,9 +302,9 @@ fn a_form_asks_for_a_rule_and_says_what_is_wrong_where() {
         Detection rule (optional): [____]
           Alerts: the whole name.
         Entity (optional): [____]
-          Alerts: the whole name.
+          Alerts: the whole name, or its UUID.
         Asset (optional): [____]
-          Alerts: the whole name.
+          Alerts: its UUID, as an alert's message here shows it. Alerts carry no names of assets.
         Intake (optional): [Select an option ▾]
           ▾ Payment gateway | Office firewall | Laptops EDR | Key management HSM | Mail gateway <MX> & relay
           No events received: only from this one.
@@ -262,14 +324,16 @@ fn a_form_asks_for_a_rule_and_says_what_is_wrong_where() {
         let values = [trigger("Alert raised"), urgency("high")];
         assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"urgency":"\"high\" is not an urgency: give a number from 0 to 100, such as `urgency>=75`."}"#);
         let values = [trigger("Alert raised"), urgency("75"), silent("30m")];
-        assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"for":"\"for 30m\" is not a condition of this trigger: `alert` takes `urgency>=75`, `status=Pending`, `rule=\"Brute force\"`, `entity=\"HQ\"`, `asset=\"srv-1\"`, `community=\"Nimbus\"`."}"#);
+        assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"for":"\"for 30m\" is not a condition of this trigger: `alert` takes `urgency>=75`, `status=Pending`, `rule=\"Brute force\"`, `entity=\"HQ\"`, `asset=<UUID>`, `community=\"Nimbus\"`."}"#);
         let values = [trigger("No events received"), urgency(""), silent("3 days")];
         assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"for":"\"3 days\" is not a time of silence: the longest is 24 hours: `for 24h`."}"#);
         let values = [trigger("No events received"), urgency("75"), silent("45m")];
         assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"urgency":"\"urgency 75\" is not a condition of this trigger: `silent` takes `intake=\"Okta\"`, `for 30m`, `community=\"Nimbus\"`."}"#);
         let values = [trigger("Alert raised"), urgency("75"), silent(""), ("Status", "Closed")];
         assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"status":"\"status=Closed\" is not possible when an alert is raised: it begins as Pending; write `alert updated status=Closed`."}"#);
-        let values = [trigger("Alert updated"), urgency("75"), silent(""), ("Status", "Closed")];
+        let values = [trigger("Alert updated"), urgency("75"), silent(""), ("Status", "Closed"), ("Asset", "srv-1")];
+        assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"asset":"\"srv-1\" is not the UUID of an asset: Sekoia's alerts carry the UUIDs of their assets, not the names; an alert's message here shows them under \"Assets\"."}"#);
+        let values = [trigger("Alert updated"), urgency("75"), silent(""), ("Status", "Closed"), ("Asset", "")];
         let told = s.submit("alice", &form, &values).await;
         assert_snapshot!(told.text(), @"
         Rule 1: Alert updated, urgency 75 or more, status Closed.
@@ -377,7 +441,8 @@ fn a_digest_is_planned_with_its_schedule_and_ends_with_it() {
 fn a_sample_that_arrived_ticks_step_7() {
     run(durable(), async |s| {
         s.set_up().await;
-        s.nobody_watches().await;
+        // The only one that is silent: nothing else is to be told here.
+        s.sekoia.happen(Happening::IntakeBack { intake: Some("Key management HSM".into()) }).unwrap();
         assert_snapshot!(s.ask("alice", "done notifications").await.text(), @r#"
         No sample confirms step 7 (notifications) yet: 0 rules.
         • Missing: a rule: "notify recommended" adds the three that Sekoia recommends, "notify add" any other
@@ -396,11 +461,29 @@ fn a_sample_that_arrived_ticks_step_7() {
         In Sekoia: Settings > Notifications · See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
         [Done]! [Check the rules] [Show details] [Add a rule…] [Skip…] [Assign to ▾] [Due date 📅]
         "#);
+        // Nobody can have seen what never came.
+        assert_snapshot!(s.ask("alice", "notify seen 2").await.text(), @"No sample of rule 2 has come here. `notify test 2` sends one.");
+        s.nobody_watches().await;
         assert_snapshot!(s.ask("alice", "notify test 2").await.text(), @r#"A sample is on its way through rule 2 into this channel: No events from any intake for 1 hour. It is marked as a sample. When you see it, press "It arrived" on it, or type `notify seen 2`."#);
-        let seen = hints(s).await;
-        let [Hint::Sample { rule: 2, occurrence, .. }] = &seen[..] else { panic!("{seen:?}") };
+        let waiting = hints(s).await;
+        let [Hint::Sample { rule: 2, occurrence, .. }] = &waiting[..] else { panic!("{waiting:?}") };
         assert_eq!(occurrence.what.trigger(), Some(Trigger::NoEvents));
-        let seen = s.ask("alice", "notify seen 2").await;
+        assert_snapshot!(s.ask("alice", "notify seen 2").await.text(), @"No sample of rule 2 has come here. `notify test 2` sends one.");
+        s.stop().await;
+        s.somebody_watches().await;
+        s.start().await;
+        let sample = s.chat.next_where(LONG, "the sample", |seen| seen.text().contains("[It arrived]")).await;
+        assert_snapshot!(steady(sample.text()), @"
+        Silent intake
+        *Sample intake*
+        No events since <date> <time> UTC, 1 hour and more.
+        In Nimbus Payments
+        This is a sample: nothing happened at Sekoia. It went the way of what does. If you see it, rule 2 works.
+        [It arrived]!
+        ");
+        // Another rule's sample is not this one's.
+        assert_snapshot!(s.ask("alice", "notify seen 1").await.text(), @"No sample of rule 1 has come here. `notify test 1` sends one.");
+        let seen = s.click("alice", &sample, "It arrived").await;
         assert_snapshot!(seen.text(), @"
         Noted: the sample of rule 2 arrived (No events from any intake for 1 hour).
         `done notifications` ticks step 7, with this as its evidence.
@@ -439,14 +522,14 @@ fn a_webhooks_address_is_shown_once_replaced_and_revoked() {
         let first = address(&form);
         // An address that is not encrypted is shown with a warning.
         let text = form.text().replace(&first, "<address>");
-        let (guide, _) = text.split_once(" and no more").expect("a guide");
+        let (guide, _) = text.split_once(" No more.").expect("a guide");
         assert_snapshot!(guide, @r#"
         Webhook address
         In Sekoia's console <https://app.sekoia.io>: 1. Open Settings > Notifications and create a rule. 2. Choose its trigger and conditions. 3. Add the action "Webhook" and paste this address. 4. Save the rule. It is shown here once, and nowhere else:
         ```
         <address>
         ```
-        Whoever has it can make me look at an alert of this community,
+        Whoever has it can make me look at an alert of this community, which I read at Sekoia before I say anything, or say here that a rule of Sekoia's reported something else, which I cannot look up.
         "#);
         assert_eq!(post(s, &first, RAISED).await, (200, vec![]));
         assert!(s.submit("alice", &form, &[]).await.text().contains("last called"));
@@ -529,11 +612,18 @@ fn without_an_address_or_a_form_there_is_no_webhook() {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "notify webhook").await.text(), @"Sekoia posts from the internet, and I do not know under which address it reaches me. Whoever runs this bot sets CHATOPS_PUBLIC_URL, for example to https://bot.example.com, and starts it again.");
     });
-    // Where a form is opened first and filled later, both can fail.
-    run_on(Platform::Slack, Setting::default(), async |s| {
+    usual(async |s| {
         s.set_up().await;
         s.chat.fault(Call::OpenForm, ChatFault::Refuses);
-        assert_snapshot!(s.ask("alice", "notify webhook").await.text(), @"The address is a secret, so it is shown in a form, and I could not open one (the form's trigger expired). Nothing was made or replaced. Type `/sekoia notify webhook`, not in a thread.");
+        let told = s.ask("alice", "notify webhook").await.text();
+        // Before anything is made, or after: where the form is opened with all that it says.
+        let nothing = ["Nothing was made or replaced. Type `/sekoia notify webhook`", "so it is worth nothing."];
+        assert!(nothing.iter().any(|said| told.contains(said)), "{told}");
+        assert!(s.ask("alice", "notify").await.text().contains("No webhook"));
+    });
+    // Where a form is opened first and filled later, that can fail too.
+    run_on(Platform::Slack, Setting::default(), async |s| {
+        s.set_up().await;
         s.chat.fault(Call::FillForm, ChatFault::Refuses);
         s.say("alice", "notify webhook").await;
         assert_snapshot!(s.form_or_words().await.text(), @"
@@ -552,12 +642,11 @@ proptest! {
         trigger in proptest::sample::select(Trigger::all().collect::<Vec<_>>()),
         conditions in proptest::collection::vec((proptest::sample::select(vec![
             "urgency>=0", "urgency>=40", "urgency>=100", "status=Pending", "status=Closed,Ongoing", "rule=\"ABÇ \\\"x\"",
-            "entity=HQ", "asset=\"Srv-1 \"", "community=Elsewhere", "intake=\"OKTA\"", "playbook=\"Enrich İPs\"",
+            "entity=HQ", "asset=5F0C1E0A-0000-4000-8000-000000000003", "community=\"nimbus payments\"",
+            "community=00000000-0000-0000-0000-000000000007", "intake=\"OKTA\"", "playbook=\"Enrich İPs\"",
             "for 15m", "for 24h", "crashed",
         ]), any::<bool>()), 0..6),
     ) {
-        use sekoia_chatops::checklist::Actor;
-        use sekoia_chatops::notify::{Rule, sample};
         let mut words = trigger.spec().words.to_owned();
         for (condition, taken) in conditions {
             let longer = format!("{words} {condition}");
@@ -568,7 +657,7 @@ proptest! {
         }
         let watch = rule(find("notify add").unwrap(), lex(&words)).unwrap();
         let now: jiff::Timestamp = "2026-11-23T09:30:00Z".parse().unwrap();
-        let rule = Rule { number: 7, watch, paused: false, muted_until: None, by: Actor::Bot, at: now, tested: None };
+        let rule = Rule { number: 7, watch, paused: false, muted_until: None, by: Actor::Bot, at: now, sample: None, tested: None };
         let community = uuid::Uuid::from_u128(7);
         let sample = sample(&rule, community, "Nimbus Payments", now);
         prop_assert!(matches(&rule, &sample, now), "{words}");

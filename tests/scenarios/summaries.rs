@@ -9,13 +9,13 @@ use sekoia_chatops::app::open_store;
 use sekoia_chatops::checklist::Actor;
 use sekoia_chatops::config::{StoreConfig, StorePlace};
 use sekoia_chatops::notifications::{FiredLog, Notifications, row};
-use sekoia_chatops::notify::{About, Command, Digest, Entry, Every, Journal, decide};
+use sekoia_chatops::notify::{About, Command, Digest, Entry, Every, Journal, Trigger, Watch, decide};
 use sekoia_chatops::platform::{ChannelKey, UserId};
-use sekoia_chatops::store::{Commit, WorkKind};
+use sekoia_chatops::store::{Commit, Work, WorkKind};
 use serde_json::json;
 
-use crate::harness::slack::{self, Fault};
-use crate::harness::{Kind, SOC, Seen, Setting, Stage, on_slack};
+use crate::harness::slack::Fault;
+use crate::harness::{Call, ChatFault, Kind, SOC, Seen, Setting, Stage, on_slack, run};
 
 const LONG: Duration = Duration::from_secs(15);
 
@@ -23,53 +23,80 @@ fn durable() -> Setting {
     Setting { durable: true, ..Setting::default() }
 }
 
-fn soc() -> ChannelKey {
-    ChannelKey::slack("T0SOC", "C0SOC")
+/// The bot's rules, seen from beside while it does not run.
+struct Kept {
+    notifications: Notifications,
+    soc: ChannelKey,
+    alice: UserId,
 }
 
-/// What the bot finds when it starts.
-async fn kept(s: &Stage) -> Notifications {
-    let place = StorePlace::Sqlite(s.database().expect("a durable stage"));
-    let config = StoreConfig { place, keys: None };
-    Notifications::new(open_store(&config, &config.keys().expect("keys")).await.expect("a store"))
-}
-
-async fn change(kept: &Notifications, command: Command, at: Timestamp) {
-    let by = Actor::Person(UserId::slack("U0ALICE"));
-    let decided = |rules: &_| decide(rules, command.clone(), at);
-    kept.change(&soc(), &by, at, None, decided, |_| Vec::new()).await.expect("a change");
-}
-
-/// The three recommended rules, of which the first fired and was acknowledged and the third failed.
-async fn busy(kept: &Notifications, now: Timestamp) {
-    change(kept, Command::AddRecommended, now - SignedDuration::from_hours(72)).await;
-    let mut journal = Journal::new(now - SignedDuration::from_hours(72));
-    let before = now - SignedDuration::from_hours(30);
-    journal.enter(Entry::Fired { rule: 1, urgency: Some(80), about: About::Nothing }, before);
-    let at = now - SignedDuration::from_hours(3);
-    for (n, entity) in [(2, "laptop-7"), (1, "mail`gateway` <!channel>")] {
-        for _ in 0..n {
-            journal.enter(Entry::Fired { rule: 1, urgency: Some(90), about: About::Entity(entity.into()) }, at);
-        }
+impl Kept {
+    async fn of(s: &Stage) -> Self {
+        let place = StorePlace::Sqlite(s.database().expect("a durable stage"));
+        let config = StoreConfig { place, keys: None };
+        let store = open_store(&config, &config.keys().expect("keys")).await.expect("a store");
+        Self { notifications: Notifications::new(store), soc: s.channel(SOC), alice: s.person("alice") }
     }
-    journal.enter(Entry::Acknowledged { rule: 1, seconds: 700 }, at);
-    journal.enter(Entry::Fired { rule: 2, urgency: None, about: About::Silent("Okta".into()) }, at);
-    journal.enter(Entry::Failed { rule: 3 }, at);
-    keep(kept, journal).await;
-}
 
-async fn keep(kept: &Notifications, journal: Journal) {
-    // As a newer release may write it: with more beside it.
-    let log: FiredLog =
-        serde_json::from_value(json!({ "journal": journal, "storms": {}, "of a later release": 1 })).expect("a log");
-    let schedule = vec![row(WorkKind::Fired, soc().as_str(), &log)];
-    kept.store().commit(Commit { schedule, ..Commit::default() }).await.expect("a commit");
+    async fn change(&self, command: Command, at: Timestamp) {
+        let by = Actor::Person(self.alice.clone());
+        let decided = |rules: &_| decide(rules, command.clone(), at);
+        self.notifications.change(&self.soc, &by, at, None, decided, |_| Vec::new()).await.expect("a change");
+    }
+
+    /// The three recommended rules, of which the first fired and was acknowledged and the third
+    /// failed.
+    async fn busy(&self, now: Timestamp) {
+        self.change(Command::AddRecommended, now - SignedDuration::from_hours(72)).await;
+        let mut journal = Journal::new(now - SignedDuration::from_hours(72));
+        let before = now - SignedDuration::from_hours(30);
+        journal.enter(Entry::Fired { rule: 1, urgency: Some(80), about: About::Nothing }, before);
+        let at = now - SignedDuration::from_hours(3);
+        for (n, entity) in [(2, "laptop-7"), (1, "mail`gateway` <!channel>")] {
+            for urgency in [90, 76].into_iter().take(n) {
+                let about = About::Entity(entity.into());
+                journal.enter(Entry::Fired { rule: 1, urgency: Some(urgency), about }, at);
+            }
+        }
+        journal.enter(Entry::Acknowledged { rule: 1, seconds: 700 }, at);
+        journal.enter(Entry::Fired { rule: 2, urgency: None, about: About::Silent("Okta".into()) }, at);
+        journal.enter(Entry::Failed { rule: 3 }, at);
+        self.keep(journal).await;
+    }
+
+    async fn keep(&self, journal: Journal) {
+        // As a newer release may write it: with more beside it.
+        let log: FiredLog =
+            serde_json::from_value(json!({ "journal": journal, "storms": {}, "of a later release": 1 }))
+                .expect("a log");
+        let schedule = vec![row(WorkKind::Fired, self.soc.as_str(), &log)];
+        self.commit(Commit { schedule, ..Commit::default() }).await;
+    }
+
+    /// Set so long ago that one was missed.
+    async fn missed(&self, now: Timestamp) {
+        self.busy(now).await;
+        self.change(daily("Europe/Paris"), now - SignedDuration::from_hours(60)).await;
+    }
+
+    /// The row that the daily digest is planned by.
+    async fn planned(&self) -> Option<Work> {
+        self.notifications.store().find(WorkKind::Digest, &self.daily_key()).await.unwrap()
+    }
+
+    fn daily_key(&self) -> String {
+        format!("{}/daily", self.soc)
+    }
+
+    async fn commit(&self, commit: Commit) {
+        self.notifications.store().commit(commit).await.expect("a commit");
+    }
 }
 
 /// The bot stops, finds this, and starts.
-async fn with(s: &mut Stage, prepare: impl AsyncFnOnce(&Notifications)) {
+async fn with(s: &mut Stage, prepare: impl AsyncFnOnce(&Kept)) {
     s.stop().await;
-    prepare(&kept(s).await).await;
+    prepare(&Kept::of(s).await).await;
     s.start().await;
 }
 
@@ -87,15 +114,9 @@ fn daily(zone: &str) -> Command {
     Command::SetDigest { digest }
 }
 
-/// Set so long ago that one was missed.
-async fn missed(kept: &Notifications, now: Timestamp) {
-    busy(kept, now).await;
-    change(kept, daily("Europe/Paris"), now - SignedDuration::from_hours(60)).await;
-}
-
 #[test]
 fn without_rules_the_summary_says_how_to_begin() {
-    on_slack(durable(), async |s| {
+    run(durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
         assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
@@ -103,17 +124,17 @@ fn without_rules_the_summary_says_how_to_begin() {
         There is nothing to sum up: this channel has no rules yet. `notify recommended` adds the three that Sekoia recommends.
         [Last 7 days]
         ");
-        assert_eq!(s.slack().shown().len(), 0);
+        assert_eq!(s.chat.pictures().len(), 0);
     });
 }
 
 #[test]
 fn a_quiet_day_reads_well() {
-    on_slack(durable(), async |s| {
+    run(durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
         let now = Timestamp::now();
-        with(s, async |kept| change(kept, Command::AddRecommended, now - SignedDuration::from_hours(60)).await).await;
+        with(s, async |kept| kept.change(Command::AddRecommended, now - SignedDuration::from_hours(60)).await).await;
         assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
         Notifications of the last 24 hours
         Nothing fired, as before.
@@ -125,18 +146,18 @@ fn a_quiet_day_reads_well() {
 
 #[test]
 fn the_summary_counts_and_the_chart_goes_to_whoever_asked() {
-    on_slack(durable(), async |s| {
+    run(durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
-        with(s, async |kept| busy(kept, Timestamp::now()).await).await;
+        with(s, async |kept| kept.busy(Timestamp::now()).await).await;
         assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
         Notifications of the last 24 hours
         *4 notifications*, up 3 from 1 in the time before.
-        By urgency: 3 Urgent, 1 without urgency.
+        By urgency: 2 Urgent, 1 Major, 1 without urgency.
         ```
-        #  Rule                                  Fired  Before  Ack. after
-        1  Alert raised, urgency 75 or more          3       1      11 min
-        2  No events from any intake for 1 hour      1       0           -
+        #  Fired  By urgency         Before  Ack. after  Rule
+        1      3  2 Urgent, 1 Major       1      11 min  Alert raised, urgency 75 or more
+        2      1  -                       0           -  No events from any intake for 1 hour
         ```
         • Acknowledged: 1 alert, half of them within about 11 min
         • Noisiest entities: laptop-7 (2), mail'gateway' <!channel> (1)
@@ -148,27 +169,79 @@ fn the_summary_counts_and_the_chart_goes_to_whoever_asked() {
         ");
         let chart = s.direct().await;
         assert!(chart.text().starts_with("(picture: Notifications, "), "{chart}");
-        let shown = s.slack().shown();
+        let shown = s.chat.pictures();
         assert_eq!(shown.len(), 1);
-        assert_eq!((&*shown[0].name, shown[0].thread.as_deref()), ("notifications.png", None));
-        assert_eq!(shown[0].title, "Notifications over time");
+        assert_eq!((&*shown[0].name, shown[0].under.as_deref()), ("notifications.png", None));
         assert!(shown[0].content.starts_with(b"\x89PNG"));
         assert!(shown[0].alt.contains("4 notifications"), "{}", shown[0].alt);
-        assert!(shown[0].channel.starts_with('D'));
+    });
+}
+
+#[test]
+fn a_table_holds_whatever_a_rule_is_called() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        s.nobody_watches().await;
+        let now = Timestamp::now();
+        with(s, async |kept| {
+            let names = ["|a|\n@channel `x`|", "**y** <!here> &#124;", "\\| ~~z~~ [k](http://k)"];
+            let mut journal = Journal::new(now - SignedDuration::from_hours(72));
+            for (number, name) in (1..).zip(names) {
+                let mut watch = Watch::new(Trigger::AlertRaised);
+                watch.conditions.rule = Some(name.into());
+                kept.change(Command::Add { watch }, now - SignedDuration::from_hours(72)).await;
+                for urgency in [100, 60, 59, 40].into_iter().skip(number as usize) {
+                    let fired = Entry::Fired { rule: number, urgency: Some(urgency), about: About::Nothing };
+                    journal.enter(fired, now - SignedDuration::from_hours(2));
+                }
+            }
+            kept.keep(journal).await;
+        })
+        .await;
+        assert_snapshot!(s.ask("dan", "notify summary").await.text(), @r#"
+        Notifications of the last 24 hours
+        *6 notifications*, up 6 from 0 in the time before.
+        By urgency: 1 Major, 5 High.
+        ```
+        #  Fired  By urgency       Before  Ack. after  Rule
+        1      3  1 Major, 2 High       0           -  Alert raised, rule "|a| @channel `x`|"
+        2      2  2 High                0           -  Alert raised, rule "**y** <!here> &#124;"
+        3      1  1 High                0           -  Alert raised, rule "\| ~~z~~ [k](http://k)"
+        ```
+        The chart is in your direct messages.
+        [Last 7 days]
+        "#);
+        s.direct().await;
     });
 }
 
 #[test]
 fn a_chart_that_cannot_be_sent_takes_no_words_away() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        s.nobody_watches().await;
+        with(s, async |kept| kept.busy(Timestamp::now()).await).await;
+        for fault in [ChatFault::Refuses, ChatFault::TokenDead] {
+            s.chat.fault(Call::Upload, fault);
+            let told = s.ask("dan", "notify summary 7d").await.text();
+            assert!(told.contains("*5 notifications*"), "{told}");
+            assert!(told.contains("The chart could not be sent: "), "{told}");
+        }
+        assert_eq!(s.chat.pictures().len(), 0);
+    });
+}
+
+/// Slack's apps have scopes, its files an address of their own, and titles.
+#[test]
+fn what_keeps_a_chart_from_slack_is_named() {
     on_slack(durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
-        with(s, async |kept| busy(kept, Timestamp::now()).await).await;
+        with(s, async |kept| kept.busy(Timestamp::now()).await).await;
         s.slack().edit(|world| {
             world.scopes.remove("files:write");
         });
         let told = s.ask("dan", "notify summary 7d").await.text();
-        assert!(told.contains("4 notifications") || told.contains("5 notifications"), "{told}");
         assert!(told.contains("The chart could not be sent: the app lacks the scope files:write."), "{told}");
         s.slack().edit(|world| {
             world.scopes.insert("files:write".into());
@@ -180,119 +253,116 @@ fn a_chart_that_cannot_be_sent_takes_no_words_away() {
         let told = s.ask("dan", "notify summary").await.text();
         assert!(told.contains("The chart could not be sent: the chat platform did not say"), "{told}");
         s.direct().await;
+        let shown = s.slack().shown();
+        assert_eq!(shown[0].title, "Notifications over time");
+        assert!(shown[0].channel.starts_with('D'));
     });
 }
 
 #[test]
 fn a_missed_digest_comes_once_with_its_chart_in_the_thread() {
-    on_slack(durable(), async |s| {
+    run(durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
-        with(s, async |kept| missed(kept, Timestamp::now()).await).await;
+        with(s, async |kept| kept.missed(Timestamp::now()).await).await;
         let digest = posted(s, "Daily digest").await;
         assert!(digest.text().contains("(Europe/Paris)"), "{digest}");
-        let slack::Kind::Posted { channel, ts, .. } = &digest.on_slack().kind else { unreachable!() };
-        assert_eq!(channel, "C0SOC");
+        assert!(digest.to_string().starts_with("#soc-setup (posted)"), "{digest}");
         posted(s, "(picture: ").await;
-        assert_eq!(s.slack().shown()[0].thread.as_deref(), Some(&**ts));
+        assert_eq!(s.chat.pictures()[0].under.as_deref(), digest.id());
         s.stop().await;
-        let rules = kept(s).await.read(&soc()).await.unwrap();
-        let daily = rules.daily.unwrap();
+        let kept = Kept::of(s).await;
+        let daily = kept.notifications.read(&kept.soc).await.unwrap().daily.unwrap();
         assert!(daily.due(Timestamp::now()).is_none(), "it counts as sent");
-        let next = kept(s).await.store().find(WorkKind::Digest, "slack:T0SOC:C0SOC/daily").await.unwrap().unwrap();
-        assert_eq!(Some(next.due), daily.digest.next_after(Timestamp::now()));
+        assert_eq!(Some(kept.planned().await.unwrap().due), daily.digest.next_after(Timestamp::now()));
         s.start().await;
         tokio::time::sleep(Duration::from_secs(3)).await;
-        assert_eq!(s.slack().shown().len(), 1);
+        assert_eq!(s.chat.pictures().len(), 1);
     });
 }
 
 #[test]
 fn a_digest_is_sent_once_over_a_crash_in_the_middle() {
-    on_slack(durable(), async |s| {
+    run(durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
         // Posted, and nobody hears of it.
-        s.slack().fault("chat.postMessage", Fault::LoseReply);
-        with(s, async |kept| missed(kept, Timestamp::now()).await).await;
+        s.chat.fault(Call::Post, ChatFault::LosesReply);
+        with(s, async |kept| kept.missed(Timestamp::now()).await).await;
         posted(s, "Daily digest").await;
         s.crash().await;
         s.start().await;
         posted(s, "(picture: ").await;
         let said = s.chat.standing(SOC);
         let digests = said.iter().filter(|seen| seen.text().contains("Daily digest")).count();
-        assert_eq!((digests, s.slack().shown().len()), (1, 1));
+        assert_eq!((digests, s.chat.pictures().len()), (1, 1));
     });
 }
 
+/// On Mattermost, it is the same post when it is sent again.
 #[test]
-fn a_chart_without_an_answer_is_not_sent_twice_and_a_refused_one_is_said() {
+fn a_chart_without_an_answer_is_not_sent_twice() {
     on_slack(durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
         s.slack().fault("files.completeUploadExternal", Fault::LoseReply);
-        with(s, async |kept| missed(kept, Timestamp::now()).await).await;
+        with(s, async |kept| kept.missed(Timestamp::now()).await).await;
         posted(s, "(picture: ").await;
         tokio::time::sleep(Duration::from_secs(3)).await;
         assert_eq!(s.slack().shown().len(), 1);
-        s.slack().edit(|world| {
-            world.scopes.remove("files:write");
-        });
-        with(s, async |kept| {
-            change(kept, daily("UTC"), Timestamp::now() - SignedDuration::from_hours(50)).await;
-            let work = kept.store().find(WorkKind::Digest, "slack:T0SOC:C0SOC/daily").await.unwrap().unwrap();
-            let finished = vec![work.finished()];
-            kept.store().commit(Commit { finished, ..Commit::default() }).await.unwrap();
-        })
-        .await;
-        posted(s, "(UTC)").await;
+    });
+}
+
+#[test]
+fn a_digest_whose_chart_is_refused_says_so() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        s.nobody_watches().await;
+        s.chat.fault(Call::Upload, ChatFault::Refuses);
+        with(s, async |kept| kept.missed(Timestamp::now()).await).await;
+        posted(s, "Daily digest").await;
         let edited = s.chat.next_where(LONG, "an edit", |seen| seen.kind == Kind::Edited).await;
-        assert!(edited.text().contains("The chart could not be sent: the app lacks"), "{edited}");
+        assert!(edited.text().contains("The chart could not be sent: "), "{edited}");
         assert!(edited.text().contains("Daily digest"), "{edited}");
+        assert_eq!(s.chat.pictures().len(), 0);
     });
 }
 
 #[test]
 fn a_digest_that_was_switched_off_is_dropped() {
-    on_slack(durable(), async |s| {
+    run(durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
         with(s, async |kept| {
             let now = Timestamp::now();
-            missed(kept, now).await;
+            kept.missed(now).await;
             let row = sekoia_chatops::store::Schedule {
                 due: now - SignedDuration::from_hours(1),
-                ..row(WorkKind::Digest, "slack:T0SOC:C0SOC/daily", &())
+                ..row(WorkKind::Digest, kept.daily_key(), &())
             };
-            kept.store().commit(Commit { schedule: vec![row], ..Commit::default() }).await.unwrap();
-            change(kept, Command::ClearDigest { which: sekoia_chatops::notify::Which::Daily }, now).await;
+            kept.commit(Commit { schedule: vec![row], ..Commit::default() }).await;
+            kept.change(Command::ClearDigest { which: sekoia_chatops::notify::Which::Daily }, now).await;
         })
         .await;
         tokio::time::sleep(Duration::from_secs(3)).await;
         assert_eq!(s.chat.standing(SOC).len(), 1, "the checklist alone");
         s.stop().await;
-        assert!(kept(s).await.store().find(WorkKind::Digest, "slack:T0SOC:C0SOC/daily").await.unwrap().is_none());
+        assert!(Kept::of(s).await.planned().await.is_none());
         s.start().await;
     });
 }
 
 #[test]
 fn a_digest_that_can_never_be_said_is_put_aside_and_told() {
-    on_slack(durable(), async |s| {
+    run(durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
-        s.slack().edit(|world| {
-            let bot = world.app.user_id.clone();
-            world.channel(SOC).members.remove(&bot);
-        });
-        with(s, async |kept| missed(kept, Timestamp::now()).await).await;
+        s.chat.bot_is_in(SOC, false);
+        with(s, async |kept| kept.missed(Timestamp::now()).await).await;
         let told = posted(s, "daily digest").await.text();
         assert_snapshot!(told, @r#"I could not post the daily digest in chat:soc-setup: the bot is not in this channel. Type "/invite @Sekoia" there and try again. The next one is about this one's time as well."#);
         assert!(s.ask("alice", "overview").await.text().contains("not delivered (digest"));
-        s.slack().edit(|world| {
-            let bot = world.app.user_id.clone();
-            world.channel(SOC).members.insert(bot);
-        });
+        s.chat.bot_is_in(SOC, true);
         s.stop().await;
         s.start().await;
         posted(s, "Daily digest").await;

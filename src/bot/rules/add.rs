@@ -25,6 +25,10 @@ enum Looked {
 impl Bot {
     pub(in super::super) async fn notify_add(&self, ask: &Ask<'_>, watch: &Watch) -> Told {
         let session = self.session(ask).await?;
+        if !watch.trigger.spec().evaluated {
+            let view = View::sentence(Line::marked(&Refusal::OnlyByWebhook(watch.trigger).to_string()));
+            return Err(Failure::Instead(Box::new(view.controls(vec![Control::button("Webhook", "notify webhook")]))));
+        }
         let unknown = match self.look_for(&session, watch).await {
             Looked::Found => None,
             Looked::Missing(problem) => {
@@ -84,6 +88,12 @@ impl Bot {
     async fn look_for(&self, session: &Session, watch: &Watch) -> Looked {
         let conditions = &watch.conditions;
         let community = session.community.uuid;
+        if let Some(name) = &conditions.community {
+            let own = Named::new(community.to_string(), &*session.community.name);
+            if missing(Key::Community, name, std::slice::from_ref(&own)).is_some() {
+                return Looked::Missing(Problem { field: Key::Community.name(), text: elsewhere(name, &own.name) });
+            }
+        }
         if let Some(name) = &conditions.intake {
             match self.sekoia.intakes(community, Rank::Person).await {
                 Ok(all) => {
@@ -106,29 +116,6 @@ impl Bot {
                 Err(error) => return Looked::Unknown(error),
             }
         }
-        if let Some(name) = &conditions.community {
-            let own = Named::new(community.to_string(), &*session.community.name);
-            if missing(Key::Community, name, std::slice::from_ref(&own)).is_none() {
-                return Looked::Found;
-            }
-            // A parent's channel also hears of its units; no other channel hears of another community.
-            let mut all = vec![own];
-            match self.workspace().await {
-                Ok((root, children)) if root.uuid == community => {
-                    all.extend(children.iter().map(|c| Named::new(c.uuid.to_string(), c.name())));
-                }
-                Ok(_) => {}
-                Err(error) => return Looked::Unknown(error),
-            }
-            if let Some(problem) = missing(Key::Community, name, &all) {
-                let text = format!(
-                    "{} A rule is about the community of its channel, here {}.",
-                    problem.text,
-                    shown(&session.community.name, 80)
-                );
-                return Looked::Missing(Problem { text, ..problem });
-            }
-        }
         Looked::Found
     }
 
@@ -138,6 +125,9 @@ impl Bot {
         let rights = self.policy.rights(&self.chats, &inbound.actor, &inbound.channel).await.ok()?;
         self.policy.allow(rights, Right::Operator, &inbound.actor).ok()?;
         let session = self.sessions.read(&inbound.channel).await.ok()??;
+        if !watch.trigger.spec().evaluated {
+            return Some((0, Refusal::OnlyByWebhook(watch.trigger).to_string()));
+        }
         let Looked::Missing(problem) = self.look_for(&session, watch).await else { return None };
         Some((super::form::place(problem.field), problem.text))
     }
@@ -148,6 +138,15 @@ fn added(event: &Event) -> Option<u32> {
         Event::Added { number, .. } => Some(*number),
         _ => None,
     }
+}
+
+/// A channel hears of its own community alone, a parent's of no unit.
+fn elsewhere(wanted: &str, own: &str) -> String {
+    format!(
+        "This channel is about {}, and so are its rules: nothing is told here of \"{}\". Set that community up in a channel of its own, with \"/sekoia setup\" there, and add the rule in it.",
+        shown(own, 80),
+        shown(wanted, 60)
+    )
 }
 
 /// What to say if nothing is called so. Several may be: then the rule is about all of them.

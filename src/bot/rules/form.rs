@@ -27,14 +27,12 @@ impl Bot {
             tokio::join!(self.sekoia.intakes(community, Rank::Person), self.sekoia.playbooks(community, Rank::Person));
         let intakes = intakes.map(|all| all.iter().map(|i| (i.name().to_owned(), i.uuid.clone())).collect());
         let playbooks = playbooks.map(|all| all.iter().map(|p| (p.name().to_owned(), p.uuid.clone())).collect());
-        let triggers = TRIGGERS.iter().map(|spec| {
-            let how = if spec.evaluated { "" } else { " (by webhook)" };
-            Choice { label: format!("{}{how}", spec.title).into(), value: spec.words.into() }
-        });
+        let triggers = TRIGGERS.iter().filter(|spec| spec.evaluated);
+        let triggers = triggers.map(|spec| Choice { label: spec.title.into(), value: spec.words.into() });
         let mut fields = vec![Field {
             name: "trigger",
             label: "Tell this channel of".into(),
-            hint: "What follows narrows it down; leave empty what does not matter.".into(),
+            hint: "What follows narrows it down. What else rules in Sekoia's console tell comes by webhook: /sekoia notify webhook".into(),
             optional: false,
             kind: one_of(&triggers.collect::<Vec<_>>()),
         }];
@@ -65,9 +63,13 @@ fn condition(key: Key) -> Field {
             ("Status", "Updated alerts: only when it becomes one of these.", kind)
         }
         Key::Rule => ("Detection rule", "Alerts: the whole name.", text(MAX_NAME)),
-        Key::Entity => ("Entity", "Alerts: the whole name.", text(MAX_NAME)),
-        Key::Asset => ("Asset", "Alerts: the whole name.", text(MAX_NAME)),
-        Key::Community => ("Community", "The whole name.", text(MAX_NAME)),
+        Key::Entity => ("Entity", "Alerts: the whole name, or its UUID.", text(MAX_NAME)),
+        Key::Asset => (
+            "Asset",
+            "Alerts: its UUID, as an alert's message here shows it. Alerts carry no names of assets.",
+            text(40),
+        ),
+        Key::Community => ("Community", "That of this channel.", text(MAX_NAME)),
         Key::Intake => ("Intake", "No events received: only from this one.", text(MAX_NAME)),
         Key::Playbook => ("Playbook", "Playbook error: only of this one.", text(MAX_NAME)),
         Key::For => ("Silent for", "No events received: 15m to 24h; left empty, 1h.", text(10)),

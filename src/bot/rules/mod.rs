@@ -5,16 +5,18 @@ mod form;
 mod list;
 mod webhook;
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::failure::{Failure, instead};
 use super::{Ask, Bot, Told};
 use crate::checklist::{Actor, StepId};
 use crate::command::{DigestWish, RuleWish};
-use crate::notifications::{ChangeError, Changed, Hint};
+use crate::notifications::{ChangeError, Changed, Hint, News};
 use crate::notify::{Command, Refusal, Rule, Rules, Which, decide, sample};
 use crate::platform::ChannelKey;
-use crate::store::{Commit, Finished, Schedule, WorkKind};
+use crate::store::{Finished, Schedule, StoreError, WorkKind};
 use crate::text::shown;
 use crate::view::{Control, Line, View};
 
@@ -22,6 +24,10 @@ pub(super) use webhook::NewAddress;
 
 /// Characters of a rule's words: no rule that can be has more.
 const WORDS: usize = 2_000;
+/// Between looks for a sample that somebody saw: it may stand in the channel a moment before that is
+/// on record.
+const RECORDED: [Duration; 4] =
+    [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(300), Duration::from_millis(600)];
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
@@ -68,7 +74,7 @@ impl Bot {
         self.session(ask).await?;
         let rules = self.notifications.read(ask.channel).await?;
         // Whatever is wished, it is of a rule that is there.
-        decide(&rules, Command::Tested { number }, ask.now)?;
+        decide(&rules, Command::Remove { number }, ask.now)?;
         let Some(rule) = rules.rule(number) else { return Err(instead("This rule is gone.")) };
         match wish {
             RuleWish::Remove => {
@@ -114,14 +120,9 @@ impl Bot {
             return Err(instead(line.say(" wakes it.")));
         }
         let occurrence = sample(rule, session.community.uuid, &session.community.name, ask.now);
+        let key = News::sample_key(ask.channel, number, &occurrence).into();
         let hint = Hint::Sample { channel: ask.channel.clone(), rule: number, occurrence };
-        let commit = Commit {
-            schedule: vec![hint.row(ask.now)],
-            finished: ask.finished.clone().into_iter().collect(),
-            ..Commit::default()
-        };
-        self.notifications.store().commit(commit).await.map_err(super::inbox::only_store)?;
-        self.notifications.hint();
+        self.change_rules_and(ask, Command::Sample { number, key }, vec![hint.row(ask.now)], Vec::new()).await?;
         let line = format!(
             "A sample is on its way through rule {number} into this channel: {}. It is marked as a sample. When you see it, press \"It arrived\" on it, or type `notify seen {number}`.",
             rule.watch
@@ -129,9 +130,25 @@ impl Bot {
         Ok(View::sentence(Line::marked(&line)))
     }
 
+    /// Whether the rule's last sample stands in the channel.
+    async fn sample_came(&self, rule: &Rule) -> Result<bool, StoreError> {
+        let Some(key) = &rule.sample else { return Ok(false) };
+        for wait in RECORDED {
+            tokio::time::sleep(wait).await;
+            if self.notifications.store().find(WorkKind::Posted, key).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     async fn rule_seen(&self, ask: &Ask<'_>, rule: &Rule) -> Told {
         let session = self.session(ask).await?;
         let number = rule.number;
+        if !self.sample_came(rule).await? {
+            // Its last one may still be on its way.
+            return Err(Refusal::NoSample(number).into());
+        }
         self.change_rules(ask, Command::Tested { number }).await?;
         let view = View::sentence(format!("Noted: the sample of rule {number} arrived ({}).", rule.watch));
         let name = StepId::Notifications.name();

@@ -128,6 +128,7 @@ impl Bot {
 fn form(base: &Url, token: &SecretString, console: &str) -> SecretForm {
     let token = secrecy::ExposeSecret::expose_secret(token);
     let address = format!("{}/hooks/sekoia/{token}", base.as_str().trim_end_matches('/'));
+    // No page of the console has a documented address: the way there is said instead.
     let intro = Line::new()
         .say("In ")
         .link("Sekoia's console", console.to_owned())
@@ -142,7 +143,7 @@ fn form(base: &Url, token: &SecretString, console: &str) -> SecretForm {
         intro,
         secret: SecretString::from(address),
         note: Line::new().say(format!(
-            "Whoever has it can make me look at an alert of this community, and no more: I read it at Sekoia before I say anything.{reach}"
+            "Whoever has it can make me look at an alert of this community, which I read at Sekoia before I say anything, or say here that a rule of Sekoia's reported something else, which I cannot look up. No more.{reach}"
         )),
         words: "notify".into(),
         submit: "Done".into(),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::names::Names;
 use crate::text::visible;
-use crate::view::{Line, Span, minute};
+use crate::view::{Line, Span, Table, minute};
 
 /// Shown by nobody; keeps what stands before it from being read with what stands behind it.
 const JOINER: char = '\u{2060}';
@@ -98,6 +98,17 @@ pub fn block(text: &str) -> String {
     format!("{fence}\n{text}\n{fence}")
 }
 
+/// A table of its own. A cell is words as they were typed; its bars are entities, since not every
+/// client knows an escaped bar from one that ends the cell.
+pub fn table(table: &Table) -> String {
+    let row = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
+    let cell = |text: &str| escaped(text).replace("\\|", "&#124;");
+    let names = table.columns.iter().map(|column| cell(column.name)).collect();
+    let sides = table.columns.iter().map(|column| if column.numbers { "---:" } else { ":---" }.to_owned()).collect();
+    let rows = table.rows.iter().map(|cells| row(cells.iter().map(|text| cell(text)).collect()));
+    [row(names), row(sides)].into_iter().chain(rows).collect::<Vec<_>>().join("\n")
+}
+
 fn longest_run(text: &str) -> usize {
     let runs = text.split(|c| c != '`').map(str::len);
     runs.max().unwrap_or_default()
@@ -111,6 +122,7 @@ fn address(url: &str) -> String {
 mod tests {
     use super::*;
     use crate::platform::UserId;
+    use crate::view::Column;
 
     #[test]
     fn typed_markup_stays_as_typed_and_mentions_nobody() {
@@ -133,6 +145,25 @@ mod tests {
         assert_eq!(code("a"), "`a`");
         assert_eq!(code("`a``"), "``` `a`` ```");
         assert_eq!(block("x\n```\ny"), "````\nx\n```\ny\n````");
+    }
+
+    #[test]
+    fn nothing_in_a_cell_ends_it() {
+        let columns = vec![Column::numbers("#"), Column::words("Rule")];
+        let cells = ["a | b", "x\n| 2 | forged |", "@channel `a|b`", "\\|", "|:---|", "&#124;", ""];
+        let rows = cells.map(|cell| vec!["1".to_owned(), cell.to_owned()]).into();
+        let expected = [
+            "| # | Rule |",
+            "| ---: | :--- |",
+            "| 1 | a &#124; b |",
+            "| 1 | x &#124; 2 &#124; forged &#124; |",
+            "| 1 | @\u{2060}channel \\`a&#124;b\\` |",
+            "| 1 | \\\\&#124; |",
+            "| 1 | &#124;:---&#124; |",
+            "| 1 | &amp;#\u{2060}124; |",
+            "| 1 |  |",
+        ];
+        assert_eq!(table(&Table { columns, rows }), expected.join("\n"));
     }
 
     #[test]

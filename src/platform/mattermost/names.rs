@@ -29,6 +29,6 @@ fn lines(block: &Block) -> &[Line] {
     match block {
         Block::Line(_, line) | Block::Note(line) => std::slice::from_ref(line),
         Block::Bullets(lines) => lines,
-        Block::Heading(_) | Block::Code(_) | Block::Controls(_) => &[],
+        Block::Heading(_) | Block::Code(_) | Block::Table(_) | Block::Controls(_) => &[],
     }
 }

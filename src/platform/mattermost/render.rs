@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::limits::{MESSAGE, OPTIONS, SAID};
-use super::markdown::{block, escaped, line};
+use super::markdown::{block, escaped, line, table};
 use super::names::{Names, mentioned};
 use super::seal::{Asked, BUTTON_LIVES, Pressed, Sealer};
 use crate::platform::ChannelKey;
@@ -155,6 +155,7 @@ fn markdown(part: &Block, names: &Names) -> String {
             lines.iter().map(|said| format!("* {}", line(said, names))).collect::<Vec<_>>().join("\n")
         }
         Block::Code(text) => block(text),
+        Block::Table(said) => table(said),
         Block::Controls(_) => String::new(),
     }
 }
@@ -171,7 +172,7 @@ struct Parts {
 
 impl Parts {
     fn text(&mut self, text: &str, part: &Block) {
-        let own = matches!(part, Block::Bullets(_) | Block::Code(_));
+        let own = matches!(part, Block::Bullets(_) | Block::Code(_) | Block::Table(_));
         if !self.text.is_empty() {
             self.text.push_str(if own || self.open { "\n\n" } else { "\n" });
         }
@@ -276,7 +277,7 @@ mod tests {
     use secrecy::SecretSlice;
 
     use super::*;
-    use crate::view::{Choice as Option, Confirm, Line};
+    use crate::view::{Choice as Option, Column, Confirm, Line, Table};
 
     fn render(view: &View) -> serde_json::Value {
         let sealer = Sealer::new(&[SecretSlice::from(vec![7; 32])]);
@@ -301,6 +302,15 @@ mod tests {
         assert_eq!(attachments[1]["actions"][0]["data_source"], "users");
         let id = attachments[0]["actions"][0]["id"].as_str().unwrap();
         assert!(id.bytes().all(|b| b.is_ascii_alphanumeric()), "{id}");
+    }
+
+    #[test]
+    fn a_table_stands_alone_between_blank_lines() {
+        let columns = vec![Column::numbers("Fired"), Column::words("Rule")];
+        let rows = vec![vec!["3".into(), "Brute|force".into()]];
+        let json = render(&View::sentence("Hello").table(Table { columns, rows }).line("after"));
+        let table = "| Fired | Rule |\n| ---: | :--- |\n| 3 | Brute&#124;force |";
+        assert_eq!(json["message"], format!("Hello\n\n{table}\n\nafter"));
     }
 
     #[test]

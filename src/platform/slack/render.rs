@@ -107,14 +107,19 @@ pub fn blocks(view: &View) -> Vec<Block<'_>> {
             view::Block::Bullets(lines) => bullets(lines, &mut room),
             view::Block::Code(text) => {
                 let lines: Vec<_> = text.lines().map(visible).collect();
-                let text = Inline::text(room.take(lines.join("\n").into()), None);
-                Block::rich(None, Rich::preformatted(text))
+                preformatted(lines.join("\n"), &mut room)
             }
+            view::Block::Table(table) => preformatted(table.aligned(), &mut room),
             view::Block::Note(line) => note(line, &mut room),
             view::Block::Controls(controls) => actions(i, controls),
         });
     }
     out
+}
+
+/// Lines of fixed width: nothing in them is markup.
+fn preformatted<'a>(lines: String, room: &mut Room) -> Block<'a> {
+    Block::rich(None, Rich::preformatted(Inline::text(room.take(lines.into()), None)))
 }
 
 /// What may still be written.

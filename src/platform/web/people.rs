@@ -139,7 +139,7 @@ pub fn on_slack(view: &View) -> View {
         Block::Line(id, content) => Block::Line(*id, line(content)),
         Block::Bullets(lines) => Block::Bullets(lines.iter().map(line).collect()),
         Block::Note(content) => Block::Note(line(content)),
-        other @ (Block::Heading(_) | Block::Code(_) | Block::Controls(_)) => other.clone(),
+        other @ (Block::Heading(_) | Block::Code(_) | Block::Table(_) | Block::Controls(_)) => other.clone(),
     });
     View { summary: view.summary.clone(), blocks: blocks.collect(), ..View::default() }
 }

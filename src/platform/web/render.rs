@@ -138,6 +138,7 @@ fn block(block: &view::Block) -> Block<'_> {
             let lines: Vec<_> = text.lines().map(visible).collect();
             Block::Code { text: lines.join("\n") }
         }
+        view::Block::Table(table) => Block::Code { text: table.aligned() },
         view::Block::Note(line) => Block::Note { spans: spans(line) },
         view::Block::Controls(controls) => Block::Controls { controls: controls.iter().map(control).collect() },
     }

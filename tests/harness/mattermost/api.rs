@@ -9,10 +9,12 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::state::{Fault, State, fresh_id, is_id};
-use super::{MattermostWorld, Stage, dialogs, hooks, posts, reads};
+use super::{MattermostWorld, Stage, dialogs, files, hooks, posts, reads};
 
 /// `MaximumPayloadSizeBytes`.
 const MOST_BYTES: usize = 300_000;
+/// The one call whose body is no JSON.
+const UPLOAD: &str = "POST /files";
 
 /// Why a call is refused, by Mattermost's own id.
 #[derive(Debug)]
@@ -75,7 +77,7 @@ async fn api(
 
 /// As what faults, counts and hooks know a call: `PUT /posts/{id}/patch`.
 fn endpoint(method: &Method, path: &[&str]) -> String {
-    const WORDS: [&str; 19] = [
+    const WORDS: [&str; 20] = [
         "users",
         "me",
         "ids",
@@ -95,6 +97,7 @@ fn endpoint(method: &Method, path: &[&str]) -> String {
         "config",
         "client",
         "groups",
+        "files",
     ];
     let parts = path.iter().map(|part| if WORDS.contains(part) { part } else { "{id}" });
     format!("{method} /{}", parts.collect::<Vec<_>>().join("/"))
@@ -129,7 +132,8 @@ async fn answered(
     }
     let mut state = world.state();
     let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-    let answer = match serde_json::from_slice(if body.is_empty() { b"null" } else { body }) {
+    let answer = match serde_json::from_slice(if endpoint == UPLOAD || body.is_empty() { b"null" } else { body }) {
+        Ok(json) if endpoint == UPLOAD => files::take(&mut state, &Call { path, query, body: json }, body),
         Ok(body) => call(&mut state, endpoint, &Call { path, query, body }),
         Err(_) => Err(blame(400, "api.context.invalid_body_param.app_error", "the body is not JSON")),
     };

@@ -3,7 +3,7 @@
 //! Emphasis marks stay, since a reader of a transcript wants to see them. Whatever would do more
 //! than be read (notify everybody, show a picture, be HTML) is a fault.
 
-use pulldown_cmark::{CowStr, Event, LinkType, Options, Parser, Tag, TagEnd, TextMergeStream};
+use pulldown_cmark::{Alignment, CowStr, Event, LinkType, Options, Parser, Tag, TagEnd, TextMergeStream};
 
 use super::people::Names;
 
@@ -22,7 +22,14 @@ pub(super) struct Reading {
 }
 
 pub(super) fn read(markdown: &str, names: &Names) -> Reading {
-    let mut reader = Reader { names, out: String::new(), faults: Vec::new(), lists: Vec::new(), open: Vec::new() };
+    let mut reader = Reader {
+        names,
+        out: String::new(),
+        faults: Vec::new(),
+        lists: Vec::new(),
+        open: Vec::new(),
+        table: Vec::new(),
+    };
     // A line ends where it ends: Mattermost does not join lines to paragraphs.
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
     for event in TextMergeStream::new(Parser::new_ext(markdown, options)) {
@@ -39,6 +46,8 @@ struct Reader<'a> {
     lists: Vec<Option<u64>>,
     /// What is open, and where in the text it began.
     open: Vec<(Open, usize)>,
+    /// The rows of the table that is open.
+    table: Vec<Vec<String>>,
 }
 
 enum Open {
@@ -46,7 +55,8 @@ enum Open {
     Image,
     Code,
     Quote,
-    Row,
+    Table(Vec<Alignment>),
+    Cell,
 }
 
 impl Reader<'_> {
@@ -71,7 +81,7 @@ impl Reader<'_> {
 
     fn start(&mut self, tag: Tag<'_>) {
         match tag {
-            Tag::Paragraph | Tag::Heading { .. } | Tag::Table(_) | Tag::HtmlBlock => self.line(),
+            Tag::Paragraph | Tag::Heading { .. } | Tag::HtmlBlock => self.line(),
             Tag::Strong => self.out.push('*'),
             Tag::Emphasis => self.out.push('_'),
             Tag::Strikethrough => self.out.push('~'),
@@ -91,14 +101,12 @@ impl Reader<'_> {
                 self.faults.push(format!("an image: {dest_url}"));
                 self.begin(Open::Image);
             }
-            Tag::TableHead | Tag::TableRow => {
+            Tag::Table(alignments) => {
                 self.line();
-                self.begin(Open::Row);
+                self.begin(Open::Table(alignments));
             }
-            Tag::TableCell => {
-                let begins = self.open.last().is_none_or(|(_, from)| self.out.len() == *from);
-                self.out.push_str(if begins { "" } else { " | " });
-            }
+            Tag::TableHead | Tag::TableRow => self.table.push(Vec::new()),
+            Tag::TableCell => self.begin(Open::Cell),
             other => self.faults.push(format!("Markdown that nobody expects: {other:?}")),
         }
     }
@@ -116,7 +124,7 @@ impl Reader<'_> {
                 self.line();
                 self.out.push_str("```");
             }
-            TagEnd::Link | TagEnd::Image | TagEnd::BlockQuote(_) | TagEnd::TableHead | TagEnd::TableRow => self.close(),
+            TagEnd::Link | TagEnd::Image | TagEnd::BlockQuote(_) | TagEnd::Table | TagEnd::TableCell => self.close(),
             _ => {}
         }
     }
@@ -141,9 +149,12 @@ impl Reader<'_> {
                 let lines = inside.trim_start().lines().map(|line| format!("> {line}"));
                 self.out.push_str(&lines.collect::<Vec<_>>().join("\n"));
             }
-            // A table without headings has an empty first row.
-            Open::Row if inside.replace([' ', '|'], "").is_empty() => {}
-            Open::Row | Open::Code => self.out.push_str(&inside),
+            Open::Cell => self.table.last_mut().expect("cells stand in rows").push(inside),
+            Open::Table(alignments) => {
+                let lines = aligned(&std::mem::take(&mut self.table), &alignments);
+                self.out.push_str(&format!("```\n{lines}\n```"));
+            }
+            Open::Code => self.out.push_str(&inside),
         }
     }
 
@@ -234,6 +245,19 @@ impl Reader<'_> {
         self.out.push_str(character);
         after.find(':').map(|end| end + 1)
     }
+}
+
+/// A table as where it is drawn with characters: its transcript is the same on every platform.
+fn aligned(rows: &[Vec<String>], alignments: &[Alignment]) -> String {
+    let width = |place: usize| rows.iter().map(|row| row[place].chars().count()).max().unwrap_or_default();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().enumerate().map(|(place, cell)| match (alignments[place], width(place)) {
+            (Alignment::Right, width) => format!("{cell:>width$}"),
+            (_, width) => format!("{cell:<width$}"),
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The name that a text begins with, as far as it could be one.

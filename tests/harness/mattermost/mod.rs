@@ -10,6 +10,7 @@ mod answer;
 mod api;
 mod checks;
 mod dialogs;
+mod files;
 mod find;
 mod forms;
 mod hooks;

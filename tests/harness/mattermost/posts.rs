@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::api::{Answer, Refusal, blame, refuse};
+use super::files;
 use super::find::{list, raw};
 use super::limits::{MESSAGE_RUNES, Report};
 use super::people::Channel;
@@ -11,7 +12,7 @@ use super::state::{State, fresh_id, is_id};
 
 pub(super) fn create(state: &mut State, args: &Value) -> Answer {
     let mut report = Report::default();
-    report.known(args, "post", &["channel_id", "message", "root_id", "props", "pending_post_id"]);
+    report.known(args, "post", &["channel_id", "message", "root_id", "props", "pending_post_id", "file_ids"]);
     report.post(args);
     state.violations.extend(report.into_faults());
     let channel = may_post(state, raw(args, "channel_id"), "api.post.create_post.can_not_post_to_deleted.error")?;
@@ -22,6 +23,7 @@ pub(super) fn create(state: &mut State, args: &Value) -> Answer {
         // The same again within some minutes: what is there already is the answer.
         return Ok((201, stripped(&state.posts[known])));
     }
+    files::show(state, args)?;
     let bot = state.bot();
     let post = keep(state, &bot, &channel, args, &root_id);
     let post_id = raw(&post, "id").to_owned();
@@ -63,6 +65,9 @@ fn new_post(state: &mut State, user: &str, channel: &str, content: &Value, root_
     });
     if content["props"].is_object() {
         post["props"] = content["props"].clone();
+    }
+    if !list(content, "file_ids").is_empty() {
+        post["file_ids"] = content["file_ids"].clone();
     }
     name_actions(&mut post);
     post

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use rand::seq::IndexedRandom;
 use serde_json::Value;
 
+use super::files::{Shown, Upload};
 use super::people::{self, Channel, Names, User, default_channels, default_users, id};
 use super::seen::{Kind, Place, Seen};
 use super::transcript;
@@ -52,6 +53,8 @@ pub struct State {
     pub(super) ephemerals: HashMap<String, Value>,
     /// The posts that were made with a `pending_post_id`.
     pub(super) pending: HashMap<String, String>,
+    pub(super) uploads: HashMap<String, Upload>,
+    pub(super) shown: Vec<Shown>,
     pub(super) forms: BTreeMap<usize, OpenForm>,
     pub(super) triggers: HashMap<String, Trigger>,
     pub(super) response_urls: HashMap<String, ResponseUrl>,
@@ -109,6 +112,8 @@ impl State {
             posts: BTreeMap::new(),
             ephemerals: HashMap::new(),
             pending: HashMap::new(),
+            uploads: HashMap::new(),
+            shown: Vec::new(),
             forms: BTreeMap::new(),
             triggers: HashMap::new(),
             response_urls: HashMap::new(),

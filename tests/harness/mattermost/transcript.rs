@@ -47,7 +47,14 @@ impl Page<'_> {
     }
 
     fn post(&mut self, post: &Value) {
-        self.markdown(raw(post, "message"));
+        if list(post, "file_ids").is_empty() {
+            self.markdown(raw(post, "message"));
+        } else {
+            // The words above a picture are what it shows.
+            let Reading { text, faults } = markdown::read(raw(post, "message"), self.names);
+            self.reading.faults.extend(faults);
+            self.lines.push(format!("(picture: {text})"));
+        }
         for attachment in attachments(post) {
             self.markdown(raw(attachment, "pretext"));
             self.plain(raw(attachment, "author_name"));

@@ -38,8 +38,10 @@ async fn a_post_reads_as_a_person_sees_it() {
     secret & <b>
     ```
     > quoted
-    a | b
-    1 | 2
+    ```
+    a  b
+    1  2
+    ```
     1. first
     2. second
     _small_
