@@ -38,11 +38,11 @@ impl Bot {
                 batch.happened(channel, occurrence, &rules, report.only.is_some()).await?;
             }
         }
-        let fired = std::mem::take(&mut batch.fired);
-        batch.commit(report.kept, report.finished).await?;
-        for (channel, rule) in fired {
-            self.notifications.health.fired(&channel, rule, Timestamp::now());
+        for (channel, rule) in std::mem::take(&mut batch.fired) {
+            let now = batch.now;
+            batch.log(&channel).await?.fired.insert(rule, now);
         }
+        batch.commit(report.kept, report.finished).await?;
         self.outbox.wake_news();
         Ok(())
     }
