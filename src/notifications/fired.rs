@@ -22,11 +22,14 @@ pub struct FiredLog {
     /// Intakes that are silent, with the key of the message that says so.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub silent: BTreeMap<Box<str>, String>,
+    /// By the rule's number, when it fired last.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fired: BTreeMap<u32, Timestamp>,
 }
 
 impl FiredLog {
     pub fn new(since: Timestamp) -> Self {
-        Self { journal: Journal::new(since), storms: BTreeMap::new(), silent: BTreeMap::new() }
+        Self { journal: Journal::new(since), storms: BTreeMap::new(), silent: BTreeMap::new(), fired: BTreeMap::new() }
     }
 
     pub fn row(&self, channel: &ChannelKey) -> Schedule {

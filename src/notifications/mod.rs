@@ -25,7 +25,7 @@ use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, S
 use crate::streams::{self, Folded, RACES};
 
 pub use fired::FiredLog;
-pub use health::{Counted, Health, Live, Look};
+pub use health::{Counted, HEALTH, Health, Live, Look, Snapshot};
 pub use hint::Hint;
 pub use kept::{decode, row, row_due};
 pub use news::{Acknowledged, News, Posted};

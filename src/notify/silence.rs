@@ -6,6 +6,9 @@
 //! each other by minutes, so the bounds close in while the bot runs. Silence is believed from the
 //! later bound on: told late rather than wrongly.
 //!
+//! Who was told is remembered by rule: one that is made, resumed or no longer muted while an intake
+//! is silent is told of that silence too.
+//!
 //! Instants here are Sekoia's and in UTC: no daylight saving. A clock of the bot's that was set
 //! back makes nothing silent.
 
@@ -17,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::occurrence::{Named, Silence, What};
 use super::state::Rules;
 use super::trigger::Trigger;
+use crate::platform::ChannelKey;
 
 /// Length of a bin of Sekoia's counters.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -43,13 +47,19 @@ pub struct Look {
     /// intake that is missing had none.
     pub counts: BTreeMap<Box<str>, BTreeMap<Timestamp, u64>>,
     /// By the intake's identifier: the last event, where it was searched for. None: there was none
-    /// within [`REACH`].
+    /// within the time that was searched.
     pub searched: BTreeMap<Box<str>, Option<Timestamp>>,
+    /// Those that could not be searched for: counters alone decide, and are believed from an hour on.
+    pub unsearched: BTreeSet<Box<str>>,
 }
 
 /// A time of silence that some rule waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Wanted {
+    /// The rule, as no other one is called.
+    pub by: Box<str>,
+    /// It is muted: told when that ends, if it is still so.
+    pub muted: bool,
     /// Name or identifier in lower case; none is every intake.
     pub intake: Option<Box<str>>,
     pub minutes: u16,
@@ -69,9 +79,12 @@ struct Track {
     /// The newest hour with events, and how many it had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     newest: Option<(Timestamp, u64)>,
-    /// The times for which it was said to be silent.
+    /// The times for which it is silent.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     silent: BTreeSet<u16>,
+    /// The rules that were told of it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    told: BTreeSet<Box<str>>,
 }
 
 /// What a look led to.
@@ -81,16 +94,25 @@ pub struct Found {
     pub changes: Vec<What>,
     /// Probably silent, by counters that may be late: to be searched for, and looked at again with
     /// what was found.
-    pub suspects: Vec<Box<str>>,
+    pub suspects: Vec<Suspect>,
+}
+
+/// An intake to be searched for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspect {
+    pub intake: Box<str>,
+    /// So many minutes back: all times that it may have reached are decided by one search.
+    pub minutes: u16,
 }
 
 /// What the rules of a channel wait for.
-pub fn wanted(rules: &Rules) -> impl Iterator<Item = Wanted> {
+pub fn wanted(channel: &ChannelKey, rules: &Rules, now: Timestamp) -> impl Iterator<Item = Wanted> {
     let silent = rules.rules.iter().filter(|rule| !rule.paused && rule.watch.trigger == Trigger::NoEvents);
-    silent.filter_map(|rule| {
+    silent.filter_map(move |rule| {
         let conditions = &rule.watch.conditions;
         let intake = conditions.intake.as_deref().map(|name| name.to_lowercase().into_boxed_str());
-        conditions.silent_for.map(|minutes| Wanted { intake, minutes })
+        let by = format!("{channel}#{}", rule.number).into();
+        conditions.silent_for.map(|minutes| Wanted { by, muted: rule.is_muted(now), intake, minutes })
     })
 }
 
@@ -113,32 +135,43 @@ impl Memory {
             let silence = now.duration_since(track.until);
             let named = (intake.name.trim().to_lowercase(), intake.uuid.to_lowercase());
             let for_it = |w: &&Wanted| w.intake.as_deref().is_none_or(|n| n == named.0 || n == named.1);
-            let times: BTreeSet<u16> = wanted.iter().filter(for_it).map(|w| w.minutes).collect();
+            let wanted: Vec<&Wanted> = wanted.iter().filter(for_it).collect();
+            let times: BTreeSet<u16> = wanted.iter().map(|w| w.minutes).collect();
             // Nobody waits for these any more.
             track.silent.retain(|minutes| times.contains(minutes));
-            let told = |minutes| {
+            track.told.retain(|by| wanted.iter().any(|w| w.by == *by));
+            let what = |minutes| {
                 let intake = Named::new(&intake.uuid, &intake.name);
                 Silence { intake, minutes, since: Some(track.until) }
             };
+            let blind = look.unsearched.contains(&intake.uuid);
             let mut silent = BTreeSet::new();
+            let mut suspect = None;
             for minutes in times {
-                let reached = silence >= SignedDuration::from_mins(minutes.into());
                 let was = track.silent.contains(&minutes);
-                if reached && !was && minutes < PRECISE_BELOW && searched.is_none() {
-                    if found.suspects.last() != Some(&intake.uuid) {
-                        found.suspects.push(intake.uuid.clone());
-                    }
+                let least = if blind && !was { minutes.max(PRECISE_BELOW) } else { minutes };
+                let reached = silence >= SignedDuration::from_mins(least.into());
+                if reached && !was && minutes < PRECISE_BELOW && searched.is_none() && !blind {
+                    suspect = suspect.max(Some(minutes));
                     continue;
                 }
-                match (was, reached) {
-                    (false, true) => found.changes.push(What::Silent(told(minutes))),
-                    (true, false) => found.changes.push(What::Resumed(told(minutes))),
-                    _ => {}
-                }
+                let waits = wanted.iter().filter(|w| w.minutes == minutes);
                 if reached {
                     silent.insert(minutes);
+                    let news: Vec<&Box<str>> =
+                        waits.filter(|w| !w.muted && !track.told.contains(&w.by)).map(|w| &w.by).collect();
+                    if !news.is_empty() {
+                        found.changes.push(What::Silent(what(minutes)));
+                        track.told.extend(news.into_iter().cloned());
+                    }
+                } else if was {
+                    found.changes.push(What::Resumed(what(minutes)));
+                    waits.for_each(|w| {
+                        track.told.remove(&w.by);
+                    });
                 }
             }
+            found.suspects.extend(suspect.map(|minutes| Suspect { intake: intake.uuid.clone(), minutes }));
             track.silent = silent;
             self.intakes.insert(intake.uuid.clone(), track);
         }
@@ -181,7 +214,7 @@ impl Track {
             // now, if nobody knows when. Nothing that was made a minute ago is late.
             None => intake.created.map_or(now, |created| created.min(now)),
         };
-        Self { until, newest, silent: BTreeSet::new() }
+        Self { until, newest, silent: BTreeSet::new(), told: BTreeSet::new() }
     }
 
     fn looked(mut self, newest: Option<(Timestamp, u64)>, now: Timestamp) -> Self {
@@ -218,11 +251,15 @@ mod tests {
         let intakes = vec![Intake { uuid: "1".into(), name: "Okta".into(), created: Some(at(-6000)) }];
         let hours: BTreeMap<_, _> = counts.iter().map(|(hour, n)| (at(hour * 60), *n)).collect();
         let counts = if hours.is_empty() { BTreeMap::new() } else { BTreeMap::from([("1".into(), hours)]) };
-        Look { intakes, counts, searched: BTreeMap::new() }
+        Look { intakes, counts, ..Look::default() }
+    }
+
+    fn by(by: &str, minutes: u16) -> Wanted {
+        Wanted { by: by.into(), muted: false, intake: None, minutes }
     }
 
     fn every(minutes: u16) -> Vec<Wanted> {
-        vec![Wanted { intake: None, minutes }]
+        vec![by("a#1", minutes)]
     }
 
     fn said(found: &Found) -> Vec<String> {
@@ -277,7 +314,8 @@ mod tests {
         let (mut memory, rules) = (Memory::default(), every(15));
         memory.look(&look(&[(0, 20)]), &rules, at(20));
         let found = memory.look(&look(&[(0, 20)]), &rules, at(40));
-        assert_eq!((found.changes.len(), &*found.suspects), (0, &["1".into()][..]));
+        let suspect = Suspect { intake: "1".into(), minutes: 15 };
+        assert_eq!((found.changes.len(), &*found.suspects), (0, &[suspect][..]));
         // The counters were late.
         let mut searched = look(&[(0, 20)]);
         searched.searched.insert("1".into(), Some(at(38)));
@@ -285,6 +323,48 @@ mod tests {
         assert_eq!(memory.look(&look(&[(0, 20)]), &rules, at(52)), Found::default());
         searched.searched.insert("1".into(), Some(at(38)));
         assert_eq!(said(&memory.look(&searched, &rules, at(54))), ["silent 15"]);
+    }
+
+    #[test]
+    fn one_search_decides_every_time_that_was_reached() {
+        let (mut memory, rules) = (Memory::default(), [by("a#1", 15), by("b#1", 45), by("c#1", 59)]);
+        memory.look(&look(&[(0, 20)]), &rules, at(10));
+        let found = memory.look(&look(&[(0, 20)]), &rules, at(56));
+        assert_eq!(found.suspects, [Suspect { intake: "1".into(), minutes: 45 }]);
+        let mut searched = look(&[(0, 20)]);
+        searched.searched.insert("1".into(), None);
+        assert_eq!(said(&memory.look(&searched, &rules, at(56))), ["silent 15", "silent 45"]);
+    }
+
+    #[test]
+    fn without_a_search_counters_are_believed_from_an_hour_on() {
+        let (mut memory, rules) = (Memory::default(), every(30));
+        memory.look(&look(&[(0, 20)]), &rules, at(10));
+        let mut blind = look(&[(0, 20)]);
+        blind.unsearched.insert("1".into());
+        assert_eq!(memory.look(&blind, &rules, at(69)), Found::default());
+        assert_eq!(said(&memory.look(&blind, &rules, at(70))), ["silent 30"]);
+        // Once it is said, it is so until events come.
+        assert_eq!(memory.look(&look(&[(0, 20)]), &rules, at(80)), Found::default());
+        assert_eq!(said(&memory.look(&look(&[(0, 20), (1, 3)]), &rules, at(81))), ["back 30"]);
+    }
+
+    #[test]
+    fn whoever_was_not_told_of_a_silence_is_told_when_they_may_be() {
+        let muted = Wanted { muted: true, ..by("a#1", 60) };
+        let mut memory = Memory::default();
+        let silent = look(&[(0, 20)]);
+        assert_eq!(memory.look(&silent, std::slice::from_ref(&muted), at(300)), Found::default());
+        assert_eq!(memory.silent(SignedDuration::from_hours(24), at(300)).count(), 1);
+        // The mute ends; then another channel makes a rule.
+        assert_eq!(said(&memory.look(&silent, &every(60), at(310))), ["silent 60"]);
+        assert_eq!(memory.look(&silent, &[muted], at(320)), Found::default());
+        let both = [by("a#1", 60), by("b#7", 60)];
+        assert_eq!(said(&memory.look(&silent, &both, at(330))), ["silent 60"]);
+        assert_eq!(memory.look(&silent, &both, at(340)), Found::default());
+        // The next silence is another one, for both.
+        assert_eq!(said(&memory.look(&look(&[(0, 20), (5, 1)]), &both, at(341))), ["back 60"]);
+        assert_eq!(said(&memory.look(&look(&[(0, 20), (5, 1)]), &both, at(401))), ["silent 60"]);
     }
 
     #[test]
@@ -300,7 +380,7 @@ mod tests {
         let mut memory = Memory::default();
         assert_eq!(said(&memory.look(&look(&[(0, 20)]), &every(60), at(300))), ["silent 60"]);
         assert_eq!(memory.look(&look(&[(0, 20)]), &[], at(301)), Found::default());
-        let okta = [Wanted { intake: Some("okta".into()), minutes: 120 }];
+        let okta = [Wanted { intake: Some("okta".into()), ..by("a#2", 120) }];
         assert_eq!(said(&memory.look(&look(&[(0, 20)]), &okta, at(302))), ["silent 120"]);
         assert_eq!(memory.look(&Look::default(), &okta, at(303)), Found::default());
         assert_eq!(memory, Memory::default());

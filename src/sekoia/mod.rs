@@ -195,7 +195,20 @@ impl Sekoia {
         query: Vec<(&str, String)>,
         needs: &'static str,
     ) -> Result<T, SekoiaError> {
-        self.transport.get(rank, &Read { name, path, query, body: None, needs }).await
+        self.transport.get(rank, &Read { name, path, query, body: None, needs, within: None }).await
+    }
+
+    /// The same for a path that does not tell which community it is about.
+    async fn one_within<T: DeserializeOwned>(
+        &self,
+        community: Uuid,
+        rank: Rank,
+        name: &'static str,
+        path: String,
+        query: Vec<(&str, String)>,
+        needs: &'static str,
+    ) -> Result<T, SekoiaError> {
+        self.transport.get(rank, &Read { name, path, query, body: None, needs, within: Some(community) }).await
     }
 
     /// Reads pages until one is shorter than asked for and nothing says that there is more.
@@ -208,7 +221,7 @@ impl Sekoia {
         needs: &'static str,
     ) -> Listed<T> {
         query.push(("limit", PAGE.to_string()));
-        let mut call = Read { name, path, query, body: None, needs };
+        let mut call = Read { name, path, query, body: None, needs, within: None };
         let mut all: Vec<T> = Vec::new();
         for _ in 0..MOST_PAGES {
             let page: Page<T> = {

@@ -27,6 +27,8 @@ const JOB_EVENTS: &str = "/v1/sic/conf/events/search/jobs/{id}/events";
 const SEARCH_LOOKS: u32 = 10;
 const SEARCH_PAUSE: Duration = Duration::from_millis(700);
 const VIEW_RUNS: &str = "View playbook runs";
+const RUN_DETAILS: &str = "/v1/symphony/playbook-runs/{id}/details";
+const TRIGGER_LOGS: &str = "/v1/symphony/trigger-configurations/{id}/logs";
 
 /// An identifier that Sekoia, or somebody who claims to be, sent. It goes into paths, so it holds
 /// nothing that leads elsewhere.
@@ -244,14 +246,21 @@ impl Sekoia {
             "filters": { "community_uuid": [community] },
             "bin_size": "hour",
         });
-        let read = Read { name, path: name.into(), query: vec![], body: Some(body), needs: "access to telemetry" };
+        let path = name.into();
+        let read = Read { name, path, query: vec![], body: Some(body), needs: "access to telemetry", within: None };
         let counters: Counters = self.transport.get(rank, &read).await?;
         Ok(counters.into())
     }
 
     /// Whether an intake got any event in the last minutes. More precise than the counters, and five
     /// calls or more: for one intake that is suspected, not for all.
-    pub async fn heard_from(&self, intake: &Id, minutes: u32, rank: Rank) -> Result<bool, SekoiaError> {
+    pub async fn heard_from(
+        &self,
+        community: Uuid,
+        intake: &Id,
+        minutes: u32,
+        rank: Rank,
+    ) -> Result<bool, SekoiaError> {
         let body = json!({
             "term": format!("sekoiaio.intake.uuid:\"{intake}\""),
             "earliest_time": format!("-{minutes}m"),
@@ -262,18 +271,19 @@ impl Sekoia {
             "results_ttl": 60,
         });
         // A search changes nothing that anybody sees: it may be made again like any read.
-        let read = Read { name: JOBS, path: JOBS.into(), query: vec![], body: Some(body), needs: VIEW_EVENTS };
+        let (path, within) = (JOBS.into(), Some(community));
+        let read = Read { name: JOBS, path, query: vec![], body: Some(body), needs: VIEW_EVENTS, within };
         let job: SearchJob = self.transport.get(rank, &read).await?;
         let job = Id::parse(&job.uuid).ok_or_else(|| SekoiaError::Malformed { what: "the id of a search".into() })?;
         for _ in 0..SEARCH_LOOKS {
             tokio::time::sleep(SEARCH_PAUSE).await;
             let path = format!("{JOBS}/{job}");
-            let now: SearchJob = self.one(rank, JOB, path, vec![], VIEW_EVENTS).await?;
+            let now: SearchJob = self.one_within(community, rank, JOB, path, vec![], VIEW_EVENTS).await?;
             match now.status {
                 Some(2) => {
                     let path = format!("{JOBS}/{job}/events");
                     let page: Page<serde::de::IgnoredAny> =
-                        self.one(rank, JOB_EVENTS, path, vec![], VIEW_EVENTS).await?;
+                        self.one_within(community, rank, JOB_EVENTS, path, vec![], VIEW_EVENTS).await?;
                     return Ok(!page.items.is_empty());
                 }
                 Some(ended @ (3 | 4)) => {
@@ -317,19 +327,17 @@ impl Sekoia {
     }
 
     /// What the nodes of a run that failed said.
-    pub async fn run_errors(&self, run: &Id, rank: Rank) -> Listed<String> {
-        let path = format!("/v1/symphony/playbook-runs/{run}/details");
-        let details: RunDetails =
-            self.one(rank, "/v1/symphony/playbook-runs/{id}/details", path, vec![], VIEW_RUNS).await?;
+    pub async fn run_errors(&self, community: Uuid, run: &Id, rank: Rank) -> Listed<String> {
+        let (name, path) = (RUN_DETAILS, format!("/v1/symphony/playbook-runs/{run}/details"));
+        let details: RunDetails = self.one_within(community, rank, name, path, vec![], VIEW_RUNS).await?;
         Ok(details.errors())
     }
 
     /// The critical lines of a trigger's log, at most 20: that it crashed.
-    pub async fn trigger_crashes(&self, trigger: &Id, rank: Rank) -> Listed<LogLine> {
+    pub async fn trigger_crashes(&self, community: Uuid, trigger: &Id, rank: Rank) -> Listed<LogLine> {
         let path = format!("/v1/symphony/trigger-configurations/{trigger}/logs");
         let query = vec![("match[log_level]", "critical".to_owned()), ("limit", "20".into())];
-        let page: Page<LogLine> =
-            self.one(rank, "/v1/symphony/trigger-configurations/{id}/logs", path, query, VIEW_RUNS).await?;
+        let page: Page<LogLine> = self.one_within(community, rank, TRIGGER_LOGS, path, query, VIEW_RUNS).await?;
         Ok(page.items.into_iter().filter(LogLine::is_critical).collect())
     }
 }

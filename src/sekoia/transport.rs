@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tracing::{Instrument, debug, info_span, warn};
 use url::Url;
+use uuid::Uuid;
 
 use super::error::{ErrorBody, SekoiaError};
 use crate::pace::{Pace, Rank};
@@ -38,18 +39,22 @@ pub(super) struct Read<'a> {
     pub body: Option<serde_json::Value>,
     /// The permission that it needs, as an administrator finds it in Sekoia; empty if only a key.
     pub needs: &'static str,
+    /// The community that it is about, where neither the path nor the query says so.
+    pub within: Option<Uuid>,
 }
 
 impl Read<'_> {
-    /// What a refusal is remembered by: some paths name the community in their query.
+    /// What a refusal is remembered by. Permissions are of a community: what is refused in one may
+    /// be allowed in another.
     fn memo(&self) -> String {
         let community = self.query.iter().find(|(name, _)| *name == "match[community_uuid]");
         let asked = self.body.as_ref().map(|body| body["filters"]["community_uuid"].to_string());
         format!(
-            "{} {}{}",
+            "{} {}{}{}",
             alike(self.name, &self.path),
             community.map_or("", |(_, uuid)| uuid),
-            asked.unwrap_or_default()
+            asked.unwrap_or_default(),
+            self.within.map(|uuid| uuid.to_string()).unwrap_or_default()
         )
     }
 

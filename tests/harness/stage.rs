@@ -260,8 +260,8 @@ impl Stage {
         let then = Timestamp::now() + jiff::SignedDuration::from_hours(1);
         let until = then + jiff::SignedDuration::from_hours(1);
         assert!(store.lease("watch", "somebody else", then, until).await.expect("a store"));
-        // It asks for it anew every second.
-        tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+        // It asks for it anew every second, and what it stored while it watched is believed for a while.
+        tokio::time::sleep(std::time::Duration::from_millis(3_500)).await;
     }
 
     /// Whoever had the lease has it no more: the next bot that starts watches.

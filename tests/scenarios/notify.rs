@@ -91,12 +91,12 @@ fn rules_are_added_listed_changed_and_removed() {
         assert_snapshot!(steady(list.text()), @r#"
         Notifications
         *Nimbus Payments* · 3 rules, 3 awake
-        • *1* Alert raised, urgency 75 or more, rule "Brute force" · by @alice · LiveAPI, not evaluated yet · not fired since I started · not tested
-        • *2* No events from any intake for 30 minutes · by @alice · asked every so often, not evaluated yet · not fired since I started · not tested
-        • *3* Connector error · by @alice · asked every so often, not evaluated yet · not fired since I started · not tested
+        • *1* Alert raised, urgency 75 or more, rule "Brute force" · by @alice · LiveAPI, not evaluated yet · not fired yet · not tested
+        • *2* No events from any intake for 30 minutes · by @alice · asked every so often, not evaluated yet · not fired yet · not tested
+        • *3* Connector error · by @alice · asked every so often, not evaluated yet · not fired yet · not tested
         How they are evaluated:
         • Alerts and cases: ⚠️ Sekoia's LiveAPI is not listened to at the moment
-        • Silent intakes: asked for every so often. How often depends on how many there are, which the first look tells; it has not been made yet.
+        • Silence of intakes: looked at every so often. How often depends on how many there are, which the first look tells; it has not been made yet.
         • Errors of connectors: asked for every 2 minutes.
         • No digest: `notify digest daily <time> Europe/Paris` sets one.
         • No webhook for Sekoia's own rules: `notify webhook` makes one.
@@ -116,9 +116,9 @@ fn rules_are_added_listed_changed_and_removed() {
         assert_snapshot!(steady(s.ask("alice", "notify").await.text()), @r#"
         Notifications
         *Nimbus Payments* · 3 rules, 1 awake
-        • *1* Alert raised, urgency 75 or more, rule "Brute force" · 🔇 muted until <date> <time> UTC · by @alice · LiveAPI, not evaluated yet · not fired since I started · not tested
-        • *2* No events from any intake for 30 minutes · ⏸️ paused · by @alice · asked every so often, not evaluated yet · not fired since I started · not tested
-        • *3* Connector error · by @alice · asked every so often, not evaluated yet · not fired since I started · not tested
+        • *1* Alert raised, urgency 75 or more, rule "Brute force" · 🔇 muted until <date> <time> UTC · by @alice · LiveAPI, not evaluated yet · not fired yet · not tested
+        • *2* No events from any intake for 30 minutes · ⏸️ paused · by @alice · asked every so often, not evaluated yet · not fired yet · not tested
+        • *3* Connector error · by @alice · asked every so often, not evaluated yet · not fired yet · not tested
         How they are evaluated:
         • Alerts and cases: ⚠️ Sekoia's LiveAPI is not listened to at the moment
         • Errors of connectors: asked for every 1 minute.

@@ -297,7 +297,7 @@ proptest! {
             events.push(*events.last().unwrap() + SignedDuration::from_mins(gap.into()));
         }
         let intakes = vec![silence::Intake { uuid: "1".into(), name: "Okta".into(), created: Some(zero) }];
-        let wanted = [silence::Wanted { intake: None, minutes }];
+        let wanted = [silence::Wanted { by: "1".into(), muted: false, intake: None, minutes }];
         let (mut memory, mut is_silent, mut now) = (silence::Memory::default(), false, zero);
         while now < *events.last().unwrap() + SignedDuration::from_hours(6) {
             let came = || events.iter().filter(|at| **at <= now);
@@ -307,7 +307,7 @@ proptest! {
                 *hours.entry(hour).or_insert(0u64) += 1;
             }
             let counts = BTreeMap::from([("1".into(), hours)]);
-            let look = silence::Look { intakes: intakes.clone(), counts, searched: BTreeMap::new() };
+            let look = silence::Look { intakes: intakes.clone(), counts, ..silence::Look::default() };
             memory = serde_json::from_str(&serde_json::to_string(&memory).unwrap()).unwrap();
             let found = memory.look(&look, &wanted, now);
             prop_assert!(found.suspects.is_empty());

@@ -1,5 +1,7 @@
 //! What happens at Sekoia, told in the channel: nothing lost, nothing twice, whatever fails.
 
+mod polled;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,14 +1,17 @@
 //! `notify`: the rules in plain words, how each is evaluated, and how it does.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::super::paging::Page;
 use super::super::{Ask, Bot, Told};
 use crate::checklist::{Actor, StepId};
-use crate::notifications::{Counted, Health, Live};
-use crate::notify::budget::{Load, Polled, intervals};
+use crate::notifications::{FiredLog, Live, Look, Snapshot, decode};
+use crate::notify::budget::Interval;
 use crate::notify::{Planned, Rule, Rules, Trigger};
-use crate::store::StoreError;
+use crate::store::{StoreError, WorkKind};
 use crate::text::{count, shown};
 use crate::view::{Choice, Control, Line, View};
 
@@ -55,8 +58,12 @@ impl Bot {
     pub(in super::super) async fn notify_list(&self, ask: &Ask<'_>, page: usize) -> Told {
         let session = self.session(ask).await?;
         let rules = self.notifications.read(ask.channel).await?;
-        let health = &self.notifications.health;
+        let health = self.health_now().await?;
         let community = session.community.uuid;
+        let fired = self.sessions.store().find(WorkKind::Fired, ask.channel.as_str()).await?;
+        let fired: BTreeMap<u32, Timestamp> =
+            fired.and_then(|work| decode::<FiredLog>(&work)).map(|log| log.fired).unwrap_or_default();
+        let heard = self.notifications.health.last_heard(ask.channel);
         let page = Page::of(&rules.rules, page, RULES);
         let live = rules.rules.iter().filter(|rule| rule.is_live(ask.now)).count();
         let mut view = View::new("Notifications").heading("Notifications").line(
@@ -69,7 +76,7 @@ impl Bot {
                 "No rule yet: nothing is told here. `notify recommended` adds the three that Sekoia recommends, `notify add alert urgency>=75` any other.",
             ));
         }
-        let shape = Shape { health, community, rules: &rules, ask };
+        let shape = Shape { health, fired, heard, community, rules: &rules, ask };
         view = view.bullets(page.items.iter().map(|rule| shape.rule(rule)).collect());
         if page.number == 1 {
             let sources = self.sources(&shape).await?;
@@ -88,76 +95,38 @@ impl Bot {
         let mut lines = Vec::new();
         if waits(Source::Live) {
             let line = Line::new().say("Alerts and cases: ");
-            lines.push(match shape.health.live_state() {
+            lines.push(match &shape.health.live {
                 Live::Connected { since } => {
-                    line.say("Sekoia's LiveAPI tells of them at once; connected since ").moment(since)
+                    line.say("Sekoia's LiveAPI tells of them at once; connected since ").moment(*since)
                 }
                 Live::Lost { why, since } => line
                     .say("⚠️ Sekoia's LiveAPI is not connected since ")
-                    .moment(since)
-                    .say(format!(" ({}); until it is, I ask for alerts every so often", shown(&why, 200))),
+                    .moment(*since)
+                    .say(format!(" ({}); until it is, I ask for alerts every so often", shown(why, 200))),
                 Live::Off => line.say("⚠️ Sekoia's LiveAPI is not listened to at the moment"),
             });
         }
         if waits(Source::Asked) {
-            let counted = shape.health.total();
-            let load = self.load(counted).await?;
-            for interval in intervals(&load) {
-                if !shape.rules.rules.iter().any(|rule| rule.watch.trigger == interval.kind.trigger()) {
-                    continue;
-                }
-                lines.push(match (interval.kind, counted) {
-                    // How many there are is not known.
-                    (Polled::ConnectorErrors, _) => {
-                        let minutes = usize::try_from(interval.every.as_secs() / 60).unwrap_or(usize::MAX);
-                        Line::from(format!("Errors of connectors: asked for every {}.", count(minutes, "minute", "minutes")))
-                    }
-                    (_, Some(_)) => Line::from(interval.sentence),
-                    (kind, None) => Line::from(format!(
-                        "{}: asked for every so often. How often depends on how many there are, which the first look tells; it has not been made yet.",
-                        match kind {
-                            Polled::Silence => "Silent intakes",
-                            _ => "Failed playbooks",
-                        }
-                    )),
-                });
-            }
+            let awake: Vec<Trigger> =
+                shape.rules.rules.iter().filter(|rule| !rule.paused).map(|rule| rule.watch.trigger).collect();
+            let mut all = self.polled(&shape.health, shape.community).await?;
+            all.retain(|interval| awake.contains(&interval.kind.trigger()));
+            lines.extend(all.iter().map(Interval::sentence).map(Line::from));
         }
         if waits(Source::Webhook) {
             lines.push("Everything else: rules of Sekoia's own, made in its console, post it to the webhook.".into());
         }
         Ok(lines)
     }
-
-    /// What there is to ask for, over all channels: they share what may be asked.
-    async fn load(&self, counted: Option<Counted>) -> Result<Load, StoreError> {
-        let counted = counted.unwrap_or(Counted { intakes: 0, playbooks: 0 });
-        let mut load = Load { intakes: counted.intakes, playbooks: counted.playbooks, ..Load::default() };
-        for channel in self.notifications.channels().await? {
-            let rules = match self.notifications.read(&channel).await {
-                Ok(rules) => rules,
-                // One that cannot be read hides none of the others.
-                Err(StoreError::Corrupt { .. }) => continue,
-                Err(error) => return Err(error),
-            };
-            for rule in rules.rules.iter().filter(|rule| !rule.paused) {
-                let crashed = rule.watch.conditions.crashed;
-                match rule.watch.trigger {
-                    Trigger::NoEvents => load.silence = true,
-                    Trigger::PlaybookError if crashed => load.crashes = true,
-                    Trigger::PlaybookError => load.playbook_errors = true,
-                    Trigger::ConnectorError => load.connector_errors = true,
-                    _ => {}
-                }
-            }
-        }
-        Ok(load)
-    }
 }
 
 /// What the lines of a list are made of.
 struct Shape<'a> {
-    health: &'a Health,
+    health: Snapshot,
+    /// When each rule fired last.
+    fired: BTreeMap<u32, Timestamp>,
+    /// When Sekoia called the webhook last, since this process started.
+    heard: Option<Timestamp>,
     community: Uuid,
     rules: &'a Rules,
     ask: &'a Ask<'a>,
@@ -173,9 +142,9 @@ impl Shape<'_> {
         };
         let line = by(line.say(" · by "), &rule.by);
         let line = self.evaluated(line, rule);
-        let line = match self.health.last_fired(self.ask.channel, rule.number) {
-            Some(at) => line.say(" · last fired ").moment(at),
-            None => line.say(" · not fired since I started"),
+        let line = match self.fired.get(&rule.number) {
+            Some(at) => line.say(" · last fired ").moment(*at),
+            None => line.say(" · not fired yet"),
         };
         match &rule.tested {
             Some(change) => line.say(" · sample arrived ").moment(change.at),
@@ -192,25 +161,29 @@ impl Shape<'_> {
                 return line.say(" · ⚠️ needs the webhook, and there is none");
             }
             Source::Webhook => {
-                return match self.health.last_heard(self.ask.channel) {
+                return match self.heard {
                     Some(at) => line.say(" · webhook, last called ").moment(at),
                     None => line.say(" · webhook, not called since I started"),
                 };
             }
         };
-        let look = self.health.look(self.community, trigger);
-        let line = match look.evaluated {
+        let looks: Vec<&Look> = self.health.looks(self.community, trigger).collect();
+        let mut line = match looks.iter().filter_map(|look| look.evaluated).max() {
             Some(at) => line.say(", last evaluated ").moment(at),
             None => line.say(", not evaluated yet"),
         };
-        let line = match look.behind {
-            Some(upto) => line.say(" · ⚠️ there is more than I may read at once; compared up to ").moment(upto),
-            None => line,
-        };
-        match look.failed {
-            Some((why, at)) => line.say(format!(" · ⚠️ {} ", shown(&why, 200))).moment(at),
-            None => line,
+        for look in looks {
+            if let Some(upto) = look.behind {
+                line = line.say(" · ⚠️ there is more than I may read at once; compared up to ").moment(upto);
+            }
+            if let Some(remark) = &look.remark {
+                line = line.say(format!(" · ⚠️ {}", shown(remark, 200)));
+            }
+            if let Some((why, at)) = &look.failed {
+                line = line.say(format!(" · ⚠️ {} ", shown(why, 200))).moment(*at);
+            }
         }
+        line
     }
 
     /// The digests and the webhook.
@@ -231,7 +204,7 @@ impl Shape<'_> {
             Some(webhook) => {
                 let line = by(Line::new().say("Webhook for Sekoia's own rules: made by "), &webhook.made.by);
                 let line = line.say(" ").moment(webhook.made.at);
-                match self.health.last_heard(self.ask.channel) {
+                match self.heard {
                     Some(at) => line.say(", last called ").moment(at),
                     None => line.say(", not called since I started"),
                 }

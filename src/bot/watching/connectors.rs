@@ -32,7 +32,9 @@ impl Source for Connectors {
         let before: Option<Kept> = ground.kept(KEPT).await?;
         let mut report = Report::default();
         let mut kept = Kept::default();
-        for connector in ground.bot.sekoia().connectors(ground.community, RANK).await? {
+        let connectors = ground.bot.sekoia().connectors(ground.community, RANK).await?;
+        ground.bot.notifications.health.count(ground.community, |counted| counted.connectors = Some(connectors.len()));
+        for connector in connectors {
             if !connector.fails() {
                 continue;
             }

@@ -29,11 +29,11 @@ impl Bot {
         for _ in 0..RACES {
             let mut batch = Batch::new(&**self.sessions.store());
             self.fire(scope, &report, &mut batch).await?;
-            let fired = std::mem::take(&mut batch.fired);
+            for (channel, rule) in std::mem::take(&mut batch.fired) {
+                let now = batch.now;
+                batch.log(&channel).await?.fired.insert(rule, now);
+            }
             if batch.commit(report.kept.clone(), report.finished.clone()).await? {
-                for (channel, rule) in fired {
-                    self.notifications.health.fired(&channel, rule, Timestamp::now());
-                }
                 self.outbox.wake_news();
                 return Ok(());
             }

@@ -128,11 +128,7 @@ impl Bot {
                     ears.next = Instant::now() + ears.rhythm.of(DEAF);
                 }
                 ears.connected = false;
-                let since = match health.live_state() {
-                    Listening::Lost { since, .. } => since,
-                    _ => now,
-                };
-                health.live(Listening::Lost { why: why.to_string(), since });
+                health.live(Listening::Lost { why: why.to_string(), since: now });
             }
             LiveEvent::Frame(frame) => match frame.kind.as_str() {
                 "alert" => match frame.community.as_deref().and_then(|c| Uuid::parse_str(c).ok()) {

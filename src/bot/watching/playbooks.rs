@@ -1,6 +1,6 @@
 //! Playbooks: runs that failed, playbooks that switched themselves off, triggers that crashed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -8,16 +8,21 @@ use serde::{Deserialize, Serialize};
 
 use super::source::{Ground, RANK, Report, Source, Trouble};
 use crate::notify::{self, Named, Trigger, What};
-use crate::sekoia::{Id, Playbook, PlaybookRun, SekoiaError};
+use crate::sekoia::{Id, LogLine, Playbook, PlaybookRun, SekoiaError};
+use crate::text::count;
 
 const KEPT: &str = "playbooks";
 const KEPT_CRASHES: &str = "crashes";
 /// A run is listed by its start, and may fail as long after it.
 const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(2);
+/// Nothing older is told, however long nobody could look.
+const OLDEST: SignedDuration = SignedDuration::from_hours(24);
 /// Runs of one look whose errors are read, a call each.
 const MOST_READ: usize = 5;
 /// A trigger's crashes that are known.
 const MOST_KNOWN: usize = 40;
+/// Triggers of one look whose logs cannot be read, before the rest is left for the next one.
+const MOST_FAILED: usize = 5;
 
 /// Failed runs, and playbooks that switched themselves off.
 pub(super) struct Failures;
@@ -26,7 +31,7 @@ pub(super) struct Crashes;
 
 #[derive(Default, Clone, PartialEq, Serialize, Deserialize)]
 struct Kept {
-    /// Runs that ended later were not looked at yet.
+    /// When they were looked at last.
     since: Option<Timestamp>,
     /// Failed runs that are known, by when they began.
     #[serde(default)]
@@ -38,10 +43,12 @@ struct Kept {
 
 #[derive(Default, Clone, PartialEq, Serialize, Deserialize)]
 struct KeptCrashes {
-    since: Option<Timestamp>,
     /// By trigger, the lines that are known.
     #[serde(default)]
     lines: BTreeMap<String, Vec<String>>,
+    /// Triggers whose logs could not be read.
+    #[serde(default)]
+    failed: BTreeSet<String>,
 }
 
 #[async_trait]
@@ -54,9 +61,10 @@ impl Source for Failures {
         let Some(asked) = ground.watched.since(&[Trigger::PlaybookError]) else { return Ok(Report::default()) };
         let before: Kept = ground.kept(KEPT).await?.unwrap_or_default();
         let mut kept = before.clone();
-        let since = *kept.since.get_or_insert(asked);
         let mut report = Report::default();
-        let from = since.max(ground.now - SignedDuration::from_hours(24)) - LONGEST_RUN;
+        // What failed before anybody waited for it is no news, whatever was looked at long ago.
+        let since = before.since.unwrap_or(asked).max(asked).max(ground.now - OLDEST).min(ground.now);
+        let from = since - LONGEST_RUN;
         let mut failed = ground.bot.sekoia().failed_runs(ground.community, from, ground.now, RANK).await?;
         failed.retain(PlaybookRun::failed);
         failed.reverse();
@@ -69,7 +77,7 @@ impl Source for Failures {
             }
             // Whole seconds, as everywhere.
             let at = run.finished_at.unwrap_or(began);
-            if at.as_second() < since.as_second() {
+            if at.as_second() < asked.max(ground.now - OLDEST).as_second() {
                 continue;
             }
             read += 1;
@@ -85,12 +93,11 @@ impl Source for Failures {
             });
             report.occurrences.push(ground.occurrence(format!("playbook-{}", run.uuid), at, what));
         }
-        let playbooks = ground.bot.sekoia().playbooks(ground.community, RANK).await?;
-        let health = &ground.bot.notifications.health;
-        let intakes = health.count(ground.community).map_or(0, |counted| counted.intakes);
-        health.counted(ground.community, intakes, playbooks.len());
+        let playbooks = listed(ground).await?;
         let on: BTreeMap<String, bool> = playbooks.iter().map(|p| (p.uuid.clone(), p.runs())).collect();
-        for playbook in playbooks.iter().filter(|playbook| before.on.get(&playbook.uuid) == Some(&true)) {
+        // Of one that nobody waited for meanwhile it is not known when it gave up.
+        let fresh = before.since.is_some_and(|since| since >= asked);
+        for playbook in playbooks.iter().filter(|playbook| fresh && before.on.get(&playbook.uuid) == Some(&true)) {
             if gave_up(playbook) {
                 let at = playbook.updated_at.unwrap_or(ground.now);
                 let id = format!("playbook-off-{}-{}", playbook.uuid, at.as_second());
@@ -99,9 +106,8 @@ impl Source for Failures {
             }
         }
         kept.on = on;
-        if kept != before {
-            report.kept.push(ground.keep(KEPT, &kept));
-        }
+        kept.since = Some(ground.now);
+        report.kept.push(ground.keep(KEPT, &kept));
         Ok(report)
     }
 }
@@ -112,44 +118,106 @@ impl Source for Crashes {
         &[Trigger::PlaybookError]
     }
 
+    fn name(&self) -> &'static str {
+        KEPT_CRASHES
+    }
+
     async fn look(&self, ground: &Ground<'_>) -> Result<Report, Trouble> {
         let Some(asked) = ground.watched.since(&[Trigger::PlaybookError]) else { return Ok(Report::default()) };
         let before: KeptCrashes = ground.kept(KEPT_CRASHES).await?.unwrap_or_default();
-        let mut kept = before.clone();
-        let since = *kept.since.get_or_insert(asked);
+        let playbooks = listed(ground).await?;
+        let each = |playbook| triggers(playbook).map(move |trigger| (playbook, trigger));
+        let mut all: Vec<(&Playbook, &str)> = playbooks.iter().flat_map(each).collect();
+        // Those that failed come last: Sekoia is left alone for a while after errors.
+        all.sort_by_key(|(_, trigger)| before.failed.contains(*trigger));
         let mut report = Report::default();
-        let mut lines = BTreeMap::new();
-        for playbook in ground.bot.sekoia().playbooks(ground.community, RANK).await? {
-            for trigger in &playbook.trigger_configurations {
-                let Some(id) = Id::parse(&trigger.uuid) else { continue };
-                let crashes = match ground.bot.sekoia().trigger_crashes(&id, RANK).await {
-                    Ok(crashes) => crashes,
-                    // Deleted meanwhile.
-                    Err(SekoiaError::NotFound { .. }) => continue,
-                    Err(error) => return Err(error.into()),
-                };
-                let known = kept.lines.remove(&trigger.uuid).unwrap_or_default();
-                let mut now_known = Vec::new();
-                for line in crashes {
-                    let date = line.date.unwrap_or(ground.now);
-                    let name = line.uuid.clone().unwrap_or_else(|| date.to_string());
-                    if !known.contains(&name) && date.as_second() >= since.as_second() {
-                        let what = crashed(&playbook, line.message.as_deref());
-                        let id = format!("playbook-crash-{name}");
-                        report.occurrences.push(ground.occurrence(id, date, what));
-                    }
-                    now_known.push(name);
+        let mut kept = KeptCrashes::default();
+        let mut why: Option<SekoiaError> = None;
+        let (mut read, mut left, mut stop) = (0_usize, 0_usize, false);
+        for (playbook, trigger) in all {
+            let known = before.lines.get(trigger);
+            let looked = if stop { None } else { Some(crashes_of(ground, trigger).await) };
+            let crashes = match looked {
+                Some(Ok(crashes)) => Some(crashes),
+                // Deleted meanwhile.
+                Some(Err(SekoiaError::NotFound { .. })) => continue,
+                Some(Err(error @ (SekoiaError::Forbidden { .. } | SekoiaError::Unauthorized { .. }))) => {
+                    return Err(error.into());
                 }
-                now_known.truncate(MOST_KNOWN);
-                lines.insert(trigger.uuid.clone(), now_known);
+                Some(Err(error)) => {
+                    // That is not this trigger's fault.
+                    stop = matches!(error, SekoiaError::RateLimited { .. } | SekoiaError::Paused { .. });
+                    if !stop {
+                        kept.failed.insert(trigger.to_owned());
+                        stop = kept.failed.len() >= MOST_FAILED;
+                    }
+                    why.get_or_insert(error);
+                    None
+                }
+                None => None,
+            };
+            let Some(crashes) = crashes else {
+                // What is known of it stays so.
+                left += 1;
+                kept.failed.extend(before.failed.get(trigger).cloned());
+                kept.lines.extend(known.map(|known| (trigger.to_owned(), known.clone())));
+                continue;
+            };
+            read += 1;
+            // What a log holds that was never read may be old.
+            let since = if known.is_some() { asked } else { asked.max(ground.now - OLDEST) };
+            let mut now_known = Vec::new();
+            for line in crashes {
+                let date = line.date.unwrap_or(ground.now);
+                let name = line.uuid.clone().unwrap_or_else(|| date.to_string());
+                let news = known.is_none_or(|known| !known.contains(&name));
+                if news && date.as_second() >= since.as_second() {
+                    let what = crashed(playbook, line.message.as_deref());
+                    report.occurrences.push(ground.occurrence(format!("playbook-crash-{name}"), date, what));
+                }
+                now_known.push(name);
             }
+            now_known.truncate(MOST_KNOWN);
+            kept.lines.insert(trigger.to_owned(), now_known);
         }
-        kept.lines = lines;
+        let remark = match why {
+            Some(error) if read == 0 && kept.failed == before.failed => return Err(error.into()),
+            Some(error) => {
+                let logs = count(left, "trigger's log", "triggers' logs");
+                Some(format!("{logs} could not be read ({error}); tried again at the next look"))
+            }
+            None => None,
+        };
+        ground.bot.notifications.health.remark(
+            ground.community,
+            Trigger::PlaybookError,
+            self.name(),
+            remark.as_deref(),
+        );
         if kept != before {
             report.kept.push(ground.keep(KEPT_CRASHES, &kept));
         }
         Ok(report)
     }
+}
+
+/// The playbooks, counted for how often they can be looked at.
+async fn listed(ground: &Ground<'_>) -> Result<Vec<Playbook>, Trouble> {
+    let playbooks = ground.bot.sekoia().playbooks(ground.community, RANK).await?;
+    ground.bot.notifications.health.count(ground.community, |counted| {
+        counted.playbooks = Some(playbooks.len());
+        counted.triggers = Some(playbooks.iter().flat_map(triggers).count());
+    });
+    Ok(playbooks)
+}
+
+fn triggers(playbook: &Playbook) -> impl Iterator<Item = &str> {
+    playbook.trigger_configurations.iter().map(|trigger| trigger.uuid.as_str())
+}
+
+async fn crashes_of(ground: &Ground<'_>, trigger: &str) -> Result<Vec<LogLine>, SekoiaError> {
+    let Some(id) = Id::parse(trigger) else { return Ok(Vec::new()) };
+    ground.bot.sekoia().trigger_crashes(ground.community, &id, RANK).await
 }
 
 /// The values are not documented: one that a person stopped has no reason.
@@ -171,9 +239,13 @@ fn crashed(playbook: &Playbook, why: Option<&str>) -> What {
 /// What a run said, if it may be read.
 async fn error_of(ground: &Ground<'_>, run: &PlaybookRun) -> Result<Option<Box<str>>, Trouble> {
     let Some(id) = Id::parse(&run.uuid) else { return Ok(None) };
-    match ground.bot.sekoia().run_errors(&id, RANK).await {
+    match ground.bot.sekoia().run_errors(ground.community, &id, RANK).await {
         Ok(errors) => Ok(errors.first().map(|error| error.as_str().into())),
-        Err(SekoiaError::Forbidden { .. } | SekoiaError::NotFound { .. } | SekoiaError::Malformed { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
+        // Nothing more would be read now.
+        Err(
+            error @ (SekoiaError::Unauthorized { .. } | SekoiaError::RateLimited { .. } | SekoiaError::Paused { .. }),
+        ) => Err(error.into()),
+        // That it failed is worth more than why.
+        Err(_) => Ok(None),
     }
 }

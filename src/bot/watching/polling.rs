@@ -1,9 +1,10 @@
 //! What Sekoia tells nobody of: looked at in turn, as often as the budget of background work
 //! allows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tracing::{error, warn};
 use uuid::Uuid;
@@ -11,16 +12,27 @@ use uuid::Uuid;
 use super::connectors::Connectors;
 use super::listening::wait;
 use super::playbooks::{Crashes, Failures};
-use super::scope::Watched;
+use super::scope::Scope;
 use super::silence::Silences;
 use super::source::{Source, Trouble};
 use crate::bot::Bot;
+use crate::bot::inbox::only_store;
+use crate::notifications::{Counted, HEALTH, Live, Snapshot, decode};
 use crate::notify::Trigger;
-use crate::notify::budget::{Load, Polled, intervals};
+use crate::notify::budget::{Interval, Load, Polled, intervals};
 use crate::sekoia::SekoiaError;
+use crate::store::{Commit, StoreError, WorkKind};
 
 /// How often it is asked whether something is due.
 const TICK: Duration = Duration::from_secs(2);
+/// What failed is tried again after its interval, but after so long if that is longer.
+const LONGEST_WAIT: Duration = Duration::from_mins(10);
+/// How often it is stored how the rules do, if that changed.
+const STORED: Duration = Duration::from_secs(3);
+/// How often it is stored although nothing changed.
+const ALIVE: Duration = Duration::from_mins(1);
+/// Whoever stored nothing for so long does not watch any more.
+const GONE: Duration = Duration::from_mins(3);
 
 fn source(kind: Polled) -> &'static dyn Source {
     match kind {
@@ -32,8 +44,17 @@ fn source(kind: Polled) -> &'static dyn Source {
 }
 
 impl Bot {
-    /// Looks until it is dropped.
+    /// Looks, and stores how the rules do, until it is dropped.
     pub(super) async fn poll(&self) {
+        match self.stored_health().await {
+            Ok(before) => self.notifications.health.restore(before),
+            Err(error) => warn!(%error, "how the rules did is not known"),
+        }
+        let _watching = self.notifications.health.watch();
+        tokio::join!(self.look_in_turn(), self.store_health());
+    }
+
+    async fn look_in_turn(&self) {
         let rhythm = self.rhythm();
         // When each was looked at last, and when it is tried again if that failed.
         let mut looked: HashMap<(Uuid, Polled), (Instant, Option<Instant>)> = HashMap::new();
@@ -48,57 +69,109 @@ impl Bot {
                 }
             };
             looked.retain(|(community, _), _| scope.communities.contains_key(community));
-            let mut due: Vec<(Instant, Uuid, Polled)> = Vec::new();
-            for (community, watched) in &scope.communities {
-                for interval in intervals(&self.to_look_at(*community, watched)) {
-                    // The budget is one for all communities: each has its share.
-                    let shares = u32::try_from(scope.communities.len()).unwrap_or(u32::MAX);
-                    let every = rhythm.of(interval.every.saturating_mul(shares));
-                    let last = looked.get(&(*community, interval.kind));
-                    let at = last.map_or_else(Instant::now, |(last, again)| again.unwrap_or(*last + every));
-                    due.push((at, *community, interval.kind));
+            let mut due: Vec<(Instant, Uuid, Interval)> = Vec::new();
+            for (community, all) in self.plan(&scope, |community| self.notifications.health.counted(community)) {
+                for interval in all {
+                    let last = looked.get(&(community, interval.kind));
+                    let at = last.map_or_else(Instant::now, |(last, again)| again.unwrap_or(*last + interval.every));
+                    due.push((at, community, interval));
                 }
             }
             due.sort_by_key(|(at, ..)| *at);
             let tick = Instant::now() + rhythm.of(TICK).max(Duration::from_millis(20));
-            let Some((at, community, kind)) = due.first().copied().filter(|(at, ..)| (*at).max(not_before) <= tick)
-            else {
+            let first = due.into_iter().next().filter(|(at, ..)| (*at).max(not_before) <= tick);
+            let Some((at, community, Interval { kind, every, .. })) = first else {
                 tokio::time::sleep_until(tick).await;
                 continue;
             };
             tokio::time::sleep_until(at.max(not_before)).await;
+            let soon = every.min(rhythm.of(LONGEST_WAIT));
             let mut again = None;
             match self.see(source(kind), &scope, community).await {
                 Ok(()) => {}
                 Err(Trouble::Sekoia(error)) => {
                     warn!(%error, ?kind, "Sekoia could not be looked at; again later");
-                    again = Some(Instant::now() + wait(&error, rhythm) + rhythm.of(TICK));
+                    let wait = wait(&error, rhythm);
+                    again = Some(Instant::now() + wait.max(soon));
                     if matches!(error, SekoiaError::RateLimited { .. } | SekoiaError::Paused { .. }) {
-                        not_before = Instant::now() + wait(&error, rhythm);
+                        // Hardly anything was asked.
+                        again = Some(Instant::now() + wait + rhythm.of(TICK));
+                        not_before = Instant::now() + wait;
                     }
                 }
                 Err(Trouble::Store(error)) => {
                     error!(%error, ?kind, "what was seen at Sekoia could not be kept; again later");
-                    again = Some(Instant::now() + rhythm.of(TICK * 10));
+                    again = Some(Instant::now() + soon);
                 }
             }
             looked.insert((community, kind), (Instant::now(), again));
         }
     }
 
-    /// What there is to look at in a community.
-    fn to_look_at(&self, community: Uuid, watched: &Watched) -> Load {
-        let counted = self.notifications.health.count(community);
-        let playbook_errors = watched.waits_for(Trigger::PlaybookError);
-        Load {
-            intakes: counted.map_or(0, |counted| counted.intakes),
-            playbooks: counted.map_or(0, |counted| counted.playbooks),
-            connectors: 0,
-            silence: watched.waits_for(Trigger::NoEvents),
-            playbook_errors,
-            crashes: playbook_errors,
-            connector_errors: watched.waits_for(Trigger::ConnectorError),
-            others: 0,
+    /// How often what somebody waits for is looked at, in every community.
+    fn plan(&self, scope: &Scope, counted: impl Fn(Uuid) -> Counted) -> BTreeMap<Uuid, Vec<Interval>> {
+        let loads = scope.communities.iter().map(|(community, watched)| {
+            let counted = counted(*community);
+            let load = Load {
+                intakes: counted.intakes,
+                playbooks: counted.playbooks,
+                triggers: counted.triggers,
+                connectors: counted.connectors,
+                silence: watched.waits_for(Trigger::NoEvents),
+                playbook_errors: watched.waits_for(Trigger::PlaybookError),
+                connector_errors: watched.waits_for(Trigger::ConnectorError),
+            };
+            (*community, load)
+        });
+        intervals(&loads.collect(), self.rhythm().minute)
+    }
+
+    /// How often it is looked at in a community, by what is known of all.
+    pub(in crate::bot) async fn polled(&self, health: &Snapshot, of: Uuid) -> Result<Vec<Interval>, StoreError> {
+        let scope = self.scope().await?;
+        Ok(self.plan(&scope, |community| health.counted(community)).remove(&of).unwrap_or_default())
+    }
+
+    /// How the rules do: as this process knows if it watches, else as whoever does has stored it.
+    pub(in crate::bot) async fn health_now(&self) -> Result<Snapshot, StoreError> {
+        let now = Timestamp::now();
+        let health = &self.notifications.health;
+        if health.is_watching() {
+            return Ok(health.snapshot(now));
+        }
+        let mut stored = self.stored_health().await?;
+        let gone = SignedDuration::try_from(self.rhythm().of(GONE)).unwrap_or(SignedDuration::MAX);
+        if now.duration_since(stored.at) > gone {
+            stored.live = Live::Off;
+        }
+        Ok(stored)
+    }
+
+    async fn stored_health(&self) -> Result<Snapshot, StoreError> {
+        let work = self.sessions.store().find(WorkKind::Source, HEALTH).await?;
+        Ok(work.and_then(|work| decode(&work)).unwrap_or_default())
+    }
+
+    async fn store_health(&self) {
+        let rhythm = self.rhythm();
+        let mut stored: Option<(Snapshot, Instant)> = None;
+        loop {
+            tokio::time::sleep(rhythm.of(STORED).max(Duration::from_millis(200))).await;
+            // Nothing to tell without a rule.
+            if !self.scope().await.is_ok_and(|scope| !scope.communities.is_empty()) {
+                continue;
+            }
+            let health = self.notifications.health.snapshot(Timestamp::now());
+            let known =
+                stored.as_ref().is_some_and(|(last, at)| last.says_what(&health) && at.elapsed() < rhythm.of(ALIVE));
+            if known {
+                continue;
+            }
+            let commit = Commit { schedule: vec![health.row()], ..Commit::default() };
+            match self.sessions.store().commit(commit).await.map_err(only_store) {
+                Ok(_) => stored = Some((health, Instant::now())),
+                Err(error) => warn!(%error, "how the rules do could not be stored"),
+            }
         }
     }
 }

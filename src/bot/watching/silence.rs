@@ -12,8 +12,8 @@ use crate::bot::Bot;
 use crate::bot::failure::Failure;
 use crate::checklist::steps::quickstart::Silent;
 use crate::notifications::decode;
-use crate::notify::silence::{Intake, Look, Memory, REACH, Wanted, wanted};
-use crate::notify::{Trigger, What};
+use crate::notify::silence::{Intake, Look, Memory, REACH, Suspect, Wanted, wanted};
+use crate::notify::{Silence, Trigger, What};
 use crate::pace::Rank;
 use crate::sekoia::{self, Id, SekoiaError};
 use crate::store::WorkKind;
@@ -24,6 +24,7 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// A search takes five calls and more.
 const SEARCHES: usize = 3;
+const BLIND: &str = "without the permission \"View events\", silence shorter than an hour is told only after an hour";
 
 pub(super) struct Silences;
 
@@ -35,6 +36,12 @@ struct Kept {
     /// By intake: its newest hour with events, and how many.
     #[serde(default)]
     newest: BTreeMap<Box<str>, (Timestamp, u64)>,
+    /// By intake: when a search for its last event failed.
+    #[serde(default)]
+    failed: BTreeMap<Box<str>, Timestamp>,
+    /// The last search was refused to the key.
+    #[serde(default)]
+    refused: bool,
 }
 
 type Counts = BTreeMap<Box<str>, BTreeMap<Timestamp, u64>>;
@@ -46,15 +53,15 @@ impl Source for Silences {
     }
 
     async fn look(&self, ground: &Ground<'_>) -> Result<Report, Trouble> {
-        let wanted: Vec<Wanted> = ground.watched.channels.iter().flat_map(|(_, rules)| wanted(rules)).collect();
+        let channels = ground.watched.channels.iter();
+        let wanted: Vec<Wanted> = channels.flat_map(|(channel, rules)| wanted(channel, rules, ground.now)).collect();
+        let health = &ground.bot.notifications.health;
         if wanted.is_empty() {
             return Ok(Report::default());
         }
         let mut kept: Kept = ground.kept(KEPT).await?.unwrap_or_default();
         let listed = ground.bot.sekoia().intakes(ground.community, RANK).await?;
-        let health = &ground.bot.notifications.health;
-        let playbooks = health.count(ground.community).map_or(0, |counted| counted.playbooks);
-        health.counted(ground.community, listed.len(), playbooks);
+        health.count(ground.community, |counted| counted.intakes = Some(listed.len()));
         let intakes: Vec<Intake> = listed
             .iter()
             .map(|i| Intake { uuid: i.uuid.as_str().into(), name: i.name().into(), created: i.created_at })
@@ -64,24 +71,27 @@ impl Source for Silences {
         let mut look = Look { intakes, counts, ..Look::default() };
         let mut memory = kept.memory.clone();
         let mut found = memory.look(&look, &wanted, ground.now);
+        let mut failed = None;
         if !found.suspects.is_empty() {
-            for suspect in found.suspects.iter().take(SEARCHES) {
-                look.searched.extend(search(ground, suspect, &wanted).await?);
-            }
+            failed = search(ground, found.suspects, &mut kept, &mut look).await;
             memory = kept.memory.clone();
             found = memory.look(&look, &wanted, ground.now);
         }
+        let precise = wanted.iter().any(|wanted| wanted.minutes < 60);
+        let remark = if precise && kept.refused { Some(BLIND) } else { failed.as_deref() };
+        health.remark(ground.community, Trigger::NoEvents, self.name(), remark);
         kept.memory = memory;
         let occurrences = found.changes.into_iter().filter_map(|what| {
-            let (word, silence) = match &what {
-                What::Silent(silence) => ("silent", silence),
-                What::Resumed(silence) => ("back", silence),
+            let (word, silence, at) = match &what {
+                // Whoever is told of it later is told of the same.
+                What::Silent(silence) => ("silent", silence, reached(silence, ground.now)),
+                What::Resumed(silence) => ("back", silence, ground.now),
                 _ => return None,
             };
             let intake = silence.intake.uuid.as_deref().unwrap_or_default();
             let since = silence.since.unwrap_or(ground.now).as_second();
             let id = format!("{word}-{intake}-{}-{since}", silence.minutes);
-            Some(ground.occurrence(id, ground.now, what))
+            Some(ground.occurrence(id, at, what))
         });
         Ok(Report { occurrences: occurrences.collect(), kept: vec![ground.keep(KEPT, &kept)], ..Report::default() })
     }
@@ -117,21 +127,52 @@ impl Bot {
     }
 }
 
-/// When an intake's last event came, as far as a search tells.
-async fn search(
-    ground: &Ground<'_>,
-    suspect: &str,
-    wanted: &[Wanted],
-) -> Result<Option<(Box<str>, Option<Timestamp>)>, Trouble> {
-    let Some(id) = Id::parse(suspect) else { return Ok(None) };
-    let least = wanted.iter().map(|wanted| wanted.minutes).min().unwrap_or(60);
-    match ground.bot.sekoia().heard_from(&id, u32::from(least), RANK).await {
-        // It may have been at any time since: silence is told late rather than wrongly.
-        Ok(heard) => Ok(Some((suspect.into(), heard.then_some(ground.now)))),
-        // Without that permission the counters alone have to do, an hour and more.
-        Err(SekoiaError::Forbidden { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
+/// When it had been silent for so long.
+fn reached(silence: &Silence, now: Timestamp) -> Timestamp {
+    let time = SignedDuration::from_mins(silence.minutes.into());
+    silence.since.and_then(|since| since.checked_add(time).ok()).map_or(now, |at| at.min(now))
+}
+
+/// Searches for the last events of some suspects. What fails for one is said, and keeps none of the
+/// others from being decided: that one is searched for after them the next time.
+async fn search(ground: &Ground<'_>, mut suspects: Vec<Suspect>, kept: &mut Kept, look: &mut Look) -> Option<String> {
+    kept.failed.retain(|intake, _| suspects.iter().any(|suspect| suspect.intake == *intake));
+    suspects.sort_by_key(|suspect| kept.failed.get(&suspect.intake).copied());
+    let mut failed = None;
+    for Suspect { intake, minutes } in suspects.iter().take(SEARCHES) {
+        let heard = match Id::parse(intake) {
+            Some(id) => ground.bot.sekoia().heard_from(ground.community, &id, u32::from(*minutes), RANK).await,
+            None => Err(SekoiaError::Malformed { what: "the id of an intake".into() }),
+        };
+        match heard {
+            // It may have been at any time since: silence is told late rather than wrongly.
+            Ok(heard) => {
+                kept.failed.remove(intake);
+                kept.refused = false;
+                look.searched.insert(intake.clone(), heard.then_some(ground.now));
+            }
+            // Without that permission the counters alone have to do.
+            Err(SekoiaError::Forbidden { .. }) => {
+                kept.refused = true;
+                look.unsearched.extend(suspects.iter().map(|suspect| suspect.intake.clone()));
+                break;
+            }
+            Err(error) => {
+                kept.failed.insert(intake.clone(), ground.now);
+                look.unsearched.insert(intake.clone());
+                let name = look.intakes.iter().find(|known| known.uuid == *intake).map(|known| &*known.name);
+                failed = Some(format!(
+                    "the last events of {} could not be searched for ({error}); its silence is told after an hour",
+                    name.unwrap_or(intake)
+                ));
+                // The next one would meet with the same.
+                if !matches!(error, SekoiaError::Timeout { .. } | SekoiaError::Malformed { .. }) {
+                    break;
+                }
+            }
+        }
     }
+    failed
 }
 
 /// The hours that are new since the last look; of intakes of which nothing is known, the newest

@@ -23,6 +23,10 @@ pub(super) const RANK: Rank = Rank::Background;
 pub(super) trait Source: Send + Sync {
     /// What it can tell of; its health is that of the rules which wait for these.
     fn triggers(&self) -> &'static [Trigger];
+    /// Tells its health from that of another source of the same triggers.
+    fn name(&self) -> &'static str {
+        ""
+    }
     /// What happened since the last look.
     async fn look(&self, ground: &Ground<'_>) -> Result<Report, Trouble>;
 }
@@ -103,8 +107,8 @@ impl Bot {
             let health = &self.notifications.health;
             for trigger in source.triggers().iter().filter(|trigger| watched.waits_for(**trigger)) {
                 match &looked {
-                    Ok((_, behind)) => health.evaluated(community, *trigger, now, *behind),
-                    Err(trouble) => health.failed(community, *trigger, &trouble.to_string(), now),
+                    Ok((_, behind)) => health.evaluated(community, *trigger, source.name(), now, *behind),
+                    Err(trouble) => health.failed(community, *trigger, source.name(), &trouble.to_string(), now),
                 }
             }
             if let Err(Trouble::Sekoia(_)) = &looked {

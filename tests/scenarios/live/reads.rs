@@ -201,10 +201,26 @@ async fn one_intake_can_be_asked_about_to_the_minute() {
     let sekoia = Served::new(Options { tenant: Tenant::Single, ..Options::default() }).await;
     let client = sekoia.client();
     let uuid = sekoia.sandbox.edit(|world| world.intake("Laptops EDR").unwrap().uuid);
-    assert!(client.heard_from(&id(uuid), 15, Rank::Person).await.unwrap());
+    assert!(client.heard_from(sekoia.root(), &id(uuid), 15, Rank::Person).await.unwrap());
     assert!(sekoia.sandbox.silence_intake(uuid, SignedDuration::from_mins(20)));
-    assert!(!client.heard_from(&id(uuid), 15, Rank::Background).await.unwrap());
-    assert!(client.heard_from(&id(uuid), 30, Rank::Background).await.unwrap());
+    assert!(!client.heard_from(sekoia.root(), &id(uuid), 15, Rank::Background).await.unwrap());
+    assert!(client.heard_from(sekoia.root(), &id(uuid), 30, Rank::Background).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_search_that_is_refused_in_one_community_is_made_in_another() {
+    let sekoia = Served::new(Options { tenant: Tenant::Single, ..Options::default() }).await;
+    let client = sekoia.client();
+    let uuid = sekoia.sandbox.edit(|world| world.intake("Laptops EDR").unwrap().uuid);
+    let refused = FaultKind::Status { code: 403, retry_after: None, body: None };
+    sekoia.sandbox.faults().add(Fault::new(refused).method("POST").on("/search/jobs").times(1));
+    let here = async || client.heard_from(sekoia.root(), &id(uuid), 15, Rank::Background).await;
+    assert!(matches!(here().await, Err(SekoiaError::Forbidden { .. })));
+    assert!(client.heard_from(Uuid::from_u128(7), &id(uuid), 15, Rank::Background).await.unwrap());
+    // Here it is known for a while.
+    let calls = sekoia.sandbox.calls().len();
+    assert!(matches!(here().await, Err(SekoiaError::Forbidden { .. })));
+    assert_eq!(sekoia.sandbox.calls().len(), calls);
 }
 
 #[tokio::test]
@@ -221,7 +237,7 @@ async fn a_playbook_fails_five_times_and_is_off() {
     let failed = client.failed_runs(root, from, Timestamp::now() + HOUR, Rank::Background).await.unwrap();
     assert_eq!(failed.len(), 5);
     assert!(failed.iter().all(|run| run.failed() && run.playbook_name.as_deref() == Some(name)));
-    let errors = client.run_errors(&Id::parse(&failed[0].uuid).unwrap(), Rank::Person).await.unwrap();
+    let errors = client.run_errors(sekoia.root(), &Id::parse(&failed[0].uuid).unwrap(), Rank::Person).await.unwrap();
     assert_eq!(errors, ["The action \"Block the address\" failed: HTTP 500"]);
     let playbooks = client.playbooks(root, Rank::Background).await.unwrap();
     let playbook = playbooks.iter().find(|playbook| playbook.uuid == uuid.to_string()).unwrap();
@@ -229,9 +245,9 @@ async fn a_playbook_fails_five_times_and_is_off() {
     assert_eq!(playbook.status_message.as_deref(), Some("Switched off after 5 failures in a row"));
 
     let trigger = Id::parse(&playbook.trigger_configurations[0].uuid).unwrap();
-    assert!(client.trigger_crashes(&trigger, Rank::Background).await.unwrap().is_empty());
+    assert!(client.trigger_crashes(sekoia.root(), &trigger, Rank::Background).await.unwrap().is_empty());
     assert!(sekoia.sandbox.crash_trigger(uuid));
-    let crashes = client.trigger_crashes(&trigger, Rank::Background).await.unwrap();
+    let crashes = client.trigger_crashes(sekoia.root(), &trigger, Rank::Background).await.unwrap();
     assert_eq!(crashes[0].message.as_deref(), Some("The trigger stopped: credentials refused"));
 
     assert!(sekoia.sandbox.run_playbook(uuid).is_some());
