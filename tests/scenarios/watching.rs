@@ -19,11 +19,11 @@ use crate::harness::{Call, ChatFault, Platform, SOC, Seen, Setting, Stage, run, 
 /// Longer than anything takes that works, on a machine that does other things too.
 const LONG: Duration = Duration::from_secs(40);
 
-fn durable() -> Setting {
+pub(super) fn durable() -> Setting {
     Setting { durable: true, ..Setting::default() }
 }
 
-fn soc(s: &Stage) -> ChannelKey {
+pub(super) fn soc(s: &Stage) -> ChannelKey {
     let channel = s.chat.platform().channel(SOC);
     match s.chat.platform() {
         Platform::Slack => ChannelKey::slack("T0SOC", &channel),
@@ -32,27 +32,27 @@ fn soc(s: &Stage) -> ChannelKey {
 }
 
 /// The bot's own store, seen from beside.
-async fn store(s: &Stage) -> Arc<dyn Store> {
+pub(super) async fn store(s: &Stage) -> Arc<dyn Store> {
     let path = s.database().unwrap();
     let keys = keyfile::beside(&path).unwrap();
     Arc::new(SqliteStore::open(&path, Chain::new(&keys)).await.unwrap())
 }
 
 /// Adds a rule to #soc-setup.
-async fn rule(s: &Stage, words: &str) {
+pub(super) async fn rule(s: &Stage, words: &str) {
     let told = s.ask("alice", &format!("notify add {words}")).await;
     assert!(told.text().contains("Rule "), "{told}");
 }
 
 /// A channel that is set up, with these rules.
-async fn set_up(s: &Stage, rules: &[&str]) {
+pub(super) async fn set_up(s: &Stage, rules: &[&str]) {
     s.set_up().await;
     for words in rules {
         rule(s, words).await;
     }
 }
 
-async fn until(what: &str, s: &Stage, so: impl AsyncFn() -> bool) {
+pub(super) async fn until(what: &str, s: &Stage, so: impl AsyncFn() -> bool) {
     until_within(LONG, what, s, so).await;
 }
 
@@ -66,20 +66,20 @@ async fn until_within(time: Duration, what: &str, s: &Stage, so: impl AsyncFn() 
 }
 
 /// The messages that stand in the channel and say all of this.
-fn standing(s: &Stage, says: &[&str]) -> Vec<Seen> {
+pub(super) fn standing(s: &Stage, says: &[&str]) -> Vec<Seen> {
     let mut all = s.chat.standing(SOC);
     all.retain(|seen| says.iter().all(|word| seen.text().contains(word)));
     all
 }
 
 /// Such a message, once there is one.
-async fn message(s: &Stage, says: &[&str]) -> Seen {
+pub(super) async fn message(s: &Stage, says: &[&str]) -> Seen {
     until(&format!("a message that says {says:?}"), s, async || !standing(s, says).is_empty()).await;
     standing(s, says).remove(0)
 }
 
 /// Waits until nothing is owed any more, and reads what came.
-async fn at_rest(s: &Stage) {
+pub(super) async fn at_rest(s: &Stage) {
     let store = store(s).await;
     until("everything is told", s, async || {
         let now = Timestamp::now();
@@ -94,7 +94,7 @@ async fn at_rest(s: &Stage) {
     }
 }
 
-fn alert(s: &Stage, rule: &str, urgency: u8) -> sekoia_chatops::sandbox::world::Alert {
+pub(super) fn alert(s: &Stage, rule: &str, urgency: u8) -> sekoia_chatops::sandbox::world::Alert {
     s.sekoia.raise_alert(&NewAlert { rule: Some(rule.into()), urgency: Some(urgency), ..NewAlert::default() })
 }
 
@@ -237,9 +237,15 @@ fn a_storm_is_one_message_that_counts() {
         message(s, &["Many at once", "495 firings"]).await;
         at_rest(s).await;
         assert_eq!(standing(s, &["Password spraying", "Open AL"]).len(), 5);
-        assert_eq!(standing(s, &["Many at once"]).len(), 1);
+        let storm = standing(s, &["Many at once"]);
+        assert_eq!(storm.len(), 1);
+        assert!(storm[0].text().contains("Still counting.\nRules: Password spraying (495)"), "{}", storm[0]);
         let read = s.sekoia.calls().len() - calls;
         assert!(read < 100, "{read} calls");
+        let kept = store(s).await.find(WorkKind::Fired, soc(s).as_str()).await.unwrap().unwrap();
+        let log: FiredLog = decode(&kept).unwrap();
+        let hours = log.journal.within(Timestamp::now() - SignedDuration::from_hours(3), Timestamp::MAX);
+        assert_eq!(hours.filter_map(|(_, hour)| hour.rules.get(&1)).map(|fired| fired.swarmed).sum::<u32>(), 495);
     });
 }
 
