@@ -94,6 +94,17 @@ async fn missed(kept: &Notifications, now: Timestamp) {
     change(kept, daily("Europe/Paris"), now - SignedDuration::from_hours(60)).await;
 }
 
+/// The same, while the bot runs: it is due in a second.
+async fn due_soon(kept: &Notifications) {
+    let now = Timestamp::now();
+    change(kept, daily("Europe/Paris"), now - SignedDuration::from_hours(60)).await;
+    let due = sekoia_chatops::store::Schedule {
+        due: now + SignedDuration::from_secs(1),
+        ..row(WorkKind::Digest, "slack:T0SOC:C0SOC/daily", &())
+    };
+    kept.store().commit(Commit { schedule: vec![due], ..Commit::default() }).await.expect("a commit");
+}
+
 #[test]
 fn without_rules_the_summary_says_how_to_begin() {
     on_slack(durable(), async |s| {
@@ -235,7 +246,9 @@ fn a_digest_that_cannot_be_recorded_is_posted_once() {
             "CREATE TRIGGER full BEFORE DELETE ON work WHEN OLD.kind = 'digest' BEGIN SELECT RAISE(ABORT, 'full'); END",
         )
         .await;
-        with(s, async |kept| missed(kept, Timestamp::now()).await).await;
+        let kept = kept(s).await;
+        busy(&kept, Timestamp::now()).await;
+        due_soon(&kept).await;
         posted(s, "Daily digest").await;
         // Two ticks and more.
         tokio::time::sleep(Duration::from_secs(5)).await;
@@ -261,13 +274,7 @@ fn of_two_processes_one_says_what_is_due() {
                 std::thread::sleep(Duration::from_millis(2_500));
             }
         });
-        let now = Timestamp::now();
-        change(&kept, daily("Europe/Paris"), now - SignedDuration::from_hours(60)).await;
-        let due = sekoia_chatops::store::Schedule {
-            due: now + SignedDuration::from_secs(1),
-            ..row(WorkKind::Digest, "slack:T0SOC:C0SOC/daily", &())
-        };
-        kept.store().commit(Commit { schedule: vec![due], ..Commit::default() }).await.unwrap();
+        due_soon(&kept).await;
         posted(s, "Daily digest").await;
         posted(s, "(picture: ").await;
         let id = s.request_for("alice", "invite ana@nimbus.example").await;

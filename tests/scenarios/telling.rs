@@ -107,6 +107,8 @@ fn what_was_put_aside_overwrites_nothing_newer_and_does_not_stay_for_ever() {
         assert_eq!(standing(s, &["Waited"]).len(), 2);
         assert_eq!(rows(&*store, WorkKind::Parked).await, []);
         assert_eq!(store.find(WorkKind::Posted, &old_key).await.unwrap(), None);
+        let stored: News = decode(&store.find(WorkKind::News, &key).await.unwrap().unwrap()).unwrap();
+        assert!(stored.gone && stored.seq == 2);
     });
 }
 
