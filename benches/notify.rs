@@ -108,7 +108,7 @@ fn journal(c: &mut Criterion) {
     c.bench_function("enter a firing", |b| b.iter(|| journal.enter(fired(black_box(7)), at)));
     c.bench_function("place a firing", |b| {
         let mut storm = Storm::default();
-        b.iter(|| storm.fired(black_box(Some(80)), at));
+        b.iter(|| storm.fired(black_box(Some(80)), "a rule", at));
     });
     let rules = rules(0);
     let week = || summary(&journal, &rules, Period::last(7 * 24, at), &TimeZone::UTC);

@@ -51,7 +51,8 @@ pub fn timing() -> Timing {
                     lease: Duration::from_secs(3),
                     gather: Duration::from_millis(20),
                 },
-                [] => Rhythm::default(),
+                // A minute of its usual length, and a successor that does not wait for one.
+                [] => Rhythm { lease: Duration::from_secs(3), ..Rhythm::default() },
             },
             ..Timing::default()
         },

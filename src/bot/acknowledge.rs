@@ -9,11 +9,12 @@ use super::failure::{Failure, instead};
 use super::watching::{self, Batch};
 use super::{Ask, Bot, Told};
 use crate::checklist::Actor;
-use crate::notifications::{Acknowledged, News};
-use crate::notify::{Event, Rules, What};
+use crate::notifications::{Acknowledged, News, decode};
+use crate::notify::{self, Event, Rules, What};
 use crate::pace::Rank;
+use crate::platform::ChannelKey;
 use crate::sekoia::{Alert, AlertStatus, Id, SekoiaError, Unwritten, move_alert};
-use crate::store::StoreError;
+use crate::store::{StoreError, Work, WorkKind};
 use crate::streams::RACES;
 use crate::text::shown;
 use crate::view::{Line, View};
@@ -33,8 +34,12 @@ impl Bot {
         let found = match self.sekoia.alert(&id, Rank::Person).await {
             Ok(found) => found,
             Err(SekoiaError::NotFound { .. }) => {
-                self.alert_gone(ask.channel, id.as_str(), Vec::new()).await?;
-                return Err(instead(Line::new().say("Sekoia knows no alert ").code(id.to_string()).say(
+                let known = self.told_of(ask.channel, id.as_str()).await?;
+                if let Some(alert) = &known {
+                    self.alert_gone(ask.channel, &alert.uuid, Vec::new()).await?;
+                }
+                let name = known.and_then(|alert| alert.short_id).unwrap_or_else(|| id.as_str().into());
+                return Err(instead(Line::new().say("Sekoia knows no alert ").code(shown(&name, 80)).say(
                     ". It may have been deleted, or the bot's key does not see its community. Nothing was changed.",
                 )));
             }
@@ -91,6 +96,22 @@ impl Bot {
         let by = Actor::Person(ask.actor.clone());
         self.is_acknowledged(ask, &found, Some(by)).await?;
         Ok(View::sentence(Line::new().say("Acknowledged at Sekoia: ").strong(shown(found.title(), 200)).say(".")))
+    }
+
+    /// The alert of this name of which a message stands in the channel. People type the short name,
+    /// by which nothing is stored: it is looked for among all that is kept.
+    async fn told_of(&self, channel: &ChannelKey, id: &str) -> Result<Option<notify::Alert>, Failure> {
+        let store = self.sessions.store();
+        let of = |work: &Work| {
+            let news = decode::<News>(work).filter(|news| news.channel == *channel && news.swarm.is_none())?;
+            news.occurrence.what.alert().cloned()
+        };
+        if let Some(work) = store.find(WorkKind::News, &News::alert_key(channel, id)).await? {
+            return Ok(of(&work));
+        }
+        let kept = store.due(WorkKind::News, Timestamp::MAX, u32::MAX).await?;
+        let mut named = kept.iter().filter(|work| work.body.contains(id)).filter_map(of);
+        Ok(named.find(|alert| alert.short_id.as_deref() == Some(id)))
     }
 
     async fn on_record(&self, ask: &Ask<'_>, event: Event) -> Result<(), Failure> {

@@ -86,6 +86,9 @@ impl Bot {
 
     pub(super) async fn digests_due(&self, now: Timestamp) -> Result<(), StoreError> {
         for work in self.sessions.store().due(WorkKind::Digest, now, AT_ONCE).await? {
+            if self.on_duty().is_none() {
+                break;
+            }
             let done = match parts(&work.key) {
                 Some((channel, which, false)) => self.digest(&work, &channel, which, now).await,
                 Some((channel, which, true)) => self.owed_chart(&work, &channel, which, now).await,
@@ -160,7 +163,8 @@ impl Bot {
     ) -> Result<(MessageId, Due), ChatError> {
         let chat = self.chats.of_channel(channel)?;
         let which = Which::from(planned.digest.every);
-        if work.attempts > 0 || work.due < self.outbox.began() {
+        let tried = self.outbox.tries(work);
+        if tried || work.attempts > 0 || work.due < self.alone_since() {
             let lately = Timestamp::now() - LOOK_BACK;
             let mut planned_at = Some(due);
             while let Some(due) = planned_at.filter(|due| due.at >= lately || due.at == work.due) {
@@ -197,6 +201,7 @@ impl Bot {
             Ok(changed) => {
                 let kinds: Vec<&str> = changed.events.iter().map(Event::kind).collect();
                 info!(channel = channel.as_str(), ?kinds, "a digest was sent");
+                self.outbox.settled(work);
                 self.no_longer_parked(work).await
             }
             Err(ChangeError::Store(error)) => Err(error),

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info_span, warn};
 
@@ -40,13 +39,7 @@ pub struct Pending {
 
 /// A recorded change that waits longer is taken up again: the request that brought it must have
 /// died, for no request takes that long.
-const TAKEN_UP_AFTER: Duration = Duration::from_mins(2);
-/// Deliveries are remembered for longer than any platform repeats them.
-const REMEMBERED: Duration = Duration::from_hours(24);
-/// How often the worker looks when nobody wakes it.
-const TICK: Duration = Duration::from_secs(2);
-/// Ticks between two clean-ups.
-const SWEEP: u32 = 900;
+pub(super) const TAKEN_UP_AFTER: Duration = Duration::from_mins(2);
 const AT_ONCE: u32 = 32;
 /// A recorded request is tried so often, two minutes apart, before its last failure is told.
 const MOST_ATTEMPTS: u32 = 10;
@@ -182,7 +175,7 @@ impl Bot {
 
     /// Takes up what nobody sees to, each in a task of its own: one that waits for the chat or
     /// Sekoia keeps nobody else waiting.
-    async fn take_up_due(self: &Arc<Self>, until: Timestamp, tasks: &TaskTracker) -> Result<(), StoreError> {
+    pub(super) async fn take_up_due(self: &Arc<Self>, until: Timestamp, tasks: &TaskTracker) -> Result<(), StoreError> {
         let at_once = AT_ONCE.saturating_add(u32::try_from(self.taken.len()).unwrap_or(u32::MAX));
         for work in self.sessions.store().due(WorkKind::Inbound, until, at_once).await? {
             let Some(taken) = Taken::new(self, &work.key) else { continue };
@@ -212,123 +205,6 @@ impl Taken {
 impl Drop for Taken {
     fn drop(&mut self) {
         self.0.taken.remove(&self.1);
-    }
-}
-
-/// Does what is owed: messages, approved calls, recorded requests, expiry, clean-ups.
-pub struct Worker {
-    bot: Arc<Bot>,
-    /// What was recorded before has nobody else to do it; what comes later has its request.
-    began: Timestamp,
-}
-
-impl Worker {
-    /// To be made before the first request is taken.
-    pub fn new(bot: Arc<Bot>) -> Self {
-        Self { bot, began: Timestamp::now() }
-    }
-
-    /// Runs until `stop`; finishes the round that it is in.
-    pub async fn run(self, stop: CancellationToken) {
-        let bot = &self.bot;
-        // The store counts milliseconds: one less, so that this millisecond's requests are left.
-        let before = self.began - Duration::from_millis(1) + TAKEN_UP_AFTER;
-        let tasks = TaskTracker::new();
-        if let Err(error) = bot.take_up_due(before, &tasks).await {
-            error!(%error, "requests from before the restart could not be taken up");
-        }
-        if let Err(error) = bot.try_parked_again(self.began).await {
-            error!(%error, "messages that were put aside are left there");
-        }
-        // Apart, because a chat that hangs keeps nobody from what was approved, nor the other way.
-        // What is planned goes beside them: it is long, and nobody waits for it.
-        tokio::join!(self.say(&stop), self.work(&stop, &tasks), self.digests(&stop), self.watch_setup(&stop));
-        // Whatever the last requests changed is shown before the process ends.
-        if let Err(error) = bot.say_due(Timestamp::now()).await {
-            error!(%error, "the last round failed; what is owed is made good after the restart");
-        }
-    }
-
-    async fn say(&self, stop: &CancellationToken) {
-        while !stop.is_cancelled() {
-            loop {
-                match self.bot.say_due(Timestamp::now()).await {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(error) => {
-                        error!(%error, "what is owed could not be said");
-                        break;
-                    }
-                }
-            }
-            tokio::select! {
-                () = self.bot.outbox.something_to_say(TICK) => {}
-                () = stop.cancelled() => {}
-            }
-        }
-    }
-
-    async fn work(&self, stop: &CancellationToken, tasks: &TaskTracker) {
-        let mut round: u32 = 0;
-        while !stop.is_cancelled() {
-            if let Err(error) = self.round(round, tasks, stop).await {
-                error!(%error, "the worker's round failed");
-            }
-            round = round.wrapping_add(1);
-            tokio::select! {
-                () = self.bot.outbox.something_to_do(TICK) => {}
-                () = stop.cancelled() => {}
-            }
-        }
-        tasks.close();
-        tasks.wait().await;
-    }
-
-    async fn digests(&self, stop: &CancellationToken) {
-        if let Err(error) = self.bot.plan_digests(self.began).await {
-            error!(%error, "digests that nobody planned are not sent");
-        }
-        while !stop.is_cancelled() {
-            if let Err(error) = self.bot.digests_due(Timestamp::now()).await {
-                error!(%error, "digests could not be sent");
-            }
-            pause(stop).await;
-        }
-    }
-
-    async fn watch_setup(&self, stop: &CancellationToken) {
-        while !stop.is_cancelled() {
-            tokio::select! {
-                // Nothing but reads and whole commits: it may end anywhere.
-                watched = self.bot.drift_due(Timestamp::now()) => {
-                    if let Err(error) = watched {
-                        error!(%error, "done steps could not be verified again");
-                    }
-                }
-                () = stop.cancelled() => {}
-            }
-            pause(stop).await;
-        }
-    }
-
-    async fn round(&self, round: u32, tasks: &TaskTracker, stop: &CancellationToken) -> Result<(), StoreError> {
-        let now = Timestamp::now();
-        self.bot.execute_due(now, tasks, stop).await?;
-        self.bot.take_up_due(now, tasks).await?;
-        self.bot.expire_due(now).await?;
-        self.bot.track_due(now).await?;
-        if round.is_multiple_of(SWEEP) {
-            self.bot.sessions.store().forget_deliveries(now - REMEMBERED).await?;
-            self.bot.notifications.forget(now).await?;
-        }
-        Ok(())
-    }
-}
-
-async fn pause(stop: &CancellationToken) {
-    tokio::select! {
-        () = tokio::time::sleep(TICK) => {}
-        () = stop.cancelled() => {}
     }
 }
 

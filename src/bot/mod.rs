@@ -11,12 +11,14 @@ mod cards;
 mod checklists;
 mod digests;
 mod drift;
+mod duty;
 mod execute;
 mod failure;
 mod forms;
 mod help;
 mod inbox;
 mod keys;
+mod late;
 mod news;
 mod news_card;
 mod notices;
@@ -41,6 +43,7 @@ mod tracking;
 mod users;
 mod verify;
 mod watching;
+mod worker;
 mod workspace;
 
 use std::sync::Arc;
@@ -51,11 +54,11 @@ use moka::sync::Cache;
 use url::Url;
 use uuid::Uuid;
 
-pub use inbox::Worker;
 pub use overview::Entry;
 pub use report::{json as report_json, markdown as report_markdown};
 pub use responder::{Reply, Responder};
 pub use watching::Watcher;
+pub use worker::Worker;
 
 use crate::access::{Policy, Rights};
 use crate::action::Prepared;

@@ -2,28 +2,28 @@
 //!
 //! Only the process that watches tells them: two would tell everything twice. A message may have
 //! been posted by whoever watched before, unrecorded; it carries a mark by which it is found.
+//! Channels do not wait for each other: one whose chat hangs keeps nobody else from the news.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
 use super::inbox::only_store;
-use super::news_card;
 use super::outbox::{FIRST_WAIT, LONGEST_WAIT, LOOK_BACK, MOST_REFUSALS};
-use super::{Bot, watching::Batch};
+use super::{Bot, news_card, watching::Batch};
 use crate::notifications::{News, Posted, decode};
 use crate::notify::What;
-use crate::notify::storm::{OWN_CARDS, Swarm};
+use crate::notify::storm::OWN_CARDS;
 use crate::pace::Rank;
 use crate::platform::{ChannelKey, ChatError, MessageId};
 use crate::store::{Commit, StoreError, Work, WorkKind};
+use crate::view::View;
 
-/// More may come of a message for so long.
-const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Rows that are looked at in one round; of one channel, those that are told.
 const AT_ONCE: u32 = 2_000;
 const IN_A_ROW: usize = 5;
@@ -39,79 +39,116 @@ const TICK: Duration = Duration::from_secs(2);
 struct Standing {
     failures: u32,
     until: Option<Instant>,
-    /// Messages of which nobody knows whether they stand there.
-    tried: Vec<String>,
-    /// It was put on record that the channel takes nothing.
+    /// Nothing on record says that it takes nothing.
+    takes: bool,
+    /// That is on record.
     dead: bool,
 }
+
+impl Standing {
+    fn waits(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.until = Some(Instant::now() + time);
+    }
+}
+
+type Due = HashMap<ChannelKey, Vec<(Work, News)>>;
 
 impl Bot {
     /// Tells what there is to tell until it is dropped. `since`: nobody else tells anything from
     /// then on.
     pub(super) async fn tell_news(&self, since: Timestamp) {
         let mut standings: HashMap<ChannelKey, Standing> = HashMap::new();
+        let mut busy: HashSet<ChannelKey> = HashSet::new();
+        let mut telling = FuturesUnordered::new();
         loop {
-            match self.news_round(since, &mut standings).await {
-                Ok(true) => {}
-                Ok(false) => self.outbox.news(TICK).await,
-                Err(error) => {
-                    error!(%error, "news could not be told");
-                    tokio::time::sleep(TICK).await;
+            let due = self.due_news(&busy).await.unwrap_or_else(|error| {
+                error!(%error, "news could not be read");
+                Due::new()
+            });
+            for (channel, rows) in due {
+                let standing = standings.remove(&channel).unwrap_or_default();
+                if standing.waits() {
+                    standings.insert(channel, standing);
+                    continue;
                 }
+                busy.insert(channel.clone());
+                telling.push(self.tell_channel(channel, rows, since, standing));
+            }
+            tokio::select! {
+                // There may be more to tell there.
+                Some((channel, standing, _)) = telling.next() => {
+                    busy.remove(&channel);
+                    standings.insert(channel, standing);
+                }
+                () = self.outbox.news(TICK) => {}
             }
         }
     }
 
     /// Tells what there is to tell now. Whoever was told before is looked up: it ended in between.
     pub(super) async fn tell_rest(&self) {
-        let mut standings = HashMap::new();
+        let mut standings: HashMap<ChannelKey, Standing> = HashMap::new();
         let since = Timestamp::now();
-        while let Ok(true) = self.news_round(since, &mut standings).await {}
+        let mut more = true;
+        while std::mem::take(&mut more) {
+            let Ok(due) = self.due_news(&HashSet::new()).await else { return };
+            let due = due.into_iter().map(|(channel, rows)| {
+                let standing = standings.remove(&channel).unwrap_or_default();
+                (channel, rows, standing)
+            });
+            let (waiting, ready): (Vec<_>, Vec<_>) = due.partition(|(_, _, standing)| standing.waits());
+            standings.extend(waiting.into_iter().map(|(channel, _, standing)| (channel, standing)));
+            let telling =
+                ready.into_iter().map(|(channel, rows, standing)| self.tell_channel(channel, rows, since, standing));
+            for (channel, standing, left) in join_all(telling).await {
+                standings.insert(channel, standing);
+                more |= left;
+            }
+        }
     }
 
-    /// One round; whether there may be more to tell at once.
-    async fn news_round(
-        &self,
-        since: Timestamp,
-        standings: &mut HashMap<ChannelKey, Standing>,
-    ) -> Result<bool, StoreError> {
+    /// What is to be looked at now, but for channels that are being told.
+    async fn due_news(&self, busy: &HashSet<ChannelKey>) -> Result<Due, StoreError> {
         let now = Timestamp::now();
-        let mut channels: HashMap<ChannelKey, Vec<(Work, News)>> = HashMap::new();
+        let mut due = Due::new();
         let mut unreadable = Commit::default();
         for work in self.sessions.store().due(WorkKind::News, now, AT_ONCE).await? {
             match decode::<News>(&work) {
-                Some(news) => channels.entry(news.channel.clone()).or_default().push((work, news)),
+                Some(news) if busy.contains(&news.channel) => {}
+                Some(news) => due.entry(news.channel.clone()).or_default().push((work, news)),
                 None => unreadable.postponed.push((work.finished(), now + UNREADABLE)),
             }
         }
         if !unreadable.postponed.is_empty() {
             self.sessions.store().commit(unreadable).await.map_err(only_store)?;
         }
-        let telling = channels.into_iter().filter_map(|(channel, rows)| {
-            let mut standing = standings.remove(&channel).unwrap_or_default();
-            if standing.until.is_some_and(|until| Instant::now() < until) {
-                standings.insert(channel, standing);
-                return None;
-            }
-            Some(async move {
-                let told = self.tell_channel(&channel, rows, since, &mut standing).await;
-                (channel, standing, told)
-            })
-        });
-        let telling: Vec<_> = telling.collect();
-        let mut more = false;
-        let mut failed = None;
-        for (channel, standing, told) in join_all(telling).await {
-            standings.insert(channel, standing);
-            match told {
-                Ok(left) => more |= left,
-                Err(error) => failed = Some(error),
-            }
-        }
-        failed.map_or(Ok(more), Err)
+        Ok(due)
     }
 
+    /// Tells one channel; whether there is more to tell there at once.
     async fn tell_channel(
+        &self,
+        channel: ChannelKey,
+        rows: Vec<(Work, News)>,
+        since: Timestamp,
+        mut standing: Standing,
+    ) -> (ChannelKey, Standing, bool) {
+        let more = match self.tell_in_order(&channel, rows, since, &mut standing).await {
+            Ok(more) => more,
+            Err(error) => {
+                error!(%error, channel = channel.as_str(), "news could not be told");
+                standing.wait(TICK);
+                false
+            }
+        };
+        (channel, standing, more)
+    }
+
+    async fn tell_in_order(
         &self,
         channel: &ChannelKey,
         mut rows: Vec<(Work, News)>,
@@ -119,62 +156,81 @@ impl Bot {
         standing: &mut Standing,
     ) -> Result<bool, StoreError> {
         rows.sort_by(|(a, x), (b, y)| (x.first, &a.key).cmp(&(y.first, &b.key)));
-        if rows.len() > OWN_CARDS && self.gather_late(channel, &rows).await? {
+        // What is new goes before what only changes.
+        let (mut new, mut shown) = (Vec::new(), Vec::new());
+        for (work, news) in rows {
+            let row = self.sessions.store().find(WorkKind::Posted, &work.key).await?;
+            if Timestamp::now() >= news.kept_until(row.as_ref().is_some_and(|row| is_shown(row, &news))) {
+                self.forget_news(&work, &news, row).await?;
+            } else if row.is_some() {
+                shown.push((work, news));
+            } else {
+                new.push((work, news));
+            }
+        }
+        if new.len() > OWN_CARDS && self.gather_late(channel, &new).await? {
             return Ok(true);
         }
-        let more = rows.len() > IN_A_ROW;
-        for (work, news) in rows.into_iter().take(IN_A_ROW) {
-            let Err(refused) = self.tell_one(&work, &news, since, standing).await? else {
-                (standing.failures, standing.until, standing.dead) = (0, None, false);
-                continue;
+        new.append(&mut shown);
+        let rows = new;
+        for (work, news) in rows.iter().take(IN_A_ROW) {
+            let refused = match self.tell_one(work, news, since).await? {
+                Ok(true) => {
+                    if !standing.takes {
+                        self.channel_takes_news(channel).await?;
+                    }
+                    *standing = Standing { takes: true, ..Standing::default() };
+                    continue;
+                }
+                // Nobody asked the chat.
+                Ok(false) => continue,
+                Err(refused) => refused,
             };
             standing.failures += 1;
-            if !refused.is_passing() && (standing.dead || standing.failures >= MOST_REFUSALS) {
+            standing.takes = false;
+            let often = standing.failures >= MOST_REFUSALS;
+            if often && !refused.is_passing() && !refused.is_of_channel() {
                 error!(error = %refused, key = work.key, "this cannot be said; it is put aside");
-                let mut schedule = self.parked(&work, &refused, Timestamp::now()).await;
-                if standing.dead {
-                    // Whoever is told of such things knows of this channel.
-                    schedule.retain(|row| row.kind != WorkKind::Notice);
-                }
+                let schedule = self.parked(work, &refused, Timestamp::now()).await;
                 let commit = Commit { schedule, finished: vec![work.finished()], ..Commit::default() };
                 self.sessions.store().commit(commit).await.map_err(only_store)?;
+                self.outbox.settled(work);
                 self.outbox.wake();
-                (standing.failures, standing.dead) = (0, true);
+                standing.failures = 0;
                 continue;
             }
             let wait = FIRST_WAIT.saturating_mul(1 << standing.failures.saturating_sub(1).min(10)).min(LONGEST_WAIT);
             warn!(error = %refused, channel = channel.as_str(), wait_s = wait.as_secs(), "news have to wait");
-            standing.until = Some(Instant::now() + wait);
+            standing.wait(wait);
+            if often && refused.is_of_channel() {
+                if !std::mem::replace(&mut standing.dead, true) {
+                    self.channel_refuses_news(channel, &refused).await?;
+                }
+                // Not looked at in every round until then: there may be many.
+                let then = Timestamp::now() + wait.saturating_sub(TICK / 2);
+                let postponed = rows.iter().map(|(work, _)| (work.finished(), then)).collect();
+                let commit = Commit { postponed, ..Commit::default() };
+                self.sessions.store().commit(commit).await.map_err(only_store)?;
+            }
             // What comes after it waits too: everything is told in its order.
             return Ok(false);
         }
-        Ok(more)
+        Ok(rows.len() > IN_A_ROW)
     }
 
-    /// Makes one message show what is stored.
+    /// Makes one message show what is stored; whether the chat was asked to.
     async fn tell_one(
         &self,
         work: &Work,
         news: &News,
         since: Timestamp,
-        standing: &mut Standing,
-    ) -> Result<Result<(), ChatError>, StoreError> {
+    ) -> Result<Result<bool, ChatError>, StoreError> {
         let store = self.sessions.store();
         let row = store.find(WorkKind::Posted, &work.key).await?;
-        let posted: Option<Posted> = row.as_ref().and_then(decode);
-        let keep = news.first + KEPT;
-        let now = Timestamp::now();
-        if posted.as_ref().is_some_and(|posted| posted.seq >= news.seq) {
-            let mut commit = Commit::default();
-            if now >= keep {
-                commit.finished.extend(row.map(|row| row.finished()));
-                commit.finished.push(work.finished());
-            } else {
-                commit.postponed.push((work.finished(), keep));
-            }
-            store.commit(commit).await.map_err(only_store)?;
-            return Ok(Ok(()));
+        if row.as_ref().is_some_and(|row| is_shown(row, news)) {
+            return self.rests(work, news).await.map(|()| Ok(false));
         }
+        let posted: Option<Posted> = row.as_ref().and_then(decode);
         let rules = self.notifications.read(&news.channel).await?;
         let view = news_card::card(news, &rules, self.sekoia.region);
         let mark = mark(&work.key);
@@ -190,7 +246,7 @@ impl Bot {
                     Err(error) => Err(error),
                 }
             }
-            None => self.post_news(&work.key, news, &view, &mark, since, standing).await,
+            None => self.post_news(work, news, &view, &mark, since).await,
         };
         let message = match shown {
             Ok(message) => message,
@@ -200,75 +256,71 @@ impl Bot {
         let commit = Commit {
             schedule: vec![Posted { message, seq: news.seq }.row(&work.key)],
             // One that changed meanwhile stays due.
-            postponed: vec![(work.finished(), keep.max(now))],
+            postponed: vec![(work.finished(), news.rests_until().max(Timestamp::now()))],
             ..Commit::default()
         };
         store.commit(commit).await.map_err(only_store)?;
-        standing.tried.retain(|tried| *tried != work.key);
-        Ok(Ok(()))
+        self.outbox.settled(work);
+        Ok(Ok(true))
     }
 
     async fn post_news(
         &self,
-        key: &str,
+        work: &Work,
         news: &News,
-        view: &crate::view::View,
+        view: &View,
         mark: &str,
         since: Timestamp,
-        standing: &mut Standing,
     ) -> Result<MessageId, ChatError> {
         let chat = self.chats.of_channel(&news.channel)?;
-        if news.first < since || standing.tried.iter().any(|tried| tried == key) {
+        let tried = self.outbox.tries(work);
+        if news.first < since || tried {
             let from = (news.first - SKEW).max(Timestamp::now() - LOOK_BACK);
             if let Some(message) = chat.find_post(&news.channel, mark, from).await? {
                 debug!("an unrecorded post was found");
                 chat.update(&news.channel, &message, view, mark, Rank::Background).await?;
                 return Ok(message);
             }
-        } else {
-            standing.tried.push(key.to_owned());
         }
         chat.post(&news.channel, view, mark, Rank::Background).await
     }
 
-    /// Many firings of one rule that waited for the chat become one message. Not the first that
-    /// waits: nobody knows whether it stands there already.
-    async fn gather_late(&self, channel: &ChannelKey, rows: &[(Work, News)]) -> Result<bool, StoreError> {
-        let store = self.sessions.store();
-        let mut waiting: BTreeMap<u32, Vec<&(Work, News)>> = BTreeMap::new();
-        let mut first = true;
-        for row in rows {
-            let (work, news) = row;
-            if store.find(WorkKind::Posted, &work.key).await?.is_some() {
-                continue;
-            }
-            if std::mem::take(&mut first) || news.sample || (news.swarm.is_some() && !news.late) {
-                continue;
-            }
-            if let Some(rule) = news.rules.first() {
-                waiting.entry(*rule).or_default().push(row);
-            }
+    /// What is shown is left alone until something comes of it, or its storm is over.
+    async fn rests(&self, work: &Work, news: &News) -> Result<(), StoreError> {
+        let now = Timestamp::now();
+        if news.ends().is_none_or(|end| now < end) {
+            let commit = Commit { postponed: vec![(work.finished(), news.rests_until())], ..Commit::default() };
+            return self.sessions.store().commit(commit).await.map(|_| ()).map_err(only_store);
         }
-        let Some((rule, rows)) = waiting.into_iter().find(|(_, rows)| rows.len() > OWN_CARDS) else { return Ok(false) };
         let _keeping = self.notifications.keeping.lock().await;
-        let (Some((_, oldest)), Some((_, newest))) = (rows.first(), rows.last()) else { return Ok(false) };
-        let mut news = News::new(channel, newest.occurrence.clone(), oldest.first);
-        let mut swarm = Swarm { count: 0, first: oldest.first, last: newest.first, worst: None };
-        for (_, row) in &rows {
-            let urgency = row.occurrence.what.alert().and_then(|alert| alert.urgency);
-            swarm.count += row.swarm.map_or(1, |swarm| swarm.count);
-            swarm.worst = swarm.worst.max(row.swarm.map_or(urgency, |swarm| swarm.worst));
-            swarm.first = swarm.first.min(row.swarm.map_or(row.first, |swarm| swarm.first));
+        let mut batch = Batch::new(&**self.sessions.store());
+        // It may have begun to count again.
+        if let Some(news) = batch.news(&work.key).await?
+            && news.ends().is_some_and(|end| now >= end)
+        {
+            news.over = true;
+            batch.changed(&work.key);
         }
-        (news.rules, news.swarm, news.late) = (vec![rule], Some(swarm), true);
-        let key = News::late_key(channel, rule, oldest.first);
-        let mut batch = Batch::new(&**store);
-        batch.add(key.clone(), news);
-        // One that changed meanwhile stays, with a message of its own.
-        let done = rows.iter().filter(|(work, _)| work.key != key).map(|(work, _)| work.finished()).collect();
-        batch.commit(Vec::new(), done).await?;
-        Ok(true)
+        // Another process was first: it is looked at again.
+        batch.commit(Vec::new(), Vec::new()).await.map(|_| ())
     }
+
+    /// Nothing more is expected of it.
+    async fn forget_news(&self, work: &Work, news: &News, posted: Option<Work>) -> Result<(), StoreError> {
+        let finished = posted.iter().map(Work::finished).chain([work.finished()]).collect();
+        self.outbox.settled(work);
+        let _keeping = self.notifications.keeping.lock().await;
+        let mut batch = Batch::new(&**self.sessions.store());
+        if let What::Silent(_) | What::Resumed(_) = news.occurrence.what {
+            batch.log(&news.channel).await?.silent.retain(|_, of| *of != work.key);
+        }
+        batch.commit(Vec::new(), finished).await.map(|_| ())
+    }
+}
+
+/// Whether a message shows what is stored.
+fn is_shown(posted: &Work, news: &News) -> bool {
+    decode::<Posted>(posted).is_some_and(|posted| posted.seq >= news.seq)
 }
 
 /// By which a message is found again.

@@ -159,12 +159,25 @@ fn storm(news: &News, swarm: &Swarm, rules: &Rules, region: Region) -> View {
     let n = usize::try_from(swarm.count).unwrap_or(usize::MAX);
     let times = count(n, "firing", "firings");
     let headline = if news.late { "While the chat could not be reached" } else { "Many at once" };
+    let again = news.again.total();
     let mut line = Line::new().say(format!("{times} from ")).moment(swarm.first).say(" to ").moment(swarm.last);
     if let Some(worst) = swarm.worst {
         line = line.say(format!(", the most urgent {worst} of 100 ({})", band(worst).name()));
     }
     let mut view = View::new(format!("{headline}: {times} of {what}")).heading(headline);
-    view = view.line(Line::new().strong(what)).line(line.say("."));
+    line = match (news.late, news.over) {
+        (true, _) => line.say("."),
+        (_, true) => line.say(". It is over since ").moment(swarm.last).say("."),
+        (_, false) => line.say(". Still counting."),
+    };
+    view = view.line(Line::new().strong(what)).line(line);
+    if !swarm.names.is_empty() {
+        view = view.line(format!("{}: {}", of(&news.occurrence.what), swarm.names));
+    }
+    if again > 0 {
+        let all = if again >= swarm.count { "All".into() } else { format!("{again} of {}", swarm.count) };
+        view = view.line(format!("{all} sent events again: {}", news.again));
+    }
     if let Some(last) = news.occurrence.what.alert() {
         view = view.line(format!("The last: {}", shown(last.title.as_deref().unwrap_or("(no title)"), TITLE)));
         if let Some(name) = &news.occurrence.community_name {
@@ -174,6 +187,18 @@ fn storm(news: &News, swarm: &Swarm, rules: &Rules, region: Region) -> View {
         view = view.line(Line::new().link("Open the alerts in Sekoia", list));
     }
     view
+}
+
+/// What a storm's names are.
+fn of(what: &What) -> &'static str {
+    match what {
+        What::AlertRaised(_) | What::AlertUpdated(_) => "Rules",
+        What::Silent(_) | What::Resumed(_) => "Intakes",
+        What::PlaybookError(_) => "Playbooks",
+        What::CaseCreated(_) | What::CaseUpdated(_) => "Cases",
+        What::ConnectorError(_) => "Connectors",
+        What::Reported { .. } | What::Other { .. } => "About",
+    }
 }
 
 /// Which rules said so.
@@ -200,8 +225,9 @@ fn controls(news: &News, rules: &Rules) -> Vec<Control> {
     let mut controls = Vec::new();
     if let (Some(alert), None) = (news.occurrence.what.alert(), &news.swarm) {
         let waits = alert.status.as_deref().is_none_or(|status| status.eq_ignore_ascii_case("pending"));
-        let id = alert.short_id.as_deref().unwrap_or(&alert.uuid);
-        if waits && news.acknowledged.is_none() && !news.gone && Id::parse(id).is_some() {
+        // By the name that its message is stored under: people type the short one.
+        let id = Id::parse(&alert.uuid).or_else(|| Id::parse(alert.short_id.as_deref()?));
+        if let Some(id) = id.filter(|_| waits && news.acknowledged.is_none() && !news.gone) {
             controls.push(Control::primary("Acknowledge", format!("acknowledge {id}")));
         }
     }

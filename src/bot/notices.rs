@@ -1,16 +1,60 @@
 //! What one person is told in a conversation of their own.
 
+use jiff::Timestamp;
+use tracing::error;
+
+use super::Bot;
+use super::outbox::LOOK_BACK;
 use super::request_card::{outcomes, votes};
-use crate::approval::{Approval, Guest, Item, Stage, Status};
-use crate::approvals::News;
+use crate::approval::{Approval, ApprovalId, Guest, Item, Stage, Status};
+use crate::approvals::{News, Notice};
+use crate::pace::Rank;
+use crate::platform::{ChatError, UserId};
+use crate::store::{StoreError, Work};
 use crate::text::{count, shown};
 use crate::view::{Control, Line, View};
 
 /// Lines of outcomes; the card has them all.
 const LISTED: usize = 5;
 
+impl Bot {
+    /// Tells one person something, in their own conversation with the bot.
+    pub(super) async fn notify(&self, work: &Work) -> Result<Result<(), ChatError>, StoreError> {
+        let Ok(notice) = serde_json::from_str::<Notice>(&work.body) else {
+            error!("a notice cannot be read; it is dropped");
+            return Ok(Ok(()));
+        };
+        let (to, view) = match notice {
+            Notice::Line { to, text } => (to, View::sentence(text)),
+            Notice::Request { news } => {
+                let id = work.key.split('/').next().unwrap_or_default();
+                let Some(approval) = self.approvals.read(&ApprovalId::from(id)).await? else { return Ok(Ok(())) };
+                let Some(to) = approval.requester().cloned() else { return Ok(Ok(())) };
+                let Some(view) = news_of(&approval, news) else { return Ok(Ok(())) };
+                (to, view)
+            }
+        };
+        Ok(self.tell_alone(&to, &view, work).await)
+    }
+
+    async fn tell_alone(&self, to: &UserId, view: &View, work: &Work) -> Result<(), ChatError> {
+        let chat = self.chats.of_user(to)?;
+        let channel = chat.direct(to).await?;
+        let mark = format!("notice {}", work.key);
+        // An earlier attempt, or another process, may have said it.
+        let tried = self.outbox.tries(work);
+        if tried || work.attempts > 0 || work.due < self.alone_since() {
+            let since = Timestamp::now() - LOOK_BACK;
+            if chat.find_post(&channel, &mark, since).await?.is_some() {
+                return Ok(());
+            }
+        }
+        chat.post(&channel, view, &mark, Rank::Person).await.map(|_| ())
+    }
+}
+
 /// None if there is nothing to say of it any more.
-pub fn news(approval: &Approval, news: News) -> Option<View> {
+fn news_of(approval: &Approval, news: News) -> Option<View> {
     let title = approval.request.action.title();
     let place = Line::new().say("In ").channel(&approval.request.channel).say(format!(" · request {}", approval.id));
     let id = &approval.id;

@@ -8,19 +8,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dashmap::DashMap;
+use dashmap::{DashMap, DashSet};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Mutex, Notify};
 use tracing::{Instrument, debug, error, info_span, warn};
 
-use super::{Bot, cards, notices, request_card};
+use super::duty::Duty;
+use super::inbox::only_store;
+use super::{Bot, cards, request_card};
 use crate::approval::{self, ApprovalId};
-use crate::approvals::Notice;
 use crate::checklist::{Actor, Command, Session, decide};
 use crate::pace::Rank;
-use crate::platform::{ChannelKey, ChatError, ChatPlatform, MessageId, UserId};
-use crate::store::{Commit, CommitError, StoreError, Work, WorkKind};
+use crate::platform::{ChannelKey, ChatError, ChatPlatform, MessageId};
+use crate::store::{Commit, StoreError, Work, WorkKind};
 use crate::streams::ChangeError;
 use crate::view::View;
 
@@ -49,6 +50,9 @@ pub struct Outbox {
     chat: Notify,
     work: Notify,
     news: Notify,
+    /// Posts that were tried and are not on record: each may stand there.
+    tried: DashSet<(WorkKind, String)>,
+    pub(super) duty: Duty,
     /// What came into being later was posted by nobody before this process.
     began: Timestamp,
 }
@@ -102,13 +106,20 @@ impl Outbox {
             chat: Notify::new(),
             work: Notify::new(),
             news: Notify::new(),
+            tried: DashSet::new(),
+            duty: Duty::new(),
             began: Timestamp::now(),
         }
     }
 
-    /// What came into being later was posted by nobody before this process.
-    pub fn began(&self) -> Timestamp {
-        self.began
+    /// A post is about to be tried; whether it was before, so that it may stand there.
+    pub(super) fn tries(&self, work: &Work) -> bool {
+        !self.tried.insert((work.kind, work.key.clone()))
+    }
+
+    /// What became of it is on record.
+    pub(super) fn settled(&self, work: &Work) {
+        self.tried.remove(&(work.kind, work.key.clone()));
     }
 
     /// There is something to say or to do.
@@ -208,7 +219,11 @@ impl Bot {
         anew: bool,
     ) -> Result<MessageId, ChatError> {
         let mark = place.mark();
-        if *tried || since < self.outbox.began {
+        let alone = match place {
+            Place::Checklist(_) => self.outbox.began,
+            Place::Card(_) => self.alone_since(),
+        };
+        if *tried || since < alone {
             let since = since.max(Timestamp::now() - LOOK_BACK);
             match chat.find_post(channel, &mark, since).await {
                 Ok(Some(message)) => {
@@ -291,21 +306,30 @@ impl Bot {
         }
     }
 
+    /// What is older may have been said by another process.
+    pub(super) fn alone_since(&self) -> Timestamp {
+        self.on_duty().unwrap_or_else(Timestamp::now)
+    }
+
     /// Says what is due: cards and news before checklists. Whether there may be more.
     pub(super) async fn say_due(&self, now: Timestamp) -> Result<bool, StoreError> {
-        let mut more = false;
-        for kind in [WorkKind::Card, WorkKind::Notice, WorkKind::Progress] {
+        let (mut more, mut failed) = (false, None);
+        // A checklist is shown by whoever changed it and knows it.
+        let kinds: &[WorkKind] = match self.on_duty() {
+            Some(_) => &[WorkKind::Card, WorkKind::Notice, WorkKind::Progress],
+            None => &[WorkKind::Progress],
+        };
+        for kind in kinds.iter().copied() {
             let due = self.sessions.store().due(kind, now, AT_ONCE).await?;
             more |= due.len() == AT_ONCE as usize;
             let said = due.into_iter().map(|work| {
                 let span = info_span!("owed", kind = kind.name(), key = work.key);
                 self.say(work, now).instrument(span)
             });
-            for result in join_all(said).await {
-                result?;
-            }
+            // What cannot be recorded keeps nothing else waiting.
+            failed = join_all(said).await.into_iter().find_map(Result::err).or(failed);
         }
-        Ok(more)
+        failed.map_or(Ok(more), Err)
     }
 
     async fn say(&self, work: Work, now: Timestamp) -> Result<(), StoreError> {
@@ -331,11 +355,12 @@ impl Bot {
                 commit.postponed.push((work.finished(), now + wait));
             }
         }
-        match self.sessions.store().commit(commit).await {
-            Err(CommitError::Store(error)) => Err(error),
-            // Neither streams nor deliveries are in it.
-            Ok(_) | Err(CommitError::Conflict(_) | CommitError::Delivered) => Ok(()),
+        let done = !commit.finished.is_empty();
+        self.sessions.store().commit(commit).await.map_err(only_store)?;
+        if done {
+            self.outbox.settled(&work);
         }
+        Ok(())
     }
 
     async fn say_one(&self, work: &Work, now: Timestamp) -> Result<Result<(), ChatError>, StoreError> {
@@ -346,38 +371,5 @@ impl Bot {
             self.reflect(&approval, now).await;
         }
         self.show(&place, false).await
-    }
-
-    /// Tells one person something, in their own conversation with the bot.
-    async fn notify(&self, work: &Work) -> Result<Result<(), ChatError>, StoreError> {
-        let Ok(notice) = serde_json::from_str::<Notice>(&work.body) else {
-            error!("a notice cannot be read; it is dropped");
-            return Ok(Ok(()));
-        };
-        let (to, view) = match notice {
-            Notice::Line { to, text } => (to, View::sentence(text)),
-            Notice::Request { news } => {
-                let id = work.key.split('/').next().unwrap_or_default();
-                let Some(approval) = self.approvals.read(&ApprovalId::from(id)).await? else { return Ok(Ok(())) };
-                let Some(to) = approval.requester().cloned() else { return Ok(Ok(())) };
-                let Some(view) = notices::news(&approval, news) else { return Ok(Ok(())) };
-                (to, view)
-            }
-        };
-        Ok(self.tell_alone(&to, &view, work).await)
-    }
-
-    async fn tell_alone(&self, to: &UserId, view: &View, work: &Work) -> Result<(), ChatError> {
-        let chat = self.chats.of_user(to)?;
-        let channel = chat.direct(to).await?;
-        let mark = format!("notice {}", work.key);
-        // An earlier attempt, or an earlier process, may have said it.
-        if work.attempts > 0 || work.due < self.outbox.began {
-            let since = Timestamp::now() - LOOK_BACK;
-            if chat.find_post(&channel, &mark, since).await?.is_some() {
-                return Ok(());
-            }
-        }
-        chat.post(&channel, view, &mark, Rank::Person).await.map(|_| ())
     }
 }

@@ -1,21 +1,26 @@
 //! Messages that the platform refuses for good: put aside with the reason, told to an operator,
-//! tried again after a restart.
+//! tried again after a restart. A channel that takes no news at all is only put on record: its news
+//! wait where they are, and it is tried again by itself.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tracing::error;
 
 use super::Bot;
+use super::inbox::only_store;
 use super::outbox::Place;
 use crate::approvals::Notice;
 use crate::checklist::Actor;
-use crate::notifications::{News, decode};
+use crate::notifications::{News, decode, row, row_due};
 use crate::platform::{ChannelKey, ChatError, UserId};
 use crate::sessions::progress_due;
-use crate::store::{Commit, CommitError, Schedule, StoreError, Work, WorkKind};
+use crate::store::{Commit, Finished, Schedule, StoreError, Work, WorkKind};
 use crate::streams::encode;
 
 /// Listed at once.
 const LISTED: u32 = 32;
+/// Tried again at once.
+const PAGE: u32 = 200;
 
 /// A message that could not be delivered.
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,16 +63,9 @@ impl Bot {
             return self.about_digest(work, why).await;
         }
         if work.kind == WorkKind::News {
-            // One word for all of a channel: whoever watches sees to that.
             let channel = decode::<News>(work)?.channel;
-            let session = self.sessions.read(&channel).await.ok()??;
-            let Actor::Person(to) = session.opened.by.clone() else { return None };
-            let text = format!(
-                "I cannot tell {} what happens at Sekoia: {why}. {} I try again after a restart.",
-                channel.channel(),
-                why.advice().replace('`', "\"").replace(" here ", " there ")
-            );
-            return Some((to, text));
+            let again = "I try it again after a restart; what else there is to tell there goes on.";
+            return self.about_news(&channel, "something that happened at Sekoia", why, again).await;
         }
         let (by, what) = match Place::of(work)? {
             Place::Checklist(channel) => {
@@ -88,6 +86,59 @@ impl Bot {
         Some((to, text))
     }
 
+    async fn about_news(
+        &self,
+        channel: &ChannelKey,
+        what: &str,
+        why: &ChatError,
+        again: &str,
+    ) -> Option<(UserId, String)> {
+        let session = self.sessions.read(channel).await.ok()??;
+        let Actor::Person(to) = session.opened.by.clone() else { return None };
+        let advice = why.advice().replace('`', "\"").replace(" here ", " there ");
+        Some((to, format!("I cannot tell {} {what}: {why}. {advice} {again}", channel.channel())))
+    }
+
+    /// The channel takes no news, whatever they are: on record, and told once.
+    pub(super) async fn channel_refuses_news(&self, channel: &ChannelKey, why: &ChatError) -> Result<(), StoreError> {
+        let key = news_of(channel);
+        if self.is_parked(&key).await {
+            return Ok(());
+        }
+        error!(error = %why, channel = channel.as_str(), "a channel takes no news; they wait");
+        let parked = Parked {
+            kind: WorkKind::News.name().into(),
+            key: channel.as_str().into(),
+            why: why.to_string(),
+            body: String::new(),
+        };
+        let mut schedule = vec![row(WorkKind::Parked, key.clone(), &parked)];
+        let again =
+            "I try again by myself, every ten minutes at least; what is older than seven days by then is dropped.";
+        if let Some((to, text)) = self.about_news(channel, "what happens at Sekoia", why, again).await {
+            schedule.push(row_due(
+                WorkKind::Notice,
+                format!("parked/{key}"),
+                &Notice::Line { to, text },
+                Timestamp::now(),
+            ));
+        }
+        self.commit_work(Commit { schedule, ..Commit::default() }).await?;
+        self.outbox.wake();
+        Ok(())
+    }
+
+    /// It takes news, whatever is on record.
+    pub(super) async fn channel_takes_news(&self, channel: &ChannelKey) -> Result<(), StoreError> {
+        let parked = self.sessions.store().find(WorkKind::Parked, &news_of(channel)).await?;
+        let finished: Vec<_> = parked.iter().map(Work::finished).collect();
+        if finished.is_empty() { Ok(()) } else { self.commit_work(Commit { finished, ..Commit::default() }).await }
+    }
+
+    async fn commit_work(&self, commit: Commit) -> Result<(), StoreError> {
+        self.sessions.store().commit(commit).await.map(|_| ()).map_err(only_store)
+    }
+
     async fn is_parked(&self, key: &str) -> bool {
         matches!(self.sessions.store().find(WorkKind::Parked, key).await, Ok(Some(_)))
     }
@@ -100,24 +151,58 @@ impl Bot {
 
     /// After a start, what was put aside is tried again: the token or the channel may be mended.
     pub(super) async fn try_parked_again(&self, now: Timestamp) -> Result<(), StoreError> {
-        for work in self.sessions.store().due(WorkKind::Parked, Timestamp::MAX, u32::MAX).await? {
-            let mut commit = Commit { finished: vec![work.finished()], ..Commit::default() };
-            if let Ok(parked) = serde_json::from_str::<Parked>(&work.body) {
-                let again =
-                    |kind| Schedule { kind, key: parked.key.clone(), due: now, attempts: 1, body: parked.body.clone() };
-                commit.schedule = match &*parked.kind {
-                    "card" => vec![again(WorkKind::Card)],
-                    "notice" => vec![again(WorkKind::Notice)],
-                    "digest" => vec![again(WorkKind::Digest)],
-                    "news" => vec![again(WorkKind::News)],
-                    _ => vec![progress_due(&ChannelKey::from(parked.key.clone()), now)],
-                };
+        loop {
+            // A channel on record is never due: its news are tried again without that.
+            let page = self.sessions.store().due(WorkKind::Parked, now, PAGE).await?;
+            for work in &page {
+                let mut commit = Commit { finished: vec![work.finished()], ..Commit::default() };
+                if let Ok(parked) = serde_json::from_str::<Parked>(&work.body) {
+                    let again = |kind| Schedule {
+                        kind,
+                        key: parked.key.clone(),
+                        due: now,
+                        attempts: 1,
+                        body: parked.body.clone(),
+                    };
+                    commit.schedule = match &*parked.kind {
+                        "card" => vec![again(WorkKind::Card)],
+                        "notice" => vec![again(WorkKind::Notice)],
+                        "digest" => vec![again(WorkKind::Digest)],
+                        "news" => {
+                            let news = again(WorkKind::News);
+                            let (wanted, shown) = self.still_news(&parked, now).await?;
+                            commit.finished.extend(shown);
+                            if wanted { vec![news] } else { Vec::new() }
+                        }
+                        _ => vec![progress_due(&ChannelKey::from(parked.key.clone()), now)],
+                    };
+                }
+                self.commit_work(commit).await?;
             }
-            match self.sessions.store().commit(commit).await {
-                Err(CommitError::Store(error)) => return Err(error),
-                Ok(_) | Err(CommitError::Conflict(_) | CommitError::Delivered) => {}
+            if page.len() < PAGE as usize {
+                return Ok(());
             }
         }
-        Ok(())
     }
+
+    /// Whether news that were put aside are to be told yet; if they are too old, what is to be
+    /// forgotten with them.
+    async fn still_news(&self, parked: &Parked, now: Timestamp) -> Result<(bool, Option<Finished>), StoreError> {
+        let store = self.sessions.store();
+        // More came of it meanwhile: that is told, or was.
+        if store.find(WorkKind::News, &parked.key).await?.is_some() {
+            return Ok((false, None));
+        }
+        let news: Option<News> = serde_json::from_str(&parked.body).ok();
+        if news.is_some_and(|news| now < news.kept_until(false)) {
+            return Ok((true, None));
+        }
+        let shown = store.find(WorkKind::Posted, &parked.key).await?;
+        Ok((false, shown.map(|shown| shown.finished())))
+    }
+}
+
+/// The key under which it is on record that a channel takes no news.
+fn news_of(channel: &ChannelKey) -> String {
+    format!("{}/{channel}", WorkKind::News.name())
 }

@@ -146,8 +146,13 @@ pub(super) fn told(heading: impl Into<String>, summary: &Summary, rules: &Rules)
     let mut facts = Vec::new();
     if let Some(median) = summary.median_to_acknowledge {
         let n = usize::try_from(summary.acknowledged).unwrap_or(usize::MAX);
+        // They have no cards, by which it would be seen when somebody takes them.
+        let storms = match summary.swarmed {
+            (0, _) => String::new(),
+            (n, all) => format!("; {n} of {all} firings came in storms, their alerts are left out"),
+        };
         facts.push(format!(
-            "Acknowledged: {}, half of them within about {}",
+            "Acknowledged: {}, half of them within about {}{storms}",
             count(n, "alert", "alerts"),
             time(median)
         ));

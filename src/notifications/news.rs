@@ -1,14 +1,19 @@
 //! A message about something at Sekoia, as it is to be shown, and where it stands.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{row, row_due};
 use crate::checklist::Actor;
-use crate::notify::storm::Swarm;
+use crate::notify::storm::{Names, Swarm};
 use crate::notify::{Occurrence, What};
 use crate::platform::{ChannelKey, MessageId};
 use crate::store::{Schedule, WorkKind};
+
+/// More may come of a message for so long.
+const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// An intake that sends again after this is not waited for.
+const SILENT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// The body of a [`WorkKind::News`] row: due while it is not shown, kept for a while after.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +35,12 @@ pub struct News {
     /// The firings waited for the chat, and came to be one message then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub late: bool,
+    /// Of a storm: it is over, and no longer counts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub over: bool,
+    /// Of a storm: intakes that send again.
+    #[serde(default, skip_serializing_if = "Names::is_empty")]
+    pub again: Names,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Acknowledged>,
     /// The alert was deleted at Sekoia.
@@ -74,6 +85,8 @@ impl News {
             seq: 1,
             swarm: None,
             late: false,
+            over: false,
+            again: Names::default(),
             acknowledged: None,
             gone: false,
             back: None,
@@ -116,6 +129,27 @@ impl News {
 
     pub fn alert_key(channel: &ChannelKey, uuid: &str) -> String {
         key(channel, &format!("alert-{uuid}"))
+    }
+
+    /// When its storm is over, if it still counts.
+    pub fn ends(&self) -> Option<Timestamp> {
+        self.swarm.as_ref().filter(|_| !self.over && !self.late).and_then(Swarm::ends)
+    }
+
+    /// Until when it is of use: an intake that is silent for long may still come back.
+    pub fn kept_until(&self, shown: bool) -> Timestamp {
+        let silence = matches!(self.occurrence.what, What::Silent(_) | What::Resumed(_));
+        let back = match &self.swarm {
+            Some(swarm) => self.again.total() >= swarm.count,
+            None => self.back.is_some(),
+        };
+        // That it came back is still to be told.
+        self.first + if silence && !(back && shown) { SILENT } else { KEPT }
+    }
+
+    /// When it is looked at again once it is shown.
+    pub fn rests_until(&self) -> Timestamp {
+        self.ends().unwrap_or_else(|| self.kept_until(true))
     }
 
     /// To be shown now.

@@ -52,6 +52,9 @@ pub struct Fired {
     /// How long alerts that it told of waited until they were acknowledged.
     #[serde(default, skip_serializing_if = "Times::is_empty")]
     pub acknowledged: Times,
+    /// Firings for alerts that only a storm's message tells of: nobody sees when they are acknowledged.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub swarmed: u32,
     /// How often it could not be evaluated.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failed: u32,
@@ -61,9 +64,22 @@ pub struct Fired {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case")]
 pub enum Entry {
-    Fired { rule: u32, urgency: Option<u8>, about: About },
-    Acknowledged { rule: u32, seconds: u64 },
-    Failed { rule: u32 },
+    Fired {
+        rule: u32,
+        urgency: Option<u8>,
+        about: About,
+    },
+    Acknowledged {
+        rule: u32,
+        seconds: u64,
+    },
+    /// A firing for an alert, beside its [`Entry::Fired`], joined a storm.
+    Swarmed {
+        rule: u32,
+    },
+    Failed {
+        rule: u32,
+    },
 }
 
 /// The name that a firing is counted under.
@@ -134,6 +150,10 @@ impl Journal {
                 }
             }
             Entry::Acknowledged { rule, seconds } => hour.rules.entry(rule).or_default().acknowledged.count(seconds),
+            Entry::Swarmed { rule } => {
+                let swarmed = &mut hour.rules.entry(rule).or_default().swarmed;
+                *swarmed = swarmed.saturating_add(1);
+            }
             Entry::Failed { rule } => {
                 let failed = &mut hour.rules.entry(rule).or_default().failed;
                 *failed = failed.saturating_add(1);

@@ -146,6 +146,22 @@ impl What {
         })
     }
 
+    /// What it is about, in a list: of an alert, Sekoia's rule.
+    pub fn name(&self) -> &str {
+        match self {
+            What::AlertRaised(alert) | What::AlertUpdated(alert) => {
+                let rule = alert.rule.as_ref().and_then(|rule| rule.name.as_deref());
+                rule.or(alert.title.as_deref()).unwrap_or("(no title)")
+            }
+            What::Silent(silence) | What::Resumed(silence) => silence.intake.label(),
+            What::PlaybookError(playbook) => playbook.playbook.label(),
+            What::CaseCreated(case) | What::CaseUpdated(case) => case.title.as_deref().unwrap_or("(no title)"),
+            What::ConnectorError(connector) => connector.connector.label(),
+            What::Reported { kind, .. } => kind,
+            What::Other { title, .. } => title,
+        }
+    }
+
     pub fn alert(&self) -> Option<&Alert> {
         match self {
             What::AlertRaised(alert) | What::AlertUpdated(alert) => Some(alert),

@@ -36,8 +36,11 @@ pub struct Summary {
     /// Intakes that fell silent, and how often.
     pub silent: Vec<Count>,
     pub playbooks: Vec<Count>,
-    /// About; none if nothing was acknowledged.
     pub acknowledged: u64,
+    /// Firings for alerts that came in storms, of all of the same rules: how long these alerts
+    /// waited is not known.
+    pub swarmed: (u32, u32),
+    /// About; none if nothing was acknowledged.
     pub median_to_acknowledge: Option<SignedDuration>,
     /// The period in hours, or in days if it is long.
     pub slots: Vec<Slot>,
@@ -117,10 +120,14 @@ pub fn summary(journal: &Journal, rules: &Rules, period: Period, zone: &TimeZone
     let removed = counted.rules.keys().filter(|number| rules.rule(**number).is_none());
     let mut lines: Vec<RuleLine> = here.chain(removed.map(|number| line(*number, None, false))).collect();
     lines.sort_by_key(|line| (std::cmp::Reverse(line.bands.total()), line.number));
-    let (mut bands, mut times) = (Bands::default(), Times::default());
+    let (mut bands, mut times, mut swarmed) = (Bands::default(), Times::default(), (0_u32, 0_u32));
     for fired in counted.rules.values() {
         bands.add(&fired.bands);
         times.add(&fired.acknowledged);
+        if fired.swarmed > 0 {
+            swarmed.0 = swarmed.0.saturating_add(fired.swarmed);
+            swarmed.1 = swarmed.1.saturating_add(fired.bands.total());
+        }
     }
     Summary {
         period,
@@ -132,6 +139,7 @@ pub fn summary(journal: &Journal, rules: &Rules, period: Period, zone: &TimeZone
         silent: noisiest(counted.silent),
         playbooks: noisiest(counted.playbooks),
         acknowledged: times.total(),
+        swarmed,
         median_to_acknowledge: times.median(),
         slots: slots(journal, period, zone),
     }
@@ -189,6 +197,7 @@ fn sums(journal: &Journal, period: Period) -> Sums<'_> {
             sum.bands.add(&fired.bands);
             sum.acknowledged.add(&fired.acknowledged);
             sum.failed = sum.failed.saturating_add(fired.failed);
+            sum.swarmed = sum.swarmed.saturating_add(fired.swarmed);
         }
         add(&mut sums.entities, entities);
         add(&mut sums.silent, silent);

@@ -227,6 +227,12 @@ impl ChatError {
         matches!(self, ChatError::Unavailable(_) | ChatError::RateLimited | ChatError::MessageGone)
     }
 
+    /// Whether it would be said of whatever is to be told there.
+    pub fn is_of_channel(&self) -> bool {
+        use ChatError::{Archived, MissingScope, NotAChannel, NotInChannel, NotServed, TokenDead};
+        matches!(self, NotServed(_) | NotInChannel | NotAChannel | Archived | TokenDead(_) | MissingScope(_))
+    }
+
     /// What to do about it.
     pub fn advice(&self) -> &'static str {
         match self {

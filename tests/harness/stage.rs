@@ -251,6 +251,16 @@ impl Stage {
         self.directory.as_ref().map(|d| d.path().join("bot.db"))
     }
 
+    /// The database of the bot, as whoever looks after it may open it.
+    pub async fn sql(&self, statement: &'static str) {
+        use sqlx::{ConnectOptions, Executor};
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(self.database().expect("a durable stage"))
+            .busy_timeout(std::time::Duration::from_secs(5));
+        let mut database = options.connect().await.expect("the database");
+        database.execute(statement).await.expect("SQL");
+    }
+
     /// From now on nobody watches Sekoia here: somebody else has the lease for it.
     pub async fn nobody_watches(&self) {
         let place = StorePlace::Sqlite(self.database().expect("a durable stage"));

@@ -29,6 +29,7 @@ mod setup;
 mod steps;
 mod store;
 mod summaries;
+mod telling;
 mod together;
 mod watching;
 mod wire;

@@ -257,7 +257,7 @@ proptest! {
             let json = serde_json::to_string(&storm).unwrap();
             prop_assert!(json.len() < 700);
             storm = serde_json::from_str(&json).unwrap();
-            let (ended, place) = storm.fired(*urgency, now);
+            let (ended, place) = storm.fired(*urgency, "a rule", now);
             if let Some(ended) = ended {
                 prop_assert_eq!(ended.count, std::mem::take(&mut open));
                 counted += ended.count;
@@ -361,7 +361,7 @@ proptest! {
         let told = summary(&journal, &Rules::default(), period, &TimeZone::UTC);
         let within: Vec<&Entry> = all.iter().filter(|(_, at)| *at >= period.from).map(|(entry, _)| entry).collect();
         let (mut fired, mut failed, mut times) = (BTreeMap::new(), 0, Vec::new());
-        let mut silent = 0;
+        let (mut silent, mut swarmed) = (0, 0);
         for entry in within {
             match entry {
                 Entry::Fired { rule, about, .. } => {
@@ -369,6 +369,7 @@ proptest! {
                     silent += u64::from(matches!(about, About::Silent(_)));
                 }
                 Entry::Acknowledged { seconds, .. } => times.push(*seconds),
+                Entry::Swarmed { .. } => swarmed += 1,
                 Entry::Failed { .. } => failed += 1,
             }
         }
@@ -380,6 +381,7 @@ proptest! {
         }
         prop_assert_eq!(told.silent.iter().map(|c| c.count).sum::<u64>(), silent);
         prop_assert_eq!(told.acknowledged, times.len() as u64);
+        prop_assert_eq!(told.swarmed.0, swarmed);
         times.sort_unstable();
         if let Some(exact) = times.get(times.len().saturating_sub(1) / 2) {
             let about = told.median_to_acknowledge.unwrap().as_secs_f64();
@@ -403,6 +405,7 @@ fn entry() -> impl Strategy<Value = Entry> {
     prop_oneof![
         4 => (1..4u32, option::of(0..=100u8), about).prop_map(|(rule, urgency, about)| Entry::Fired { rule, urgency, about }),
         2 => (1..4u32, 0..1_000_000u64).prop_map(|(rule, seconds)| Entry::Acknowledged { rule, seconds }),
+        1 => (1..4u32).prop_map(|rule| Entry::Swarmed { rule }),
         1 => (1..4u32).prop_map(|rule| Entry::Failed { rule }),
     ]
 }
@@ -876,13 +879,15 @@ fn a_storm_begins_after_a_few_cards_and_ends_when_it_is_quiet() {
     let mut storm = Storm::default();
     let at = |seconds| start() + SignedDuration::from_secs(seconds);
     for second in 0..OWN_CARDS as i64 {
-        assert_eq!(storm.fired(Some(50), at(second)), (None, Place::OwnCard));
+        assert_eq!(storm.fired(Some(50), "a rule", at(second)), (None, Place::OwnCard));
     }
-    assert!(matches!(storm.fired(Some(60), at(10)).1, Place::Starts(s) if s.count == 1));
-    assert!(matches!(storm.fired(Some(90), at(11)).1, Place::Joins(s) if s.count == 2 && s.worst == Some(90)));
+    assert!(matches!(storm.fired(Some(60), "a rule", at(10)).1, Place::Starts(s) if s.count == 1));
+    assert!(
+        matches!(storm.fired(Some(90), "a rule", at(11)).1, Place::Joins(s) if s.count == 2 && s.worst == Some(90))
+    );
     assert_eq!(storm.over(at(600)), None);
     assert_eq!(storm.over(at(611)).unwrap().count, 2);
-    assert_eq!(storm.fired(None, at(612)), (None, Place::OwnCard));
+    assert_eq!(storm.fired(None, "a rule", at(612)), (None, Place::OwnCard));
 }
 
 /// A week of a busy channel, with names that somebody chose badly.

@@ -49,6 +49,30 @@ fn news_are_told_once_although_nobody_confirmed_them() {
 }
 
 #[test]
+fn a_notice_that_cannot_be_recorded_is_said_once() {
+    run(Setting { durable: true, ..Setting::default() }, async |s| {
+        s.set_up().await;
+        let id = s.request_for("alice", "invite ana@nimbus.example").await;
+        s.card("Approval needed").await;
+        s.checklist("⏳").await;
+        // The disk is full, say, when it is to be recorded that it was said.
+        s.sql(
+            "CREATE TRIGGER full BEFORE DELETE ON work WHEN OLD.kind = 'notice' BEGIN SELECT RAISE(ABORT, 'full'); END",
+        )
+        .await;
+        s.ask("bob", &format!("reject {id} no")).await;
+        s.card("Rejected").await;
+        s.direct().await;
+        s.checklist_at_rest().await;
+        // Two ticks and more.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        s.sql("DROP TRIGGER full").await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(s.chat.standing_alone("alice").len(), 1);
+    });
+}
+
+#[test]
 fn limits_are_kept_and_superseded_edits_are_dropped() {
     usual(async |s| {
         s.set_up().await;

@@ -11,9 +11,10 @@ use sekoia_chatops::config::{StoreConfig, StorePlace};
 use sekoia_chatops::notifications::{FiredLog, Notifications, row};
 use sekoia_chatops::notify::{About, Command, Digest, Entry, Every, Journal, Trigger, Watch, decide};
 use sekoia_chatops::platform::{ChannelKey, UserId};
-use sekoia_chatops::store::{Commit, Work, WorkKind};
+use sekoia_chatops::store::{Commit, Schedule, Work, WorkKind};
 use serde_json::json;
 
+use crate::harness::hook::Stage as At;
 use crate::harness::slack::Fault;
 use crate::harness::{Call, ChatFault, Kind, SOC, Seen, Setting, Stage, on_slack, run};
 
@@ -77,6 +78,14 @@ impl Kept {
     async fn missed(&self, now: Timestamp) {
         self.busy(now).await;
         self.change(daily("Europe/Paris"), now - SignedDuration::from_hours(60)).await;
+    }
+
+    /// The same, while the bot runs: it is due in a second.
+    async fn due_soon(&self) {
+        let now = Timestamp::now();
+        self.change(daily("Europe/Paris"), now - SignedDuration::from_hours(60)).await;
+        let due = Schedule { due: now + SignedDuration::from_secs(1), ..row(WorkKind::Digest, self.daily_key(), &()) };
+        self.commit(Commit { schedule: vec![due], ..Commit::default() }).await;
     }
 
     /// The row that the daily digest is planned by.
@@ -300,6 +309,99 @@ fn a_digest_is_sent_once_over_a_crash_in_the_middle() {
 }
 
 /// On Mattermost, it is the same post when it is sent again.
+#[test]
+fn a_digest_that_cannot_be_recorded_is_posted_once() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        s.nobody_watches().await;
+        s.sql(
+            "CREATE TRIGGER full BEFORE DELETE ON work WHEN OLD.kind = 'digest' BEGIN SELECT RAISE(ABORT, 'full'); END",
+        )
+        .await;
+        let kept = Kept::of(s).await;
+        kept.busy(Timestamp::now()).await;
+        kept.due_soon().await;
+        posted(s, "Daily digest").await;
+        // Two ticks and more.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        s.sql("DROP TRIGGER full").await;
+        posted(s, "(picture: ").await;
+        let said = s.chat.standing(SOC);
+        let digests = said.iter().filter(|seen| seen.text().contains("Daily digest")).count();
+        assert_eq!((digests, s.chat.pictures().len()), (1, 1));
+    });
+}
+
+#[test]
+fn of_two_processes_one_says_what_is_due() {
+    on_slack(durable(), async |s| {
+        s.set_up().await;
+        s.nobody_watches().await;
+        let kept = Kept::of(s).await;
+        kept.busy(Timestamp::now()).await;
+        // The built binary on the same store; whoever is slow is still at it when the other one looks.
+        s.start_program_with(&[("CHATOPS_REHEARSE_TIMING", "400,900,100,60000,600")]).await;
+        s.slack().on_call(|method, at| {
+            if method == "chat.postMessage" && at == At::Done {
+                std::thread::sleep(Duration::from_millis(2_500));
+            }
+        });
+        kept.due_soon().await;
+        posted(s, "Daily digest").await;
+        posted(s, "(picture: ").await;
+        let id = s.request_for("alice", "invite ana@nimbus.example").await;
+        s.card("Approval needed").await;
+        s.checklist("⏳").await;
+        s.ask("bob", &format!("reject {id} no")).await;
+        s.card("Rejected").await;
+        s.direct().await;
+        s.checklist_at_rest().await;
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        let digests = |s: &Stage| s.chat.standing(SOC).iter().filter(|m| m.text().contains("Daily digest")).count();
+        assert_eq!((digests(s), s.chat.pictures().len()), (1, 1));
+        assert_eq!(s.chat.standing_alone("alice").len(), 1);
+        // The one that is left takes over.
+        s.slack().on_call(|_, _| {});
+        s.crash().await;
+        let id = s.request_for("alice", "invite bo@nimbus.example").await;
+        s.checklist("⏳").await;
+        s.ask("bob", &format!("reject {id} no")).await;
+        s.direct().await;
+        s.card("Rejected").await;
+        s.checklist_at_rest().await;
+        assert_eq!(s.chat.standing_alone("alice").len(), 2);
+        let cards = s.chat.standing(SOC).iter().filter(|m| m.text().contains("Request ")).count();
+        assert_eq!((digests(s), cards), (1, 2));
+    });
+}
+
+#[test]
+fn alerts_of_storms_are_said_to_be_left_out() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        s.nobody_watches().await;
+        with(s, async |kept| {
+            kept.change(Command::AddRecommended, Timestamp::now() - SignedDuration::from_hours(72)).await;
+            let at = Timestamp::now() - SignedDuration::from_hours(3);
+            let mut journal = Journal::new(at);
+            for number in 0..9 {
+                journal.enter(Entry::Fired { rule: 1, urgency: Some(90), about: About::Nothing }, at);
+                if number >= 5 {
+                    journal.enter(Entry::Swarmed { rule: 1 }, at);
+                }
+            }
+            journal.enter(Entry::Acknowledged { rule: 1, seconds: 700 }, at);
+            kept.keep(journal).await;
+        })
+        .await;
+        let told = s.ask("dan", "notify summary").await.text();
+        let says =
+            "1 alert, half of them within about 11 min; 4 of 9 firings came in storms, their alerts are left out";
+        assert!(told.contains(says), "{told}");
+        s.direct().await;
+    });
+}
+
 #[test]
 fn a_chart_without_an_answer_is_not_sent_twice() {
     on_slack(durable(), async |s| {

@@ -246,9 +246,15 @@ fn a_storm_is_one_message_that_counts() {
         message(s, &["Many at once", "495 firings"]).await;
         at_rest(s).await;
         assert_eq!(standing(s, &["Password spraying", "Open AL"]).len(), 5);
-        assert_eq!(standing(s, &["Many at once"]).len(), 1);
+        let storm = standing(s, &["Many at once"]);
+        assert_eq!(storm.len(), 1);
+        assert!(storm[0].text().contains("Still counting.\nRules: Password spraying (495)"), "{}", storm[0]);
         let read = s.sekoia.calls().len() - calls;
         assert!(read < 100, "{read} calls");
+        let kept = store(s).await.find(WorkKind::Fired, soc(s).as_str()).await.unwrap().unwrap();
+        let log: FiredLog = decode(&kept).unwrap();
+        let hours = log.journal.within(Timestamp::now() - SignedDuration::from_hours(3), Timestamp::MAX);
+        assert_eq!(hours.filter_map(|(_, hour)| hour.rules.get(&1)).map(|fired| fired.swarmed).sum::<u32>(), 495);
     });
 }
 

@@ -218,7 +218,10 @@ impl<'a> Batch<'a> {
         let mut entries: Vec<Entry> = more.iter().filter_map(|rule| Entry::fired(*rule, occurrence)).collect();
         match &occurrence.what {
             What::Resumed(silence) => {
-                news.back.get_or_insert(occurrence.at);
+                match &news.swarm {
+                    Some(_) => news.again.add(silence.intake.label()),
+                    None => news.back = news.back.or(Some(occurrence.at)),
+                }
                 let intake = silence.intake.uuid.clone().unwrap_or_default();
                 self.log(channel).await?.silent.remove(&intake);
             }
@@ -285,7 +288,7 @@ impl<'a> Batch<'a> {
             {
                 log.journal.enter(entry, first);
             }
-            match log.storms.entry(rule).or_default().fired(urgency, first).1 {
+            match log.storms.entry(rule).or_default().fired(urgency, occurrence.what.name(), first).1 {
                 Place::OwnCard => own = true,
                 Place::Starts(swarm) | Place::Joins(swarm) => swarms.push((rule, swarm)),
             }
@@ -309,8 +312,17 @@ impl<'a> Batch<'a> {
         }
         for (rule, swarm) in swarms {
             let key = News::storm_key(channel, rule, &swarm);
+            let log = self.log(channel).await?;
+            match &occurrence.what {
+                What::Silent(silence) => {
+                    log.silent.insert(silence.intake.uuid.clone().unwrap_or_default(), key.clone());
+                }
+                // Its end is not followed.
+                what if what.alert().is_some() && rule != SEKOIAS => log.journal.enter(Entry::Swarmed { rule }, first),
+                _ => {}
+            }
             if let Some(news) = self.news(&key).await? {
-                news.swarm = Some(swarm);
+                (news.swarm, news.over) = (Some(swarm), false);
                 news.occurrence = occurrence.clone();
                 self.changed(&key);
             } else {

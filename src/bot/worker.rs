@@ -1,0 +1,167 @@
+//! What is done beside the requests: messages that are owed, approved calls, recorded requests,
+//! what is planned, expiry, clean-ups.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::error;
+
+use super::Bot;
+use super::inbox::TAKEN_UP_AFTER;
+use crate::store::StoreError;
+
+/// Deliveries are remembered for longer than any platform repeats them.
+const REMEMBERED: Duration = Duration::from_hours(24);
+/// How often the worker looks when nobody wakes it.
+const TICK: Duration = Duration::from_secs(2);
+/// How often it is looked whether that is this process's duty.
+const SOON: Duration = Duration::from_millis(200);
+/// Ticks between two clean-ups.
+const SWEEP: u32 = 900;
+
+/// Does what is owed: messages, approved calls, recorded requests, expiry, clean-ups.
+pub struct Worker {
+    bot: Arc<Bot>,
+    /// What was recorded before has nobody else to do it; what comes later has its request.
+    began: Timestamp,
+}
+
+impl Worker {
+    /// To be made before the first request is taken.
+    pub fn new(bot: Arc<Bot>) -> Self {
+        Self { bot, began: Timestamp::now() }
+    }
+
+    /// Runs until `stop`; finishes the round that it is in.
+    pub async fn run(self, stop: CancellationToken) {
+        let bot = &self.bot;
+        // The store counts milliseconds: one less, so that this millisecond's requests are left.
+        let before = self.began - Duration::from_millis(1) + TAKEN_UP_AFTER;
+        let tasks = TaskTracker::new();
+        if let Err(error) = bot.take_up_due(before, &tasks).await {
+            error!(%error, "requests from before the restart could not be taken up");
+        }
+        let work = async {
+            // Apart, because a chat that hangs keeps nobody from what was approved, nor the other way.
+            // What is planned goes beside them: it is long, and nobody waits for it.
+            tokio::join!(self.say(&stop), self.work(&stop, &tasks), self.digests(&stop), self.watch_setup(&stop));
+            // Whatever the last requests changed is shown before the process ends.
+            if let Err(error) = bot.say_due(Timestamp::now()).await {
+                error!(%error, "the last round failed; what is owed is made good after the restart");
+            }
+        };
+        tokio::select! {
+            () = bot.keep_duty() => {}
+            () = work => {}
+        }
+        bot.leave_duty().await;
+    }
+
+    async fn say(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            loop {
+                match self.bot.say_due(Timestamp::now()).await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        error!(%error, "what is owed could not be said");
+                        break;
+                    }
+                }
+            }
+            tokio::select! {
+                () = self.bot.outbox.something_to_say(TICK) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn work(&self, stop: &CancellationToken, tasks: &TaskTracker) {
+        let mut round: u32 = 0;
+        while !stop.is_cancelled() {
+            if let Err(error) = self.round(round, tasks, stop).await {
+                error!(%error, "the worker's round failed");
+            }
+            round = round.wrapping_add(1);
+            tokio::select! {
+                () = self.bot.outbox.something_to_do(TICK) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    async fn digests(&self, stop: &CancellationToken) {
+        let mut began = None;
+        while !stop.is_cancelled() {
+            let now = Timestamp::now();
+            let since = self.bot.on_duty();
+            if since.is_some() && since != began {
+                began = since;
+                if let Err(error) = self.bot.try_parked_again(now).await {
+                    error!(%error, "messages that were put aside are left there");
+                }
+                if let Err(error) = self.bot.plan_digests(now).await {
+                    error!(%error, "digests that nobody planned are not sent");
+                }
+            }
+            if since.is_some()
+                && let Err(error) = self.bot.digests_due(now).await
+            {
+                error!(%error, "digests could not be sent");
+            }
+            let pause = if since.is_some() { TICK } else { SOON };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn watch_setup(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            let watched = async {
+                match self.bot.on_duty() {
+                    Some(_) => self.bot.drift_due(Timestamp::now()).await,
+                    None => Ok(()),
+                }
+            };
+            tokio::select! {
+                // Nothing but reads and whole commits: it may end anywhere.
+                watched = watched => {
+                    if let Err(error) = watched {
+                        error!(%error, "done steps could not be verified again");
+                    }
+                }
+                () = stop.cancelled() => {}
+            }
+            pause(stop).await;
+        }
+    }
+
+    async fn round(&self, round: u32, tasks: &TaskTracker, stop: &CancellationToken) -> Result<(), StoreError> {
+        let now = Timestamp::now();
+        self.bot.execute_due(now, tasks, stop).await?;
+        self.bot.take_up_due(now, tasks).await?;
+        self.bot.expire_due(now).await?;
+        if self.bot.on_duty().is_some() {
+            self.bot.track_due(now).await?;
+        }
+        if round.is_multiple_of(SWEEP) {
+            self.bot.sessions.store().forget_deliveries(now - REMEMBERED).await?;
+            self.bot.notifications.forget(now).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn pause(stop: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(TICK) => {}
+        () = stop.cancelled() => {}
+    }
+}

@@ -1,0 +1,261 @@
+//! News on their way into the channel: refused, late, many, over, gone.
+
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use jiff::{SignedDuration, Timestamp};
+use sekoia_chatops::notifications::{FiredLog, News, Posted, decode};
+use sekoia_chatops::notify;
+use sekoia_chatops::platform::ChannelKey;
+use sekoia_chatops::store::{Commit, Schedule, Store, Work, WorkKind};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::watching::{alert, at_rest, durable, message, rule, set_up, soc, standing, store, until};
+use crate::harness::{Call, ChatFault, Platform, Setting, Stage, run, run_on, steady};
+
+fn titled(s: &Stage, number: u8, first: Timestamp) -> (String, News) {
+    let uuid = format!("waits-{number}");
+    let alert = notify::Alert {
+        uuid: uuid.as_str().into(),
+        title: Some(format!("Waited {number}").into()),
+        urgency: Some(80),
+        ..notify::Alert::default()
+    };
+    let community = s.sekoia.edit(|world| world.root);
+    let what = notify::What::AlertRaised(alert);
+    let id = format!("alert-{number}").into();
+    let mut news =
+        News::new(&soc(s), notify::Occurrence { id, at: first, community, community_name: None, what }, first);
+    news.rules = vec![1];
+    (News::alert_key(&soc(s), &uuid), news)
+}
+
+async fn rows(store: &dyn Store, kind: WorkKind) -> Vec<Work> {
+    store.due(kind, Timestamp::MAX, 100).await.unwrap()
+}
+
+async fn keep(store: &dyn Store, schedule: Vec<Schedule>) {
+    store.commit(Commit { schedule, ..Commit::default() }).await.unwrap();
+}
+
+async fn fired(store: &dyn Store, channel: &ChannelKey) -> FiredLog {
+    decode(&store.find(WorkKind::Fired, channel.as_str()).await.unwrap().unwrap()).unwrap()
+}
+
+#[test]
+fn a_channel_without_the_bot_is_tried_until_it_takes_news_again() {
+    run(durable(), async |s| {
+        set_up(s, &["alert urgency>=1"]).await;
+        s.chat.bot_leaves(crate::harness::SOC);
+        for number in 0..8 {
+            alert(s, &format!("Kept {number}"), 80);
+        }
+        let told = loop {
+            let seen = s.next_within(Duration::from_secs(30)).await;
+            if seen.is_direct() {
+                break seen;
+            }
+        };
+        assert_snapshot!(told.text(), @r#"I cannot tell chat:soc-setup what happens at Sekoia: the bot is not in this channel. Type "/invite @Sekoia" there and try again. I try again by myself, every ten minutes at least; what is older than seven days by then is dropped."#);
+        assert!(s.ask("alice", "overview").await.text().contains("not delivered (news"));
+        let store = store(s).await;
+        assert_eq!(rows(&*store, WorkKind::Parked).await.len(), 1);
+        s.chat.bot_joins(crate::harness::SOC);
+        message(s, &["Many at once", "3 firings", "Kept"]).await;
+        at_rest(s).await;
+        assert_eq!(standing(s, &["Urgency 80", "Kept"]).len(), 5);
+        assert!(!s.ask("alice", "overview").await.text().contains("not delivered"));
+        assert_eq!(s.chat.standing_alone("alice").len(), 1);
+    });
+}
+
+#[test]
+fn what_was_put_aside_overwrites_nothing_newer_and_does_not_stay_for_ever() {
+    run_on(Platform::Slack, durable(), async |s| {
+        set_up(s, &["alert urgency>=75"]).await;
+        s.stop().await;
+        let (store, now) = (store(s).await, Timestamp::now());
+        let put_aside = |key: &str, news: &News| {
+            let body = serde_json::to_string(news).unwrap();
+            let parked = json!({ "kind": "news", "key": key, "why": "it was refused", "body": body });
+            let key = format!("news/{key}");
+            Schedule { kind: WorkKind::Parked, key, due: now, attempts: 0, body: parked.to_string() }
+        };
+        let (key, stale) = titled(s, 1, now);
+        let mut newer = stale.clone();
+        newer.seq = 2;
+        newer.gone = true;
+        let (old_key, old) = titled(s, 2, now - SignedDuration::from_hours(8 * 24));
+        let (again_key, again) = titled(s, 3, now);
+        let posted = Posted { message: sekoia_chatops::platform::MessageId("1.1".into()), seq: 1 };
+        keep(
+            &*store,
+            vec![
+                put_aside(&key, &stale),
+                newer.row(&key, now),
+                put_aside(&old_key, &old),
+                posted.row(&old_key),
+                put_aside(&again_key, &again),
+            ],
+        )
+        .await;
+        s.start().await;
+        message(s, &["Waited 1", "It is not at Sekoia any more."]).await;
+        message(s, &["Waited 3"]).await;
+        at_rest(s).await;
+        assert_eq!(standing(s, &["Waited"]).len(), 2);
+        assert_eq!(rows(&*store, WorkKind::Parked).await, []);
+        assert_eq!(store.find(WorkKind::Posted, &old_key).await.unwrap(), None);
+        let stored: News = decode(&store.find(WorkKind::News, &key).await.unwrap().unwrap()).unwrap();
+        assert!(stored.gone && stored.seq == 2);
+    });
+}
+
+#[test]
+fn an_intake_that_was_silent_for_long_is_still_said_to_be_back() {
+    run_on(Platform::Slack, durable(), async |s| {
+        s.set_up().await;
+        let intake = s.sekoia.edit(|w| w.intakes.iter().find(|i| i.name == "Payment gateway").unwrap().uuid);
+        s.sekoia.silence_intake(intake, SignedDuration::from_mins(130));
+        rule(s, "silent \"Payment gateway\" for 1h").await;
+        message(s, &["Silent intake", "Payment gateway"]).await;
+        at_rest(s).await;
+        s.stop().await;
+        // As if it had been said eight days ago.
+        let store = store(s).await;
+        let key = fired(&*store, &soc(s)).await.silent.into_values().next().unwrap();
+        let mut news: News = decode(&store.find(WorkKind::News, &key).await.unwrap().unwrap()).unwrap();
+        news.first -= SignedDuration::from_hours(8 * 24);
+        keep(&*store, vec![news.row(&key, Timestamp::now())]).await;
+        s.start().await;
+        at_rest(s).await;
+        s.sekoia.wake_intake(intake);
+        message(s, &["Intake sends again", "Payment gateway"]).await;
+        at_rest(s).await;
+        // Then it is over.
+        until("it is forgotten", s, async || store.find(WorkKind::News, &key).await.unwrap().is_none()).await;
+        assert!(fired(&*store, &soc(s)).await.silent.is_empty());
+        assert_eq!(store.find(WorkKind::Posted, &key).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn a_storm_of_silences_names_them_and_says_which_are_back() {
+    run_on(Platform::Slack, durable(), async |s| {
+        s.set_up().await;
+        let silent: Vec<Uuid> = s.sekoia.edit(|world| {
+            let model = world.intakes[0].clone();
+            let new = (1..=9).map(|n| {
+                let name = format!("Plant {n}");
+                let uuid = Uuid::from_u128(n);
+                sekoia_chatops::sandbox::world::Intake { uuid, name, silences: vec![], ..model.clone() }
+            });
+            world.intakes = new.collect();
+            world.intakes.iter().map(|intake| intake.uuid).collect()
+        });
+        for intake in &silent {
+            s.sekoia.silence_intake(*intake, SignedDuration::from_mins(130));
+        }
+        rule(s, "silent for 1h").await;
+        let storm = message(s, &["Many at once", "4 firings"]).await;
+        assert_snapshot!(steady(storm.text()), @"
+        Many at once
+        *No events from any intake for 1 hour*
+        4 firings from <date> <time> UTC to <date> <time> UTC. Still counting.
+        Intakes: Plant 6, Plant 7, Plant 8, Plant 9
+        In Nimbus Payments
+        Rule 1: No events from any intake for 1 hour
+        [Mute this rule 1 h] [Mute this rule 1 day]
+        ");
+        for intake in &silent[5..8] {
+            s.sekoia.wake_intake(*intake);
+        }
+        message(s, &["Many at once", "3 of 4 sent events again: Plant 6, Plant 7, Plant 8"]).await;
+        s.sekoia.wake_intake(silent[8]);
+        message(s, &["Many at once", "All sent events again: Plant 6, Plant 7, Plant 8, Plant 9"]).await;
+        at_rest(s).await;
+        assert_eq!(standing(s, &["Many at once"]).len(), 1);
+        assert_eq!(standing(s, &["Silent intake"]).len(), 5);
+    });
+}
+
+#[test]
+fn a_storm_that_is_over_says_so() {
+    run_on(Platform::Slack, durable(), async |s| {
+        set_up(s, &["alert urgency>=1"]).await;
+        until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
+        s.sekoia.storm(None, 20);
+        message(s, &["Many at once", "15 firings", "Still counting."]).await;
+        at_rest(s).await;
+        s.stop().await;
+        let store = store(s).await;
+        let storms = |rows: Vec<Work>| rows.into_iter().find(|work| work.key.contains("storm-")).unwrap();
+        let work = storms(rows(&*store, WorkKind::News).await);
+        let mut news: News = decode(&work).unwrap();
+        // It is looked at when it may be over.
+        let mut swarm = news.swarm.clone().unwrap();
+        assert_eq!(Some(work.due.as_millisecond()), swarm.ends().map(Timestamp::as_millisecond));
+        // As if eleven minutes had passed.
+        swarm.last -= SignedDuration::from_mins(11);
+        news.swarm = Some(swarm);
+        keep(&*store, vec![news.row(&work.key, Timestamp::now())]).await;
+        s.start().await;
+        let storm = message(s, &["Many at once", "15 firings", "It is over since"]).await;
+        assert!(!storm.text().contains("Still counting"), "{storm}");
+        at_rest(s).await;
+        assert!(
+            storms(rows(&*store, WorkKind::News).await).due > Timestamp::now() + SignedDuration::from_hours(6 * 24)
+        );
+        assert_eq!(standing(s, &["Many at once"]).len(), 1);
+    });
+}
+
+#[test]
+fn a_chat_that_hangs_keeps_no_other_channel_waiting() {
+    run_on(Platform::Slack, Setting { beside: Some(Platform::Mattermost), ..durable() }, async |s| {
+        set_up(s, &["alert urgency>=75"]).await;
+        s.go_to_the_other();
+        set_up(s, &["alert urgency>=75"]).await;
+        for _ in 0..20 {
+            s.chat.fault(Call::Post, ChatFault::Hangs);
+        }
+        let one = alert(s, "One", 80);
+        s.chat.wait_for_calls(Call::Post, 2).await;
+        s.go_to_the_other();
+        message(s, &[&one.short_id]).await;
+        let began = std::time::Instant::now();
+        let two = alert(s, "Two", 80);
+        message(s, &[&two.short_id]).await;
+        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+        s.go_to_the_other();
+        s.chat.mend();
+        message(s, &[&two.short_id]).await;
+        at_rest(s).await;
+        s.go_to_the_other();
+        at_rest(s).await;
+    });
+}
+
+#[test]
+fn an_alert_that_is_gone_is_said_to_be_by_its_own_button() {
+    run(durable(), async |s| {
+        set_up(s, &["alert urgency>=75"]).await;
+        for typed in [false, true] {
+            let title = if typed { "Typed" } else { "Pressed" };
+            let raised = alert(s, title, 90);
+            let card = message(s, &[title, "[Acknowledge]"]).await;
+            // Nobody tells of it.
+            s.sekoia.edit(|world| world.alerts.retain(|known| known.uuid != raised.uuid));
+            let told = if typed {
+                s.ask("bob", &format!("acknowledge {}", raised.short_id)).await
+            } else {
+                s.click("bob", &card, "Acknowledge").await
+            };
+            assert!(told.text().contains(&format!("Sekoia knows no alert `{}`", raised.short_id)), "{told}");
+            let gone = message(s, &[title, "It is not at Sekoia any more."]).await;
+            assert!(!gone.text().contains("[Acknowledge]"), "{gone}");
+            at_rest(s).await;
+        }
+    });
+}
