@@ -5,6 +5,7 @@
 //! Channels do not wait for each other: one whose chat hangs keeps nobody else from the news.
 
 use std::collections::{HashMap, HashSet};
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -65,7 +66,19 @@ impl Bot {
         let mut busy: HashSet<ChannelKey> = HashSet::new();
         let mut telling = FuturesUnordered::new();
         loop {
-            let due = self.due_news(&busy).await.unwrap_or_else(|error| {
+            let mut told = Vec::new();
+            // They go on meanwhile: one that has a connection to the store and stands still would
+            // keep it from whoever waits for one here.
+            let due = {
+                let mut due = pin!(self.due_news(&busy));
+                loop {
+                    tokio::select! {
+                        due = &mut due => break due,
+                        Some(one) = telling.next() => told.push(one),
+                    }
+                }
+            };
+            let due = due.unwrap_or_else(|error| {
                 error!(%error, "news could not be read");
                 Due::new()
             });
@@ -78,13 +91,16 @@ impl Bot {
                 busy.insert(channel.clone());
                 telling.push(self.tell_channel(channel, rows, since, standing));
             }
-            tokio::select! {
-                // There may be more to tell there.
-                Some((channel, standing, _)) = telling.next() => {
-                    busy.remove(&channel);
-                    standings.insert(channel, standing);
+            if told.is_empty() {
+                tokio::select! {
+                    Some(one) = telling.next() => told.push(one),
+                    () = self.outbox.news(TICK) => {}
                 }
-                () = self.outbox.news(TICK) => {}
+            }
+            // There may be more to tell there.
+            for (channel, standing, _) in told {
+                busy.remove(&channel);
+                standings.insert(channel, standing);
             }
         }
     }

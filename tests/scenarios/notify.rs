@@ -97,7 +97,7 @@ fn rules_are_added_listed_changed_and_removed() {
         How they are evaluated:
         • Alerts and cases: ⚠️ Sekoia's LiveAPI is not listened to at the moment
         • Silence of intakes: looked at every so often. How often depends on how many there are, which the first look tells; it has not been made yet.
-        • Errors of connectors: asked for every 2 minutes.
+        • Errors of connectors: looked at every so often. How often depends on how many there are, which the first look tells; it has not been made yet.
         • No digest: `notify digest daily <time> Europe/Paris` sets one.
         • No webhook for Sekoia's own rules: `notify webhook` makes one.
         [Add a rule…] [Recommended] [Summary] [Test a rule ▾] [Pause a rule ▾] [Remove a rule ▾]
@@ -121,7 +121,7 @@ fn rules_are_added_listed_changed_and_removed() {
         • *3* Connector error · by @alice · asked every so often, not evaluated yet · not fired yet · not tested
         How they are evaluated:
         • Alerts and cases: ⚠️ Sekoia's LiveAPI is not listened to at the moment
-        • Errors of connectors: asked for every 1 minute.
+        • Errors of connectors: looked at every so often. How often depends on how many there are, which the first look tells; it has not been made yet.
         • No digest: `notify digest daily <time> Europe/Paris` sets one.
         • No webhook for Sekoia's own rules: `notify webhook` makes one.
         [Add a rule…] [Recommended] [Summary] [Test a rule ▾] [Pause a rule ▾] [Resume a rule ▾] [Remove a rule ▾]

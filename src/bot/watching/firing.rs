@@ -1,26 +1,23 @@
 //! From what happened to what is said of it: which rules fire, in which message, and what summaries
 //! count; all of it in one commit.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::Duration;
+use std::collections::HashMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
+use super::batch::Batch;
 use super::scope::{Scope, Watched};
 use super::source::Report;
 use crate::bot::Bot;
-use crate::bot::inbox::only_store;
-use crate::notifications::{Acknowledged, FiredLog, News, decode};
+use crate::notifications::{Acknowledged, News};
 use crate::notify::storm::Place;
 use crate::notify::{Alert, AlertStatus, Entry, Occurrence, Trigger, What};
 use crate::platform::ChannelKey;
-use crate::store::{Commit, CommitError, Finished, Found, Schedule, Store, StoreError, Work, WorkKind};
+use crate::store::StoreError;
 use crate::streams::RACES;
 
 /// The rule that stands for Sekoia's own ones, of which nothing is known but that they fired.
 const SEKOIAS: u32 = 0;
-/// For so long it is known what a channel was told of. A hint is tried for about a day.
-const KNOWN: SignedDuration = SignedDuration::from_hours(48);
 
 impl Bot {
     /// Commits what a source reported, with everything that follows from it.
@@ -78,91 +75,7 @@ impl Bot {
     }
 }
 
-/// What a commit changes beside the rules. Whoever makes one holds `Notifications::keeping`, and
-/// makes it again if another process was first.
-pub(in crate::bot) struct Batch<'a> {
-    store: &'a dyn Store,
-    pub now: Timestamp,
-    logs: HashMap<ChannelKey, Kept<FiredLog>>,
-    news: BTreeMap<String, Kept<Option<News>>>,
-    /// What was not told before, and is now.
-    known: BTreeSet<String>,
-    fired: Vec<(ChannelKey, u32)>,
-    /// Messages of one batch have an order too.
-    next: Timestamp,
-}
-
-/// A row as it is to be.
-struct Kept<T> {
-    value: T,
-    /// As it was found, if it was looked for.
-    found: Option<Found>,
-    changed: bool,
-}
-
-impl<'a> Batch<'a> {
-    pub fn new(store: &'a dyn Store) -> Self {
-        let now = Timestamp::now();
-        Self {
-            store,
-            now,
-            logs: HashMap::new(),
-            news: BTreeMap::new(),
-            known: BTreeSet::new(),
-            fired: Vec::new(),
-            next: now,
-        }
-    }
-
-    /// The message of that key, to be changed; none if there is none.
-    pub async fn news(&mut self, key: &str) -> Result<Option<&mut News>, StoreError> {
-        if !self.news.contains_key(key) {
-            let kept = Kept::of(self.store, WorkKind::News, key, |work| work.as_ref().and_then(decode)).await?;
-            self.news.insert(key.to_owned(), kept);
-        }
-        Ok(self.news.get_mut(key).and_then(|kept| kept.value.as_mut()))
-    }
-
-    /// What is to be shown of it changed.
-    pub fn changed(&mut self, key: &str) {
-        if let Some(Kept { value: Some(news), changed, .. }) = self.news.get_mut(key) {
-            if !*changed {
-                news.seq += 1;
-            }
-            *changed = true;
-        }
-    }
-
-    pub fn add(&mut self, key: String, news: News) {
-        let found = self.news.remove(&key).and_then(|kept| kept.found);
-        self.news.insert(key, Kept { value: Some(news), found, changed: true });
-    }
-
-    /// The channel's log, which is changed with this.
-    pub async fn log(&mut self, channel: &ChannelKey) -> Result<&mut FiredLog, StoreError> {
-        let now = self.now;
-        let new = |work: Option<Work>| work.as_ref().and_then(decode).unwrap_or_else(|| FiredLog::new(now));
-        if !self.logs.contains_key(channel) {
-            let kept = Kept::of(self.store, WorkKind::Fired, channel.as_str(), new).await?;
-            self.logs.insert(channel.clone(), kept);
-        }
-        let kept =
-            self.logs.entry(channel.clone()).or_insert_with(|| Kept { value: new(None), found: None, changed: false });
-        kept.changed = true;
-        Ok(&mut kept.value)
-    }
-
-    /// Whether the channel was told of it before; from now on it was.
-    async fn is_known(&mut self, channel: &ChannelKey, occurrence: &Occurrence) -> Result<bool, StoreError> {
-        let key = format!("{channel}|{}", occurrence.id);
-        Ok(self.store.find(WorkKind::Known, &key).await?.is_some() || !self.known.insert(key))
-    }
-
-    fn first(&mut self) -> Timestamp {
-        self.next += Duration::from_micros(1);
-        self.next
-    }
-
+impl Batch<'_> {
     /// Something happened that these rules of the channel fire for, or none of them.
     pub async fn happened(
         &mut self,
@@ -335,56 +248,15 @@ impl<'a> Batch<'a> {
         }
         Ok(())
     }
-
-    /// Commits everything that changed, with these; false if another process changed some of it
-    /// meanwhile: then nothing is committed.
-    pub async fn commit(self, kept: Vec<Schedule>, finished: Vec<Finished>) -> Result<bool, StoreError> {
-        let mut commit = Commit { schedule: kept, finished, ..Commit::default() };
-        for (channel, log) in self.logs.into_iter().filter(|(_, log)| log.changed) {
-            commit.schedule.push(log.value.row(&channel));
-            commit.rests_on.extend(log.found);
-        }
-        for (key, news) in self.news.into_iter().filter(|(_, news)| news.changed) {
-            commit.schedule.extend(news.value.map(|value| value.row(&key, self.now)));
-            commit.rests_on.extend(news.found);
-        }
-        let forget = self.now + KNOWN;
-        commit.schedule.extend(self.known.into_iter().map(|key| Schedule {
-            kind: WorkKind::Known,
-            key,
-            due: forget,
-            attempts: 0,
-            body: String::new(),
-        }));
-        if commit.schedule.is_empty() && commit.finished.is_empty() {
-            return Ok(true);
-        }
-        match self.store.commit(commit).await {
-            Ok(_) => Ok(true),
-            Err(CommitError::Conflict(_)) => Ok(false),
-            Err(error) => Err(only_store(error)),
-        }
-    }
-}
-
-impl<T> Kept<T> {
-    async fn of(
-        store: &dyn Store,
-        kind: WorkKind,
-        key: &str,
-        value: impl FnOnce(Option<Work>) -> T,
-    ) -> Result<Self, StoreError> {
-        let work = store.find(kind, key).await?;
-        let found = Found { kind, key: key.to_owned(), generation: work.as_ref().map(|work| work.generation) };
-        Ok(Self { value: value(work), found: Some(found), changed: false })
-    }
 }
 
 /// The same message goes on: what a later report leaves out is as it was.
 fn said(before: &Occurrence, now: &Occurrence) -> Occurrence {
     let mut next = now.clone();
     next.community_name = next.community_name.or_else(|| before.community_name.clone());
-    let shown = |what: &What| what.alert().map(|alert| Alert { status_changed: None, ..alert.clone() });
+    let shown = |what: &What| {
+        what.alert().map(|alert| Alert { status_changed: None, acknowledged_after: None, ..alert.clone() })
+    };
     if shown(&before.what).is_some() && shown(&before.what) == shown(&next.what) {
         // Nothing that is shown: not worth an edit.
         return before.clone();

@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use super::alerts::print;
-use super::firing::Batch;
+use super::batch::Batch;
 use super::listening::{is_for_all, wait};
 use super::scope::Scope;
 use super::source::{RANK, Report, Trouble, told};

@@ -6,6 +6,7 @@
 //! crash between any two instructions neither loses nor doubles anything.
 
 mod alerts;
+mod batch;
 mod connectors;
 mod firing;
 mod hints;
@@ -28,7 +29,8 @@ use crate::notifications::Live as Listening;
 use crate::pace::Rhythm;
 use crate::sekoia::live::{Live, LiveTiming};
 
-pub(super) use firing::{Batch, acknowledged};
+pub(super) use batch::Batch;
+pub(super) use firing::acknowledged;
 pub(super) use scope::Scoped;
 pub(super) use source::told;
 
