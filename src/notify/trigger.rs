@@ -54,7 +54,7 @@ pub struct TriggerSpec {
     pub takes: &'static [Key],
     /// The condition that a bare name after the trigger stands for.
     pub names: Option<Key>,
-    /// Evaluated here. Otherwise a rule of Sekoia's own has to tell of it: see [`BY_WEBHOOK`].
+    /// Evaluated here. Otherwise only a rule of Sekoia's own can tell of it.
     pub evaluated: bool,
 }
 
