@@ -6,6 +6,7 @@
 
 mod activity;
 mod alert;
+mod alerts;
 mod error;
 mod lenient;
 pub mod live;
@@ -25,9 +26,10 @@ use uuid::Uuid;
 
 pub use activity::*;
 pub use alert::*;
+pub use alerts::{AlertDate, AlertList, AlertQuery, move_alert};
 pub use error::SekoiaError;
 pub use lenient::instant;
-pub use monitor::{AlertDate, AlertList, AlertQuery, Id, move_alert};
+pub use monitor::Id;
 pub use regions::{Region, is_loopback, may_receive_key};
 pub use transport::{Call, Turn, Unwritten, Verb, in_background};
 pub use types::*;
