@@ -34,9 +34,12 @@ impl SqliteStore {
             // An acknowledged change survives a power cut, not only a crash.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5));
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        // A connection to a file does not age. And without these times sqlx 0.9 has no reaper, whose
+        // count of idle connections can be below zero for an instant: then it counts for ever.
+        let pool = || SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None);
+        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
         MIGRATIONS.run(&writer).await?;
-        let readers = SqlitePoolOptions::new().max_connections(2).connect_lazy_with(options.read_only(true));
+        let readers = pool().max_connections(2).connect_lazy_with(options.read_only(true));
         Ok(Self { chain, writer, readers })
     }
 }
