@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Approvals;
 use crate::action::Action;
 use crate::approval::{Approval, Event, Guest, Item, Stage, Status};
-use crate::platform::UserId;
+use crate::platform::{ChannelKey, UserId};
 use crate::store::{Schedule, WorkKind};
 use crate::streams;
 
@@ -33,12 +33,13 @@ pub enum News {
 #[serde(tag = "notice", rename_all = "snake_case")]
 pub enum Notice {
     /// Who asked for the request that the key begins with.
-    Request {
-        news: News,
-    },
+    Request { news: News },
     Line {
         to: UserId,
         text: String,
+        /// Where the text names this channel by its id, its name is shown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        about: Option<ChannelKey>,
     },
 }
 

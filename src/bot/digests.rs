@@ -268,7 +268,7 @@ impl Bot {
     }
 
     /// Who set the digest, and what they are told when it cannot be posted.
-    pub(super) async fn about_digest(&self, work: &Work, why: &ChatError) -> Option<(UserId, String)> {
+    pub(super) async fn about_digest(&self, work: &Work, why: &ChatError) -> Option<(UserId, ChannelKey, String)> {
         let (channel, which, _) = parts(&work.key)?;
         let rules = self.notifications.read(&channel).await.ok()?;
         let Actor::Person(to) = rules.planned(which)?.set.by.clone() else { return None };
@@ -278,7 +278,7 @@ impl Bot {
             channel.channel(),
             why.advice().replace('`', "\"").replace(" here ", " there ")
         );
-        Some((to, text))
+        Some((to, channel, text))
     }
 
     async fn keep(&self, commit: Commit) -> Result<(), StoreError> {

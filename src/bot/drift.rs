@@ -224,7 +224,7 @@ fn notice(channel: &ChannelKey, session: &Session, step: StepId, to: UserId, wha
         step.name(),
         step.name()
     );
-    let body = crate::streams::encode(&Notice::Line { to, text });
+    let body = crate::streams::encode(&Notice::Line { to, text, about: Some(channel.clone()) });
     let key = format!("drift/{channel}/{}/{}", step.name(), now.as_millisecond());
     Schedule { kind: WorkKind::Notice, key, due: now, attempts: 0, body }
 }

@@ -161,7 +161,7 @@ impl Bot {
         };
         let Err(error) = told else { return Ok(()) };
         warn!(%error, "the answer to a request from before the restart is owed");
-        let notice = Notice::Line { to: inbound.actor.clone(), text: view.plain() };
+        let notice = Notice::Line { to: inbound.actor.clone(), text: view.plain(), about: None };
         let owed = Schedule {
             kind: WorkKind::Notice,
             key: format!("answer/{}", inbound.delivery),

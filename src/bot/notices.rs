@@ -9,7 +9,7 @@ use super::request_card::{outcomes, votes};
 use crate::approval::{Approval, ApprovalId, Guest, Item, Stage, Status};
 use crate::approvals::{News, Notice};
 use crate::pace::Rank;
-use crate::platform::{ChatError, UserId};
+use crate::platform::{ChannelKey, ChatError, UserId};
 use crate::store::{StoreError, Work};
 use crate::text::{count, shown};
 use crate::view::{Control, Line, View};
@@ -25,7 +25,7 @@ impl Bot {
             return Ok(Ok(()));
         };
         let (to, view) = match notice {
-            Notice::Line { to, text } => (to, View::sentence(text)),
+            Notice::Line { to, text, about } => (to, View::sentence(naming(&text, about.as_ref()))),
             Notice::Request { news } => {
                 let id = work.key.split('/').next().unwrap_or_default();
                 let Some(approval) = self.approvals.read(&ApprovalId::from(id)).await? else { return Ok(Ok(())) };
@@ -50,6 +50,14 @@ impl Bot {
             }
         }
         chat.post(&channel, view, &mark, Rank::Person).await.map(|_| ())
+    }
+}
+
+/// The text, with the channel's name where its id stands: people know no ids.
+fn naming(text: &str, channel: Option<&ChannelKey>) -> Line {
+    match channel.and_then(|channel| Some((text.split_once(channel.channel())?, channel))) {
+        Some(((before, after), channel)) => Line::new().say(before.to_owned()).channel(channel).say(after.to_owned()),
+        None => Line::from(text.to_owned()),
     }
 }
 

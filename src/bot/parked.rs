@@ -44,8 +44,8 @@ impl Bot {
         let mut schedule = vec![Schedule { kind: WorkKind::Parked, key: key.clone(), due: now, attempts: 0, body }];
         // A digest fails every day until somebody mends it: its setter knows from the first time.
         let again = work.kind == WorkKind::Digest && self.is_parked(&key).await;
-        if let Some((to, text)) = self.about_parked(work, why).await.filter(|_| !again) {
-            let body = encode(&Notice::Line { to, text });
+        if let Some((to, channel, text)) = self.about_parked(work, why).await.filter(|_| !again) {
+            let body = encode(&Notice::Line { to, text, about: Some(channel) });
             schedule.push(Schedule {
                 kind: WorkKind::Notice,
                 key: format!("parked/{key}"),
@@ -58,24 +58,27 @@ impl Bot {
     }
 
     /// Who set the channel up, or who asked, is an operator.
-    async fn about_parked(&self, work: &Work, why: &ChatError) -> Option<(UserId, String)> {
+    async fn about_parked(&self, work: &Work, why: &ChatError) -> Option<(UserId, ChannelKey, String)> {
         if work.kind == WorkKind::Digest {
             return self.about_digest(work, why).await;
         }
         if work.kind == WorkKind::News {
             let channel = decode::<News>(work)?.channel;
             let again = "I try it again after a restart; what else there is to tell there goes on.";
-            return self.about_news(&channel, "something that happened at Sekoia", why, again).await;
+            let (to, text) = self.about_news(&channel, "something that happened at Sekoia", why, again).await?;
+            return Some((to, channel, text));
         }
-        let (by, what) = match Place::of(work)? {
+        let (by, channel, what) = match Place::of(work)? {
             Place::Checklist(channel) => {
                 let session = self.sessions.read(&channel).await.ok()??;
-                (session.opened.by.clone(), format!("the checklist of {}", channel.channel()))
+                let what = format!("the checklist of {}", channel.channel());
+                (session.opened.by.clone(), channel, what)
             }
             Place::Card(id) => {
                 let approval = self.approvals.read(&id).await.ok()??;
-                let channel = approval.request.channel.channel().to_owned();
-                (approval.asked.by, format!("the card of request {id} in {channel}"))
+                let channel = approval.request.channel;
+                let what = format!("the card of request {id} in {}", channel.channel());
+                (approval.asked.by, channel, what)
             }
         };
         let Actor::Person(to) = by else { return None };
@@ -83,7 +86,7 @@ impl Bot {
             "I could not bring {what} up to date: {why}. {} I try again when something changes there, and after a restart.",
             why.advice().replace('`', "\"").replace(" here ", " there ")
         );
-        Some((to, text))
+        Some((to, channel, text))
     }
 
     async fn about_news(
@@ -119,7 +122,7 @@ impl Bot {
             schedule.push(row_due(
                 WorkKind::Notice,
                 format!("parked/{key}"),
-                &Notice::Line { to, text },
+                &Notice::Line { to, text, about: Some(channel.clone()) },
                 Timestamp::now(),
             ));
         }

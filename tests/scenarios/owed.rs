@@ -106,9 +106,9 @@ fn what_fails_for_good_is_put_aside_and_told_to_an_operator() {
         }
         told.sort();
         assert_snapshot!(nameless(told.join("\n\n")), @r#"
-        I could not bring the card of request <id> in chat:soc-setup up to date: the bot is not in this channel. Type "/invite @Sekoia" there and try again. I try again when something changes there, and after a restart.
+        I could not bring the card of request <id> in #soc-setup up to date: the bot is not in this channel. Type "/invite @Sekoia" there and try again. I try again when something changes there, and after a restart.
 
-        I could not bring the checklist of chat:soc-setup up to date: the bot is not in this channel. Type "/invite @Sekoia" there and try again. I try again when something changes there, and after a restart.
+        I could not bring the checklist of #soc-setup up to date: the bot is not in this channel. Type "/invite @Sekoia" there and try again. I try again when something changes there, and after a restart.
 
         Rejected by @bob: *Invite ana@nimbus.example as Analyst*. Reason: no
         In #soc-setup · request <id>
