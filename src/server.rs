@@ -108,6 +108,7 @@ pub fn web(web: Arc<Web>, origins: Arc<Origins>) -> Router {
         .route("/demo/submit", post(web::submit))
         .route("/demo/messages/{id}/{vendor}", get(web::as_received))
         .route("/demo/side", get(web::side))
+        .route("/demo/console", get(web::console))
         .route("/demo/faults", post(web::switch_fault))
         .route("/demo/happen", post(web::happen))
         .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))

@@ -211,6 +211,13 @@ impl Sandbox {
         change(&mut self.world())
     }
 
+    /// One alert in full, as the API answers it, by its short identifier.
+    pub fn alert(&self, short_id: &str) -> Option<serde_json::Value> {
+        let world = self.world();
+        let alert = world.alerts.iter().find(|alert| *alert.short_id == *short_id)?;
+        Some(json::alert_in_full(&world, alert))
+    }
+
     /// Tells whoever listens. A webhook is of alerts only.
     fn tell(&self, notice: Notice) {
         let notice = Arc::new(notice);

@@ -240,6 +240,62 @@ async fn on_a_phone_everything_is_within_reach() {
     page.close().await;
 }
 
+/// From an empty page to the checklist by one button; forms keep their buttons in view, signs need no font,
+/// pictures are in view, and links of the console stay in the demo.
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn the_first_minute_on_an_empty_page() {
+    let (browsers, demo) = (Browsers::start().await, Demo::start(&[]));
+    let page = browsers.open(&demo, "dan", DESK).await;
+    page.reads("#messages .empty", "Start here").await;
+    page.click("#messages .empty button").await;
+    page.see("body[data-person=alice]").await;
+    page.reads(CARD, "Which one is this channel about?").await;
+    set_up(&page).await;
+
+    // Each sign is a drawing with a name, and what is copied is still the character.
+    page.say("/sekoia done prerequisites anyway").await;
+    page.reads("#messages article:not([data-only])", "☑️ Before you start").await;
+    let drawn = "return [...document.querySelectorAll('article:not([data-only]) .sign svg')].map((s) => s.ariaLabel)";
+    let names = page.run(drawn, vec![]).await;
+    assert_eq!(names.as_array().map(Vec::len), Some(8), "{names}");
+    assert_eq!(names[0], "attested");
+
+    // The longest form: its button is in view before anybody scrolls.
+    page.say("/sekoia key create").await;
+    page.see("#form-submit").await;
+    assert!(in_view(&page, "#form-submit").await);
+    page.key("#field-name", Key::Escape).await;
+
+    // An alert's link says where it would lead, with what the embedded Sekoia has there.
+    page.say("/sekoia notify add alert").await;
+    page.reads(CARD, "Rule 1").await;
+    page.click("#tab-sekoia").await;
+    page.click("[data-happens=alert]").await;
+    page.click("#messages article:not([data-only]) [data-console]").await;
+    page.reads("#console-kept", "\"short_id\"").await;
+    page.reads("#console-at", "https://app.sekoia.io/operations/alerts/").await;
+    page.click("#console-close").await;
+
+    // A chart, when its conversation is opened.
+    page.say("/sekoia notify summary").await;
+    page.see("#channels [data-channel^=dm-].unread").await;
+    page.click("#channels [data-channel^=dm-]").await;
+    page.see("article img").await;
+    let until = Instant::now() + Duration::from_secs(10);
+    while !in_view(&page, "article img").await {
+        assert!(Instant::now() < until, "the chart is not in view");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    page.close().await;
+}
+
+/// Whether all of an element is inside the window and nothing of it is covered in its middle.
+async fn in_view(page: &Page, css: &str) -> bool {
+    let script = "const e = document.querySelector(arguments[0]); const r = e.getBoundingClientRect(); const at = document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2); return r.height > 0 && r.top >= 0 && r.bottom <= innerHeight && e.contains(at)";
+    page.run(script, vec![json!(css)]).await == json!(true)
+}
+
 #[tokio::test]
 #[ignore = "needs Chromium"]
 async fn axe_finds_nothing_serious() {

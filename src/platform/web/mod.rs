@@ -30,5 +30,5 @@ pub use guard::{Origins, guard};
 pub use happenings::happen;
 pub use people::{PEOPLE, TEAM, policy};
 pub use routes::{Web, as_received, asset, index};
-pub use side::{side, switch_fault};
+pub use side::{console, side, switch_fault};
 pub use stream::events;

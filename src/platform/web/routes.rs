@@ -64,6 +64,8 @@ page! {
     "main.js" => "text/javascript; charset=utf-8",
     "live.js" => "text/javascript; charset=utf-8",
     "render.js" => "text/javascript; charset=utf-8",
+    "signs.js" => "text/javascript; charset=utf-8",
+    "console.js" => "text/javascript; charset=utf-8",
     "controls.js" => "text/javascript; charset=utf-8",
     "composer.js" => "text/javascript; charset=utf-8",
     "forms.js" => "text/javascript; charset=utf-8",

@@ -110,6 +110,18 @@ pub async fn side(State(web): State<Arc<Web>>, Query(at): Query<Where>) -> Resul
 }
 
 #[derive(Deserialize)]
+pub struct ConsolePath {
+    path: String,
+}
+
+/// `GET /demo/console`: what the embedded Sekoia has where a link into Sekoia's console leads; `null` where it has
+/// nothing to show.
+pub async fn console(State(web): State<Arc<Web>>, Query(ConsolePath { path }): Query<ConsolePath>) -> Response {
+    let alert = path.strip_prefix("/operations/alerts/").and_then(|id| web.sandbox().alert(id));
+    Json(json!({ "found": alert })).into_response()
+}
+
+#[derive(Deserialize)]
 pub struct Flip {
     id: String,
     on: bool,

@@ -1,6 +1,7 @@
 // The page: who one is and where, what was said there, and how the parts hang together.
 
 import { Composer } from './composer.js';
+import { openConsole } from './console.js';
 import { controlsRow } from './controls.js';
 import { Forms } from './forms.js';
 import { copyButton, vendorView } from './json.js';
@@ -35,6 +36,8 @@ const chat = {
   controls: (list, press) => controlsRow(list, press, chat.people),
   vendorView: (message) => vendorView(message, () => chat.you),
   copyButton,
+  console: openConsole,
+  start,
   openThread,
   press,
   expect,
@@ -88,6 +91,21 @@ async function follow({ words, as, channel }) {
   if ((as && as !== chat.you) || (channel && channel !== chat.at)) go(as ?? chat.you, channel ?? chat.at);
   await greeted;
   composer.say(words);
+}
+
+/** What stands in a conversation without messages. */
+function start() {
+  const words = '/sekoia setup';
+  const begin = h('button', {
+    type: 'button', class: 'button primary', 'data-words': words, onclick: () => follow({ words, as: FIRST_PERSON, channel: chat.at }),
+  }, 'Set up this channel');
+  return [
+    h('h3', {}, 'Start here'),
+    h('p', {}, 'The bot takes a security team through the setup of its Sekoia workspace, in the channel.'),
+    h('p', { class: 'of-channels' }, begin),
+    h('p', { class: 'of-channels note' }, `It says ${words} as Alice, who may.`),
+    h('p', { class: 'note' }, 'Or type ', h('code', {}, '/sekoia help'), ' to see what else you can do.'),
+  ];
 }
 
 /** The bot was asked in the channel or in a thread; returns what to do when it was not. */
@@ -157,6 +175,7 @@ function enter(id, again = false) {
   composer.label = `Message ${name}`;
   document.title = `${name} as ${chat.name(chat.you)} · sekoia-chatops demo`;
   document.body.dataset.channel = channel.id;
+  document.body.dataset.direct = String(Boolean(channel.direct));
   drawPeople();
   drawChannels();
   draw(fresh);
@@ -314,6 +333,6 @@ const live = new Live({
   },
 });
 
-const start = new URLSearchParams(location.search).get('as') || FIRST_PERSON;
-history.replaceState(null, '', `/?as=${encodeURIComponent(start)}${location.hash}`);
+const first = new URLSearchParams(location.search).get('as') || FIRST_PERSON;
+history.replaceState(null, '', `/?as=${encodeURIComponent(first)}${location.hash}`);
 route();

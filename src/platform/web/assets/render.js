@@ -1,5 +1,7 @@
 // Messages as elements. Everything from outside becomes text nodes, never markup.
 
+import { drawn } from './signs.js';
+
 const LOCALE = 'en-GB';
 const CLOCK = new Intl.DateTimeFormat(LOCALE, { hour: '2-digit', minute: '2-digit' });
 const DAY = new Intl.DateTimeFormat(LOCALE, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
@@ -93,14 +95,28 @@ function span(part, chat) {
   }
   if (part.moment !== undefined) return time(part.moment);
   if (part.url !== undefined && /^https?:\/\//i.test(part.url)) {
-    return h('a', { href: part.url, target: '_blank', rel: 'noopener noreferrer' }, part.text);
+    return link(part, chat);
   }
-  if (part.strong) return h('strong', {}, part.text);
+  if (part.strong) return h('strong', {}, drawn(part.text));
   if (part.code) return h('code', {}, part.text);
-  return document.createTextNode(part.text ?? '');
+  return drawn(part.text ?? '');
 }
 
-export const spans = (parts, chat) => parts.map((part) => span(part, chat));
+// The embedded Sekoia has no console, and the real one knows nothing of what happens here.
+const CONSOLE = /^https:\/\/app\.([a-z0-9]+\.)?sekoia\.io(\/|$)/i;
+
+function link({ url, text }, chat) {
+  const console = CONSOLE.test(url) && chat.console;
+  const open = console && ((event) => {
+    event.preventDefault();
+    console(url);
+  });
+  return open
+    ? h('a', { href: `#${chat.at}`, 'data-console': url, onclick: open }, text)
+    : h('a', { href: url, target: '_blank', rel: 'noopener noreferrer' }, text);
+}
+
+export const spans = (parts, chat) => parts.flatMap((part) => span(part, chat));
 
 function block(content, chat, press) {
   switch (content.type) {
@@ -221,13 +237,14 @@ export class Log {
   #messages = [];
   #from = 0;
   #stuck = true;
-  #empty = h('p', { class: 'empty' }, 'Nothing has been said here yet. Type ', h('code', {}, '/sekoia help'), ' to begin.');
+  #empty;
   #earlier = h('button', { type: 'button', class: 'button earlier', onclick: () => this.#showEarlier() }, 'Show earlier messages');
 
   constructor(root, chat, inThread = false) {
     this.#root = root;
     this.#chat = chat;
     this.#inThread = inThread;
+    this.#empty = h('div', { class: 'empty' }, chat.start());
     this.#jump = root.parentElement.querySelector('.jump');
     this.#jump.addEventListener('click', () => {
       this.bottom();
@@ -237,8 +254,9 @@ export class Log {
       this.#stuck = root.scrollHeight - root.scrollTop - root.clientHeight < NEAR;
       if (this.#stuck) this.#jump.hidden = true;
     }, { passive: true });
-    // The composer grows, the window turns: whoever was at the bottom stays there.
+    // The composer grows, the window turns, a picture gets its size: who was at the bottom stays there.
     new ResizeObserver(() => this.#stuck && this.bottom()).observe(root);
+    root.addEventListener('load', () => this.#stuck && this.bottom(), true);
   }
 
   bottom() {
