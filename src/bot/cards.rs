@@ -92,7 +92,7 @@ fn owner(mut line: Line, step: &StepState, today: Date) -> Line {
     if let Some(user) = &step.assignee {
         line = line.say(" · ").person(user);
     }
-    if let Some(due) = step.due {
+    if let Some(due) = step.due.filter(|_| !step.status.is_settled()) {
         line = line.say(if due < today { format!(" · overdue since {due}") } else { format!(" · due {due}") });
     }
     line
@@ -151,14 +151,15 @@ pub fn step(session: &Session, id: StepId, ask: &Ask<'_>, news: Vec<Line>) -> Vi
     if let Status::Verified { evidence } = &step.status {
         view = view.bullets(evidence.exceptions.iter().map(|e| Line::new().say("⚠️ ").say(shown(e, 300))).collect());
     }
-    if !step.status.is_settled() && (step.assignee.is_some() || step.due.is_some()) {
+    // Whoever has a done step in hand is told when it opens again; a due date is for open ones.
+    if step.assignee.is_some() || (step.due.is_some() && !step.status.is_settled()) {
         view = view.line(owner(Line::new().say("In hand"), step, today(ask.now)));
     }
     view = view
         .line(spec.why)
         .line(format!("The bot {}.", spec.bot))
         .note(see(Line::new().say("In Sekoia: ").say(spec.console).say(" · "), spec));
-    view.controls(controls(id, step, ask))
+    view.controls(controls(id, session, ask))
 }
 
 /// Appends links to Sekoia's pages about a step.
@@ -197,9 +198,13 @@ pub fn state(id: StepId, step: &StepState) -> Line {
     line
 }
 
-fn controls(id: StepId, step: &StepState, ask: &Ask<'_>) -> Vec<Control> {
-    let name = id.name();
+fn controls(id: StepId, session: &Session, ask: &Ask<'_>) -> Vec<Control> {
+    let (name, step) = (id.name(), session.step(id));
     let mut controls = Vec::new();
+    let left = session.next_to_do().is_some() || !session.step(StepId::Quickstart).status.is_settled();
+    if step.status.is_settled() && left {
+        controls.push(Control::primary("Next step", "next"));
+    }
     let check = if id == StepId::Notifications { "Check the rules" } else { "Check with Sekoia" };
     controls.push(Control::button(check, format!("step {name} check")));
     if let Some(words) = id.spec().shows {

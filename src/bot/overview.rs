@@ -111,7 +111,7 @@ fn channel_line(channel: &ChannelKey, session: &Session) -> Line {
         progress.settled(),
         progress.total
     ));
-    if let Some(next) = session.next() {
+    if let Some(next) = session.next_to_do() {
         line = line.say(format!(" · next: {next}"));
     }
     let waiting = StepId::all().filter(|id| !session.step(*id).status.is_settled());

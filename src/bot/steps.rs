@@ -19,7 +19,7 @@ impl Bot {
 
     pub(super) async fn next(&self, ask: &Ask<'_>) -> Told {
         let session = self.session(ask).await?;
-        let Some(step) = session.next() else {
+        let Some(step) = session.next_to_do() else {
             let news = "Every step is settled. What comes next is your product's quick start.";
             return Ok(cards::step(&session, StepId::Quickstart, ask, vec![news.into()]));
         };

@@ -88,6 +88,8 @@ pub enum Refusal {
     NoAssignee(StepId),
     #[error("{0} is in the past. Give today or a later day, for example `due {name} +7d`.", name = .1.name())]
     PastDue(Date, StepId),
+    #[error("Already {1}: {0}. Only an open step has a due date: `reopen {name}` first.", name = .0.name())]
+    NotOpen(StepId, &'static str),
     #[error("Already due on {1}: {0}.")]
     SameDue(StepId, Date),
     #[error("There is no due date on {0}.")]
@@ -178,6 +180,9 @@ pub fn decide(state: Option<&Session>, command: Command, now: Timestamp) -> Resu
         Command::SetDue { step, due } => {
             match (session.step(step).due, due) {
                 (None, None) => return Err(Refusal::NoDue(step)),
+                (_, Some(_)) if session.step(step).status.is_settled() => {
+                    return Err(Refusal::NotOpen(step, session.step(step).status.name()));
+                }
                 (Some(old), Some(new)) if old == new => return Err(Refusal::SameDue(step, new)),
                 // Somebody west of UTC may still be in yesterday.
                 (_, Some(new)) if new < yesterday(now) => return Err(Refusal::PastDue(new, step)),

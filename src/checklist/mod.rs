@@ -216,6 +216,13 @@ impl Session {
     pub fn next(&self) -> Option<StepId> {
         StepId::numbered().find(|id| !self.step(*id).status.is_settled())
     }
+
+    /// What to offer somebody who asks what is next: the prerequisites while they are open, then
+    /// the first open step.
+    pub fn next_to_do(&self) -> Option<StepId> {
+        let ready = self.step(StepId::Prerequisites).status.is_settled();
+        if ready { self.next() } else { Some(StepId::Prerequisites) }
+    }
 }
 
 impl Progress {

@@ -105,7 +105,7 @@ pub static TABLE: &[Spec] = &[
         "setup \"Nimbus Payments\"",
     ),
     row("status", "", Viewer, parse::status, "The checklist as it stands.", "status"),
-    row("next", "", Viewer, parse::next, "The first step that is still open.", "next"),
+    row("next", "", Viewer, parse::next, "The first step that is still open; the prerequisites come first.", "next"),
     row(
         "step",
         "<1-7 or name> [check]",

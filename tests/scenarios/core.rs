@@ -208,7 +208,10 @@ proptest! {
                 Command::SetDue { step, due } => {
                     // It may still be yesterday where somebody is.
                     let yesterday = asked.at.to_zoned(TimeZone::UTC).date().yesterday().unwrap();
-                    let may = before.step(step).due != due && due.is_none_or(|due| due >= yesterday);
+                    // A date that no card would show is refused.
+                    let open = !before.step(step).status.is_settled();
+                    let possible = due.is_none_or(|due| open && due >= yesterday);
+                    let may = before.step(step).due != due && possible;
                     prop_assert_eq!(outcome.is_ok(), may);
                 }
                 _ => {}
@@ -239,6 +242,9 @@ proptest! {
             prop_assert_eq!((progress.settled(), progress.total), (settled, 7));
             let first = StepId::numbered().find(|id| !session.step(*id).status.is_settled());
             prop_assert_eq!(session.next(), first);
+            let before = StepId::Prerequisites;
+            let first = if session.step(before).status.is_settled() { first } else { Some(before) };
+            prop_assert_eq!(session.next_to_do(), first);
             prop_assert_eq!(session.next().is_none(), settled == progress.total);
         }
     }
@@ -310,6 +316,7 @@ fn every_refusal_says_what_to_do_instead() {
         multi(&[due("2026-06-29")]),
         multi(&[due("2026-07-09"), due("2026-07-09")]),
         multi(&[SetDue { step, due: None }]),
+        multi(&[Attest { step, note: None }, due("2026-07-09")]),
         multi(&[Reset]),
     ];
     assert_snapshot!(texts.join("\n"), @"
@@ -327,6 +334,7 @@ fn every_refusal_says_what_to_do_instead() {
     2026-06-29 is in the past. Give today or a later day, for example `due users +7d`.
     Already due on 2026-07-09: step 5 (users).
     There is no due date on step 5 (users).
+    Already attested: step 5 (users). Only an open step has a due date: `reopen users` first.
     There is nothing to reset: no step was touched yet.
     ");
 }
@@ -355,9 +363,9 @@ fn another_community_keeps_who_and_by_when_but_no_status() {
     let due: Date = "2026-07-09".parse().unwrap();
     let commands = [
         Command::Open { community: community(1), mode: Mode::MultiTenant },
+        Command::SetDue { step, due: Some(due) },
         Command::Verify { step, evidence: evidence("2 keys") },
         Command::Assign { step, to: Some(bob.clone()) },
-        Command::SetDue { step, due: Some(due) },
         Command::Open { community: community(2), mode: Mode::SingleTenant },
     ];
     let turns = play(commands.map(|command| Asked { command, by: Actor::Bot, at: start() }).into());

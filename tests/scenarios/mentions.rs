@@ -19,7 +19,7 @@ fn a_mention_is_answered_where_it_was_said() {
         App, API and intake addresses all depend on the region; people with the wrong address cannot get in.
         The bot confirms that its key works in the configured region and posts the right addresses.
         In Sekoia: the address of the console itself · See: Regions <https://docs.sekoia.com/getting_started/regions/>
-        [Check with Sekoia] [Show details] [Reopen]
+        [Next step]! [Check with Sekoia] [Show details] [Reopen]
         ");
         s.progress().await;
         let crate::harness::slack::Kind::Posted { ts, .. } = &posted.on_slack().kind else { panic!("{posted}") };

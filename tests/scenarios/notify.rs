@@ -498,7 +498,7 @@ fn a_sample_that_arrived_ticks_step_7() {
         Urgent alerts, silent intakes and failed playbooks should reach somebody without anybody looking.
         The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a sample has arrived; Sekoia's public API cannot list the rules of its console.
         In Sekoia: Settings > Notifications · See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
-        [Check the rules] [Show details] [Reopen]
+        [Next step]! [Check the rules] [Show details] [Reopen]
         ");
         let progress = s.progress().await;
         assert!(progress.text().contains("✅ *7 Configure notifications*"), "{progress}");

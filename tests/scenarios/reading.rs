@@ -174,7 +174,7 @@ fn a_unit_near_the_end_of_its_trial_is_warned() {
         Which products and modules are active, until when and for how many assets decides what the team can use.
         The bot reads the licences, warns by Sekoia's own expiry thresholds and keeps the evidence.
         In Sekoia: Settings > Workspace > Subscriptions · See: Understand your subscription <https://docs.sekoia.com/getting_started/subscriptions/>
-        [Check with Sekoia] [Show details] [Reopen]
+        [Next step]! [Check with Sekoia] [Show details] [Reopen]
         ");
         assert_snapshot!(steady(s.progress().await.text()), @"
         Sekoia workspace setup
@@ -294,8 +294,8 @@ fn the_overview_shows_every_channel_and_what_waits_for_whom() {
         s.progress().await;
         assert_snapshot!(s.ask("bob", "overview").await.text(), @"
         All channels
-        • #nimbus-payments · *Nimbus Payments* · 1 of 7 settled · next: step 1 (subscription) · subscription due 2099-01-31 · users waits for @bob
-        • #soc-setup · *Nimbus Payments* · 1 of 7 settled · next: step 1 (subscription)
+        • #nimbus-payments · *Nimbus Payments* · 1 of 7 settled · next: prerequisites · subscription due 2099-01-31 · users waits for @bob
+        • #soc-setup · *Nimbus Payments* · 1 of 7 settled · next: prerequisites
         Channels 1 to 2
         ");
     });
@@ -312,7 +312,7 @@ fn help_tells_every_command() {
         • `whoami` Your id and your rights here.
         • `setup [community]` Opens the checklist in this channel for one Sekoia community, or binds it to another one. (operator)
         • `status` The checklist as it stands.
-        • `next` The first step that is still open.
+        • `next` The first step that is still open; the prerequisites come first.
         • `step <1-7 or name> [check]` A step's card; with `check`, what Sekoia says about it now.
         • `done <step> [anyway]` Ticks a step that Sekoia confirms; with `anyway`, on your word alone. (operator)
         • `skip <step> <reason>` Leaves a step out, for a reason that stays on record. (operator)

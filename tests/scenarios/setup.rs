@@ -46,13 +46,13 @@ fn a_channel_is_set_up() {
         ");
         assert_snapshot!(s.ask("alice", "next").await, @"
         to alice alone in #soc-setup
-        Step 1 of 7 · Verify your subscription
+        Before you start
         *Nimbus Payments*
         ☐ open
-        Which products and modules are active, until when and for how many assets decides what the team can use.
-        The bot reads the licences, warns by Sekoia's own expiry thresholds and keeps the evidence.
-        In Sekoia: Settings > Workspace > Subscriptions · See: Understand your subscription <https://docs.sekoia.com/getting_started/subscriptions/>
-        [Done]! [Check with Sekoia] [Show details] [Skip…] [Assign to ▾] [Due date 📅]
+        Whoever sets the workspace up needs administrator access and a secured account of their own.
+        The bot checks that its API key is valid, which permissions it has, and whether every Admin has MFA on.
+        In Sekoia: your own account, Security · See: Workspace setup overview <https://docs.sekoia.com/getting_started/>
+        [Done]! [Check with Sekoia] [Skip…] [Assign to ▾] [Due date 📅]
         ");
     });
 }

@@ -29,7 +29,7 @@ fn a_step_is_done_because_sekoia_confirms_it() {
         Which products and modules are active, until when and for how many assets decides what the team can use.
         The bot reads the licences, warns by Sekoia's own expiry thresholds and keeps the evidence.
         In Sekoia: Settings > Workspace > Subscriptions · See: Understand your subscription <https://docs.sekoia.com/getting_started/subscriptions/>
-        [Check with Sekoia] [Show details] [Reopen]
+        [Next step]! [Check with Sekoia] [Show details] [Reopen]
         ");
         assert_snapshot!(steady(s.progress().await), @"
         #soc-setup (updated)
@@ -59,8 +59,15 @@ fn all_steps_are_worked_through() {
     usual(async |s| {
         s.set_up().await;
         let mut last = String::new();
-        for words in ["done region", "done 4", "done USERS", "done 6", "done notifications anyway", "done subscription"]
-        {
+        for words in [
+            "done 0 anyway",
+            "done region",
+            "done 4",
+            "done USERS",
+            "done 6",
+            "done notifications anyway",
+            "done subscription",
+        ] {
             s.ask("alice", words).await;
             last = s.progress().await.text();
         }
@@ -68,7 +75,7 @@ fn all_steps_are_worked_through() {
         Sekoia workspace setup
         *Nimbus Payments* · single-tenant
         ▓▓▓▓▓▓▓  6 of 7 done · 1 not applicable
-        ☐ *Before you start*
+        ☑️ *Before you start* · attested by @alice
         ✅ *1 Verify your subscription* · Defend Prime until <date>, Intelligence until <date>, Reveal until <date>
         ✅ *2 Confirm your region* · FRA1 (France): the key is accepted; people log in at https://app.sekoia.io · ⚠️ 1
         ➖ *3 Create communities* · not applicable
@@ -106,6 +113,36 @@ fn all_steps_are_worked_through() {
 }
 
 #[test]
+fn one_press_leads_from_each_done_step_to_the_next() {
+    usual(async |s| {
+        s.set_up().await;
+        assert!(s.ask("alice", "next").await.text().starts_with("Before you start\n"));
+        let done = s.ask("alice", "done 0 anyway").await;
+        s.progress().await;
+        let next = s.click("alice", &done, "Next step").await;
+        assert!(next.text().starts_with("Step 1 of 7"), "{next}");
+        let done = s.click("alice", &next, "Done").await;
+        s.progress().await;
+        let next = s.click("alice", &done, "Next step").await;
+        assert!(next.text().starts_with("Step 2 of 7"), "{next}");
+        assert!(!next.text().contains("[Next step]"), "{next}");
+    });
+}
+
+#[test]
+fn a_due_date_that_nobody_would_see_is_refused_and_an_assignee_is_shown() {
+    usual(async |s| {
+        s.set_up().await;
+        s.ask("alice", "done region").await;
+        s.progress().await;
+        assert_snapshot!(s.ask("alice", "due region +7d").await.text(), @"Already verified: step 2 (region). Only an open step has a due date: `reopen region` first.");
+        let card = s.ask("alice", "assign region @bob").await;
+        assert!(card.text().contains("In hand · @bob"), "{card}");
+        s.progress().await;
+    });
+}
+
+#[test]
 fn what_sekoia_does_not_confirm_needs_somebodys_word() {
     usual(async |s| {
         s.sekoia.edit(|world| world.members.truncate(1));
@@ -128,7 +165,7 @@ fn what_sekoia_does_not_confirm_needs_somebodys_word() {
         The team needs accounts; the link in an invitation is good for 24 hours only.
         The bot invites one person or hundreds after an approval, tracks who came, and shows who has no MFA.
         In Sekoia: Settings > Workspace > Users, Add new users · See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
-        [Check with Sekoia] [Show details] [Reopen]
+        [Next step]! [Check with Sekoia] [Show details] [Reopen]
         ");
         assert_snapshot!(steady(s.progress().await.text()), @"
         Sekoia workspace setup
@@ -173,7 +210,7 @@ fn a_step_is_skipped_with_a_reason_from_a_form() {
         Urgent alerts, silent intakes and failed playbooks should reach somebody without anybody looking.
         The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a sample has arrived; Sekoia's public API cannot list the rules of its console.
         In Sekoia: Settings > Notifications · See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
-        [Check the rules] [Show details] [Reopen]
+        [Next step]! [Check the rules] [Show details] [Reopen]
         "#);
         assert_snapshot!(steady(s.progress().await.text()), @r#"
         Sekoia workspace setup
