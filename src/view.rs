@@ -201,6 +201,13 @@ impl Line {
         self
     }
 
+    /// The same with another line behind it.
+    #[must_use]
+    pub fn append(mut self, other: Line) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
     /// The program's own words, in which backticks mark what can be typed.
     pub fn marked(text: &str) -> Self {
         let mut line = Line::new();
@@ -215,6 +222,11 @@ impl Line {
 
     /// The line without emphasis, people as ids.
     pub fn plain(&self) -> String {
+        self.plain_with(&|_| None)
+    }
+
+    /// The line without emphasis, people by the name that is known of them, or else as ids.
+    pub fn plain_with(&self, name: &dyn Fn(&UserId) -> Option<String>) -> String {
         let mut out = String::new();
         for span in &self.0 {
             match span {
@@ -225,7 +237,7 @@ impl Line {
                     out.push_str(url);
                     out.push(')');
                 }
-                Span::Person(user) => out.push_str(user.as_str()),
+                Span::Person(user) => out.push_str(&name(user).unwrap_or_else(|| user.to_string())),
                 Span::Channel(channel) => out.push_str(channel.channel()),
                 Span::Moment(at) => out.push_str(&minute(*at)),
             }

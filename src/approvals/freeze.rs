@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Approvals, ChangeError};
 use crate::checklist::{Actor, Change};
-use crate::store::{Commit, CommitError, Finished, Schedule, StoreError, WorkKind};
+use crate::platform::ChannelKey;
+use crate::store::{Commit, CommitError, Finished, Record, Schedule, StoreError, WorkKind};
 use crate::streams::{self, Folded, RACES};
 
 /// Whether anything sensitive may be carried out.
@@ -25,6 +26,30 @@ pub struct Frozen {
 pub enum ControlEvent {
     Frozen { reason: Box<str> },
     Unfrozen,
+}
+
+/// The body of a [`WorkKind::Announce`]: execution was stopped, or is allowed again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// The number of its record.
+    pub version: u64,
+    pub change: Change,
+    /// Why it was stopped; none if it is allowed again.
+    pub reason: Option<Box<str>>,
+    /// The freeze that ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Frozen>,
+    /// Where it is to be said; none: in every open channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<ChannelKey>,
+}
+
+impl Announcement {
+    /// One a channel: a later one takes the place of one that was not said yet.
+    pub fn row(&self, now: Timestamp) -> Schedule {
+        let key = self.channel.as_ref().map_or_else(|| "freeze".into(), |channel| format!("freeze/{channel}"));
+        Schedule { kind: WorkKind::Announce, key, due: now, attempts: 0, body: streams::encode(self) }
+    }
 }
 
 impl Folded for Control {
@@ -59,6 +84,14 @@ impl Approvals {
         Ok(slot.state.and_then(|control| control.frozen))
     }
 
+    /// The last records of when execution was stopped and allowed again.
+    pub async fn freezes(&self, last: usize) -> Result<Vec<Record>, StoreError> {
+        let stream = streams::id::<Control>(EVERYTHING);
+        let version = self.store.load(&stream).await?.map_or(0, |loaded| loaded.version);
+        let wanted = u32::try_from(last).unwrap_or(u32::MAX);
+        self.store.history(&stream, version.saturating_sub(last as u64), wanted).await
+    }
+
     /// Stops all execution, or allows it again. False if it is so already.
     pub async fn freeze(
         &self,
@@ -77,12 +110,19 @@ impl Approvals {
             if frozen == reason.is_some() {
                 return Ok(false);
             }
+            let announcement = Announcement {
+                version: slot.version + 1,
+                change: Change { by: by.clone(), at: now },
+                reason: reason.map(Box::from),
+                ended: slot.state.as_ref().and_then(|control| control.frozen.clone()),
+                channel: None,
+            };
             let event = reason.map_or(ControlEvent::Unfrozen, |reason| ControlEvent::Frozen { reason: reason.into() });
             let Some((write, _)) = streams::write(EVERYTHING, slot.version, slot.state, &[event], by, now) else {
                 return Ok(false);
             };
-            // Everything that waited for it goes on, and every card says so.
-            let mut schedule = Vec::new();
+            // Everything that waited for it goes on, every card and every channel says so.
+            let mut schedule = vec![announcement.row(now)];
             for approval in self.open().await? {
                 let key = approval.id.as_str().to_owned();
                 let work = |kind| Schedule { kind, key: key.clone(), due: now, attempts: 0, body: String::new() };

@@ -17,7 +17,7 @@ use crate::pace::Rhythm;
 use crate::store::{Commit, CommitError, Finished, Store, StoreError, StreamId, WorkKind};
 use crate::streams::{self, Folded, RACES};
 
-pub use freeze::{Control, ControlEvent, Frozen};
+pub use freeze::{Announcement, Control, ControlEvent, Frozen};
 pub use owed::{News, Notice};
 
 /// Changes that can be under way at the same time.

@@ -75,11 +75,7 @@ impl Bot {
             (0, false) => line.say(". It is carried out now."),
             (left, _) => line.say(format!(". {} still needed.", count(left, "approval is", "approvals are"))),
         };
-        let mut view = View::sentence(line);
-        if let Some(frozen) = frozen {
-            view = view.line(frozen_line(&frozen));
-        }
-        Ok(view)
+        Ok(View::sentence(line))
     }
 
     pub(super) async fn reject(&self, ask: &Ask<'_>, id: &str, reason: &str) -> Told {
@@ -163,11 +159,13 @@ impl Bot {
         self.outbox.wake();
         let waiting = self.approvals.open().await?.len();
         Ok(match (reason, changed) {
-            (Some(_), true) => View::sentence(format!(
-                "Frozen: nothing sensitive is carried out in any channel until an approver types \"unfreeze\". {} not settled. Keys whose secret was lost are still revoked.",
+            (Some(_), true) => View::sentence(Line::marked(&format!(
+                "Frozen: nothing sensitive is carried out in any channel until an approver types `unfreeze`. Every open channel reads it, with your name and your reason. {} not settled. Keys whose secret was lost are still revoked.",
                 count(waiting, "request is", "requests are")
-            )),
-            (None, true) => View::sentence("Unfrozen: what was approved is carried out again."),
+            ))),
+            (None, true) => View::sentence(
+                "Unfrozen: what was approved is carried out again. Every open channel reads it, with your name.",
+            ),
             (Some(_), false) => match self.approvals.frozen().await? {
                 Some(frozen) => View::sentence(frozen_line(&frozen)),
                 None => View::sentence("Frozen."),

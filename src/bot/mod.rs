@@ -4,6 +4,7 @@
 //! a platform's message looks like.
 
 mod acknowledge;
+mod announce;
 mod approvers;
 mod approving;
 mod asking;
@@ -16,6 +17,7 @@ mod execute;
 mod failure;
 mod forms;
 mod help;
+mod history;
 mod inbox;
 mod keys;
 mod late;
@@ -54,7 +56,7 @@ use moka::sync::Cache;
 use url::Url;
 use uuid::Uuid;
 
-pub use overview::Entry;
+pub use history::Entry;
 pub use report::{json as report_json, markdown as report_markdown};
 pub use responder::{Reply, Responder};
 pub use watching::Watcher;
@@ -215,11 +217,30 @@ impl Bot {
             Err(fault) => return Outcome::Settled(misunderstood(&fault).into()),
         };
         match self.dispatch(inbound, &said, finished).await {
-            Ok(answer) => Outcome::Settled(answer),
+            Ok(answer) => Outcome::Settled(self.noting_freeze(&said.command, answer).await),
             Err(failure) if failure.is_ours() || (again && failure.is_passing()) => {
                 Outcome::Unsettled(failure.view(&said).into())
             }
-            Err(failure) => Outcome::Settled(failure.view(&said).into()),
+            Err(denied @ Failure::Denied(_)) => Outcome::Settled(denied.view(&said).into()),
+            Err(failure) => {
+                let answer = failure.view(&said).into();
+                Outcome::Settled(self.noting_freeze(&said.command, answer).await)
+            }
+        }
+    }
+
+    /// As long as nothing is carried out, every answer about requests says so.
+    async fn noting_freeze(&self, command: &Command, answer: Answer) -> Answer {
+        match answer {
+            Answer::View(view) if command.is_about_requests() => match self.approvals.frozen().await {
+                Ok(Some(frozen)) => request_card::noting(Arc::unwrap_or_clone(view), &frozen).into(),
+                Ok(None) => Answer::View(view),
+                Err(error) => {
+                    tracing::warn!(%error, "an answer cannot say whether execution is frozen");
+                    Answer::View(view)
+                }
+            },
+            answer => answer,
         }
     }
 

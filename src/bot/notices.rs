@@ -5,7 +5,7 @@ use tracing::error;
 
 use super::Bot;
 use super::outbox::LOOK_BACK;
-use super::request_card::{outcomes, votes};
+use super::request_card::{noting, outcomes, votes};
 use crate::approval::{Approval, ApprovalId, Guest, Item, Stage, Status};
 use crate::approvals::{News, Notice};
 use crate::pace::Rank;
@@ -30,7 +30,12 @@ impl Bot {
                 let id = work.key.split('/').next().unwrap_or_default();
                 let Some(approval) = self.approvals.read(&ApprovalId::from(id)).await? else { return Ok(Ok(())) };
                 let Some(to) = approval.requester().cloned() else { return Ok(Ok(())) };
-                let Some(view) = news_of(&approval, news) else { return Ok(Ok(())) };
+                let Some(mut view) = news_of(&approval, news) else { return Ok(Ok(())) };
+                if approval.status().is_open()
+                    && let Some(frozen) = self.approvals.frozen().await?
+                {
+                    view = noting(view, &frozen);
+                }
                 (to, view)
             }
         };

@@ -316,7 +316,7 @@ impl Bot {
         let (mut more, mut failed) = (false, None);
         // A checklist is shown by whoever changed it and knows it.
         let kinds: &[WorkKind] = match self.on_duty() {
-            Some(_) => &[WorkKind::Card, WorkKind::Notice, WorkKind::Progress],
+            Some(_) => &[WorkKind::Announce, WorkKind::Card, WorkKind::Notice, WorkKind::Progress],
             None => &[WorkKind::Progress],
         };
         for kind in kinds.iter().copied() {
@@ -364,7 +364,12 @@ impl Bot {
     }
 
     async fn say_one(&self, work: &Work, now: Timestamp) -> Result<Result<(), ChatError>, StoreError> {
-        let Some(place) = Place::of(work) else { return self.notify(work).await };
+        let Some(place) = Place::of(work) else {
+            return match work.kind {
+                WorkKind::Announce => self.announce(work).await,
+                _ => self.notify(work).await,
+            };
+        };
         if let Place::Card(id) = &place
             && let Some(approval) = self.approvals.read(id).await?
         {

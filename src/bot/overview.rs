@@ -1,28 +1,16 @@
-//! For operators: all channels at a glance, and this channel's history.
+//! For operators: all channels at a glance.
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::cards::today;
-use super::{Ask, Bot, Told};
-use crate::checklist::{Event, Session, StepId};
-use crate::platform::{ChannelKey, UserId};
-use crate::sessions::stream;
+use super::{Bot, Told};
+use crate::checklist::{Session, StepId};
+use crate::platform::ChannelKey;
 use crate::store::StoreError;
-use crate::text::{count, shown};
-use crate::view::{Control, Line, View, minute};
+use crate::text::shown;
+use crate::view::{Control, Line, View};
 
 const CHANNELS: usize = 15;
-
-/// A record of a channel's history, in words.
-#[derive(Debug, Clone, Serialize)]
-pub struct Entry {
-    pub seq: u64,
-    pub at: Option<Timestamp>,
-    /// A person's id, or `bot`.
-    pub actor: String,
-    pub what: String,
-}
 
 impl Bot {
     pub(super) async fn overview(&self, page: usize) -> Told {
@@ -66,42 +54,6 @@ impl Bot {
             .note(format!("Channels {} to {}", first + 1, all.len().min(first + CHANNELS)))
             .controls(controls))
     }
-
-    /// The last records of a channel's history, newest first, and how many there are.
-    pub async fn history(&self, channel: &ChannelKey, last: usize) -> Result<(u64, Vec<Entry>), StoreError> {
-        let stream = stream(channel);
-        let store = self.sessions.store();
-        let version = store.load(&stream).await?.map_or(0, |loaded| loaded.version);
-        let wanted = u32::try_from(last).unwrap_or(u32::MAX);
-        let records = store.history(&stream, version.saturating_sub(last as u64), wanted).await?;
-        let records = records.into_iter().rev().map(|record| Entry {
-            seq: record.seq,
-            at: record.at().ok(),
-            what: serde_json::from_str::<Event>(&record.body).map_or_else(|_| record.kind.clone(), |e| told(&e)),
-            actor: record.actor,
-        });
-        Ok((version, records.collect()))
-    }
-
-    pub(super) async fn audit(&self, ask: &Ask<'_>, last: usize) -> Told {
-        let session = self.session(ask).await?;
-        let (version, records) = self.history(ask.channel, last).await?;
-        let lines = records.iter().map(|record| {
-            let at = record.at.map_or_else(|| "?".to_owned(), minute);
-            let line = Line::new().say(format!("{} · {at} · ", record.seq)).code(record.actor.clone());
-            line.say(format!(" · {}", record.what))
-        });
-        Ok(View::new("History")
-            .heading("History")
-            .line(
-                Line::new().strong(shown(&session.community.name, 80)).say(format!(
-                    " · the last {} of {version}, newest first",
-                    count(records.len(), "record", "records")
-                )),
-            )
-            .bullets(lines.collect())
-            .note("Whoever runs this bot proves the whole history with \"sekoia-chatops audit verify\"."))
-    }
 }
 
 fn channel_line(channel: &ChannelKey, session: &Session) -> Line {
@@ -126,33 +78,4 @@ fn channel_line(channel: &ChannelKey, session: &Session) -> Line {
         }
     }
     line
-}
-
-/// An event in words.
-fn told(event: &Event) -> String {
-    match event {
-        Event::Opened { community, .. } => format!("opened for {}", shown(&community.name, 60)),
-        Event::Rebound { community, .. } => format!("bound to {}", shown(&community.name, 60)),
-        Event::ModeChanged { mode: crate::checklist::Mode::SingleTenant } => "the workspace is single-tenant".into(),
-        Event::ModeChanged { mode: crate::checklist::Mode::MultiTenant } => "the workspace is multi-tenant".into(),
-        Event::Verified { step, evidence } => format!("{} verified: {}", step.name(), shown(&evidence.summary, 100)),
-        Event::Attested { step, .. } => format!("{} attested", step.name()),
-        Event::Skipped { step, reason } => format!("{} skipped: {}", step.name(), shown(reason, 100)),
-        Event::NotApplicable { step, .. } => format!("{} not applicable", step.name()),
-        Event::Waiting { step, on } => format!("{} waits for {}", step.name(), shown(on, 60)),
-        Event::Reopened { step } => format!("{} reopened", step.name()),
-        Event::Drifted { step, what } => format!("{} open again: {}", step.name(), shown(what, 100)),
-        Event::Assigned { step, to: Some(user) } => format!("{} assigned to {user}", step.name()),
-        Event::Assigned { step, to: None } => format!("{} assigned to nobody", step.name()),
-        Event::DueSet { step, due: Some(due) } => format!("{} due {due}", step.name()),
-        Event::DueSet { step, due: None } => format!("{} without a due date", step.name()),
-        Event::Concluded { concluded: c, .. } => {
-            let by: Vec<&str> = c.approvers.iter().map(UserId::as_str).collect();
-            let by = if by.is_empty() { String::new() } else { format!(", approved by {}", by.join(", ")) };
-            let (what, hash) = (shown(&c.what, 100), crate::text::first(&c.hash, 12));
-            format!("request {} {}: {what}, asked by {}{by}, SHA-256 {hash}…", c.request, c.outcome, c.asked_by.name())
-        }
-        Event::ProgressPosted { .. } => "progress message posted".into(),
-        Event::Reset => "started over".into(),
-    }
 }

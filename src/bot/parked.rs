@@ -171,6 +171,7 @@ impl Bot {
                         "card" => vec![again(WorkKind::Card)],
                         "notice" => vec![again(WorkKind::Notice)],
                         "digest" => vec![again(WorkKind::Digest)],
+                        "announce" => vec![again(WorkKind::Announce)],
                         "news" => {
                             let news = again(WorkKind::News);
                             let (wanted, shown) = self.still_news(&parked, now).await?;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use super::Bot;
-use crate::approval::{Approval, Status};
+use crate::approval::{Approval, Stage, Status};
 use crate::checklist::{Actor, Command, Concluded, Refusal, Session, Status as StepStatus, decide};
 use crate::sessions::ChangeError;
 
@@ -50,6 +50,11 @@ fn waiting_for(approval: &Approval, status: Status) -> Box<str> {
 }
 
 fn concluded(approval: &Approval, status: Status) -> Concluded {
+    let (ended_by, reason) = match &approval.stage {
+        Stage::Rejected { reason, change } => (Some(change.by.clone()), Some(reason.clone())),
+        Stage::Cancelled { change } => (Some(change.by.clone()), None),
+        Stage::Requested | Stage::Approved | Stage::Expired { .. } => (None, None),
+    };
     Concluded {
         request: approval.id.as_str().into(),
         what: approval.request.action.title().into(),
@@ -57,6 +62,8 @@ fn concluded(approval: &Approval, status: Status) -> Concluded {
         outcome: status.name().into(),
         asked_by: approval.asked.by.clone(),
         approvers: approval.votes.iter().map(|vote| vote.by.clone()).collect(),
+        ended_by,
+        reason,
         risks: approval.request.risks.iter().cloned().collect(),
     }
 }

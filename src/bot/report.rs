@@ -141,9 +141,11 @@ fn requests(out: &mut String, session: &Session) {
     for (at, c) in &session.requests {
         let by: Vec<&str> = c.approvers.iter().map(UserId::as_str).collect();
         let by = if by.is_empty() { "nobody".into() } else { by.join(", ") };
+        let ended = c.ended_by.as_ref().map(|actor| format!(" by {}", who(actor))).unwrap_or_default();
+        let why = c.reason.as_deref().map(|reason| format!(". Reason: {}", escaped(reason))).unwrap_or_default();
         let _ = writeln!(
             out,
-            "- {} ({}): {}, asked by {}, approved by {by}, {}, SHA-256 {}",
+            "- {} ({}): {}{ended}, asked by {}, approved by {by}, {}, SHA-256 {}{why}",
             escaped(&c.what),
             c.request,
             c.outcome,
@@ -223,6 +225,8 @@ pub fn json(session: &Session, channel: &str, now: Timestamp) -> Value {
             "hash": c.hash,
             "asked_by": who(&c.asked_by),
             "approvers": c.approvers,
+            "ended_by": c.ended_by.as_ref().map(who),
+            "reason": c.reason,
             "risks": c.risks,
             "at": at,
         })).collect::<Vec<_>>(),

@@ -8,7 +8,7 @@ use crate::approvals::Frozen;
 use crate::checklist::Actor;
 use crate::sekoia::Region;
 use crate::text::{count, first, shown};
-use crate::view::{Line, View, day};
+use crate::view::{Block, Line, View, day};
 
 /// Lines of one list; the rest is told by `approvals <id>`.
 const LISTED: usize = 15;
@@ -218,7 +218,7 @@ fn progress(approval: &Approval) -> String {
     parts.join(" · ")
 }
 
-fn by(line: Line, actor: &Actor) -> Line {
+pub fn by(line: Line, actor: &Actor) -> Line {
     match actor {
         Actor::Person(user) => line.person(user),
         Actor::Bot => line.say("the bot"),
@@ -289,4 +289,15 @@ pub fn frozen_line(frozen: &Frozen) -> Line {
         .say(" · ")
         .moment(frozen.change.at)
         .say(format!(": {}", shown(&frozen.reason, 200)))
+}
+
+/// The same answer with the freeze in it, right behind what it is about.
+pub fn noting(mut view: View, frozen: &Frozen) -> View {
+    let line = frozen_line(frozen);
+    let says = |block: &Block| matches!(block, Block::Line(_, said) if *said == line);
+    if !view.blocks.iter().any(says) {
+        let first = view.blocks.iter().position(|block| matches!(block, Block::Line(..)));
+        view.blocks.insert(first.map_or(view.blocks.len(), |first| first + 1), Block::Line(None, line));
+    }
+    view
 }

@@ -1,7 +1,7 @@
 //! What is not settled in a channel, and one request in full.
 
 use super::paging::Page;
-use super::request_card::{everything, frozen_line, outcomes, risks, votes, what};
+use super::request_card::{everything, outcomes, risks, votes, what};
 use super::request_controls::controls;
 use super::{Ask, Bot, Told};
 use crate::approval::Status;
@@ -34,9 +34,6 @@ impl Bot {
                 .strong(shown(&session.community.name, 80))
                 .say(format!(" · {} not settled", count(open.len(), "request", "requests"))),
         );
-        if let Some(frozen) = self.approvals.frozen().await? {
-            view = view.line(frozen_line(&frozen));
-        }
         view = view.bullets(lines.collect());
         if open.is_empty() {
             view = view.line(Line::marked("Nothing waits. `audit` shows what was decided."));

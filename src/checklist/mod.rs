@@ -128,6 +128,12 @@ pub struct Concluded {
     pub outcome: Box<str>,
     pub asked_by: Actor,
     pub approvers: Box<[UserId]>,
+    /// Who rejected or withdrew it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<Actor>,
+    /// Why it was rejected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Box<str>>,
     /// What was known to be risky and accepted.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub risks: Box<[Box<str>]>,

@@ -330,6 +330,12 @@ impl Command {
         }
     }
 
+    /// Whether its answer is about requests and what becomes of them.
+    pub fn is_about_requests(&self) -> bool {
+        let lists = matches!(self, Command::Ask { request: Some(_), .. } | Command::Approvals { .. });
+        lists || self.request().is_some()
+    }
+
     /// Whether it is answered with a form: a placeholder should be opened while the trigger lives.
     pub fn opens_form(&self) -> bool {
         matches!(

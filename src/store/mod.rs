@@ -128,6 +128,8 @@ pub enum WorkKind {
     Digest,
     /// A channel's done steps are to be verified again.
     Drift,
+    /// What every open channel is to be told of the deployment.
+    Announce,
 }
 
 impl WorkKind {
@@ -149,6 +151,7 @@ impl WorkKind {
             WorkKind::Source => "source",
             WorkKind::Digest => "digest",
             WorkKind::Drift => "drift",
+            WorkKind::Announce => "announce",
         }
     }
 }

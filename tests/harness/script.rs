@@ -231,6 +231,12 @@ impl Stage {
         }
     }
 
+    /// The next message in a channel, whichever it is, that says so.
+    pub async fn announced(&self, says: &str) -> Seen {
+        let about = |seen: &Seen| seen.kind == Kind::Posted && !seen.is_direct() && seen.text().contains(says);
+        self.next_where(&format!("message that says {says:?}"), about).await
+    }
+
     async fn message_saying(&self, which: &str, says: &str) -> Seen {
         let mut last = None;
         loop {

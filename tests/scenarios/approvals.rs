@@ -133,18 +133,20 @@ fn three_invitations_and_a_key_from_the_question_to_the_proof() {
         s.checklist_at_rest().await;
         assert_eq!(keys(&s.sekoia, "forwarder"), (1, 1));
 
-        assert_snapshot!(nameless(s.ask("alice", "audit 10").await.text()), @r#"
+        assert_snapshot!(nameless(s.ask("alice", "audit 10").await.text()), @"
         History
-        *Nimbus Payments* · the last 7 records of 7, newest first
-        • 7 · <date> <time> UTC · `bot` · request <id> succeeded: Create the API key forwarder, asked by chat:alice, approved by chat:carol, SHA-256 <hash>…
-        • 6 · <date> <time> UTC · `bot` · keys waits for request <id>: Create the API key forwarder
-        • 5 · <date> <time> UTC · `bot` · request <id> succeeded: Invite 3 people as Analyst, asked by chat:alice, approved by chat:bob, SHA-256 <hash>…
-        • 4 · <date> <time> UTC · `bot` · users waits for request <id>: Invite 3 people as Analyst
-        • 3 · <date> <time> UTC · `bot` · progress message posted
-        • 2 · <date> <time> UTC · `chat:alice` · communities not applicable
-        • 1 · <date> <time> UTC · `chat:alice` · opened for Nimbus Payments
-        Whoever runs this bot proves the whole history with "sekoia-chatops audit verify".
-        "#);
+        *Nimbus Payments* · the last 9 entries, newest first; the channel's last record is number 7
+        • 7 · <date> <time> UTC · the bot · request `<id>` succeeded: Create the API key forwarder, asked by @alice, approved by @carol, SHA-256 <hash>…
+        • <date> <time> UTC · @carol · approved request `<id>`: Create the API key forwarder
+        • 6 · <date> <time> UTC · the bot · keys waits for request <id>: Create the API key forwarder
+        • 5 · <date> <time> UTC · the bot · request `<id>` succeeded: Invite 3 people as Analyst, asked by @alice, approved by @bob, SHA-256 <hash>…
+        • <date> <time> UTC · @bob · approved request `<id>`: Invite 3 people as Analyst
+        • 4 · <date> <time> UTC · the bot · users waits for request <id>: Invite 3 people as Analyst
+        • 3 · <date> <time> UTC · the bot · progress message posted
+        • 2 · <date> <time> UTC · @alice · communities not applicable
+        • 1 · <date> <time> UTC · @alice · opened for Nimbus Payments
+        Your bot administrator can prove the whole history with `sekoia-chatops audit verify`.
+        ");
         let report = s.ask("alice", "report markdown 2").await.text();
         assert!(report.contains("## Exceptions accepted"), "{report}");
         s.stop().await;
@@ -345,7 +347,8 @@ fn a_freeze_stops_everything_until_it_is_lifted() {
         s.request_for("alice", "invite ana@nimbus.example").await;
         let card = s.card("Approval needed").await;
         assert_snapshot!(s.ask("alice", "freeze \"incident 42\"").await.text(), @r#"That is for approvers. Ask whoever runs this bot to add chat:alice to CHATOPS_APPROVERS; "whoami" shows your rights."#);
-        assert_snapshot!(s.ask("carol", "freeze \"incident 42\"").await.text(), @r#"Frozen: nothing sensitive is carried out in any channel until an approver types "unfreeze". 1 request is not settled. Keys whose secret was lost are still revoked."#);
+        assert_snapshot!(s.ask("carol", "freeze \"incident 42\"").await.text(), @"Frozen: nothing sensitive is carried out in any channel until an approver types `unfreeze`. Every open channel reads it, with your name and your reason. 1 request is not settled. Keys whose secret was lost are still revoked.");
+        s.announced("This holds in every channel").await;
         s.card("Nothing is carried out").await;
         assert_snapshot!(nameless(s.ask("bob", "freeze again").await.text()), @"🧊 Nothing is carried out: frozen by @carol · <date> <time> UTC: incident 42");
         assert_snapshot!(nameless(s.click("bob", &card, "Approve").await.text()), @"
@@ -355,7 +358,8 @@ fn a_freeze_stops_everything_until_it_is_lifted() {
         s.card("Approved\n").await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         assert_eq!(writes(s), Vec::<String>::new());
-        assert_snapshot!(s.ask("carol", "unfreeze").await.text(), @"Unfrozen: what was approved is carried out again.");
+        assert_snapshot!(s.ask("carol", "unfreeze").await.text(), @"Unfrozen: what was approved is carried out again. Every open channel reads it, with your name.");
+        s.announced("The freeze was lifted").await;
         s.card("not accepted yet").await;
         s.direct().await;
         s.checklist_at_rest().await;
@@ -736,6 +740,7 @@ fn what_was_frozen_beyond_its_time_runs_out() {
     run(ruled(rule), async |s| {
         s.set_up().await;
         s.ask("carol", "freeze \"incident 42\"").await;
+        s.announced("This holds in every channel").await;
         s.request_for("alice", "invite ana@nimbus.example").await;
         let card = s.card("Approval needed").await;
         s.click("bob", &card, "Approve").await;
@@ -744,6 +749,7 @@ fn what_was_frozen_beyond_its_time_runs_out() {
         s.direct().await;
         s.checklist_at_rest().await;
         s.ask("carol", "unfreeze").await;
+        s.announced("The freeze was lifted").await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         assert_eq!(writes(s), Vec::<String>::new());
     });

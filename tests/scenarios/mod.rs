@@ -6,6 +6,7 @@ mod cards;
 mod core;
 mod demo;
 mod drift;
+mod frozen;
 mod hints;
 mod hostile;
 mod install;

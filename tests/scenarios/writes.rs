@@ -309,10 +309,12 @@ fn a_freeze_holds_what_waits_for_its_next_attempt() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         s.ask("carol", "freeze \"incident 42\"").await;
+        s.announced("This holds in every channel").await;
         s.card("Nothing is carried out").await;
         tokio::time::sleep(Duration::from_millis(3_500)).await;
         assert_eq!((statuses(s), community(s, "Rivoli Cards")), (vec![429], 0));
         s.ask("bob", "unfreeze").await;
+        s.announced("The freeze was lifted").await;
         s.card("✅ *Rivoli Cards*").await;
         s.direct().await;
         s.checklist_at_rest().await;

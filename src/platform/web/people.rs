@@ -115,6 +115,11 @@ pub fn find(id: &str) -> Option<&'static Somebody> {
     PEOPLE.iter().find(|person| person.id == id)
 }
 
+/// A line as text, with people by their names.
+pub fn named(line: &Line) -> String {
+    line.plain_with(&|user| find(user.native()).map(|person| person.name.to_owned()))
+}
+
 pub fn is_public(channel: &str) -> bool {
     CHANNELS.iter().any(|c| c.id == channel)
 }

@@ -6,12 +6,14 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::error;
 
-use super::people::is_public;
+use super::people::{is_public, named};
 use super::routes::{Refusal, Web, no};
+use crate::bot::Entry;
 use crate::platform::ChannelKey;
 use crate::sandbox::{Call, Fault, FaultKind, LiveFault};
 
@@ -91,13 +93,31 @@ struct Numbered {
     call: Call,
 }
 
+/// Something that happened, as the page shows it.
+#[derive(Serialize)]
+struct Recorded {
+    id: String,
+    seq: Option<u64>,
+    at: Option<Timestamp>,
+    /// A person's id, or `bot`.
+    actor: String,
+    what: String,
+}
+
+impl Recorded {
+    fn of(entry: &Entry) -> Self {
+        let (id, seq, at) = (entry.id.clone(), entry.seq, entry.at);
+        Self { id, seq, at, actor: entry.by.name().to_owned(), what: named(&entry.what) }
+    }
+}
+
 /// `GET /demo/side`.
 pub async fn side(State(web): State<Arc<Web>>, Query(at): Query<Where>) -> Result<Response, Refusal> {
     let (total, calls) = web.sandbox().latest_calls(CALLS);
     let calls: Vec<_> = calls.into_iter().zip(0..).map(|(call, ago)| Numbered { number: total - ago, call }).collect();
     let audit = if is_public(&at.channel) {
         match web.bot().history(&ChannelKey::web(&at.channel), RECORDS).await {
-            Ok((_, entries)) => entries,
+            Ok((_, entries)) => entries.iter().map(Recorded::of).collect(),
             Err(error) => {
                 error!(%error, "the history could not be read");
                 return no(StatusCode::INTERNAL_SERVER_ERROR, "The history could not be read; see the log.");

@@ -176,7 +176,7 @@ export class Side {
       if (asked !== this.#asked) return;
       this.#faults(faults);
       if (this.#changed('calls', calls)) this.#list('calls', calls, ({ number }) => number, call);
-      if (this.#changed('audit', [channel, audit])) this.#list('audit', audit, ({ seq }) => `${channel} ${seq}`, (record) => this.#record(record));
+      if (this.#changed('audit', [channel, audit])) this.#list('audit', audit, ({ id }) => `${channel} ${id}`, (record) => this.#record(record));
     } catch {
       // The banner says that the server is away.
     }
@@ -198,7 +198,7 @@ export class Side {
 
   #record({ seq, at: when, actor, what }) {
     const name = this.#chat.name(actor === 'bot' ? this.#chat.bot.id : actor.replace(/^web:/, ''));
-    return h('li', { value: seq }, h('p', {}, what), h('p', { class: 'note' }, `${seq} · ${name}`, when && ' · ', when && time(when)));
+    return h('li', { value: seq }, h('p', {}, what), h('p', { class: 'note' }, seq ? `${seq} · ${name}` : name, when && ' · ', when && time(when)));
   }
 
   #switch({ id, label, text }) {

@@ -1,0 +1,89 @@
+//! What every open channel is told, once: that execution was stopped, or is allowed again.
+
+use jiff::Timestamp;
+use tracing::{error, warn};
+
+use super::Bot;
+use super::inbox::only_store;
+use super::outbox::LOOK_BACK;
+use super::request_card::{by, frozen_line};
+use crate::approvals::{Announcement, Frozen};
+use crate::pace::Rank;
+use crate::platform::{ChannelKey, ChatError};
+use crate::store::{Commit, StoreError, Work};
+use crate::text::shown;
+use crate::view::{Line, View};
+
+/// Channels that are looked up at once.
+const PAGE: u32 = 200;
+
+impl Bot {
+    pub(super) async fn announce(&self, work: &Work) -> Result<Result<(), ChatError>, StoreError> {
+        let Ok(announcement) = serde_json::from_str::<Announcement>(&work.body) else {
+            error!("an announcement cannot be read; it is dropped");
+            return Ok(Ok(()));
+        };
+        match &announcement.channel {
+            Some(channel) => Ok(self.announce_in(channel, &announcement, work).await),
+            None => self.spread(&announcement).await.map(Ok),
+        }
+    }
+
+    /// Makes one row a channel: each waits for its own chat.
+    async fn spread(&self, announcement: &Announcement) -> Result<(), StoreError> {
+        let now = Timestamp::now();
+        let mut after: Option<ChannelKey> = None;
+        loop {
+            let channels = self.sessions.channels(after.as_ref(), PAGE).await?;
+            let row =
+                |channel: &ChannelKey| Announcement { channel: Some(channel.clone()), ..announcement.clone() }.row(now);
+            let schedule = channels.iter().map(row).collect();
+            let commit = Commit { schedule, ..Commit::default() };
+            self.sessions.store().commit(commit).await.map_err(only_store)?;
+            self.outbox.wake();
+            if channels.len() < PAGE as usize {
+                return Ok(());
+            }
+            after = channels.last().cloned();
+        }
+    }
+
+    async fn announce_in(&self, channel: &ChannelKey, said: &Announcement, work: &Work) -> Result<(), ChatError> {
+        let chat = self.chats.of_channel(channel)?;
+        let mark = format!("freeze {}", said.version);
+        // An earlier attempt, or another process, may have said it.
+        let tried = self.outbox.tries(work);
+        let posted = async {
+            if tried || work.attempts > 0 || work.due < self.alone_since() {
+                let since = Timestamp::now() - LOOK_BACK;
+                if chat.find_post(channel, &mark, since).await?.is_some() {
+                    return Ok(());
+                }
+            }
+            chat.post(channel, &view(said), &mark, Rank::Person).await.map(|_| ())
+        };
+        match posted.await {
+            // Nobody reads it there, and the cards of requests say it too.
+            Err(gone @ (ChatError::NotInChannel | ChatError::NotAChannel | ChatError::Archived)) => {
+                warn!(error = %gone, channel = channel.as_str(), "a channel is not told of a freeze");
+                Ok(())
+            }
+            posted => posted,
+        }
+    }
+}
+
+fn view(said: &Announcement) -> View {
+    let Some(reason) = &said.reason else {
+        let line = by(Line::new().say("The freeze was lifted by "), &said.change.by);
+        let line = line.say(" · ").moment(said.change.at).say(". Approved requests are carried out again.");
+        let view = View::sentence(line);
+        let Some(Frozen { reason, change }) = &said.ended else { return view };
+        let was = by(Line::new().say("It was frozen by "), &change.by).say(" · ").moment(change.at);
+        return view.note(was.say(format!(": {}", shown(reason, 200))));
+    };
+    let frozen = Frozen { reason: reason.clone(), change: said.change.clone() };
+    View::sentence(frozen_line(&frozen)).line(Line::marked(
+        "This holds in every channel until an approver types `/sekoia unfreeze`. You can still ask for requests and decide them. Keys whose secret was lost are still revoked.",
+    ))
+}
