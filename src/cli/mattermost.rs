@@ -1,21 +1,27 @@
 //! `mattermost install`: a server made ready for the bot.
 
+use std::path::{Path, PathBuf};
+
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::env_file::{EnvFile, Replacement};
 use crate::config::{confidential, public_address};
-use crate::platform::mattermost::install::{Installed, Wanted, install};
+use crate::platform::mattermost::install::{Ready, Wanted, install};
+use crate::sekoia::is_loopback;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Create the bot's account, token and slash command on a server, and check its settings. Prints
-    /// the environment for `serve`; run again, it uses what is there
+    /// the environment for `serve`, or merges it into a file; run again, it uses what is there.
+    /// First, a system administrator allows personal access tokens (System Console > Integrations >
+    /// Integration Management) and bot accounts (Integrations > Bot Accounts)
     Install(Args),
 }
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The server, by its address in a browser
+    /// The server, by its Site URL, with the sub-path if it has one
     #[arg(long, env = "MATTERMOST_URL", value_parser = server)]
     url: Url,
     /// A personal access token of a system administrator; better given by the environment, because
@@ -28,6 +34,10 @@ pub struct Args {
     /// How the server reaches the bot, by its https:// address
     #[arg(long, env = "CHATOPS_PUBLIC_URL", value_parser = public)]
     public_url: Url,
+    /// The environment file of the bot. What is set up is merged into it: other lines stay, the
+    /// tokens of other teams too, and the bot's token in it is used if it still works
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// The bot's user name
     #[arg(long, default_value = "sekoia")]
     bot_name: String,
@@ -40,7 +50,16 @@ pub struct Args {
     /// Let the bot answer presses with buttons of their own, by a built-in role (the output says which)
     #[arg(long)]
     grant_private_answers: bool,
+    /// Let the bot edit its messages on a server where members may not edit theirs, by the same role
+    #[arg(long)]
+    grant_edits: bool,
 }
+
+const URL: &str = "MATTERMOST_URL";
+const BOT_TOKEN: &str = "MATTERMOST_BOT_TOKEN";
+const COMMAND_TOKEN: &str = "MATTERMOST_COMMAND_TOKEN";
+const SOURCES: &str = "MATTERMOST_SOURCES";
+const PUBLIC_URL: &str = "CHATOPS_PUBLIC_URL";
 
 pub async fn run(command: Command) -> anyhow::Result<()> {
     let Command::Install(args) = command;
@@ -48,6 +67,11 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
     if !args.admin_token.expose_secret().bytes().all(|b| b.is_ascii_graphic()) {
         anyhow::bail!("the admin token holds spaces or characters that no token has");
     }
+    let (mut file, replacement) = match &args.output {
+        Some(path) => Replacement::of(path).map(|(file, new)| (file, Some(new)))?,
+        None => (EnvFile::default(), None),
+    };
+    let known = file.get(BOT_TOKEN).or_else(|| std::env::var(BOT_TOKEN).ok().filter(|token| !token.is_empty()));
     let wanted = Wanted {
         url: args.url,
         admin_token: args.admin_token,
@@ -55,8 +79,10 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         public_url: args.public_url,
         bot_name: args.bot_name,
         trigger: args.trigger,
+        bot_token: known.map(SecretString::from),
         new_token: args.new_token,
         grant_private: args.grant_private_answers,
+        grant_edits: args.grant_edits,
     };
     let installed = install(&wanted).await?;
     // What was done goes to the terminal, so that the output alone can become an environment file.
@@ -66,29 +92,73 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
     for advice in &installed.advice {
         eprintln!("\nBetter: {advice}");
     }
-    if !installed.command_tokens.is_empty() {
-        print!("{}", environment(&wanted, &installed));
+    if let Some(ready) = &installed.ready {
+        merge(&mut file, &wanted, ready);
+        match (replacement, &args.output) {
+            (Some(new), Some(path)) => {
+                // A token that was made now is shown only once.
+                new.write(&file).inspect_err(|_| print!("{}", file.text()))?;
+                eprintln!("\nThe environment is in {}, readable by you alone.", path.display());
+            }
+            _ => print!("{}", file.text()),
+        }
+        eprintln!("\n{}", next(&wanted, args.output.as_deref()));
     }
     if installed.problems.is_empty() {
-        eprintln!("\nInvite @{} to the channel, then type /{} setup there.", wanted.bot_name, wanted.trigger);
         return Ok(());
     }
+    let all = if installed.ready.is_some() { "everything is set up and the environment is complete, but " } else { "" };
     let problems: Vec<String> = installed.problems.iter().map(|problem| format!("  {problem}")).collect();
-    anyhow::bail!("an administrator of the server has to change this before the bot works:\n{}", problems.join("\n"))
+    anyhow::bail!(
+        "{all}an administrator of the server has to change this before the bot works:\n{}",
+        problems.join("\n")
+    )
 }
 
-fn environment(wanted: &Wanted, installed: &Installed) -> String {
+fn merge(file: &mut EnvFile, wanted: &Wanted, ready: &Ready) {
     let address = |url: &Url| url.as_str().trim_end_matches('/').to_owned();
-    let token = match &installed.bot_token {
-        Some(token) => format!("MATTERMOST_BOT_TOKEN={}", token.expose_secret()),
-        None => "# MATTERMOST_BOT_TOKEN: the one that was printed when it was made".into(),
+    file.set(URL, &address(&wanted.url));
+    file.set(BOT_TOKEN, ready.bot_token.expose_secret());
+    // Those of other teams stay.
+    let known = file.get(COMMAND_TOKEN).unwrap_or_default();
+    let mut tokens: Vec<&str> = known.split(',').map(str::trim).filter(|token| !token.is_empty()).collect();
+    for token in &ready.command_tokens {
+        if !tokens.contains(&token.expose_secret()) {
+            tokens.push(token.expose_secret());
+        }
+    }
+    file.set(COMMAND_TOKEN, &tokens.join(","));
+    file.set(PUBLIC_URL, &address(&wanted.public_url));
+    if file.mentions(SOURCES) {
+        return;
+    }
+    let sources: Vec<String> = ready.sources.iter().map(ToString::to_string).collect();
+    let sources = sources.join(",");
+    if is_loopback(&wanted.url) && is_loopback(&wanted.public_url) {
+        // Nothing stands between the two.
+        file.set(SOURCES, "127.0.0.1,::1");
+    } else if let (Some(host), false) = (wanted.url.host_str(), sources.is_empty()) {
+        file.comment(&format!(
+            "The addresses of {host}. Remove the # if the server calls the bot from them (behind a proxy of the bot's, give the proxy's):"
+        ));
+        file.comment(&format!("{SOURCES}={sources}"));
+    }
+}
+
+/// What is left to do.
+fn next(wanted: &Wanted, output: Option<&Path>) -> String {
+    let file = match output {
+        Some(path) if path.is_absolute() => path.display().to_string(),
+        Some(path) => format!("./{}", path.display()),
+        None => "./bot.env".into(),
     };
-    let tokens: Vec<&str> = installed.command_tokens.iter().map(ExposeSecret::expose_secret).collect();
+    let (bot, trigger) = (&wanted.bot_name, &wanted.trigger);
     format!(
-        "MATTERMOST_URL={}\n{token}\nMATTERMOST_COMMAND_TOKEN={}\nCHATOPS_PUBLIC_URL={}\n",
-        address(&wanted.url),
-        tokens.join(","),
-        address(&wanted.public_url)
+        "Next:
+  1. Load the environment: `set -a; . {file}; set +a` in a shell, or EnvironmentFile= with the file's full path in a systemd unit.
+  2. Set SEKOIA_API_KEY, and CHATOPS_APPROVERS to two people at least, because nobody approves their own request. /{trigger} whoami shows an id.
+  3. Start `sekoia-chatops serve`, or restart it: settings are read at its start.
+  4. Type /invite @{bot} in the channel, then /{trigger} setup."
     )
 }
 

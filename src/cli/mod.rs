@@ -3,6 +3,7 @@
 
 mod audit;
 mod demo;
+mod env_file;
 mod manifest;
 mod mattermost;
 mod sandbox;

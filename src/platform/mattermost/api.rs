@@ -71,12 +71,40 @@ impl Api {
 
     /// Uploads bytes. What nobody refers to afterwards is seen by nobody: sent again is harmless.
     pub async fn upload<T: DeserializeOwned>(&self, path: &str, bytes: &[u8]) -> Result<T, ChatError> {
-        let span = info_span!("mattermost", method = "POST", path = "/files");
+        read(&self.bring(path, "application/octet-stream", bytes, Rank::Background).await?)
+    }
+
+    /// Gives an account a picture.
+    pub async fn set_picture(&self, user: &str, png: &[u8]) -> Result<(), ChatError> {
+        // In no PNG: its first bytes are no text, and this is no name of a chunk.
+        const BOUNDARY: &str = "sekoia-chatops-picture-7f2c41d09b";
+        let head = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"image\"; filename=\"bot.png\"\r\nContent-Type: image/png\r\n\r\n"
+        );
+        let tail = format!("\r\n--{BOUNDARY}--\r\n");
+        let body = [head.as_bytes(), png, tail.as_bytes()].concat();
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        self.bring(&format!("/users/{user}/image"), &kind, &body, Rank::Person).await.map(|_| ())
+    }
+
+    async fn bring(&self, path: &str, kind: &str, bytes: &[u8], rank: Rank) -> Result<Vec<u8>, ChatError> {
+        let shown = path.split('?').next().unwrap_or_default();
+        let span = info_span!("mattermost", method = "POST", path = shown);
         let request = || {
             let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(self.token.expose_secret());
-            request.header("content-type", "application/octet-stream").body(bytes.to_vec())
+            request.header("content-type", kind).body(bytes.to_vec())
         };
-        read(&self.again_and_again(Again::Harmless, Rank::Background, request).instrument(span).await?)
+        self.again_and_again(Again::Harmless, rank, request).instrument(span).await
+    }
+
+    /// Where the server leads a caller who asks for `path`. No redirect is followed, so the token
+    /// goes nowhere else; it is not sent here.
+    pub async fn location(&self, path: &str) -> Option<String> {
+        let answer = self.http.get(format!("{}{path}", self.base)).send().await.ok()?;
+        if !answer.status().is_redirection() {
+            return None;
+        }
+        Some(answer.headers().get("location")?.to_str().ok()?.to_owned())
     }
 
     async fn call(

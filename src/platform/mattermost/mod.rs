@@ -19,6 +19,7 @@ pub mod install;
 mod limits;
 mod markdown;
 mod names;
+mod picture;
 mod render;
 mod routes;
 pub mod seal;
@@ -31,6 +32,11 @@ pub use routes::{Mattermost, action, command, dialog};
 pub const SERVER: &str = "server";
 /// Stands before the id of somebody's conversation with the bot alone.
 pub const DIRECT: &str = "direct-";
+
+/// Where anybody's browser finds an account's picture, at a server that people reach at `site`.
+fn picture_of(site: &url::Url, user: &str) -> String {
+    format!("{}/api/v4/users/{user}/image", site.as_str().trim_end_matches('/'))
+}
 
 /// Mattermost's ids: 26 letters and digits. They become parts of paths and keys.
 pub fn is_id(id: &str) -> bool {
