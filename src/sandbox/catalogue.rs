@@ -10,6 +10,7 @@ pub(super) const READ_ROLES: &str = "COMMUNITY_READ_ROLE";
 pub(super) const LIST_MEMBERS: &str = "COMMUNITY_LIST_MEMBER";
 pub(super) const READ_KEYS: &str = "COMMUNITY_READ_APIKEY";
 pub(super) const ADD_MEMBER: &str = "COMMUNITY_ADD_MEMBER";
+pub(super) const REMOVE_MEMBER: &str = "COMMUNITY_REMOVE_MEMBER";
 pub(super) const MANAGE_SUB_COMMUNITIES: &str = "COMMUNITY_MANAGE_SUB_COMMUNITIES";
 pub(super) const WRITE_ROLE: &str = "COMMUNITY_WRITE_ROLE";
 pub(super) const WRITE_APIKEY: &str = "COMMUNITY_WRITE_APIKEY";

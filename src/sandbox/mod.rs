@@ -33,6 +33,7 @@ mod routes;
 mod secrets;
 mod seed;
 mod serve;
+mod spoil;
 mod webhooks;
 pub mod world;
 
@@ -42,7 +43,7 @@ use std::time::Instant;
 use jiff::{SignedDuration, Timestamp};
 
 pub use calls::Call;
-pub use faults::{Fault, FaultKind, Faults, LiveFault};
+pub use faults::{Fault, FaultKind, Faults, LiveFault, Odd};
 pub use happen::{AlertChange, Happening, NewAlert};
 pub use hook::Stage;
 pub use routes::router;
@@ -118,6 +119,8 @@ pub struct Sandbox {
     hook: Hook,
     live: Live,
     webhooks: Webhooks,
+    /// How far its clock is ahead of the right one.
+    ahead: Mutex<SignedDuration>,
 }
 
 impl Sandbox {
@@ -137,6 +140,7 @@ impl Sandbox {
             hook: Hook::default(),
             live: Live::default(),
             webhooks: Webhooks::default(),
+            ahead: Mutex::default(),
         })
     }
 
@@ -180,6 +184,11 @@ impl Sandbox {
     /// of all locks and holds the call up while it runs.
     pub fn on_call(&self, hook: impl Fn(&Call, Stage) + Send + Sync + 'static) {
         self.hook.set(hook);
+    }
+
+    /// Sets its clock, by which it dates things and answers, ahead of the right one, or behind it.
+    pub fn set_clock(&self, ahead: SignedDuration) {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
     }
 
     /// Connections of the LiveAPI that listen, and how many ever did.
@@ -237,6 +246,7 @@ impl Sandbox {
 
     fn now(&self) -> Timestamp {
         let elapsed = SignedDuration::try_from(self.born.elapsed()).unwrap_or(SignedDuration::MAX);
-        self.start.checked_add(elapsed).unwrap_or(Timestamp::MAX)
+        let ahead = *self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        self.start.checked_add(elapsed.saturating_add(ahead)).unwrap_or(Timestamp::MAX)
     }
 }

@@ -4,14 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::DATE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post};
-use serde_json::{Value, json};
 
 use super::calls::Call;
 use super::error::ApiError;
@@ -21,6 +19,7 @@ use super::handlers::{
 };
 use super::hook::Stage;
 use super::serve::Abort;
+use super::spoil::{cut, doubled, endless, first_page, instead, instead_of_work};
 use super::{Sandbox, control, live};
 
 /// The whole sandbox as one service.
@@ -52,6 +51,7 @@ fn sekoia() -> Router<Arc<Sandbox>> {
         .route("/roles", get(access::roles).post(create::role))
         .route("/roles/{role}", get(access::role))
         .route("/avatars/", get(access::avatars))
+        .route("/avatars/{avatar}", get(access::avatar).delete(access::remove))
         .route("/api-keys", get(access::keys).post(keys::create))
         .route("/api-keys/{key}", get(access::key).delete(keys::revoke));
     Router::new()
@@ -92,7 +92,10 @@ async fn observe(State(sandbox): State<Arc<Sandbox>>, request: Request, next: Ne
     let number = sandbox.calls.begin(call.clone());
     sandbox.hook.run(&call, Stage::Arrived);
     let abort = request.extensions().get::<ConnectInfo<Abort>>().cloned();
-    let done = |response: Response| {
+    let done = |mut response: Response| {
+        if let Some(date) = date(&sandbox) {
+            response.headers_mut().insert(DATE, date);
+        }
         let status = response.status().as_u16();
         sandbox.calls.end(number, status);
         sandbox.hook.run(&Call { status, ..call.clone() }, Stage::Done);
@@ -106,6 +109,9 @@ async fn observe(State(sandbox): State<Arc<Sandbox>>, request: Request, next: Ne
             response
         }
         Some(FaultKind::Status { code, retry_after, body }) => done(instead(code, retry_after, body)),
+        Some(FaultKind::Odd(odd)) => done(instead_of_work(odd)),
+        Some(FaultKind::Endless) => done(endless(next.run(first_page(request)).await).await),
+        Some(FaultKind::Doubled) => done(doubled(next.run(request).await).await),
         Some(FaultKind::Malformed) => done(cut(next.run(request).await).await),
         Some(FaultKind::Reset) => close(abort),
         Some(FaultKind::LoseReply) => {
@@ -115,31 +121,10 @@ async fn observe(State(sandbox): State<Arc<Sandbox>>, request: Request, next: Ne
     }
 }
 
-fn instead(code: u16, retry_after: Option<u64>, body: Option<String>) -> Response {
-    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let reason = status.canonical_reason().unwrap_or("Error");
-    let body = body.unwrap_or_else(|| match code {
-        429 | 502..=504 => format!("<html><body><h1>{code} {reason}</h1></body></html>"),
-        _ => json!({ "code": format!("T{code}"), "message": reason }).to_string(),
-    });
-    let kind = match serde_json::from_str::<Value>(&body) {
-        Ok(_) => "application/json",
-        Err(_) => "text/html; charset=utf-8",
-    };
-    let mut response = (status, [(CONTENT_TYPE, kind)], body).into_response();
-    if let Some(seconds) = retry_after {
-        let value = HeaderValue::from(seconds);
-        response.headers_mut().insert(RETRY_AFTER, value);
-    }
-    response
-}
-
-async fn cut(response: Response) -> Response {
-    let (mut parts, body) = response.into_parts();
-    // The bodies are our own and in memory: reading one cannot fail.
-    let bytes: Bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    parts.headers.remove(CONTENT_LENGTH);
-    Response::from_parts(parts, Body::from(bytes.slice(..bytes.len() / 2)))
+/// By its own clock, which a test may have set.
+fn date(sandbox: &Sandbox) -> Option<HeaderValue> {
+    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&sandbox.now()).ok()?;
+    HeaderValue::from_str(&date).ok()
 }
 
 fn close(connection: Option<ConnectInfo<Abort>>) -> Response {
@@ -161,6 +146,7 @@ fn close(connection: Option<ConnectInfo<Abort>>) -> Response {
 mod tests {
     use std::sync::Mutex;
 
+    use serde_json::json;
     use uuid::Uuid;
 
     use super::*;

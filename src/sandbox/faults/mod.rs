@@ -43,12 +43,35 @@ pub enum FaultKind {
     },
     /// The work is done and its JSON is cut in the middle.
     Malformed,
+    /// Success is answered and nothing is done.
+    Odd(Odd),
+    /// A list whose every page is the first one, which never says how many there are.
+    Endless,
+    /// A list that has each of its entries twice.
+    Doubled,
     /// The connection is closed before any work, without an answer.
     Reset,
     /// The work is done, then the connection is closed without an answer.
     LoseReply,
     /// Nothing to a call: the LiveAPI misbehaves. `times` counts connections or frames.
     Live(LiveFault),
+}
+
+/// An answer of success to a call that was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Odd {
+    /// 200 with a page of HTML, as of a proxy's login.
+    Html,
+    /// 200 with `{"message":"queued"}`.
+    Queued,
+    /// 200 with nothing.
+    Empty,
+    /// 200 with JSON that ends in the middle.
+    Cut,
+    /// 200 with an object of the right shape: of another name and identifier.
+    Other,
+    /// 202 with an empty object.
+    Accepted,
 }
 
 /// What the LiveAPI does wrong. That it refuses, or answers late, is a fault of the call to `/live`.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, FaultKind, LiveFault};
+use super::{Fault, FaultKind, LiveFault, Odd};
 
 /// What `method` may say, so that a misspelt one is not a fault that never comes.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
@@ -33,6 +33,14 @@ enum Kind {
     Latency,
     Status,
     Malformed,
+    OddHtml,
+    OddQueued,
+    OddEmpty,
+    OddCut,
+    OddOther,
+    OddAccepted,
+    Endless,
+    Doubled,
     Reset,
     LoseReply,
     LiveDeny,
@@ -63,6 +71,16 @@ const LIVE: [(Kind, LiveFault); 11] = [
     (Kind::LiveDrop, LiveFault::Drop),
 ];
 
+/// Both names of an odd answer.
+const ODD: [(Kind, Odd); 6] = [
+    (Kind::OddHtml, Odd::Html),
+    (Kind::OddQueued, Odd::Queued),
+    (Kind::OddEmpty, Odd::Empty),
+    (Kind::OddCut, Odd::Cut),
+    (Kind::OddOther, Odd::Other),
+    (Kind::OddAccepted, Odd::Accepted),
+];
+
 impl TryFrom<Wire> for Fault {
     type Error = &'static str;
 
@@ -84,6 +102,7 @@ impl TryFrom<Wire> for Fault {
         if live.is_some() && (wire.method.is_some() || wire.path.is_some()) {
             return Err("the kinds live_… are of the LiveAPI: they have no `method` and no `path`");
         }
+        let odd = ODD.iter().find(|(kind, _)| *kind == wire.kind).map(|(_, odd)| FaultKind::Odd(*odd));
         let kind = match wire.kind {
             Kind::Latency => FaultKind::Latency { ms: wire.ms.ok_or("the kind latency needs `ms`")? },
             Kind::Status => FaultKind::Status {
@@ -95,9 +114,11 @@ impl TryFrom<Wire> for Fault {
                 body: wire.body,
             },
             Kind::Malformed => FaultKind::Malformed,
+            Kind::Endless => FaultKind::Endless,
+            Kind::Doubled => FaultKind::Doubled,
             Kind::Reset => FaultKind::Reset,
             Kind::LoseReply => FaultKind::LoseReply,
-            _ => FaultKind::Live(live.ok_or("this kind is not known")?),
+            _ => live.map(FaultKind::Live).or(odd).ok_or("this kind is not known")?,
         };
         Ok(Self { method: wire.method, path: wire.path, times: wire.times, kind })
     }
@@ -127,6 +148,12 @@ impl From<Fault> for Wire {
                 wire.body = body;
             }
             FaultKind::Malformed => {}
+            FaultKind::Odd(odd) => {
+                // The table has every one of them.
+                wire.kind = ODD.iter().find(|(_, known)| *known == odd).map_or(Kind::OddHtml, |(kind, _)| *kind);
+            }
+            FaultKind::Endless => wire.kind = Kind::Endless,
+            FaultKind::Doubled => wire.kind = Kind::Doubled,
             FaultKind::Reset => wire.kind = Kind::Reset,
             FaultKind::LoseReply => wire.kind = Kind::LoseReply,
             FaultKind::Live(fault) => {
@@ -149,6 +176,9 @@ mod tests {
             r#"{"method":"POST","path":"/roles","kind":"lose_reply"}"#,
             r#"{"times":2,"kind":"live_stall"}"#,
             r#"{"kind":"live_drop"}"#,
+            r#"{"method":"DELETE","kind":"odd_queued"}"#,
+            r#"{"path":"/roles","kind":"endless"}"#,
+            r#"{"kind":"doubled"}"#,
         ] {
             let fault: Fault = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&fault).unwrap(), text);

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use uuid::Uuid;
 
 use super::Reply;
 use crate::sandbox::auth::Caller;
-use crate::sandbox::catalogue::{LIST_MEMBERS, READ_KEYS, READ_ROLES};
+use crate::sandbox::catalogue::{LIST_MEMBERS, READ_KEYS, READ_ROLES, REMOVE_MEMBER};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::lists::{Filters, page};
 use crate::sandbox::query::Query;
-use crate::sandbox::world::Role;
+use crate::sandbox::world::{Member, Role, World};
 use crate::sandbox::{Sandbox, json};
 
 const ROLES: Filters = Filters {
@@ -116,6 +117,37 @@ pub(in crate::sandbox) async fn avatars(
         .collect();
     let items = AVATARS.select(items, &query, sandbox.now())?;
     Ok(Json(page(items, &query)?))
+}
+
+pub(in crate::sandbox) async fn avatar(
+    State(sandbox): State<Arc<Sandbox>>,
+    caller: Caller,
+    Path((community, avatar)): Path<(String, String)>,
+) -> Reply {
+    let world = sandbox.world();
+    let community = caller.community(&world, &community)?.uuid;
+    caller.require(LIST_MEMBERS)?;
+    let member = place(&world, community, &avatar)?;
+    Ok(Json(json::member(&world, &world.members[member])))
+}
+
+/// A member is removed; a pending invitation can no longer be taken.
+pub(in crate::sandbox) async fn remove(
+    State(sandbox): State<Arc<Sandbox>>,
+    caller: Caller,
+    Path((community, avatar)): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    let mut world = sandbox.world();
+    let community = caller.community_to_write(&world, &community, REMOVE_MEMBER)?.uuid;
+    let member = place(&world, community, &avatar)?;
+    world.members.remove(member);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn place(world: &World, community: Uuid, avatar: &str) -> Result<usize, ApiError> {
+    let wanted: Option<Uuid> = avatar.parse().ok();
+    let is = |member: &Member| Some(member.uuid) == wanted && member.community_uuid == community;
+    world.members.iter().position(is).ok_or_else(|| ApiError::not_found("Unknown avatar"))
 }
 
 pub(in crate::sandbox) async fn keys(
