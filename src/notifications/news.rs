@@ -24,6 +24,9 @@ pub struct News {
     /// The channel's rules that fired.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<u32>,
+    /// When a rule fired for it last, if that was later than its beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fired: Option<Timestamp>,
     /// A rule of Sekoia's own reported it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub webhook: bool,
@@ -81,6 +84,7 @@ impl News {
             channel: channel.clone(),
             occurrence,
             rules: Vec::new(),
+            fired: None,
             webhook: false,
             seq: 1,
             swarm: None,

@@ -66,6 +66,14 @@ impl Bands {
         self.unrated = self.unrated.saturating_add(other.unrated);
     }
 
+    /// Takes away what is in `other`.
+    pub fn subtract(&mut self, other: &Bands) {
+        for (mine, theirs) in self.of.iter_mut().zip(other.of) {
+            *mine = mine.saturating_sub(theirs);
+        }
+        self.unrated = self.unrated.saturating_sub(other.unrated);
+    }
+
     pub fn total(&self) -> u32 {
         self.of.iter().fold(self.unrated, |sum, n| sum.saturating_add(*n))
     }

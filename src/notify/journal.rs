@@ -42,6 +42,13 @@ pub struct Hour {
     /// Playbooks that failed.
     #[serde(default, skip_serializing_if = "Tally::is_empty")]
     pub playbooks: Tally,
+    /// Firings for what another rule had fired for already, by the hour of the firing before:
+    /// whoever counts what happened takes them away again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub again: BTreeMap<i64, Bands>,
+    /// Alerts that are in `acknowledged` of a further rule too.
+    #[serde(default, skip_serializing_if = "Times::is_empty")]
+    pub acknowledged_again: Times,
 }
 
 /// What one rule did in an hour.
@@ -71,6 +78,15 @@ pub enum Entry {
     },
     Acknowledged {
         rule: u32,
+        seconds: u64,
+    },
+    /// A firing, beside its [`Entry::Fired`], was for what another rule had fired for at `before`.
+    Again {
+        before: Timestamp,
+        urgency: Option<u8>,
+    },
+    /// The same of an [`Entry::Acknowledged`].
+    AcknowledgedAgain {
         seconds: u64,
     },
     /// A firing for an alert, beside its [`Entry::Fired`], joined a storm.
@@ -112,6 +128,13 @@ impl Entry {
         };
         Some(Entry::Fired { rule, urgency, about })
     }
+
+    /// The entries of a firing for what another rule had fired for at `before`.
+    pub fn fired_again(rule: u32, occurrence: &Occurrence, before: Timestamp) -> Vec<Entry> {
+        let Some(Entry::Fired { urgency, .. }) = Entry::fired(rule, occurrence) else { return Vec::new() };
+        // Its name is counted already.
+        vec![Entry::Fired { rule, urgency, about: About::Nothing }, Entry::Again { before, urgency }]
+    }
 }
 
 /// The hour of an instant, since 1970.
@@ -122,6 +145,23 @@ pub(super) fn hour_of(at: Timestamp) -> i64 {
 /// When an hour began.
 pub(super) fn began(hour: i64) -> Timestamp {
     Timestamp::from_second(hour.saturating_mul(HOUR)).unwrap_or(Timestamp::MIN)
+}
+
+impl Hour {
+    /// Firings for what a rule had fired for already, since then.
+    pub(super) fn again_since(&self, from: Timestamp) -> Bands {
+        let mut again = Bands::default();
+        self.again.range(hour_of(from)..).for_each(|(_, bands)| again.add(bands));
+        again
+    }
+
+    /// What happened: each thing once, whichever rules fired for it since then.
+    pub(super) fn happened(&self, from: Timestamp) -> Bands {
+        let mut bands = Bands::default();
+        self.rules.values().for_each(|fired| bands.add(&fired.bands));
+        bands.subtract(&self.again_since(from));
+        bands
+    }
 }
 
 impl Journal {
@@ -150,6 +190,12 @@ impl Journal {
                 }
             }
             Entry::Acknowledged { rule, seconds } => hour.rules.entry(rule).or_default().acknowledged.count(seconds),
+            Entry::Again { before, urgency } => {
+                // Never after the hour that it is entered in, whatever the clock showed then.
+                let before = hour_of(before).clamp(number - KEPT, number);
+                hour.again.entry(before).or_default().count(urgency);
+            }
+            Entry::AcknowledgedAgain { seconds } => hour.acknowledged_again.count(seconds),
             Entry::Swarmed { rule } => {
                 let swarmed = &mut hour.rules.entry(rule).or_default().swarmed;
                 *swarmed = swarmed.saturating_add(1);
@@ -170,7 +216,8 @@ impl Journal {
     /// How much it holds: it stays the same however much happens.
     pub fn size(&self) -> usize {
         let names = |hour: &Hour| hour.entities.len() + hour.silent.len() + hour.playbooks.len();
+        let again = |hour: &Hour| hour.again.len() + hour.acknowledged_again.len();
         let times = |hour: &Hour| hour.rules.values().map(|fired| 1 + fired.acknowledged.len()).sum::<usize>();
-        self.hours.values().map(|hour| 1 + names(hour) + times(hour)).sum()
+        self.hours.values().map(|hour| 1 + names(hour) + times(hour) + again(hour)).sum()
     }
 }

@@ -26,6 +26,7 @@ pub struct Summary {
     pub period: Period,
     /// Later than the period's beginning if the journal is younger.
     pub counted_from: Timestamp,
+    /// Of what happened: an alert that several rules fired for is one. Rules count their own.
     pub bands: Bands,
     /// Of the period before, of the same length; none if the journal does not reach back so far.
     pub before: Option<u32>,
@@ -36,6 +37,7 @@ pub struct Summary {
     /// Intakes that fell silent, and how often.
     pub silent: Vec<Count>,
     pub playbooks: Vec<Count>,
+    /// Alerts, each once.
     pub acknowledged: u64,
     /// Firings for alerts that came in storms, of all of the same rules: how long these alerts
     /// waited is not known.
@@ -120,20 +122,20 @@ pub fn summary(journal: &Journal, rules: &Rules, period: Period, zone: &TimeZone
     let removed = counted.rules.keys().filter(|number| rules.rule(**number).is_none());
     let mut lines: Vec<RuleLine> = here.chain(removed.map(|number| line(*number, None, false))).collect();
     lines.sort_by_key(|line| (std::cmp::Reverse(line.bands.total()), line.number));
-    let (mut bands, mut times, mut swarmed) = (Bands::default(), Times::default(), (0_u32, 0_u32));
+    let (mut times, mut swarmed) = (Times::default(), (0_u32, 0_u32));
     for fired in counted.rules.values() {
-        bands.add(&fired.bands);
         times.add(&fired.acknowledged);
         if fired.swarmed > 0 {
             swarmed.0 = swarmed.0.saturating_add(fired.swarmed);
             swarmed.1 = swarmed.1.saturating_add(fired.bands.total());
         }
     }
+    times.subtract(&counted.acknowledged_again);
     Summary {
         period,
         counted_from: period.from.max(journal.since).min(period.until),
-        bands,
-        before: comparable.then(|| before.rules.values().map(|fired| fired.bands.total()).sum()),
+        bands: counted.happened,
+        before: comparable.then(|| before.happened.total()),
         rules: lines,
         entities: noisiest(counted.entities),
         silent: noisiest(counted.silent),
@@ -183,6 +185,8 @@ fn change(now: u32, before: u32) -> Option<String> {
 #[derive(Default)]
 struct Sums<'a> {
     rules: BTreeMap<u32, Fired>,
+    happened: Bands,
+    acknowledged_again: Times,
     entities: BTreeMap<&'a str, u64>,
     silent: BTreeMap<&'a str, u64>,
     playbooks: BTreeMap<&'a str, u64>,
@@ -191,7 +195,9 @@ struct Sums<'a> {
 fn sums(journal: &Journal, period: Period) -> Sums<'_> {
     let mut sums = Sums::default();
     for (_, hour) in journal.within(period.from, period.until) {
-        let Hour { rules, entities, silent, playbooks } = hour;
+        let Hour { rules, entities, silent, playbooks, acknowledged_again, again: _ } = hour;
+        sums.happened.add(&hour.happened(period.from));
+        sums.acknowledged_again.add(acknowledged_again);
         for (number, fired) in rules {
             let sum = sums.rules.entry(*number).or_default();
             sum.bands.add(&fired.bands);
@@ -230,7 +236,7 @@ fn slots(journal: &Journal, period: Period, zone: &TimeZone) -> Vec<Slot> {
         // The slots begin with the period: the first is never after an hour of it.
         let place = slots.partition_point(|slot| slot.from <= at).saturating_sub(1);
         if let Some(slot) = slots.get_mut(place) {
-            hour.rules.values().for_each(|fired| slot.bands.add(&fired.bands));
+            slot.bands.add(&hour.happened(period.from));
         }
     }
     slots

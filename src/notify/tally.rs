@@ -77,6 +77,16 @@ impl Times {
         }
     }
 
+    /// Takes away what is in `other`.
+    pub fn subtract(&mut self, other: &Times) {
+        for (part, n) in &other.0 {
+            if let Some(mine) = self.0.get_mut(part) {
+                *mine = mine.saturating_sub(*n);
+            }
+        }
+        self.0.retain(|_, n| *n > 0);
+    }
+
     pub fn total(&self) -> u64 {
         self.0.values().map(|n| u64::from(*n)).sum()
     }

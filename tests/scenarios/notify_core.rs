@@ -371,6 +371,7 @@ proptest! {
                 Entry::Acknowledged { seconds, .. } => times.push(*seconds),
                 Entry::Swarmed { .. } => swarmed += 1,
                 Entry::Failed { .. } => failed += 1,
+                Entry::Again { .. } | Entry::AcknowledgedAgain { .. } => {}
             }
         }
         prop_assert_eq!(told.total(), fired.values().sum::<u32>());
@@ -393,6 +394,59 @@ proptest! {
             prop_assert_eq!(before as usize, exact.count());
         }
     }
+}
+
+proptest! {
+    /// Whichever rules fire for an alert, and whenever: it is one of those that happened in a time if
+    /// a rule fired for it then; and each rule has counted its own.
+    #[test]
+    fn what_several_rules_fire_for_is_counted_once(
+        alerts in vec(vec(0..60i64, 1..4), 0..20),
+        hours in 1u16..48,
+    ) {
+        let start: Timestamp = "2026-07-01T08:00:00Z".parse().unwrap();
+        let at = |hour: i64| start + SignedDuration::from_hours(hour);
+        // In the order of time, as they come.
+        let mut firings: Vec<(i64, usize, u32, Option<i64>)> = Vec::new();
+        for (alert, times) in alerts.iter().enumerate() {
+            let mut times = times.clone();
+            times.sort_unstable();
+            for (i, hour) in times.iter().enumerate() {
+                let before = i.checked_sub(1).map(|before| times[before]);
+                firings.push((*hour, alert, u32::try_from(i).unwrap() + 1, before));
+            }
+        }
+        firings.sort_unstable();
+        let mut journal = Journal::new(start);
+        for (hour, _, rule, before) in &firings {
+            let urgency = Some(50);
+            journal.enter(Entry::Fired { rule: *rule, urgency, about: About::Nothing }, at(*hour));
+            if let Some(before) = before {
+                journal.enter(Entry::Again { before: at(*before), urgency }, at(*hour));
+            }
+        }
+        let period = Period::last(hours, at(60));
+        let told = summary(&journal, &Rules::default(), period, &TimeZone::UTC);
+        let within = |hour: i64| at(hour) >= period.from && at(hour) < period.until;
+        let exact = alerts.iter().filter(|times| times.iter().any(|hour| within(*hour))).count();
+        prop_assert_eq!(told.total() as usize, exact);
+        prop_assert_eq!(told.slots.iter().map(|slot| slot.bands.total()).sum::<u32>(), told.total());
+        let fired = firings.iter().filter(|(hour, ..)| within(*hour)).count();
+        prop_assert_eq!(told.rules.iter().map(|line| line.bands.total() as usize).sum::<usize>(), fired);
+    }
+}
+
+#[test]
+fn an_alert_that_two_rules_told_of_is_acknowledged_once() {
+    let now: Timestamp = "2026-07-01T08:30:00Z".parse().unwrap();
+    let mut journal = Journal::new(now);
+    for rule in [1, 2] {
+        journal.enter(Entry::Acknowledged { rule, seconds: 60 }, now);
+    }
+    journal.enter(Entry::AcknowledgedAgain { seconds: 60 }, now);
+    let told = summary(&journal, &Rules::default(), Period::last(1, now), &TimeZone::UTC);
+    assert_eq!(told.acknowledged, 1);
+    assert!(told.rules.iter().all(|line| line.median_to_acknowledge.is_some()));
 }
 
 fn entry() -> impl Strategy<Value = Entry> {

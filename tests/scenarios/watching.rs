@@ -125,6 +125,28 @@ fn nameless(text: &str, alert: &sekoia_chatops::sandbox::world::Alert) -> String
 }
 
 #[test]
+fn an_alert_that_two_rules_fire_for_is_one_and_is_acknowledged_once() {
+    run(durable(), async |s| {
+        set_up(s, &["alert urgency>=75", "alert urgency>=60"]).await;
+        alert(s, "Impossible travel", 90);
+        let card = message(s, &["Impossible travel"]).await;
+        s.click("bob", &card, "Acknowledge").await;
+        message(s, &["Impossible travel", "Acknowledged by"]).await;
+        at_rest(s).await;
+        s.stop().await;
+        let work = store(s).await.find(WorkKind::Fired, soc(s).as_str()).await.unwrap().unwrap();
+        let log: FiredLog = decode(&work).unwrap();
+        let period = notify::Period::last(3, Timestamp::now());
+        let summary = notify::summary(&log.journal, &notify::Rules::default(), period, &jiff::tz::TimeZone::UTC);
+        assert_eq!((summary.total(), summary.acknowledged), (1, 1));
+        let by_rule: Vec<(u32, u32)> = summary.rules.iter().map(|line| (line.number, line.bands.total())).collect();
+        assert_eq!(by_rule, [(1, 1), (2, 1)]);
+        assert_eq!(summary.slots.iter().map(|slot| slot.bands.total()).sum::<u32>(), 1);
+        assert!(summary.entities.iter().all(|entity| entity.count == 1), "{:?}", summary.entities);
+    });
+}
+
+#[test]
 fn an_alert_is_told_and_its_card_follows_it() {
     run(durable(), async |s| {
         set_up(s, &["alert urgency>=75"]).await;

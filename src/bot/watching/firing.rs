@@ -126,9 +126,18 @@ impl Batch<'_> {
         let Some(news) = self.news(key).await? else { return Ok(()) };
         let before = news.clone();
         let more: Vec<u32> = rules.iter().copied().filter(|rule| !news.rules.contains(rule)).collect();
+        let last = news.fired.unwrap_or(news.first);
+        // Of each thing, one firing is the first: one of these, if no rule fired before.
+        let fresh = usize::from(news.rules.is_empty());
         news.rules.extend(&more);
         news.webhook |= webhook;
-        let mut entries: Vec<Entry> = more.iter().filter_map(|rule| Entry::fired(*rule, occurrence)).collect();
+        let mut entries: Vec<Entry> = more.iter().take(fresh).filter_map(|r| Entry::fired(*r, occurrence)).collect();
+        for (i, rule) in more.iter().enumerate().skip(fresh) {
+            entries.extend(Entry::fired_again(*rule, occurrence, if i == 0 { last } else { now }));
+        }
+        if !more.is_empty() {
+            news.fired = Some(now);
+        }
         match &occurrence.what {
             What::Resumed(silence) => {
                 match &news.swarm {
@@ -195,12 +204,13 @@ impl Batch<'_> {
         let mut own = false;
         let mut swarms = Vec::new();
         let sekoias = (webhook && rules.is_empty()).then_some(SEKOIAS);
-        for rule in rules.iter().copied().chain(sekoias) {
-            if rule != SEKOIAS
-                && let Some(entry) = Entry::fired(rule, occurrence)
-            {
-                log.journal.enter(entry, first);
-            }
+        for (i, rule) in rules.iter().copied().chain(sekoias).enumerate() {
+            let entries = match i {
+                _ if rule == SEKOIAS => Vec::new(),
+                0 => Entry::fired(rule, occurrence).into_iter().collect(),
+                _ => Entry::fired_again(rule, occurrence, first),
+            };
+            entries.into_iter().for_each(|entry| log.journal.enter(entry, first));
             match log.storms.entry(rule).or_default().fired(urgency, occurrence.what.name(), first).1 {
                 Place::OwnCard => own = true,
                 Place::Starts(swarm) | Place::Joins(swarm) => swarms.push((rule, swarm)),
@@ -274,5 +284,8 @@ pub(in crate::bot) fn acknowledged(news: &News, at: Timestamp) -> Vec<Entry> {
     let seen = u64::try_from(at.duration_since(raised).as_secs()).unwrap_or_default();
     let said = news.occurrence.what.alert().and_then(|alert| alert.acknowledged_after);
     let seconds = said.unwrap_or(seen);
-    news.rules.iter().map(|rule| Entry::Acknowledged { rule: *rule, seconds }).collect()
+    let mut entries: Vec<Entry> = news.rules.iter().map(|rule| Entry::Acknowledged { rule: *rule, seconds }).collect();
+    // One alert, however many rules told of it.
+    entries.extend(news.rules.iter().skip(1).map(|_| Entry::AcknowledgedAgain { seconds }));
+    entries
 }
