@@ -69,6 +69,8 @@ impl Bot {
         let root = self.sekoia.community(own).await?;
         let children =
             if root.is_parent == Some(false) { Vec::new() } else { self.sekoia.sub_communities(own).await? };
+        // Listed under itself, it would be there twice.
+        children.retain(|child| child.uuid != root.uuid);
         Ok((root, children))
     }
 

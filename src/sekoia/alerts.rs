@@ -7,9 +7,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::lenient::Page;
+use super::listing::{MOST_BYTES, MOST_PAGES, PAGE, distinct};
 use super::monitor::{Id, second};
-use super::transport::{Call, Verb};
-use super::{Alert, AlertStatus, Listed, MOST_PAGES, PAGE, Sekoia, SekoiaError};
+use super::transport::{Call, Read, Verb};
+use super::{Alert, AlertStatus, Listed, Sekoia, SekoiaError};
 use crate::pace::Rank;
 
 const ALERTS: &str = "/v1/sic/alerts";
@@ -109,7 +110,7 @@ impl Sekoia {
             ("with_count", "false".into()),
         ];
         let page: Page<Alert> = self.one(rank, ALERTS, ALERTS.into(), query, VIEW_ALERTS).await?;
-        Ok(page.items)
+        Ok(distinct(page.items))
     }
 
     /// The alerts of a stretch of time, at least `most` of them and some beyond `query.beyond`, if
@@ -120,9 +121,18 @@ impl Sekoia {
         let mut places: HashMap<String, usize> = HashMap::new();
         let (mut from, mut offset) = (query.from.as_second(), 0);
         let mut reach = Reach { read: query.from, settled: query.from };
+        let mut bytes = 0;
+        // What the page before began with, if it was of the same stretch.
+        let mut before: Option<String> = None;
         for _ in 0..MOST_PAGES {
-            let page = self.alerts_page(query, from, offset, rank).await?;
+            let (page, size) = self.alerts_page(query, from, offset, rank).await?;
             let got = page.items.len();
+            bytes += size;
+            let first = page.items.first().map(|alert| alert.uuid.clone());
+            if first.is_some() && first == before {
+                let what = "the same alerts again and again instead of further pages".into();
+                return Err(SekoiaError::Malformed { what });
+            }
             let last = page.items.last().and_then(|alert| query.by.of(alert));
             if let Some(last) = last {
                 reach.page(last, self.transport.clock());
@@ -139,12 +149,12 @@ impl Sekoia {
             if got == 0 || !page.has_more.unwrap_or(got >= PAGE) {
                 return Ok(AlertList { alerts, complete: true, settled: reach.settled });
             }
-            if alerts.len() >= most && reach.read > query.beyond {
+            if bytes >= MOST_BYTES || (alerts.len() >= most && reach.read > query.beyond) {
                 return Ok(AlertList { alerts, complete: false, settled: reach.settled });
             }
             match last.map(Timestamp::as_second) {
-                Some(last) if last > from => (from, offset) = (last, 0),
-                _ => offset += got,
+                Some(last) if last > from => (from, offset, before) = (last, 0, None),
+                _ => (offset, before) = (offset + got, first),
             }
         }
         Ok(AlertList { alerts, complete: false, settled: reach.settled })
@@ -156,7 +166,7 @@ impl Sekoia {
         from: i64,
         offset: usize,
         rank: Rank,
-    ) -> Result<Page<Alert>, SekoiaError> {
+    ) -> Result<(Page<Alert>, usize), SekoiaError> {
         let (date, sort) = query.by.names();
         let from = Timestamp::from_second(from).unwrap_or(query.from);
         let asked = vec![
@@ -168,14 +178,16 @@ impl Sekoia {
             ("offset", offset.to_string()),
             ("with_count", "false".into()),
         ];
-        self.one(rank, ALERTS, ALERTS.into(), asked, VIEW_ALERTS).await
+        let (name, needs) = (ALERTS, VIEW_ALERTS);
+        let read = Read { name, path: ALERTS.into(), query: asked, body: None, needs, within: None };
+        self.transport.get_sized(rank, &read).await
     }
 
     /// These alerts as they are now, at most a hundred; those that are not there are left out.
     pub async fn alerts_named(&self, uuids: &[&str], rank: Rank) -> Listed<Alert> {
         let query = vec![("match[uuid]", uuids.join(",")), ("limit", PAGE.to_string()), ("with_count", "false".into())];
         let page: Page<Alert> = self.one(rank, ALERTS, ALERTS.into(), query, VIEW_ALERTS).await?;
-        Ok(page.items)
+        Ok(distinct(page.items))
     }
 
     /// One alert as it is now; [`SekoiaError::NotFound`] if it is gone.

@@ -1,11 +1,17 @@
 //! Decoding that forgives: Sekoia's specification lost nullability and mixes date shapes.
 
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+
+use super::listing::{Identified, MOST_ENTRIES, distinct};
 
 /// Unix seconds, RFC 3339, `2021-06-23 09:13:22.077939` (taken as UTC) or a bare date; anything
 /// else is no instant.
@@ -56,14 +62,23 @@ where
     Ok(list.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect())
 }
 
-impl<T> Page<T> {
-    /// The entries, if these are all.
+/// The things of a list, each once; `null` is an empty one.
+pub fn each_once<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Identified,
+{
+    Ok(distinct(or_default(deserializer)?))
+}
+
+impl<T: Identified> Page<T> {
+    /// The entries, each once, if these are all.
     pub fn whole(self) -> Result<Vec<T>, super::SekoiaError> {
         match self.total {
             Some(total) if total > self.items.len() => {
                 Err(super::SekoiaError::Malformed { what: format!("{} of {total} entries", self.items.len()) })
             }
-            _ => Ok(self.items),
+            _ => Ok(distinct(self.items)),
         }
     }
 }
@@ -79,22 +94,57 @@ pub struct Page<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Page<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // An object without `items` is no list, whatever its status says.
-        #[derive(Deserialize)]
-        #[serde(untagged, bound = "T: Deserialize<'de>")]
-        enum Shape<T> {
-            Wrapped {
-                #[serde(deserialize_with = "or_default")]
-                items: Vec<T>,
-                total: Option<usize>,
-                has_more: Option<bool>,
-            },
-            Bare(Vec<T>),
+        deserializer.deserialize_any(PageVisitor(PhantomData))
+    }
+}
+
+/// Reads a page without keeping what it does not need: pages come in any size.
+struct PageVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for PageVisitor<T> {
+    type Value = Page<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list, or an object with `items`")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Page<T>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            if items.len() > MOST_ENTRIES {
+                return Err(de::Error::invalid_length(items.len(), &"fewer entries"));
+            }
+            items.push(item);
         }
-        Ok(match Shape::deserialize(deserializer)? {
-            Shape::Wrapped { items, total, has_more } => Page { items, total, has_more },
-            Shape::Bare(items) => Page { items, total: None, has_more: None },
-        })
+        Ok(Page { items, total: None, has_more: None })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Page<T>, A::Error> {
+        let (mut items, mut total, mut has_more) = (None, None, None);
+        while let Some(name) = fields.next_key::<Cow<'de, str>>()? {
+            match &*name {
+                "items" => {
+                    items = Some(fields.next_value::<Option<Bounded<T>>>()?.map_or_else(Vec::new, |list| list.0))
+                }
+                "total" => total = fields.next_value()?,
+                "has_more" => has_more = fields.next_value()?,
+                _ => {
+                    fields.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        // An object without `items` is no list, whatever its status says.
+        let items = items.ok_or_else(|| de::Error::missing_field("items"))?;
+        Ok(Page { items, total, has_more })
+    }
+}
+
+/// A bare list of bounded length.
+struct Bounded<T>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Bounded<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(deserializer.deserialize_seq(PageVisitor(PhantomData))?.items))
     }
 }
 
@@ -108,8 +158,17 @@ mod tests {
         assert_eq!(read(r#"{"items":[1,2],"total":2}"#), Some(vec![1, 2]));
         assert_eq!(read(r#"{"items":null}"#), Some(vec![]));
         assert_eq!(read("[3]"), Some(vec![3]));
+        assert_eq!(read(r#"{"more":{"deep":[{}]},"total":1,"items":[3],"has_more":null}"#), Some(vec![3]));
         for none in ["{}", r#"{"message":"maintenance"}"#, r#"{"total":0}"#, "null"] {
             assert_eq!(read(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_more_entries_than_any_list_is_not_read_to_its_end() {
+        let many = format!("[{}0]", "0,".repeat(MOST_ENTRIES + 1));
+        for text in [many.clone(), format!(r#"{{"items":{many}}}"#)] {
+            assert!(serde_json::from_str::<Page<u8>>(&text).is_err());
         }
     }
 

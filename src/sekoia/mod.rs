@@ -9,6 +9,7 @@ mod alert;
 mod alerts;
 mod error;
 mod lenient;
+mod listing;
 pub mod live;
 mod monitor;
 mod regions;
@@ -37,6 +38,7 @@ pub use writes::{INVITATIONS, invitation};
 
 use crate::pace::Rank;
 use lenient::Page;
+use listing::{Identified, Listing, PAGE};
 use transport::{Read, Transport};
 
 /// The client. Cheap to share behind an `Arc`; its budget is the whole process's.
@@ -57,11 +59,6 @@ pub struct Probed {
     /// What the last address answered otherwise.
     pub answer: String,
 }
-
-/// Sekoia's largest page.
-const PAGE: usize = 100;
-/// Pages of one list; more than 20,000 entries are not read without anybody noticing.
-const MOST_PAGES: usize = 200;
 
 type Listed<T> = Result<Vec<T>, SekoiaError>;
 
@@ -213,8 +210,8 @@ impl Sekoia {
         self.transport.get(rank, &Read { name, path, query, body: None, needs, within: Some(community) }).await
     }
 
-    /// Reads pages until one is shorter than asked for and nothing says that there is more.
-    async fn list<T: DeserializeOwned>(
+    /// Reads page after page: each thing once, the whole list or an error.
+    async fn list<T: DeserializeOwned + Identified>(
         &self,
         rank: Rank,
         name: &'static str,
@@ -224,20 +221,14 @@ impl Sekoia {
     ) -> Listed<T> {
         query.push(("limit", PAGE.to_string()));
         let mut call = Read { name, path, query, body: None, needs, within: None };
-        let mut all: Vec<T> = Vec::new();
-        for _ in 0..MOST_PAGES {
-            let page: Page<T> = {
-                call.query.retain(|(name, _)| *name != "offset");
-                call.query.push(("offset", all.len().to_string()));
-                self.transport.get(rank, &call).await?
-            };
-            let got = page.items.len();
-            all.extend(page.items);
-            let more = page.total.is_some_and(|total| total > all.len());
-            if got == 0 || (got < PAGE && !more) {
-                return Ok(all);
+        let mut listing = Listing::new();
+        loop {
+            call.query.retain(|(name, _)| *name != "offset");
+            call.query.push(("offset", listing.offset().to_string()));
+            let (page, bytes): (Page<T>, usize) = self.transport.get_sized(rank, &call).await?;
+            if !listing.page(page, bytes)? {
+                return Ok(listing.into_items());
             }
         }
-        Err(SekoiaError::Malformed { what: format!("more than {} entries in one list", MOST_PAGES * PAGE) })
     }
 }

@@ -190,6 +190,11 @@ impl Transport {
     }
 
     pub async fn get<T: DeserializeOwned>(&self, rank: Rank, call: &Read<'_>) -> Result<T, SekoiaError> {
+        Ok(self.get_sized(rank, call).await?.0)
+    }
+
+    /// The same, with the size of the answer in bytes.
+    pub async fn get_sized<T: DeserializeOwned>(&self, rank: Rank, call: &Read<'_>) -> Result<(T, usize), SekoiaError> {
         let span = info_span!("sekoia", call = call.name, status = tracing::field::Empty);
         async {
             let mut backoff =
@@ -217,7 +222,7 @@ impl Transport {
         .await
     }
 
-    async fn once<T: DeserializeOwned>(&self, rank: Rank, call: &Read<'_>) -> Result<T, SekoiaError> {
+    async fn once<T: DeserializeOwned>(&self, rank: Rank, call: &Read<'_>) -> Result<(T, usize), SekoiaError> {
         if self.is_forbidden(&call.memo()) {
             return Err(call.forbidden());
         }
@@ -228,7 +233,7 @@ impl Transport {
             Err(error) => self.went_wrong(call.memo(), error),
         }
         let body = result?;
-        serde_json::from_slice(&body).map_err(|e| {
+        serde_json::from_slice(&body).map(|read| (read, body.len())).map_err(|e| {
             // The position is safe to tell; what stood there is not.
             let what = format!("{:?} at line {}, column {}", e.classify(), e.line(), e.column());
             warn!(what, "unreadable answer");

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::lenient::{instant, or_default};
+use super::lenient::{each_once, instant};
 
 /// `GET /v1/auth/validate`: the decoded token.
 #[derive(Debug, Clone, Deserialize)]
@@ -96,7 +96,7 @@ pub struct Role {
     pub community_uuid: Option<String>,
     #[serde(default)]
     pub description: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "each_once")]
     pub permissions: Vec<Permission>,
     #[serde(default)]
     pub total_members: Option<u64>,
@@ -161,7 +161,7 @@ pub struct Avatar {
     /// `enabled` or `disabled`.
     #[serde(default)]
     pub status: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "each_once")]
     pub roles: Vec<AvatarRole>,
     #[serde(default)]
     pub user: Option<User>,
@@ -257,7 +257,7 @@ pub struct ApiKey {
     pub status: Option<String>,
     #[serde(default)]
     pub revoked: Option<bool>,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "each_once")]
     pub permissions: Vec<Permission>,
     #[serde(default, deserialize_with = "instant")]
     pub expires_at: Option<Timestamp>,

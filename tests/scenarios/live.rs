@@ -1,6 +1,7 @@
 //! What happens at the embedded Sekoia, and how the client learns of it: over real sockets.
 
 mod listening;
+mod lists;
 mod reads;
 mod webhooks;
 

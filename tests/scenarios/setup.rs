@@ -219,3 +219,21 @@ fn another_community_opens_every_step_again_after_a_question() {
         ");
     });
 }
+
+#[test]
+fn a_community_that_sekoia_lists_twice_is_there_once() {
+    run(Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..Setting::default() }, async |s| {
+        let doubled = sekoia_chatops::sandbox::FaultKind::Doubled;
+        s.sekoia.faults().add(sekoia_chatops::sandbox::Fault::new(doubled).on("/sub-communities").method("GET"));
+        // By its own id, which two of them would share.
+        let retail = s.sekoia.edit(|world| {
+            let named = world.communities.iter().find(|c| c.name == "Rivoli Retail");
+            named.expect("a community").uuid
+        });
+        let told = s.ask("alice", &format!("setup {retail}")).await.text();
+        assert!(told.contains("This channel now works on *Rivoli Retail*"), "{told}");
+        s.checklist("").await;
+        let listed = s.ask("alice", "communities").await.text();
+        assert_eq!(listed.matches("*Rivoli Retail*").count(), 1, "{listed}");
+    });
+}
