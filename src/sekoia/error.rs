@@ -11,8 +11,13 @@ use crate::text::{count, shown};
 pub enum SekoiaError {
     #[error("Sekoia does not accept the bot's API key (401{code}: {message})", code = spaced(.code))]
     Unauthorized { code: String, message: String },
-    #[error("Sekoia refuses this to the bot's API key (403): it lacks the permission {permission:?}")]
-    Forbidden { permission: &'static str },
+    #[error("{}", forbidden(.permission, *.held))]
+    Forbidden {
+        /// As an administrator finds it in Sekoia.
+        permission: &'static str,
+        /// Whether the key has it, as far as that could be read.
+        held: Option<bool>,
+    },
     #[error("Sekoia does not know this (404): {message}")]
     NotFound { code: String, message: String },
     #[error("Sekoia asks to slow down (429)")]
@@ -40,7 +45,10 @@ impl SekoiaError {
                 "T302" => "The key was revoked: create a new one in Settings > Workspace > API Keys and set SEKOIA_API_KEY.".into(),
                 _ => "Check SEKOIA_API_KEY and SEKOIA_REGION: a key works in its own region only. `region probe` tries the others.".into(),
             },
-            SekoiaError::Forbidden { permission } => format!(
+            SekoiaError::Forbidden { held: Some(true), .. } => {
+                "Another key would not help: do it in Sekoia's console, or ask Sekoia's support to allow it for API keys.".into()
+            }
+            SekoiaError::Forbidden { permission, .. } => format!(
                 "A key's permissions cannot be changed: create one that also has \"{permission}\", set SEKOIA_API_KEY and restart the bot."
             ),
             SekoiaError::NotFound { .. } => {
@@ -81,6 +89,21 @@ impl SekoiaError {
     /// Whether Sekoia's firewall counts it.
     pub(super) fn counts(&self) -> bool {
         !matches!(self, SekoiaError::NotFound { .. } | SekoiaError::Paused { .. } | SekoiaError::Unreachable)
+    }
+}
+
+/// What a 403 means, compared with what the key may.
+fn forbidden(permission: &str, held: Option<bool>) -> String {
+    match held {
+        Some(true) => {
+            format!("Sekoia refuses API keys here (403): the bot's key has the permission {permission:?}")
+        }
+        Some(false) => {
+            format!("Sekoia refuses this to the bot's API key (403): it lacks the permission {permission:?}")
+        }
+        None => format!(
+            "Sekoia refuses this to the bot's API key (403); it needs the permission {permission:?}, and whether the key has it is unknown"
+        ),
     }
 }
 
@@ -132,6 +155,17 @@ impl ErrorBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_says_what_is_known_of_the_permission() {
+        let of = |held| SekoiaError::Forbidden { permission: "COMMUNITY_ADD_MEMBER", held };
+        let [has, lacks, unknown] = [Some(true), Some(false), None].map(of);
+        assert!(has.to_string().contains("the bot's key has the permission \"COMMUNITY_ADD_MEMBER\""));
+        assert!(has.advice().contains("Another key would not help"));
+        assert!(lacks.to_string().contains("it lacks the permission \"COMMUNITY_ADD_MEMBER\""));
+        assert!(lacks.advice().contains("create one that also has"));
+        assert!(unknown.to_string().contains("whether the key has it is unknown"));
+    }
 
     #[test]
     fn both_error_shapes_and_anything_else_are_read() {

@@ -11,12 +11,15 @@ use rand::RngExt;
 use reqwest::{StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tracing::{Instrument, debug, info_span, warn};
 use url::Url;
 use uuid::Uuid;
 
+use super::Permission;
 use super::error::{ErrorBody, SekoiaError};
+use super::lenient::Page;
 use crate::pace::{Pace, Rank};
 
 tokio::task_local! {
@@ -57,10 +60,6 @@ impl Read<'_> {
             self.within.map(|uuid| uuid.to_string()).unwrap_or_default()
         )
     }
-
-    fn forbidden(&self) -> SekoiaError {
-        forbidden(self.needs)
-    }
 }
 
 /// A permission is not of one alert or one run: what is refused for one is refused for all, or each
@@ -70,8 +69,13 @@ fn alike<'a>(name: &'static str, path: &'a str) -> &'a str {
 }
 
 fn forbidden(needs: &'static str) -> SekoiaError {
-    SekoiaError::Forbidden { permission: if needs.is_empty() { "access to this community" } else { needs } }
+    SekoiaError::Forbidden { permission: if needs.is_empty() { NO_NAME } else { needs }, held: None }
 }
+
+/// What is needed where no permission is documented.
+const NO_NAME: &str = "access to this community";
+/// What the key may.
+const PERMISSIONS: &str = "/v1/me/permissions";
 
 /// One write to the API.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,6 +141,8 @@ pub(super) struct Transport {
     trouble: Mutex<Trouble>,
     /// What Sekoia's clock showed when it answered last.
     clock: Mutex<Option<Timestamp>>,
+    /// What the key may, once somebody asked: it cannot change.
+    held: OnceCell<Vec<Permission>>,
 }
 
 /// Sekoia's documented bound: 5 requests a second.
@@ -178,7 +184,7 @@ impl Transport {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let pace = Pace::new(PER_SECOND, Duration::from_secs(1));
-        Ok(Self { http, base, key, pace, trouble: Mutex::default(), clock: Mutex::default() })
+        Ok(Self { http, base, key, pace, trouble: Mutex::default(), clock: Mutex::default(), held: OnceCell::new() })
     }
 
     pub fn base(&self) -> &Url {
@@ -205,6 +211,9 @@ impl Transport {
                     Ok(value) => return Ok(value),
                     Err(error) => error,
                 };
+                if let SekoiaError::Forbidden { permission, .. } = error {
+                    return Err(self.compared(permission, call.name).await);
+                }
                 let wait = match &error {
                     SekoiaError::RateLimited { wait } if *wait <= PATIENCE => *wait,
                     error if error.is_passing() => backoff.next().unwrap_or(PATIENCE),
@@ -224,7 +233,7 @@ impl Transport {
 
     async fn once<T: DeserializeOwned>(&self, rank: Rank, call: &Read<'_>) -> Result<(T, usize), SekoiaError> {
         if self.is_forbidden(&call.memo()) {
-            return Err(call.forbidden());
+            return Err(forbidden(call.needs));
         }
         let Turn(()) = self.admit(rank).await?;
         let result = self.send(call).await;
@@ -262,14 +271,42 @@ impl Transport {
         let span = info_span!("sekoia", call = call.name, method = call.method.name(), status = tracing::field::Empty);
         let memo = call.memo();
         if self.is_forbidden(&memo) {
-            return Err(Unwritten::Refused(forbidden(call.needs)));
+            return Err(Unwritten::Refused(self.compared(call.needs, call.name).await));
         }
         let result = self.send_write(call).instrument(span).await;
         match &result {
             Ok(_) => self.went_well(),
             Err(Unwritten::Refused(error) | Unwritten::Unclear(error)) => self.went_wrong(memo, error),
         }
-        result
+        match result {
+            Err(Unwritten::Refused(SekoiaError::Forbidden { permission, .. })) => {
+                Err(Unwritten::Refused(self.compared(permission, call.name).await))
+            }
+            result => result,
+        }
+    }
+
+    /// A refusal, compared with what the key may: Sekoia says 403 for more than one reason.
+    async fn compared(&self, permission: &'static str, call: &str) -> SekoiaError {
+        let unknown = forbidden(permission);
+        // Of what has no name nobody can say whether it is held.
+        if permission.is_empty() || permission.starts_with("access to") || call == PERMISSIONS {
+            return unknown;
+        }
+        let held = self.held.get_or_try_init(|| async {
+            let (name, path) = (PERMISSIONS, PERMISSIONS.into());
+            let read = Read { name, path, query: vec![], body: None, needs: "", within: None };
+            // Once: whoever waits has an answer already.
+            let (page, _): (Page<Permission>, usize) = self.once(Rank::Person, &read).await?;
+            page.whole()
+        });
+        match held.await {
+            Ok(held) => SekoiaError::Forbidden { permission, held: Some(held.iter().any(|p| p.is(permission))) },
+            Err(error) => {
+                debug!(%error, "what the key may could not be read");
+                unknown
+            }
+        }
     }
 
     async fn send_write(&self, call: &Call) -> Result<Vec<u8>, Unwritten> {

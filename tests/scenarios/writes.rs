@@ -200,8 +200,8 @@ fn where_keys_may_not_write_a_person_does_it_and_sekoia_confirms_it() {
         • ⚠️ external domain: no member has an address at rivoli.example
         0 of 2 done · 2 by hand
         • ✅ Approved by @bob · <date> <time> UTC
-        • ✋ *ana@rivoli.example* · Sekoia refuses this to the bot's API key (403): it lacks the permission "COMMUNITY_ADD_MEMBER"
-        • ✋ *bob@rivoli.example* · Sekoia refuses this to the bot's API key (403): it lacks the permission "COMMUNITY_ADD_MEMBER"
+        • ✋ *ana@rivoli.example* · Sekoia refuses API keys here (403): the bot's key has the permission "COMMUNITY_ADD_MEMBER"
+        • ✋ *bob@rivoli.example* · Sekoia refuses API keys here (403): the bot's key has the permission "COMMUNITY_ADD_MEMBER"
         In Sekoia's console <https://app.sekoia.io>: Settings > Workspace > Users, Add new users. Enter exactly this, then press "I did it": I look whether Sekoia has it.
         ```
         ana@rivoli.example
@@ -216,8 +216,8 @@ fn where_keys_may_not_write_a_person_does_it_and_sekoia_confirms_it() {
         assert_eq!(statuses(s), [403]);
         assert_snapshot!(nameless(s.direct().await.text()), @r#"
         Sekoia does not let the bot do this, so somebody has to do it by hand: *Invite 2 people as Analyst*
-        • ✋ *ana@rivoli.example* · Sekoia refuses this to the bot's API key (403): it lacks the permission "COMMUNITY_ADD_MEMBER"
-        • ✋ *bob@rivoli.example* · Sekoia refuses this to the bot's API key (403): it lacks the permission "COMMUNITY_ADD_MEMBER"
+        • ✋ *ana@rivoli.example* · Sekoia refuses API keys here (403): the bot's key has the permission "COMMUNITY_ADD_MEMBER"
+        • ✋ *bob@rivoli.example* · Sekoia refuses API keys here (403): the bot's key has the permission "COMMUNITY_ADD_MEMBER"
         In #soc-setup · request <id>
         "#);
         s.checklist("somebody to do by hand").await;
@@ -245,7 +245,7 @@ fn where_keys_may_not_write_a_person_does_it_and_sekoia_confirms_it() {
         s.direct().await;
         let told = s.outcome("alice", &card, "Create and show").await.text();
         for says in [
-            r#"Sekoia refuses this to the bot's API key (403): it lacks the permission "COMMUNITY_WRITE_APIKEY"."#,
+            r#"Sekoia refuses API keys here (403): the bot's key has the permission "COMMUNITY_WRITE_APIKEY"."#,
             "The request's card shows how to do it by hand.",
         ] {
             assert!(told.contains(says), "{told}");

@@ -120,8 +120,8 @@ async fn an_acknowledgement_is_made_once_and_said_to_be_unclear_when_it_is() {
     for _ in 0..2 {
         let alert = strict.sandbox.raise_alert(&NewAlert::default()).uuid;
         let refused = acknowledge(&client, alert).await;
-        let permission = "Update alert status";
-        assert_eq!(refused, Err(Unwritten::Refused(SekoiaError::Forbidden { permission })));
+        let (permission, held) = ("Update alert status", Some(true));
+        assert_eq!(refused, Err(Unwritten::Refused(SekoiaError::Forbidden { permission, held })));
     }
     let calls = strict.sandbox.calls().iter().filter(|call| call.method == "PATCH").count();
     assert_eq!(calls, 1, "a refusal is not of one alert");
