@@ -5,6 +5,7 @@
 //! that names everything by its identifier. Nothing is called here.
 
 mod address;
+mod answer;
 mod community;
 mod invite;
 mod key;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+pub use answer::says_revoked;
 pub use community::communities;
 pub use invite::{InviteFacts, MOST_ADDRESSES, invite};
 pub use key::{DESCRIPTION, KeyFacts, LONGEST_LIFE_DAYS, key, revoke, rotate};

@@ -33,9 +33,11 @@ pub enum Command {
     /// A call that nobody has to press for.
     Start,
     /// A call that waits for a press: the new key, or the revocation of the replaced one.
+    /// `clock`: what Sekoia's own clock shows, if it says.
     Press {
         item: usize,
         by: UserId,
+        clock: Option<Timestamp>,
     },
     /// What became of a started call.
     Report {
@@ -177,7 +179,7 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
             let item = approval.next_call().ok_or(Refusal::NothingToDo)?;
             start(approval, item)?
         }
-        Command::Press { item, by } => press(approval, item, &by, now)?,
+        Command::Press { item, by, clock } => press(approval, item, &by, clock, now)?,
         Command::Report { item, outcome } => report(approval, item, outcome)?,
         Command::ReportRest { outcome } => {
             let rest = (0..approval.items.len())
@@ -283,14 +285,20 @@ fn cancellable(approval: &Approval) -> Result<(), Refusal> {
     }
 }
 
-fn start(approval: &Approval, item: usize) -> Result<Event, Refusal> {
+fn start(approval: &Approval, item: usize, clock: Option<Timestamp>) -> Result<Event, Refusal> {
     if !approval.is_as_approved() {
         return Err(Refusal::Altered);
     }
     Ok(Event::Started { item, target: approval.request.action.target(item).into() })
 }
 
-fn press(approval: &Approval, item: usize, by: &UserId, now: Timestamp) -> Result<Event, Refusal> {
+fn press(
+    approval: &Approval,
+    item: usize,
+    by: &UserId,
+    clock: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Event, Refusal> {
     if approval.requester() != Some(by) {
         return Err(Refusal::NotRequester);
     }
@@ -312,7 +320,7 @@ fn press(approval: &Approval, item: usize, by: &UserId, now: Timestamp) -> Resul
         Some(Item::Waiting) if item == 0 && now >= approval.request.expires => {
             Err(Refusal::TooLate(minute(approval.request.expires)))
         }
-        Some(Item::Waiting) => start(approval, item),
+        Some(Item::Waiting) => start(approval, item, clock),
         Some(Item::Started { .. } | Item::Unclear { .. }) => Err(Refusal::UnderWay),
         Some(Item::Created { .. }) => Err(Refusal::Already(
             "The key was created and shown. Say that it is saved, or wait: unconfirmed, it is revoked, and you may press again.".into(),

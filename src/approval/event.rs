@@ -32,6 +32,9 @@ pub enum Event {
     Started {
         item: usize,
         target: Box<str>,
+        /// What Sekoia's clock showed just before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clock: Option<Timestamp>,
     },
     /// Announced, and then not sent: Sekoia asked to wait, or could not be reached.
     NotSent {
@@ -174,8 +177,9 @@ impl Approval {
             Event::Rejected { reason } => approval.stage = Stage::Rejected { reason, change: Change { by, at } },
             Event::Cancelled => approval.stage = Stage::Cancelled { change: Change { by, at } },
             Event::Expired => approval.stage = Stage::Expired { at },
-            Event::Started { item, .. } => {
+            Event::Started { item, clock, .. } => {
                 approval.set(item, Item::Started { at });
+                approval.clock = clock;
                 if let Some(sends) = approval.sends.get_mut(item) {
                     *sends += 1;
                 }

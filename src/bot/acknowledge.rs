@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
 use tracing::{info, warn};
 
 use super::failure::{Failure, instead};
@@ -13,7 +14,7 @@ use crate::notifications::{Acknowledged, News, decode};
 use crate::notify::{self, Event, Rules, What};
 use crate::pace::Rank;
 use crate::platform::ChannelKey;
-use crate::sekoia::{Alert, AlertStatus, Id, SekoiaError, Unwritten, move_alert};
+use crate::sekoia::{Alert, AlertStatus, Id, SekoiaError, Unwritten, move_alert, says_moved};
 use crate::store::{StoreError, Work, WorkKind};
 use crate::streams::RACES;
 use crate::text::shown;
@@ -75,12 +76,17 @@ impl Bot {
         self.on_record(ask, Event::AlertMoving { alert: found.uuid.as_str().into(), to: to.clone() }).await?;
         let call_id = Id::parse(&found.uuid).unwrap_or_else(|| id.clone());
         let outcome = match self.sekoia.write(turn, &move_alert(&call_id, AlertStatus::Acknowledged, None)).await {
-            Ok(_) => Ok(()),
-            Err(Unwritten::Refused(error)) => Err(error),
-            Err(Unwritten::Unclear(error)) => {
-                warn!(%error, "nobody said whether an alert was acknowledged; it is looked at");
-                self.moved_after_all(&call_id).await.map_err(|()| error)
+            Ok(answer) => {
+                let body = answer.body.expose_secret();
+                if says_moved(&found.uuid, AlertStatus::Acknowledged, answer.status, body) {
+                    Ok(())
+                } else {
+                    let what = format!("{} without the acknowledged alert", answer.status);
+                    self.moved_after_all(&call_id, SekoiaError::Malformed { what }).await
+                }
             }
+            Err(Unwritten::Refused(error)) => Err(error),
+            Err(Unwritten::Unclear(error)) => self.moved_after_all(&call_id, error).await,
         };
         let said: Box<str> = match &outcome {
             Ok(()) => to,
@@ -121,8 +127,9 @@ impl Bot {
         Ok(())
     }
 
-    /// Whether Sekoia moved an alert although it did not say so.
-    async fn moved_after_all(&self, id: &Id) -> Result<(), ()> {
+    /// Whether Sekoia moved an alert although it did not say so, but something else.
+    async fn moved_after_all(&self, id: &Id, said: SekoiaError) -> Result<(), SekoiaError> {
+        warn!(%said, "nobody said whether an alert was acknowledged; it is looked at");
         for _ in 0..LOOKS {
             tokio::time::sleep(BETWEEN).await;
             if let Ok(alert) = self.sekoia.alert(id, Rank::Person).await
@@ -131,7 +138,7 @@ impl Bot {
                 return Ok(());
             }
         }
-        Err(())
+        Err(said)
     }
 
     /// Brings the alert's card up to date, if there is one, and counts how long it waited.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info, info_span, warn};
@@ -15,7 +17,7 @@ use crate::approval::{Approval, ApprovalId, Command, How, Item, Outcome, Stage, 
 use crate::approvals::ChangeError;
 use crate::checklist::Actor;
 use crate::pace::Rank;
-use crate::sekoia::{Created, SekoiaError, Turn, Unwritten, Verb};
+use crate::sekoia::{SekoiaError, Turn, Unwritten, Verb};
 use crate::store::{Commit, StoreError, Work, WorkKind};
 
 /// Sends of one call that Sekoia refused for the moment, or provably did not do.
@@ -118,9 +120,19 @@ impl Bot {
             return self.clear_up(&approval, item, since).await;
         }
         if let Some(Item::Created { at, uuid, shown, until, lost }) = approval.items.first() {
-            let until = if *shown { *until } else { *at + self.approvals.timing.lease };
-            if lost.is_none() && now < until {
-                return Err(Halt::Until(until));
+            let timing = self.approvals.timing;
+            // Never longer than from now on: the clock may have been set back.
+            let left =
+                if *shown { left_of(timing.confirm, *until - timing.confirm) } else { left_of(timing.lease, *at) };
+            if lost.is_none() && !*shown && *at > now {
+                // From the future: how long ago it was nobody knows, so all of it is waited for.
+                tokio::time::sleep(timing.lease).await;
+                let again = self.approvals.read(id).await?;
+                if again.as_ref().and_then(|a| a.items.first()) != approval.items.first() {
+                    return Ok(());
+                }
+            } else if lost.is_none() && !left.is_zero() {
+                return Err(Halt::Until(now + left));
             }
             let why = if *shown { NOT_CONFIRMED } else { NOT_SHOWN };
             return if self.withdraw(&approval, uuid, why).await? {
@@ -178,23 +190,40 @@ impl Bot {
     /// call would meet with the same.
     pub(super) async fn carry_out(&self, approval: &Approval, item: usize, turn: Turn) -> (Outcome, bool) {
         let call = approval.request.action.call(item);
-        // Whatever was asked when: the bot never revokes the key that it calls with.
-        if let (Verb::Delete, Some(key)) = (call.method, call.path.rsplit('/').next()) {
-            match self.may_be_own(key).await {
-                Ok(false) => {}
-                Ok(true) => {
-                    let why = "this may be the bot's own key, which it never revokes; do it in Sekoia's console";
-                    return (Outcome::Failed { why: why.into() }, false);
-                }
-                Err(error) => return (Outcome::NotSent { why: error.to_string().into() }, false),
-            }
+        if let (Verb::Delete, Some(key)) = (call.method, call.path.rsplit('/').next())
+            && let Err(otherwise) = self.may_revoke(approval, item, key).await
+        {
+            return (otherwise, false);
         }
         match self.sekoia.write(turn, &call).await {
-            Ok(body) => {
-                let created: Option<Created> = serde_json::from_slice(&body).ok();
-                (Outcome::Done { uuid: created.map(|c| c.uuid.into()), how: How::Answered }, false)
+            Ok(answer) => {
+                let proven = approval.request.action.proven_by(item, answer.status, answer.body.expose_secret());
+                let outcome = match proven {
+                    Ok(uuid) => Outcome::Done { uuid, how: How::Answered },
+                    Err(odd) => Outcome::Unclear { why: odd.into() },
+                };
+                (outcome, false)
             }
             Err(failed) => judged(&failed),
+        }
+    }
+
+    /// Whether a key may be revoked now; otherwise what became of it without a call. It is seen
+    /// before: that it is not there afterwards proves something then.
+    async fn may_revoke(&self, approval: &Approval, item: usize, key: &str) -> Result<(), Outcome> {
+        let unread = |error: SekoiaError| Outcome::NotSent { why: error.to_string().into() };
+        // Whatever was asked when: the bot never revokes the key that it calls with.
+        if self.may_be_own(key).await.map_err(unread)? {
+            let why = "this may be the bot's own key, which it never revokes; do it in Sekoia's console";
+            return Err(Outcome::Failed { why: why.into() });
+        }
+        match self.look(approval, item, Timestamp::now()).await.map_err(unread)? {
+            Seen::Absent => Ok(()),
+            Seen::There { uuid } => Err(Outcome::Done { uuid: Some(uuid), how: How::Found }),
+            Seen::Gone => {
+                Err(Outcome::Failed { why: "Sekoia does not know this key any more; nothing was sent".into() })
+            }
+            Seen::Unsure(why) => Err(Outcome::Unknown { why: why.into() }),
         }
     }
 
@@ -231,28 +260,33 @@ impl Bot {
         }
     }
 
-    /// Finds out what became of a call by reading, before anything is sent again.
+    /// Finds out what became of a call by reading, before anything is sent again. Time is counted
+    /// from here, by a clock that nobody sets: the other one may have been wrong at the call or since.
     async fn clear_up(&self, approval: &Approval, item: usize, since: Timestamp) -> Result<(), Halt> {
         let timing = self.approvals.timing;
+        let begun = Instant::now();
         // Whoever announced it may still be making it.
-        if matches!(approval.items.get(item), Some(Item::Started { .. })) {
-            wait_until(since + timing.lease).await;
-        } else {
-            wait_until(since + FIRST_LOOK).await;
-        }
+        let announced = matches!(approval.items.get(item), Some(Item::Started { .. }));
+        let first_look = if announced { timing.lease } else { FIRST_LOOK };
+        tokio::time::sleep(left_of(first_look, since)).await;
         // Sekoia's own error is an end; silence is not, nor is what stands between: it may be
         // working on it still.
         let answered = matches!(approval.items.get(item), Some(Item::Unclear { why, .. }) if &**why == ANSWERED);
-        let proof = if answered { since + timing.lease } else { since + timing.proof };
+        let proof = begun + if answered { timing.lease } else { timing.proof };
         let give_up = proof + READING;
         let secret = approval.request.action.is_secret(item);
-        let mut absent_since: Option<Timestamp> = None;
+        let mut absent_since: Option<Instant> = None;
+        let mut gone_since: Option<Instant> = None;
         loop {
-            let now = Timestamp::now();
-            match self.look(approval, item, since).await {
+            let now = Instant::now();
+            let seen = self.look(approval, item, since).await;
+            if !matches!(seen, Ok(Seen::Gone)) {
+                gone_since = None;
+            }
+            match seen {
                 Ok(Seen::There { uuid }) if secret => {
                     // Whose secret is lost: on record before it is revoked.
-                    let outcome = Outcome::Created { uuid, until: now };
+                    let outcome = Outcome::Created { uuid, until: Timestamp::now() };
                     self.conclude(approval, item, outcome, false).await?;
                     self.found_out(&approval.id, Command::Withdraw { item, why: NOT_SHOWN.into() }).await?;
                     return Ok(());
@@ -260,6 +294,13 @@ impl Bot {
                 Ok(Seen::There { uuid }) => {
                     let outcome = Outcome::Done { uuid: Some(uuid), how: How::Found };
                     return Ok(self.conclude(approval, item, outcome, false).await?);
+                }
+                Ok(Seen::Gone) => {
+                    let first = *gone_since.get_or_insert(now);
+                    if now >= first + timing.between {
+                        let outcome = Outcome::Done { uuid: None, how: How::Found };
+                        return Ok(self.conclude(approval, item, outcome, false).await?);
+                    }
                 }
                 // Before that it proves nothing.
                 Ok(Seen::Absent) if now < proof => {}
@@ -282,6 +323,7 @@ impl Bot {
                 // A key that nobody has the secret of is looked for until it is known to be gone.
                 Err(error) if secret => {
                     warn!(%error, "nobody knows yet whether a key came into being");
+                    absent_since = None;
                     tokio::time::sleep(UNTIL_GONE).await;
                 }
                 Err(error) => {
@@ -294,12 +336,12 @@ impl Bot {
                 }
             }
             // The next look: where it could prove something, and not before the two would agree.
-            let next = match absent_since {
+            let next = match absent_since.or(gone_since) {
                 Some(first) => first + timing.between,
                 None if now < proof => proof,
                 None => now + timing.between,
             };
-            wait_until(next.max(now + Duration::from_millis(200))).await;
+            tokio::time::sleep_until(next.max(now + Duration::from_millis(200))).await;
         }
     }
 }
@@ -338,9 +380,23 @@ fn names_the_route(message: &str) -> bool {
     ["path", "route", "url"].iter().any(|word| message.contains(word))
 }
 
-pub(super) async fn wait_until(at: Timestamp) {
-    let left = at.duration_since(Timestamp::now());
-    if let Ok(left) = Duration::try_from(left) {
-        tokio::time::sleep(left).await;
+/// What is left of `whole` after something that happened at `since`, by a clock that may have been
+/// set back meanwhile: never more than all of it.
+pub(super) fn left_of(whole: Duration, since: Timestamp) -> Duration {
+    let gone = Timestamp::now().duration_since(since);
+    whole.saturating_sub(Duration::try_from(gone).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_nobody_wait_longer() {
+        let (whole, hour) = (Duration::from_secs(12), jiff::SignedDuration::from_hours(1));
+        assert_eq!(left_of(whole, Timestamp::now() + hour), whole);
+        assert_eq!(left_of(whole, Timestamp::now() - hour), Duration::ZERO);
+        let left = left_of(whole, Timestamp::now() - jiff::SignedDuration::from_secs(2));
+        assert!(left > Duration::from_secs(9) && left <= Duration::from_secs(10), "{left:?}");
     }
 }

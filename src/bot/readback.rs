@@ -16,6 +16,9 @@ pub(super) enum Seen {
         uuid: Box<str>,
     },
     Absent,
+    /// A key that is neither listed nor found by its identifier. Lists are empty for other reasons
+    /// too: it is revoked if a second look says the same.
+    Gone,
     /// There is something, and nobody can tell whether it is this.
     Unsure(&'static str),
 }
@@ -42,7 +45,29 @@ impl Bot {
     /// Looks for what a call was to bring.
     pub(super) async fn look(&self, approval: &Approval, item: usize, since: Timestamp) -> Result<Seen, SekoiaError> {
         let lists = self.lists(&approval.request.action).await?;
-        Ok(seen(approval, item, since, &lists, Timestamp::now()))
+        // Sekoia dates keys by its own clock, whatever ours showed.
+        let begun = approval.clock.unwrap_or(since) - SKEW;
+        self.by_itself(approval, item, seen(approval, item, begun, &lists, Timestamp::now())).await
+    }
+
+    /// A key that its list does not show is asked for by its identifier.
+    async fn by_itself(&self, approval: &Approval, item: usize, seen: Seen) -> Result<Seen, SekoiaError> {
+        match (&seen, &approval.request.action) {
+            (
+                Seen::Gone,
+                Action::RevokeKey { community, key } | Action::CreateKey { community, replaces: Some(key), .. },
+            ) if !approval.request.action.is_secret(item) => self.key(community, &key.uuid).await,
+            _ => Ok(seen),
+        }
+    }
+
+    async fn key(&self, community: &Named, key: &str) -> Result<Seen, SekoiaError> {
+        match self.sekoia.api_key(uuid(community)?, parsed(key)?).await {
+            Ok(found) if found.uuid.eq_ignore_ascii_case(key) => Ok(revoked(&found, Timestamp::now())),
+            Ok(_) => Err(SekoiaError::Malformed { what: "another key than the one that was asked for".into() }),
+            Err(SekoiaError::NotFound { .. }) => Ok(Seen::Gone),
+            Err(error) => Err(error),
+        }
     }
 
     async fn lists(&self, action: &Action) -> Result<Lists, SekoiaError> {
@@ -64,10 +89,22 @@ impl Bot {
         })
     }
 
-    /// Whether a key no longer works. One that is not listed any more does not.
+    /// Whether a key no longer works. One that is gone does not, if two looks say so.
     pub(super) async fn is_revoked(&self, community: &Named, key: &str) -> Result<bool, SekoiaError> {
-        let all = self.sekoia.api_keys(uuid(community)?).await?;
-        Ok(revoked(&all, key, Timestamp::now()))
+        for look in 0..2 {
+            if look > 0 {
+                tokio::time::sleep(self.approvals.timing.between).await;
+            }
+            match listed(&self.sekoia.api_keys(uuid(community)?).await?, key, Timestamp::now()) {
+                Seen::Gone => {}
+                seen => return Ok(matches!(seen, Seen::There { .. })),
+            }
+            match self.key(community, key).await? {
+                Seen::Gone => {}
+                seen => return Ok(matches!(seen, Seen::There { .. })),
+            }
+        }
+        Ok(true)
     }
 
     /// `I did it`, or somebody wants to know: what Sekoia shows is taken as done, nothing else is.
@@ -93,12 +130,10 @@ impl Bot {
         if !approval.items.iter().any(open) {
             return Ok(looked);
         }
-        let lists = self.lists(&approval.request.action).await?;
-        for (item, state) in approval.items.iter().enumerate().filter(|(_, state)| open(state)) {
-            let seen = seen(approval, item, approval.asked.at, &lists, ask.now);
+        for (item, state, seen) in self.seen_of(approval, open).await? {
             // A key whose secret is lost is not done by being there, but by being gone.
             if approval.request.action.is_secret(item) && matches!(state, Item::Unknown { .. }) {
-                if !matches!(seen, Seen::Absent) {
+                if !matches!(seen, Seen::Absent | Seen::Gone) {
                     return Err(instead(
                         "A key of this name is there, and nobody has its secret: revoke it in Sekoia's console, then look again.",
                     ));
@@ -114,6 +149,11 @@ impl Bot {
                     self.change_request(ask, approval, Command::Report { item, outcome }).await?;
                     looked.done += 1;
                 }
+                Seen::Gone => {
+                    let outcome = Outcome::Done { uuid: None, how: How::ByHand };
+                    self.change_request(ask, approval, Command::Report { item, outcome }).await?;
+                    looked.done += 1;
+                }
                 Seen::Absent | Seen::Unsure(_) => {
                     looked.missing.push(shown(approval.request.action.target(item), 60));
                 }
@@ -121,10 +161,40 @@ impl Bot {
         }
         Ok(looked)
     }
+
+    /// What Sekoia shows of the calls that are `open`. What is taken for gone is so at two looks.
+    async fn seen_of<'a>(
+        &self,
+        approval: &'a Approval,
+        open: fn(&Item) -> bool,
+    ) -> Result<Vec<(usize, &'a Item, Seen)>, SekoiaError> {
+        let begun = approval.clock.map_or(approval.asked.at, |clock| clock.min(approval.asked.at)) - SKEW;
+        let lost = |(item, state, seen): &(usize, &Item, Seen)| match seen {
+            Seen::Gone => true,
+            // The key whose secret is lost.
+            Seen::Absent => approval.request.action.is_secret(*item) && matches!(state, Item::Unknown { .. }),
+            Seen::There { .. } | Seen::Unsure(_) => false,
+        };
+        let mut before: Option<Vec<bool>> = None;
+        loop {
+            let lists = self.lists(&approval.request.action).await?;
+            let mut found = Vec::new();
+            for (item, state) in approval.items.iter().enumerate().filter(|(_, state)| open(state)) {
+                let seen = seen(approval, item, begun, &lists, Timestamp::now());
+                found.push((item, state, self.by_itself(approval, item, seen).await?));
+            }
+            let said: Vec<bool> = found.iter().map(lost).collect();
+            if !said.contains(&true) || before.as_ref() == Some(&said) {
+                return Ok(found);
+            }
+            before = Some(said);
+            tokio::time::sleep(self.approvals.timing.between).await;
+        }
+    }
 }
 
-/// Whether the lists show what a call was to bring.
-fn seen(approval: &Approval, item: usize, since: Timestamp, lists: &Lists, now: Timestamp) -> Seen {
+/// Whether the lists show what a call was to bring. What it made is dated after `begun`.
+fn seen(approval: &Approval, item: usize, begun: Timestamp, lists: &Lists, now: Timestamp) -> Seen {
     let target = approval.request.action.target(item);
     match (&approval.request.action, lists) {
         (Action::Invite { grants, .. }, Lists::Members(communities)) => {
@@ -149,7 +219,7 @@ fn seen(approval: &Approval, item: usize, since: Timestamp, lists: &Lists, now: 
             let ours = |k: &ApiKey| {
                 let held: Vec<&str> = k.permissions.iter().filter_map(|p| p.uuid.as_deref()).collect();
                 let same = held.len() == permissions.len() && permissions.iter().all(|p| held.contains(&&*p.uuid));
-                same && k.created_at.is_some_and(|at| at >= since - SKEW)
+                same && k.created_at.is_some_and(|at| at >= begun)
             };
             match named.as_slice() {
                 [] => Seen::Absent,
@@ -158,14 +228,23 @@ fn seen(approval: &Approval, item: usize, since: Timestamp, lists: &Lists, now: 
             }
         }
         (Action::CreateKey { replaces: Some(key), .. } | Action::RevokeKey { key, .. }, Lists::Keys(all)) => {
-            if revoked(all, &key.uuid, now) { Seen::There { uuid: key.uuid.clone() } } else { Seen::Absent }
+            listed(all, &key.uuid, now)
         }
         _ => Seen::Unsure("there is no such call"),
     }
 }
 
-fn revoked(all: &[ApiKey], key: &str, now: Timestamp) -> bool {
-    all.iter().find(|k| k.uuid == key).is_none_or(|k| k.status(now) != KeyStatus::Active)
+/// Whether a list shows a key as revoked.
+fn listed(all: &[ApiKey], key: &str, now: Timestamp) -> Seen {
+    all.iter().find(|k| k.uuid == key).map_or(Seen::Gone, |key| revoked(key, now))
+}
+
+/// Whether a key works no longer.
+fn revoked(key: &ApiKey, now: Timestamp) -> Seen {
+    match key.status(now) {
+        KeyStatus::Active => Seen::Absent,
+        KeyStatus::Expired | KeyStatus::Revoked => Seen::There { uuid: key.uuid.as_str().into() },
+    }
 }
 
 fn one(mut found: impl Iterator<Item = String>) -> Seen {

@@ -266,7 +266,7 @@ fn outcome(approval: &Approval, i: usize, item: &Item) -> Option<(u8, Line)> {
         Item::Done { how, at, .. } => {
             let line = line("✅ ").say(match how {
                 How::Answered => "",
-                How::Found => " · its answer was lost; found in Sekoia by reading back",
+                How::Found => " · no clear answer; found in Sekoia by reading back",
                 How::ByHand => " · done by hand, found in Sekoia",
                 How::Confirmed => " · created, shown once and saved",
             });

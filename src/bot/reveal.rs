@@ -6,19 +6,19 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tracing::{error, warn};
 
 use super::execute::NOT_SHOWN;
 use super::failure::{Failure, instead};
 use super::rules::NewAddress;
 use super::{Ask, Bot};
-use crate::action::{Action, Named, revocation};
+use crate::action::{Action, Named, revocation, says_revoked};
 use crate::approval::{self, Approval, ApprovalId, Command, Item, Outcome, decide};
 use crate::checklist::Actor;
 use crate::pace::Rank;
 use crate::platform::{ChannelKey, ChatError, FormContent, SecretForm, UserId};
-use crate::sekoia::{CreatedKey, SekoiaError, Unwritten};
+use crate::sekoia::{CreatedKey, KeyStatus, SekoiaError, Unwritten};
 use crate::store::StoreError;
 use crate::text::{first, shown};
 use crate::view::{Line, View, day};
@@ -48,7 +48,7 @@ impl Bot {
     /// Whether who asks may have the key created now.
     pub(super) async fn may_show(&self, ask: &Ask<'_>, id: &str) -> Result<Reveal, Failure> {
         let approval = self.request_of(ask, id).await?;
-        decide(Some(&approval), Command::Press { item: 0, by: ask.actor.clone() }, ask.now)?;
+        decide(Some(&approval), Command::Press { item: 0, by: ask.actor.clone(), clock: None }, ask.now)?;
         if let Some(frozen) = self.approvals.frozen().await? {
             return Err(instead(super::request_card::frozen_line(&frozen)));
         }
@@ -67,9 +67,22 @@ impl Bot {
         let told = |line: &str| Some(View::sentence(line.to_owned()));
         // Nobody takes the key for lost while it is on its way into the form.
         let Some(_held) = self.hold(&reveal.id) else { return told("It is being done right now.") };
+        let nothing =
+            |error: SekoiaError| Some(View::sentence(format!("{error}. {} Nothing was created.", error.advice())));
+        // Afterwards a key of this name can only be the one that is created now.
+        match self.name_is_taken(&reveal.id).await {
+            Ok(false) => {}
+            Ok(true) => {
+                return told(
+                    "A key of this name is there already, and Sekoia wants names to be unique, so nothing was created. Revoke that key, or ask for one of another name.",
+                );
+            }
+            Err(Failure::Sekoia(error)) => return nothing(error),
+            Err(_) => return told(STORE_FAILED),
+        }
         let turn = match self.sekoia.admit(Rank::Person).await {
             Ok(turn) => turn,
-            Err(error) => return Some(View::sentence(format!("{error}. {} Nothing was created.", error.advice()))),
+            Err(error) => return nothing(error),
         };
         match self.approvals.frozen().await {
             Ok(None) => {}
@@ -78,7 +91,8 @@ impl Bot {
         }
         let now = Timestamp::now();
         let by = Actor::Person(reveal.by.clone());
-        let press = |state: Option<&Approval>| decide(state, Command::Press { item: 0, by: reveal.by.clone() }, now);
+        let press = Command::Press { item: 0, by: reveal.by.clone(), clock: self.sekoia.clock() };
+        let press = |state: Option<&Approval>| decide(state, press.clone(), now);
         let approval = match self.approvals.change(&reveal.id, &by, now, None, press).await {
             Ok(changed) => {
                 self.note_changes(reveal.by.as_str(), &changed);
@@ -91,17 +105,25 @@ impl Bot {
             Err(refused) => return Some(View::sentence(Line::marked(&refused.to_string()))),
         };
         let call = approval.request.action.call(0);
-        let body = match self.sekoia.write(turn, &call).await {
-            Ok(body) => SecretString::from(String::from_utf8(body).unwrap_or_default()),
+        let answer = match self.sekoia.write(turn, &call).await {
+            Ok(answer) => answer,
             Err(failed) => return Some(self.not_created(&approval, failed).await),
         };
-        let created: Option<CreatedKey> = serde_json::from_str(secrecy::ExposeSecret::expose_secret(&body)).ok();
-        drop(body);
-        let Some(created) = created else {
-            self.settle_call(&approval, Outcome::Unclear { why: "Sekoia's answer could not be read".into() }).await;
-            return told(
-                "Sekoia's answer could not be read. If the key exists, it is revoked; then you may press again. I tell you.",
-            );
+        let proven = approval.request.action.proven_by(0, answer.status, answer.body.expose_secret());
+        let created = proven.and_then(|_| {
+            let created = serde_json::from_str::<CreatedKey>(answer.body.expose_secret());
+            created.map_err(|_| "Sekoia's answer could not be read".to_owned())
+        });
+        drop(answer);
+        let created = match created {
+            Ok(created) => created,
+            Err(odd) => {
+                let line = format!(
+                    "{odd}. If the key exists, it is revoked, because nobody has its secret; then you may press again. I tell you."
+                );
+                self.settle_call(&approval, Outcome::Unclear { why: odd.into() }).await;
+                return Some(View::sentence(line));
+            }
         };
         let uuid: Box<str> = created.uuid.as_str().into();
         let until = crate::streams::sealed(Timestamp::now() + self.approvals.timing.confirm);
@@ -160,6 +182,15 @@ impl Bot {
             error!(%error, "the outcome of a call could not be recorded");
         }
         settled.is_ok()
+    }
+
+    /// Whether an active key bears the name of the one that is to be created.
+    async fn name_is_taken(&self, id: &ApprovalId) -> Result<bool, Failure> {
+        let Some(approval) = self.approvals.read(id).await? else { return Ok(false) };
+        let Action::CreateKey { community, name, .. } = &approval.request.action else { return Ok(false) };
+        let keys = self.sekoia.api_keys(super::readback::uuid(community)?).await?;
+        let now = Timestamp::now();
+        Ok(keys.iter().any(|key| key.name() == &**name && key.status(now) == KeyStatus::Active))
     }
 
     async fn not_created(&self, approval: &Approval, failed: Unwritten) -> View {
@@ -231,23 +262,22 @@ impl Bot {
         }
         let turn = self.sekoia.admit(Rank::Person).await?;
         match self.sekoia.write(turn, &revocation(community, key)).await {
-            Ok(_) => Ok(true),
-            Err(Unwritten::Refused(SekoiaError::NotFound { .. })) => Ok(true),
-            // Revoked already, or refused: its status tells.
-            Err(_) => self.is_revoked(community, &key.uuid).await,
+            Ok(answer) if says_revoked(&key.uuid, answer.status, answer.body.expose_secret()) => Ok(true),
+            // Revoked already, refused, or not said: its status tells.
+            Ok(_) | Err(_) => self.is_revoked(community, &key.uuid).await,
         }
     }
 
     /// Revokes the replaced key of a rotation.
     pub(super) async fn retire(&self, ask: &Ask<'_>, id: &str) -> super::Told {
         let approval = self.request_of(ask, id).await?;
-        decide(Some(&approval), Command::Press { item: 1, by: ask.actor.clone() }, ask.now)?;
+        decide(Some(&approval), Command::Press { item: 1, by: ask.actor.clone(), clock: None }, ask.now)?;
         let Some(_held) = self.hold(&approval.id) else { return Err(approval::Refusal::UnderWay.into()) };
         let turn = self.sekoia.admit(Rank::Person).await?;
         if let Some(frozen) = self.approvals.frozen().await? {
             return Err(instead(super::request_card::frozen_line(&frozen)));
         }
-        let press = Command::Press { item: 1, by: ask.actor.clone() };
+        let press = Command::Press { item: 1, by: ask.actor.clone(), clock: None };
         let changed = self.change_request(ask, &approval, press).await?.approval;
         let (outcome, _) = self.carry_out(&changed, 1, turn).await;
         let done = matches!(outcome, Outcome::Done { .. });

@@ -99,6 +99,13 @@ pub fn move_alert(alert: &Id, status: AlertStatus, comment: Option<&str>) -> Cal
     }
 }
 
+/// Whether an answer of success says that the alert stands there now. What Sekoia answers is not
+/// documented: only the alert itself is believed.
+pub fn says_moved(alert: &str, to: AlertStatus, status: u16, body: &str) -> bool {
+    let answered: Option<Alert> = serde_json::from_str(body).ok();
+    status == 200 && answered.is_some_and(|a| a.uuid.eq_ignore_ascii_case(alert) && a.status() == Some(to))
+}
+
 impl Sekoia {
     /// The newest alerts, at most `limit`. Counting them all is slow at Sekoia.
     pub async fn newest_alerts(&self, community: Uuid, limit: usize, rank: Rank) -> Listed<Alert> {

@@ -27,12 +27,12 @@ use uuid::Uuid;
 
 pub use activity::*;
 pub use alert::*;
-pub use alerts::{AlertDate, AlertList, AlertQuery, move_alert};
+pub use alerts::{AlertDate, AlertList, AlertQuery, move_alert, says_moved};
 pub use error::SekoiaError;
 pub use lenient::instant;
 pub use monitor::Id;
 pub use regions::{Region, is_loopback, may_receive_key};
-pub use transport::{Call, Turn, Unwritten, Verb, in_background};
+pub use transport::{Answer, Call, Turn, Unwritten, Verb, in_background};
 pub use types::*;
 pub use writes::{INVITATIONS, invitation};
 
@@ -160,6 +160,12 @@ impl Sekoia {
             "COMMUNITY_READ_APIKEY",
         )
         .await
+    }
+
+    /// One key as it is now; [`SekoiaError::NotFound`] if it is gone.
+    pub async fn api_key(&self, community: Uuid, key: Uuid) -> Result<ApiKey, SekoiaError> {
+        let path = format!("/v1/communities/{community}/api-keys/{key}");
+        self.one(Rank::Person, "/v1/communities/{c}/api-keys/{k}", path, vec![], "COMMUNITY_READ_APIKEY").await
     }
 
     /// Which other regions take the key: one host a second, stopping at the first that does.

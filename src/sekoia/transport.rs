@@ -121,6 +121,15 @@ impl Verb {
 #[derive(Debug)]
 pub struct Turn(pub(super) ());
 
+/// What Sekoia answered to a write, with a status of success. Whether that is what it documents is
+/// for whoever called to see. The body may hold a new key.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// Empty if it is no text.
+    pub body: SecretString,
+}
+
 /// A write that brought no success.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unwritten {
@@ -267,7 +276,7 @@ impl Transport {
     }
 
     /// Sends a write, once.
-    pub async fn write(&self, _: Turn, call: &Call) -> Result<Vec<u8>, Unwritten> {
+    pub async fn write(&self, _: Turn, call: &Call) -> Result<Answer, Unwritten> {
         let span = info_span!("sekoia", call = call.name, method = call.method.name(), status = tracing::field::Empty);
         let memo = call.memo();
         if self.is_forbidden(&memo) {
@@ -309,7 +318,7 @@ impl Transport {
         }
     }
 
-    async fn send_write(&self, call: &Call) -> Result<Vec<u8>, Unwritten> {
+    async fn send_write(&self, call: &Call) -> Result<Answer, Unwritten> {
         let url = self.url(&call.path);
         let request = match call.method {
             Verb::Post => self.http.post(url),
@@ -330,7 +339,9 @@ impl Transport {
         let retry_after = retry_after(&sent);
         let body = body(sent).await;
         if status.is_success() {
-            return body.map_err(Unwritten::Unclear);
+            let body = body.map_err(Unwritten::Unclear)?;
+            let body = SecretString::from(String::from_utf8(body).unwrap_or_default());
+            return Ok(Answer { status: status.as_u16(), body });
         }
         let error = refusal(status, retry_after, &body.unwrap_or_default(), call.needs);
         // What fails inside Sekoia, or between it and us, may have been done.
@@ -380,8 +391,12 @@ impl Transport {
     /// What Sekoia's clock showed when it answered the last read, in whole seconds; ours if it does
     /// not say. Ours may be changed at any moment, and what Sekoia dates it dates by its own.
     pub fn clock(&self) -> Timestamp {
-        let clock = *self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        clock.unwrap_or_else(Timestamp::now)
+        self.its_clock().unwrap_or_else(Timestamp::now)
+    }
+
+    /// The same; none if Sekoia does not say.
+    pub fn its_clock(&self) -> Option<Timestamp> {
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn trouble(&self) -> MutexGuard<'_, Trouble> {

@@ -278,12 +278,6 @@ pub struct CreatedKey {
     pub short_key: Option<SecretString>,
 }
 
-/// What the creation of anything else brings.
-#[derive(Debug, Deserialize)]
-pub struct Created {
-    pub uuid: String,
-}
-
 /// Where a key stands now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeyStatus {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::transport::{Call, Turn, Unwritten, Verb, validate_at};
+use super::transport::{Answer, Call, Turn, Unwritten, Verb, validate_at};
 use super::{CreatedKey, Sekoia, SekoiaError};
 use crate::pace::Rank;
 
@@ -31,7 +31,7 @@ impl Sekoia {
 
     /// Sends a write, once. An invitation that is refused for the form of its body is sent in the
     /// other form: nothing was done by the first.
-    pub async fn write(&self, turn: Turn, call: &Call) -> Result<Vec<u8>, Unwritten> {
+    pub async fn write(&self, turn: Turn, call: &Call) -> Result<Answer, Unwritten> {
         if call.name != INVITATIONS {
             return self.transport.write(turn, call).await;
         }
@@ -55,6 +55,12 @@ impl Sekoia {
     /// How long calls are paused, because Sekoia asked for it.
     pub fn paused_for(&self) -> std::time::Duration {
         self.transport.pause()
+    }
+
+    /// What Sekoia's clock showed at the last read; none if it does not say. It dates things by that
+    /// clock, and ours may be changed at any moment.
+    pub fn clock(&self) -> Option<jiff::Timestamp> {
+        self.transport.its_clock()
     }
 
     /// The one of a new key's two strings that Sekoia takes as a key; none if it takes neither.

@@ -16,6 +16,7 @@ mod mattermost;
 mod mentions;
 mod notify;
 mod notify_core;
+mod odd_answers;
 mod outages;
 mod owed;
 mod program;

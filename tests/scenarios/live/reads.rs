@@ -86,10 +86,10 @@ async fn an_alert_is_read_by_either_id_and_gone_when_it_is_deleted() {
     assert!(matches!(gone, Err(SekoiaError::NotFound { .. })), "{gone:?}");
 }
 
-async fn acknowledge(client: &Sekoia, alert: Uuid) -> Result<Vec<u8>, Unwritten> {
+async fn acknowledge(client: &Sekoia, alert: Uuid) -> Result<(), Unwritten> {
     let call = move_alert(&id(alert), AlertStatus::Acknowledged, Some("Mine"));
     assert_eq!(call.method, Verb::Patch);
-    client.write(client.admit(Rank::Person).await.unwrap(), &call).await
+    client.write(client.admit(Rank::Person).await.unwrap(), &call).await.map(|_| ())
 }
 
 #[tokio::test]

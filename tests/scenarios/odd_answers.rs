@@ -1,0 +1,289 @@
+//! Sekoia answers success and did nothing: nothing is claimed that is not so, and nothing is done
+//! twice.
+
+use sekoia_chatops::sandbox::{Fault, FaultKind, NewAlert, Odd, Tenant};
+
+use crate::harness::{Seen, Setting, Stage, run, usual};
+
+const ODD: [Odd; 6] = [Odd::Html, Odd::Queued, Odd::Empty, Odd::Cut, Odd::Other, Odd::Accepted];
+
+fn status(odd: Odd) -> u16 {
+    if odd == Odd::Accepted { 202 } else { 200 }
+}
+
+/// The calls that would change something, since so many of them.
+fn writes(s: &Stage, since: usize) -> Vec<(String, u16)> {
+    let calls = s.sekoia.calls();
+    let all: Vec<_> = calls.into_iter().filter(|call| call.method != "GET").map(|c| (c.method, c.status)).collect();
+    all[since..].to_vec()
+}
+
+fn odd_once(s: &Stage, odd: Odd, method: &str, path: &str) {
+    s.sekoia.faults().add(Fault::new(FaultKind::Odd(odd)).method(method).on(path).times(1));
+}
+
+/// Asks and approves; gives the card that says so.
+async fn approved(s: &Stage, ask: &str, until: &str) -> Seen {
+    s.request_for("alice", ask).await;
+    let card = s.card("Approval needed").await;
+    s.click("bob", &card, "Approve").await;
+    s.card(until).await
+}
+
+/// Asked for and approved, answered oddly at first: in the end it is there once.
+async fn done_after(
+    s: &Stage,
+    odd: Odd,
+    ask: &str,
+    path: &str,
+    says: &str,
+    good: u16,
+    there: impl Fn(&Stage) -> usize,
+) {
+    let before = writes(s, 0).len();
+    odd_once(s, odd, "POST", path);
+    let card = approved(s, ask, says).await;
+    assert!(!card.text().contains("found in Sekoia"), "{odd:?}: {card}");
+    assert_eq!(there(s), 1, "{odd:?}");
+    let post = |status| ("POST".to_owned(), status);
+    assert_eq!(writes(s, before), [post(status(odd)), post(good)], "{odd:?}");
+    s.direct().await;
+    s.checklist_at_rest().await;
+}
+
+#[test]
+fn of_an_invitation() {
+    usual(async |s| {
+        s.set_up().await;
+        for (i, odd) in ODD.into_iter().enumerate() {
+            let address = format!("ana{i}@nimbus.example");
+            let there = |s: &Stage| {
+                s.sekoia.edit(|world| {
+                    world.members.iter().filter(|m| m.user.invited_email.as_deref() == Some(&*address)).count()
+                })
+            };
+            let says = format!("✅ *{address}* · not accepted yet");
+            done_after(s, odd, &format!("invite {address}"), "/v1/invitations", &says, 204, there).await;
+        }
+    });
+}
+
+#[test]
+fn of_a_community() {
+    run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
+        s.ask("alice", "setup \"Banque Rivoli\"").await;
+        s.checklist("").await;
+        for (i, odd) in ODD.into_iter().enumerate() {
+            let name = format!("Rivoli Cards {i}");
+            let there = |s: &Stage| s.sekoia.edit(|world| world.communities.iter().filter(|c| c.name == name).count());
+            done_after(
+                s,
+                odd,
+                &format!("community create \"{name}\""),
+                "/sub-communities",
+                &format!("✅ *{name}*"),
+                200,
+                there,
+            )
+            .await;
+        }
+    });
+}
+
+#[test]
+fn of_a_role() {
+    usual(async |s| {
+        s.set_up().await;
+        for (i, odd) in ODD.into_iter().enumerate() {
+            let name = format!("Night {i}");
+            let there = |s: &Stage| s.sekoia.edit(|world| world.roles.iter().filter(|r| r.name == name).count());
+            let ask = format!("role create \"{name}\" with read-alerts");
+            done_after(s, odd, &ask, "/roles", &format!("✅ *{name}*"), 201, there).await;
+        }
+    });
+}
+
+fn active(s: &Stage, name: &str) -> usize {
+    s.sekoia.edit(|world| world.keys.iter().filter(|k| k.name == name && k.revoked_at.is_none()).count())
+}
+
+/// Another active key.
+fn another_key(s: &Stage, name: &str) {
+    s.sekoia.edit(|world| {
+        let mut key = world.keys.iter().find(|k| k.name == "log-forwarder").expect("a key").clone();
+        key.uuid = uuid::Uuid::new_v4();
+        key.name = name.into();
+        world.keys.push(key);
+    });
+}
+
+#[test]
+fn of_a_new_key() {
+    usual(async |s| {
+        s.set_up().await;
+        for (i, odd) in ODD.into_iter().enumerate() {
+            let name = format!("siem-{i}");
+            let before = writes(s, 0).len();
+            let card =
+                approved(s, &format!("key create {name} for read-alerts expires 30d"), "ready to be created").await;
+            s.direct().await;
+            odd_once(s, odd, "POST", "/api-keys");
+            let told = s.outcome("alice", &card, "Create and show").await.text();
+            assert!(told.contains("If the key exists, it is revoked"), "{odd:?}: {told}");
+            assert!(!told.contains("sandbox-key"), "{odd:?}: a secret that opens nothing");
+            assert!(s.direct().await.text().contains("was not created"), "{odd:?}");
+            let card = s.card("ready to be created").await;
+            assert_eq!((active(s, &name), writes(s, before).len()), (0, 1), "{odd:?}");
+            let shown = s.opens("alice", &card, "Create and show").await;
+            s.card("shown; revoked unless").await;
+            s.submit("alice", &shown, &[]).await;
+            s.card("created, shown once and saved").await;
+            s.direct().await;
+            s.checklist_at_rest().await;
+            assert_eq!((active(s, &name), writes(s, before).len()), (1, 2), "{odd:?}");
+        }
+    });
+}
+
+#[test]
+fn of_a_revocation() {
+    usual(async |s| {
+        s.set_up().await;
+        for (i, odd) in ODD.into_iter().enumerate() {
+            let name = format!("stale-{i}");
+            another_key(s, &name);
+            let before = writes(s, 0).len();
+            odd_once(s, odd, "DELETE", "/api-keys");
+            approved(s, &format!("key revoke {name}"), &format!("✅ *{name}*")).await;
+            let delete = |status| ("DELETE".to_owned(), status);
+            assert_eq!(writes(s, before), [delete(status(odd)), delete(200)], "{odd:?}");
+            assert_eq!(active(s, &name), 0, "{odd:?}");
+            s.direct().await;
+            s.checklist_at_rest().await;
+        }
+    });
+}
+
+#[test]
+fn of_the_revocation_that_ends_a_rotation() {
+    usual(async |s| {
+        s.set_up().await;
+        let card = approved(s, "key rotate log-forwarder expires 90d", "ready to be created").await;
+        s.direct().await;
+        let shown = s.opens("alice", &card, "Create and show").await;
+        s.card("shown; revoked unless").await;
+        let saved = s.submit("alice", &shown, &[]).await;
+        s.card("New key in use").await;
+        odd_once(s, Odd::Queued, "DELETE", "/api-keys");
+        let told = s.click("alice", &saved, "Revoke the old key").await.text();
+        assert!(told.contains("did not say so"), "{told}");
+        // Found to be there still, it may be pressed again.
+        let card = s.card("New key in use").await;
+        assert_eq!(active(s, "log-forwarder"), 1);
+        s.click("alice", &card, "Revoke the old key").await;
+        s.card("Done\n").await;
+        assert_eq!(active(s, "log-forwarder"), 0);
+        s.direct().await;
+        s.checklist_at_rest().await;
+    });
+}
+
+#[test]
+fn one_empty_list_after_a_lost_revocation_proves_nothing() {
+    usual(async |s| {
+        s.set_up().await;
+        another_key(s, "stale");
+        s.request_for("alice", "key revoke stale").await;
+        let card = s.card("Approval needed").await;
+        let sekoia = std::sync::Arc::clone(&s.sekoia);
+        // The connection is reset; the next look sees nothing at all, by list and by identifier.
+        s.sekoia.on_call(move |call, stage| {
+            if call.method == "DELETE" && stage == sekoia_chatops::sandbox::Stage::Arrived {
+                let nothing = |code, body: &str| FaultKind::Status { code, retry_after: None, body: Some(body.into()) };
+                let empty = nothing(200, r#"{"items":[],"total":0}"#);
+                sekoia.faults().add(Fault::new(empty).method("GET").on("/api-keys?").times(1));
+                sekoia.faults().add(Fault::new(nothing(404, "{}")).method("GET").on("/api-keys/").times(1));
+            }
+        });
+        s.sekoia.faults().add(Fault::new(FaultKind::Reset).method("DELETE").times(1));
+        s.click("bob", &card, "Approve").await;
+        s.card("✅ *stale*").await;
+        assert_eq!(active(s, "stale"), 0);
+        s.direct().await;
+        s.checklist_at_rest().await;
+        assert_eq!(writes(s, 0).iter().map(|(_, status)| *status).filter(|status| *status == 200).count(), 1);
+    });
+}
+
+#[test]
+fn a_key_that_is_gone_at_two_looks_is_revoked() {
+    usual(async |s| {
+        s.set_up().await;
+        another_key(s, "stale");
+        s.request_for("alice", "key revoke stale").await;
+        let card = s.card("Approval needed").await;
+        let sekoia = std::sync::Arc::clone(&s.sekoia);
+        // Somebody removes it for good at that very moment.
+        s.sekoia.on_call(move |call, stage| {
+            if call.method == "DELETE" && stage == sekoia_chatops::sandbox::Stage::Arrived {
+                sekoia.edit(|world| world.keys.retain(|key| key.name != "stale"));
+            }
+        });
+        s.sekoia.faults().add(Fault::new(FaultKind::Reset).method("DELETE").times(1));
+        s.click("bob", &card, "Approve").await;
+        let card = s.card("✅ *stale*").await;
+        assert!(card.text().contains("found in Sekoia by reading back"), "{card}");
+        s.direct().await;
+        s.checklist_at_rest().await;
+        assert_eq!(writes(s, 0).len(), 1);
+    });
+}
+
+#[test]
+fn of_an_acknowledgement() {
+    usual(async |s| {
+        s.set_up().await;
+        for odd in ODD {
+            let alert = s.sekoia.raise_alert(&NewAlert::default());
+            let says = format!("acknowledge {}", alert.short_id);
+            odd_once(s, odd, "PATCH", "/workflow");
+            let told = s.ask("alice", &says).await.text();
+            assert!(told.contains("could not be read") && !told.contains("Acknowledged at Sekoia"), "{odd:?}: {told}");
+            assert!(s.ask("alice", &says).await.text().contains("Acknowledged at Sekoia"), "{odd:?}");
+        }
+    });
+}
+
+#[test]
+fn done_although_the_answer_was_odd() {
+    run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
+        s.ask("alice", "setup \"Banque Rivoli\"").await;
+        s.checklist("").await;
+        s.sekoia.faults().add(Fault::new(FaultKind::Malformed).on("/sub-communities").method("POST").times(1));
+        let card = approved(s, "community create \"Rivoli Cards\"", "✅ *Rivoli Cards*").await;
+        assert!(card.text().contains("no clear answer; found in Sekoia by reading back"), "{card}");
+        assert_eq!(writes(s, 0).len(), 1);
+        s.direct().await;
+        s.checklist_at_rest().await;
+    });
+}
+
+/// Whichever way the bot's clock is wrong, a key that it made is found and revoked.
+#[test]
+fn a_key_whose_answer_was_lost_is_found_whatever_the_clock_shows() {
+    for hours in [-1, 1] {
+        usual(async |s| {
+            s.set_up().await;
+            let card = approved(s, "key create siem for read-alerts expires 30d", "ready to be created").await;
+            s.direct().await;
+            // Sekoia's clock and ours are an hour apart, in its dates and in its headers.
+            s.sekoia.set_clock(jiff::SignedDuration::from_hours(hours));
+            s.sekoia.faults().add(Fault::new(FaultKind::LoseReply).on("/api-keys").method("POST").times(1));
+            s.outcome("alice", &card, "Create and show").await;
+            assert!(s.direct().await.text().contains("the key was revoked"));
+            s.card("ready to be created").await;
+            assert_eq!(active(s, "siem"), 0);
+            s.checklist("⏳").await;
+        });
+    }
+}
