@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Approval, ApprovalId, Event, Guest, How, Item, Request, Stage, Status};
+use super::{Absent, Approval, ApprovalId, Event, Guest, How, Item, Request, Stage, Status, held};
 use crate::checklist::{Actor, MAX_REASON};
 use crate::platform::{MessageId, UserId};
 use crate::view::minute;
@@ -65,6 +65,12 @@ pub enum Command {
     Guests {
         guests: Vec<Guest>,
     },
+    /// These are gone, of those on whom the approval rests.
+    Hold {
+        who: Vec<Absent>,
+    },
+    /// They are all there.
+    Release,
 }
 
 /// What is known of a call.
@@ -116,6 +122,10 @@ pub enum Refusal {
     NothingToDo,
     #[error("It is being done right now.")]
     UnderWay,
+    #[error("Somebody who asked for it or approved it is gone, so it has to be confirmed first. Its card says how.")]
+    Held,
+    #[error("The key would be shown to who asked for it, who is gone. Reject it, and let somebody else ask.")]
+    NobodyToReceive,
 }
 
 /// Which events `command` leads to. `None` is a request that does not exist.
@@ -129,6 +139,7 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
     let event = match command {
         Command::Ask { .. } => return Err(Refusal::Already("That was asked already.".into())),
         Command::Posted { message } => Event::CardPosted { message },
+        Command::Approve { by } if approval.needs_somebody() => held::confirm(approval, &by, now)?,
         Command::Approve { by } => {
             requested(approval, now)?;
             if approval.requester() == Some(&by) && !approval.request.self_approval {
@@ -144,7 +155,10 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
             Event::Approved { hash: approval.request.hash.clone() }
         }
         Command::Reject { by: _, reason } => {
-            requested(approval, now)?;
+            let held = approval.needs_somebody();
+            if !held {
+                requested(approval, now)?;
+            }
             let reason = reason.trim();
             let length = reason.chars().count();
             if reason.is_empty() {
@@ -153,11 +167,17 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
             if length > MAX_REASON {
                 return Err(Refusal::ReasonTooLong(length));
             }
+            if held && !approval.is_unbegun() {
+                return Ok(held::give_up(approval, &format!("rejected: {reason}")));
+            }
             Event::Rejected { reason: reason.into() }
         }
         Command::Cancel { by } => {
             if approval.requester() != Some(&by) {
                 return Err(Refusal::NotRequester);
+            }
+            if approval.status() == Status::Held && !approval.is_unbegun() {
+                return Ok(held::give_up(approval, "given up by who asked"));
             }
             if let Some(given_up) = given_up(approval) {
                 return Ok(given_up);
@@ -172,12 +192,16 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
             match approval.status() {
                 // Approved: a key that nobody came for, or something that was frozen all the time.
                 Status::Requested | Status::Approved => Event::Expired,
+                Status::Held if approval.is_unbegun() => Event::Expired,
+                Status::Held => {
+                    return Ok(held::give_up(approval, "nobody confirmed it in time"));
+                }
                 _ => return Err(Refusal::NothingToDo),
             }
         }
         Command::Start => {
             let item = approval.next_call().ok_or(Refusal::NothingToDo)?;
-            start(approval, item)?
+            start(approval, item, None)?
         }
         Command::Press { item, by, clock } => press(approval, item, &by, clock, now)?,
         Command::Report { item, outcome } => report(approval, item, outcome)?,
@@ -227,6 +251,9 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
             }
             Event::Again
         }
+        Command::Hold { who } => held::hold(approval, who)?,
+        Command::Release if approval.held.is_some() => Event::Released,
+        Command::Release => return Err(Refusal::NothingToDo),
         Command::Guests { guests } => {
             if guests == approval.guests {
                 return Err(Refusal::NothingToDo);
@@ -277,7 +304,7 @@ fn given_up(approval: &Approval) -> Option<Vec<Event>> {
 /// Nothing of it was sent, or the rest is a person's to do.
 fn cancellable(approval: &Approval) -> Result<(), Refusal> {
     match approval.status() {
-        Status::Requested | Status::Approved | Status::ByHand => Ok(()),
+        Status::Requested | Status::Approved | Status::Held | Status::ByHand => Ok(()),
         Status::Executing => Err(Refusal::UnderWay),
         Status::Cancelled => Err(Refusal::Already("Already cancelled.".into())),
         Status::Handover => Err(Refusal::Already("The key exists already; `key revoke` revokes it.".into())),
@@ -289,7 +316,10 @@ fn start(approval: &Approval, item: usize, clock: Option<Timestamp>) -> Result<E
     if !approval.is_as_approved() {
         return Err(Refusal::Altered);
     }
-    Ok(Event::Started { item, target: approval.request.action.target(item).into() })
+    if approval.held.is_some() {
+        return Err(Refusal::Held);
+    }
+    Ok(Event::Started { item, target: approval.request.action.target(item).into(), clock })
 }
 
 fn press(

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Approval, ApprovalId, Guest, Item, Request, Stage, Vote};
+use super::{Absent, Approval, ApprovalId, Guest, Held, Item, Request, Stage, Vote};
 use crate::checklist::{Actor, Change};
-use crate::platform::MessageId;
+use crate::platform::{MessageId, UserId};
 
 /// Something that happened. Stored as the body of an audit record: a variant or a field is added,
 /// never renamed.
@@ -86,6 +86,19 @@ pub enum Event {
     },
     /// Somebody wants the failed ones tried again.
     Again,
+    /// Somebody on whom the approval rests is gone, or could not be looked up.
+    Held {
+        who: Vec<Absent>,
+    },
+    /// They are all there again.
+    Released,
+    /// An approver wants it carried out all the same: in the place of `replaces`, and although
+    /// `excuses`, who asked, is gone.
+    Confirmed {
+        hash: Box<str>,
+        replaces: Option<UserId>,
+        excuses: Option<UserId>,
+    },
     /// What became of the people who were invited.
     Guests {
         guests: Vec<Guest>,
@@ -137,6 +150,9 @@ impl Event {
             Event::ByHand { .. } => "call.by_hand",
             Event::Unknown { .. } => "call.unknown",
             Event::Again => "approval.again",
+            Event::Held { .. } => "approval.held",
+            Event::Released => "approval.released",
+            Event::Confirmed { .. } => "approval.confirmed",
             Event::Guests { .. } => "invitations.seen",
         }
     }
@@ -159,6 +175,9 @@ impl Approval {
                 sends: vec![0; items.len()],
                 items,
                 guests: Vec::new(),
+                clock: None,
+                held: None,
+                excused: Vec::new(),
                 card: None,
             });
         }
@@ -225,6 +244,20 @@ impl Approval {
                         *item = Item::Waiting;
                     }
                 }
+            }
+            Event::Held { who } => approval.held = Some(Held { at, who }),
+            Event::Released => approval.held = None,
+            Event::Confirmed { replaces, excuses, .. } => {
+                if let (Some(gone), Actor::Person(by)) = (&replaces, by) {
+                    approval.votes.retain(|vote| vote.by != *gone);
+                    approval.votes.push(Vote { by, at });
+                }
+                approval.excused.extend(excuses.clone());
+                if let Some(held) = &mut approval.held {
+                    let settled = [replaces, excuses];
+                    held.who.retain(|absent| !settled.contains(&Some(absent.user.clone())));
+                }
+                approval.held = approval.held.filter(|held| !held.who.is_empty());
             }
             Event::Guests { guests } => approval.guests = guests,
         }

@@ -6,10 +6,12 @@
 
 mod decide;
 mod event;
+mod held;
 mod policy;
 
 pub use decide::{Command, Outcome, Refusal, decide};
 pub use event::{Event, How, Recorded};
+pub use held::{Absent, Gone, Held, Part};
 pub use policy::{Policy, Rule};
 
 use std::fmt;
@@ -182,6 +184,16 @@ pub struct Approval {
     /// Of an invitation: what became of the people, item by item. Empty until somebody looked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guests: Vec<Guest>,
+    /// What Sekoia's clock showed before the last call: what it made is dated by that clock, and the
+    /// bot's own may be changed at any moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<Timestamp>,
+    /// Somebody on whom it rests is gone, or could not be looked up, since it was approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+    /// An approver confirmed it although they are gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excused: Vec<UserId>,
     /// The message that is edited in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<MessageId>,
@@ -193,6 +205,8 @@ pub enum Status {
     Requested,
     /// Nothing was sent yet: frozen, or a key that waits for who asked.
     Approved,
+    /// Approved, and somebody on whom that rests is gone: an approver decides once more.
+    Held,
     Executing,
     /// A key was shown and is not confirmed, or the replaced one still works.
     Handover,
@@ -210,6 +224,7 @@ impl Status {
         match self {
             Status::Requested => "requested",
             Status::Approved => "approved",
+            Status::Held => "held",
             Status::Executing => "executing",
             Status::Handover => "handed over",
             Status::Succeeded => "succeeded",
@@ -248,6 +263,9 @@ impl Approval {
             return Status::Handover;
         }
         if any(|i| matches!(i, Item::Waiting)) {
+            if self.needs_somebody() {
+                return Status::Held;
+            }
             let begun = any(|i| !matches!(i, Item::Waiting));
             let rotation = self.is_rotation() && self.items.first().is_some_and(Item::is_done);
             return match (rotation, begun) {

@@ -26,14 +26,20 @@ pub enum News {
     Withdrawn,
     /// Invitations were not taken within their 24 hours.
     Lapsed,
+    /// Somebody on whom it rests is gone, so that it is not carried out.
+    Held,
 }
 
 /// The body of a [`WorkKind::Notice`]: what one person is owed, in a conversation of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "notice", rename_all = "snake_case")]
 pub enum Notice {
-    /// Who asked for the request that the key begins with.
-    Request { news: News },
+    /// Who asked for the request that the key begins with, or somebody else whom it concerns.
+    Request {
+        news: News,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<UserId>,
+    },
     Line {
         to: UserId,
         text: String,
@@ -73,8 +79,13 @@ impl Approvals {
             owed.push(work(WorkKind::Track, now));
         }
         if let Some(news) = news(before, after, events) {
-            let body = streams::encode(&Notice::Request { news });
+            let body = streams::encode(&Notice::Request { news, to: None });
             owed.push(Schedule { kind: WorkKind::Notice, key: format!("{id}/{version}"), due: now, attempts: 0, body });
+        }
+        for (n, to) in concerned(after, events).into_iter().enumerate() {
+            let body = streams::encode(&Notice::Request { news: News::Held, to: Some(to) });
+            let key = format!("{id}/{version}/{n}");
+            owed.push(Schedule { kind: WorkKind::Notice, key, due: now, attempts: 0, body });
         }
         owed
     }
@@ -93,7 +104,9 @@ impl Approvals {
             Item::Created { until, shown: true, .. } => Some(*until),
             _ => None,
         });
-        items.chain(approval.next_call().map(|_| now)).min()
+        // What is held waits for an approver, or is looked at again later.
+        let next = approval.next_call().filter(|_| approval.held.is_none());
+        items.chain(next.map(|_| now)).min()
     }
 }
 
@@ -117,10 +130,21 @@ fn is_milestone(approval: &Approval) -> bool {
 /// taken off the list at once.
 fn open_until(approval: &Approval, status: Status, now: Timestamp) -> Timestamp {
     match status {
-        Status::Requested | Status::Approved => approval.request.expires,
+        Status::Requested | Status::Approved | Status::Held => approval.request.expires,
         status if status.is_open() => Timestamp::MAX,
         _ => now,
     }
+}
+
+/// Who is told that it is held: those on whom it rests and who are there.
+fn concerned(after: &Approval, events: &[Event]) -> Vec<UserId> {
+    let held = events.iter().any(|event| matches!(event, Event::Held { .. }));
+    let Some(held_now) = after.held.as_ref().filter(|_| held && after.needs_somebody()) else { return Vec::new() };
+    let mut people: Vec<UserId> = after.rests_on().into_iter().map(|(user, _)| user).collect();
+    people.retain(|user| held_now.who.iter().all(|absent| absent.user != *user));
+    people.sort();
+    people.dedup();
+    people
 }
 
 /// What who asked is told of a change.
@@ -138,7 +162,7 @@ fn news(before: Option<&Approval>, after: &Approval, events: &[Event]) -> Option
     }
     match status {
         Status::Approved if after.waits_for_a_press(0) => match before.map(Approval::status) {
-            Some(Status::Requested) => Some(News::Ready),
+            Some(Status::Requested | Status::Held) => Some(News::Ready),
             // What was not even sent, its form has said.
             _ if events.iter().any(|e| matches!(e, Event::NotSent { .. })) => None,
             _ => Some(News::NotCreated),
@@ -146,6 +170,11 @@ fn news(before: Option<&Approval>, after: &Approval, events: &[Event]) -> Option
         Status::Succeeded | Status::Failed | Status::ByHand | Status::Unknown | Status::Rejected | Status::Expired => {
             Some(News::Outcome)
         }
-        Status::Requested | Status::Approved | Status::Executing | Status::Handover | Status::Cancelled => None,
+        Status::Requested
+        | Status::Approved
+        | Status::Held
+        | Status::Executing
+        | Status::Handover
+        | Status::Cancelled => None,
     }
 }

@@ -63,7 +63,7 @@ impl Bot {
         Ok(able)
     }
 
-    fn principals(&self, kind: Kind) -> &[Principal] {
+    pub(super) fn principals(&self, kind: Kind) -> &[Principal] {
         self.approval_policy.rule(kind).approvers.as_deref().unwrap_or(&self.policy.approvers)
     }
 }

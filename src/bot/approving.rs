@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::failure::{Failure, instead};
-use super::request_card::frozen_line;
+use super::request_card::{frozen_line, held_line};
 use super::request_controls::controls;
 use super::{Ask, Bot, Told};
 use crate::approval::{Approval, Command, Item, Outcome, Refusal, Status, decide};
@@ -61,7 +61,11 @@ impl Bot {
         let changed = self.change_request(ask, &approval, Command::Approve { by: ask.actor.clone() }).await?.approval;
         let title = changed.request.action.title();
         let left = usize::from(changed.request.needed).saturating_sub(changed.votes.len());
-        let line = Line::new().say("You approved: ").strong(title);
+        let said = if approval.needs_somebody() { "You confirmed: " } else { "You approved: " };
+        let line = Line::new().say(said).strong(title);
+        if let Some(held) = held_line(&changed) {
+            return Ok(View::sentence(line.say(".")).line(held));
+        }
         let frozen = self.approvals.frozen().await?;
         let line = match (left, changed.waits_for_a_press(0)) {
             (0, _) if frozen.is_some() => line.say(". It has to wait until the freeze is lifted."),

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::Bot;
+use super::gate::{FRESH, GONE};
 use super::readback::Seen;
 use crate::approval::{Approval, ApprovalId, Command, How, Item, Outcome, Stage, decide};
 use crate::approvals::ChangeError;
@@ -85,12 +86,14 @@ impl Bot {
             tokio::time::sleep(LAST_CALL).await;
         };
         tokio::pin!(patience_ends);
+        // When the people were looked at on whom it rests.
+        let mut looked: Option<Instant> = None;
         let halt = loop {
             if stop.is_cancelled() {
                 return;
             }
             tokio::select! {
-                step = self.execute_step(id) => if let Err(halt) = step { break halt },
+                step = self.execute_step(id, &mut looked) => if let Err(halt) = step { break halt },
                 // What it waits for takes longer: nothing is lost, the next start goes on.
                 () = &mut patience_ends => return,
             }
@@ -110,7 +113,7 @@ impl Bot {
     }
 
     /// Does the next thing that there is to do.
-    async fn execute_step(&self, id: &ApprovalId) -> Result<(), Halt> {
+    async fn execute_step(&self, id: &ApprovalId, looked: &mut Option<Instant>) -> Result<(), Halt> {
         let Some(approval) = self.approvals.read(id).await? else { return Err(Halt::Rest) };
         if !matches!(approval.stage, Stage::Approved) {
             return Err(Halt::Rest);
@@ -149,6 +152,14 @@ impl Bot {
             let why = "the stored action is not the one that was approved".into();
             self.found_out(id, Command::ReportRest { outcome: Outcome::Failed { why } }).await?;
             return Err(Halt::Rest);
+        }
+        if looked.is_none_or(|looked| looked.elapsed() > FRESH) {
+            let approval = self.still(&approval).await?;
+            if let Some(held) = &approval.held {
+                let wait = if held.needs_somebody() { GONE } else { self.approvals.timing.lease };
+                return Err(Halt::Until(Timestamp::now() + wait));
+            }
+            *looked = Some(Instant::now());
         }
         self.send_next(&approval).await
     }

@@ -16,6 +16,7 @@ mod duty;
 mod execute;
 mod failure;
 mod forms;
+mod gate;
 mod help;
 mod history;
 mod inbox;

@@ -5,7 +5,7 @@ use tracing::error;
 
 use super::Bot;
 use super::outbox::LOOK_BACK;
-use super::request_card::{noting, outcomes, votes};
+use super::request_card::{held_line, noting, outcomes, votes};
 use crate::approval::{Approval, ApprovalId, Guest, Item, Stage, Status};
 use crate::approvals::{News, Notice};
 use crate::pace::Rank;
@@ -26,10 +26,10 @@ impl Bot {
         };
         let (to, view) = match notice {
             Notice::Line { to, text, about } => (to, View::sentence(naming(&text, about.as_ref()))),
-            Notice::Request { news } => {
+            Notice::Request { news, to } => {
                 let id = work.key.split('/').next().unwrap_or_default();
                 let Some(approval) = self.approvals.read(&ApprovalId::from(id)).await? else { return Ok(Ok(())) };
-                let Some(to) = approval.requester().cloned() else { return Ok(Ok(())) };
+                let Some(to) = to.or_else(|| approval.requester().cloned()) else { return Ok(Ok(())) };
                 let Some(mut view) = news_of(&approval, news) else { return Ok(Ok(())) };
                 if approval.status().is_open()
                     && let Some(frozen) = self.approvals.frozen().await?
@@ -82,6 +82,12 @@ fn news_of(approval: &Approval, news: News) -> Option<View> {
                 .say(". It is created when you press the button, and shown to you once, until ");
             let view = View::sentence(line.moment(approval.request.expires)).bullets(votes(approval)).line(place);
             Some(view.controls(vec![Control::primary("Create and show", format!("show {id}"))]))
+        }
+        News::Held => {
+            let line = held_line(approval)?;
+            let view = View::sentence(Line::new().strong(title)).line(line).line(place);
+            // Those who approve decide on the card, which knows who they are.
+            Some(view)
         }
         News::NotCreated => {
             if approval.status() != Status::Approved {

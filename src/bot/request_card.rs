@@ -3,7 +3,7 @@
 use super::asking::steps_by_hand;
 use super::request_controls::controls;
 use crate::action::Action;
-use crate::approval::{Approval, Guest, How, Item, Stage, Status};
+use crate::approval::{Approval, Guest, How, Item, Part, Stage, Status};
 use crate::approvals::Frozen;
 use crate::checklist::Actor;
 use crate::sekoia::Region;
@@ -27,6 +27,9 @@ pub fn card(approval: &Approval, frozen: Option<&Frozen>, region: Region) -> Vie
         view = view.line(line);
     }
     view = view.bullets(votes(approval));
+    if let Some(line) = held_line(approval) {
+        view = view.line(line);
+    }
     let (lines, left) = outcomes;
     view = view.bullets(lines);
     if left > 0 {
@@ -54,6 +57,7 @@ fn headline(approval: &Approval, status: Status) -> &'static str {
         Status::Requested => "Approval needed",
         Status::Approved if key => "Approved: ready to be created",
         Status::Approved => "Approved",
+        Status::Held => "Confirmation needed",
         Status::Executing => "Approved: being done",
         Status::Handover if approval.items.first().is_some_and(Item::is_done) => "New key in use",
         Status::Handover => "Created: waiting to be saved",
@@ -183,10 +187,15 @@ fn standing(approval: &Approval, status: Status) -> Option<Line> {
             by(Line::new().say("Withdrawn by "), &change.by).say(" · ").moment(change.at)
         }
         (Stage::Expired { at }, _) if approval.votes.len() >= usize::from(request.needed) => {
-            let what = if approval.waits_for_a_press(0) { "nobody came for the key" } else { "it was frozen" };
+            let what = match approval.held {
+                Some(_) => "nobody confirmed it",
+                None if approval.waits_for_a_press(0) => "nobody came for the key",
+                None => "it was frozen",
+            };
             Line::new().say(format!("Approved, but {what} until ")).moment(*at)
         }
         (Stage::Expired { at }, _) => Line::new().say("Nobody decided until ").moment(*at),
+        (Stage::Approved, Status::Held) => return None,
         (Stage::Approved, Status::Approved) if approval.waits_for_a_press(0) => {
             let line = Line::new().say("The key is created when ");
             let line = match approval.requester() {
@@ -282,6 +291,27 @@ fn outcome(approval: &Approval, i: usize, item: &Item) -> Option<(u8, Line)> {
         Item::ByHand { why, .. } => (1, line("✋ ").say(format!(" · {}", shown(why, 300)))),
         Item::Unknown { why, .. } => (0, line("❓ ").say(format!(" · {}", shown(why, 300)))),
     })
+}
+
+/// Who is gone of those on whom it rests, and what that means.
+pub fn held_line(approval: &Approval) -> Option<Line> {
+    let held = approval.held.as_ref().filter(|_| approval.status().is_open())?;
+    let mut line = Line::new().say("⏸️ ");
+    for (i, absent) in held.who.iter().enumerate() {
+        line = if i > 0 { line.say("; ") } else { line };
+        let did = match absent.part {
+            Part::Requester => "asked for it",
+            Part::Approver => "approved it",
+        };
+        line = line.person(&absent.user).say(format!(", who {did}, {}", absent.why.says(absent.part)));
+    }
+    Some(line.say(if !held.needs_somebody() {
+        ". Nothing is sent until then; I try again by myself."
+    } else if approval.can_be_confirmed() {
+        ". Nothing more is sent until another approver confirms it, or it is rejected."
+    } else {
+        ". A key is shown to who asked for it alone, so it is not created. Reject it, and let somebody else ask."
+    }))
 }
 
 pub fn frozen_line(frozen: &Frozen) -> Line {

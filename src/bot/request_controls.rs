@@ -8,27 +8,26 @@ use crate::view::{Confirm, Control, Style};
 pub fn controls(approval: &Approval, status: Status) -> Vec<Control> {
     let id = &approval.id;
     let cancel = || Control::button("Withdraw", format!("cancel {id}"));
+    let approve = |label: &'static str, title: &'static str| Control::Button {
+        label: label.into(),
+        words: format!("approve {id}").into(),
+        style: Style::Primary,
+        confirm: Some(Confirm {
+            title: title.into(),
+            text: shown(&format!("{}. Your name stays on record.", approval.request.action.title()), 280).into(),
+            yes: label.into(),
+        }),
+    };
+    let reject = || Control::Button {
+        label: "Reject…".into(),
+        words: format!("reject {id}").into(),
+        style: Style::Danger,
+        confirm: None,
+    };
     match status {
-        Status::Requested => vec![
-            Control::Button {
-                label: "Approve".into(),
-                words: format!("approve {id}").into(),
-                style: Style::Primary,
-                confirm: Some(Confirm {
-                    title: "Approve this?".into(),
-                    text: shown(&format!("{}. Your name stays on record.", approval.request.action.title()), 280)
-                        .into(),
-                    yes: "Approve".into(),
-                }),
-            },
-            Control::Button {
-                label: "Reject…".into(),
-                words: format!("reject {id}").into(),
-                style: Style::Danger,
-                confirm: None,
-            },
-            cancel(),
-        ],
+        Status::Requested => vec![approve("Approve", "Approve this?"), reject(), cancel()],
+        Status::Held if approval.can_be_confirmed() => vec![approve("Confirm", "Carry it out?"), reject(), cancel()],
+        Status::Held => vec![reject(), cancel()],
         Status::Approved if approval.waits_for_a_press(0) => {
             vec![Control::primary("Create and show", format!("show {id}")), cancel()]
         }

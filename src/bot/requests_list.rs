@@ -24,7 +24,7 @@ impl Bot {
             if let Some(user) = approval.requester() {
                 line = line.say(" · asked by ").person(user);
             }
-            if matches!(approval.status(), Status::Requested | Status::Approved) {
+            if matches!(approval.status(), Status::Requested | Status::Approved | Status::Held) {
                 line = line.say(" · until ").moment(approval.request.expires);
             }
             line

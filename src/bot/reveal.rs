@@ -11,6 +11,7 @@ use tracing::{error, warn};
 
 use super::execute::NOT_SHOWN;
 use super::failure::{Failure, instead};
+use super::request_card::held_line;
 use super::rules::NewAddress;
 use super::{Ask, Bot};
 use crate::action::{Action, Named, revocation, says_revoked};
@@ -47,12 +48,17 @@ pub struct NewKey {
 impl Bot {
     /// Whether who asks may have the key created now.
     pub(super) async fn may_show(&self, ask: &Ask<'_>, id: &str) -> Result<Reveal, Failure> {
-        let approval = self.request_of(ask, id).await?;
+        let approval = self.looked_at_again(self.request_of(ask, id).await?).await?;
         decide(Some(&approval), Command::Press { item: 0, by: ask.actor.clone(), clock: None }, ask.now)?;
         if let Some(frozen) = self.approvals.frozen().await? {
             return Err(instead(super::request_card::frozen_line(&frozen)));
         }
         Ok(Reveal::Key(NewKey { id: approval.id, by: ask.actor.clone() }))
+    }
+
+    /// One that is held, as it is now: whoever was gone may be there again.
+    async fn looked_at_again(&self, approval: Approval) -> Result<Approval, Failure> {
+        if approval.held.is_some() { Ok(self.still(&approval).await?) } else { Ok(approval) }
     }
 
     /// Makes the secret and shows it in the open form. What is wrong instead is to be said there.
@@ -69,6 +75,11 @@ impl Bot {
         let Some(_held) = self.hold(&reveal.id) else { return told("It is being done right now.") };
         let nothing =
             |error: SekoiaError| Some(View::sentence(format!("{error}. {} Nothing was created.", error.advice())));
+        match self.missing_of(&reveal.id).await {
+            Ok(None) => {}
+            Ok(Some(line)) => return Some(View::sentence(line).line("Nothing was created.")),
+            Err(_) => return told(STORE_FAILED),
+        }
         // Afterwards a key of this name can only be the one that is created now.
         match self.name_is_taken(&reveal.id).await {
             Ok(false) => {}
@@ -184,6 +195,12 @@ impl Bot {
         settled.is_ok()
     }
 
+    /// Who is gone of those on whom the request rests, in words; none if nobody is.
+    async fn missing_of(&self, id: &ApprovalId) -> Result<Option<Line>, StoreError> {
+        let Some(approval) = self.approvals.read(id).await? else { return Ok(None) };
+        Ok(held_line(&self.still(&approval).await?))
+    }
+
     /// Whether an active key bears the name of the one that is to be created.
     async fn name_is_taken(&self, id: &ApprovalId) -> Result<bool, Failure> {
         let Some(approval) = self.approvals.read(id).await? else { return Ok(false) };
@@ -270,9 +287,12 @@ impl Bot {
 
     /// Revokes the replaced key of a rotation.
     pub(super) async fn retire(&self, ask: &Ask<'_>, id: &str) -> super::Told {
-        let approval = self.request_of(ask, id).await?;
+        let approval = self.looked_at_again(self.request_of(ask, id).await?).await?;
         decide(Some(&approval), Command::Press { item: 1, by: ask.actor.clone(), clock: None }, ask.now)?;
         let Some(_held) = self.hold(&approval.id) else { return Err(approval::Refusal::UnderWay.into()) };
+        if let Some(line) = self.missing_of(&approval.id).await? {
+            return Err(instead(line));
+        }
         let turn = self.sekoia.admit(Rank::Person).await?;
         if let Some(frozen) = self.approvals.frozen().await? {
             return Err(instead(super::request_card::frozen_line(&frozen)));

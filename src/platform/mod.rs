@@ -273,6 +273,8 @@ pub trait ChatPlatform: Send + Sync + 'static {
     async fn check(&self) -> Result<(), ChatError>;
     /// Remembered for some minutes.
     async fn person(&self, user: &UserId) -> Result<Person, ChatError>;
+    /// What is asked next of somebody, or of a user group, is the present.
+    async fn forget(&self, user: &UserId, groups: &[&str]);
     /// Remembered for some minutes.
     async fn channel(&self, channel: &ChannelKey) -> Result<ChannelFacts, ChatError>;
     /// Who is in the user group `group` (the platform's own id). Remembered for at most 60 s.

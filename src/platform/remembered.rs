@@ -60,6 +60,11 @@ impl<V: Clone + Send + Sync + 'static> Remembered<V> {
         self.cache.insert(key.into(), Entry::new(value)).await;
     }
 
+    /// Whoever asks next has it fetched.
+    pub async fn forget(&self, key: &str) {
+        self.cache.invalidate(key).await;
+    }
+
     fn renew<F>(&self, key: &str, old: Arc<Entry<V>>, fetched: F)
     where
         F: Future<Output = Result<V, ChatError>> + Send + 'static,

@@ -260,6 +260,45 @@ impl Chat {
         }
     }
 
+    /// An account that was deactivated works again.
+    pub fn reactivated(&self, user: &str) {
+        let id = self.platform().user(user);
+        match self {
+            Chat::Slack(world) => world.edit(|state| {
+                state.users.get_mut(&id).expect("a user").deleted = false;
+            }),
+            Chat::Mattermost(world) => world.edit(|state| {
+                state.users.get_mut(&id).expect("a user").deactivated = false;
+            }),
+        }
+    }
+
+    /// Somebody becomes a guest.
+    pub fn becomes_guest(&self, user: &str) {
+        let id = self.platform().user(user);
+        match self {
+            Chat::Slack(world) => world.edit(|state| {
+                state.users.get_mut(&id).expect("a user").is_restricted = true;
+            }),
+            Chat::Mattermost(world) => world.edit(|state| {
+                state.users.get_mut(&id).expect("a user").guest = true;
+            }),
+        }
+    }
+
+    /// Who is among the approvers.
+    pub fn approvers(&self, users: &[&str]) {
+        let ids: Vec<String> = users.iter().map(|user| self.platform().user(user)).collect();
+        match self {
+            Chat::Slack(world) => world.edit(|state| {
+                state.groups.values_mut().for_each(|group| group.clone_from(&ids));
+            }),
+            Chat::Mattermost(world) => world.edit(|state| {
+                state.groups.values_mut().for_each(|group| group.clone_from(&ids));
+            }),
+        }
+    }
+
     pub fn forms_saying(&self, says: &str) -> Vec<Seen> {
         match self {
             Chat::Slack(world) => world.forms_saying(says).into_iter().map(Seen::slack).collect(),

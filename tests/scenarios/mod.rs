@@ -7,6 +7,7 @@ mod core;
 mod demo;
 mod drift;
 mod frozen;
+mod gone;
 mod hints;
 mod hostile;
 mod install;

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use sekoia_chatops::action::{Action, Grant, Named};
 use sekoia_chatops::approval::{
-    Approval, ApprovalId, Command, Event, How, Item, Outcome, Recorded, Request, Stage, Status, decide,
+    Absent, Approval, ApprovalId, Command, Event, Gone, How, Item, Outcome, Part, Recorded, Request, Stage, Status,
+    decide,
 };
 use sekoia_chatops::checklist::{Actor, Community};
 use sekoia_chatops::platform::{ChannelKey, UserId};
@@ -84,7 +85,19 @@ fn command() -> impl Strategy<Value = Command> {
         3 => who().prop_map(|by| Command::Saved { by, key: None }),
         2 => Just(Command::Withdraw { item: 0, why: "why".into() }),
         2 => Just(Command::Again),
+        3 => absent().prop_map(|who| Command::Hold { who }),
+        2 => Just(Command::Release),
     ]
+}
+
+/// Somebody who is gone, or two.
+fn absent() -> impl Strategy<Value = Vec<Absent>> {
+    let one = (
+        select(vec!["U0ALICE", "U0BOB", "U0CAROL"]),
+        select(vec![Part::Requester, Part::Approver]),
+        select(vec![Gone::Deactivated, Gone::NoRight, Gone::Unread]),
+    );
+    vec(one.prop_map(|(id, part, why)| Absent { user: user(id), part, why }), 0..3)
 }
 
 /// Somebody asks, then everything happens.
@@ -172,14 +185,58 @@ proptest! {
 
     #[test]
     fn what_is_done_stays_done((request, commands) in story()) {
-        for (before, _, after) in play(&request, &commands) {
+        for (before, recorded, after) in play(&request, &commands) {
             let Some(before) = before else { continue };
             for (b, a) in before.items.iter().zip(&after.items) {
                 prop_assert!(!b.is_done() || a == b);
             }
             let decided = matches!(before.stage, Stage::Rejected { .. } | Stage::Cancelled { .. } | Stage::Expired { .. });
             prop_assert!(!decided || before.stage == after.stage);
+            // Of one who is gone, somebody else takes the place; nobody else's vote goes.
+            if let Event::Confirmed { replaces, .. } = &recorded.event {
+                prop_assert!(before.votes.iter().all(|vote| after.votes.contains(vote) || replaces.as_ref() == Some(&vote.by)));
+                prop_assert!(before.votes.len() <= after.votes.len());
+                continue;
+            }
             prop_assert!(before.votes.iter().zip(&after.votes).all(|(b, a)| a == b) && before.votes.len() <= after.votes.len());
+        }
+    }
+
+    #[test]
+    fn nothing_starts_while_somebody_is_gone((request, commands) in story()) {
+        for (before, recorded, after) in play(&request, &commands) {
+            let Some(before) = before else { continue };
+            if let Event::Started { .. } = &recorded.event {
+                prop_assert_eq!(&before.held, &None);
+            }
+            // Only an approver, or their coming back, ends it.
+            if before.needs_somebody() && after.held.is_none() {
+                let ends = matches!(recorded.event, Event::Confirmed { .. } | Event::Released);
+                prop_assert!(ends, "{:?}", recorded.event);
+            }
+        }
+    }
+
+    #[test]
+    fn who_confirms_is_somebody_else_than_who_approved_or_asked((request, commands) in story()) {
+        for (before, recorded, after) in play(&request, &commands) {
+            let (Event::Confirmed { replaces, excuses, .. }, Some(before)) = (&recorded.event, before) else { continue };
+            let Actor::Person(by) = &recorded.by else { panic!("a person") };
+            prop_assert!(request.self_approval || before.requester() != Some(by));
+            if let Some(gone) = replaces {
+                prop_assert!(before.votes.iter().all(|vote| vote.by != *by));
+                prop_assert!(after.votes.iter().all(|vote| vote.by != *gone));
+                let mut voters: Vec<_> = after.votes.iter().map(|vote| vote.by.clone()).collect();
+                voters.sort();
+                voters.dedup();
+                prop_assert_eq!(voters.len(), after.votes.len());
+            }
+            // Nobody who could only not be looked up is taken for gone.
+            let held = before.held.expect("it was held");
+            let gone = |user: &UserId| held.who.iter().any(|a| a.user == *user && a.why != Gone::Unread);
+            prop_assert!(replaces.iter().chain(excuses).all(gone));
+            // A new key goes to who asked, so nobody answers for them.
+            prop_assert!(excuses.is_none() || !before.request.action.is_secret(0) || before.items[0].is_done());
         }
     }
 

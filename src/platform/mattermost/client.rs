@@ -227,6 +227,10 @@ impl ChatPlatform for MattermostClient {
         self.facts.person(user).await.map(|known| known.person)
     }
 
+    async fn forget(&self, user: &UserId, groups: &[&str]) {
+        self.facts.forget(user, groups).await;
+    }
+
     async fn channel(&self, channel: &ChannelKey) -> Result<ChannelFacts, ChatError> {
         self.facts.channel(channel).await
     }

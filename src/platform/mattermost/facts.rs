@@ -138,6 +138,13 @@ impl Facts {
         }
     }
 
+    pub async fn forget(&self, user: &UserId, groups: &[&str]) {
+        self.people.forget(user.native()).await;
+        for group in groups {
+            self.groups.forget(group).await;
+        }
+    }
+
     pub async fn channel(&self, channel: &ChannelKey) -> Result<ChannelFacts, ChatError> {
         self.place(channel).await?.facts
     }

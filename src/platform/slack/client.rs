@@ -121,6 +121,10 @@ impl ChatPlatform for SlackClient {
         self.facts.person(user).await
     }
 
+    async fn forget(&self, user: &UserId, groups: &[&str]) {
+        self.facts.forget(user, groups).await;
+    }
+
     async fn channel(&self, channel: &ChannelKey) -> Result<ChannelFacts, ChatError> {
         self.facts.channel(channel).await
     }

@@ -94,6 +94,13 @@ impl Facts {
             .await
     }
 
+    pub async fn forget(&self, user: &UserId, groups: &[&str]) {
+        self.people.forget(user.native()).await;
+        for group in groups {
+            self.groups.forget(group).await;
+        }
+    }
+
     pub async fn channel(&self, channel: &ChannelKey) -> Result<ChannelFacts, ChatError> {
         #[derive(Deserialize)]
         struct Answer {

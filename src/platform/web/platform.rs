@@ -43,6 +43,9 @@ impl ChatPlatform for WebChat {
         Ok(Person { team: if known { TEAM } else { "" }.into(), active: known, guest: false, bot: false })
     }
 
+    /// Nothing is remembered here.
+    async fn forget(&self, _: &UserId, _: &[&str]) {}
+
     async fn channel(&self, channel: &ChannelKey) -> Result<ChannelFacts, ChatError> {
         if !is_public(channel.channel()) {
             return Err(ChatError::NotAChannel);

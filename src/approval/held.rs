@@ -1,0 +1,144 @@
+//! Who a request rests on, looked at again when it is carried out.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Approval, Command, Event, Item, Refusal, Stage};
+use crate::platform::UserId;
+
+/// What somebody did for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    Requester,
+    Approver,
+}
+
+/// Why somebody no longer counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gone {
+    Deactivated,
+    Guest,
+    Bot,
+    /// Of another workspace or server.
+    Elsewhere,
+    /// Not an operator, or not an approver, any more.
+    NoRight,
+    /// The chat platform did not say: it is asked again.
+    Unread,
+}
+
+/// Somebody on whom a request rested.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absent {
+    pub user: UserId,
+    pub part: Part,
+    pub why: Gone,
+}
+
+/// Nothing more is sent until this is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    pub at: Timestamp,
+    pub who: Vec<Absent>,
+}
+
+impl Gone {
+    /// `@carol, who approved it, …`
+    pub fn says(self, part: Part) -> &'static str {
+        match (self, part) {
+            (Gone::Deactivated, _) => "is deactivated",
+            (Gone::Guest, _) => "is a guest now",
+            (Gone::Bot, _) => "is a bot",
+            (Gone::Elsewhere, _) => "belongs to another workspace now",
+            (Gone::NoRight, Part::Requester) => "is no longer an operator",
+            (Gone::NoRight, Part::Approver) => "is no longer an approver",
+            (Gone::Unread, _) => "could not be looked up",
+        }
+    }
+}
+
+impl Held {
+    /// Only a person can end it; otherwise it is over when the chat platform answers again.
+    pub fn needs_somebody(&self) -> bool {
+        self.who.iter().any(|absent| absent.why != Gone::Unread)
+    }
+
+    /// The first of those whose absence only a person can settle, who did this.
+    fn gone(&self, part: Part) -> Option<&Absent> {
+        self.who.iter().find(|absent| absent.part == part && absent.why != Gone::Unread)
+    }
+}
+
+impl Approval {
+    /// Those on whom the request rests: who asked, and who approved.
+    pub fn rests_on(&self) -> Vec<(UserId, Part)> {
+        let requester = self.requester().filter(|user| !self.excused.contains(user));
+        let asked = requester.map(|user| (user.clone(), Part::Requester));
+        asked.into_iter().chain(self.votes.iter().map(|vote| (vote.by.clone(), Part::Approver))).collect()
+    }
+
+    /// What follows from who is absent now; none if it may be carried out.
+    pub fn held_by(&self, absent: Vec<Absent>) -> Option<Command> {
+        match &self.held {
+            None if absent.is_empty() => None,
+            Some(_) if absent.is_empty() => Some(Command::Release),
+            _ => Some(Command::Hold { who: absent }),
+        }
+    }
+
+    /// Whether a person has to decide once more before anything is sent.
+    pub fn needs_somebody(&self) -> bool {
+        matches!(self.stage, Stage::Approved) && self.held.as_ref().is_some_and(Held::needs_somebody)
+    }
+
+    /// Whether an approver can put an end to it: a secret goes to who asked, and to nobody else.
+    pub fn can_be_confirmed(&self) -> bool {
+        let secret = self.request.action.is_secret(0) && !self.items.first().is_some_and(Item::is_done);
+        self.needs_somebody()
+            && !(secret && self.held.as_ref().is_some_and(|held| held.gone(Part::Requester).is_some()))
+    }
+
+    /// Whether nothing of it was sent, or is known of it.
+    pub(super) fn is_unbegun(&self) -> bool {
+        self.items.iter().all(|item| matches!(item, Item::Waiting))
+    }
+}
+
+pub(super) fn hold(approval: &Approval, who: Vec<Absent>) -> Result<Event, Refusal> {
+    let same = approval.held.as_ref().is_some_and(|held| held.who == who);
+    if same || who.is_empty() || !matches!(approval.stage, Stage::Approved) {
+        return Err(Refusal::NothingToDo);
+    }
+    Ok(Event::Held { who })
+}
+
+/// An approver takes the place of one who is gone, or answers for who asked.
+pub(super) fn confirm(approval: &Approval, by: &UserId, now: Timestamp) -> Result<Event, Refusal> {
+    let held = approval.held.as_ref().ok_or(Refusal::NothingToDo)?;
+    if !approval.can_be_confirmed() {
+        return Err(Refusal::NobodyToReceive);
+    }
+    if now >= approval.request.expires {
+        return Err(Refusal::TooLate(crate::view::minute(approval.request.expires)));
+    }
+    if !approval.is_as_approved() {
+        return Err(Refusal::Altered);
+    }
+    if approval.requester() == Some(by) && !approval.request.self_approval {
+        return Err(Refusal::OwnRequest);
+    }
+    let replaces = held.gone(Part::Approver).map(|absent| absent.user.clone());
+    if replaces.is_some() && approval.votes.iter().any(|vote| vote.by == *by) {
+        return Err(Refusal::Twice(crate::text::count(1, "approval", "approvals")));
+    }
+    let excuses = held.gone(Part::Requester).map(|absent| absent.user.clone());
+    Ok(Event::Confirmed { hash: approval.request.hash.clone(), replaces, excuses })
+}
+
+/// Whatever was not sent is not going to be.
+pub(super) fn give_up(approval: &Approval, why: &str) -> Vec<Event> {
+    let waiting = |i: &usize| matches!(approval.items[*i], Item::Waiting);
+    (0..approval.items.len()).filter(waiting).map(|item| Event::Failed { item, why: why.into() }).collect()
+}

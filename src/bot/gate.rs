@@ -1,0 +1,83 @@
+//! Whether a request still rests on the people who asked for it and approved it: read again when it
+//! is carried out, because accounts and rights end meanwhile.
+
+use std::time::Duration;
+
+use super::Bot;
+use crate::access::{Denial, Principal, among, standing};
+use crate::approval::{Absent, Approval, Gone, Part};
+use crate::platform::{ChatError, ChatPlatform, UserId};
+use crate::store::StoreError;
+
+/// Whether somebody who was gone is there again is looked at then.
+pub(super) const GONE: Duration = Duration::from_mins(5);
+/// A long list of calls is not held up by looking for every one of them.
+pub(super) const FRESH: Duration = Duration::from_secs(30);
+
+impl Bot {
+    /// Reads again who asked and who approved. The request as it is now; its `held` says whether
+    /// anything may be sent.
+    pub(super) async fn still(&self, approval: &Approval) -> Result<Approval, StoreError> {
+        let mut absent = Vec::new();
+        for (user, part) in approval.rests_on() {
+            if let Some(why) = self.absence(approval, &user, part).await {
+                absent.push(Absent { user, part, why });
+            }
+        }
+        let Some(command) = approval.held_by(absent) else { return Ok(approval.clone()) };
+        match self.found_out(&approval.id, command).await? {
+            Some(changed) => {
+                self.reflect(&changed, jiff::Timestamp::now()).await;
+                Ok(changed)
+            }
+            // As it was.
+            None => Ok(self.approvals.read(&approval.id).await?.unwrap_or_else(|| approval.clone())),
+        }
+    }
+
+    /// Why somebody no longer counts, asked of the platform now.
+    async fn absence(&self, approval: &Approval, user: &UserId, part: Part) -> Option<Gone> {
+        let principals = match part {
+            Part::Approver => self.principals(approval.request.action.kind()),
+            Part::Requester if self.policy.operators.is_empty() => &self.policy.approvers,
+            Part::Requester => &self.policy.operators,
+        };
+        let found = match self.chats.of_user(user) {
+            Ok(chat) => stands(chat, user, principals).await,
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(gone) => gone,
+            Err(error) => {
+                tracing::warn!(%error, user = user.as_str(), request = approval.id.as_str(), "could not be looked up");
+                Some(Gone::Unread)
+            }
+        }
+    }
+}
+
+async fn stands(chat: &dyn ChatPlatform, user: &UserId, principals: &[Principal]) -> Result<Option<Gone>, ChatError> {
+    let groups: Vec<&str> = principals
+        .iter()
+        .filter_map(|principal| match principal {
+            Principal::Group { platform, id } if *platform == chat.name() => Some(&**id),
+            Principal::Group { .. } | Principal::User(_) => None,
+        })
+        .collect();
+    chat.forget(user, &groups).await;
+    let team = chat.team().await?;
+    let person = match chat.person(user).await {
+        Ok(person) => person,
+        // Nobody that the platform knows.
+        Err(ChatError::Refused(_)) => return Ok(Some(Gone::Deactivated)),
+        Err(error) => return Err(error),
+    };
+    Ok(match standing(&person, &team, user) {
+        Ok(()) if among(principals, chat, user).await? => None,
+        Ok(()) => Some(Gone::NoRight),
+        Err(Denial::Inactive(_)) => Some(Gone::Deactivated),
+        Err(Denial::Bot(_)) => Some(Gone::Bot),
+        Err(Denial::OtherTeam(_)) => Some(Gone::Elsewhere),
+        Err(_) => Some(Gone::Guest),
+    })
+}
