@@ -4,8 +4,8 @@ use super::failure::{Failure, instead};
 use super::paging::Page;
 use super::{Ask, Bot, Told};
 use crate::checklist::StepId;
-use crate::checklist::steps::roles::TRAP;
-use crate::sekoia::{Permission, Role};
+use crate::checklist::steps::roles::{Holders, TRAP};
+use crate::sekoia::{Avatar, Permission, Role};
 use crate::text::{count, shown};
 use crate::view::{Control, Line, View};
 
@@ -16,6 +16,8 @@ impl Bot {
     pub(super) async fn roles(&self, ask: &Ask<'_>, page: usize) -> Told {
         let session = self.session(ask).await?;
         let mut roles = self.sekoia.roles(session.community.uuid).await?;
+        let members = self.members_if_allowed(session.community.uuid).await?;
+        let held = |role: &Role| held(role, members.as_deref());
         roles.sort_by_cached_key(|r| (!r.is_built_in(), r.name().to_lowercase()));
         let page = Page::of(&roles, page, ROLES);
         let view = View::new("Roles")
@@ -25,7 +27,7 @@ impl Bot {
                     .strong(shown(&session.community.name, 80))
                     .say(format!(" · {}", count(roles.len(), "role", "roles"))),
             )
-            .bullets(page.items.iter().map(role).collect())
+            .bullets(page.items.iter().map(|r| role(r, &held(r))).collect())
             .line(TRAP)
             .controls(vec![Control::Menu {
                 label: "Show a role".into(),
@@ -46,11 +48,13 @@ impl Bot {
         let session = self.session(ask).await?;
         let roles = self.sekoia.roles(session.community.uuid).await?;
         let role = choose(&roles, wanted)?;
+        let members = self.members_if_allowed(session.community.uuid).await?;
         let mut permissions: Vec<&Permission> = role.permissions.iter().collect();
         permissions.sort_by_key(|p| (p.feature.as_deref().unwrap_or("~"), p.title()));
         let page = Page::of(&permissions, page, PERMISSIONS);
-        let mut view =
-            View::new(format!("Role {}", shown(role.name(), 60))).heading(shown(role.name(), 100)).line(facts(role));
+        let mut view = View::new(format!("Role {}", shown(role.name(), 60)))
+            .heading(shown(role.name(), 100))
+            .line(facts(role, &held(role, members.as_deref())));
         if let Some(about) = role.description.as_deref().filter(|d| !d.trim().is_empty()) {
             view = view.line(shown(about, 500));
         }
@@ -62,9 +66,9 @@ impl Bot {
     }
 }
 
-fn role(role: &Role) -> Line {
+fn role(role: &Role, held: &[String]) -> Line {
     let mut line = Line::new().strong(shown(role.name(), 60)).say(" · ");
-    for span in facts(role).0 {
+    for span in facts(role, held).0 {
         line.0.push(span);
     }
     if let Some(about) = role.description.as_deref().filter(|d| !d.trim().is_empty()) {
@@ -73,12 +77,25 @@ fn role(role: &Role) -> Line {
     line
 }
 
-fn facts(role: &Role) -> Line {
+/// Who has the role: people who are in, and those who were invited with it. Sekoia's own number
+/// holds both.
+fn held(role: &Role, members: Option<&[Avatar]>) -> Vec<String> {
+    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let Some(members) = members else {
+        let both = |n| count(number(n), "member or open invitation", "members and open invitations");
+        return role.total_members.map(both).into_iter().collect();
+    };
+    let Holders { active, invited, disabled } = Holders::of(role, members);
+    let mut parts = vec![count(active, "member", "members")];
+    parts.extend((invited > 0).then(|| count(invited, "open invitation", "open invitations")));
+    parts.extend((disabled > 0).then(|| count(disabled, "switched off", "switched off")));
+    parts
+}
+
+fn facts(role: &Role, held: &[String]) -> Line {
     let mut facts = vec![if role.is_built_in() { "built in".to_owned() } else { "custom".to_owned() }];
     facts.push(count(role.permissions.len(), "permission", "permissions"));
-    if let Some(members) = role.total_members {
-        facts.push(count(usize::try_from(members).unwrap_or(usize::MAX), "member", "members"));
-    }
+    facts.extend_from_slice(held);
     if role.is_restricted == Some(true) {
         facts.push("restricted to some intakes".to_owned());
     }
@@ -127,7 +144,7 @@ fn choose<'a>(roles: &'a [Role], wanted: &str) -> Result<&'a Role, Failure> {
                 several
                     .iter()
                     .take(20)
-                    .map(|r| Line::new().code(format!("role show {}", r.uuid)).say(" ").say(facts(r).plain()))
+                    .map(|r| Line::new().code(format!("role show {}", r.uuid)).say(" ").say(facts(r, &[]).plain()))
                     .collect(),
             ),
         ))),

@@ -25,11 +25,8 @@ impl Bot {
             StepId::Prerequisites => {
                 sekoia.validate(Rank::Person).await?;
                 let permissions = sekoia.my_permissions().await?;
-                let admins = match sekoia.avatars(community).await {
-                    Ok(members) => Some(steps::users::admins_without_mfa(&members)),
-                    Err(SekoiaError::Forbidden { .. }) => None,
-                    Err(error) => return Err(error.into()),
-                };
+                let members = self.members_if_allowed(community).await?;
+                let admins = members.as_deref().map(steps::users::admins_without_mfa);
                 steps::prerequisites::check(&permissions, admins)
             }
             StepId::Subscription => steps::subscription::check(&self.licences_of(community).await?, now),
@@ -41,7 +38,10 @@ impl Bot {
                 let (root, children) = self.workspace().await?;
                 steps::communities::check(&root, &children)
             }
-            StepId::Roles => steps::roles::check(&sekoia.roles(community).await?),
+            StepId::Roles => {
+                let members = self.members_if_allowed(community).await?;
+                steps::roles::check(&sekoia.roles(community).await?, members.as_deref())
+            }
             StepId::Users => steps::users::check(&sekoia.avatars(community).await?),
             StepId::Keys => {
                 let own = sekoia.validate(Rank::Person).await?;
@@ -67,7 +67,7 @@ impl Bot {
             })?,
         };
         let root = self.sekoia.community(own).await?;
-        let children =
+        let mut children =
             if root.is_parent == Some(false) { Vec::new() } else { self.sekoia.sub_communities(own).await? };
         // Listed under itself, it would be there twice.
         children.retain(|child| child.uuid != root.uuid);
@@ -79,6 +79,15 @@ impl Bot {
         let mut licences = self.sekoia.licences(community).await?;
         licences.retain(|l| l.beneficiary_community_uuid.is_none_or(|b| b == community));
         Ok(licences)
+    }
+
+    /// Everybody of a community, if the key may list them.
+    pub(super) async fn members_if_allowed(&self, community: Uuid) -> Result<Option<Vec<Avatar>>, SekoiaError> {
+        match self.sekoia.avatars(community).await {
+            Ok(members) => Ok(Some(members)),
+            Err(SekoiaError::Forbidden { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Members of a community.

@@ -5,7 +5,7 @@
 
 use super::{Finding, names};
 use crate::checklist::facts::{Fact, Print};
-use crate::sekoia::Role;
+use crate::sekoia::{Avatar, Role};
 use crate::text::count;
 
 pub const BUILT_IN: [&str; 3] = ["Guest", "Analyst", "Admin"];
@@ -13,7 +13,36 @@ pub const BUILT_IN: [&str; 3] = ["Guest", "Analyst", "Admin"];
 /// Said wherever roles are given.
 pub const TRAP: &str = "Giving somebody a custom role takes their built-in role (Guest, Analyst, Admin) away; several custom roles add up.";
 
-pub fn check(roles: &[Role]) -> Finding {
+/// Who has a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Holders {
+    pub active: usize,
+    /// Their invitation is not accepted yet.
+    pub invited: usize,
+    pub disabled: usize,
+}
+
+impl Holders {
+    pub fn of(role: &Role, members: &[Avatar]) -> Self {
+        let has = |member: &&Avatar| member.roles.iter().any(|r| r.uuid.as_deref() == Some(role.uuid.as_str()));
+        let mut holders = Self::default();
+        for member in members.iter().filter(has) {
+            let number = if member.is_pending() {
+                &mut holders.invited
+            } else if member.is_disabled() {
+                &mut holders.disabled
+            } else {
+                &mut holders.active
+            };
+            *number += 1;
+        }
+        holders
+    }
+}
+
+/// `members`: everybody of the community, if the key may list them. Without, Sekoia's own number
+/// counts people who have not accepted their invitation as well.
+pub fn check(roles: &[Role], members: Option<&[Avatar]>) -> Finding {
     let (built_in, custom): (Vec<&Role>, Vec<&Role>) = roles.iter().partition(|r| r.is_built_in());
     let absent: Vec<&str> =
         BUILT_IN.into_iter().filter(|name| !built_in.iter().any(|r| r.name().eq_ignore_ascii_case(name))).collect();
@@ -48,7 +77,8 @@ pub fn check(roles: &[Role]) -> Finding {
         exceptions.push(format!("not listed: {}", absent.join(", ")));
     }
     if let Some(admin) = built_in.iter().find(|r| r.name().eq_ignore_ascii_case("admin")) {
-        let few = match admin.total_members {
+        let holders = members.map(|members| Holders::of(admin, members).active as u64);
+        let few = match holders.or(admin.total_members) {
             Some(0) => Some(("no Admin", "nobody has the Admin role")),
             Some(1) => {
                 Some(("one Admin", "one person alone has the Admin role: nobody can help when that account is locked"))
