@@ -60,7 +60,7 @@ pub fn invite(addresses: &str, csv: &str, role: Option<&str>, facts: &InviteFact
     }
     let people = newcomers(found.good, facts, &mut notes)?;
     let (risks, sensitive) = risks(&people, &roles, facts);
-    Ok(Prepared { action: Action::Invite { people, grants }, risks, sensitive, notes })
+    Ok(Prepared { action: Action::Invite { people, grants, replaces: vec![] }, risks, sensitive, notes })
 }
 
 /// Those who are neither members nor invited yet, in every community that is meant.
@@ -105,8 +105,12 @@ fn newcomers(
             if pending.is_empty() {
                 format!("Already in: {}. There is nobody to invite.", list(&members))
             } else {
-                let all = [members, pending].concat();
-                format!("Already in or invited: {}. There is nobody to invite.", list(&all))
+                let all = [members, pending.clone()].concat();
+                format!(
+                    "Already in or invited: {}. There is nobody to invite. `resend {}` sends what is not accepted yet again.",
+                    list(&all),
+                    pending.iter().take(5).cloned().collect::<Vec<_>>().join(" ")
+                )
             },
         ));
     }
@@ -114,7 +118,13 @@ fn newcomers(
         notes.push(format!("Already in, left out: {}.", list(&members)).into());
     }
     if !pending.is_empty() {
-        notes.push(format!("Invited and not in yet, left out: {}.", list(&pending)).into());
+        notes.push(
+            format!(
+                "Invited and not in yet, left out: {}. `resend <e-mail…>` sends their invitations again.",
+                list(&pending)
+            )
+            .into(),
+        );
     }
     Ok(people)
 }

@@ -12,6 +12,7 @@ mod key;
 mod names;
 mod permissions;
 mod preset;
+mod resend;
 mod role;
 mod wanted;
 
@@ -27,6 +28,7 @@ pub use key::{DESCRIPTION, KeyFacts, LONGEST_LIFE_DAYS, key, revoke, rotate};
 pub use names::one_of;
 pub use permissions::by_feature;
 pub use preset::{PRESETS, Preset};
+pub use resend::{Replaced, ResendFacts, Whose, resend};
 pub use role::{RoleFacts, role};
 pub use wanted::{Expiry, Request, Wanted};
 
@@ -48,6 +50,9 @@ pub enum Action {
     Invite {
         people: Vec<Box<str>>,
         grants: Vec<Grant>,
+        /// Pending invitations of these people that are withdrawn first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        replaces: Vec<Replaced>,
     },
     CreateCommunities {
         parent: Named,
@@ -199,11 +204,20 @@ impl Action {
         }
     }
 
+    /// The pending invitations that a call replaces.
+    pub fn replaced(&self, item: usize) -> impl Iterator<Item = &Replaced> {
+        let replaces = match self {
+            Action::Invite { replaces, .. } => replaces.as_slice(),
+            _ => &[],
+        };
+        replaces.iter().filter(move |replaced| *replaced.person == *self.target(item))
+    }
+
     /// The call itself. Bodies as `sekoia-api.md` has them: the invitation's is documented, the
     /// others are inferred from what Sekoia prints back.
     pub fn call(&self, item: usize) -> Call {
         match self {
-            Action::Invite { people, grants } => {
+            Action::Invite { people, grants, .. } => {
                 let mut communities = serde_json::Map::new();
                 for grant in grants {
                     communities.insert(grant.community.uuid.to_string(), json!([grant.role.uuid]));
@@ -253,13 +267,14 @@ impl Action {
         use crate::text::{count, shown};
         let short = |name: &str| shown(name, 60);
         match self {
-            Action::Invite { people, grants } => {
+            Action::Invite { people, grants, replaces } => {
                 let whom = match people.as_slice() {
                     [one] => short(one),
                     many => count(many.len(), "person", "people"),
                 };
                 let role = grants.first().map_or("", |g| &g.role.name);
-                format!("Invite {whom} as {}", short(role))
+                let again = if replaces.is_empty() { "" } else { " again" };
+                format!("Invite {whom}{again} as {}", short(role))
             }
             Action::CreateCommunities { communities, .. } => match communities.as_slice() {
                 [one] => format!("Create the community {}", short(&one.name)),

@@ -24,6 +24,11 @@ pub enum Wanted {
         role: Option<String>,
         communities: Vec<String>,
     },
+    /// Invitations that were not taken are sent again.
+    Resend {
+        /// Addresses, or the id of the request that invited them.
+        whose: String,
+    },
     Communities {
         names: Vec<String>,
         about: Option<String>,

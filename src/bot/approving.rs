@@ -5,13 +5,13 @@ use jiff::Timestamp;
 use super::failure::{Failure, instead};
 use super::request_card::{frozen_line, held_line};
 use super::request_controls::controls;
-use super::{Ask, Bot, Told};
+use super::{Ask, Bot, Told, resend};
 use crate::approval::{Approval, Command, Item, Outcome, Refusal, Status, decide};
 use crate::approvals::{ChangeError, Changed};
 use crate::checklist::Actor;
 use crate::store::StoreError;
 use crate::text::{count, shown};
-use crate::view::{Line, View};
+use crate::view::{Control, Line, View};
 
 /// What cannot be read now is looked at again then.
 const LATER: std::time::Duration = std::time::Duration::from_mins(5);
@@ -128,6 +128,11 @@ impl Bot {
         let looked = self.settle_seen(ask, &approval).await?;
         if looked.done > 0 && looked.missing.is_empty() {
             return Ok(View::sentence("Sekoia has it already: nothing was sent."));
+        }
+        if approval.status() == Status::Succeeded && resend::waits_for_guests(&approval) {
+            let view = View::sentence("Everything was sent, and not everybody has accepted yet.")
+                .line("Send again replaces their invitations by new ones, after an approval.");
+            return Ok(view.controls(vec![Control::button("Send again", resend::words(&approval.id))]));
         }
         let changed = self.change_request(ask, &approval, Command::Again).await?.approval;
         let left = changed.count(|i| matches!(i, Item::Waiting));

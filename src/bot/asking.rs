@@ -4,7 +4,8 @@ use super::failure::{Failure, instead};
 use super::request_card::what;
 use super::{Ask, Bot, Told, readback};
 use crate::action::{
-    self, Action, InviteFacts, KeyFacts, Kind, Named, Prepared, Problem, Request as Wish, RoleFacts, Wanted, one_of,
+    self, Action, InviteFacts, KeyFacts, Kind, Named, Prepared, Problem, Replaced, Request as Wish, RoleFacts, Wanted,
+    one_of,
 };
 use crate::approval::{self, Approval, ApprovalId, Item, Request};
 use crate::checklist::{Actor, Session};
@@ -86,6 +87,7 @@ impl Bot {
                 let facts = read.iter().map(|(c, a, r)| (c.clone(), a.as_slice(), r.as_slice())).collect();
                 action::invite(addresses, csv, role.as_deref(), &InviteFacts { communities: facts })
             }
+            Wanted::Resend { whose } => return self.prepare_resend(session, whose).await,
             Wanted::Communities { names, about } => {
                 let (root, children) = self.workspace().await?;
                 action::communities(names, about.as_deref(), &root, &children)
@@ -116,7 +118,10 @@ impl Bot {
                     }
                     Wanted::Revoke { key } => action::revoke(key, &facts),
                     Wanted::Rotate { key, name, expires } => action::rotate(key, name.as_deref(), *expires, &facts),
-                    Wanted::Invite { .. } | Wanted::Communities { .. } | Wanted::Role { .. } => {
+                    Wanted::Invite { .. }
+                    | Wanted::Resend { .. }
+                    | Wanted::Communities { .. }
+                    | Wanted::Role { .. } => {
                         return Err(instead("?"));
                     }
                 }
@@ -187,9 +192,10 @@ impl Bot {
             .bullets(prepared.notes.iter().map(|n| Line::from(shown(n, 400))).collect());
         let base = self.sekoia.base().as_str().trim_end_matches('/').to_owned();
         for item in 0..action.items().min(SAMPLES) {
-            let call = action.call(item);
-            let body = call.body.map_or(String::new(), |b| serde_json::to_string_pretty(&b).unwrap_or_default());
-            view = view.code(format!("{} {base}{}\n{body}", call.method.name(), call.path).trim_end().to_owned());
+            for call in action.replaced(item).map(Replaced::call).chain([action.call(item)]) {
+                let body = call.body.map_or(String::new(), |b| serde_json::to_string_pretty(&b).unwrap_or_default());
+                view = view.code(format!("{} {base}{}\n{body}", call.method.name(), call.path).trim_end().to_owned());
+            }
         }
         let more = action.items().saturating_sub(SAMPLES);
         if more > 0 {

@@ -206,6 +206,10 @@ impl Bot {
         {
             return (otherwise, false);
         }
+        let turn = match self.withdraw_pending(approval, item, turn).await {
+            Ok(turn) => turn,
+            Err(otherwise) => return otherwise,
+        };
         match self.sekoia.write(turn, &call).await {
             Ok(answer) => {
                 let proven = approval.request.action.proven_by(item, answer.status, answer.body.expose_secret());
@@ -363,7 +367,7 @@ pub(super) const NOT_CONFIRMED: &str = "nobody confirmed that it was saved";
 pub(super) const NOT_SHOWN: &str = "its secret was not shown";
 
 /// What an error says about a call, and whether every other call would meet with it.
-fn judged(failed: &Unwritten) -> (Outcome, bool) {
+pub(super) fn judged(failed: &Unwritten) -> (Outcome, bool) {
     let error = match failed {
         Unwritten::Unclear(error) => return (Outcome::Unclear { why: error.to_string().into() }, false),
         Unwritten::Refused(error) => error,

@@ -35,6 +35,7 @@ mod report;
 mod request_card;
 mod request_controls;
 mod requests_list;
+mod resend;
 mod responder;
 mod reveal;
 mod roles;

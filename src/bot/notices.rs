@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use tracing::error;
 
-use super::Bot;
 use super::outbox::LOOK_BACK;
 use super::request_card::{held_line, noting, outcomes, votes};
+use super::{Bot, resend};
 use crate::approval::{Approval, ApprovalId, Guest, Item, Stage, Status};
 use crate::approvals::{News, Notice};
 use crate::pace::Rank;
@@ -126,11 +126,12 @@ fn news_of(approval: &Approval, news: News) -> Option<View> {
             let listed: Vec<String> = lapsed.iter().take(10).map(|p| shown(p, 80)).collect();
             let more = if lapsed.len() > 10 { format!(" and {} more", lapsed.len() - 10) } else { String::new() };
             let line = format!(
-                "{} not accepted within 24 hours, so the links have lapsed: {}{more}. Ask their owners to look for a newer mail after you invite them again in Sekoia's console, under Users.",
+                "{} not accepted within 24 hours, so the links have lapsed: {}{more}. Send again replaces them by new invitations, after an approval.",
                 count(lapsed.len(), "invitation was", "invitations were"),
                 listed.join(", ")
             );
-            Some(View::sentence(line).line(place))
+            let again = vec![Control::button("Send again", resend::words(id))];
+            Some(View::sentence(line).line(place).controls(again))
         }
         News::Outcome => {
             let status = approval.status();

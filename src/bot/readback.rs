@@ -198,7 +198,11 @@ fn seen(approval: &Approval, item: usize, begun: Timestamp, lists: &Lists, now: 
     let target = approval.request.action.target(item);
     match (&approval.request.action, lists) {
         (Action::Invite { grants, .. }, Lists::Members(communities)) => {
-            let is = |m: &&Avatar| m.email().is_some_and(|e| e.eq_ignore_ascii_case(target));
+            // What was to be replaced is not what replaces it.
+            // Whoever sends one again in the console keeps it.
+            let by_hand = matches!(approval.items.get(item), Some(Item::ByHand { .. }));
+            let old = |m: &Avatar| !by_hand && approval.request.action.replaced(item).any(|r| *r.avatar == *m.uuid);
+            let is = |m: &&Avatar| m.email().is_some_and(|e| e.eq_ignore_ascii_case(target)) && !old(m);
             let mut found: Vec<&Avatar> = communities.iter().filter_map(|members| members.iter().find(is)).collect();
             match found.pop() {
                 Some(member) if found.len() + 1 == grants.len() => Seen::There { uuid: member.uuid.as_str().into() },
@@ -256,5 +260,9 @@ fn one(mut found: impl Iterator<Item = String>) -> Seen {
 }
 
 pub(super) fn uuid(named: &Named) -> Result<uuid::Uuid, SekoiaError> {
-    named.uuid.parse().map_err(|_| SekoiaError::Malformed { what: "an identifier that is none".into() })
+    parsed(&named.uuid)
+}
+
+pub(super) fn parsed(uuid: &str) -> Result<uuid::Uuid, SekoiaError> {
+    uuid.parse().map_err(|_| SekoiaError::Malformed { what: "an identifier that is none".into() })
 }

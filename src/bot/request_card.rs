@@ -82,7 +82,7 @@ pub fn what(view: View, action: &Action, listed: usize) -> View {
         lines
     };
     match action {
-        Action::Invite { people, grants } => {
+        Action::Invite { people, grants, .. } => {
             let mut view = view;
             for grant in grants {
                 view = view.line(
@@ -283,7 +283,7 @@ fn outcome(approval: &Approval, i: usize, item: &Item) -> Option<(u8, Line)> {
                 None | Some(Guest::Sent) => line,
                 Some(Guest::Pending) => line.say(" · not accepted yet"),
                 Some(Guest::Accepted) => line.say(" · accepted"),
-                Some(Guest::Lapsed) => line.say(" · ⚠️ the link has lapsed: invite again"),
+                Some(Guest::Lapsed) => line.say(" · ⚠️ the link has lapsed"),
             };
             (4, line.say(" · ").moment(*at))
         }

@@ -1,5 +1,6 @@
 //! What can be pressed on a request's card, by where the request stands.
 
+use super::resend;
 use crate::approval::{Approval, Item, Status};
 use crate::text::{first, shown};
 use crate::view::{Confirm, Control, Style};
@@ -47,6 +48,9 @@ pub fn controls(approval: &Approval, status: Status) -> Vec<Control> {
             }
             _ => Vec::new(),
         },
+        Status::Succeeded if resend::waits_for_guests(approval) => {
+            vec![Control::button("Send again", resend::words(id))]
+        }
         Status::Failed => vec![
             Control::primary(
                 if approval.items.len() > 1 { "Retry failed" } else { "Try again" },

@@ -58,7 +58,7 @@ impl Bot {
 
     /// What became of the invited people, item by item; none if it is no invitation.
     async fn guests(&self, approval: &Approval, now: Timestamp) -> Result<Option<Vec<Guest>>, SekoiaError> {
-        let Action::Invite { people, grants } = &approval.request.action else { return Ok(None) };
+        let Action::Invite { people, grants, .. } = &approval.request.action else { return Ok(None) };
         let Some(first) = grants.first() else { return Ok(None) };
         let members = self.sekoia.avatars(uuid(&first.community)?).await?;
         Ok(Some(came(people, approval, &members, now)))
@@ -98,7 +98,7 @@ mod tests {
         let start: Timestamp = "2026-07-01T08:00:00Z".parse().unwrap();
         let people: Vec<Box<str>> = ["ana", "bo", "cy", "di"].map(|p| format!("{p}@x.example").into()).into();
         let grants = vec![Grant { community: Named::new("c", "Nimbus"), role: Named::new("r", "Analyst") }];
-        let action = Action::Invite { people: people.clone(), grants };
+        let action = Action::Invite { people: people.clone(), grants, replaces: vec![] };
         let request = Request {
             channel: ChannelKey::slack("T0SOC", "C0SOC"),
             community: Community { uuid: uuid::Uuid::nil(), name: "Nimbus".into() },

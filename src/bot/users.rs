@@ -5,7 +5,7 @@ use super::{Ask, Bot, Told};
 use crate::checklist::StepId;
 use crate::sekoia::Avatar;
 use crate::text::{count, shown};
-use crate::view::{Line, View, day};
+use crate::view::{Choice, Control, Line, View, day};
 
 const MEMBERS: usize = 20;
 
@@ -26,7 +26,15 @@ impl Bot {
                 count(disabled, "switched off", "switched off"),
             )))
             .bullets(page.items.iter().map(member).collect());
-        Ok(self.footed(ask, page.foot(view, "users"), StepId::Users).await)
+        let waiting = page.items.iter().filter(|m| m.is_pending()).filter_map(|m| m.email());
+        let options: Vec<Choice> =
+            waiting.map(|email| Choice { label: shown(email, 70).into(), value: email.to_owned().into() }).collect();
+        let view = self.footed(ask, page.foot(view, "users"), StepId::Users).await;
+        if options.is_empty() {
+            return Ok(view);
+        }
+        let (label, words) = ("Send an invitation again".into(), "resend".into());
+        Ok(view.controls(vec![Control::Menu { label, words, options }]))
     }
 }
 

@@ -66,6 +66,14 @@ pub(super) fn invite(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     )
 }
 
+pub(super) fn resend(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    if args.is_empty() {
+        return Err(args.missing("whose invitation: an e-mail address, or a request's id"));
+    }
+    let typed = |args: &mut Args<'_>| Ok(Wanted::Resend { whose: text(args.until(&[BECAUSE])) });
+    ask(Kind::Invite, args, typed, typed)
+}
+
 pub(super) fn community_create(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     ask(
         Kind::CommunityCreate,

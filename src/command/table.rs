@@ -244,6 +244,16 @@ pub static TABLE: &[Spec] = &[
     )
     .of(Users)
     .needs(&["COMMUNITY_LIST_MEMBER", "COMMUNITY_ADD_MEMBER", "COMMUNITY_READ_ROLE"]),
+    row(
+        "resend",
+        "<e-mail… or request id> [because <reason>] [--dry-run]",
+        Operator,
+        asking::resend,
+        "Sends invitations again that were not accepted, after an approval: each is replaced by a new one.",
+        "resend ana@example.com",
+    )
+    .of(Users)
+    .needs(&["COMMUNITY_LIST_MEMBER", "COMMUNITY_ADD_MEMBER", "COMMUNITY_REMOVE_MEMBER"]),
     row("keys", "[page]", Operator, parse::keys, "API keys: status, expiry, days left.", "keys")
         .of(Keys)
         .needs(&["COMMUNITY_READ_APIKEY"]),

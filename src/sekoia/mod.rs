@@ -150,6 +150,12 @@ impl Sekoia {
         self.list(Rank::Person, "/v1/communities/{c}/avatars/", path, vec![], "COMMUNITY_LIST_MEMBER").await
     }
 
+    /// One membership, or pending invitation; [`SekoiaError::NotFound`] if it is gone.
+    pub async fn avatar(&self, community: Uuid, avatar: Uuid) -> Result<Avatar, SekoiaError> {
+        let path = format!("/v1/communities/{community}/avatars/{avatar}");
+        self.one(Rank::Person, "/v1/communities/{c}/avatars/{a}", path, vec![], "COMMUNITY_LIST_MEMBER").await
+    }
+
     pub async fn api_keys(&self, community: Uuid) -> Listed<ApiKey> {
         let path = format!("/v1/communities/{community}/api-keys");
         self.list(

@@ -24,6 +24,7 @@ mod program;
 mod reading;
 mod real_mattermost;
 mod requests_core;
+mod resent;
 mod restart;
 mod rights;
 mod secrets;

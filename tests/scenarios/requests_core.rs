@@ -37,7 +37,7 @@ fn actions() -> Vec<Action> {
     let grants = vec![Grant { community: named("Nimbus"), role: named("Analyst") }];
     let people = vec!["a@x.example".into(), "b@x.example".into(), "c@x.example".into()];
     let revoke = Action::RevokeKey { community: named("Nimbus"), key: named("old") };
-    vec![Action::Invite { people, grants }, key(None), key(Some(named("old"))), revoke]
+    vec![Action::Invite { people, grants, replaces: vec![] }, key(None), key(Some(named("old"))), revoke]
 }
 
 fn request(action: Action, needed: u8, self_approval: bool) -> Request {
