@@ -3,7 +3,11 @@
 //! This room knows characters, not markup: escaping for Block Kit, HTML or CSV belongs to the
 //! renderer that produces it.
 
+mod fold;
+
 use std::borrow::Cow;
+
+pub use fold::{Found, clean, find, fold, is_invisible, same};
 
 /// Replaces what would disturb the reader or the terminal by something that shows.
 ///
@@ -57,6 +61,23 @@ pub fn first(text: &str, max: usize) -> &str {
 /// A name or a reason as it is shown: [`visible`] and short enough for a line.
 pub fn shown(text: &str, max: usize) -> String {
     clip(&visible(text), max).into_owned()
+}
+
+/// A name in the words of a command, which its lexer reads back as it is: what closes a quote or means something to a chat platform is
+/// escaped.
+pub fn quoted(name: &str) -> String {
+    let mut out = String::from("\"");
+    let entities = ["&lt;", "&gt;", "&amp;"].iter().any(|entity| name.contains(entity));
+    for c in name.chars() {
+        match c {
+            '"' | '“' | '”' | '‟' | '\\' => out.extend(['\\', c]),
+            '<' => out.push_str("&lt;"),
+            '&' if entities => out.push_str("&amp;"),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
 }
 
 /// `1 key`, `2 keys`.

@@ -1,10 +1,10 @@
 //! Permissions by name, title, preset or another role.
 
-use super::names::instead;
+use super::names::{instead, one_of};
 use super::preset::Preset;
 use super::{Named, Problem, problem};
 use crate::sekoia::{Permission, Role};
-use crate::text::{count, shown};
+use crate::text::{Found, count, find, shown};
 
 /// What may be named.
 pub struct Sources<'a> {
@@ -20,7 +20,7 @@ impl Sources<'_> {
         for wanted in with.iter().map(|w| w.trim()).filter(|w| !w.is_empty()) {
             if let Some(preset) = Preset::find(wanted) {
                 chosen.extend(self.of_preset(preset)?);
-            } else if let Some(role) = self.roles.iter().find(|r| r.name().eq_ignore_ascii_case(wanted)) {
+            } else if let Some(role) = self.role(wanted)? {
                 let held = |p: &&Permission| role.permissions.iter().any(|h| h.uuid == p.uuid);
                 chosen.extend(self.catalogue.iter().filter(held));
             } else {
@@ -36,16 +36,26 @@ impl Sources<'_> {
         preset.titles.iter().map(|title| self.one(title)).collect()
     }
 
+    /// A role to copy; of two that look the same, asked which.
+    fn role(&self, wanted: &str) -> Result<Option<&Role>, Problem> {
+        match find(wanted, self.roles, |r| &r.uuid, Role::name) {
+            Found::Nothing => Ok(None),
+            Found::One(role) => Ok(Some(role)),
+            Found::Several(_) => one_of("with", "role", wanted, self.roles, |r| &r.uuid, Role::name).map(Some),
+        }
+    }
+
     fn one(&self, wanted: &str) -> Result<&Permission, Problem> {
-        let by = |field: fn(&Permission) -> Option<&str>| {
-            let called = |p: &&Permission| field(p).is_some_and(|v| v.eq_ignore_ascii_case(wanted));
-            self.catalogue.iter().filter(called).collect::<Vec<_>>()
+        let by = |name: fn(&Permission) -> &str| {
+            find(wanted, self.catalogue, |p| p.uuid.as_deref().unwrap_or_default(), name)
         };
-        for found in [by(|p| p.uuid.as_deref()), by(|p| p.name.as_deref()), by(|p| p.title.as_deref())] {
-            match found.as_slice() {
-                [] => {}
-                [one] => return Ok(one),
-                several => {
+        let (name, title) =
+            (by(|p| p.name.as_deref().unwrap_or_default()), by(|p| p.title.as_deref().unwrap_or_default()));
+        for found in [name, title] {
+            match found {
+                Found::Nothing => {}
+                Found::One(one) => return Ok(one),
+                Found::Several(several) => {
                     let names: Vec<String> =
                         several.iter().filter_map(|p| p.name.as_deref()).map(|n| shown(n, 60)).collect();
                     return Err(problem(

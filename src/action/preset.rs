@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::text::{Found, find};
+
 /// What an integration needs and no more.
 #[derive(Debug, Deserialize)]
 pub struct Preset {
@@ -23,8 +25,10 @@ pub static PRESETS: LazyLock<Vec<Preset>> = LazyLock::new(|| {
 
 impl Preset {
     pub fn find(name: &str) -> Option<&'static Preset> {
-        let name = name.trim();
-        PRESETS.iter().find(|p| p.id.eq_ignore_ascii_case(name) || p.label.eq_ignore_ascii_case(name))
+        match find(name, &PRESETS, |p| &p.id, |p| &p.label) {
+            Found::One(preset) => Some(preset),
+            Found::Nothing | Found::Several(_) => None,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::checklist::Session;
 use crate::command::{FORM, find};
 use crate::pace::Rank;
 use crate::sekoia::{ApiKey, KeyStatus, Permission};
-use crate::text::shown;
+use crate::text::{same, shown};
 use crate::view::{Choice, Field, FieldKind, Form, Group, Line, Text};
 
 /// Options of one group: Slack takes a hundred.
@@ -36,7 +36,7 @@ impl Bot {
             Kind::Invite => {
                 let roles = self.sekoia.roles(uuid).await?;
                 let options: Vec<Choice> = roles.iter().map(|r| choice(r.name(), &r.uuid)).collect();
-                let analyst = roles.iter().find(|r| r.is_built_in() && r.name().eq_ignore_ascii_case("Analyst"));
+                let analyst = roles.iter().find(|r| r.is_built_in() && same(r.name(), "Analyst"));
                 let role = FieldKind::Choice {
                     groups: grouped(options),
                     several: false,

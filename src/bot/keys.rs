@@ -8,7 +8,7 @@ use crate::checklist::StepId;
 use crate::checklist::steps::keys::{SOON, days_left};
 use crate::pace::Rank;
 use crate::sekoia::{ApiKey, KeyStatus};
-use crate::text::{count, shown};
+use crate::text::{count, fold, shown};
 use crate::view::{Line, View, day};
 
 const KEYS: usize = 20;
@@ -18,7 +18,7 @@ impl Bot {
         let session = self.session(ask).await?;
         let own = self.sekoia.validate(Rank::Person).await?;
         let mut keys = self.sekoia.api_keys(session.community.uuid).await?;
-        keys.sort_by_cached_key(|k| (k.status(ask.now), k.name().to_lowercase()));
+        keys.sort_by_cached_key(|k| (k.status(ask.now), fold(k.name())));
         let active = keys.iter().filter(|k| k.status(ask.now) == KeyStatus::Active).count();
         let page = Page::of(&keys, page, KEYS);
         let lines = page.items.iter().map(|k| key(k, own.key_uuid() == Some(&*k.uuid), ask.now));

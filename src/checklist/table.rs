@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::text::fold;
+
 /// One row of the checklist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum StepId {
@@ -181,7 +183,7 @@ impl StepId {
 
     /// By number, name or alias, in any case.
     pub fn find(word: &str) -> Option<StepId> {
-        let word = word.to_lowercase();
+        let word = fold(word);
         STEPS
             .iter()
             .find(|s| {

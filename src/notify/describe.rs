@@ -5,7 +5,7 @@ use std::fmt;
 use super::trigger::{Key, Trigger};
 use super::values::short;
 use super::watch::{AlertStatus, Watch};
-use crate::text::shown;
+use crate::text::{quoted, shown};
 
 /// Characters of a name in a sentence.
 const NAME: usize = 60;
@@ -80,8 +80,8 @@ impl Watch {
         ];
         for (key, name) in names {
             let Some(name) = name else { continue };
-            let quoted = quote(name);
-            say(if spec.names == Some(key) { quoted } else { format!("{}={quoted}", key.name()) });
+            let name = quoted(name);
+            say(if spec.names == Some(key) { name } else { format!("{}={name}", key.name()) });
         }
         if c.crashed {
             say(Key::Crashed.name().into());
@@ -91,21 +91,4 @@ impl Watch {
         }
         words
     }
-}
-
-/// A name as the lexer reads it back: what closes a quote or means something to a chat platform is
-/// escaped.
-fn quote(name: &str) -> String {
-    let mut out = String::from("\"");
-    let entities = ["&lt;", "&gt;", "&amp;"].iter().any(|entity| name.contains(entity));
-    for c in name.chars() {
-        match c {
-            '"' | '“' | '”' | '‟' | '\\' => out.extend(['\\', c]),
-            '<' => out.push_str("&lt;"),
-            '&' if entities => out.push_str("&amp;"),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }

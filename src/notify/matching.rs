@@ -1,6 +1,6 @@
 //! Which rules fire for an occurrence.
 //!
-//! Rules of all channels are kept by community and trigger, with their names in lower case: an
+//! Rules of all channels are kept by community and trigger, with their names folded: an
 //! occurrence is compared with the few rules that may be about it, and only with numbers and
 //! ready strings.
 
@@ -14,6 +14,7 @@ use super::state::{Rule, Rules};
 use super::trigger::Trigger;
 use super::watch::AlertStatus;
 use crate::platform::ChannelKey;
+use crate::text::fold;
 
 /// A rule of a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -89,18 +90,18 @@ struct Ready {
 impl Ready {
     fn new(rule: &Rule) -> Self {
         let c = &rule.watch.conditions;
-        let lower = |name: &Option<Box<str>>| name.as_deref().map(|name| name.to_lowercase().into_boxed_str());
+        let folded = |name: &Option<Box<str>>| name.as_deref().map(|name| fold(name).into_boxed_str());
         Self {
             paused: rule.paused,
             muted_until: rule.muted_until,
             urgency: c.urgency.unwrap_or_default(),
             status: c.status.clone(),
-            rule: lower(&c.rule),
-            entity: lower(&c.entity),
-            asset: lower(&c.asset),
-            community: lower(&c.community),
-            intake: lower(&c.intake),
-            playbook: lower(&c.playbook),
+            rule: folded(&c.rule),
+            entity: folded(&c.entity),
+            asset: folded(&c.asset),
+            community: folded(&c.community),
+            intake: folded(&c.intake),
+            playbook: folded(&c.playbook),
             silent_for: c.silent_for,
             crashed: c.crashed,
         }
@@ -138,33 +139,33 @@ impl Ready {
     }
 }
 
-fn is(wanted: Option<&str>, found: &Lower) -> bool {
+fn is(wanted: Option<&str>, found: &Folded) -> bool {
     wanted.is_none_or(|wanted| found.is(wanted))
 }
 
 /// What an occurrence says, ready to be compared with many rules.
 struct Facts<'a> {
     what: &'a What,
-    community: Lower,
+    community: Folded,
     status: Option<AlertStatus>,
-    rule: Lower,
-    entity: Lower,
-    assets: Vec<Lower>,
+    rule: Folded,
+    entity: Folded,
+    assets: Vec<Folded>,
     /// The intake or the playbook.
-    source: Lower,
+    source: Folded,
 }
 
-/// Name and identifier in lower case.
+/// Name and identifier, folded.
 #[derive(Default)]
-struct Lower {
+struct Folded {
     name: Option<String>,
     uuid: Option<String>,
 }
 
-impl Lower {
+impl Folded {
     fn new(named: &Named) -> Self {
-        let lower = |text: &Option<Box<str>>| text.as_deref().map(|text| text.trim().to_lowercase());
-        Self { name: lower(&named.name), uuid: lower(&named.uuid) }
+        let folded = |text: &Option<Box<str>>| text.as_deref().map(fold);
+        Self { name: folded(&named.name), uuid: folded(&named.uuid) }
     }
 
     fn is(&self, wanted: &str) -> bool {
@@ -175,22 +176,22 @@ impl Lower {
 impl<'a> Facts<'a> {
     fn new(occurrence: &'a Occurrence) -> Self {
         let what = &occurrence.what;
-        let name = occurrence.community_name.as_deref().map(|name| name.trim().to_lowercase());
-        let community = Lower { name, uuid: Some(occurrence.community.to_string()) };
+        let name = occurrence.community_name.as_deref().map(fold);
+        let community = Folded { name, uuid: Some(occurrence.community.to_string()) };
         let alert = what.alert();
-        let lower = |named: Option<&Named>| named.map(Lower::new).unwrap_or_default();
+        let folded = |named: Option<&Named>| named.map(Folded::new).unwrap_or_default();
         let source = match what {
-            What::Silent(silence) | What::Resumed(silence) => Lower::new(&silence.intake),
-            What::PlaybookError(playbook) => Lower::new(&playbook.playbook),
-            _ => Lower::default(),
+            What::Silent(silence) | What::Resumed(silence) => Folded::new(&silence.intake),
+            What::PlaybookError(playbook) => Folded::new(&playbook.playbook),
+            _ => Folded::default(),
         };
         Self {
             what,
             community,
             status: alert.and_then(|a| AlertStatus::find(a.status.as_deref()?.trim())),
-            rule: lower(alert.and_then(|a| a.rule.as_ref())),
-            entity: lower(alert.and_then(|a| a.entity.as_ref())),
-            assets: alert.map(|a| a.assets.iter().map(Lower::new).collect()).unwrap_or_default(),
+            rule: folded(alert.and_then(|a| a.rule.as_ref())),
+            entity: folded(alert.and_then(|a| a.entity.as_ref())),
+            assets: alert.map(|a| a.assets.iter().map(Folded::new).collect()).unwrap_or_default(),
             source,
         }
     }

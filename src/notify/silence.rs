@@ -21,6 +21,7 @@ use super::occurrence::{Named, Silence, What};
 use super::state::Rules;
 use super::trigger::Trigger;
 use crate::platform::ChannelKey;
+use crate::text::fold;
 
 /// Length of a bin of Sekoia's counters.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -110,7 +111,7 @@ pub fn wanted(channel: &ChannelKey, rules: &Rules, now: Timestamp) -> impl Itera
     let silent = rules.rules.iter().filter(|rule| !rule.paused && rule.watch.trigger == Trigger::NoEvents);
     silent.filter_map(move |rule| {
         let conditions = &rule.watch.conditions;
-        let intake = conditions.intake.as_deref().map(|name| name.to_lowercase().into_boxed_str());
+        let intake = conditions.intake.as_deref().map(|name| fold(name).into_boxed_str());
         let by = format!("{channel}#{}", rule.number).into();
         conditions.silent_for.map(|minutes| Wanted { by, muted: rule.is_muted(now), intake, minutes })
     })
@@ -133,7 +134,7 @@ impl Memory {
                 track.until = if last > track.until { last.min(now) } else { last.max(track.began()) };
             }
             let silence = now.duration_since(track.until);
-            let named = (intake.name.trim().to_lowercase(), intake.uuid.to_lowercase());
+            let named = (fold(&intake.name), fold(&intake.uuid));
             let for_it = |w: &&Wanted| w.intake.as_deref().is_none_or(|n| n == named.0 || n == named.1);
             let wanted: Vec<&Wanted> = wanted.iter().filter(for_it).collect();
             let times: BTreeSet<u16> = wanted.iter().map(|w| w.minutes).collect();

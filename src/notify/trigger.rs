@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::{fold, same};
+
 /// What a rule waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -128,7 +130,7 @@ impl Trigger {
 
     /// By the words that are typed for it, in any case.
     pub fn find(words: &str) -> Option<Trigger> {
-        let words = words.to_lowercase();
+        let words = fold(words);
         let row = TRIGGERS.iter().find(|s| s.words == words || s.aliases.contains(&words.as_str()));
         row.map(|spec| spec.trigger)
     }
@@ -180,7 +182,7 @@ impl Key {
     }
 
     pub fn find(name: &str) -> Option<Key> {
-        Key::ALL.into_iter().find(|key| key.name().eq_ignore_ascii_case(name))
+        Key::ALL.into_iter().find(|key| same(key.name(), name))
     }
 }
 

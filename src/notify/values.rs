@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::watch::{AlertStatus, Impossible};
+use crate::text::clean;
 
 /// Sekoia's own range, in minutes.
 pub const SILENCE: std::ops::RangeInclusive<u16> = 15..=24 * 60;
@@ -41,6 +42,7 @@ pub(super) fn statuses(text: &str) -> Result<BTreeSet<AlertStatus>, Impossible> 
 }
 
 pub(super) fn name(text: &str) -> Result<Box<str>, Impossible> {
+    let text = clean(text);
     let text = text.trim();
     match text.chars().count() {
         0 => Err(impossible(text, "a name", "give the name that Sekoia shows, in quotes".into())),

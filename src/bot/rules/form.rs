@@ -5,7 +5,7 @@ use super::super::{Ask, Bot};
 use crate::command::{FORM, RULE_FIELDS, find};
 use crate::notify::{AlertStatus, Key, MAX_NAME, TRIGGERS};
 use crate::pace::Rank;
-use crate::text::shown;
+use crate::text::{same, shown};
 use crate::view::{Choice, Field, FieldKind, Form, Group, Line, Text};
 
 /// Options of one group: Slack takes a hundred.
@@ -86,7 +86,7 @@ fn named(key: Key, all: Option<&Vec<(String, String)>>) -> Field {
     let field = condition(key);
     let Some(all) = all.filter(|all| !all.is_empty()) else { return field };
     let options = all.iter().map(|(name, uuid)| {
-        let only = all.iter().filter(|(other, _)| other.trim().to_lowercase() == name.trim().to_lowercase()).count();
+        let only = all.iter().filter(|(other, _)| same(other, name)).count();
         // By its name, as a rule is read best, where that says which.
         let value = if only == 1 && name.chars().count() <= VALUE { name.trim() } else { uuid };
         Choice { label: shown(name, VALUE).into(), value: Text::from(value.to_owned()) }
