@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use crate::command::Right;
 use crate::platform::{ChannelKey, ChatError, ChatPlatform, Chats, Person, UserId};
+use crate::view::Line;
 
 /// Somebody, or everybody in a user group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,47 +45,60 @@ impl Rights {
 /// Why not. The text is for the person and names the setting and their own id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
-    #[error("Your account belongs to another workspace or server than the one where I am installed. Your id is {0}.")]
+    #[error("Your account belongs to another workspace or server than the one where I am installed. Your id is `{0}`.")]
     OtherTeam(UserId),
-    #[error("Guests have no rights here. Ask a full member of the workspace. Your id is {0}.")]
+    #[error("Guests have no rights here. Ask a full member of the workspace. Your id is `{0}`.")]
     Guest(UserId),
-    #[error("Bots have no rights here. This account's id is {0}.")]
+    #[error("Bots have no rights here. This account's id is `{0}`.")]
     Bot(UserId),
-    #[error("This account is deactivated and has no rights. Its id is {0}.")]
+    #[error("This account is deactivated and has no rights. Its id is `{0}`.")]
     Inactive(UserId),
     #[error(
-        "This channel is shared with another organisation, so I do not work here. An administrator can allow it by adding {channel} to CHATOPS_CHANNELS. Your id is {user}."
+        "This channel is shared with another organisation, so I do not work here. An administrator can allow it by adding `{channel}` to CHATOPS_CHANNELS. Your id is `{user}`."
     )]
     External { channel: Box<str>, user: UserId },
     #[error(
-        "I work only in the channels that CHATOPS_CHANNELS lists, and {channel} is not one of them. Your id is {user}."
+        "I work only in the channels that CHATOPS_CHANNELS lists, and `{channel}` is not one of them. Your id is `{user}`."
     )]
     NotListed { channel: Box<str>, user: UserId },
-    #[error("I work in channels, not in direct messages. Type it in the channel that you set up. Your id is {0}.")]
+    #[error("I work in channels, not in direct messages. Type it in the channel that you set up. Your id is `{0}`.")]
     NotAChannel(UserId),
     #[error("This channel is archived.")]
     Archived,
     #[error(
-        "That is for operators. Ask whoever runs this bot to add {0} to CHATOPS_OPERATORS; \"whoami\" shows your rights."
+        "That is for operators. Ask whoever runs this bot to add `{0}` to CHATOPS_OPERATORS; `whoami` shows your rights."
     )]
     NotOperator(UserId),
     #[error(
-        "Nobody is an operator yet. Whoever runs this bot sets CHATOPS_OPERATORS or CHATOPS_APPROVERS, for example to {0}, which is your id."
+        "Nobody is an operator yet. Whoever runs this bot sets CHATOPS_OPERATORS or CHATOPS_APPROVERS, for example to `{0}`, which is your id."
     )]
     NobodyIsOperator(UserId),
     #[error(
-        "That is for approvers. Ask whoever runs this bot to add {0} to CHATOPS_APPROVERS; \"whoami\" shows your rights."
+        "That is for approvers. Ask whoever runs this bot to add `{0}` to CHATOPS_APPROVERS; `whoami` shows your rights."
     )]
     NotApprover(UserId),
     #[error("I cannot see this channel. Type `/invite @Sekoia` here and try again.")]
     BotNotInChannel,
     #[error(
-        "I could not check your rights ({why}), so I did nothing. {advice} Your id is {user}.", advice = .why.advice()
+        "I could not check your rights ({why}), so I did nothing. {advice} Your id is `{user}`.", advice = .why.advice()
     )]
     Unknown { user: UserId, why: ChatError },
 }
 
 impl Denial {
+    /// The same sentence with ids and what can be typed as code; a platform's words are no markup.
+    pub fn line(&self) -> Line {
+        match self {
+            Denial::Unknown { user, why } => Line::new()
+                .say(format!("I could not check your rights ({why}), so I did nothing. "))
+                .append(Line::marked(why.advice()))
+                .say(" Your id is ")
+                .code(user.to_string())
+                .say("."),
+            own_words => Line::marked(&own_words.to_string()),
+        }
+    }
+
     /// What cannot be established is a "no".
     fn of(why: ChatError, user: &UserId) -> Self {
         match why {

@@ -53,10 +53,10 @@ pub enum Block {
 }
 
 /// A line of text with emphasis and links.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Line(pub Vec<Span>);
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Span {
     Plain(Text),
     Strong(Text),
@@ -208,7 +208,8 @@ impl Line {
         self
     }
 
-    /// The program's own words, in which backticks mark what can be typed.
+    /// The program's own words, in which backticks mark what can be typed. What people or Sekoia
+    /// typed has backticks of its own: it goes into a span, never into this text.
     pub fn marked(text: &str) -> Self {
         let mut line = Line::new();
         for (i, part) in text.split('`').enumerate() {
@@ -243,6 +244,21 @@ impl Line {
             }
         }
         out
+    }
+}
+
+/// One sentence for where nothing stands out: what can be typed is in quotes.
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for span in &self.0 {
+            match span {
+                // What has quotes of its own stands out enough.
+                Span::Code(text) if text.contains('"') => f.write_str(&visible(text))?,
+                Span::Code(text) => write!(f, "\"{}\"", visible(text))?,
+                other => f.write_str(&Line(vec![other.clone()]).plain())?,
+            }
+        }
+        Ok(())
     }
 }
 

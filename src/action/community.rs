@@ -5,7 +5,7 @@ use super::{Action, Named, NewCommunity, Prepared, Problem, problem};
 use crate::checklist::Mode;
 use crate::checklist::steps::communities::mode;
 use crate::sekoia::Community;
-use crate::text::{count, shown};
+use crate::text::{self, count, shown};
 
 /// Communities of one request.
 const MOST: usize = 20;
@@ -30,9 +30,9 @@ pub fn communities(
     let mut made: Vec<NewCommunity> = Vec::new();
     for typed in names {
         let name = name("names", "community", typed, NAME)?;
-        let same = |other: &str| other.trim().to_lowercase() == name.to_lowercase();
-        if children.iter().map(Community::name).chain([root.name()]).any(same) {
-            return Err(problem("names", format!("There is already a community called \"{}\".", shown(&name, 60))));
+        let same = |other: &str| text::same(other, &name);
+        if let Some(taken) = children.iter().map(Community::name).chain([root.name()]).find(|other| same(other)) {
+            return Err(problem("names", format!("There is already a community called \"{}\".", shown(taken, 60))));
         }
         if made.iter().any(|m| same(&m.name)) {
             return Err(problem("names", format!("\"{}\" is named twice.", shown(&name, 60))));

@@ -5,7 +5,8 @@ use super::names::one_of;
 use super::{Action, Grant, Named, Prepared, Problem, problem};
 use crate::checklist::steps::roles::{BUILT_IN, TRAP};
 use crate::sekoia::{Avatar, Role};
-use crate::text::{count, shown};
+use crate::text::{count, same, shown};
+use crate::view::Line;
 
 /// One request asks for at most so many people: more would hold the shared five calls a second for
 /// minutes, and nobody can look such a list through before approving it.
@@ -44,7 +45,7 @@ pub fn invite(addresses: &str, csv: &str, role: Option<&str>, facts: &InviteFact
     for (community, _, known) in &facts.communities {
         let role = one_of("role", "role", wanted, known, |r| &r.uuid, Role::name).map_err(|mut p| {
             if facts.communities.len() > 1 {
-                p.text = format!("In {}: {}", shown(&community.name, 60), p.text);
+                p.text = Line::new().say(format!("In {}: ", shown(&community.name, 60))).append(p.text);
             }
             p
         })?;
@@ -132,7 +133,7 @@ fn newcomers(
 fn risks(people: &[Box<str>], roles: &[&Role], facts: &InviteFacts<'_>) -> (Vec<Box<str>>, bool) {
     let mut risks: Vec<Box<str>> = Vec::new();
     // By its name alone: that a built-in role has no community is inferred.
-    let admin = roles.iter().any(|r| r.name().eq_ignore_ascii_case(BUILT_IN[2]));
+    let admin = roles.iter().any(|r| same(r.name(), BUILT_IN[2]));
     if admin {
         risks.push("Admin: may do everything, users, roles, keys and single sign-on included".into());
     }

@@ -8,8 +8,8 @@ use super::permissions::{Sources, beyond, risks};
 use super::preset::{PRESETS, Preset};
 use super::{Action, Expiry, Named, Prepared, Problem, names, problem};
 use crate::sekoia::{ApiKey, KeyStatus, Permission};
-use crate::text::shown;
-use crate::view::day;
+use crate::text::{same, shown};
+use crate::view::{Line, day};
 
 /// Characters of a name; Sekoia's own bound is not documented.
 const NAME: usize = 100;
@@ -57,7 +57,9 @@ pub fn key(
     if permissions.is_empty() {
         return Err(problem(
             "with",
-            "Say what it may do: a preset with `for`, such as `for read-alerts`, or permissions with `with`.",
+            Line::marked(
+                "Say what it may do: a preset with `for`, such as `for read-alerts`, or permissions with `with`.",
+            ),
         ));
     }
     let description = match (about.map(str::trim).filter(|a| !a.is_empty()), preset) {
@@ -97,7 +99,8 @@ pub fn rotate(
     let permissions: Vec<Named> =
         old.permissions.iter().filter_map(|p| Some(Named::new(p.uuid.as_deref()?, p.title()))).collect();
     if permissions.is_empty() {
-        return Err(problem("key", "Sekoia shows no permissions for this key. Make a new one with `key create`."));
+        let why = "Sekoia shows no permissions for this key. Make a new one with `key create`.";
+        return Err(problem("key", Line::marked(why)));
     }
     let about = old.description.as_deref().map(str::trim).unwrap_or_default();
     let description = match description(about, DESCRIPTION.0, DESCRIPTION.1) {
@@ -177,16 +180,18 @@ fn existing<'a>(wanted: &str, facts: &KeyFacts<'a>) -> Result<&'a ApiKey, Proble
 
 fn free_name(typed: &str, facts: &KeyFacts<'_>) -> Result<Box<str>, Problem> {
     let name = name("name", "key", typed, NAME)?;
-    if is_taken(&name, facts) {
-        let text = format!("There is already a key called \"{}\". Sekoia wants names to be unique.", shown(&name, 60));
+    if let Some(key) = taken(&name, facts) {
+        let key = shown(key.name(), 60);
+        let text = format!("There is already a key called \"{key}\". Sekoia wants names to be unique.");
         return Err(problem("name", text));
     }
     Ok(name)
 }
 
-fn is_taken(name: &str, facts: &KeyFacts<'_>) -> bool {
+/// The key that a name would be mistaken for.
+fn taken<'a>(name: &str, facts: &KeyFacts<'a>) -> Option<&'a ApiKey> {
     let revoked = |k: &ApiKey| k.status(facts.now) == KeyStatus::Revoked;
-    facts.keys.iter().any(|k| !revoked(k) && k.name().trim().eq_ignore_ascii_case(name))
+    facts.keys.iter().find(|k| !revoked(k) && same(k.name(), name))
 }
 
 /// `forwarder` becomes `forwarder 2026-11-24`, and that `forwarder 2026-11-24 b` on the same day.
@@ -199,7 +204,8 @@ fn next_name(old: &str, facts: &KeyFacts<'_>) -> Result<Box<str>, Problem> {
     let stem: String = words.join(" ").chars().take(NAME - 14).collect();
     let today = day(facts.now);
     let names = [String::new()].into_iter().chain(('b'..='z').map(|c| format!(" {c}")));
-    let free = names.map(|tail| format!("{stem} {today}{tail}")).find(|name| !is_taken(name, facts));
-    let free = free.ok_or_else(|| problem("name", "Too many keys of this name today. Give a name with `as`."))?;
+    let free = names.map(|tail| format!("{stem} {today}{tail}")).find(|name| taken(name, facts).is_none());
+    let free =
+        free.ok_or_else(|| problem("name", Line::marked("Too many keys of this name today. Give a name with `as`.")))?;
     name("name", "key", &free, NAME)
 }

@@ -34,6 +34,7 @@ pub use wanted::{Expiry, Request, Wanted};
 
 use crate::checklist::StepId;
 use crate::sekoia::{Call, Verb, invitation};
+use crate::view::Line;
 
 /// Something of Sekoia's, by its identifier and its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,10 +146,11 @@ pub struct Prepared {
 #[error("{text}")]
 pub struct Problem {
     pub field: &'static str,
-    pub text: String,
+    pub text: Line,
 }
 
-fn problem(field: &'static str, text: impl Into<String>) -> Problem {
+/// A text from outside in it is never markup: only [`Line::marked`] reads backticks.
+fn problem(field: &'static str, text: impl Into<Line>) -> Problem {
     Problem { field, text: text.into() }
 }
 

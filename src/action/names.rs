@@ -1,12 +1,13 @@
 //! From a name that somebody typed to the one thing that is called so.
 
 use super::{Problem, problem};
-use crate::text::shown;
+use crate::text::{self, Found, clean, fold, shown};
+use crate::view::Line;
 
 /// Names shown when nothing was found.
 const SHOWN: usize = 12;
 
-/// The one of `all` that is called `wanted`, by identifier or by name in any case. Otherwise what
+/// The one of `all` that is called `wanted`, by identifier or by a name that looks so. Otherwise what
 /// to say instead: the nearest names, or the identifiers of those who share it.
 pub fn one_of<'a, T>(
     field: &'static str,
@@ -16,30 +17,25 @@ pub fn one_of<'a, T>(
     uuid: impl Fn(&T) -> &str,
     name: impl Fn(&T) -> &str,
 ) -> Result<&'a T, Problem> {
-    let lower = wanted.trim().to_lowercase();
-    if let Some(found) = all.iter().find(|t| uuid(t).to_lowercase() == lower) {
-        return Ok(found);
-    }
-    let called: Vec<&T> = all.iter().filter(|t| name(t).trim().to_lowercase() == lower).collect();
-    match called.as_slice() {
-        [one] => Ok(one),
-        [] => {
+    match text::find(wanted, all, &uuid, &name) {
+        Found::One(one) => Ok(one),
+        Found::Nothing => {
             let names = all.iter().map(&name);
             Err(problem(
                 field,
-                format!("There is no {what} called \"{}\". {}", shown(wanted, 60), instead(&lower, names)),
+                format!("There is no {what} called \"{}\". {}", shown(wanted, 60), instead(wanted, names)),
             ))
         }
-        several => {
-            let ids: Vec<String> = several.iter().take(SHOWN).map(|t| shown(uuid(t), 40)).collect();
-            Err(problem(
-                field,
-                format!(
-                    "Several are called \"{}\". Say which {what} by its id: {}.",
-                    shown(wanted, 60),
-                    ids.join(", ")
-                ),
-            ))
+        Found::Several(several) => {
+            let alike = several.iter().any(|t| name(t).trim() != name(several[0]).trim());
+            let text = format!("Several are called \"{}\". Say which {what} by its id: ", shown(wanted, 60));
+            let mut line = Line::new().say(text);
+            for (i, t) in several.iter().take(SHOWN).enumerate() {
+                line = if i > 0 { line.say(", ") } else { line };
+                line = line.code(shown(uuid(t), 40));
+                line = if alike { line.say(format!(" ({})", shown(name(t), 40))) } else { line };
+            }
+            Err(problem(field, line.say(".")))
         }
     }
 }
@@ -47,10 +43,10 @@ pub fn one_of<'a, T>(
 /// `Did you mean "Analyst"?`, or what there is.
 pub fn instead<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
-    let wanted: String = wanted.chars().take(80).flat_map(char::to_lowercase).collect();
+    let wanted = fold(text::first(wanted.trim(), 80));
     let mut near: Vec<(usize, &str)> = names
         .iter()
-        .map(|n| (*n, n.to_lowercase()))
+        .map(|n| (*n, fold(n)))
         .filter_map(|(n, lower)| {
             let distance = strsim::damerau_levenshtein(&wanted, &lower);
             let like = distance <= (lower.chars().count() / 3).max(1);
@@ -71,9 +67,10 @@ pub fn instead<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> String
     format!("Did you mean {}?", listed.join(" or "))
 }
 
-/// A name as it is sent: one line, trimmed, not empty, at most `max` characters.
+/// A name as it is sent: one line, trimmed, without what nobody sees, not empty, at most `max`
+/// characters.
 pub fn name(field: &'static str, what: &str, typed: &str, max: usize) -> Result<Box<str>, Problem> {
-    let name = typed.split_whitespace().collect::<Vec<_>>().join(" ");
+    let name = clean(typed).split_whitespace().collect::<Vec<_>>().join(" ");
     let length = name.chars().count();
     if name.is_empty() {
         return Err(problem(field, format!("The {what} needs a name.")));
@@ -92,6 +89,7 @@ pub fn name(field: &'static str, what: &str, typed: &str, max: usize) -> Result<
 
 /// A description within its bounds.
 pub fn description(text: &str, min: usize, max: usize) -> Result<Box<str>, Problem> {
+    let text = clean(text);
     let text = text.trim();
     let length = text.chars().count();
     if (min..=max).contains(&length) {

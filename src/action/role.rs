@@ -5,7 +5,8 @@ use super::permissions::{Sources, beyond, risks};
 use super::{Action, Named, Prepared, Problem, problem};
 use crate::checklist::steps::roles::{BUILT_IN, TRAP};
 use crate::sekoia::{Permission, Role};
-use crate::text::shown;
+use crate::text::{self, shown};
+use crate::view::Line;
 
 /// Characters of a name; Sekoia's own bound is not documented.
 const NAME: usize = 100;
@@ -24,12 +25,12 @@ pub struct RoleFacts<'a> {
 /// What is wrong with the request, by field.
 pub fn role(typed: &str, about: Option<&str>, with: &[String], facts: &RoleFacts<'_>) -> Result<Prepared, Problem> {
     let name = name("name", "role", typed, NAME)?;
-    let same = |other: &str| other.trim().to_lowercase() == name.to_lowercase();
-    if BUILT_IN.into_iter().any(same) {
-        return Err(problem("name", format!("{name} is a built-in role. Choose another name.")));
+    let same = |other: &str| text::same(other, &name);
+    if let Some(built_in) = BUILT_IN.into_iter().find(|other| same(other)) {
+        return Err(problem("name", format!("{built_in} is a built-in role. Choose another name.")));
     }
-    if facts.roles.iter().map(Role::name).any(same) {
-        return Err(problem("name", format!("There is already a role called \"{}\".", shown(&name, 60))));
+    if let Some(taken) = facts.roles.iter().map(Role::name).find(|other| same(other)) {
+        return Err(problem("name", format!("There is already a role called \"{}\".", shown(taken, 60))));
     }
     let description = match about.map(str::trim).filter(|a| !a.is_empty()) {
         Some(about) => Some(description(about, ABOUT.0, ABOUT.1)?),
@@ -40,7 +41,9 @@ pub fn role(typed: &str, about: Option<&str>, with: &[String], facts: &RoleFacts
     if permissions.is_empty() {
         return Err(problem(
             "with",
-            "Say which permissions it has: a preset such as `read-alerts`, a role to copy such as `Analyst`, or permissions.",
+            Line::marked(
+                "Say which permissions it has: a preset such as `read-alerts`, a role to copy such as `Analyst`, or permissions.",
+            ),
         ));
     }
     let beyond = beyond(&permissions, facts.own);

@@ -224,7 +224,7 @@ impl Bot {
                     let problem = checked.await.ok()??;
                     let fields = super::forms::fields(kind);
                     let place = fields.iter().position(|name| *name == problem.field).unwrap_or(0);
-                    Some((place, problem.text))
+                    Some((place, problem.text.to_string()))
                 }
                 Command::NotifyAdd { watch: Some(watch) } => {
                     let patience = self.chats.of_channel(&inbound.channel).ok()?.form_patience();

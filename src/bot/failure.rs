@@ -73,7 +73,7 @@ impl Failure {
     pub fn view(self, said: &Said) -> View {
         match self {
             Failure::Instead(view) => *view,
-            Failure::Denied(denial) => View::sentence(Line::marked(&denial.to_string())),
+            Failure::Denied(denial) => View::sentence(denial.line()),
             Failure::Change(ChangeError::Store(error @ StoreError::Corrupt { .. })) => {
                 let reference = reference();
                 error!(reference, %error, command = said.spec.name, "a session cannot be read");
@@ -90,6 +90,7 @@ impl Failure {
                 };
                 View::sentence(line).note(format!("Reference for whoever runs this bot: {reference}"))
             }
+            Failure::Change(ChangeError::Refused(refusal)) => View::sentence(refusal.line()),
             Failure::Change(error) => View::sentence(Line::marked(&error.to_string())),
             Failure::Request(approvals::ChangeError::Refused(Refusal::Decided { what, by, at, reason })) => {
                 let line = Line::new().say(format!("Already {what} by "));
@@ -106,11 +107,12 @@ impl Failure {
             Failure::Rules(crate::notifications::ChangeError::Store(error)) => {
                 Failure::Change(ChangeError::Store(error)).view(said)
             }
+            Failure::Rules(crate::notifications::ChangeError::Refused(refusal)) => View::sentence(refusal.line()),
             Failure::Rules(error) => View::sentence(Line::marked(&error.to_string())),
             Failure::Request(error) => View::sentence(Line::marked(&error.to_string())),
             Failure::Wrong(problem) => {
                 let usage = Line::new().say("Usage: ").code(said.spec.usage());
-                View::sentence(Line::marked(&problem.text)).line(usage).note("Nothing was asked.")
+                View::sentence(problem.text).line(usage).note("Nothing was asked.")
             }
             Failure::Chat(error) => {
                 let reference = reference();

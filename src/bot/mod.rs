@@ -393,7 +393,7 @@ impl Bot {
                     None => view,
                 }
             }
-            Err(denial) => view.line(Line::marked(&denial.to_string())),
+            Err(denial) => view.line(denial.line()),
         }
     }
 }

@@ -31,11 +31,11 @@ impl Bot {
             }
         }
         if lines.is_empty() {
-            return Ok(View::sentence(if page == 1 {
-                "No channel is set up yet. \"setup\" opens one."
+            return Ok(View::sentence(Line::marked(if page == 1 {
+                "No channel is set up yet. `setup` opens one."
             } else {
-                "There is no such page; \"overview\" shows the first."
-            }));
+                "There is no such page; `overview` shows the first."
+            })));
         }
         for parked in self.parked_messages().await? {
             let line = format!("⚠️ not delivered ({} {}): {}", parked.kind, parked.key, parked.why);

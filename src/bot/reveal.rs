@@ -339,9 +339,9 @@ impl Reveal {
             Reveal::Webhook(_) => return NewAddress::needs_a_form(error),
         };
         let why = error.map_or(String::new(), |error| format!(" ({error})"));
-        View::sentence(Line::marked(&format!(
-            "The key is shown in a form, and I could not open one{why}. Nothing was created. Press \"Create and show\" on the request's card, or type `/sekoia show {}`.",
-            key.id
-        )))
+        let line = Line::new().say(format!(
+            "The key is shown in a form, and I could not open one{why}. Nothing was created. Press \"Create and show\" on the request's card, or type "
+        ));
+        View::sentence(line.code(format!("/sekoia show {}", key.id)).say("."))
     }
 }

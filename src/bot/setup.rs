@@ -8,7 +8,7 @@ use crate::platform::ChatError;
 use crate::sekoia;
 use crate::sessions::ChangeError;
 use crate::text::{count, shown};
-use crate::view::{Choice, Control, Line, Style, View};
+use crate::view::{Block, Choice, Control, Line, Style, View};
 
 /// Entries of a menu: fewer than Slack's 100.
 const MENU: usize = 90;
@@ -61,7 +61,10 @@ impl Bot {
         );
         view = match self.show_progress(ask.channel, false).await {
             Ok(()) => view.line("I keep the checklist up to date in one message in this channel."),
-            Err(Failure::Instead(why)) => view.line(Line::new().say(why.summary)),
+            Err(Failure::Instead(why)) => match why.blocks.into_iter().next() {
+                Some(Block::Line(_, line)) => view.line(line),
+                _ => view.line(Line::new().say(why.summary)),
+            },
             Err(other) => return Err(other),
         };
         let first = session.next().unwrap_or(StepId::Quickstart);
@@ -78,10 +81,12 @@ impl Bot {
             Err(ChatError::NotInChannel) => Err(instead(Line::marked(
                 "I am not in this channel yet, so I cannot post the checklist here. Type `/invite @Sekoia`, then `/sekoia refresh`.",
             ))),
-            Err(error) => Err(instead(format!(
-                "I could not update the channel's message ({error}). Nothing is lost, and I will try again by myself. {}",
-                error.advice()
-            ))),
+            Err(error) => {
+                let line = format!(
+                    "I could not update the channel's message ({error}). Nothing is lost, and I will try again by myself. "
+                );
+                Err(instead(Line::new().say(line).append(Line::marked(error.advice()))))
+            }
         }
     }
 }
@@ -114,7 +119,7 @@ fn choose<'a>(all: &'a [sekoia::Community], wanted: &str) -> Result<&'a sekoia::
             let mut view = menu(all, 1);
             let line = format!("The key sees no community called \"{}\".", shown(wanted, 80));
             view.summary = line.clone().into();
-            view.blocks.insert(0, crate::view::Block::Line(None, line.into()));
+            view.blocks.insert(0, Block::Line(None, line.into()));
             Err(Failure::Instead(Box::new(view)))
         }
         several => {

@@ -143,7 +143,7 @@ pub(super) fn told(heading: impl Into<String>, summary: &Summary, rules: &Rules)
             view = view.note(format!("{} fired more rarely.", count(more, "more rule", "more rules")));
         }
     }
-    let mut facts = Vec::new();
+    let mut facts: Vec<Line> = Vec::new();
     if let Some(median) = summary.median_to_acknowledge {
         let n = usize::try_from(summary.acknowledged).unwrap_or(usize::MAX);
         // They have no cards, by which it would be seen when somebody takes them.
@@ -151,11 +151,8 @@ pub(super) fn told(heading: impl Into<String>, summary: &Summary, rules: &Rules)
             (0, _) => String::new(),
             (n, all) => format!("; {n} of {all} firings came in storms, their alerts are left out"),
         };
-        facts.push(format!(
-            "Acknowledged: {}, half of them within about {}{storms}",
-            count(n, "alert", "alerts"),
-            time(median)
-        ));
+        let n = count(n, "alert", "alerts");
+        facts.push(format!("Acknowledged: {n}, half of them within about {}{storms}", time(median)).into());
     }
     for (what, counts) in [
         ("Noisiest entities", &summary.entities),
@@ -167,17 +164,18 @@ pub(super) fn told(heading: impl Into<String>, summary: &Summary, rules: &Rules)
     let numbers = |lines: Vec<&RuleLine>| lines.iter().map(|l| l.number.to_string()).collect::<Vec<_>>().join(", ");
     let quiet: Vec<&RuleLine> = summary.never_fired().collect();
     if !quiet.is_empty() {
-        facts.push(format!("Did not fire: {} {}", word(quiet.len()), numbers(quiet)));
+        facts.push(format!("Did not fire: {} {}", word(quiet.len()), numbers(quiet)).into());
     }
     for line in summary.failing().take(NAMES) {
         let times = count(line.failed as usize, "time", "times");
-        facts.push(format!("⚠️ Rule {} could not be looked at {times}; `notify` says why", line.number));
+        let fact = format!("⚠️ Rule {} could not be looked at {times}; ", line.number);
+        facts.push(Line::new().say(fact).code("notify").say(" says why"));
     }
     let paused: Vec<&RuleLine> = summary.rules.iter().filter(|line| line.paused).collect();
     if !paused.is_empty() {
-        facts.push(format!("Paused: {} {}", word(paused.len()), numbers(paused)));
+        facts.push(format!("Paused: {} {}", word(paused.len()), numbers(paused)).into());
     }
-    view = view.bullets(facts.iter().map(|fact| Line::marked(fact)).collect());
+    view = view.bullets(facts);
     if summary.total() == 0 && rules.rules.is_empty() {
         view = view
             .line(Line::marked("All rules were removed. `notify recommended` adds the three that Sekoia recommends."));
@@ -193,14 +191,14 @@ fn word(rules: usize) -> &'static str {
     if rules == 1 { "rule" } else { "rules" }
 }
 
-/// Names with how often; backticks would be taken for the program's own marks.
-fn named(what: &str, counts: &[Count]) -> Option<String> {
-    let names = counts.iter().take(NAMES).map(|c| format!("{} ({})", c.name.replace('`', "'"), c.count));
+/// Names with how often.
+fn named(what: &str, counts: &[Count]) -> Option<Line> {
+    let names = counts.iter().take(NAMES).map(|c| format!("{} ({})", c.name, c.count));
     let mut names: Vec<String> = names.collect();
     if counts.len() > NAMES {
         names.push(format!("and {} more", counts.len() - NAMES));
     }
-    (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
+    (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")).into())
 }
 
 /// Rules that fired, the noisiest first. Numbers come first: what a phone has no room for is the

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::{Community, Concluded, Event, Evidence, Mode, Session, Status, StepId};
 use crate::platform::{MessageId, UserId};
+use crate::view::Line;
 
 /// What somebody wants of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +105,24 @@ pub enum Refusal {
 
 /// Characters of a reason or note.
 pub const MAX_REASON: usize = 500;
+
+impl Refusal {
+    /// The same sentence with what can be typed as code; a community's name is never markup.
+    pub fn line(&self) -> Line {
+        match self {
+            Refusal::AlreadyOpen(name) => Line::new()
+                .say("This channel is already set up for ")
+                .say(name.to_string())
+                .say(". ")
+                .code("status")
+                .say(" shows where it stands."),
+            Refusal::SameAssignee(step, user) => {
+                Line::new().say("Already assigned to ").person(user).say(format!(": {step}."))
+            }
+            own_words => Line::marked(&own_words.to_string()),
+        }
+    }
+}
 
 /// Which events `command` leads to. `None` is a channel without a session.
 pub fn decide(state: Option<&Session>, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {

@@ -7,7 +7,7 @@ use super::event::Event;
 use super::state::{Rule, Rules, Which};
 use super::trigger::{BY_WEBHOOK, Trigger};
 use super::watch::{Impossible, Watch};
-use crate::view::minute;
+use crate::view::{Line, minute};
 
 /// What somebody, or the bot, wants of a channel's rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +101,16 @@ pub enum Refusal {
     NoDigest(Which),
     #[error("That digest was sent already.")]
     AlreadySent,
+}
+
+impl Refusal {
+    /// The same sentence with what can be typed as code; what somebody typed is never markup.
+    pub fn line(&self) -> Line {
+        match self {
+            Refusal::Impossible(impossible) => impossible.line(),
+            own_words => Line::marked(&own_words.to_string()),
+        }
+    }
 }
 
 /// Rules of one channel.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::trigger::{BY_WEBHOOK, Key, Trigger};
 use super::values::{asset, impossible, name, short, silence, statuses, urgency};
-use crate::text::shown;
+use crate::text::{fold, same, shown};
+use crate::view::Line;
 
 /// A trigger and its conditions, all of which have to hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +68,17 @@ pub enum AlertStatus {
 pub struct Impossible {
     pub value: String,
     pub what: &'static str,
+    /// The program's own words, in which backticks mark what can be typed.
     pub hint: String,
+}
+
+impl Impossible {
+    /// As `command::Fault` says it, with what can be typed as code.
+    pub fn line(&self) -> Line {
+        let stop = if self.hint.ends_with('?') { "" } else { "." };
+        let line = Line::new().say(format!("\"{}\" is not {}: ", shown(&self.value, 60), self.what));
+        line.append(Line::marked(&self.hint)).say(stop)
+    }
 }
 
 /// As `command::Fault` says it.
@@ -101,7 +112,7 @@ impl AlertStatus {
     }
 
     pub fn find(name: &str) -> Option<AlertStatus> {
-        AlertStatus::ALL.into_iter().find(|status| status.name().eq_ignore_ascii_case(name))
+        AlertStatus::ALL.into_iter().find(|status| same(status.name(), name))
     }
 }
 
@@ -214,7 +225,7 @@ impl Watch {
         let (a, b) = (&self.conditions, &other.conditions);
         self.trigger == other.trigger
             && (a.urgency, &a.status, a.silent_for, a.crashed) == (b.urgency, &b.status, b.silent_for, b.crashed)
-            && a.names().map(|n| n.map(str::to_lowercase)) == b.names().map(|n| n.map(str::to_lowercase))
+            && a.names().map(|n| n.map(fold)) == b.names().map(|n| n.map(fold))
     }
 }
 

@@ -346,7 +346,7 @@ fn a_freeze_stops_everything_until_it_is_lifted() {
         s.set_up().await;
         s.request_for("alice", "invite ana@nimbus.example").await;
         let card = s.card("Approval needed").await;
-        assert_snapshot!(s.ask("alice", "freeze \"incident 42\"").await.text(), @r#"That is for approvers. Ask whoever runs this bot to add chat:alice to CHATOPS_APPROVERS; "whoami" shows your rights."#);
+        assert_snapshot!(s.ask("alice", "freeze \"incident 42\"").await.text(), @"That is for approvers. Ask whoever runs this bot to add `chat:alice` to CHATOPS_APPROVERS; `whoami` shows your rights.");
         assert_snapshot!(s.ask("carol", "freeze \"incident 42\"").await.text(), @"Frozen: nothing sensitive is carried out in any channel until an approver types `unfreeze`. Every open channel reads it, with your name and your reason. 1 request is not settled. Keys whose secret was lost are still revoked.");
         s.announced("This holds in every channel").await;
         s.card("Nothing is carried out").await;

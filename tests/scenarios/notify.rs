@@ -202,7 +202,7 @@ fn what_cannot_be_is_refused_with_what_to_type() {
         notify add silent "Ofice firewall" for 1h: There is no intake called "Ofice firewall". Did you mean "Office firewall"?
         notify add playbook "Freeze a merchant" crashed: There is no playbook called "Freeze a merchant". Did you mean "Freeze a merchant account"?
         notify add playbook urgency>=3: "urgency 3" is not a condition of this trigger: `playbook` takes `playbook="Enrich IPs"`, `crashed`, `community="Nimbus"`.
-        notify add alert community=Elsewhere: This channel is about Nimbus Payments, and so are its rules: nothing is told here of "Elsewhere". Set that community up in a channel of its own, with "/sekoia setup" there, and add the rule in it.
+        notify add alert community=Elsewhere: This channel is about Nimbus Payments, and so are its rules: nothing is told here of "Elsewhere". Set that community up in a channel of its own, with `/sekoia setup` there, and add the rule in it.
         notify add alert asset=srv-1: "srv-1" is not the UUID of an asset: Sekoia's alerts carry the UUIDs of their assets, not the names; an alert's message here shows them under "Assets".
         notify add report urgency>=3: "urgency 3" is not a condition of this trigger: Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `notify webhook` shows how.
         notify add report: A rule for "Report available" could never fire here. Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `notify webhook` shows how.
@@ -268,7 +268,7 @@ fn a_rule_is_about_the_community_of_its_channel() {
         // A parent's channel hears of none of its units.
         let refused = s.ask("alice", "notify add alert community=\"Rivoli Retail\"").await;
         assert_snapshot!(refused.text(), @r#"
-        This channel is about Banque Rivoli, and so are its rules: nothing is told here of "Rivoli Retail". Set that community up in a channel of its own, with "/sekoia setup" there, and add the rule in it.
+        This channel is about Banque Rivoli, and so are its rules: nothing is told here of "Rivoli Retail". Set that community up in a channel of its own, with `/sekoia setup` there, and add the rule in it.
         Usage: `/sekoia notify add <trigger> [conditions]`
         Nothing was added.
         "#);

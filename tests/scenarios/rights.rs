@@ -7,10 +7,10 @@ use crate::harness::{Call, SOC, Setting, on_slack, run, usual};
 #[test]
 fn viewers_look_and_operators_act() {
     usual(async |s| {
-        assert_snapshot!(s.ask("dan", "setup").await.text(), @r#"That is for operators. Ask whoever runs this bot to add chat:dan to CHATOPS_OPERATORS; "whoami" shows your rights."#);
+        assert_snapshot!(s.ask("dan", "setup").await.text(), @"That is for operators. Ask whoever runs this bot to add `chat:dan` to CHATOPS_OPERATORS; `whoami` shows your rights.");
         let progress = s.set_up().await;
-        assert_snapshot!(s.ask("dan", "done region").await.text(), @r#"That is for operators. Ask whoever runs this bot to add chat:dan to CHATOPS_OPERATORS; "whoami" shows your rights."#);
-        assert_snapshot!(s.ask("dan", "users").await.text(), @r#"That is for operators. Ask whoever runs this bot to add chat:dan to CHATOPS_OPERATORS; "whoami" shows your rights."#);
+        assert_snapshot!(s.ask("dan", "done region").await.text(), @"That is for operators. Ask whoever runs this bot to add `chat:dan` to CHATOPS_OPERATORS; `whoami` shows your rights.");
+        assert_snapshot!(s.ask("dan", "users").await.text(), @"That is for operators. Ask whoever runs this bot to add `chat:dan` to CHATOPS_OPERATORS; `whoami` shows your rights.");
         assert_snapshot!(s.ask("dan", "whoami").await.text(), @"
         You are @dan, `chat:dan`.
         • viewer: you may look at this channel's checklist
@@ -22,7 +22,7 @@ fn viewers_look_and_operators_act() {
         • operator: you may open channels, tick, skip, assign and ask for changes
         • approver: you may approve or reject what others ask for, and freeze everything
         ");
-        assert_snapshot!(s.ask("alice", "freeze now").await.text(), @r#"That is for approvers. Ask whoever runs this bot to add chat:alice to CHATOPS_APPROVERS; "whoami" shows your rights."#);
+        assert_snapshot!(s.ask("alice", "freeze now").await.text(), @"That is for approvers. Ask whoever runs this bot to add `chat:alice` to CHATOPS_APPROVERS; `whoami` shows your rights.");
         // A viewer may press what only looks, and sees no button that changes.
         let card = s.click("dan", &progress, "Next").await;
         assert!(!card.text().contains("[Done]"), "{card}");
@@ -41,14 +41,14 @@ fn guests_bots_strangers_and_the_deactivated_have_no_rights() {
             told.push(format!("{who}: {}", s.ask(who, "status").await.text()));
         }
         assert_snapshot!(told.join("\n"), @"
-        gina: Guests have no rights here. Ask a full member of the workspace. Your id is chat:gina.
-        uma: Guests have no rights here. Ask a full member of the workspace. Your id is chat:uma.
-        otto: This account is deactivated and has no rights. Its id is chat:otto.
-        robo: Bots have no rights here. This account's id is chat:robo.
+        gina: Guests have no rights here. Ask a full member of the workspace. Your id is `chat:gina`.
+        uma: Guests have no rights here. Ask a full member of the workspace. Your id is `chat:uma`.
+        otto: This account is deactivated and has no rights. Its id is `chat:otto`.
+        robo: Bots have no rights here. This account's id is `chat:robo`.
         ");
         let told = s.ask("eve", "status").await.text();
         assert!(
-            told.starts_with("Your account belongs to another") && told.ends_with("Your id is chat:eve."),
+            told.starts_with("Your account belongs to another") && told.ends_with("Your id is `chat:eve`."),
             "{told}"
         );
     });
@@ -57,15 +57,15 @@ fn guests_bots_strangers_and_the_deactivated_have_no_rights() {
 #[test]
 fn nobody_may_do_anything_until_somebody_is_configured() {
     run(Setting { operators: "", approvers: "", ..Setting::default() }, async |s| {
-        assert_snapshot!(s.ask("alice", "setup").await.text(), @"Nobody is an operator yet. Whoever runs this bot sets CHATOPS_OPERATORS or CHATOPS_APPROVERS, for example to chat:alice, which is your id.");
+        assert_snapshot!(s.ask("alice", "setup").await.text(), @"Nobody is an operator yet. Whoever runs this bot sets CHATOPS_OPERATORS or CHATOPS_APPROVERS, for example to `chat:alice`, which is your id.");
     });
 }
 
 #[test]
 fn approvers_are_operators_where_none_are_named() {
     run(Setting { operators: "", ..Setting::default() }, async |s| {
-        assert_snapshot!(s.ask("alice", "overview").await.text(), @r#"That is for operators. Ask whoever runs this bot to add chat:alice to CHATOPS_OPERATORS; "whoami" shows your rights."#);
-        assert_snapshot!(s.ask("bob", "overview").await.text(), @r#"No channel is set up yet. "setup" opens one."#);
+        assert_snapshot!(s.ask("alice", "overview").await.text(), @"That is for operators. Ask whoever runs this bot to add `chat:alice` to CHATOPS_OPERATORS; `whoami` shows your rights.");
+        assert_snapshot!(s.ask("bob", "overview").await.text(), @"No channel is set up yet. `setup` opens one.");
         assert_eq!(s.chat.calls(Call::ReadGroup), 1, "the group is remembered");
     });
 }
@@ -74,17 +74,17 @@ fn approvers_are_operators_where_none_are_named() {
 fn a_group_that_cannot_be_read_makes_nobody_an_operator() {
     on_slack(Setting { operators: "", ..Setting::default() }, async |s| {
         s.chat.groups_become_unreadable();
-        assert_snapshot!(s.ask("bob", "overview").await.text(), @"I could not check your rights (the app lacks the scope usergroups:read), so I did nothing. Whoever runs this bot adds that scope to the app and installs it again. Your id is chat:bob.");
+        assert_snapshot!(s.ask("bob", "overview").await.text(), @"I could not check your rights (the app lacks the scope usergroups:read), so I did nothing. Whoever runs this bot adds that scope to the app and installs it again. Your id is `chat:bob`.");
     });
 }
 
 #[test]
 fn shared_and_unlisted_channels_are_refused() {
     usual(async |s| {
-        assert_snapshot!(s.ask_in("shared", "alice", "setup").await.text(), @"This channel is shared with another organisation, so I do not work here. An administrator can allow it by adding chat:shared to CHATOPS_CHANNELS. Your id is chat:alice.");
+        assert_snapshot!(s.ask_in("shared", "alice", "setup").await.text(), @"This channel is shared with another organisation, so I do not work here. An administrator can allow it by adding `chat:shared` to CHATOPS_CHANNELS. Your id is `chat:alice`.");
     });
     run(Setting { channels: &["shared"], ..Setting::default() }, async |s| {
-        assert_snapshot!(s.ask_in(SOC, "alice", "setup").await.text(), @"I work only in the channels that CHATOPS_CHANNELS lists, and chat:soc-setup is not one of them. Your id is chat:alice.");
+        assert_snapshot!(s.ask_in(SOC, "alice", "setup").await.text(), @"I work only in the channels that CHATOPS_CHANNELS lists, and `chat:soc-setup` is not one of them. Your id is `chat:alice`.");
         s.ask_in("shared", "alice", "setup").await;
         assert!(s.progress().await.to_string().starts_with("#shared (posted)"));
     });
@@ -101,7 +101,7 @@ fn who_left_decides_nothing_and_an_archived_channel_is_over() {
         // What was read of people and channels is remembered for minutes at most.
         s.stop().await;
         s.start().await;
-        assert_snapshot!(s.click("bob", &card, "Approve").await.text(), @"This account is deactivated and has no rights. Its id is chat:bob.");
+        assert_snapshot!(s.click("bob", &card, "Approve").await.text(), @"This account is deactivated and has no rights. Its id is `chat:bob`.");
         s.chat.archived(SOC);
         s.stop().await;
         s.start().await;

@@ -173,7 +173,7 @@ fn without_the_bot_in_the_channel_it_says_how_to_invite_it() {
     usual(async |s| {
         assert_snapshot!(s.ask_in("quiet", "alice", "setup").await.text(), @"
         This channel now works on *Nimbus Payments*, a single-tenant workspace. Step 3 does not apply to it.
-        I am not in this channel yet, so I cannot post the checklist here. Type /invite @Sekoia, then /sekoia refresh.
+        I am not in this channel yet, so I cannot post the checklist here. Type `/invite @Sekoia`, then `/sekoia refresh`.
         [Before you start]! [Open step 1 (subscription)]
         ");
         assert_snapshot!(s.ask_in("private", "alice", "setup").await.text(), @"I cannot see this channel. Type `/invite @Sekoia` here and try again.");

@@ -169,7 +169,7 @@ fn the_summary_counts_and_the_chart_goes_to_whoever_asked() {
         2      1  -                       0           -  No events from any intake for 1 hour
         ```
         • Acknowledged: 1 alert, half of them within about 11 min
-        • Noisiest entities: laptop-7 (2), mail'gateway' <!channel> (1)
+        • Noisiest entities: laptop-7 (2), mail`gateway` <!channel> (1)
         • Intakes that fell silent: Okta (1)
         • Did not fire: rule 3
         • ⚠️ Rule 3 could not be looked at 1 time; `notify` says why

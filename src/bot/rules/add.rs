@@ -11,7 +11,7 @@ use crate::notify::{Command, Event, Key, Refusal, Watch};
 use crate::pace::Rank;
 use crate::platform::Inbound;
 use crate::sekoia::SekoiaError;
-use crate::text::{count, shown};
+use crate::text::{Found, count, find as look_up, shown};
 use crate::view::{Control, Line, View};
 
 /// What looking for a rule's names at Sekoia led to.
@@ -26,7 +26,7 @@ impl Bot {
     pub(in super::super) async fn notify_add(&self, ask: &Ask<'_>, watch: &Watch) -> Told {
         let session = self.session(ask).await?;
         if !watch.trigger.spec().evaluated {
-            let view = View::sentence(Line::marked(&Refusal::OnlyByWebhook(watch.trigger).to_string()));
+            let view = View::sentence(Refusal::OnlyByWebhook(watch.trigger).line());
             return Err(Failure::Instead(Box::new(view.controls(vec![Control::button("Webhook", "notify webhook")]))));
         }
         let unknown = match self.look_for(&session, watch).await {
@@ -126,10 +126,10 @@ impl Bot {
         self.policy.allow(rights, Right::Operator, &inbound.actor).ok()?;
         let session = self.sessions.read(&inbound.channel).await.ok()??;
         if !watch.trigger.spec().evaluated {
-            return Some((0, Refusal::OnlyByWebhook(watch.trigger).to_string()));
+            return Some((0, Refusal::OnlyByWebhook(watch.trigger).line().to_string()));
         }
         let Looked::Missing(problem) = self.look_for(&session, watch).await else { return None };
-        Some((super::form::place(problem.field), problem.text))
+        Some((super::form::place(problem.field), problem.text.to_string()))
     }
 }
 
@@ -141,19 +141,19 @@ fn added(event: &Event) -> Option<u32> {
 }
 
 /// A channel hears of its own community alone, a parent's of no unit.
-fn elsewhere(wanted: &str, own: &str) -> String {
-    format!(
-        "This channel is about {}, and so are its rules: nothing is told here of \"{}\". Set that community up in a channel of its own, with \"/sekoia setup\" there, and add the rule in it.",
+fn elsewhere(wanted: &str, own: &str) -> Line {
+    let line = Line::new().say(format!(
+        "This channel is about {}, and so are its rules: nothing is told here of \"{}\". Set that community up in a channel of its own, with ",
         shown(own, 80),
         shown(wanted, 60)
-    )
+    ));
+    line.code("/sekoia setup").say(" there, and add the rule in it.")
 }
 
 /// What to say if nothing is called so. Several may be: then the rule is about all of them.
 fn missing(key: Key, wanted: &str, all: &[Named]) -> Option<Problem> {
-    let lower = wanted.trim().to_lowercase();
-    if all.iter().any(|n| n.name.trim().to_lowercase() == lower || n.uuid.to_lowercase() == lower) {
-        return None;
+    match look_up(wanted, all, |n| &n.uuid, |n| &n.name) {
+        Found::Nothing => one_of(key.name(), key.name(), wanted, all, |n| &n.uuid, |n| &n.name).err(),
+        Found::One(_) | Found::Several(_) => None,
     }
-    one_of(key.name(), key.name(), wanted, all, |n| &n.uuid, |n| &n.name).err()
 }

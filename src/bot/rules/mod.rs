@@ -123,11 +123,11 @@ impl Bot {
         let key = News::sample_key(ask.channel, number, &occurrence).into();
         let hint = Hint::Sample { channel: ask.channel.clone(), rule: number, occurrence };
         self.change_rules_and(ask, Command::Sample { number, key }, vec![hint.row(ask.now)], Vec::new()).await?;
-        let line = format!(
-            "A sample is on its way through rule {number} into this channel: {}. It is marked as a sample. When you see it, press \"It arrived\" on it, or type `notify seen {number}`.",
+        let line = Line::new().say(format!(
+            "A sample is on its way through rule {number} into this channel: {}. It is marked as a sample. When you see it, press \"It arrived\" on it, or type ",
             rule.watch
-        );
-        Ok(View::sentence(Line::marked(&line)))
+        ));
+        Ok(View::sentence(line.code(format!("notify seen {number}")).say(".")))
     }
 
     /// Whether the rule's last sample stands in the channel.
@@ -165,7 +165,9 @@ impl Bot {
         match wish {
             DigestWish::Set(digest) => {
                 let Some(next) = digest.next_after(ask.now) else {
-                    return Err(instead("That time never comes. Give another one, such as `daily 08:30`."));
+                    return Err(instead(Line::marked(
+                        "That time never comes. Give another one, such as `daily 08:30`.",
+                    )));
                 };
                 let key = digest_key(ask.channel, Which::from(digest.every));
                 let row = Schedule { kind: WorkKind::Digest, key, due: next, attempts: 0, body: String::new() };

@@ -154,8 +154,9 @@ impl NewAddress {
     /// Nobody can open the form: nothing was made.
     pub(in super::super) fn needs_a_form(error: Option<&ChatError>) -> View {
         let why = error.map_or(String::new(), |error| format!(" ({error})"));
-        View::sentence(Line::marked(&format!(
-            "The address is a secret, so it is shown in a form, and I could not open one{why}. Nothing was made or replaced. Type `/sekoia notify webhook`, not in a thread."
-        )))
+        let line = Line::new().say(format!(
+            "The address is a secret, so it is shown in a form, and I could not open one{why}. Nothing was made or replaced. Type "
+        ));
+        View::sentence(line.code("/sekoia notify webhook").say(", not in a thread."))
     }
 }
