@@ -1,5 +1,7 @@
 //! Sensitive requests on their way to approval: looked up, checked, previewed, posted.
 
+use std::borrow::Cow;
+
 use super::failure::{Failure, instead};
 use super::request_card::what;
 use super::{Ask, Bot, Told, readback};
@@ -9,10 +11,10 @@ use crate::action::{
 };
 use crate::approval::{self, Approval, ApprovalId, Item, Request};
 use crate::checklist::{Actor, Session};
-use crate::command::{Command, read};
+use crate::command::{Command, Typed, read};
 use crate::pace::Rank;
 use crate::platform::{Inbound, UserId};
-use crate::sekoia::{Avatar, Region, Role};
+use crate::sekoia::{ApiKey, Avatar, KeyStatus, Permission, Region, Role};
 use crate::text::{count, shown};
 use crate::view::{Line, View};
 
@@ -21,16 +23,16 @@ const SAMPLES: usize = 3;
 
 impl Bot {
     /// Checks a request and posts it for approval; a dry run shows what would be sent.
-    pub(super) async fn request(&self, ask: &Ask<'_>, kind: Kind, wish: &Wish) -> Told {
+    pub(super) async fn request(&self, ask: &Ask<'_>, kind: Kind, wish: &Wish, said: Option<&Typed>) -> Told {
         let session = self.session(ask).await?;
         if wish.community.as_deref().is_some_and(|of| of != session.community.uuid.to_string()) {
             return Err(instead(
                 "Meanwhile this channel was bound to another community, so nothing was asked. Open the form again.",
             ));
         }
-        let prepared = match self.prepared.remove(ask.delivery) {
-            Some(found) if found.0 == session.community.uuid => found.1.clone(),
-            _ => self.prepare(&session, &wish.wanted, ask.now).await?,
+        let (prepared, because) = match self.prepared.remove(ask.delivery) {
+            Some(found) if found.0 == session.community.uuid => (found.1.clone(), wish.because.clone()),
+            _ => self.prepare(&session, wish, said, ask.now).await?,
         };
         let rule = self.approval_policy.rule(kind);
         let needed = rule.needed(prepared.sensitive);
@@ -38,7 +40,7 @@ impl Bot {
         if wish.dry_run {
             return Ok(self.dry_run(&prepared, needed, &approvers));
         }
-        if let Some(reason) = &wish.because
+        if let Some(reason) = &because
             && reason.chars().count() > crate::checklist::MAX_REASON
         {
             return Err(Failure::Wrong(Problem { field: "because", text: "Give a shorter reason.".into() }));
@@ -49,7 +51,7 @@ impl Bot {
             community: session.community.clone(),
             hash: prepared.action.hash(),
             action: prepared.action,
-            because: wish.because.as_deref().map(|b| b.trim().into()),
+            because: because.as_deref().map(|b| b.trim().into()),
             risks: prepared.risks,
             needed,
             self_approval: rule.self_approval,
@@ -71,18 +73,40 @@ impl Bot {
         Ok(View::sentence(line).bullets(notes).note(format!("Request {id}. Its card is in this channel.")))
     }
 
-    /// Looks up what a request names. Nothing is changed.
-    async fn prepare(&self, session: &Session, wanted: &Wanted, now: jiff::Timestamp) -> Result<Prepared, Failure> {
+    /// Looks up what a request names, and says why it is asked for. Nothing is changed.
+    ///
+    /// `said`: what was typed is read again once the names are known that it may hold, so that
+    /// `key revoke Out to lunch` is about the key of that name.
+    async fn prepare(
+        &self,
+        session: &Session,
+        wish: &Wish,
+        said: Option<&Typed>,
+        now: jiff::Timestamp,
+    ) -> Result<(Prepared, Option<String>), Failure> {
+        let meant = |names: Vec<&str>| said.and_then(|said| said.among(names.into_iter()));
+        let mut wish = Cow::Borrowed(wish);
+        let again = |wish: &mut Cow<'_, Wish>, names| {
+            if let Some(meant) = meant(names) {
+                *wish = Cow::Owned(meant);
+            }
+        };
         let own = Named::new(session.community.uuid.to_string(), &*session.community.name);
         let sekoia = &self.sekoia;
         let uuid = session.community.uuid;
-        let prepared = match wanted {
-            Wanted::Invite { addresses, csv, role, communities } => {
+        let prepared = match &wish.wanted {
+            Wanted::Invite { .. } => {
+                let here = sekoia.roles(uuid).await?;
+                again(&mut wish, here.iter().map(Role::name).collect());
+                let Wanted::Invite { addresses, csv, role, communities } = &wish.wanted else {
+                    return Err(instead("?"));
+                };
                 let meant = self.communities_meant(&own, communities).await?;
                 let mut read: Vec<(Named, Vec<Avatar>, Vec<Role>)> = Vec::new();
                 for community in meant {
-                    let uuid = readback::uuid(&community)?;
-                    read.push((community, sekoia.avatars(uuid).await?, sekoia.roles(uuid).await?));
+                    let of = readback::uuid(&community)?;
+                    let roles = if of == uuid { here.clone() } else { sekoia.roles(of).await? };
+                    read.push((community, sekoia.avatars(of).await?, roles));
                 }
                 let facts = read.iter().map(|(c, a, r)| (c.clone(), a.as_slice(), r.as_slice())).collect();
                 action::invite(addresses, csv, role.as_deref(), &InviteFacts { communities: facts })
@@ -92,16 +116,18 @@ impl Bot {
                 let (root, children) = self.workspace().await?;
                 action::communities(names, about.as_deref(), &root, &children)
             }
-            Wanted::Role { name, about, with } => {
+            Wanted::Role { .. } => {
                 let roles = sekoia.roles(uuid).await?;
                 let (catalogue, held) = (sekoia.permissions(uuid).await?, sekoia.my_permissions().await?);
+                again(&mut wish, roles.iter().map(Role::name).chain(catalogue.iter().map(Permission::title)).collect());
+                let Wanted::Role { name, about, with } = &wish.wanted else { return Err(instead("?")) };
                 let facts = RoleFacts { community: own, roles: &roles, catalogue: &catalogue, own: &held };
                 action::role(name, about.as_deref(), with, &facts)
             }
             Wanted::Key { .. } | Wanted::Revoke { .. } | Wanted::Rotate { .. } => {
                 let keys = sekoia.api_keys(uuid).await?;
                 let me = sekoia.validate(Rank::Person).await?;
-                let revoking = matches!(wanted, Wanted::Revoke { .. });
+                let revoking = matches!(wish.wanted, Wanted::Revoke { .. });
                 let catalogue = if revoking { Vec::new() } else { sekoia.permissions(uuid).await? };
                 let held = if revoking { Vec::new() } else { sekoia.my_permissions().await? };
                 let facts = KeyFacts {
@@ -112,7 +138,9 @@ impl Bot {
                     own_key: me.key_uuid(),
                     now,
                 };
-                match wanted {
+                let active = keys.iter().filter(|k| k.status(now) == KeyStatus::Active).map(ApiKey::name);
+                again(&mut wish, active.chain(catalogue.iter().map(Permission::title)).collect());
+                match &wish.wanted {
                     Wanted::Key { name, preset, with, about, expires } => {
                         action::key(name, preset.as_deref(), with, about.as_deref(), *expires, &facts)
                     }
@@ -127,7 +155,8 @@ impl Bot {
                 }
             }
         };
-        prepared.map_err(Failure::Wrong)
+        let because = wish.because.clone();
+        prepared.map(|prepared| (prepared, because)).map_err(Failure::Wrong)
     }
 
     /// The communities that an invitation names; without a name, the channel's own.
@@ -210,11 +239,11 @@ impl Bot {
     /// takes longer than a form may wait is told in a message instead.
     pub async fn field_error(&self, inbound: &Inbound) -> Option<(usize, String)> {
         match read(&inbound.words, inbound.actor.platform()) {
-            Err(fault) => Some((fault.place(), fault.to_string())),
+            Err(fault) => Some((fault.place(), fault.line().to_string())),
             Ok(said) => match said.command {
                 Command::Skip { reason: None, .. } => Some((0, "Give a reason that others will understand.".into())),
                 Command::Reject { reason: None, .. } => Some((0, "Give a reason that others will understand.".into())),
-                Command::Ask { kind, request: Some(wish) } => {
+                Command::Ask { kind, request: Some(wish), .. } => {
                     // An uploaded file was fetched before: that time is gone.
                     // Later, its fields' errors come as a message.
                     let patience = self.chats.of_channel(&inbound.channel).ok()?.form_patience();
@@ -240,8 +269,8 @@ impl Bot {
         let rights = self.policy.rights(&self.chats, &inbound.actor, &inbound.channel).await.ok()?;
         self.policy.allow(rights, right, &inbound.actor).ok()?;
         let session = self.sessions.read(&inbound.channel).await.ok()??;
-        match self.prepare(&session, &wish.wanted, inbound.at).await {
-            Ok(prepared) => {
+        match self.prepare(&session, wish, None, inbound.at).await {
+            Ok((prepared, _)) => {
                 // The request itself follows at once: it need not be looked up again.
                 let prepared = std::sync::Arc::new((session.community.uuid, prepared));
                 self.prepared.insert(inbound.delivery.clone(), prepared);

@@ -270,14 +270,16 @@ impl Bot {
             Command::Skip { step, reason: None } => {
                 return Box::pin(self.skip_form(&ask, *step)).await.map(Answer::Form);
             }
-            Command::Ask { kind, request: None } => {
+            Command::Ask { kind, request: None, .. } => {
                 return Box::pin(self.request_form(&ask, *kind)).await.map(Answer::Form);
             }
             Command::Reject { id, reason: None } => {
                 return Box::pin(self.reject_form(&ask, id)).await.map(Answer::Form);
             }
             Command::Show { id } => return Box::pin(self.may_show(&ask, id)).await.map(Answer::Secret),
-            Command::Ask { kind, request: Some(wish) } => Box::pin(self.request(&ask, *kind, wish)).await,
+            Command::Ask { kind, request: Some(wish), said } => {
+                Box::pin(self.request(&ask, *kind, wish, said.as_ref())).await
+            }
             Command::Approvals { id: None, page } => Box::pin(self.approvals_list(&ask, *page)).await,
             Command::Approvals { id: Some(id), page } => Box::pin(self.approvals_one(&ask, id, *page)).await,
             Command::Approve { id } => Box::pin(self.approve(&ask, id)).await,
@@ -290,8 +292,8 @@ impl Bot {
             Command::Check { id } => Box::pin(self.check(&ask, id)).await,
             Command::Freeze { reason } => Box::pin(self.freeze(&ask, Some(reason))).await,
             Command::Unfreeze => Box::pin(self.freeze(&ask, None)).await,
-            Command::Setup { community, page, confirmed } => {
-                Box::pin(self.setup(&ask, community.as_deref(), *page, *confirmed)).await
+            Command::Setup { community, page, confirmed, whole } => {
+                Box::pin(self.setup(&ask, community.as_deref(), *page, *confirmed, whole.as_deref())).await
             }
             Command::Status => return self.status(&ask).await.map(Answer::View),
             Command::Next => Box::pin(self.next(&ask)).await,
@@ -311,7 +313,9 @@ impl Bot {
             Command::RegionProbe { confirmed } => Box::pin(self.region_probe(*confirmed)).await,
             Command::Communities { page } => Box::pin(self.communities(&ask, *page)).await,
             Command::Roles { page } => Box::pin(self.roles(&ask, *page)).await,
-            Command::RoleShow { role, page } => Box::pin(self.role_show(&ask, role, *page)).await,
+            Command::RoleShow { role, page, whole } => {
+                Box::pin(self.role_show(&ask, role, *page, whole.as_deref())).await
+            }
             Command::Users { page } => Box::pin(self.users(&ask, *page)).await,
             Command::Keys { page } => Box::pin(self.keys(&ask, *page)).await,
             Command::Quickstart(product) => Box::pin(self.quickstart(&ask, *product)).await,
@@ -399,7 +403,7 @@ impl Bot {
 }
 
 fn misunderstood(fault: &Fault) -> View {
-    let mut view = View::sentence(fault.to_string());
+    let mut view = View::sentence(fault.line());
     if let Some(usage) = fault.usage() {
         view = view.line(Line::new().say("Usage: ").code(usage));
     }

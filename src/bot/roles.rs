@@ -6,7 +6,7 @@ use super::{Ask, Bot, Told};
 use crate::checklist::StepId;
 use crate::checklist::steps::roles::{Holders, TRAP};
 use crate::sekoia::{Avatar, Permission, Role};
-use crate::text::{count, shown};
+use crate::text::{Found, count, find, fold, quoted, shown};
 use crate::view::{Control, Line, View};
 
 const ROLES: usize = 15;
@@ -18,7 +18,7 @@ impl Bot {
         let mut roles = self.sekoia.roles(session.community.uuid).await?;
         let members = self.members_if_allowed(session.community.uuid).await?;
         let held = |role: &Role| held(role, members.as_deref());
-        roles.sort_by_cached_key(|r| (!r.is_built_in(), r.name().to_lowercase()));
+        roles.sort_by_cached_key(|r| (!r.is_built_in(), fold(r.name())));
         let page = Page::of(&roles, page, ROLES);
         let view = View::new("Roles")
             .heading("Roles")
@@ -44,10 +44,15 @@ impl Bot {
         Ok(self.footed(ask, page.foot(view, "roles"), StepId::Roles).await)
     }
 
-    pub(super) async fn role_show(&self, ask: &Ask<'_>, wanted: &str, page: usize) -> Told {
+    /// The role `wanted`, or the one that is called `whole`, on its first page.
+    pub(super) async fn role_show(&self, ask: &Ask<'_>, wanted: &str, page: usize, whole: Option<&str>) -> Told {
         let session = self.session(ask).await?;
         let roles = self.sekoia.roles(session.community.uuid).await?;
-        let role = choose(&roles, wanted)?;
+        let is_role = |name: &str| !matches!(find(name, &roles, |r| &r.uuid, Role::name), Found::Nothing);
+        let (role, page) = match whole {
+            Some(whole) if is_role(whole) || !is_role(wanted) => (choose(&roles, whole)?, 1),
+            _ => (choose(&roles, wanted)?, page),
+        };
         let members = self.members_if_allowed(session.community.uuid).await?;
         let mut permissions: Vec<&Permission> = role.permissions.iter().collect();
         permissions.sort_by_key(|p| (p.feature.as_deref().unwrap_or("~"), p.title()));
@@ -62,7 +67,7 @@ impl Bot {
             view = view.line(TRAP);
         }
         view = view.bullets(by_feature(page.items));
-        Ok(page.foot(view, &format!("role show {}", shown(&role.uuid, 70))))
+        Ok(page.foot(view, &format!("role show {} page", quoted(&role.uuid))))
     }
 }
 
@@ -120,21 +125,22 @@ fn by_feature(permissions: &[&Permission]) -> Vec<Line> {
 
 /// By uuid or name; two roles of one name are told apart by uuid.
 fn choose<'a>(roles: &'a [Role], wanted: &str) -> Result<&'a Role, Failure> {
-    let lower = wanted.to_lowercase();
-    let found: Vec<&Role> =
-        roles.iter().filter(|r| r.uuid.to_lowercase() == lower || r.name().to_lowercase() == lower).collect();
-    match found.as_slice() {
-        [one] => Ok(one),
-        [] => {
+    match find(wanted, roles, |r| &r.uuid, Role::name) {
+        Found::One(one) => Ok(one),
+        Found::Nothing => {
             let names: Vec<String> = roles.iter().take(15).map(|r| shown(r.name(), 40)).collect();
-            let more = if roles.len() > 15 { ", … (\"roles\" lists them all)" } else { "" };
-            Err(instead(format!(
-                "There is no role called \"{}\". There are: {}{more}.",
+            let line = Line::new().say(format!(
+                "There is no role called \"{}\". There are: {}",
                 shown(wanted, 60),
                 names.join(", ")
-            )))
+            ));
+            Err(instead(if roles.len() > 15 {
+                line.say(", … (").code("roles").say(" lists them all).")
+            } else {
+                line.say(".")
+            }))
         }
-        several => Err(Failure::Instead(Box::new(
+        Found::Several(several) => Err(Failure::Instead(Box::new(
             View::sentence(format!(
                 "{} roles are called \"{}\". Say which one by its id:",
                 several.len(),
@@ -144,7 +150,10 @@ fn choose<'a>(roles: &'a [Role], wanted: &str) -> Result<&'a Role, Failure> {
                 several
                     .iter()
                     .take(20)
-                    .map(|r| Line::new().code(format!("role show {}", r.uuid)).say(" ").say(facts(r, &[]).plain()))
+                    .map(|r| {
+                        let line = Line::new().code(format!("role show {}", quoted(&r.uuid))).say(" ");
+                        line.strong(shown(r.name(), 60)).say(" · ").say(facts(r, &[]).plain())
+                    })
                     .collect(),
             ),
         ))),

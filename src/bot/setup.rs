@@ -4,17 +4,26 @@ use super::failure::{Failure, instead};
 use super::outbox::Place;
 use super::{Ask, Bot, Told};
 use crate::checklist::{Command, Community, Mode, Refusal, Session, StepId};
+use crate::command::LIST;
 use crate::platform::ChatError;
 use crate::sekoia;
 use crate::sessions::ChangeError;
-use crate::text::{count, shown};
+use crate::text::{Found, count, find, fold, quoted, shown};
 use crate::view::{Block, Choice, Control, Line, Style, View};
 
 /// Entries of a menu: fewer than Slack's 100.
 const MENU: usize = 90;
 
 impl Bot {
-    pub(super) async fn setup(&self, ask: &Ask<'_>, wanted: Option<&str>, page: usize, confirmed: bool) -> Told {
+    /// For the community `wanted`, or the one that is called `whole`, unconfirmed.
+    pub(super) async fn setup(
+        &self,
+        ask: &Ask<'_>,
+        wanted: Option<&str>,
+        page: usize,
+        confirmed: bool,
+        whole: Option<&str>,
+    ) -> Told {
         if wanted.is_none()
             && page == 1
             && let Some(session) = self.sessions.read(ask.channel).await?
@@ -30,6 +39,10 @@ impl Bot {
         };
         let mut all = vec![root];
         all.extend(children);
+        let (wanted, confirmed) = match whole {
+            Some(whole) if called(&all, whole).is_some() => (Some(whole), false),
+            _ => (wanted, confirmed),
+        };
         let chosen = match (wanted, all.as_slice()) {
             (None, [only]) => only,
             (None, all) => return Ok(menu(all, page)),
@@ -100,19 +113,27 @@ fn sure(session: &Session, community: &Community) -> View {
     ))
     .controls(vec![Control::Button {
         label: "Change the community".into(),
-        words: format!("setup {} confirm", community.uuid).into(),
+        words: format!("setup {} confirm", quoted(&community.uuid.to_string())).into(),
         style: Style::Danger,
         confirm: None,
     }])
 }
 
+/// The communities of this uuid or whole name.
+fn called<'a>(all: &'a [sekoia::Community], wanted: &str) -> Option<Vec<&'a sekoia::Community>> {
+    let named: Vec<(String, &sekoia::Community)> = all.iter().map(|c| (c.uuid.to_string(), c)).collect();
+    match find(wanted, &named, |(uuid, _)| uuid, |(_, c)| c.name()) {
+        Found::Nothing => None,
+        Found::One((_, one)) => Some(vec![*one]),
+        Found::Several(several) => Some(several.into_iter().map(|(_, c)| *c).collect()),
+    }
+}
+
 /// By uuid, by whole name, or by the beginning of one name only.
 fn choose<'a>(all: &'a [sekoia::Community], wanted: &str) -> Result<&'a sekoia::Community, Failure> {
-    let lower = wanted.to_lowercase();
-    let whole: Vec<_> =
-        all.iter().filter(|c| c.uuid.to_string() == lower || c.name().to_lowercase() == lower).collect();
-    let begun: Vec<_> = all.iter().filter(|c| c.name().to_lowercase().starts_with(&lower)).collect();
-    let found = if whole.is_empty() { begun } else { whole };
+    let folded = fold(wanted);
+    let begun = || all.iter().filter(|c| !folded.is_empty() && fold(c.name()).starts_with(&folded)).collect();
+    let found: Vec<_> = called(all, wanted).unwrap_or_else(begun);
     match found.as_slice() {
         [one] => Ok(one),
         [] => {
@@ -153,5 +174,5 @@ fn menu(all: &[sekoia::Community], page: usize) -> View {
         words: "setup".into(),
         options: options.collect(),
     }]);
-    page.foot(view, "setup page")
+    page.foot(view, &format!("setup {LIST}"))
 }

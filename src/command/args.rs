@@ -5,6 +5,11 @@ use super::lexer::Word;
 use super::table::Spec;
 use crate::checklist::StepId;
 use crate::platform::UserId;
+use crate::text::same;
+
+/// Stands before a page's number.
+pub(super) const PAGE: &str = "page";
+const MOST_PAGES: usize = 10_000;
 
 pub(super) struct Args<'a> {
     words: std::vec::IntoIter<Word>,
@@ -22,6 +27,16 @@ impl<'a> Args<'a> {
         self.words.next()
     }
 
+    /// What is left, in the words that would say it again.
+    pub fn left(&self) -> String {
+        typed(self.words.as_slice())
+    }
+
+    /// Everything that is left, and stays.
+    pub fn all(&self) -> &[Word] {
+        self.words.as_slice()
+    }
+
     /// Everything that is left.
     pub fn take(&mut self) -> Vec<Word> {
         self.words.by_ref().collect()
@@ -37,7 +52,7 @@ impl<'a> Args<'a> {
 
     /// Takes the next word if it is this keyword, in any case and unquoted.
     pub fn keyword(&mut self, keyword: &str) -> bool {
-        let found = matches!(self.words.as_slice().first(), Some(Word::Bare(w)) if w.eq_ignore_ascii_case(keyword));
+        let found = self.words.as_slice().first().is_some_and(|w| is(w, keyword));
         if found {
             self.words.next();
         }
@@ -46,7 +61,7 @@ impl<'a> Args<'a> {
 
     /// The same for the last word.
     pub fn keyword_at_end(&mut self, keyword: &str) -> bool {
-        let found = matches!(self.words.as_slice().last(), Some(Word::Bare(w)) if w.eq_ignore_ascii_case(keyword));
+        let found = self.words.as_slice().last().is_some_and(|w| is(w, keyword));
         if found {
             self.words.next_back();
         }
@@ -67,7 +82,7 @@ impl<'a> Args<'a> {
 
     /// The words up to one of these keywords, which is left.
     pub fn until(&mut self, keywords: &[&str]) -> Vec<Word> {
-        let stops = |w: &Word| matches!(w, Word::Bare(w) if keywords.iter().any(|k| w.eq_ignore_ascii_case(k)));
+        let stops = |w: &Word| keywords.iter().any(|k| is(w, k));
         let mut taken = Vec::new();
         while self.words.as_slice().first().is_some_and(|w| !stops(w)) {
             taken.extend(self.words.next());
@@ -94,7 +109,7 @@ impl<'a> Args<'a> {
 
     /// Everything that is left, as it was said.
     pub fn rest(&mut self) -> Option<String> {
-        let words: Vec<String> = self.words.by_ref().map(as_said).collect();
+        let words: Vec<String> = self.words.by_ref().map(Word::said).collect();
         let text = words.join(" ").trim().to_owned();
         (!text.is_empty()).then_some(text)
     }
@@ -103,16 +118,28 @@ impl<'a> Args<'a> {
         let word = self.next().ok_or_else(|| self.missing("which step"))?;
         StepId::find(word.text()).ok_or_else(|| {
             let names = StepId::all().map(StepId::name);
-            let near = super::parse::nearest(word.text(), names);
-            let hint =
-                near.map_or_else(|| "1 to 7, or a name such as `users`".into(), |n| format!("did you mean `{n}`?"));
-            self.bad(word.text(), "a step", hint)
+            match super::parse::nearest(word.text(), names) {
+                Some(near) => self.slip(word.text(), "a step", near, &self.left()),
+                None => self.bad(word.text(), "a step", "1 to 7, or a name such as `users`".into()),
+            }
         })
+    }
+
+    /// The number of a page at the end, with or without `page` before it. A name stays before it.
+    pub fn page_at_end(&mut self) -> Option<usize> {
+        let [.., _, Word::Bare(last)] = self.words.as_slice() else { return None };
+        let page = last.parse().ok().filter(|n| (1..=MOST_PAGES).contains(n))?;
+        self.words.next_back();
+        if self.words.len() > 1 {
+            self.keyword_at_end(PAGE);
+        }
+        Some(page)
     }
 
     /// A page number, from 1.
     pub fn page(&mut self) -> Result<usize, Fault> {
-        self.number("a page", 1, 1, 10_000)
+        self.keyword(PAGE);
+        self.number("a page", 1, 1, MOST_PAGES)
     }
 
     pub fn number(&mut self, what: &'static str, default: usize, min: usize, max: usize) -> Result<usize, Fault> {
@@ -126,7 +153,7 @@ impl<'a> Args<'a> {
     /// A person, or `None` for `nobody`.
     pub fn person(&mut self) -> Result<Option<UserId>, Fault> {
         let word = self.next().ok_or_else(|| self.missing("who"))?;
-        if let Word::Person(id) | Word::Value(id) = &word
+        if let Word::Person { id, .. } | Word::Value(id) = &word
             && let Some(user) = UserId::of(self.platform, id)
         {
             return Ok(Some(user));
@@ -146,7 +173,14 @@ impl<'a> Args<'a> {
     }
 
     pub fn bad(&self, value: &str, what: &'static str, hint: String) -> Fault {
-        Fault::BadValue { spec: self.spec, value: value.to_owned(), what, hint }
+        Fault::BadValue { spec: self.spec, value: value.to_owned(), what, hint, instead: None }
+    }
+
+    /// A slip: `near` was meant, and `rest` behind it.
+    pub fn slip(&self, value: &str, what: &'static str, near: &str, rest: &str) -> Fault {
+        let instead = Some(format!("{} {near} {rest}", self.spec.name).trim_end().to_owned());
+        let hint = format!("did you mean `{near}`?");
+        Fault::BadValue { spec: self.spec, value: value.to_owned(), what, hint, instead }
     }
 
     /// Nothing may be left.
@@ -158,16 +192,19 @@ impl<'a> Args<'a> {
     }
 }
 
-fn as_said(word: Word) -> String {
-    match word {
-        Word::Person(id) => format!("<@{id}>"),
-        Word::Bare(t) | Word::Value(t) => t,
-    }
+/// Whether a word is this keyword, in any case and unquoted.
+pub(super) fn is(word: &Word, keyword: &str) -> bool {
+    matches!(word, Word::Bare(w) if same(w, keyword))
+}
+
+/// Words as they are typed, to mean the same again.
+pub(super) fn typed(words: &[Word]) -> String {
+    words.iter().map(Word::typed).collect::<Vec<_>>().join(" ")
 }
 
 /// Several words as one text.
 pub(super) fn text(words: Vec<Word>) -> String {
-    words.into_iter().map(as_said).collect::<Vec<_>>().join(" ").trim().to_owned()
+    words.into_iter().map(Word::said).collect::<Vec<_>>().join(" ").trim().to_owned()
 }
 
 /// Entries between commas; what was quoted is an entry of its own.
@@ -177,7 +214,7 @@ pub(super) fn list(words: Vec<Word>) -> Vec<String> {
         match word {
             Word::Value(text) => entries.extend([text, String::new()]),
             word => {
-                for (i, part) in as_said(word).split(',').enumerate() {
+                for (i, part) in word.said().split(',').enumerate() {
                     if i > 0 {
                         entries.push(String::new());
                     }

@@ -1,17 +1,85 @@
 //! The words of sensitive requests: typed with keywords, or the answers of a form in its order.
 
-use super::args::{Args, list, text};
+use super::args::{Args, is, list, text};
+use super::lexer::Word;
 use super::parse::days;
 use super::table::Spec;
 use super::{Command, Fault};
 use crate::action::{Expiry, Kind, Request, Wanted};
 use crate::approval::ApprovalId;
+use crate::text::fold;
 
 type Parsed = Result<Command, Fault>;
 
 /// Stands before the answers of a form: what a person types never begins so by accident.
 pub const FORM: &str = "--form";
 const BECAUSE: &str = "because";
+/// Everything that ends a name which was typed without quotes.
+const KEYWORDS: [&str; 7] = ["as", "to", "with", "for", "about", "expires", BECAUSE];
+
+/// A request as it was typed. `key revoke Out to lunch because it leaked` is read again once it is
+/// known what things are called: a name that holds a keyword is then one word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typed {
+    spec: &'static Spec,
+    words: Vec<Word>,
+}
+
+impl Typed {
+    /// None where no name could be mistaken.
+    fn of(spec: &'static Spec, words: &[Word]) -> Option<Self> {
+        let doubtful = words.iter().any(|word| KEYWORDS.iter().any(|keyword| is(word, keyword)));
+        doubtful.then(|| Self { spec, words: words.to_vec() })
+    }
+
+    /// The request if these are names; none if that changes nothing, or leads nowhere.
+    pub fn among<'n>(&self, names: impl Iterator<Item = &'n str>) -> Option<Request> {
+        // A name of one word that is a keyword takes quotes.
+        let doubtful = |name: &String| name.contains(' ') && name.split(' ').any(|word| KEYWORDS.contains(&word));
+        let names = names.map(fold).filter(doubtful);
+        let mut names: Vec<Vec<String>> = names.map(|name| name.split(' ').map(str::to_owned).collect()).collect();
+        names.sort_unstable_by_key(|name| std::cmp::Reverse(name.len()));
+        if names.is_empty() {
+            return None;
+        }
+        let mut words = Vec::new();
+        let mut rest = self.words.as_slice();
+        while let Some(word) = rest.first() {
+            if let Some(name) = names.iter().find(|name| begins(rest, name)) {
+                let (taken, behind) = rest.split_at(name.len());
+                let said = text(taken.to_vec());
+                words.push(Word::Value(said.trim_end_matches(',').to_owned()));
+                if said.ends_with(',') {
+                    words.push(Word::Bare(",".into()));
+                }
+                rest = behind;
+            } else {
+                words.push(word.clone());
+                rest = &rest[1..];
+            }
+        }
+        if words == self.words {
+            return None;
+        }
+        let mut args = Args::new(self.spec, words, "");
+        let command = (self.spec.parse)(self.spec, &mut args).ok()?;
+        args.finish().ok()?;
+        match command {
+            Command::Ask { request, .. } => request,
+            _ => None,
+        }
+    }
+}
+
+/// Whether the first words are this name, a comma behind it set aside.
+fn begins(words: &[Word], name: &[String]) -> bool {
+    let bare = |(i, word): (usize, &Word)| match word {
+        Word::Bare(text) if i + 1 == name.len() => fold(text.trim_end_matches(',')) == name[i],
+        Word::Bare(text) => fold(text) == name[i],
+        Word::Value(_) | Word::Person { .. } => false,
+    };
+    words.len() >= name.len() && words.iter().take(name.len()).enumerate().all(bare)
+}
 
 /// Without anything, or with what a form answered, or with words.
 fn ask(
@@ -20,11 +88,13 @@ fn ask(
     answered: impl FnOnce(&mut Args<'_>) -> Result<Wanted, Fault>,
     typed: impl FnOnce(&mut Args<'_>) -> Result<Wanted, Fault>,
 ) -> Parsed {
+    let said = Typed::of(args.spec, args.all());
     let dry_run = args.flag("dry-run");
     if args.is_empty() {
-        return Ok(Command::Ask { kind, request: None });
+        return Ok(Command::Ask { kind, request: None, said: None });
     }
     let form = args.keyword(FORM);
+    let said = said.filter(|_| !form);
     let community = if form { args.answer() } else { None };
     let wanted = if form { answered(args)? } else { typed(args)? };
     let because = if form {
@@ -34,7 +104,7 @@ fn ask(
     } else {
         None
     };
-    Ok(Command::Ask { kind, request: Some(Request { wanted, because, community, dry_run }) })
+    Ok(Command::Ask { kind, request: Some(Request { wanted, because, community, dry_run }), said })
 }
 
 /// The values of a choice of several.
@@ -180,7 +250,7 @@ pub(super) fn key_rotate(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
 }
 
 fn expiry(args: &Args<'_>, word: &str) -> Result<Expiry, Fault> {
-    let lower = word.trim().to_lowercase();
+    let lower = fold(word);
     match lower.as_str() {
         "never" | "none" => Ok(Expiry::Never),
         "1y" => Ok(Expiry::Days(365)),
@@ -192,7 +262,7 @@ fn expiry(args: &Args<'_>, word: &str) -> Result<Expiry, Fault> {
 
 fn id(args: &mut Args<'_>) -> Result<String, Fault> {
     let word = args.next().ok_or_else(|| args.missing("the id of a request"))?;
-    let id = word.text().trim().to_lowercase();
+    let id = fold(word.text().trim_matches(['`', '*', '#', '"', '.', ',']));
     let fits = (4..=ApprovalId::LENGTH).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_hexdigit());
     if fits { Ok(id) } else { Err(args.bad(word.text(), "the id of a request", "`approvals` lists them".into())) }
 }

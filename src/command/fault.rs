@@ -4,12 +4,15 @@ use std::fmt;
 
 use super::table::Spec;
 use crate::text::shown;
+use crate::view::Line;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     Unknown {
         word: String,
         near: Option<&'static str>,
+        /// What followed it.
+        rest: String,
     },
     Missing {
         spec: &'static Spec,
@@ -19,7 +22,10 @@ pub enum Fault {
         spec: &'static Spec,
         value: String,
         what: &'static str,
+        /// The program's own words, in which backticks mark what can be typed.
         hint: String,
+        /// The whole command, if it is known which was meant.
+        instead: Option<String>,
     },
     Leftover {
         spec: &'static Spec,
@@ -52,15 +58,49 @@ impl Fault {
         }
     }
 
-    pub fn example(&self) -> Option<&'static str> {
+    /// What to type instead, after `/sekoia`.
+    pub fn example(&self) -> Option<String> {
         match self {
-            Fault::Unknown { near, .. } => *near,
+            Fault::Unknown { near, rest, .. } => near.map(|near| meant(near, rest)),
             Fault::Answer { fault, .. } => fault.example(),
+            Fault::BadValue { instead: Some(instead), .. } => Some(shown(instead, MOST_SHOWN)),
             Fault::Missing { spec, .. } | Fault::BadValue { spec, .. } | Fault::Leftover { spec, .. } => {
-                Some(spec.example)
+                Some(spec.example.to_owned())
             }
         }
     }
+
+    /// The same sentence with what can be typed as code; what was typed is never markup.
+    pub fn line(&self) -> Line {
+        let quoted = |text: &str| Line::new().say(format!("\"{}\"", shown(text, 60)));
+        match self {
+            Fault::Answer { fault, .. } => fault.line(),
+            Fault::Unknown { word, near, rest } => {
+                let line = Line::new().say("I do not know ").append(quoted(word));
+                match near {
+                    Some(near) => line.say(". Did you mean ").code(meant(near, rest)).say("?"),
+                    None => line.say(". ").code("help").say(" lists what I understand."),
+                }
+            }
+            Fault::Missing { spec, what } => {
+                Line::new().code(spec.name).say(" needs to know ").append(Line::marked(what)).say(".")
+            }
+            Fault::BadValue { value, what, hint, .. } => {
+                let stop = if hint.ends_with('?') { "" } else { "." };
+                quoted(value).say(format!(" is not {what}: ")).append(Line::marked(hint)).say(stop)
+            }
+            Fault::Leftover { spec, text } => {
+                Line::new().code(spec.name).say(" does not take ").append(quoted(text)).say(".")
+            }
+        }
+    }
+}
+
+/// Characters of a command that is suggested.
+const MOST_SHOWN: usize = 200;
+
+fn meant(near: &str, rest: &str) -> String {
+    shown(format!("{near} {rest}").trim_end(), MOST_SHOWN)
 }
 
 /// One sentence, harmless to show.
@@ -68,10 +108,10 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::Answer { fault, .. } => fault.fmt(f),
-            Fault::Unknown { word, near: Some(near) } => {
-                write!(f, "I do not know \"{}\". Did you mean \"{near}\"?", shown(word, 60))
+            Fault::Unknown { word, near: Some(near), rest } => {
+                write!(f, "I do not know \"{}\". Did you mean \"{}\"?", shown(word, 60), meant(near, rest))
             }
-            Fault::Unknown { word, near: None } => {
+            Fault::Unknown { word, near: None, .. } => {
                 write!(f, "I do not know \"{}\". \"help\" lists what I understand.", shown(word, 60))
             }
             Fault::Missing { spec, what } => write!(f, "\"{}\" needs to know {what}.", spec.name),

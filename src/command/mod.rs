@@ -13,10 +13,10 @@ mod table;
 
 use jiff::civil::{Date, Weekday};
 
-pub use asking::FORM;
+pub use asking::{FORM, Typed};
 pub use fault::Fault;
 pub use lexer::{Word, lex};
-pub use parse::{parse, read};
+pub use parse::{LIST, parse, read};
 pub use rules::{RULE_FIELDS, digest, rule};
 pub use table::{Right, Spec, TABLE, find, readme_table};
 
@@ -49,6 +49,8 @@ pub enum Command {
         community: Option<String>,
         page: usize,
         confirmed: bool,
+        /// All of it: if a community is called so, it is meant.
+        whole: Option<String>,
     },
     /// Done: verified if Sekoia confirms it; `anyway` attests it without Sekoia.
     Done {
@@ -92,6 +94,8 @@ pub enum Command {
     RoleShow {
         role: String,
         page: usize,
+        /// The same with what was taken for the page: if a role is called so, it is meant.
+        whole: Option<String>,
     },
     Users {
         page: usize,
@@ -106,6 +110,8 @@ pub enum Command {
     Ask {
         kind: Kind,
         request: Option<Request>,
+        /// The words of a typed one, which may hold a name that looks like several of them.
+        said: Option<Typed>,
     },
     /// What waits for approval in this channel, or one request in full.
     Approvals {

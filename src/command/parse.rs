@@ -2,17 +2,24 @@
 
 use jiff::civil::{Date, Weekday};
 
-use super::args::Args;
+use super::args::{Args, PAGE, is, text, typed};
 use super::lexer::{Word, lex};
 use super::table::{Spec, TABLE, find};
 use super::{Command, Day, Fault, Product, RuleWish, Said, Topic, WebhookWish};
 use crate::checklist::StepId;
 use crate::platform::Words;
+use crate::text::{first as beginning, fold, is_invisible};
 
 /// What somebody said or pressed, as a command. People in it are the platform's.
 pub fn read(words: &Words, platform: &str) -> Result<Said, Fault> {
     match words {
-        Words::Typed(text) => parse(lex(text), platform),
+        Words::Typed(text) => {
+            let text = undecorated(text);
+            parse(lex(text), platform).or_else(|fault| match text.trim_end_matches(STOPS) {
+                shorter if shorter.len() == text.len() => Err(fault),
+                shorter => parse(lex(shorter), platform).map_err(|_| fault),
+            })
+        }
         Words::Answered { words, answers } => {
             let mut all = lex(words);
             all.extend(answers.iter().cloned().map(Word::Value));
@@ -21,18 +28,75 @@ pub fn read(words: &Words, platform: &str) -> Result<Said, Fault> {
     }
 }
 
+/// What ends a sentence.
+const STOPS: [char; 5] = ['.', ',', ';', '!', '?'];
+/// What a chat puts around words, the longer ones first. Other quotes are the lexer's.
+const AROUND: [(&str, &str); 10] = [
+    ("```", "```"),
+    ("``", "``"),
+    ("`", "`"),
+    ("**", "**"),
+    ("*", "*"),
+    ("__", "__"),
+    ("_", "_"),
+    ("~~", "~~"),
+    ("~", "~"),
+    ("'", "'"),
+];
+/// The name of the slash command, and what the bot is called in most places.
+const OURS: &str = "sekoia";
+
+/// A command without what was pasted with it: marks around the whole of it, the sign of
+/// a quotation, the slash command typed once more.
+fn undecorated(text: &str) -> &str {
+    let mut text = trimmed(text);
+    // Every kind of mark once, and what is between them.
+    for _ in 0..8 {
+        let before = text;
+        for quote in ["&gt;", ">"] {
+            text = text.strip_prefix(quote).map_or(text, trimmed);
+        }
+        while let Some(behind) = behind_ours(text) {
+            text = trimmed(behind);
+        }
+        for (open, close) in AROUND {
+            let inner = text.trim_end_matches(STOPS).strip_prefix(open).and_then(|text| text.strip_suffix(close));
+            if let Some(inner) = inner.filter(|inner| !inner.contains(open) && !inner.contains(close)) {
+                text = trimmed(inner);
+            }
+        }
+        if text.len() == before.len() {
+            break;
+        }
+    }
+    text
+}
+
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c))
+}
+
+/// What stands behind `/sekoia` or `@sekoia`, if it begins so.
+fn behind_ours(text: &str) -> Option<&str> {
+    let word = text.split(char::is_whitespace).next().unwrap_or_default();
+    let label = word.strip_prefix("<@").and_then(|word| word.strip_suffix('>')?.split_once('|')).map(|(_, name)| name);
+    let name = label.or_else(|| word.strip_prefix(['/', '@'])).unwrap_or(word);
+    name.trim_end_matches([',', ':']).eq_ignore_ascii_case(OURS).then(|| &text[word.len()..])
+}
+
 /// Never panics, never looks at a word more often than the table has rows.
 pub fn parse(mut words: Vec<Word>, platform: &str) -> Result<Said, Fault> {
+    // `"role show" Analyst`: quotes around the name of a command are nobody's.
+    if let Some(Word::Value(quoted)) = words.first() {
+        let inner = lex(quoted);
+        if command_of(&inner).is_some() {
+            words.splice(..1, inner);
+        }
+    }
     if words.is_empty() {
         words.push(Word::Bare("help".into()));
     }
-    let first = words.first().map(keyword).unwrap_or_default();
-    let second = words.get(1).map(keyword).unwrap_or_default();
-    let (spec, taken) = match (find(&format!("{first} {second}")), find(&first)) {
-        (Some(spec), _) => (spec, 2),
-        (None, Some(spec)) => (spec, 1),
-        (None, None) => return Err(unknown(words[0].text(), &first, &second)),
-    };
+    let Some((spec, taken)) = command_of(&words) else { return Err(unknown(&words)) };
     let rest = words.split_off(taken.min(words.len()));
     let mut args = Args::new(spec, rest, platform);
     let command = (spec.parse)(spec, &mut args)?;
@@ -40,30 +104,49 @@ pub fn parse(mut words: Vec<Word>, platform: &str) -> Result<Said, Fault> {
     Ok(Said { spec, command })
 }
 
-/// A word as a keyword: lower case, and short enough to compare.
+/// The row that the first words name, and how many they are.
+fn command_of(words: &[Word]) -> Option<(&'static Spec, usize)> {
+    let first = words.first().map(keyword).unwrap_or_default();
+    let second = words.get(1).map(keyword).unwrap_or_default();
+    let both = find(&format!("{first} {second}")).map(|spec| (spec, 2));
+    both.or_else(|| find(&first).map(|spec| (spec, 1)))
+}
+
+/// A word as a keyword: folded, without marks, and short enough to compare.
 fn keyword(word: &Word) -> String {
     match word {
-        Word::Bare(text) => text.trim_start_matches('/').chars().take(40).flat_map(char::to_lowercase).collect(),
-        Word::Value(_) | Word::Person(_) => String::new(),
+        Word::Bare(text) => {
+            let text = beginning(text, 40).trim_start_matches('/').trim_matches(['*', '_', '~', '`', '\'']);
+            fold(text)
+        }
+        Word::Value(_) | Word::Person { .. } => String::new(),
     }
 }
 
-fn unknown(said: &str, first: &str, second: &str) -> Fault {
+fn unknown(words: &[Word]) -> Fault {
+    let said = words.first().map(|word| word.clone().said()).unwrap_or_default();
+    let (first, second) =
+        (words.first().map(keyword).unwrap_or_default(), words.get(1).map(keyword).unwrap_or_default());
     let both = format!("{first} {second}");
     let names = || TABLE.iter().flat_map(|s| s.aliases.iter().copied().chain([s.name]));
     // `key crate x`: the group is right, its second word is not.
     let group = TABLE.iter().any(|s| s.name.split_once(' ').is_some_and(|(group, _)| group == first));
     let near = nearest(&both, names().filter(|n| n.contains(' ')))
-        .filter(|n| n.starts_with(first) || !group)
-        .or_else(|| nearest(first, names().filter(|n| !n.contains(' '))))
-        .or_else(|| TABLE.iter().map(|s| s.name).find(|n| group && n.starts_with(&format!("{first} "))));
-    let word = if group && !second.is_empty() { both } else { said.to_owned() };
-    Fault::Unknown { word, near }
+        .filter(|n| n.starts_with(&first) || !group)
+        .map(|near| (near, 2))
+        .or_else(|| nearest(&first, names().filter(|n| !n.contains(' '))).map(|near| (near, 1)))
+        .or_else(|| {
+            let of_group = TABLE.iter().map(|s| s.name).find(|n| group && n.starts_with(&format!("{first} ")));
+            of_group.map(|near| (near, 2))
+        });
+    let rest = near.and_then(|(_, taken)| words.get(taken..)).map(typed).unwrap_or_default();
+    let word = if group && !second.is_empty() { both } else { said };
+    Fault::Unknown { word, near: near.map(|(near, _)| near), rest }
 }
 
 /// The candidate that is most like the word, if any is like it at all.
 pub(super) fn nearest(word: &str, candidates: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    let word: String = word.chars().take(40).flat_map(char::to_lowercase).collect();
+    let word = fold(beginning(word, 40));
     candidates
         .map(|c| (strsim::damerau_levenshtein(&word, c), c))
         .filter(|(distance, c)| *distance <= (c.len() / 3).max(1))
@@ -75,8 +158,8 @@ type Parsed = Result<Command, Fault>;
 
 pub(super) fn help(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     let Some(topic) = args.rest() else { return Ok(Command::Help(Topic::All)) };
-    let topic = topic.to_lowercase();
-    let name = topic.trim_start_matches("/sekoia").trim();
+    let topic = fold(&topic);
+    let name = undecorated(&topic);
     if let Some(spec) = find(name) {
         return Ok(Command::Help(Topic::Command(spec)));
     }
@@ -85,11 +168,10 @@ pub(super) fn help(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
         return Ok(Command::Help(Topic::Step(id)));
     }
     let topics = TABLE.iter().map(|s| s.name).chain(StepId::all().map(StepId::name));
-    let hint = match nearest(name, topics) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "give a command or a step, or nothing for the list".into(),
-    };
-    Err(args.bad(name, "a topic", hint))
+    Err(match nearest(name, topics) {
+        Some(near) => args.slip(name, "a topic", near, ""),
+        None => args.bad(name, "a topic", "give a command or a step, or nothing for the list".into()),
+    })
 }
 
 pub(super) fn whoami(_: &'static Spec, _: &mut Args) -> Parsed {
@@ -122,19 +204,33 @@ pub(super) fn report(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
 
 pub(super) fn quickstart(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     let Some(word) = args.next() else { return Ok(Command::Quickstart(None)) };
-    match word.text().to_lowercase().as_str() {
+    match fold(word.text()).as_str() {
         "defend" | "xdr" => Ok(Command::Quickstart(Some(Product::Defend))),
         "intelligence" | "cti" => Ok(Command::Quickstart(Some(Product::Intelligence))),
         _ => Err(args.bad(word.text(), "a product", "give `defend` or `intelligence`".into())),
     }
 }
 
+/// Stands before the page of a list of communities: no community is called so.
+pub const LIST: &str = "--page";
+
+/// A name may end in `confirm` or be called `page 2`: all of it is kept, to be tried first.
 pub(super) fn setup(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
-    if args.keyword("page") {
-        return Ok(Command::Setup { community: None, page: args.page()?, confirmed: false });
+    if args.keyword(LIST) {
+        return Ok(Command::Setup { community: None, page: args.page()?, confirmed: false, whole: None });
+    }
+    let whole = typed_name(args.all());
+    let paged = match args.all() {
+        [page] => is(page, PAGE),
+        [page, number] => is(page, PAGE) && number.text().bytes().all(|b| b.is_ascii_digit()),
+        _ => false,
+    };
+    if paged {
+        return Ok(Command::Setup { community: None, page: args.page()?, confirmed: false, whole });
     }
     let confirmed = args.keyword_at_end("confirm");
-    Ok(Command::Setup { community: args.rest(), page: 1, confirmed })
+    let whole = whole.filter(|_| confirmed && !matches!(args.all(), [Word::Value(_)]));
+    Ok(Command::Setup { community: args.rest(), page: 1, confirmed, whole })
 }
 
 pub(super) fn done(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
@@ -162,7 +258,7 @@ pub(super) fn due(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
         args.keyword("on");
     }
     let word = args.next().ok_or_else(|| args.missing("by when"))?;
-    let text = word.text().to_lowercase();
+    let text = fold(word.text());
     let due = match text.as_str() {
         "none" | "never" | "-" => None,
         "today" => Some(Day::In(0)),
@@ -229,22 +325,19 @@ pub(super) fn roles(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Roles { page: args.page()? })
 }
 
-/// A role's name may have several words; a number after it is a page.
+/// A role's name may have several words; a number after it is a page, unless it belongs to the
+/// name.
 pub(super) fn role_show(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
-    let mut words: Vec<Word> = std::iter::from_fn(|| args.next()).collect();
-    let mut page = 1;
-    if words.len() > 1
-        && let Some(Word::Bare(last)) = words.last()
-        && let Ok(n @ 1..=10_000) = last.parse()
-    {
-        page = n;
-        words.pop();
-    }
-    let role = words.iter().map(Word::text).collect::<Vec<_>>().join(" ");
-    if role.trim().is_empty() {
-        return Err(args.missing("which role"));
-    }
-    Ok(Command::RoleShow { role, page })
+    let said = typed_name(args.all());
+    let page = args.page_at_end();
+    let whole = said.filter(|_| page.is_some() && !matches!(args.all(), [Word::Value(_)]));
+    let role = args.rest().ok_or_else(|| args.missing("which role"))?;
+    Ok(Command::RoleShow { role, page: page.unwrap_or(1), whole })
+}
+
+/// Everything as one name.
+fn typed_name(words: &[Word]) -> Option<String> {
+    Some(text(words.to_vec())).filter(|name| !name.is_empty())
 }
 
 pub(super) fn users(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
@@ -265,7 +358,7 @@ pub(super) fn notify(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
 
 pub(super) fn notify_summary(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     let Some(word) = args.next() else { return Ok(Command::NotifySummary { hours: 24 }) };
-    let text = word.text().to_lowercase();
+    let text = fold(word.text());
     let hours = match text.strip_suffix('h') {
         Some(hours) => hours.parse::<u16>().ok(),
         None => days(&text).filter(|_| text.ends_with(['d', 'w'])).and_then(|days| days.checked_mul(24)),
@@ -315,7 +408,7 @@ pub(super) fn notify_mute(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     };
     args.keyword("for");
     let word = args.next().ok_or_else(|| args.missing("for how long, such as `1h` or `1d`"))?;
-    let text = word.text().to_lowercase();
+    let text = fold(word.text());
     let minutes = match text.strip_suffix('h') {
         Some(hours) => hours.parse::<u32>().ok().and_then(|hours| hours.checked_mul(60)),
         None => days(&text).filter(|_| text.ends_with(['d', 'w'])).map(|days| u32::from(days) * 24 * 60),

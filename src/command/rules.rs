@@ -2,13 +2,14 @@
 
 use jiff::civil::{Time, Weekday};
 
-use super::args::Args;
+use super::args::{Args, typed};
 use super::asking::FORM;
 use super::lexer::Word;
 use super::parse::{nearest, weekday};
 use super::table::Spec;
 use super::{Command, DigestWish, Fault};
 use crate::notify::{Digest, Every, Impossible, Key, TRIGGERS, Trigger, Watch, Which};
+use crate::text::fold;
 
 /// What the form of a rule asks after the trigger, in this order.
 pub const RULE_FIELDS: [Key; 9] =
@@ -49,7 +50,7 @@ pub(super) fn notify_digest(spec: &'static Spec, args: &mut Args<'_>) -> Result<
     if !off {
         return digest(spec, words).map(|digest| Command::NotifyDigest(DigestWish::Set(digest)));
     }
-    let which = match words.first().map(|word| word.text().to_lowercase()).as_deref() {
+    let which = match words.first().map(|word| fold(word.text())).as_deref() {
         Some("daily") if words.len() == 2 => Which::Daily,
         Some("weekly") if words.len() == 2 => Which::Weekly,
         _ => {
@@ -73,7 +74,7 @@ pub fn rule(spec: &'static Spec, words: Vec<Word>) -> Result<Watch, Fault> {
                 set(&args, &mut watch, key, &text)?;
                 continue;
             }
-            Word::Person(id) => return Err(no_condition(&args, &watch, &id)),
+            person @ Word::Person { .. } => return Err(no_condition(&args, &watch, &person.said())),
         };
         if let Some((key, sign, value)) = comparison(&mut args, &text) {
             let key = Key::find(&key).ok_or_else(|| no_condition(&args, &watch, &key))?;
@@ -99,10 +100,10 @@ pub fn rule(spec: &'static Spec, words: Vec<Word>) -> Result<Watch, Fault> {
 pub fn digest(spec: &'static Spec, words: Vec<Word>) -> Result<Digest, Fault> {
     let mut args = Args::new(spec, words, "");
     let word = args.next().ok_or_else(|| args.missing("how often: `daily` or `weekly`"))?;
-    let every = match word.text().to_lowercase().as_str() {
+    let every = match fold(word.text()).as_str() {
         "daily" => Every::Day,
         "weekly" => {
-            let named = args.peek().and_then(|word| weekday(&word.text().to_lowercase()));
+            let named = args.peek().and_then(|word| weekday(&fold(word.text())));
             if named.is_some() {
                 args.next();
             }
@@ -112,7 +113,7 @@ pub fn digest(spec: &'static Spec, words: Vec<Word>) -> Result<Digest, Fault> {
     };
     args.keyword("at");
     let word = args.next().ok_or_else(|| args.missing("at what time, such as 08:30"))?;
-    let at = time(word.text()).ok_or_else(|| {
+    let at = time(&fold(word.text())).ok_or_else(|| {
         args.bad(word.text(), "a time of day", "write hours and minutes, from 00:00 to 23:59, such as 08:30".into())
     })?;
     let zone = args.next().map_or_else(|| "UTC".to_owned(), |word| word.text().to_owned());
@@ -149,13 +150,13 @@ fn trigger(args: &mut Args<'_>) -> Result<Trigger, Fault> {
     let near = nearest(&said, names().filter(|n| n.contains(' ')))
         .or_else(|| nearest(first, names().filter(|n| !n.contains(' '))))
         .and_then(Trigger::find);
-    let hint = if let Some(near) = near {
-        format!("did you mean `{}`?", near.spec().words)
-    } else {
-        let all: Vec<String> = TRIGGERS.iter().filter(|s| s.evaluated).map(|s| format!("`{}`", s.words)).collect();
-        format!("write {}", all.join(", "))
-    };
-    Err(args.bad(first, "something to wait for", hint))
+    if let Some(near) = near {
+        let words = near.spec().words;
+        let taken = usize::from(words.contains(' ')).min(args.all().len());
+        return Err(args.slip(first, "something to wait for", words, &typed(&args.all()[taken..])));
+    }
+    let all: Vec<String> = TRIGGERS.iter().filter(|s| s.evaluated).map(|s| format!("`{}`", s.words)).collect();
+    Err(args.bad(first, "something to wait for", format!("write {}", all.join(", "))))
 }
 
 /// `urgency>=75`, also with spaces around the sign; the value is empty if it is the next word.
@@ -215,8 +216,7 @@ fn time_of(args: &mut Args<'_>) -> Result<String, Fault> {
 fn bare_name(args: &mut Args<'_>, watch: &Watch, first: String) -> Result<String, Fault> {
     let mut name = first;
     while let Some(Word::Bare(next)) = args.peek() {
-        let condition = split(next).is_some() || Key::find(next).is_some_and(|k| matches!(k, Key::For | Key::Crashed));
-        if condition {
+        if ends_name(args.all(), next) {
             break;
         }
         name.push(' ');
@@ -231,6 +231,20 @@ fn bare_name(args: &mut Args<'_>, watch: &Watch, first: String) -> Result<String
             Err(args.bad(&name, "a condition", format!("did you mean `{near}`? A name like that goes in quotes")))
         }
         None => Ok(name),
+    }
+}
+
+/// Whether a condition begins here. In "Doors for staff" and "Restart crashed hosts" none does.
+fn ends_name(words: &[Word], next: &str) -> bool {
+    let behind = words.get(1);
+    match Key::find(next) {
+        _ if split(next).is_some() => true,
+        Some(Key::For) => behind.is_none_or(|word| word.text().starts_with(|c: char| c.is_ascii_digit())),
+        Some(Key::Crashed) => match behind {
+            Some(Word::Bare(word)) => split(word).is_some() || Key::find(word).is_some(),
+            _ => true,
+        },
+        _ => false,
     }
 }
 

@@ -20,6 +20,7 @@ mod notify_core;
 mod odd_answers;
 mod outages;
 mod owed;
+mod pasted;
 mod program;
 mod reading;
 mod real_mattermost;

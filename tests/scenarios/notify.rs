@@ -207,7 +207,7 @@ fn what_cannot_be_is_refused_with_what_to_type() {
         notify add report urgency>=3: "urgency 3" is not a condition of this trigger: Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `notify webhook` shows how.
         notify add report: A rule for "Report available" could never fire here. Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `notify webhook` shows how.
         notify remove 9: There is no rule 9. This channel has none yet: `notify recommended` adds three.
-        notify pause: "notify pause" needs to know which rule; `notify` lists them.
+        notify pause: `notify pause` needs to know which rule; `notify` lists them.
         notify mute 1 never: "never" is not a time to be quiet: write `1h`, `8h` or `1d`, at most `30d`.
         notify digest daily 25:00: "25:00" is not a time of day: write hours and minutes, from 00:00 to 23:59, such as 08:30.
         notify digest daily 08:30 Europe/Pari: "Europe/Pari" is not a time zone: did you mean `Europe/Paris`?
@@ -322,15 +322,15 @@ fn a_form_asks_for_a_rule_and_says_what_is_wrong_where() {
         let urgency = |text| ("Urgency, at least", text);
         let silent = |text| ("Silent for", text);
         let values = [trigger("Alert raised"), urgency("high")];
-        assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"urgency":"\"high\" is not an urgency: give a number from 0 to 100, such as `urgency>=75`."}"#);
+        assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"urgency":"\"high\" is not an urgency: give a number from 0 to 100, such as \"urgency>=75\"."}"#);
         let values = [trigger("Alert raised"), urgency("75"), silent("30m")];
-        assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"for":"\"for 30m\" is not a condition of this trigger: `alert` takes `urgency>=75`, `status=Pending`, `rule=\"Brute force\"`, `entity=\"HQ\"`, `asset=<UUID>`, `community=\"Nimbus\"`."}"#);
+        assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"for":"\"for 30m\" is not a condition of this trigger: \"alert\" takes \"urgency>=75\", \"status=Pending\", rule=\"Brute force\", entity=\"HQ\", \"asset=<UUID>\", community=\"Nimbus\"."}"#);
         let values = [trigger("No events received"), urgency(""), silent("3 days")];
-        assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"for":"\"3 days\" is not a time of silence: the longest is 24 hours: `for 24h`."}"#);
+        assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"for":"\"3 days\" is not a time of silence: the longest is 24 hours: \"for 24h\"."}"#);
         let values = [trigger("No events received"), urgency("75"), silent("45m")];
-        assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"urgency":"\"urgency 75\" is not a condition of this trigger: `silent` takes `intake=\"Okta\"`, `for 30m`, `community=\"Nimbus\"`."}"#);
+        assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"urgency":"\"urgency 75\" is not a condition of this trigger: \"silent\" takes intake=\"Okta\", \"for 30m\", community=\"Nimbus\"."}"#);
         let values = [trigger("Alert raised"), urgency("75"), silent(""), ("Status", "Closed")];
-        assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"status":"\"status=Closed\" is not possible when an alert is raised: it begins as Pending; write `alert updated status=Closed`."}"#);
+        assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"status":"\"status=Closed\" is not possible when an alert is raised: it begins as Pending; write \"alert updated status=Closed\"."}"#);
         let values = [trigger("Alert updated"), urgency("75"), silent(""), ("Status", "Closed"), ("Asset", "srv-1")];
         assert_snapshot!(s.refused("alice", &form, &values).await, @r#"{"asset":"\"srv-1\" is not the UUID of an asset: Sekoia's alerts carry the UUIDs of their assets, not the names; an alert's message here shows them under \"Assets\"."}"#);
         let values = [trigger("Alert updated"), urgency("75"), silent(""), ("Status", "Closed"), ("Asset", "")];

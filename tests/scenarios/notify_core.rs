@@ -809,7 +809,7 @@ fn what_cannot_be_is_refused_with_the_reason() {
     "playbook b" is not possible here: `playbook` was given already.
     "urgency 50" is not a condition of this trigger: `case` takes `community="Nimbus"`.
     "rule x" is not a condition of this trigger: Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `notify webhook` shows how.
-    "U0BOB" is not a condition of this trigger: `alert` takes `urgency>=75`, `status=Pending`, `rule="Brute force"`, `entity="HQ"`, `asset=<UUID>`, `community="Nimbus"`.
+    "@bob" is not a condition of this trigger: `alert` takes `urgency>=75`, `status=Pending`, `rule="Brute force"`, `entity="HQ"`, `asset=<UUID>`, `community="Nimbus"`.
     "#);
 }
 

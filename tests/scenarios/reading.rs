@@ -385,15 +385,15 @@ fn help_tells_every_command() {
         ");
         assert_snapshot!(s.ask("alice", "invite <mailto:ana@example.com|ana@example.com> as Analyst").await.text(), @"This channel is not set up yet. An operator opens it with `/sekoia setup`.");
         assert_snapshot!(s.ask("alice", "stauts").await.text(), @r#"
-        I do not know "stauts". Did you mean "status"?
+        I do not know "stauts". Did you mean `status`?
         Try: `/sekoia status`
         "#);
         assert_snapshot!(s.ask("alice", "key crate x").await.text(), @r#"
-        I do not know "key crate". Did you mean "key create"?
-        Try: `/sekoia key create`
+        I do not know "key crate". Did you mean `key create x`?
+        Try: `/sekoia key create x`
         "#);
         assert_snapshot!(s.ask("alice", "done region tomorrow").await.text(), @r#"
-        "done" does not take "tomorrow".
+        `done` does not take "tomorrow".
         Usage: `/sekoia done <step> [anyway]`
         Try: `/sekoia done region`
         "#);

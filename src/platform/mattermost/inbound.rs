@@ -159,7 +159,7 @@ fn as_sent(text: &str, people: &[(&str, &str)]) -> String {
         let known = people.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         if let (true, Some((_, id))) = (begins && at >= done, known.filter(|(_, id)| is_id(id))) {
             out.push_str(&escape(&text[done..at]));
-            out.push_str(&format!("<@{id}>"));
+            out.push_str(&format!("<@{id}|{}>", escape(name)));
             done = at + 1 + name.len();
         }
     }
@@ -194,7 +194,7 @@ mod tests {
         ]);
         assert_eq!(token(&body).as_deref(), Some("t0"));
         let inbound = slash(&body, Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!(inbound.words, Words::Typed(format!("assign users <@{BOB}>, &amp; &lt;b&gt;")));
+        assert_eq!(inbound.words, Words::Typed(format!("assign users <@{BOB}|bob>, &amp; &lt;b&gt;")));
         assert_eq!(inbound.channel, ChannelKey::mattermost(CHANNEL));
         assert_eq!(inbound.trigger.as_deref(), Some(format!("{USER} abc").as_str()));
         let again = slash(&command(&[("trigger_id", "abc"), ("text", "other")]), Timestamp::UNIX_EPOCH).unwrap();

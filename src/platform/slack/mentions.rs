@@ -67,10 +67,36 @@ pub fn event(body: &[u8], at: Timestamp) -> Result<Event, Malformed> {
     }))
 }
 
-/// What stands behind the first mention; words before it are a greeting.
+/// What stands behind the first mention, and behind the same once more; words before it are a
+/// greeting.
 fn after_mention(text: &str) -> &str {
-    match text.find("<@").and_then(|start| text[start..].find('>').map(|end| start + end + 1)) {
-        Some(after) => text[after..].trim_start_matches([' ', '\u{a0}', ',', ':']),
-        None => text,
+    let Some(start) = text.find("<@") else { return text };
+    let Some(end) = text[start..].find('>').map(|end| start + end + 1) else { return text };
+    let mention = &text[start..end];
+    let between = |c: char| c.is_whitespace() || matches!(c, ',' | ':' | '\u{200b}' | '\u{2060}' | '\u{feff}');
+    let mut rest = text[end..].trim_start_matches(between);
+    while let Some(again) = rest.strip_prefix(mention) {
+        rest = again.trim_start_matches(between);
+    }
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bot_may_be_mentioned_again() {
+        let said = [
+            ("<@U0BOT> status", "status"),
+            ("hello <@U0BOT>: <@U0BOT>, status", "status"),
+            ("<@U0BOT>\u{a0}assign 1 <@U0BOB>", "assign 1 <@U0BOB>"),
+            ("<@U0BOT> <@U0BOB> status", "<@U0BOB> status"),
+            ("<@U0BOT", "<@U0BOT"),
+            ("status", "status"),
+        ];
+        for (text, words) in said {
+            assert_eq!(after_mention(text), words);
+        }
     }
 }
