@@ -11,7 +11,7 @@ mod parse;
 mod rules;
 mod table;
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::{Date, Time, Weekday};
 
 pub use asking::{FORM, Typed};
 pub use fault::Fault;
@@ -22,7 +22,7 @@ pub use table::{Right, Spec, TABLE, find, readme_table};
 
 use crate::action::{Kind, Request};
 use crate::checklist::StepId;
-use crate::notify::{Digest, Watch, Which};
+use crate::notify::{Digest, Every, Watch, Which};
 use crate::platform::UserId;
 
 /// What somebody wants.
@@ -203,6 +203,12 @@ pub enum RuleWish {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DigestWish {
     Set(Digest),
+    /// Its time is of a place that has to be asked for: an offset or an abbreviation was said.
+    Place {
+        every: Every,
+        at: Time,
+        said: String,
+    },
     Off(Which),
 }
 
@@ -282,7 +288,7 @@ impl Command {
             | Command::NotifyAdd { watch: Some(_) }
             | Command::NotifyRecommended { confirmed: true }
             | Command::NotifyRule { .. }
-            | Command::NotifyDigest(_)
+            | Command::NotifyDigest(DigestWish::Set(_) | DigestWish::Off(_))
             | Command::NotifyWebhook { wish: WebhookWish::Revoke }
             | Command::Acknowledge { .. }
             | Command::Reset { confirmed: true } => true,
@@ -311,6 +317,7 @@ impl Command {
             | Command::Reject { reason: None, .. }
             | Command::Notify { .. }
             | Command::NotifySummary { .. }
+            | Command::NotifyDigest(DigestWish::Place { .. })
             | Command::NotifyAdd { watch: None }
             | Command::NotifyRecommended { confirmed: false }
             // What they do takes an open form, which nobody can open again later.

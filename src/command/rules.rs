@@ -2,13 +2,13 @@
 
 use jiff::civil::{Time, Weekday};
 
-use super::args::{Args, typed};
+use super::args::{Args, text, typed};
 use super::asking::FORM;
 use super::lexer::Word;
 use super::parse::{nearest, weekday};
 use super::table::Spec;
 use super::{Command, DigestWish, Fault};
-use crate::notify::{Digest, Every, Impossible, Key, TRIGGERS, Trigger, Watch, Which};
+use crate::notify::{Digest, Every, Impossible, Key, Place, TRIGGERS, Trigger, Watch, Which, zone};
 use crate::text::fold;
 
 /// What the form of a rule asks after the trigger, in this order.
@@ -48,7 +48,7 @@ pub(super) fn notify_digest(spec: &'static Spec, args: &mut Args<'_>) -> Result<
     let words = args.take();
     let off = words.last().is_some_and(|word| matches!(word, Word::Bare(w) if w.eq_ignore_ascii_case("off")));
     if !off {
-        return digest(spec, words).map(|digest| Command::NotifyDigest(DigestWish::Set(digest)));
+        return planned(spec, words).map(Command::NotifyDigest);
     }
     let which = match words.first().map(|word| fold(word.text())).as_deref() {
         Some("daily") if words.len() == 2 => Which::Daily,
@@ -98,6 +98,17 @@ pub fn rule(spec: &'static Spec, words: Vec<Word>) -> Result<Watch, Fault> {
 
 /// When a digest comes: `daily 08:30`, `weekly monday 08:30 Europe/Paris`.
 pub fn digest(spec: &'static Spec, words: Vec<Word>) -> Result<Digest, Fault> {
+    match planned(spec, words)? {
+        DigestWish::Set(digest) => Ok(digest),
+        DigestWish::Place { said, .. } => {
+            let hint = "write a region and city such as `Europe/Paris`".to_owned();
+            Err(Fault::BadValue { spec, value: said, what: "a place's time zone", hint, instead: None })
+        }
+        DigestWish::Off(_) => Err(Fault::Missing { spec, what: "when a digest comes" }),
+    }
+}
+
+fn planned(spec: &'static Spec, words: Vec<Word>) -> Result<DigestWish, Fault> {
     let mut args = Args::new(spec, words, "");
     let word = args.next().ok_or_else(|| args.missing("how often: `daily` or `weekly`"))?;
     let every = match fold(word.text()).as_str() {
@@ -116,10 +127,17 @@ pub fn digest(spec: &'static Spec, words: Vec<Word>) -> Result<Digest, Fault> {
     let at = time(&fold(word.text())).ok_or_else(|| {
         args.bad(word.text(), "a time of day", "write hours and minutes, from 00:00 to 23:59, such as 08:30".into())
     })?;
-    let zone = args.next().map_or_else(|| "UTC".to_owned(), |word| word.text().to_owned());
-    let digest = Digest::new(every, at, &zone).map_err(|e| fault(&args, e))?;
-    args.finish()?;
-    Ok(digest)
+    let words = args.take();
+    let said = text(words.clone());
+    match zone::read(if said.is_empty() { "UTC" } else { &said }) {
+        Ok(Place::Zone(zone)) => Digest::new(every, at, &zone).map(DigestWish::Set).map_err(|e| fault(&args, e)),
+        Ok(Place::Unclear) => Ok(DigestWish::Place { every, at, said }),
+        // A zone, and more behind it.
+        Err(_) if words.len() > 1 && matches!(zone::read(words[0].text()), Ok(Place::Zone(_))) => {
+            Err(Fault::Leftover { spec, text: text(words[1..].to_vec()) })
+        }
+        Err(impossible) => Err(fault(&args, impossible)),
+    }
 }
 
 /// `8:30`, `08:30`; seconds are nobody's business.

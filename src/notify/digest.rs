@@ -6,11 +6,12 @@
 use std::fmt;
 
 use jiff::civil::{Time, Weekday};
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 use serde::{Deserialize, Serialize};
 
 use super::watch::Impossible;
+use super::zone;
 
 /// How often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +44,10 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 impl Digest {
     pub fn new(every: Every, at: Time, zone: &str) -> Result<Self, Impossible> {
-        let found = find_zone(zone).ok_or_else(|| Impossible {
+        let found = zone::find(zone).ok_or_else(|| Impossible {
             value: zone.to_owned(),
             what: "a time zone",
-            hint: near_zone(zone).map_or_else(
-                || "write a region and city such as `Europe/Paris`, or `UTC`".into(),
-                |near| format!("did you mean `{near}`?"),
-            ),
+            hint: "write a region and city such as `Europe/Paris`, or `UTC`".into(),
         })?;
         let at = Time::new(at.hour(), at.minute(), 0, 0).unwrap_or(at);
         Ok(Self { every, at, zone: found })
@@ -111,28 +109,6 @@ impl fmt::Display for Digest {
         }
         write!(f, " at {} ({})", self.at.strftime("%H:%M"), self.zone_name())
     }
-}
-
-fn find_zone(name: &str) -> Option<TimeZone> {
-    let name = name.trim();
-    if name.eq_ignore_ascii_case("utc") {
-        return Some(TimeZone::UTC);
-    }
-    TimeZoneDatabase::bundled().get(name).ok().filter(|zone| zone.iana_name().is_some())
-}
-
-fn near_zone(name: &str) -> Option<String> {
-    let name: String = name.trim().chars().take(40).flat_map(char::to_lowercase).collect();
-    let likeness = |zone: &str| {
-        let zone = zone.to_lowercase();
-        // `paris` is Europe/Paris.
-        let city = zone.rsplit('/').next().unwrap_or_default();
-        strsim::jaro_winkler(&name, &zone).max(strsim::jaro_winkler(&name, city))
-    };
-    let database = TimeZoneDatabase::bundled();
-    let all = database.available().map(|zone| zone.to_string());
-    let best = all.map(|zone| (likeness(&zone), zone)).max_by(|a, b| a.0.total_cmp(&b.0));
-    best.filter(|(likeness, _)| *likeness > 0.85).map(|(_, zone)| zone)
 }
 
 pub(super) fn weekday(day: Weekday) -> &'static str {

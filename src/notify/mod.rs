@@ -25,6 +25,7 @@ mod tally;
 mod trigger;
 mod values;
 mod watch;
+pub mod zone;
 
 pub use band::{Band, Bands, band};
 pub use decide::{Command, LONGEST_MUTE, MAX_RULES, Refusal, decide};
@@ -41,3 +42,4 @@ pub use tally::{MOST_NAMES, Tally, Times};
 pub use trigger::{Key, TRIGGERS, Trigger, TriggerSpec};
 pub use values::{MAX_NAME, SILENCE};
 pub use watch::{AlertStatus, Conditions, Impossible, Watch};
+pub use zone::Place;

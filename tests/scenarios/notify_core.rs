@@ -822,7 +822,8 @@ fn digests_that_cannot_be_kept_are_refused() {
         "daily",
         "daily 25:00",
         "daily 8am",
-        "weekly 08:30 Paris",
+        "weekly 08:30 Pariss",
+        "weekly 08:30 GMT+2",
         "daily 08:30 Mars/Base",
         "daily 08:30 UTC sharp",
     ];
@@ -832,11 +833,12 @@ fn digests_that_cannot_be_kept_are_refused() {
     "notify digest" needs to know at what time, such as 08:30.
     "25:00" is not a time of day: write hours and minutes, from 00:00 to 23:59, such as 08:30.
     "8am" is not a time of day: write hours and minutes, from 00:00 to 23:59, such as 08:30.
-    "Paris" is not a time zone: did you mean `Europe/Paris`?
+    "Pariss" is not a time zone: did you mean `Europe/Paris`?
+    "GMT+2" is not a place's time zone: write a region and city such as `Europe/Paris`.
     "Mars/Base" is not a time zone: write a region and city such as `Europe/Paris`, or `UTC`.
     "notify digest" does not take "sharp".
     "#);
-    let plans = ["daily at 8:30 europe/paris", "weekly 08:30", "weekly fri 18:00 America/New_York"];
+    let plans = ["daily at 8:30 europe/paris", "weekly 08:30", "weekly fri 18:00 new york"];
     assert_snapshot!(plans.map(|text| format!("{} | {}", scheduled(text), scheduled(text).words())).join("\n"), @"
     Every day at 08:30 (Europe/Paris) | daily 08:30 Europe/Paris
     Every Monday at 08:30 (UTC) | weekly monday 08:30 UTC

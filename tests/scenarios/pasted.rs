@@ -3,7 +3,7 @@
 
 use insta::assert_snapshot;
 
-use crate::harness::{SOC, Seen, Setting, Stage, nameless, on_slack, run, usual};
+use crate::harness::{SOC, Seen, Setting, Stage, nameless, on_slack, run, steady, usual};
 
 /// Custom roles, by their names.
 fn roles(s: &Stage, names: &[&str]) {
@@ -291,5 +291,33 @@ fn a_key_that_holds_a_keyword_in_its_name_is_found() {
         let card = s.card("Approval needed").await;
         assert!(nameless(&card).contains("it leaked"), "{card}");
         s.checklist("⏳").await;
+    });
+}
+
+#[test]
+fn an_offset_asks_for_the_place() {
+    usual(async |s| {
+        s.set_up().await;
+        let asked = s.ask("alice", "notify digest daily 08:30 IST").await;
+        let zones = asked.to_string();
+        for zone in ["Asia/Kolkata", "Europe/Dublin", "Asia/Jerusalem"] {
+            assert!(zones.contains(zone), "{asked}");
+        }
+        assert!(!zones.contains("Istanbul"), "{asked}");
+        assert_snapshot!(asked.text().lines().next().unwrap(), @r#""IST" is the clock of several places, now or for a part of the year. Which one do you mean?"#);
+        let set = s.click("alice", &asked, "Asia/Kolkata (UTC+05:30)").await;
+        assert_snapshot!(steady(set.text().lines().next().unwrap()), @"Every day at <time> (Asia/Kolkata), a digest comes here. The next one: <date> <time> UTC.");
+        let mut shown = Vec::new();
+        for zone in ["GMT+2", "CET", "new york", "Istanbull"] {
+            let said = s.ask("alice", &format!("notify digest weekly 09:00 {zone}")).await;
+            assert!(!said.to_string().contains("Etc/"), "{said}");
+            shown.push(steady(first(&said)));
+        }
+        assert_snapshot!(shown.join("\n"), @r#"
+        "GMT+2" is the clock of several places, now or for a part of the year. Which one do you mean?
+        "CET" is the clock of several places, now or for a part of the year. Which one do you mean?
+        Every Monday at <time> (America/New_York), a digest comes here. The next one: <date> <time> UTC.
+        "Istanbull" is not a time zone: did you mean `Europe/Istanbul`?
+        "#);
     });
 }

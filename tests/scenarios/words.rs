@@ -347,7 +347,7 @@ fn a_command_is_taken_with_what_was_pasted_around_it() {
         "\u{2060}`{}`\u{2060}",
         "/sekoia\u{a0}{}",
     ];
-    for command in ["status", "done region", "due users +7d", "role show Analyst", "notify digest daily 08:30 UTC"] {
+    for command in ["status", "done region", "due users +7d", "role show Analyst", "notify digest daily 08:30 Paris"] {
         let meant = typed(command);
         assert!(meant.is_ok(), "{command}: {meant:?}");
         // A name may end in a full stop: what it means is found out when it is looked up.

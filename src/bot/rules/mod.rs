@@ -7,6 +7,7 @@ mod webhook;
 
 use std::time::Duration;
 
+use jiff::civil::Time;
 use jiff::{SignedDuration, Timestamp};
 
 use super::failure::{Failure, instead};
@@ -14,7 +15,7 @@ use super::{Ask, Bot, Told};
 use crate::checklist::{Actor, StepId};
 use crate::command::{DigestWish, RuleWish};
 use crate::notifications::{ChangeError, Changed, Hint, News};
-use crate::notify::{Command, Refusal, Rule, Rules, Which, decide, sample};
+use crate::notify::{Command, Digest, Every, Refusal, Rule, Rules, Which, decide, sample, zone};
 use crate::platform::ChannelKey;
 use crate::store::{Finished, Schedule, StoreError, WorkKind};
 use crate::text::shown;
@@ -178,6 +179,7 @@ impl Bot {
                 let end = Line::marked(&format!("`notify digest {which} off` ends it."));
                 Ok(View::sentence(line.say(".")).line(end).controls(vec![all_rules()]))
             }
+            DigestWish::Place { every, at, said } => Ok(which_place(*every, *at, said, ask.now)),
             DigestWish::Off(which) => {
                 let row = self.notifications.store().find(WorkKind::Digest, &digest_key(ask.channel, *which)).await?;
                 let ended = row.iter().map(crate::store::Work::finished).collect();
@@ -186,4 +188,26 @@ impl Bot {
             }
         }
     }
+}
+
+/// Asks of which place's clock an offset or an abbreviation is.
+fn which_place(every: Every, at: Time, said: &str, now: Timestamp) -> View {
+    let offers = zone::offers(said, now);
+    let line = format!("\"{}\" is the clock of several places, now or for a part of the year.", shown(said, 60));
+    let view = View::sentence(Line::new().say(line).say(if offers.is_empty() {
+        " Write a region and city instead."
+    } else {
+        " Which one do you mean?"
+    }));
+    let words = |zone: &str| {
+        let digest = Digest::new(every, at, zone).ok()?;
+        Some(format!("notify digest {}", digest.words()))
+    };
+    let buttons = offers.iter().filter_map(|offer| {
+        let label = format!("{} ({})", offer.zone, zone::distance(offer.offset));
+        Some(Control::button(label, words(&offer.zone)?))
+    });
+    let example = words(offers.first().map_or("Europe/Paris", |offer| &*offer.zone)).unwrap_or_default();
+    let other = Line::new().say("For another place, write its region and city: ").code(format!("/sekoia {example}"));
+    view.controls(buttons.collect()).note(other.say("."))
 }
