@@ -104,14 +104,14 @@ fn newcomers(
         return Err(problem(
             "addresses",
             if pending.is_empty() {
-                format!("Already in: {}. There is nobody to invite.", list(&members))
+                Line::new().say(format!("Already in: {}. There is nobody to invite.", list(&members)))
             } else {
                 let all = [members, pending.clone()].concat();
-                format!(
-                    "Already in or invited: {}. There is nobody to invite. `resend {}` sends what is not accepted yet again.",
-                    list(&all),
-                    pending.iter().take(5).cloned().collect::<Vec<_>>().join(" ")
-                )
+                let again = pending.iter().take(5).cloned().collect::<Vec<_>>().join(" ");
+                Line::new()
+                    .say(format!("Already in or invited: {}. There is nobody to invite. ", list(&all)))
+                    .code(format!("resend {again}"))
+                    .say(" sends what is not accepted yet again.")
             },
         ));
     }
@@ -121,7 +121,7 @@ fn newcomers(
     if !pending.is_empty() {
         notes.push(
             format!(
-                "Invited and not in yet, left out: {}. `resend <e-mail…>` sends their invitations again.",
+                "Invited and not in yet, left out: {}. \"resend <e-mail…>\" sends their invitations again.",
                 list(&pending)
             )
             .into(),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Action, Grant, Named, Prepared, Problem, problem};
 use crate::sekoia::{Avatar, Call, Verb};
 use crate::text::{count, shown};
+use crate::view::Line;
 
 /// A pending invitation that is withdrawn before its person is invited anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +52,10 @@ pub fn resend(whose: &Whose<'_>, facts: &ResendFacts<'_>) -> Result<Prepared, Pr
             let what = if known.is_empty() { "has no pending invitation here" } else { "is in already" };
             let text = format!("{} {what}", shown(&person, 80));
             match whose {
-                Whose::Addresses(_) => return Err(problem("addresses", format!("{text}. `users` shows who is."))),
+                Whose::Addresses(_) => {
+                    let line = Line::new().say(format!("{text}. ")).code("users").say(" shows who is.");
+                    return Err(problem("addresses", line));
+                }
                 Whose::Request { .. } => notes.push(format!("{text}, left out.").into()),
             }
             continue;
@@ -139,7 +143,7 @@ mod tests {
         assert_eq!((people.len(), &*grants[0].role.name, &*replaces[0].avatar), (1, "Guest", "of ana@x.example"));
         assert!(!sent.sensitive);
         assert!(resend(&Whose::Addresses(vec!["cy@x.example"]), &facts).unwrap().sensitive);
-        let why = |addresses: Vec<&str>| resend(&Whose::Addresses(addresses), &facts).unwrap_err().text;
+        let why = |addresses: Vec<&str>| resend(&Whose::Addresses(addresses), &facts).unwrap_err().text.plain();
         assert!(why(vec!["bo@x.example"]).contains("is in already"));
         assert!(why(vec!["di@x.example"]).contains("no pending invitation"));
         assert!(why(vec!["ana@x.example", "cy@x.example"]).contains("requests of their own"));

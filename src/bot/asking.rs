@@ -111,7 +111,10 @@ impl Bot {
                 let facts = read.iter().map(|(c, a, r)| (c.clone(), a.as_slice(), r.as_slice())).collect();
                 action::invite(addresses, csv, role.as_deref(), &InviteFacts { communities: facts })
             }
-            Wanted::Resend { whose } => return self.prepare_resend(session, whose).await,
+            Wanted::Resend { whose } => {
+                let prepared = self.prepare_resend(session, whose).await?;
+                return Ok((prepared, wish.because.clone()));
+            }
             Wanted::Communities { names, about } => {
                 let (root, children) = self.workspace().await?;
                 action::communities(names, about.as_deref(), &root, &children)
