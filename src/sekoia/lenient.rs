@@ -124,7 +124,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for PageVisitor<T> {
         while let Some(name) = fields.next_key::<Cow<'de, str>>()? {
             match &*name {
                 "items" => {
-                    items = Some(fields.next_value::<Option<Bounded<T>>>()?.map_or_else(Vec::new, |list| list.0))
+                    items = Some(fields.next_value::<Option<Bounded<T>>>()?.map_or_else(Vec::new, |list| list.0));
                 }
                 "total" => total = fields.next_value()?,
                 "has_more" => has_more = fields.next_value()?,

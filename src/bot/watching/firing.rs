@@ -210,7 +210,9 @@ impl Batch<'_> {
                 0 => Entry::fired(rule, occurrence).into_iter().collect(),
                 _ => Entry::fired_again(rule, occurrence, first),
             };
-            entries.into_iter().for_each(|entry| log.journal.enter(entry, first));
+            for entry in entries {
+                log.journal.enter(entry, first);
+            }
             match log.storms.entry(rule).or_default().fired(urgency, occurrence.what.name(), first).1 {
                 Place::OwnCard => own = true,
                 Place::Starts(swarm) | Place::Joins(swarm) => swarms.push((rule, swarm)),
