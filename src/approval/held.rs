@@ -106,7 +106,10 @@ impl Approval {
     }
 }
 
-pub(super) fn hold(approval: &Approval, who: Vec<Absent>) -> Result<Event, Refusal> {
+pub(super) fn hold(approval: &Approval, mut who: Vec<Absent>) -> Result<Event, Refusal> {
+    // Somebody may have taken their place meanwhile.
+    let on = approval.rests_on();
+    who.retain(|absent| on.contains(&(absent.user.clone(), absent.part)));
     let same = approval.held.as_ref().is_some_and(|held| held.who == who);
     if same || who.is_empty() || !matches!(approval.stage, Stage::Approved) {
         return Err(Refusal::NothingToDo);
@@ -128,6 +131,9 @@ pub(super) fn confirm(approval: &Approval, by: &UserId, now: Timestamp) -> Resul
     }
     if approval.requester() == Some(by) && !approval.request.self_approval {
         return Err(Refusal::OwnRequest);
+    }
+    if held.who.iter().any(|absent| absent.user == *by && absent.why != Gone::Unread) {
+        return Err(Refusal::Held);
     }
     let replaces = held.gone(Part::Approver).map(|absent| absent.user.clone());
     if replaces.is_some() && approval.votes.iter().any(|vote| vote.by == *by) {

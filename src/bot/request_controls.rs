@@ -27,8 +27,18 @@ pub fn controls(approval: &Approval, status: Status) -> Vec<Control> {
     };
     match status {
         Status::Requested => vec![approve("Approve", "Approve this?"), reject(), cancel()],
-        Status::Held if approval.can_be_confirmed() => vec![approve("Confirm", "Carry it out?"), reject(), cancel()],
-        Status::Held => vec![reject(), cancel()],
+        Status::Held => {
+            let mut held = Vec::new();
+            if approval.can_be_confirmed() {
+                held.push(approve("Confirm", "Carry it out?"));
+            }
+            // Whoever was gone may be there again: pressing looks.
+            if approval.waits_for_a_press(0) && matches!(approval.items.first(), Some(Item::Waiting)) {
+                held.push(Control::button("Create and show", format!("show {id}")));
+            }
+            held.extend([reject(), cancel()]);
+            held
+        }
         Status::Approved if approval.waits_for_a_press(0) => {
             vec![Control::primary("Create and show", format!("show {id}")), cancel()]
         }

@@ -12,6 +12,7 @@ fn writes(s: &Stage) -> usize {
 /// Frozen, so that something can happen between the approval and the call.
 async fn approved_while_frozen(s: &Stage, ask: &str) -> Seen {
     s.ask("carol", "freeze \"a change of people\"").await;
+    s.announced("This holds in every channel").await;
     s.request_for("alice", ask).await;
     let card = s.card("Approval needed").await;
     s.click("bob", &card, "Approve").await;
@@ -25,6 +26,7 @@ fn who_asked_is_gone_so_an_approver_confirms_it() {
         approved_while_frozen(s, "invite ana@nimbus.example").await;
         s.chat.deactivated("alice");
         s.ask("carol", "unfreeze").await;
+        s.announced("The freeze was lifted").await;
         let card = s.card("Confirmation needed").await;
         assert_snapshot!(nameless(&card), @"
         #soc-setup (updated)
@@ -46,7 +48,7 @@ fn who_asked_is_gone_so_an_approver_confirms_it() {
         ");
         assert_eq!(writes(s), 0);
         assert_snapshot!(nameless(s.click("bob", &card, "Confirm").await.text()), @"You confirmed: *Invite ana@nimbus.example as Analyst*. It is carried out now.");
-        s.card("✅ *ana@nimbus.example*").await;
+        s.card("ana@nimbus.example* · not accepted yet").await;
         s.checklist_at_rest().await;
         assert_eq!(writes(s), 1);
     });
@@ -59,6 +61,7 @@ fn who_approved_is_gone_so_somebody_else_has_to() {
     run(Setting { approval, approvers: "bob,carol,dan", ..Setting::default() }, async |s| {
         s.set_up().await;
         s.ask("dan", "freeze \"a change of people\"").await;
+        s.announced("This holds in every channel").await;
         s.request_for("alice", "invite ana@nimbus.example").await;
         let card = s.card("Approval needed").await;
         s.click("bob", &card, "Approve").await;
@@ -67,6 +70,7 @@ fn who_approved_is_gone_so_somebody_else_has_to() {
         s.card("Approved by @carol").await;
         s.chat.deactivated("carol");
         s.ask("dan", "unfreeze").await;
+        s.announced("The freeze was lifted").await;
         let card = s.card("Confirmation needed").await;
         assert!(card.text().contains("@carol, who approved it, is deactivated."), "{card}");
         let told = [s.direct().await.text(), s.direct().await.text()];
@@ -76,7 +80,7 @@ fn who_approved_is_gone_so_somebody_else_has_to() {
         assert!(s.click("alice", &card, "Confirm").await.text().contains("You asked for this yourself"));
         assert_eq!(writes(s), 0);
         s.click("dan", &card, "Confirm").await;
-        let card = s.card("✅ *ana@nimbus.example*").await;
+        let card = s.card("ana@nimbus.example* · not accepted yet").await;
         assert!(card.text().contains("Approved by @dan") && !card.text().contains("Approved by @carol"), "{card}");
         s.direct().await;
         s.checklist_at_rest().await;
@@ -94,6 +98,7 @@ fn a_guest_or_one_without_the_right_is_gone_too_and_may_be_rejected() {
             approved_while_frozen(s, "key revoke log-forwarder").await;
             change(s);
             s.ask("carol", "unfreeze").await;
+            s.announced("The freeze was lifted").await;
             let card = s.card("Confirmation needed").await;
             assert!(card.text().contains(&format!("@bob, who approved it, {says}.")), "{card}");
             s.direct().await;
@@ -146,11 +151,12 @@ fn who_cannot_be_looked_up_is_waited_for() {
             s.chat.fault(Call::ReadPerson, ChatFault::Fails);
         }
         s.ask("carol", "unfreeze").await;
+        s.announced("The freeze was lifted").await;
         let card = s.card("could not be looked up").await;
         assert!(card.text().contains("I try again by myself"), "{card}");
         assert_eq!(writes(s), 0);
         s.chat.mend();
-        s.card("✅ *ana@nimbus.example*").await;
+        s.card("ana@nimbus.example* · not accepted yet").await;
         s.direct().await;
         s.checklist_at_rest().await;
         assert_eq!(writes(s), 1);
@@ -173,5 +179,10 @@ fn who_is_there_again_needs_no_confirmation() {
         s.chat.reactivated("bob");
         let shown = s.outcome("alice", &card, "Create and show").await;
         assert!(shown.text().contains("Your new API key"), "{shown}");
+        s.card("shown; revoked unless").await;
+        s.submit("alice", &shown, &[]).await;
+        s.card("created, shown once and saved").await;
+        s.direct().await;
+        s.checklist_at_rest().await;
     });
 }
