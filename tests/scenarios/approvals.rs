@@ -86,6 +86,7 @@ fn three_invitations_and_a_key_from_the_question_to_the_proof() {
         • ✅ *bob.roy@nimbus.example* · not accepted yet · <date> <time> UTC
         • ✅ *cy@elsewhere.example* · not accepted yet · <date> <time> UTC
         Request <id> · SHA-256 <hash>…
+        [Send again]
         ");
         assert_snapshot!(nameless(s.direct().await), @"
         direct message to alice (posted)

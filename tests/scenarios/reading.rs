@@ -50,8 +50,8 @@ fn the_bank_reads_its_workspace() {
         Roles
         *Banque Rivoli* · 5 roles
         • *Admin* · built in · 83 permissions · 3 members · Full access, management included
-        • *Analyst* · built in · 70 permissions · 2 members · Read and write access
-        • *Guest* · built in · 37 permissions · 2 members · Read-only access
+        • *Analyst* · built in · 70 permissions · 1 member · 1 open invitation · Read and write access
+        • *Guest* · built in · 37 permissions · 0 members · 1 open invitation · 1 switched off · Read-only access
         • *Compliance Auditor* · custom · 4 permissions · 1 member · Looks at who has access to what, for the yearly review
         • *SOC Level 1* · custom · 7 permissions · 2 members · Triage of alerts: reads everything about them, comments, changes their status
         Giving somebody a custom role takes their built-in role (Guest, Analyst, Admin) away; several custom roles add up.
@@ -73,6 +73,7 @@ fn the_bank_reads_its_workspace() {
         • *Élodie Marchand* · elodie.marchand@banque-rivoli.example · Guest · switched off
         See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
         [Done]! [Open step 5 (users)]
+        [Send an invitation again ▾]
         ");
         assert_snapshot!(steady(s.ask("alice", "keys").await.text()), @"
         API keys
@@ -200,7 +201,7 @@ fn a_role_is_shown_with_its_permissions() {
         let guest = s.choose("dan", &roles, "Show a role", Choice::Option("Guest")).await;
         assert_snapshot!(guest.text(), @"
         Guest
-        built in · 37 permissions · 2 members
+        built in · 37 permissions · 0 members · 1 open invitation · 1 switched off
         Read-only access
         • *Alerts*: View alert statistics, View alerts, View generation mode
         • *Archives*: View archives, View archives
@@ -333,6 +334,7 @@ fn help_tells_every_command() {
         • `role create <name> [with <preset, role or permissions>] [about <description>] [because <reason>] [--dry-run]` Creates a custom role, after an approval. Alone, it opens a form. (operator)
         • `users [page]` Members, pending invitations, MFA. (operator)
         • `invite <e-mail…> [as <role>] [to <community, …>] [because <reason>] [--dry-run]` Invites one person or hundreds, after an approval. Alone, it opens a form, which takes a CSV too. (operator)
+        • `resend <e-mail… or request id> [because <reason>] [--dry-run]` Sends invitations again that were not accepted, after an approval: each is replaced by a new one. (operator)
         • `keys [page]` API keys: status, expiry, days left. (operator)
         • `key create <name> [for <preset>] [with <permissions>] [about <description>] [expires <30d,180d,365d,date,never>] [because <reason>] [--dry-run]` Creates an API key, after an approval, and shows it once, to who asked. Alone, it opens a form. (operator)
         • `key revoke <name> [because <reason>] [--dry-run]` Revokes an API key, after an approval. (operator)
@@ -417,5 +419,29 @@ fn the_other_regions_are_probed_after_a_confirmation() {
         • ➖ *FRA2*: Sekoia could not be reached
         • ✅ *USA1*: the key is accepted at `http://127.0.0.1:<port>/`
         ");
+    });
+}
+
+#[test]
+fn open_invitations_are_not_counted_as_members() {
+    usual(async |s| {
+        s.set_up().await;
+        let before = s.ask("alice", "role show Analyst").await.text();
+        let after = s.sekoia.edit(|world| {
+            let (root, role) = (world.root, world.role("Analyst").expect("a role").uuid);
+            for n in 0..3 {
+                world.add_pending(root, &format!("new{n}@nimbus.example"), role);
+            }
+            let of = world.members.iter().filter(|m| m.community_uuid == root && m.roles.contains(&role));
+            let (open, rest): (Vec<_>, Vec<_>) = of.partition(|m| !m.user.confirmed);
+            let members = rest.iter().filter(|m| m.enabled).count();
+            let word = if members == 1 { "member" } else { "members" };
+            format!("{members} {word} · {} open invitations", open.len())
+        });
+        assert!(!before.contains(&after), "{before}");
+        for typed in ["role show Analyst", "roles"] {
+            let told = s.ask("alice", typed).await.text();
+            assert!(told.contains(&after), "{typed}: {after}\n{told}");
+        }
     });
 }

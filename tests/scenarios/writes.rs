@@ -292,6 +292,7 @@ fn people_are_tracked_until_they_come() {
         ```
         <hash>
         ```
+        [Send again]
         ");
     });
 }
