@@ -32,6 +32,7 @@
 //! | [`sessions`], [`approvals`] | the sessions in memory and the requests, over the store |
 //! | [`streams`] | a state that only its events change, loaded and committed with them |
 //! | [`sekoia`] | the API's client, its types, regions and errors |
+//! | [`resolve`] | names of hosts to addresses, each asked for once at a time |
 //! | [`pace`] | "at most so many in any second", people first |
 //! | [`store`] | state, history and due work in one transaction; the audit chain |
 //! | [`rehearsal`] | what only a debug build does, for the tests that kill it |
@@ -57,6 +58,7 @@ pub mod notify;
 pub mod pace;
 pub mod platform;
 pub mod rehearsal;
+pub mod resolve;
 pub mod sandbox;
 pub mod sekoia;
 pub mod server;

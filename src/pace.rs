@@ -4,8 +4,8 @@
 //! bound still holds in every window, not only on average.
 
 use std::collections::VecDeque;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{LazyLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -152,6 +152,37 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// Lets one of many through each minute: for a line of log that could come a thousand times a second.
+#[derive(Debug, Default)]
+pub struct Seldom {
+    /// Milliseconds of the process until the next one; 0: at once.
+    next: AtomicU64,
+    missed: AtomicU64,
+}
+
+impl Seldom {
+    pub const fn new() -> Self {
+        Self { next: AtomicU64::new(0), missed: AtomicU64::new(0) }
+    }
+
+    /// How many were held back since the last one, if this one may come.
+    pub fn now(&self) -> Option<u64> {
+        static START: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
+        self.at(u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX / 2))
+    }
+
+    fn at(&self, now: u64) -> Option<u64> {
+        let next = self.next.load(Ordering::Relaxed);
+        let due =
+            now >= next && self.next.compare_exchange(next, now + 60_000, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if due {
+            return Some(self.missed.swap(0, Ordering::Relaxed));
+        }
+        self.missed.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -210,5 +241,16 @@ mod tests {
             task.await.unwrap();
         }
         assert_eq!(*order.lock().await, ["alice", "bob", "background"]);
+    }
+
+    #[test]
+    fn one_of_many_lines_a_minute_is_logged_and_the_others_are_counted() {
+        let seldom = Seldom::new();
+        assert_eq!(seldom.at(5), Some(0));
+        for now in [5, 6, 60_004] {
+            assert_eq!(seldom.at(now), None, "{now}");
+        }
+        assert_eq!(seldom.at(60_005), Some(3));
+        assert_eq!(seldom.at(200_000), Some(0));
     }
 }

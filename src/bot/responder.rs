@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, info_span, warn};
 
 use super::{Accepted, Answer, Bot, Pending};
+use crate::pace::Seldom;
 use crate::platform::{ChannelKey, ChatError, ChatPlatform, FormContent, Inbound, ReplyTo, UserId};
 use crate::view::{Line, View};
 
@@ -104,7 +105,7 @@ impl Responder {
             if let Err(Reply::Now(view)) = told.send(Reply::Now(view))
                 && let Err(error) = to.tell(&bot, &reply_to, &view).await
             {
-                warn!(%error, "an answer could not be delivered");
+                undelivered(&error);
             }
         };
         self.tasks.spawn(task.instrument(span));
@@ -131,10 +132,18 @@ impl Responder {
             };
             let (opened, answer) = tokio::join!(placeholder, answer);
             if let Err(error) = to.deliver(&bot, opened, answer).await {
-                warn!(%error, "an answer could not be delivered");
+                undelivered(&error);
             }
         };
         self.tasks.spawn(task.instrument(span));
+    }
+}
+
+/// While the platform cannot be reached, this is so for everybody.
+fn undelivered(error: &ChatError) {
+    static FAILED: Seldom = Seldom::new();
+    if let Some(missed) = FAILED.now() {
+        warn!(%error, missed, "an answer could not be delivered");
     }
 }
 

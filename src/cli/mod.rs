@@ -42,10 +42,14 @@ enum Command {
     Audit(audit::Command),
 }
 
+/// Threads for what cannot wait without one: names that are looked up, pictures that are drawn.
+const BLOCKING: usize = 32;
+
 /// Parses the command line, runs it, and says how it went.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(BLOCKING).build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: cannot start: {error}");

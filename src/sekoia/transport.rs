@@ -21,6 +21,7 @@ use super::Permission;
 use super::error::{ErrorBody, SekoiaError};
 use super::lenient::Page;
 use crate::pace::{Pace, Rank};
+use crate::resolve::Resolver;
 
 tokio::task_local! {
     static BACKGROUND: ();
@@ -186,6 +187,7 @@ struct Trouble {
 impl Transport {
     pub fn new(base: Url, key: SecretString) -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder()
+            .dns_resolver(Resolver)
             .user_agent(concat!("sekoia-chatops/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
             .timeout(TOTAL)

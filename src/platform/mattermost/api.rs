@@ -15,6 +15,7 @@ use super::error::meaning;
 use super::limits::{CALLS, CALLS_WITHIN};
 use crate::pace::{Pace, Rank};
 use crate::platform::ChatError;
+use crate::resolve::Resolver;
 
 const TIMEOUT: Duration = Duration::from_secs(8);
 const ATTEMPTS: usize = 3;
@@ -45,6 +46,7 @@ impl Api {
     /// `url`: the server's, with the path under which it is served if there is one.
     pub fn new(url: &Url, token: SecretString) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
+            .dns_resolver(Resolver)
             .timeout(TIMEOUT)
             .connect_timeout(Duration::from_secs(3))
             .redirect(reqwest::redirect::Policy::none())

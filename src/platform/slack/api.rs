@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,18 +16,25 @@ use url::{Origin, Url};
 use super::limits::Limits;
 use super::render::Message;
 use crate::config::SlackConfig;
-use crate::pace::Rank;
+use crate::pace::{Rank, Seldom};
 use crate::platform::ChatError;
+use crate::resolve::Resolver;
 
 /// One call, sent once. slack-morphism has no time-out of its own.
 const TIMEOUT: Duration = Duration::from_secs(8);
 const ATTEMPTS: usize = 3;
+/// While Slack cannot be reached, every call is sent again.
+static AGAIN: Seldom = Seldom::new();
 /// A longer `Retry-After` is not waited for: whoever called decides what to do with the time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// slack-morphism's client, which finds hosts as the others do.
+type Client =
+    slack_morphism::SlackClient<SlackClientHyperConnector<hyper_rustls::HttpsConnector<HttpConnector<Resolver>>>>;
+
 /// What a call needs; shared with the tasks that renew what is remembered.
 pub(super) struct Api {
-    client: SlackHyperClient,
+    client: Client,
     token: SlackApiToken,
     /// For what is not a method: a `response_url`, which takes no token, and uploaded files.
     pub http: reqwest::Client,
@@ -49,11 +57,14 @@ impl Api {
         let base = config.api_url.as_str().trim_end_matches('/');
         let connector = hyper_rustls::HttpsConnectorBuilder::new().with_native_roots()?;
         // The configuration allows http:// to a loopback address only.
-        let connector = connector.https_or_http().enable_http1().build();
+        let mut http = HttpConnector::new_with_resolver(Resolver);
+        http.enforce_http(false);
+        let connector = connector.https_or_http().enable_http1().wrap_connector(http);
         let client = slack_morphism::SlackClient::new(
             SlackClientHyperConnector::with_connector(connector).with_slack_api_url(base),
         );
         let http = reqwest::Client::builder()
+            .dns_resolver(Resolver)
             .timeout(TIMEOUT)
             .connect_timeout(Duration::from_secs(3))
             .redirect(reqwest::redirect::Policy::none())
@@ -144,7 +155,9 @@ impl Api {
                 if !passing || again == Again::Doubles || attempt >= ATTEMPTS {
                     return Err(error);
                 }
-                warn!(%error, attempt, "sent again");
+                if let Some(missed) = AGAIN.now() {
+                    warn!(%error, attempt, missed, "sent again");
+                }
                 tokio::time::sleep(backoff.next().unwrap_or(PATIENCE)).await;
             }
             Err(ChatError::RateLimited)

@@ -17,7 +17,7 @@ use super::forms;
 use super::history::Metadata;
 use super::render::{self, Message};
 use crate::config::SlackConfig;
-use crate::pace::Rank;
+use crate::pace::{Rank, Seldom};
 use crate::platform::{
     ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, Picture, ReplyTo, UserId,
 };
@@ -204,7 +204,12 @@ impl ChatPlatform for SlackClient {
                 match answered {
                     Ok(()) => return Ok(()),
                     // Used up, expired or out of reach: there is another way to the same person.
-                    Err(error) => warn!(%error, "the reply address failed; the answer is posted instead"),
+                    Err(error) => {
+                        static FAILED: Seldom = Seldom::new();
+                        if let Some(missed) = FAILED.now() {
+                            warn!(%error, missed, "the reply address failed; the answer is posted instead");
+                        }
+                    }
                 }
                 None
             }

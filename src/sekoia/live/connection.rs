@@ -14,11 +14,12 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::{COOKIE, USER_AGENT};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 use tracing::info;
 
 use super::frame::{self, Said};
 use super::{Live, LiveEvent, Lost};
+use crate::resolve;
 
 /// Both versions of events come after this.
 const UPGRADE: &str = r#"{"action":"upgrade"}"#;
@@ -99,7 +100,10 @@ impl Live {
         let agent = HeaderValue::from_static(concat!("sekoia-chatops/", env!("CARGO_PKG_VERSION")));
         request.headers_mut().insert(USER_AGENT, agent);
         let config = WebSocketConfig::default().max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST));
-        match connect_async_with_config(request, Some(config), true).await {
+        let (host, port) = (self.url.host_str().unwrap_or_default(), self.url.port_or_known_default());
+        let stream = resolve::connect(host, port.unwrap_or(443)).await.map_err(|_| Lost::Unreachable)?;
+        let _ = stream.set_nodelay(true);
+        match client_async_tls_with_config(request, stream, Some(config), None).await {
             Ok((socket, _)) => Ok(socket),
             Err(Error::Http(answer)) => Err(match answer.status().as_u16() {
                 status @ (401 | 403) => Lost::Refused { status },
