@@ -1,7 +1,6 @@
 //! The composition root: a configuration becomes a running bot, and stops in order.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +28,7 @@ use crate::platform::{ChatPlatform, Chats};
 use crate::sandbox::Sandbox;
 use crate::sekoia::Sekoia;
 use crate::sekoia::live::Live;
-use crate::server::{self, Refused};
+use crate::server::{self, Bounds, Intake};
 use crate::store::audit::Chain;
 use crate::store::{MemoryStore, SqliteStore, Store, keyfile};
 
@@ -38,6 +37,7 @@ pub struct App {
     pub router: Router,
     bot: Arc<Bot>,
     health: Arc<Health>,
+    intake: Arc<Intake>,
     tasks: TaskTracker,
     watcher: Watcher,
 }
@@ -101,14 +101,14 @@ impl App {
         let chats = Chats::new(chats);
         let Config { access, approval, timing, public_url, .. } = config;
         let house = House { access, approval, timing, public_url };
-        Self::around(config.sekoia, house, store, chats, |responder, refused| {
+        Self::around(config.sekoia, house, store, chats, |responder, intake| {
             let mut routes = Router::new();
             if let Some((client, config)) = slack {
-                let slack = Slack::new(client, config, responder.clone(), Arc::clone(&refused));
+                let slack = Slack::new(client, config, responder.clone(), Arc::clone(&intake));
                 routes = routes.merge(server::slack(Arc::new(slack)));
             }
             if let Some((client, config)) = mattermost {
-                let mattermost = Mattermost::new(client, config, responder, refused);
+                let mattermost = Mattermost::new(client, config, responder, intake);
                 routes = routes.merge(server::mattermost(Arc::new(mattermost)));
             }
             routes
@@ -140,7 +140,7 @@ impl App {
         house: House,
         store: Arc<dyn Store>,
         chats: Chats,
-        platforms: impl FnOnce(Responder, Arc<Refused>) -> Router,
+        platforms: impl FnOnce(Responder, Arc<Intake>) -> Router,
     ) -> anyhow::Result<Self> {
         let (live_url, key) = (sekoia.live_url.clone(), sekoia.key.clone());
         let sekoia = Sekoia::new(sekoia.region, sekoia.api_url, sekoia.key, sekoia.candidates)?;
@@ -148,12 +148,12 @@ impl App {
         let bot = Bot::new(store, Arc::new(sekoia), chats, house.access, house.approval, house.timing);
         let bot = bot.reached_at(house.public_url);
         let bot = Arc::new(bot);
-        let (tasks, refused) = (TaskTracker::new(), Arc::<Refused>::default());
-        let platforms = platforms(Responder::new(Arc::clone(&bot), tasks.clone()), Arc::clone(&refused));
-        let platforms = platforms.merge(server::hooks(Hooks { bot: Arc::clone(&bot), refused: Arc::clone(&refused) }));
-        let router = server::router(platforms, Arc::clone(&health), refused);
+        let (tasks, intake) = (TaskTracker::new(), Arc::<Intake>::default());
+        let platforms = platforms(Responder::new(Arc::clone(&bot), tasks.clone()), Arc::clone(&intake));
+        let platforms = platforms.merge(server::hooks(Hooks { bot: Arc::clone(&bot), intake: Arc::clone(&intake) }));
+        let router = server::router(platforms, Arc::clone(&health), Arc::clone(&intake));
         let watcher = Watcher::new(Arc::clone(&bot), move || Live::new(live_url.clone(), key.clone()));
-        Ok(Self { router, bot, health, tasks, watcher })
+        Ok(Self { router, bot, health, intake, tasks, watcher })
     }
 
     /// The bot inside, for benches that prepare its sessions.
@@ -167,7 +167,7 @@ impl App {
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
-        let Self { router, bot, health, tasks, watcher } = self;
+        let Self { router, bot, health, intake, tasks, watcher } = self;
         let (stopping, stopped) = (CancellationToken::new(), CancellationToken::new());
         // Made before the listener is served: it knows by the time what came before.
         let worker = tokio::spawn(Worker::new(Arc::clone(&bot)).run(stopped.clone()));
@@ -176,26 +176,19 @@ impl App {
             let (bot, stopped) = (Arc::clone(&bot), stopped.clone());
             async move { health.watch(&bot, stopped).await }
         });
-        let signal = {
-            let stopping = stopping.clone();
-            async move {
-                stop.await;
-                info!("stopping: no new requests, the acknowledged ones are finished");
-                stopping.cancel();
-            }
-        };
-        let listener = axum::serve::ListenerExt::tap_io(listener, |stream: &mut tokio::net::TcpStream| {
-            // Answers are small and one by one: waiting to fill a packet only delays them.
-            let _ = stream.set_nodelay(true);
+        let refused = tokio::spawn({
+            let (intake, stopped) = (Arc::clone(&intake), stopped.clone());
+            async move { intake.refused.log(stopped).await }
         });
-        let serving = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-            .with_graceful_shutdown(signal);
+        let serving = server::serve(listener, router, Bounds::of_process(), intake, stopping.clone());
         let late = async {
-            stopping.cancelled().await;
+            stop.await;
+            info!("stopping: no new requests, the acknowledged ones are finished");
+            stopping.cancel();
             tokio::time::sleep(LAST_REQUESTS).await;
         };
         tokio::select! {
-            served = serving.into_future() => served?,
+            () = serving => {}
             () = late => warn!("connections that do not end are left"),
         }
         tasks.close();
@@ -210,6 +203,7 @@ impl App {
             warn!("the worker is still busy; what is owed is made good after the restart");
         }
         watch.abort();
+        let _ = refused.await;
         info!("stopped");
         Ok(())
     }

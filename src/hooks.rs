@@ -4,12 +4,11 @@
 //! the address nor the content is ever logged.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequest, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Deserialize;
 use tracing::error;
@@ -19,18 +18,16 @@ use crate::bot::Bot;
 use crate::notifications::Hint;
 use crate::platform::ChannelKey;
 use crate::sekoia::{Id, instant};
-use crate::server::Refused;
+use crate::server::Intake;
 use crate::store::Commit;
 
-/// A peer that stops in the middle of its body is let go.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Characters of a type or an action.
 const WORD: usize = 64;
 
 #[derive(Clone)]
 pub struct Hooks {
     pub bot: Arc<Bot>,
-    pub refused: Arc<Refused>,
+    pub intake: Arc<Intake>,
 }
 
 #[derive(Deserialize)]
@@ -67,9 +64,9 @@ pub async fn sekoia(
     State(hooks): State<Hooks>,
     token: Result<Path<String>, PathRejection>,
     request: Request,
-) -> StatusCode {
+) -> Response {
     let now = Timestamp::now();
-    let refuse = |status| hooks.refused.count(status);
+    let refuse = |status| hooks.intake.refuse(status);
     // What is not even text is no token.
     let Ok(Path(token)) = token else { return refuse(StatusCode::NOT_FOUND) };
     let notifications = hooks.bot.notifications();
@@ -78,24 +75,23 @@ pub async fn sekoia(
         Ok(None) => return refuse(StatusCode::NOT_FOUND),
         Err(error) => {
             error!(%error, "the store failed, so a webhook could not be looked up");
-            return StatusCode::SERVICE_UNAVAILABLE;
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     };
-    let body = match tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, &())).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(rejection)) => return refuse(rejection.status()),
-        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT),
+    let body = match hooks.intake.body(request).await {
+        Ok(body) => body,
+        Err(refused) => return refused,
     };
     let Some(hint) = read(&body, &channel) else { return refuse(StatusCode::BAD_REQUEST) };
     // The same again is the same row.
     let commit = Commit { schedule: vec![hint.row(now)], ..Commit::default() };
     if let Err(error) = notifications.store().commit(commit).await {
         error!(%error, "what a webhook said could not be kept; Sekoia is told to try again");
-        return StatusCode::SERVICE_UNAVAILABLE;
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     notifications.health.heard(&channel, now);
     notifications.hint();
-    StatusCode::OK
+    StatusCode::OK.into_response()
 }
 
 /// None if it is not what Sekoia documents.

@@ -3,6 +3,7 @@
 mod approvals;
 mod browser;
 mod cards;
+mod connections;
 mod core;
 mod demo;
 mod drift;

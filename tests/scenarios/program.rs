@@ -115,6 +115,44 @@ fn serve_without_a_place_for_its_store_fails() {
 }
 
 #[test]
+fn hundreds_of_idle_connections_keep_nobody_from_an_answer() {
+    let directory = TempDir::new().unwrap();
+    // Few files, so that few connections are many.
+    let mut serve = program(directory.path(), "serve", SERVE);
+    let binary = serve.get_program().to_owned();
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 128; exec \"$0\" serve"]).arg(binary).env_clear().envs(SERVE.iter().copied());
+    limited.env("PATH", "/usr/bin:/bin").current_dir(directory.path());
+    limited.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    serve = limited;
+    let mut running = Running(serve.spawn().unwrap());
+    let mut log = BufReader::new(running.0.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("serving address=") {
+        assert!(log.read_line(&mut said).unwrap() > 0, "it ended:\n{said}");
+    }
+    let address = said.split_once("serving address=").unwrap().1.split_whitespace().next().unwrap();
+    let connect = || std::net::TcpStream::connect(address).unwrap();
+    let mut idle = Vec::new();
+    for n in 0..500 {
+        let mut stream = connect();
+        if n % 2 == 0 {
+            let _ = std::io::Write::write_all(&mut stream, b"POST /slack/commands HTTP/1.1\r\nHo");
+        }
+        idle.push(stream);
+    }
+    for path in ["/healthz", "/readyz"] {
+        let mut stream = connect();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n");
+        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    }
+}
+
+#[test]
 fn the_slack_manifest_has_the_address_that_was_given() {
     let ran = run("manifest slack --url https://bot.example.org/", &[]);
     assert_eq!((ran.code, &*ran.err), (0, ""));

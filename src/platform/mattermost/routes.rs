@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{ConnectInfo, FromRequest, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -23,11 +22,9 @@ use super::{DIRECT, forms};
 use crate::bot::{Reply, Responder};
 use crate::config::MattermostConfig;
 use crate::platform::{ChannelKey, ChatError, ChatPlatform, Inbound, ReplyTo, UserId, Words};
-use crate::server::Refused;
+use crate::server::{Body, Intake};
 use crate::view::{Block, View};
 
-/// A peer that stops in the middle of its body is let go.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// An answer that comes by then stands in the reply; a later one follows.
 const AT_ONCE: Duration = Duration::from_millis(2_500);
 /// Where nothing can follow, the reply is waited for as long as Mattermost waits.
@@ -39,31 +36,29 @@ pub struct Mattermost {
     tokens: Vec<SecretString>,
     sources: Vec<IpNet>,
     responder: Responder,
-    refused: Arc<Refused>,
+    intake: Arc<Intake>,
 }
 
 /// A request from where requests may come from: its body, within the limit, and when it came.
 pub struct Called {
-    headers: HeaderMap,
-    body: Bytes,
+    body: Body,
     now: Timestamp,
 }
 
 impl FromRequest<Arc<Mattermost>> for Called {
-    type Rejection = StatusCode;
+    type Rejection = Response;
 
-    async fn from_request(request: Request, state: &Arc<Mattermost>) -> Result<Self, StatusCode> {
+    async fn from_request(request: Request, state: &Arc<Mattermost>) -> Result<Self, Response> {
         let now = Timestamp::now();
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-        if !state.may_call(peer) {
-            return Err(state.refused.count(StatusCode::UNAUTHORIZED));
+        // A command's token stands in the header too, unless an OAuth connection of the server's has
+        // its own there.
+        let token = request.headers().get(header::AUTHORIZATION);
+        let token = token.and_then(|value| value.to_str().ok()?.strip_prefix("Token "));
+        if !state.may_call(peer) || token.is_some_and(|token| !state.is_ours(token)) {
+            return Err(state.refuse(StatusCode::UNAUTHORIZED));
         }
-        let headers = request.headers().clone();
-        match tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await {
-            Ok(Ok(body)) => Ok(Self { headers, body, now }),
-            Ok(Err(rejection)) => Err(state.refused.count(rejection.status())),
-            Err(_) => Err(state.refused.count(StatusCode::REQUEST_TIMEOUT)),
-        }
+        Ok(Self { body: state.intake.body(request).await?, now })
     }
 }
 
@@ -72,7 +67,7 @@ struct Instead(String);
 
 /// Why a press or a form goes no further.
 enum Stop {
-    Refused(StatusCode),
+    Refused(Response),
     Say(Instead),
 }
 
@@ -81,10 +76,10 @@ impl Mattermost {
         client: Arc<MattermostClient>,
         config: &MattermostConfig,
         responder: Responder,
-        refused: Arc<Refused>,
+        intake: Arc<Intake>,
     ) -> Self {
         let (tokens, sources) = (config.command_tokens.clone(), config.sources.clone());
-        Self { client, tokens, sources, responder, refused }
+        Self { client, tokens, sources, responder, intake }
     }
 
     /// Without `MATTERMOST_SOURCES`, from anywhere.
@@ -101,11 +96,11 @@ impl Mattermost {
         })
     }
 
-    fn refuse(&self, status: StatusCode) -> StatusCode {
-        self.refused.count(status)
+    fn refuse(&self, status: StatusCode) -> Response {
+        self.intake.refuse(status)
     }
 
-    fn malformed(&self, _: Malformed) -> StatusCode {
+    fn malformed(&self, _: Malformed) -> Response {
         self.refuse(StatusCode::BAD_REQUEST)
     }
 
@@ -256,16 +251,12 @@ fn has_controls(view: &View) -> bool {
 
 /// `POST /mattermost/command`: a slash command.
 pub async fn command(State(state): State<Arc<Mattermost>>, called: Called) -> Response {
-    let token = inbound::token(&called.body).unwrap_or_default();
-    // The same token stands in the header, unless an OAuth connection of the server's has its own.
-    let header =
-        called.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Token "));
-    if !state.is_ours(&token) || header.is_some_and(|header| !state.is_ours(header)) {
-        return state.refuse(StatusCode::UNAUTHORIZED).into_response();
+    if !state.is_ours(&inbound::token(&called.body).unwrap_or_default()) {
+        return state.refuse(StatusCode::UNAUTHORIZED);
     }
     let inbound = match inbound::slash(&called.body, called.now) {
         Ok(inbound) => inbound,
-        Err(malformed) => return state.malformed(malformed).into_response(),
+        Err(malformed) => return state.malformed(malformed),
     };
     let (channel, actor) = (inbound.channel.clone(), inbound.actor.clone());
     let Reply::Now(view) = state.responder.take_within(inbound, AT_ONCE).await else {
@@ -284,7 +275,7 @@ pub async fn command(State(state): State<Arc<Mattermost>>, called: Called) -> Re
 pub async fn action(State(state): State<Arc<Mattermost>>, called: Called) -> Response {
     match state.press(&called).await {
         Ok(reply) => Json(reply).into_response(),
-        Err(Stop::Refused(status)) => status.into_response(),
+        Err(Stop::Refused(response)) => response,
         Err(Stop::Say(Instead(text))) => {
             Json(json!({ "ephemeral_text": text, "skip_slack_parsing": true })).into_response()
         }
@@ -295,7 +286,7 @@ pub async fn action(State(state): State<Arc<Mattermost>>, called: Called) -> Res
 pub async fn dialog(State(state): State<Arc<Mattermost>>, called: Called) -> Response {
     match state.submit(&called).await {
         Ok(reply) => Json(reply).into_response(),
-        Err(Stop::Refused(status)) => status.into_response(),
+        Err(Stop::Refused(response)) => response,
         Err(Stop::Say(Instead(text))) => Json(json!({ "error": text })).into_response(),
     }
 }

@@ -1,9 +1,7 @@
 //! Slack's three routes: verify, parse, hand over, acknowledge.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -19,7 +17,7 @@ use super::signature::Verifier;
 use crate::bot::{Reply, Responder};
 use crate::config::SlackConfig;
 use crate::platform::{ChatError, Inbound, Words};
-use crate::server::Refused;
+use crate::server::{Body, Intake};
 use crate::view::View;
 
 /// What the routes share.
@@ -27,43 +25,29 @@ pub struct Slack {
     client: Arc<SlackClient>,
     verifier: Verifier,
     responder: Responder,
-    refused: Arc<Refused>,
+    intake: Arc<Intake>,
 }
 
 /// Bytes of a usual reply: written without growing on the way.
 const REPLY: usize = 6 * 1024;
 
-/// A peer that stops in the middle of its body is let go.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// A request that Slack signed: its body, within the limit, and when it came.
 pub struct Signed {
-    body: Bytes,
+    body: Body,
     signature: HeaderValue,
     now: Timestamp,
 }
 
 impl FromRequest<Arc<Slack>> for Signed {
-    type Rejection = StatusCode;
+    type Rejection = Response;
 
-    async fn from_request(request: Request, slack: &Arc<Slack>) -> Result<Self, StatusCode> {
+    async fn from_request(request: Request, slack: &Arc<Slack>) -> Result<Self, Response> {
         let now = Timestamp::now();
-        let headers = request.headers();
-        let signature = headers.get("x-slack-signature").cloned();
-        let timestamp = headers.get("x-slack-request-timestamp").cloned();
-        // Most bodies are there already: those never start the clock.
-        let body = match tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, slack)).await {
-            Ok(body) => body.map_err(|rejection| slack.refused.count(rejection.status()))?,
-            Err(_) => return Err(slack.refused.count(StatusCode::REQUEST_TIMEOUT)),
-        };
-        match (signature, timestamp) {
-            (Some(signature), Some(timestamp))
-                if slack.verifier.verify(&signature, &timestamp, &body, now.as_second()) =>
-            {
-                Ok(Self { body, signature, now })
-            }
-            _ => Err(slack.refused.count(StatusCode::UNAUTHORIZED)),
-        }
+        let unauthorized = || slack.intake.refuse(StatusCode::UNAUTHORIZED);
+        let claim = slack.verifier.claim(request.headers(), now.as_second()).ok_or_else(unauthorized)?;
+        let signature = request.headers().get("x-slack-signature").cloned().ok_or_else(unauthorized)?;
+        let body = slack.intake.body(request).await?;
+        if claim.covers(&body) { Ok(Self { body, signature, now }) } else { Err(unauthorized()) }
     }
 }
 
@@ -75,12 +59,12 @@ impl Signed {
 }
 
 impl Slack {
-    pub fn new(client: Arc<SlackClient>, config: &SlackConfig, responder: Responder, refused: Arc<Refused>) -> Self {
-        Self { client, verifier: Verifier::new(&config.signing_secret), responder, refused }
+    pub fn new(client: Arc<SlackClient>, config: &SlackConfig, responder: Responder, intake: Arc<Intake>) -> Self {
+        Self { client, verifier: Verifier::new(&config.signing_secret), responder, intake }
     }
 
-    fn malformed(&self, _: Malformed) -> StatusCode {
-        self.refused.count(StatusCode::BAD_REQUEST)
+    fn malformed(&self, _: Malformed) -> Response {
+        self.intake.refuse(StatusCode::BAD_REQUEST)
     }
 
     async fn handle(&self, inbound: Inbound, inline: bool) -> Response {
@@ -131,7 +115,7 @@ pub async fn commands(State(slack): State<Arc<Slack>>, request: Signed) -> Respo
     match inbound::slash(&request.body, request.signature(), request.now) {
         Ok(Slash::Check) => StatusCode::OK.into_response(),
         Ok(Slash::Command(inbound)) => slack.handle(inbound, true).await,
-        Err(malformed) => slack.malformed(malformed).into_response(),
+        Err(malformed) => slack.malformed(malformed),
     }
 }
 
@@ -148,7 +132,7 @@ pub async fn interactivity(State(slack): State<Arc<Slack>>, request: Signed) -> 
             slack.handle(inbound, false).await
         }
         Ok(Interaction::Nothing) => StatusCode::OK.into_response(),
-        Err(malformed) => slack.malformed(malformed).into_response(),
+        Err(malformed) => slack.malformed(malformed),
     }
 }
 
@@ -158,6 +142,6 @@ pub async fn events(State(slack): State<Arc<Slack>>, request: Signed) -> Respons
         Ok(Event::Challenge(challenge)) => axum::Json(json!({ "challenge": challenge })).into_response(),
         Ok(Event::Mention(inbound)) => slack.handle(inbound, false).await,
         Ok(Event::Nothing) => StatusCode::OK.into_response(),
-        Err(malformed) => slack.malformed(malformed).into_response(),
+        Err(malformed) => slack.malformed(malformed),
     }
 }

@@ -3,7 +3,7 @@
 //! Source: Slack's "Verifying requests". Compared in constant time, over the bytes as they came,
 //! before anything is read from them.
 
-use axum::http::HeaderValue;
+use axum::http::HeaderMap;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
@@ -13,6 +13,12 @@ const TOLERANCE: i64 = 300;
 
 pub struct Verifier(Hmac<Sha256>);
 
+/// A signature that is still to be compared with the body.
+pub struct Claim {
+    mac: Hmac<Sha256>,
+    claimed: [u8; 32],
+}
+
 impl Verifier {
     pub fn new(signing_secret: &SecretString) -> Self {
         let key = signing_secret.expose_secret().as_bytes();
@@ -20,24 +26,29 @@ impl Verifier {
         Self(<Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("any key length"))
     }
 
-    /// Whether Slack signed this body at about `now` (Unix seconds).
-    /// `signature` and `timestamp` are the headers as they came.
-    pub fn verify(&self, signature: &HeaderValue, timestamp: &HeaderValue, body: &[u8], now: i64) -> bool {
-        let (Ok(signature), Ok(timestamp)) = (signature.to_str(), timestamp.to_str()) else { return false };
-        let Ok(at) = timestamp.parse::<i64>() else { return false };
-        if now.abs_diff(at) > TOLERANCE.unsigned_abs() {
-            return false;
+    /// What a request claims by its headers, as they came, if it can be true at `now` (Unix
+    /// seconds): needs no body.
+    pub fn claim(&self, headers: &HeaderMap, now: i64) -> Option<Claim> {
+        let signature = headers.get("x-slack-signature")?.to_str().ok()?;
+        let timestamp = headers.get("x-slack-request-timestamp")?.to_str().ok()?;
+        if now.abs_diff(timestamp.parse::<i64>().ok()?) > TOLERANCE.unsigned_abs() {
+            return None;
         }
-        let mut given = [0; 32];
-        let Some(hexadecimal) = signature.strip_prefix("v0=") else { return false };
-        if hex::decode_to_slice(hexadecimal, &mut given).is_err() {
-            return false;
-        }
+        let mut claimed = [0; 32];
+        hex::decode_to_slice(signature.strip_prefix("v0=")?, &mut claimed).ok()?;
         let mut mac = self.0.clone();
         mac.update(b"v0:");
         mac.update(timestamp.as_bytes());
         mac.update(b":");
+        Some(Claim { mac, claimed })
+    }
+}
+
+impl Claim {
+    /// Whether Slack signed this body.
+    pub fn covers(self, body: &[u8]) -> bool {
+        let mut mac = self.mac;
         mac.update(body);
-        mac.verify_slice(&given).is_ok()
+        mac.verify_slice(&self.claimed).is_ok()
     }
 }
