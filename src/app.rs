@@ -150,7 +150,11 @@ impl App {
         let bot = Arc::new(bot);
         let (tasks, intake) = (TaskTracker::new(), Arc::<Intake>::default());
         let platforms = platforms(Responder::new(Arc::clone(&bot), tasks.clone()), Arc::clone(&intake));
-        let platforms = platforms.merge(server::hooks(Hooks { bot: Arc::clone(&bot), intake: Arc::clone(&intake) }));
+        let platforms = platforms.merge(server::hooks(Hooks {
+            bot: Arc::clone(&bot),
+            intake: Arc::clone(&intake),
+            waiting: Arc::default(),
+        }));
         let router = server::router(platforms, Arc::clone(&health), Arc::clone(&intake));
         let watcher = Watcher::new(Arc::clone(&bot), move || Live::new(live_url.clone(), key.clone()));
         Ok(Self { router, bot, health, intake, tasks, watcher })

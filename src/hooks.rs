@@ -3,23 +3,27 @@
 //! Nothing of it is believed: it is kept as a hint, and acknowledged when that is durable. Neither
 //! the address nor the content is ever logged.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use dashmap::DashMap;
 use jiff::Timestamp;
 use serde::Deserialize;
+use tokio::sync::Mutex;
 use tracing::error;
 use uuid::Uuid;
 
 use crate::bot::Bot;
-use crate::notifications::Hint;
+use crate::notifications::{Hint, MOST_WAITING, decode};
 use crate::platform::ChannelKey;
 use crate::sekoia::{Id, instant};
 use crate::server::Intake;
-use crate::store::Commit;
+use crate::store::{Commit, Store, StoreError, WorkKind};
 
 /// Characters of a type or an action.
 const WORD: usize = 64;
@@ -28,6 +32,52 @@ const WORD: usize = 64;
 pub struct Hooks {
     pub bot: Arc<Bot>,
     pub intake: Arc<Intake>,
+    pub waiting: Arc<Waiting>,
+}
+
+/// Rows that are counted at a time, all channels together: beyond it there is room for nobody.
+const MOST_COUNTED: u32 = 10_000;
+/// They are counted again after such a time.
+const COUNTED_FOR: Duration = Duration::from_secs(1);
+
+/// How many hints wait for each channel: counted up with every one that comes, and counted anew in the
+/// store when that says that there is no more room.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    counts: DashMap<ChannelKey, usize>,
+    counted: Mutex<Option<Instant>>,
+}
+
+impl Waiting {
+    /// Whether another hint may be kept for a channel, which then counts.
+    async fn has_room(&self, store: &dyn Store, channel: &ChannelKey) -> Result<bool, StoreError> {
+        if self.take(channel) {
+            return Ok(true);
+        }
+        // One counts; the others wait for it and then know.
+        let mut counted = self.counted.lock().await;
+        if counted.is_none_or(|at| at.elapsed() >= COUNTED_FOR) {
+            let all = store.due(WorkKind::Hint, Timestamp::MAX, MOST_COUNTED).await?;
+            let full = all.len() >= MOST_COUNTED as usize;
+            let mut counts: HashMap<ChannelKey, usize> = HashMap::new();
+            for hint in all.iter().filter_map(decode::<Hint>) {
+                *counts.entry(hint.channel().clone()).or_default() += 1;
+            }
+            self.counts.retain(|of, count| {
+                *count = if full { MOST_WAITING } else { counts.get(of).copied().unwrap_or_default() };
+                *count > 0
+            });
+            *counted = Some(Instant::now());
+        }
+        Ok(self.take(channel))
+    }
+
+    fn take(&self, channel: &ChannelKey) -> bool {
+        let mut count = self.counts.entry(channel.clone()).or_default();
+        let room = *count < MOST_WAITING;
+        *count += usize::from(room);
+        room
+    }
 }
 
 #[derive(Deserialize)]
@@ -83,6 +133,18 @@ pub async fn sekoia(
         Err(refused) => return refused,
     };
     let Some(hint) = read(&body, &channel) else { return refuse(StatusCode::BAD_REQUEST) };
+    match hooks.waiting.has_room(&**notifications.store(), &channel).await {
+        Ok(true) => {}
+        Ok(false) => {
+            // Sekoia did nothing wrong, and would only say it again.
+            notifications.health.dropped(&channel, now);
+            return StatusCode::OK.into_response();
+        }
+        Err(error) => {
+            error!(%error, "the store failed, so what a webhook said could not be kept");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+    }
     // The same again is the same row.
     let commit = Commit { schedule: vec![hint.row(now)], ..Commit::default() };
     if let Err(error) = notifications.store().commit(commit).await {

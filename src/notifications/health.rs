@@ -10,10 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dashmap::DashMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 use uuid::Uuid;
 
 use super::row;
 use crate::notify::Trigger;
+use crate::pace::Seldom;
 use crate::platform::ChannelKey;
 use crate::store::{Schedule, WorkKind};
 use crate::text::shown;
@@ -29,6 +31,8 @@ pub struct Health {
     /// By community, trigger and source: of what one source cannot read, another knows nothing.
     looks: DashMap<(Uuid, Trigger, Box<str>), Look>,
     heard: DashMap<ChannelKey, Timestamp>,
+    /// How many hints of a channel's webhook were dropped, and the last one.
+    dropped: DashMap<ChannelKey, (u64, Timestamp)>,
     counted: DashMap<Uuid, Counted>,
     live: RwLock<Live>,
     watching: AtomicBool,
@@ -156,6 +160,20 @@ impl Health {
 
     pub fn last_heard(&self, channel: &ChannelKey) -> Option<Timestamp> {
         self.heard.get(channel).map(|at| *at)
+    }
+
+    /// A hint of the channel's webhook found no room.
+    pub fn dropped(&self, channel: &ChannelKey, at: Timestamp) {
+        static DROPPED: Seldom = Seldom::new();
+        let mut dropped = self.dropped.entry(channel.clone()).or_insert((0, at));
+        *dropped = (dropped.0 + 1, at);
+        if let Some(missed) = DROPPED.now() {
+            warn!(channel = channel.as_str(), missed, "too many hints of a webhook wait; further ones are dropped");
+        }
+    }
+
+    pub fn last_dropped(&self, channel: &ChannelKey) -> Option<(u64, Timestamp)> {
+        self.dropped.get(channel).map(|dropped| *dropped)
     }
 
     /// Something was counted in a community.

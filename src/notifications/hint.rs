@@ -11,6 +11,10 @@ use crate::notify::Occurrence;
 use crate::platform::ChannelKey;
 use crate::store::{Schedule, WorkKind};
 
+/// Hints that wait for a channel at the same time. Sekoia's own storms are smaller; whoever else has
+/// the address cannot fill the store. The first come are kept, later ones are dropped.
+pub const MOST_WAITING: usize = 2_000;
+
 /// Stored: a variant or a field is added, never renamed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "hint", rename_all = "snake_case")]

@@ -26,7 +26,7 @@ use crate::streams::{self, Folded, RACES};
 
 pub use fired::FiredLog;
 pub use health::{Counted, HEALTH, Health, Live, Look, Snapshot};
-pub use hint::Hint;
+pub use hint::{Hint, MOST_WAITING};
 pub use kept::{decode, row, row_due};
 pub use news::{Acknowledged, News, Posted};
 use webhooks::Webhooks;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use sekoia_chatops::notifications::{Hint, Notifications};
+use sekoia_chatops::notifications::{Hint, MOST_WAITING, Notifications};
 use sekoia_chatops::sandbox::{Fault, FaultKind, NewAlert, Tenant, WebhookDate};
 use sekoia_chatops::store::audit::Chain;
-use sekoia_chatops::store::{Commit, MemoryStore, Schedule, Store, WorkKind};
+use sekoia_chatops::store::{Commit, MemoryStore, Schedule, Store, Work, WorkKind};
 use uuid::Uuid;
 
 use super::watching::{LONG, alert, at_rest, durable, firings, message, rule, set_up, soc, standing, store, until};
@@ -158,6 +158,63 @@ fn a_hint_waits_for_sekoia_and_is_followed_once() {
         tokio::time::timeout(LONG, message(s, &["By webhook"])).await.unwrap();
         at_rest(s).await;
         assert_eq!(standing(s, &["By webhook"]).len(), 1);
+    });
+}
+
+#[test]
+fn who_has_the_address_of_a_webhook_cannot_fill_the_store() {
+    run(durable(), async |s| {
+        set_up(s, &["alert rule=\"Nothing\""]).await;
+        let form = s.form_for("alice", "notify webhook").await;
+        let text = form.text();
+        let path = text.lines().find_map(|line| line.find("/hooks/sekoia/").map(|at| &line[at..])).unwrap();
+        let url = format!("http://{}{path}", s.address());
+        // None of them can be followed, and many are there already.
+        let down = FaultKind::Status { code: 503, retry_after: None, body: None };
+        s.sekoia.faults().add(Fault::new(down).on("match%5Buuid%5D"));
+        let row = |number: u32| {
+            let hint = Hint::Webhook {
+                channel: soc(s),
+                kind: "alert".into(),
+                action: format!("updated-{number}").into(),
+                uuid: Uuid::nil().to_string().into(),
+                short_id: None,
+                created_at: Timestamp::now(),
+                community: None,
+            };
+            hint.row(Timestamp::now())
+        };
+        let schedule = (0..MOST_WAITING as u32 - 10).map(row).collect();
+        let store = store(s).await;
+        store.commit(Commit { schedule, ..Commit::default() }).await.unwrap();
+        let post = async |number: u32| {
+            let body = format!(
+                r#"{{"type":"alert","action":"created-{number}","attributes":{{"uuid":"{}"}},"metadata":{{"version":2,"created_at":"2026-11-23T09:30:00Z"}}}}"#,
+                Uuid::nil()
+            );
+            s.http.post(&url).body(body).send().await.unwrap().status().as_u16()
+        };
+        // As many as it lets come before it counts, and more.
+        for number in 0..MOST_WAITING as u32 + 100 {
+            assert_eq!(post(number).await, 200, "{number}");
+        }
+        let waiting = store.due(WorkKind::Hint, Timestamp::MAX, 9_999).await.unwrap().len();
+        assert!(waiting < 2 * MOST_WAITING, "{waiting}");
+        assert_eq!(post(9_999).await, 200);
+        let after = store.due(WorkKind::Hint, Timestamp::MAX, 9_999).await.unwrap().len();
+        assert_eq!(after, waiting, "there is no room");
+        let told = s.ask("alice", "notify").await.text();
+        assert!(told.contains("dropped, because 2000 were waiting, the last "), "{told}");
+        // When they are gone, there is room again.
+        let all = store.due(WorkKind::Hint, Timestamp::MAX, 9_999).await.unwrap();
+        let finished = all.iter().map(Work::finished).collect();
+        store.commit(Commit { finished, ..Commit::default() }).await.unwrap();
+        until("there is room", s, async || {
+            assert_eq!(post(10_000).await, 200);
+            let waiting = store.due(WorkKind::Hint, Timestamp::MAX, 9_999).await.unwrap();
+            waiting.iter().any(|hint| hint.body.contains("created-10000"))
+        })
+        .await;
     });
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::super::paging::Page;
 use super::super::{Ask, Bot, Told};
 use crate::checklist::{Actor, StepId};
-use crate::notifications::{FiredLog, Live, Look, Snapshot, decode};
+use crate::notifications::{FiredLog, Live, Look, MOST_WAITING, Snapshot, decode};
 use crate::notify::budget::Interval;
 use crate::notify::{Planned, Rule, Rules, Trigger};
 use crate::store::{StoreError, WorkKind};
@@ -76,7 +76,8 @@ impl Bot {
                 "No rule yet: nothing is told here. `notify recommended` adds the three that Sekoia recommends, `notify add alert urgency>=75` any other.",
             ));
         }
-        let shape = Shape { health, fired, heard, community, rules: &rules, ask };
+        let dropped = self.notifications.health.last_dropped(ask.channel);
+        let shape = Shape { health, fired, heard, dropped, community, rules: &rules, ask };
         view = view.bullets(page.items.iter().map(|rule| shape.rule(rule)).collect());
         if page.number == 1 {
             let sources = self.sources(&shape).await?;
@@ -127,6 +128,8 @@ struct Shape<'a> {
     fired: BTreeMap<u32, Timestamp>,
     /// When Sekoia called the webhook last, since this process started.
     heard: Option<Timestamp>,
+    /// How many of its calls were dropped, and the last one.
+    dropped: Option<(u64, Timestamp)>,
     community: Uuid,
     rules: &'a Rules,
     ask: &'a Ask<'a>,
@@ -204,9 +207,18 @@ impl Shape<'_> {
             Some(webhook) => {
                 let line = by(Line::new().say("Webhook for Sekoia's own rules: made by "), &webhook.made.by);
                 let line = line.say(" ").moment(webhook.made.at);
-                match self.heard {
+                let line = match self.heard {
                     Some(at) => line.say(", last called ").moment(at),
                     None => line.say(", not called since I started"),
+                };
+                match self.dropped {
+                    Some((dropped, at)) => line
+                        .say(format!(
+                            " · ⚠️ {} of it dropped, because {MOST_WAITING} were waiting, the last ",
+                            count(usize::try_from(dropped).unwrap_or(usize::MAX), "call was", "calls were"),
+                        ))
+                        .moment(at),
+                    None => line,
                 }
             }
             None => Line::marked("No webhook for Sekoia's own rules: `notify webhook` makes one."),
