@@ -13,6 +13,17 @@ const CRASH_AFTER: &str = "CHATOPS_REHEARSE_CRASH_AFTER_COMMITS";
 #[cfg(debug_assertions)]
 const TIMING: &str = "CHATOPS_REHEARSE_TIMING";
 
+/// Whether a variable of the environment is one of these.
+#[cfg(debug_assertions)]
+pub fn knows(name: &str) -> bool {
+    [CRASH_AFTER, TIMING].contains(&name)
+}
+
+#[cfg(not(debug_assertions))]
+pub fn knows(_: &str) -> bool {
+    false
+}
+
 /// A commit is durable.
 #[cfg(debug_assertions)]
 pub fn committed() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 
-use super::env;
+use super::{env, environment, pairs};
 use crate::approval::Approval;
 use crate::approvals::Control;
 use crate::checklist::Session;
@@ -37,7 +37,7 @@ pub enum Format {
 const CHUNK: u32 = 1_000;
 
 pub async fn run(command: Command) -> anyhow::Result<()> {
-    let config = StoreConfig::read(env)?;
+    let config = StoreConfig::read_from(env, pairs(&environment()))?;
     let StorePlace::Sqlite(path) = &config.place else {
         bail!("The memory store keeps no history: set CHATOPS_STORE=sqlite:PATH");
     };

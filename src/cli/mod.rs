@@ -88,6 +88,17 @@ fn env(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
+/// The whole environment, so that names which look like settings are checked.
+fn environment() -> Vec<(String, String)> {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
+}
+
+/// As the configuration wants it.
+fn pairs(environment: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    environment.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
 /// Starts logging to standard error, so that a subcommand's output stays its own.
 fn start_logging(config: &LogConfig) {
     // Libraries that could write what they send or receive never get below warnings.

@@ -4,15 +4,18 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use super::{asked_to_stop, env, start_logging};
+use super::{asked_to_stop, env, environment, pairs, start_logging};
 use crate::app::App;
 use crate::config::{Config, without_effect};
 
 pub async fn run() -> anyhow::Result<()> {
-    let config = Config::read(env)?;
+    let config = Config::read_from(env, pairs(&environment()))?;
     start_logging(&config.log);
     for name in without_effect(env) {
         warn!(name, "this setting has no effect in this version");
+    }
+    for warning in config.unusual() {
+        warn!("{warning}");
     }
     if config.access.operators.is_empty() && config.access.approvers.is_empty() {
         warn!("nobody may set a channel up: set CHATOPS_OPERATORS or CHATOPS_APPROVERS");

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::source::{Source, flat};
+use super::names::nearest;
+use super::source::{Source, VARIABLES, flat};
 use crate::access::Principal;
 use crate::action::Kind;
 use crate::approval::{Policy, Rule};
@@ -11,6 +12,8 @@ const REQUIRED: &str = "CHATOPS_APPROVALS_REQUIRED";
 const SELF_APPROVAL: &str = "CHATOPS_SELF_APPROVAL";
 const TTL: &str = "CHATOPS_APPROVAL_TTL";
 
+/// Of one kind of action.
+const SETTINGS: [&str; 5] = ["required", "required_sensitive", "self_approval", "ttl", "approvers"];
 /// Most approvals that may be asked for.
 const MOST: u8 = 20;
 
@@ -24,7 +27,9 @@ pub(super) fn read(source: &mut Source) -> Option<Policy> {
         let place = format!("[approval.{name}]");
         let (Some(kind), toml::Value::Table(settings)) = (kind(&name), value) else {
             let known = Kind::ALL.map(Kind::name).join(", ");
-            source.faults.add(&place, format!("is not a table of an action; the actions are {known}"));
+            let meant = nearest(&name, Kind::ALL.into_iter().map(Kind::name)).filter(|near| *near != name);
+            let meant = meant.map_or(String::new(), |near| format!("; did you mean [approval.{near}]?"));
+            source.faults.add(&place, format!("is not a table of an action; the actions are {known}{meant}"));
             continue;
         };
         let mut rule = policy.usual.clone();
@@ -53,7 +58,16 @@ fn set(rule: &mut Rule, setting: &str, value: &toml::Value) -> Result<(), String
             }
             rule.approvers = Some(approvers);
         }
-        _ => return Err("is unknown; give required, required_sensitive, self_approval, ttl or approvers".into()),
+        _ if VARIABLES.iter().any(|v| v.name.eq_ignore_ascii_case(setting)) => {
+            return Err("is not a setting of an action: it belongs above the first [table] of the file".into());
+        }
+        _ => {
+            let meant = nearest(setting, SETTINGS.into_iter());
+            let meant = meant.map_or(String::new(), |near| format!("; did you mean {near}?"));
+            return Err(format!(
+                "is unknown; give required, required_sensitive, self_approval, ttl or approvers{meant}"
+            ));
+        }
     }
     Ok(())
 }

@@ -4,6 +4,8 @@
 //! are a contract: they are listed in [`VARIABLES`] and nowhere else.
 
 mod approvals;
+mod names;
+mod secrets;
 mod source;
 
 use std::net::SocketAddr;
@@ -12,7 +14,7 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
-use secrecy::{SecretSlice, SecretString};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use url::Url;
 
 use crate::access::{Policy, Principal};
@@ -101,7 +103,19 @@ impl Config {
     /// # Errors
     /// [`Faults`], one line a fault.
     pub fn read(env: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+        Self::read_from(env, [])
+    }
+
+    /// The same; every name of `environment` that looks like a setting and is none is a fault.
+    ///
+    /// # Errors
+    /// [`Faults`], one line a fault.
+    pub fn read_from<'a>(
+        env: impl Fn(&str) -> Option<String>,
+        environment: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Faults> {
         let mut source = Source::open(env);
+        source.check_names(environment);
         let config = Self::gather(&mut source);
         match config {
             Some(config) if source.faults.is_empty() => Ok(config),
@@ -139,19 +153,49 @@ impl Config {
             log: log?,
         })
     }
+
+    /// What is unusual in the settings and may be meant all the same: to be logged. No secret is in it.
+    pub fn unusual(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        if let Some(slack) = &self.slack {
+            let unusual = secrets::unusual_signing_secret(slack.signing_secret.expose_secret());
+            found.extend(unusual.map(|why| format!("SLACK_SIGNING_SECRET {why}")));
+        }
+        if let Some(on) = &self.mattermost {
+            let unusual = |token: &SecretString| secrets::unusual_mattermost_token(token.expose_secret());
+            found.extend(unusual(&on.bot_token).map(|why| format!("MATTERMOST_BOT_TOKEN {why}")));
+            found.extend(
+                on.command_tokens.iter().find_map(unusual).map(|why| format!("MATTERMOST_COMMAND_TOKEN {why}")),
+            );
+        }
+        found
+    }
 }
 
 impl StoreConfig {
-    /// The store alone, for the commands that work on the history.
+    /// The store alone, for the commands that work on the history. Names are checked as in
+    /// [`Config::read_from`].
     ///
     /// # Errors
     /// [`Faults`], one line a fault.
-    pub fn read(env: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+    pub fn read_from<'a>(
+        env: impl Fn(&str) -> Option<String>,
+        environment: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Faults> {
         let mut source = Source::open(env);
+        source.check_names(environment);
         match store(&mut source) {
             Some(config) if source.faults.is_empty() => Ok(config),
             _ => Err(source.faults),
         }
+    }
+}
+
+impl StoreConfig {
+    /// # Errors
+    /// [`Faults`], one line a fault.
+    pub fn read(env: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+        Self::read_from(env, [])
     }
 }
 
@@ -186,7 +230,8 @@ pub fn without_effect(env: impl Fn(&str) -> Option<String>) -> Vec<&'static str>
 }
 
 fn sekoia(source: &mut Source) -> Option<SekoiaConfig> {
-    let key = source.secret("SEKOIA_API_KEY", "create one in Sekoia under Settings > Workspace > API Keys");
+    let how = "create one in Sekoia under Settings > Workspace > API Keys";
+    let key = source.secret("SEKOIA_API_KEY", how, secrets::not_of_slack);
     let region = source.parse("SEKOIA_REGION", "FRA1", str::parse::<Region>);
     let default = region.unwrap_or(Region::Fra1).api();
     let api_url = source.parse("SEKOIA_API_URL", &default, |s| {
@@ -233,7 +278,7 @@ const MATTERMOST: &[&str] = &["MATTERMOST_URL", "MATTERMOST_BOT_TOKEN", "MATTERM
 /// A platform is on if anything of it is set; then all of it has to be.
 fn platforms(source: &mut Source, public_url: Option<&Url>) -> (Option<SlackConfig>, Option<MattermostConfig>) {
     let (slack, mattermost) = (source.holds_any(SLACK), source.holds_any(MATTERMOST));
-    if !slack && !mattermost {
+    if !slack && !mattermost && source.is_complete() {
         let how = "set SLACK_SIGNING_SECRET and SLACK_BOT_TOKEN, or MATTERMOST_URL, MATTERMOST_BOT_TOKEN, MATTERMOST_COMMAND_TOKEN and CHATOPS_PUBLIC_URL, or both";
         source.faults.add("SLACK_… or MATTERMOST_…", format!("no chat platform is configured; {how}"));
     }
@@ -246,12 +291,13 @@ fn on_mattermost(source: &mut Source, public_url: Option<&Url>) -> Option<Matter
     let install = "`sekoia-chatops mattermost install` prints it";
     let url = source.required("MATTERMOST_URL", "give the server's address, such as https://chat.example.com");
     let url = url.and_then(|_| source.parse("MATTERMOST_URL", "", |s| confidential(s, "the token")));
-    let bot_token = source.secret("MATTERMOST_BOT_TOKEN", install);
+    let bot_token = source.secret("MATTERMOST_BOT_TOKEN", install, secrets::not_of_slack);
     source.required("MATTERMOST_COMMAND_TOKEN", install);
     let command_tokens = source.list("MATTERMOST_COMMAND_TOKEN", |s| {
-        // What is wrong with a token is told without it.
-        let fits = s.bytes().all(|b| b.is_ascii_graphic());
-        if fits { Ok(SecretString::from(s.to_owned())) } else { Err("holds characters that no such token has".into()) }
+        // What is wrong with a token is said without it.
+        secrets::plain(s)?;
+        secrets::not_of_slack(s)?;
+        Ok(SecretString::from(s.to_owned()))
     });
     let sources = source.list("MATTERMOST_SOURCES", |s| {
         let one = s.parse::<std::net::IpAddr>().map(IpNet::from);
@@ -286,8 +332,10 @@ pub(crate) fn public_address(s: &str) -> Result<Url, String> {
 }
 
 fn on_slack(source: &mut Source) -> Option<SlackConfig> {
-    let signing_secret = source.secret("SLACK_SIGNING_SECRET", "copy it from the Slack app's Basic Information page");
-    let bot_token = source.secret("SLACK_BOT_TOKEN", "copy the xoxb- token from the Slack app's OAuth page");
+    let how = "copy it from the Slack app's Basic Information page";
+    let signing_secret = source.secret("SLACK_SIGNING_SECRET", how, secrets::slack_signing_secret);
+    let how = "copy the xoxb- token from the Slack app's OAuth page";
+    let bot_token = source.secret("SLACK_BOT_TOKEN", how, secrets::slack_bot_token);
     let api_url = source.parse("SLACK_API_URL", "https://slack.com/api", |s| confidential(s, "the token"));
     Some(SlackConfig { signing_secret: signing_secret?, bot_token: bot_token?, api_url: api_url? })
 }

@@ -5,6 +5,8 @@ use std::fmt;
 
 use secrecy::SecretString;
 
+use super::{names, secrets};
+
 /// One variable of the contract.
 #[derive(Debug)]
 pub struct Variable {
@@ -89,28 +91,55 @@ pub(super) struct Source {
     /// `[approval.<action>]` of the file.
     pub approval: toml::Table,
     pub faults: Faults,
+    /// The file could not be read: what is missing may stand in it.
+    incomplete: bool,
 }
 
 impl Source {
     pub fn open(env: impl Fn(&str) -> Option<String>) -> Self {
-        let mut source = Self { values: BTreeMap::new(), approval: toml::Table::new(), faults: Faults::default() };
-        // An empty value is how a compose file leaves a variable out.
-        let set = |name: &str| env(name).filter(|value| !value.trim().is_empty());
-        if let Some(path) = set("CHATOPS_CONFIG") {
-            source.file(&path);
-        }
+        let mut source = Self {
+            values: BTreeMap::new(),
+            approval: toml::Table::new(),
+            faults: Faults::default(),
+            incomplete: false,
+        };
+        let mut environment = BTreeMap::new();
         for variable in VARIABLES {
-            if let Some(value) = set(variable.name) {
-                source.values.insert(variable.name, value);
-            }
+            // An empty value is how a compose file leaves a variable out.
+            let Some(value) = env(variable.name).filter(|value| !value.trim().is_empty()) else { continue };
+            let value = match secrets::unquoted(value.trim()) {
+                Some(inner) => {
+                    source.faults.add(variable.name, "is in quotation marks, which count as a part of it: remove them");
+                    inner.to_owned()
+                }
+                None => value,
+            };
+            environment.insert(variable.name, value);
         }
+        if let Some(path) = environment.get("CHATOPS_CONFIG") {
+            source.file(path);
+        }
+        source.values.append(&mut environment);
         source
+    }
+
+    /// Every name that looks like a setting and is none is a fault.
+    pub fn check_names<'a>(&mut self, environment: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        names::check(&mut self.faults, environment);
+    }
+
+    /// Whether everything that is set could be read: only then is what is missing a fault.
+    pub fn is_complete(&self) -> bool {
+        !self.incomplete
     }
 
     fn file(&mut self, path: &str) {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
-            Err(e) => return self.faults.add("CHATOPS_CONFIG", format!("{path}: {e}")),
+            Err(e) => {
+                self.incomplete = true;
+                return self.faults.add("CHATOPS_CONFIG", format!("{path}: {e}"));
+            }
         };
         let table: toml::Table = match text.parse() {
             Ok(table) => table,
@@ -118,6 +147,7 @@ impl Source {
             Err(e) => {
                 let before = e.span().map_or("", |span| text.get(..span.start).unwrap_or_default());
                 let line = before.matches('\n').count() + 1;
+                self.incomplete = true;
                 return self.faults.add("CHATOPS_CONFIG", format!("{path}, line {line}: not TOML"));
             }
         };
@@ -127,7 +157,7 @@ impl Source {
                 continue;
             }
             let Some(variable) = VARIABLES.iter().find(|v| v.name.eq_ignore_ascii_case(&name)) else {
-                self.faults.add("CHATOPS_CONFIG", format!("{path}: unknown setting {name:?}"));
+                self.faults.add("CHATOPS_CONFIG", format!("{path}: {}", unknown_in_file(&name, &value)));
                 continue;
             };
             match flat(&value) {
@@ -179,20 +209,27 @@ impl Source {
         }
     }
 
-    /// A secret that must be there. It goes into a header, so it must be printable ASCII.
-    pub fn secret(&mut self, name: &'static str, how: &str) -> Option<SecretString> {
+    /// A secret that must be there, and that `check` has nothing against.
+    pub fn secret(
+        &mut self,
+        name: &'static str,
+        how: &str,
+        check: impl Fn(&str) -> Result<(), String>,
+    ) -> Option<SecretString> {
         let value = self.required(name, how)?;
-        if value.bytes().all(|b| b.is_ascii_graphic()) {
-            return Some(SecretString::from(value));
+        match secrets::plain(&value).map_err(str::to_owned).and_then(|()| check(&value)) {
+            Ok(()) => Some(SecretString::from(value)),
+            Err(fault) => {
+                self.faults.add(name, fault);
+                None
+            }
         }
-        self.faults.add(name, "holds spaces or characters that no such secret has");
-        None
     }
 
     /// A setting without a default: missing, it is a fault.
     pub fn required(&mut self, name: &'static str, how: &str) -> Option<String> {
         let value = self.values.get(name).map(|v| v.trim().to_owned());
-        if value.is_none() {
+        if value.is_none() && self.is_complete() {
             self.faults.add(name, format!("is missing; {how}"));
         }
         value
@@ -210,6 +247,17 @@ impl Source {
             }
         }
         good
+    }
+}
+
+/// What is wrong with a name that the file has and nobody reads.
+fn unknown_in_file(name: &str, value: &toml::Value) -> String {
+    let shown = if value.is_table() { format!("unknown table [{name}]") } else { format!("unknown setting {name:?}") };
+    let known: Vec<String> = VARIABLES.iter().map(|v| v.name.to_lowercase()).chain(["approval".into()]).collect();
+    match names::nearest(&name.to_lowercase(), known.iter().map(String::as_str)) {
+        Some("approval") => format!("{shown}; did you mean [approval.<action>]?"),
+        Some(near) => format!("{shown}; did you mean {near:?}?"),
+        None => shown,
     }
 }
 

@@ -115,6 +115,21 @@ fn serve_without_a_place_for_its_store_fails() {
 }
 
 #[test]
+fn a_mistyped_name_keeps_serve_and_audit_from_starting() {
+    let env = [SERVE, &[("CHATOPS_CHANNEL", "C0SOC"), ("MATTERMOST_PORT", "tcp://10.0.0.1:8065")]].concat();
+    assert_snapshot!(run("serve", &env), @"
+    exit 2
+    error: the configuration is not complete or not right:
+      CHATOPS_CHANNEL: is not a setting; did you mean CHATOPS_CHANNELS?
+    ");
+    assert_snapshot!(run("audit verify", &[("CHATOPS_STOER", "sqlite:bot.db")]), @"
+    exit 2
+    error: the configuration is not complete or not right:
+      CHATOPS_STOER: is not a setting; did you mean CHATOPS_STORE?
+    ");
+}
+
+#[test]
 fn hundreds_of_idle_connections_keep_nobody_from_an_answer() {
     let directory = TempDir::new().unwrap();
     // Few files, so that few connections are many.

@@ -237,7 +237,7 @@ fn a_file_that_is_not_right_says_where_and_repeats_no_value() {
     let unknown = format!("{FILE}sekoia_regoin = \"canary\"\nchatops_listen = {{ port = 8080 }}\n");
     assert_snapshot!(with_file(&unknown, &[]).unwrap_err(), @r#"
     CHATOPS_CONFIG: chatops.toml: chatops_listen is not a text, a number, or a list of texts
-    CHATOPS_CONFIG: chatops.toml: unknown setting "sekoia_regoin"
+    CHATOPS_CONFIG: chatops.toml: unknown setting "sekoia_regoin"; did you mean "sekoia_region"?
     "#);
     let missing = read(&[("CHATOPS_CONFIG", "/nowhere/chatops.toml")]).unwrap_err().to_string();
     assert_snapshot!(missing.lines().next().unwrap(), @"  CHATOPS_CONFIG: /nowhere/chatops.toml: No such file or directory (os error 2)");
@@ -307,8 +307,170 @@ fn rules_of_approval_that_cannot_be_are_all_reported() {
     [approval.invite] needed: is unknown; give required, required_sensitive, self_approval, ttl or approvers
     [approval.invite] required: "99" is not a number from 1 to 20
     [approval.invite] ttl: "1s" is not such a time; give one such as 30m, 24h or 7d, from 1m to 30d
-    [approval.invites]: is not a table of an action; the actions are invite, community_create, role_create, key_create, key_revoke, key_rotate
+    [approval.invites]: is not a table of an action; the actions are invite, community_create, role_create, key_create, key_revoke, key_rotate; did you mean [approval.invite]?
     "#);
+}
+
+/// With names of the environment that nobody asks for.
+fn named(names: Env<'_>) -> Result<(), String> {
+    let names = names.iter().copied();
+    Config::read_from(of(NEEDED), NEEDED.iter().copied().chain(names)).map(|_| ()).map_err(|faults| faults.to_string())
+}
+
+#[test]
+fn a_mistyped_name_in_the_environment_is_a_fault() {
+    let wrong = named(&[
+        ("CHATOPS_CHANNEL", "C0SOC"),
+        ("CHATOPS_APPROVAL_REQUIRED", "2"),
+        ("CHATOPS_SELF_APROVAL", "canary"),
+        ("CHATOP_APPROVERS", "slack:U0ALICE"),
+        ("SEKIOA_REGION", "FRA2"),
+        ("SEKOIA_APIKEY", "canary"),
+        ("SEKOIA_URL", "https://api.sekoia.io"),
+        ("SLACK_TOKEN", "xoxb-canary"),
+        ("SLACK_WEBHOOK", "canary"),
+        ("MATTERMOST_COMMAND_TOKENS", "canary"),
+        ("MATERMOST_URL", "https://chat.example"),
+        ("chatops_channels", "C0SOC"),
+        ("CHATOPS_COLOUR_SCHEME", "canary"),
+    ]);
+    assert_snapshot!(wrong.unwrap_err(), @"
+    CHATOPS_APPROVAL_REQUIRED: is not a setting; did you mean CHATOPS_APPROVALS_REQUIRED?
+    CHATOPS_CHANNEL: is not a setting; did you mean CHATOPS_CHANNELS?
+    CHATOPS_COLOUR_SCHEME: is not a setting. Remove it, or look the name up in the README
+    CHATOPS_SELF_APROVAL: is not a setting; did you mean CHATOPS_SELF_APPROVAL?
+    CHATOP_APPROVERS: is not a setting; did you mean CHATOPS_APPROVERS?
+    MATERMOST_URL: is not a setting; did you mean MATTERMOST_URL?
+    MATTERMOST_COMMAND_TOKENS: is not a setting; did you mean MATTERMOST_COMMAND_TOKEN?
+    SEKIOA_REGION: is not a setting; did you mean SEKOIA_REGION?
+    SEKOIA_APIKEY: is not a setting; did you mean SEKOIA_API_KEY?
+    SEKOIA_URL: is not a setting; did you mean SEKOIA_API_URL?
+    SLACK_TOKEN: is not a setting; did you mean SLACK_BOT_TOKEN?
+    SLACK_WEBHOOK: is not a setting. Remove it, or look the name up in the README
+    chatops_channels: is not a setting; write CHATOPS_CHANNELS, in capital letters
+    ");
+}
+
+#[test]
+fn names_that_others_set_do_not_keep_it_from_starting() {
+    let others = [
+        // Kubernetes, for services named sekoia-chatops, chatops and mattermost.
+        ("SEKOIA_CHATOPS_SERVICE_HOST", "10.96.1.2"),
+        ("SEKOIA_CHATOPS_SERVICE_PORT", "8080"),
+        ("SEKOIA_CHATOPS_SERVICE_PORT_HTTP", "8080"),
+        ("SEKOIA_CHATOPS_PORT", "tcp://10.96.1.2:8080"),
+        ("SEKOIA_CHATOPS_PORT_8080_TCP", "tcp://10.96.1.2:8080"),
+        ("SEKOIA_CHATOPS_PORT_8080_TCP_PROTO", "tcp"),
+        ("SEKOIA_CHATOPS_PORT_8080_TCP_PORT", "8080"),
+        ("SEKOIA_CHATOPS_PORT_8080_TCP_ADDR", "10.96.1.2"),
+        ("CHATOPS_PORT", "tcp://10.96.1.2:8080"),
+        ("CHATOPS_SERVICE_HOST", "10.96.1.2"),
+        ("MATTERMOST_SERVICE_HOST", "10.96.1.3"),
+        ("MATTERMOST_PORT_8065_TCP_PORT", "8065"),
+        ("MATTERMOST_PORT", "tcp://10.96.1.3:8065"),
+        ("MATTERMOST_ADMIN_TOKEN", "canary"),
+        ("MATTERMOST_DIR", "/opt/mattermost"),
+        ("SLACK_APP_TOKEN", "xapp-1"),
+        ("CHATOPS_METRICS_LISTEN", "[::1]:9"),
+        ("CHATOPS_CHANEL", "  "),
+        ("PATH", "/usr/bin"),
+        ("HOME", "/root"),
+    ];
+    assert_eq!(named(&others), Ok(()));
+    // What only looks like it.
+    for (name, value) in [("CHATOPS_PORT", "8080"), ("CHATOPS_PORT_TCP", "1"), ("SLACK_PORT_X_TCP", "1")] {
+        assert!(named(&[(name, value)]).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn a_mistyped_name_in_the_file_is_a_fault_wherever_it_stands() {
+    let text = "chatops_channel = \"C0SOC\"\nsekoia_apikey = \"canary\"\nnonsense = 1\n\
+                [approval.key_creat]\nrequired = 1\n\
+                [approval.invite]\nrequired_sensitiv = 3\nself_aproval = true\nchatops_channels = [\"C0SOC\"]\n\
+                [aproval.key_create]\nrequired = 2\n";
+    assert_snapshot!(with_file(text, NEEDED).unwrap_err(), @r#"
+    CHATOPS_CONFIG: chatops.toml: unknown table [aproval]; did you mean [approval.<action>]?
+    CHATOPS_CONFIG: chatops.toml: unknown setting "chatops_channel"; did you mean "chatops_channels"?
+    CHATOPS_CONFIG: chatops.toml: unknown setting "nonsense"
+    CHATOPS_CONFIG: chatops.toml: unknown setting "sekoia_apikey"; did you mean "sekoia_api_key"?
+    [approval.invite] chatops_channels: is not a setting of an action: it belongs above the first [table] of the file
+    [approval.invite] required_sensitiv: is unknown; give required, required_sensitive, self_approval, ttl or approvers; did you mean required_sensitive?
+    [approval.invite] self_aproval: is unknown; give required, required_sensitive, self_approval, ttl or approvers; did you mean self_approval?
+    [approval.key_creat]: is not a table of an action; the actions are invite, community_create, role_create, key_create, key_revoke, key_rotate; did you mean [approval.key_create]?
+    "#);
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_reported_with_what_does_not_depend_on_it() {
+    let text = "sekoia_api_key = \"file-key\"\nslack_bot_token = xoxb-canary\n";
+    // What is missing may stand in the file.
+    assert_snapshot!(with_file(text, &[]).unwrap_err(), @"  CHATOPS_CONFIG: chatops.toml, line 2: not TOML");
+    assert_snapshot!(with_file(text, &[("CHATOPS_LISTEN", "8080"), ("SEKOIA_REGION", "FRA9")]).unwrap_err(), @r#"
+    CHATOPS_CONFIG: chatops.toml, line 2: not TOML
+    SEKOIA_REGION: "FRA9" is not a region; give one of FRA1, FRA2, MCO1, UAE1, USA1, SGP1
+    CHATOPS_LISTEN: "8080" is not an address such as 127.0.0.1:8080
+    "#);
+}
+
+#[test]
+fn a_secret_that_cannot_be_one_is_a_fault_or_a_warning_without_it() {
+    let mut all = String::new();
+    for (name, value) in [
+        ("SLACK_SIGNING_SECRET", "\"8f742231b10e8888abcd99yyyzzz85a5\""),
+        ("SLACK_SIGNING_SECRET", "'8f742231b10e8888"),
+        ("SLACK_SIGNING_SECRET", "xoxb-canary"),
+        ("SLACK_SIGNING_SECRET", "canary\\n"),
+        ("SLACK_BOT_TOKEN", "\u{201c}xoxb-canary\u{201d}"),
+        ("SLACK_BOT_TOKEN", "xoxp-canary"),
+        ("SLACK_BOT_TOKEN", "xapp-1-canary"),
+        ("SLACK_BOT_TOKEN", "8f742231b10e888888888888888885a5"),
+        ("SLACK_BOT_TOKEN", "canary"),
+        ("SLACK_BOT_TOKEN", "${SLACK_BOT_TOKEN}"),
+        ("SEKOIA_API_KEY", "xoxb-canary"),
+        ("SEKOIA_API_KEY", "Bearer canary"),
+        ("SEKOIA_API_KEY", "<canary>"),
+        ("CHATOPS_CHANNELS", "\"C0SOC\""),
+    ] {
+        all += &faults(&[(name, value)]);
+        all.push('\n');
+    }
+    for (name, value) in [("MATTERMOST_BOT_TOKEN", "xoxb-canary"), ("MATTERMOST_COMMAND_TOKEN", "a,xoxb-canary,'b'")] {
+        all += &read(&[MATTERMOST, &[(name, value)]].concat()).unwrap_err().to_string();
+        all.push('\n');
+    }
+    assert!(!all.contains("canary") && !all.contains("8f742231"), "{all}");
+    assert_snapshot!(all, @"
+    SLACK_SIGNING_SECRET: is in quotation marks, which count as a part of it: remove them
+    SLACK_SIGNING_SECRET: holds quotation marks; many programs that read an env file keep them: give it without
+    SLACK_SIGNING_SECRET: is a bot's token (xoxb-); copy the Signing Secret from the app's Basic Information page
+    SLACK_SIGNING_SECRET: holds a backslash, which no such secret has: give it as it was shown to you
+    SLACK_BOT_TOKEN: is in quotation marks, which count as a part of it: remove them
+    SLACK_BOT_TOKEN: is a user's token (xoxp-); copy the Bot User OAuth Token, which begins with xoxb-
+    SLACK_BOT_TOKEN: is an app-level token (xapp-), which is for Socket Mode; copy the Bot User OAuth Token, which begins with xoxb-
+    SLACK_BOT_TOKEN: looks like the signing secret; copy the Bot User OAuth Token, which begins with xoxb-
+    SLACK_BOT_TOKEN: does not begin with xoxb-; copy the Bot User OAuth Token, which begins with xoxb-
+    SLACK_BOT_TOKEN: is a placeholder that nothing was put in for
+    SEKOIA_API_KEY: is a bot's token (xoxb-), of Slack
+    SEKOIA_API_KEY: holds spaces or characters that no such secret has
+    SEKOIA_API_KEY: is a placeholder that nothing was put in for
+    CHATOPS_CHANNELS: is in quotation marks, which count as a part of it: remove them
+    MATTERMOST_BOT_TOKEN: is a bot's token (xoxb-), of Slack
+    MATTERMOST_COMMAND_TOKEN: is a bot's token (xoxb-), of Slack
+    MATTERMOST_COMMAND_TOKEN: holds quotation marks; many programs that read an env file keep them: give it without
+    ");
+    // White space around a value is not a part of it.
+    let hex = "8f742231b10e888888888888888885a5";
+    let config =
+        with(&[("SLACK_SIGNING_SECRET", &format!(" {hex}\r\n")), ("SLACK_BOT_TOKEN", "xoxe.xoxb-1-c\n")]).unwrap();
+    assert_eq!(config.unusual(), [""; 0]);
+    assert_eq!(config.slack.unwrap().signing_secret.expose_secret(), hex);
+    let unusual = read(&[NEEDED, MATTERMOST].concat()).unwrap().unusual();
+    assert_snapshot!(unusual.join("\n"), @"
+    SLACK_SIGNING_SECRET is not 32 hexadecimal digits, as Slack's signing secrets are: every request may be refused
+    MATTERMOST_BOT_TOKEN is not 26 letters and digits, as Mattermost's tokens are: it may be refused
+    MATTERMOST_COMMAND_TOKEN is not 26 letters and digits, as Mattermost's tokens are: it may be refused
+    ");
 }
 
 const MATTERMOST: Env<'static> = &[
@@ -349,7 +511,7 @@ fn mattermost_is_wholly_configured_or_not_at_all() {
     ];
     assert_snapshot!(read(&[MATTERMOST, &wrong].concat()).unwrap_err(), @r#"
     CHATOPS_PUBLIC_URL: not an address: relative URL without a base
-    MATTERMOST_COMMAND_TOKEN: holds characters that no such token has
+    MATTERMOST_COMMAND_TOKEN: holds spaces or characters that no such secret has
     MATTERMOST_SOURCES: "chat.example" is not an address or a network such as 10.1.2.0/24
     MATTERMOST_SOURCES: "10.0.0.0/33" is not an address or a network such as 10.1.2.0/24
     CHATOPS_CHANNELS: "mattermost:soc-setup" is not a Mattermost channel id, which has 26 letters and digits (not a name)
