@@ -1,8 +1,10 @@
 //! Who may do what: viewers, operators, approvers.
 //!
 //! People are known by immutable id. Everything that cannot be established is a "no" that says
-//! what could not be established. Being in a channel never makes anybody more than a viewer.
+//! what could not be established, and denies nothing that does not depend on it. Being in a channel
+//! never makes anybody more than a viewer.
 
+use std::fmt;
 use std::str::FromStr;
 
 use crate::command::Right;
@@ -32,14 +34,42 @@ pub struct Policy {
 }
 
 /// What one person may do in one channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rights {
     pub operator: bool,
     pub approver: bool,
+    /// What could not be read, and might make them more.
+    pub unread: Vec<Unread>,
 }
 
 impl Rights {
-    pub const NONE: Rights = Rights { operator: false, approver: false };
+    pub const NONE: Rights = Rights { operator: false, approver: false, unread: Vec::new() };
+}
+
+/// Somebody whom a setting names and whom the platform could not tell of: mostly a user group.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{who} of {setting} could not be read ({why})")]
+pub struct Unread {
+    /// As it is configured: `slack-group:S0123`.
+    pub who: Box<str>,
+    pub setting: Box<str>,
+    pub why: ChatError,
+}
+
+impl Unread {
+    pub fn new(who: &Principal, setting: &str, why: ChatError) -> Self {
+        Self { who: who.to_string().into(), setting: setting.into(), why }
+    }
+
+    /// What to do about it.
+    pub fn advice(&self) -> String {
+        match self.why {
+            ChatError::Refused(_) => {
+                format!("If it was deleted, your bot administrator takes it out of {}.", self.setting)
+            }
+            _ => self.why.advice().to_owned(),
+        }
+    }
 }
 
 /// Why not. The text is for the person and names the setting and their own id.
@@ -83,7 +113,15 @@ pub enum Denial {
         "I could not check your rights ({why}), so I did nothing. {advice} Your id is `{user}`.", advice = .why.advice()
     )]
     Unknown { user: UserId, why: ChatError },
+    #[error(
+        "I cannot tell whether you are {what}, because {unread}. Nothing was done. {advice} Your id is `{user}`.",
+        advice = .unread.advice()
+    )]
+    Unread { user: UserId, what: &'static str, unread: Box<Unread> },
 }
+
+const OPERATORS: &str = "CHATOPS_OPERATORS";
+const APPROVERS: &str = "CHATOPS_APPROVERS";
 
 impl Denial {
     /// The same sentence with ids and what can be typed as code; a platform's words are no markup.
@@ -122,12 +160,25 @@ impl Policy {
         let person = chat.person(user).await.map_err(unknown)?;
         standing(&person, &team, user)?;
         self.admits(chat, user, channel).await?;
-        let approver = among(&self.approvers, chat, user).await.map_err(unknown)?;
+        let mut unread = Vec::new();
+        let mut known = |found: Result<bool, Unread>| {
+            found.unwrap_or_else(|error| {
+                unread.push(error);
+                false
+            })
+        };
+        let approver = known(among(&self.approvers, APPROVERS, chat, user).await);
         let operator = match self.operators.as_slice() {
             [] => approver,
-            operators => among(operators, chat, user).await.map_err(unknown)?,
+            operators => known(among(operators, OPERATORS, chat, user).await),
         };
-        Ok(Rights { operator, approver })
+        Ok(Rights { operator, approver, unread })
+    }
+
+    /// Every user group that the settings name, with the setting.
+    pub fn groups(&self) -> impl Iterator<Item = (&Principal, &'static str)> {
+        let operators = self.operators.iter().map(|p| (p, OPERATORS));
+        operators.chain(self.approvers.iter().map(|p| (p, APPROVERS))).filter(|(p, _)| p.is_group())
     }
 
     /// Whether the bot works in this channel at all.
@@ -148,17 +199,27 @@ impl Policy {
     }
 
     /// Whether `rights` are enough for `right`.
-    pub fn allow(&self, rights: Rights, right: Right, user: &UserId) -> Result<(), Denial> {
-        match right {
-            Right::Anybody | Right::Viewer => Ok(()),
-            Right::Operator if rights.operator => Ok(()),
-            Right::Operator if self.operators.is_empty() && self.approvers.is_empty() => {
-                Err(Denial::NobodyIsOperator(user.clone()))
-            }
-            Right::Operator => Err(Denial::NotOperator(user.clone())),
-            Right::Approver if rights.approver => Ok(()),
-            Right::Approver => Err(Denial::NotApprover(user.clone())),
+    pub fn allow(&self, rights: &Rights, right: Right, user: &UserId) -> Result<(), Denial> {
+        let (may, what, setting) = match right {
+            Right::Anybody | Right::Viewer => return Ok(()),
+            Right::Operator if self.operators.is_empty() => (rights.operator, "an operator", APPROVERS),
+            Right::Operator => (rights.operator, "an operator", OPERATORS),
+            Right::Approver => (rights.approver, "an approver", APPROVERS),
+        };
+        if may {
+            return Ok(());
         }
+        if right == Right::Operator && self.operators.is_empty() && self.approvers.is_empty() {
+            return Err(Denial::NobodyIsOperator(user.clone()));
+        }
+        if let Some(unread) = rights.unread.iter().find(|unread| *unread.setting == *setting) {
+            return Err(Denial::Unread { user: user.clone(), what, unread: Box::new(unread.clone()) });
+        }
+        Err(if right == Right::Approver {
+            Denial::NotApprover(user.clone())
+        } else {
+            Denial::NotOperator(user.clone())
+        })
     }
 }
 
@@ -179,8 +240,14 @@ pub fn standing(person: &Person, team: &str, user: &UserId) -> Result<(), Denial
     Ok(())
 }
 
-/// Whether `user` is one of these. People named by id first: they need no call.
-pub async fn among(principals: &[Principal], chat: &dyn ChatPlatform, user: &UserId) -> Result<bool, ChatError> {
+/// Whether `user` is one of these, which `setting` names. People named by id first: they need no
+/// call. A group that cannot be read counts only for whoever is found nowhere else.
+pub async fn among(
+    principals: &[Principal],
+    setting: &str,
+    chat: &dyn ChatPlatform,
+    user: &UserId,
+) -> Result<bool, Unread> {
     if principals.iter().any(|p| matches!(p, Principal::User(u) if u == user)) {
         return Ok(true);
     }
@@ -192,14 +259,35 @@ pub async fn among(principals: &[Principal], chat: &dyn ChatPlatform, user: &Use
             match chat.group(id).await {
                 Ok(members) if members.contains(user) => return Ok(true),
                 Ok(_) => {}
-                Err(error) => failed = Some(error),
+                Err(why) => failed = Some(Unread::new(principal, setting, why)),
             }
         }
     }
     failed.map_or(Ok(false), Err)
 }
 
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Principal::User(user) => user.fmt(f),
+            Principal::Group { platform, id } => write!(f, "{platform}-group:{id}"),
+        }
+    }
+}
+
 impl Principal {
+    pub fn is_group(&self) -> bool {
+        matches!(self, Principal::Group { .. })
+    }
+
+    /// Whether it is of this chat platform.
+    pub fn is_on(&self, chat: &str) -> bool {
+        match self {
+            Principal::User(user) => user.platform() == chat,
+            Principal::Group { platform, .. } => *platform == chat,
+        }
+    }
+
     /// Everybody who is meant, on the chat's platform.
     pub async fn members(&self, chat: &dyn ChatPlatform) -> Result<Vec<UserId>, ChatError> {
         match self {

@@ -4,18 +4,22 @@
 //! cause no call.
 
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::access::Unread;
 use crate::bot::Bot;
 use crate::pace::Rank;
 use crate::platform::Chats;
 use crate::store::StreamId;
 
 const EVERY: Duration = Duration::from_mins(1);
+/// Looks between two looks at the user groups of the settings.
+const GROUPS_EVERY: u64 = 5;
 
 #[derive(Debug)]
 pub struct Health {
@@ -23,6 +27,8 @@ pub struct Health {
     sekoia: Seen,
     /// By the platform's name.
     chats: Vec<(&'static str, Seen)>,
+    /// User groups of the settings that cannot be read, with what was said of each.
+    unread: Mutex<Vec<Unread>>,
 }
 
 /// 0: not looked at yet, 1: well, 2: failing.
@@ -52,31 +58,61 @@ impl Seen {
 impl Health {
     pub fn new(chats: &Chats) -> Self {
         let chats = chats.iter().map(|chat| (chat.name(), Seen::default())).collect();
-        Self { store: Seen::default(), sekoia: Seen::default(), chats }
+        Self {
+            store: Seen::default(),
+            sekoia: Seen::default(),
+            chats,
+            unread: Mutex::default(),
+        }
     }
 
-    /// What is failing is in the log; here stands only that it is.
+    /// What is failing is in the log; here stands only that it is, and what only its administrator can
+    /// put right: a user group that cannot be read.
     pub fn json(&self) -> Value {
         let mut body = json!({ "status": "ok", "store": self.store.name(), "sekoia": self.sekoia.name() });
         for (platform, seen) in &self.chats {
             body[*platform] = seen.name().into();
         }
+        let unread = locked(&self.unread);
+        if !unread.is_empty() {
+            body["unread_groups"] = unread.iter().map(|unread| &*unread.who).collect();
+        }
         body
+    }
+
+    /// Notes which groups cannot be read.
+    fn groups(&self, unread: Vec<Unread>) {
+        let mut before = locked(&self.unread);
+        for new in unread.iter().filter(|new| !before.iter().any(|old| old.who == new.who)) {
+            warn!("{new}; who has rights by it alone has none until it can be. {}", new.advice());
+        }
+        for old in before.iter().filter(|old| !unread.iter().any(|new| old.who == new.who)) {
+            info!(group = &*old.who, "a user group can be read again");
+        }
+        *before = unread;
     }
 
     /// Looks until `stop`.
     pub async fn watch(&self, bot: &Bot, stop: CancellationToken) {
-        loop {
+        for look in 0_u64.. {
             let nothing = StreamId::new("health", "check");
             self.store.now("the store", bot.sessions().store().load(&nothing).await.map(|_| ()));
             for ((platform, seen), chat) in self.chats.iter().zip(bot.chats().iter()) {
                 seen.now(platform, chat.check().await);
             }
             self.sekoia.now("Sekoia", bot.sekoia().validate(Rank::Background).await.map(|_| ()));
+            // A group is read for whoever acts as well: now and then is enough while all is well.
+            if look % GROUPS_EVERY == 0 || !locked(&self.unread).is_empty() {
+                self.groups(bot.unread_groups().await);
+            }
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
                 () = stop.cancelled() => return,
             }
         }
     }
+}
+
+fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,9 +1,11 @@
 //! Who may decide which request.
 
+use futures_util::future::join_all;
+
 use super::asking::people;
 use super::failure::{Failure, instead};
 use super::{Ask, Bot};
-use crate::access::{Denial, Principal, among, standing};
+use crate::access::{Denial, Principal, Unread, among, standing};
 use crate::action::Kind;
 use crate::approval::Approval;
 use crate::platform::{ChatError, ChatPlatform, UserId};
@@ -12,17 +14,30 @@ use crate::view::Line;
 /// Approvers that are looked up.
 const ENOUGH: usize = 30;
 
+/// Those who may approve a kind of action, as far as the platform can tell.
+pub(super) struct Approvers {
+    pub able: Vec<UserId>,
+    /// There may be more among these.
+    pub unread: Vec<Unread>,
+}
+
 impl Bot {
     /// Whether who asks may decide this request; otherwise who may.
     pub(super) async fn may_decide(&self, ask: &Ask<'_>, approval: &Approval) -> Result<(), Failure> {
         let kind = approval.request.action.kind();
         let chat = self.chats.of_user(ask.actor).map_err(Failure::Chat)?;
-        let among = among(self.principals(kind), chat, ask.actor).await.map_err(|why| unknown(ask.actor, why))?;
+        let (principals, setting) = self.principals(kind);
         let own = approval.requester() == Some(ask.actor) && !approval.request.self_approval;
-        if among && !own {
-            return Ok(());
+        // Who asked may not decide, whatever cannot be read.
+        match among(principals, &setting, chat, ask.actor).await {
+            Ok(true) if !own => return Ok(()),
+            Err(unread) if !own => {
+                let (user, unread) = (ask.actor.clone(), Box::new(unread));
+                return Err(Denial::Unread { user, what: "an approver", unread }.into());
+            }
+            _ => {}
         }
-        let mut able = self.approvers(kind, chat).await?;
+        let Approvers { mut able, unread } = self.approvers(kind, chat).await?;
         if !approval.request.self_approval {
             able.retain(|user| approval.requester() != Some(user));
         }
@@ -31,17 +46,28 @@ impl Bot {
         } else {
             "You cannot decide this. These people can: "
         });
-        if able.is_empty() {
-            return Err(instead("Nobody may decide this any more. Whoever runs this bot sets CHATOPS_APPROVERS."));
+        match (able.is_empty(), unread.first()) {
+            (true, None) => {
+                Err(instead("Nobody may decide this any more. Your bot administrator has to set CHATOPS_APPROVERS."))
+            }
+            (true, Some(unread)) => {
+                let line = format!("You cannot decide this, and I cannot tell who can: {unread}. {}", unread.advice());
+                Err(instead(Line::marked(&line)))
+            }
+            (false, None) => Err(instead(people(line, &able).say("."))),
+            (false, Some(unread)) => Err(instead(people(line, &able).say(format!(", and perhaps others: {unread}.")))),
         }
-        Err(instead(people(line, &able).say(".")))
     }
 
     /// Those who may approve this kind of action and can: active, full members of the team.
-    pub(super) async fn approvers(&self, kind: Kind, chat: &dyn ChatPlatform) -> Result<Vec<UserId>, Failure> {
-        let mut all: Vec<UserId> = Vec::new();
-        for principal in self.principals(kind) {
-            all.extend(principal.members(chat).await.map_err(Failure::Chat)?);
+    pub(super) async fn approvers(&self, kind: Kind, chat: &dyn ChatPlatform) -> Result<Approvers, Failure> {
+        let (principals, setting) = self.principals(kind);
+        let (mut all, mut unread): (Vec<UserId>, _) = (Vec::new(), Vec::new());
+        for principal in principals {
+            match principal.members(chat).await {
+                Ok(members) => all.extend(members),
+                Err(why) => unread.push(Unread::new(principal, &setting, why)),
+            }
         }
         all.sort();
         all.dedup();
@@ -57,17 +83,41 @@ impl Bot {
                 Ok(person) if standing(&person, &team, &user).is_ok() => able.push(user),
                 // Left, a guest, or nobody that the platform knows: cannot approve.
                 Ok(_) | Err(ChatError::Refused(_)) => {}
-                Err(why) => return Err(Failure::Chat(why)),
+                Err(why) => unread.push(Unread::new(&Principal::User(user), &setting, why)),
             }
         }
-        Ok(able)
+        Ok(Approvers { able, unread })
     }
 
-    pub(super) fn principals(&self, kind: Kind) -> &[Principal] {
-        self.approval_policy.rule(kind).approvers.as_deref().unwrap_or(&self.policy.approvers)
+    /// Those whom the settings let approve, and the name of the setting.
+    pub(super) fn principals(&self, kind: Kind) -> (&[Principal], String) {
+        match self.approval_policy.rule(kind).approvers.as_deref() {
+            Some(approvers) => (approvers, format!("approvers in [approval.{}]", kind.name())),
+            None => (&self.policy.approvers, "CHATOPS_APPROVERS".into()),
+        }
     }
-}
 
-fn unknown(user: &UserId, why: ChatError) -> Failure {
-    Failure::Denied(Denial::Unknown { user: user.clone(), why })
+    /// User groups of the settings that cannot be read at present; none if all can.
+    pub async fn unread_groups(&self) -> Vec<Unread> {
+        let mut named: Vec<(&Principal, String)> = Vec::new();
+        let mut name = |group, setting: &str| match named.iter_mut().find(|(known, _)| *known == group) {
+            Some((_, settings)) => *settings = format!("{settings} and {setting}"),
+            None => named.push((group, setting.to_owned())),
+        };
+        for (group, setting) in self.policy.groups() {
+            name(group, setting);
+        }
+        for kind in Kind::ALL.into_iter().filter(|kind| self.approval_policy.rule(*kind).approvers.is_some()) {
+            let (principals, setting) = self.principals(kind);
+            for group in principals.iter().filter(|principal| principal.is_group()) {
+                name(group, &setting);
+            }
+        }
+        let read = named.into_iter().map(async |(group, setting)| {
+            let mut chats = self.chats.iter().filter(|chat| group.is_on(chat.name()));
+            let chat = chats.next()?;
+            group.members(chat).await.err().map(|why| Unread::new(group, &setting, why))
+        });
+        join_all(read).await.into_iter().flatten().collect()
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::approvers::Approvers;
 use super::failure::{Failure, instead};
 use super::request_card::what;
 use super::{Ask, Bot, Told, readback};
@@ -185,7 +186,7 @@ impl Bot {
     async fn quorum(&self, kind: Kind, asker: &UserId, needed: u8, sensitive: bool) -> Result<Vec<UserId>, Failure> {
         let rule = self.approval_policy.rule(kind);
         let chat = self.chats.of_user(asker).map_err(Failure::Chat)?;
-        let mut able = self.approvers(kind, chat).await?;
+        let Approvers { mut able, unread } = self.approvers(kind, chat).await?;
         let asks = able.contains(asker);
         if !rule.self_approval {
             able.retain(|user| user != asker);
@@ -194,8 +195,7 @@ impl Bot {
             return Ok(able);
         }
         let section = format!("[approval.{}]", kind.name());
-        let whose =
-            if rule.approvers.is_some() { format!("approvers in {section}") } else { "CHATOPS_APPROVERS".into() };
+        let (_, whose) = self.principals(kind);
         let needs = match (sensitive && needed > rule.required, self.approval_policy.per.contains_key(&kind)) {
             (true, _) => format!("required_sensitive in {section}"),
             (false, true) => format!("required in {section}"),
@@ -207,10 +207,16 @@ impl Bot {
             (n, false) => format!("only {} may approve it", count(n, "person", "people")),
             (n, true) => format!("only {} besides you may approve it", count(n, "person", "people")),
         };
+        let needed = count(usize::from(needed), "approval", "approvals");
+        if let Some(unread) = unread.first() {
+            return Err(instead(Line::marked(&format!(
+                "I cannot tell whether this could be approved: it needs {needed} ({needs}), as far as I can tell {have}, and {unread}. {} Nothing was asked.",
+                unread.advice(),
+            ))));
+        }
         let hint = if asks && !rule.self_approval { ", or CHATOPS_SELF_APPROVAL=true" } else { "" };
         Err(instead(format!(
-            "This could never be approved: it needs {} ({needs}), and {have} ({whose}). Whoever runs this bot changes one of the two{hint}. Nothing was asked.",
-            count(usize::from(needed), "approval", "approvals"),
+            "This could never be approved: it needs {needed} ({needs}), and {have} ({whose}). Whoever runs this bot changes one of the two{hint}. Nothing was asked.",
         )))
     }
 
@@ -270,7 +276,7 @@ impl Bot {
     async fn check_wish(&self, inbound: &Inbound, wish: &Wish) -> Option<Problem> {
         let right = crate::command::Right::Operator;
         let rights = self.policy.rights(&self.chats, &inbound.actor, &inbound.channel).await.ok()?;
-        self.policy.allow(rights, right, &inbound.actor).ok()?;
+        self.policy.allow(&rights, right, &inbound.actor).ok()?;
         let session = self.sessions.read(&inbound.channel).await.ok()??;
         match self.prepare(&session, wish, None, inbound.at).await {
             Ok((prepared, _)) => {

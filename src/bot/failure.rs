@@ -58,6 +58,9 @@ impl Failure {
             Failure::Denied(Denial::Unknown { why, .. }) => {
                 matches!(why, ChatError::Unavailable(_) | ChatError::RateLimited)
             }
+            Failure::Denied(Denial::Unread { unread, .. }) => {
+                matches!(unread.why, ChatError::Unavailable(_) | ChatError::RateLimited)
+            }
             Failure::Sekoia(error) => matches!(
                 error,
                 SekoiaError::Server { .. }

@@ -38,7 +38,7 @@ impl Bot {
     /// Why somebody no longer counts, asked of the platform now.
     async fn absence(&self, approval: &Approval, user: &UserId, part: Part) -> Option<Gone> {
         let principals = match part {
-            Part::Approver => self.principals(approval.request.action.kind()),
+            Part::Approver => self.principals(approval.request.action.kind()).0,
             Part::Requester if self.policy.operators.is_empty() => &self.policy.approvers,
             Part::Requester => &self.policy.operators,
         };
@@ -73,7 +73,7 @@ async fn stands(chat: &dyn ChatPlatform, user: &UserId, principals: &[Principal]
         Err(error) => return Err(error),
     };
     Ok(match standing(&person, &team, user) {
-        Ok(()) if among(principals, chat, user).await? => None,
+        Ok(()) if among(principals, "", chat, user).await.map_err(|unread| unread.why)? => None,
         Ok(()) => Some(Gone::NoRight),
         Err(Denial::Inactive(_)) => Some(Gone::Deactivated),
         Err(Denial::Bot(_)) => Some(Gone::Bot),

@@ -257,7 +257,7 @@ impl Bot {
                 let rights = self.policy.rights(&self.chats, actor, channel).await?;
                 // Who may decide depends on the request: its handler asks.
                 if !matches!(said.command, Command::Approve { .. } | Command::Reject { .. }) {
-                    self.policy.allow(rights, right, actor)?;
+                    self.policy.allow(&rights, right, actor)?;
                 }
                 rights
             }
@@ -391,7 +391,11 @@ impl Bot {
                     (true, false) => Some("CHATOPS_APPROVERS makes approvers; it lists ids like yours."),
                     (true, true) => None,
                 };
-                let view = view.bullets(may.into_iter().map(Line::from).collect());
+                let mut lines: Vec<Line> = may.into_iter().map(Line::from).collect();
+                lines.extend(rights.unread.iter().map(|unread| {
+                    Line::marked(&format!("perhaps more, which I cannot tell: {unread}. {}", unread.advice()))
+                }));
+                let view = view.bullets(lines);
                 match lacks {
                     Some(how) => view.note(how),
                     None => view,

@@ -41,6 +41,9 @@ impl Bot {
             let line = format!("⚠️ not delivered ({} {}): {}", parked.kind, parked.key, parked.why);
             lines.push(Line::from(shown(&line, 300)));
         }
+        for unread in self.unread_groups().await {
+            lines.push(Line::marked(&format!("⚠️ {unread}. {}", unread.advice())));
+        }
         let mut controls = Vec::new();
         if page > 1 {
             controls.push(Control::button("Previous page", format!("overview {}", page - 1)));

@@ -14,10 +14,15 @@ use super::ChatError;
 
 /// Entries, of each kind: a large workspace's worth.
 const MOST: u64 = 50_000;
+/// How long an answer that only some need is waited for, and how long it is then not asked for again.
+const PATIENCE: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_secs(10);
 
 pub struct Remembered<V> {
     cache: Cache<Box<str>, Arc<Entry<V>>>,
     life: Duration,
+    /// What could not be had lately, where that is remembered too.
+    failures: Option<Cache<Box<str>, ChatError>>,
 }
 
 struct Entry<V> {
@@ -29,11 +34,18 @@ struct Entry<V> {
 impl<V: Clone + Send + Sync + 'static> Remembered<V> {
     /// Nothing older than `life` is believed; from half of it on, it is fetched again meanwhile.
     pub fn new(life: Duration) -> Self {
-        Self { cache: Cache::builder().max_capacity(MOST).time_to_live(life).build(), life }
+        Self { cache: Cache::builder().max_capacity(MOST).time_to_live(life).build(), life, failures: None }
+    }
+
+    /// The same for what must not hold up those who do not depend on it: an answer that does not
+    /// come within [`PATIENCE`] is an error, and an error is remembered for [`PAUSE`].
+    pub fn guarded(life: Duration) -> Self {
+        let failures = Cache::builder().max_capacity(MOST).time_to_live(PAUSE).build();
+        Self { failures: Some(failures), ..Self::new(life) }
     }
 
     /// The value, from memory if it is young enough. Of several who ask at once, one fetches. An
-    /// error is not remembered.
+    /// error is not remembered, unless this is [`guarded`](Self::guarded).
     pub async fn get<F>(&self, key: &str, fetch: impl FnOnce() -> F) -> Result<V, ChatError>
     where
         F: Future<Output = Result<V, ChatError>> + Send + 'static,
@@ -47,7 +59,26 @@ impl<V: Clone + Send + Sync + 'static> Remembered<V> {
                 return Ok(entry.value.clone());
             }
         }
+        let Some(failures) = &self.failures else { return self.fetched(key, fetch()).await };
+        if let Some(error) = failures.get(key).await {
+            return Err(error);
+        }
         let fetched = fetch();
+        let patient = async move {
+            let late = || ChatError::Unavailable(format!("no answer within {} s", PATIENCE.as_secs()));
+            tokio::time::timeout(PATIENCE, fetched).await.unwrap_or_else(|_| Err(late()))
+        };
+        let fetched = self.fetched(key, patient).await;
+        if let Err(error) = &fetched {
+            failures.insert(key.into(), error.clone()).await;
+        }
+        fetched
+    }
+
+    async fn fetched<F>(&self, key: &str, fetched: F) -> Result<V, ChatError>
+    where
+        F: Future<Output = Result<V, ChatError>> + Send + 'static,
+    {
         self.cache
             .try_get_with(key.into(), async move { fetched.await.map(Entry::new) })
             .await
@@ -63,6 +94,9 @@ impl<V: Clone + Send + Sync + 'static> Remembered<V> {
     /// Whoever asks next has it fetched.
     pub async fn forget(&self, key: &str) {
         self.cache.invalidate(key).await;
+        if let Some(failures) = &self.failures {
+            failures.invalidate(key).await;
+        }
     }
 
     fn renew<F>(&self, key: &str, old: Arc<Entry<V>>, fetched: F)
@@ -83,5 +117,30 @@ impl<V: Clone + Send + Sync + 'static> Remembered<V> {
 impl<V> Entry<V> {
     fn new(value: V) -> Arc<Self> {
         Arc::new(Self { value, at: Instant::now(), renewing: AtomicBool::new(false) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_does_not_come_is_not_waited_for_twice() {
+        let (groups, asked) = (Remembered::<u8>::guarded(Duration::from_mins(1)), Arc::new(AtomicUsize::new(0)));
+        let ask = || {
+            let asked = Arc::clone(&asked);
+            async move {
+                asked.fetch_add(1, Ordering::Relaxed);
+                std::future::pending().await
+            }
+        };
+        let started = tokio::time::Instant::now();
+        let first = groups.get("S0", ask).await;
+        assert_eq!(first, Err(ChatError::Unavailable("no answer within 3 s".into())));
+        assert_eq!(groups.get("S0", ask).await, first);
+        assert_eq!((started.elapsed(), asked.load(Ordering::Relaxed)), (PATIENCE, 1));
+        assert_eq!(groups.get("S1", || async { Ok(7) }).await, Ok(7));
     }
 }

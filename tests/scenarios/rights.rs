@@ -1,7 +1,9 @@
 //! Who may do what, and what the others are told.
 
 use insta::assert_snapshot;
+use serde_json::{Value, json};
 
+use super::watching::until;
 use crate::harness::{Call, SOC, Setting, on_slack, run, usual};
 
 #[test]
@@ -74,7 +76,74 @@ fn approvers_are_operators_where_none_are_named() {
 fn a_group_that_cannot_be_read_makes_nobody_an_operator() {
     on_slack(Setting { operators: "", ..Setting::default() }, async |s| {
         s.chat.groups_become_unreadable();
-        assert_snapshot!(s.ask("bob", "overview").await.text(), @"I could not check your rights (the app lacks the scope usergroups:read), so I did nothing. Whoever runs this bot adds that scope to the app and installs it again. Your id is `chat:bob`.");
+        assert_snapshot!(s.ask("bob", "overview").await.text(), @"I cannot tell whether you are an operator, because slack-group:S0APPROVERS of CHATOPS_APPROVERS could not be read (the app lacks the scope usergroups:read). Nothing was done. Whoever runs this bot adds that scope to the app and installs it again. Your id is `chat:bob`.");
+    });
+}
+
+#[test]
+fn a_group_that_cannot_be_read_denies_nothing_that_does_not_depend_on_it() {
+    let setting = Setting { operators: "alice,@approvers", approvers: "bob,@approvers", ..Setting::default() };
+    run(setting, async |s| {
+        s.chat.groups_become_unreadable();
+        // Who is listed by id, and who only looks.
+        s.set_up().await;
+        assert!(s.ask("dan", "status").await.text().contains("Sekoia workspace setup"));
+        s.request_for("alice", "invite ana@nimbus.example").await;
+        let card = s.card("Approval needed").await;
+        s.checklist("⏳").await;
+        for who in ["dan", "carol"] {
+            let refused = s.ask(who, "users").await.text();
+            assert!(refused.starts_with("I cannot tell whether you are an operator, because "), "{refused}");
+            assert!(refused.contains(" of CHATOPS_OPERATORS could not be read ("), "{refused}");
+        }
+        let refused = s.ask("carol", "freeze now").await.text();
+        assert!(refused.contains("an approver, because "), "{refused}");
+        assert!(refused.contains(" of CHATOPS_APPROVERS could not be read ("), "{refused}");
+        let approved = s.click("bob", &card, "Approve").await.text();
+        assert!(approved.starts_with("You approved"), "{approved}");
+        s.card("not accepted yet").await;
+        s.direct().await;
+        s.checklist_at_rest().await;
+    });
+}
+
+#[test]
+fn what_depends_on_a_group_that_is_gone_is_refused_naming_it() {
+    let setting =
+        Setting { operators: "alice,@approvers", approvers: "bob,@approvers", durable: true, ..Setting::default() };
+    on_slack(setting, async |s| {
+        s.slack().edit(|state| state.groups.clear());
+        s.set_up().await;
+        assert_snapshot!(s.ask("carol", "users").await.text(), @"I cannot tell whether you are an operator, because slack-group:S0APPROVERS of CHATOPS_OPERATORS could not be read (the chat platform answered no_such_subteam). Nothing was done. If it was deleted, your bot administrator takes it out of CHATOPS_OPERATORS. Your id is `chat:carol`.");
+        assert_snapshot!(s.ask("carol", "whoami").await.text(), @"
+        You are @carol, `chat:carol`.
+        • viewer: you may look at this channel's checklist
+        • perhaps more, which I cannot tell: slack-group:S0APPROVERS of CHATOPS_APPROVERS could not be read (the chat platform answered no_such_subteam). If it was deleted, your bot administrator takes it out of CHATOPS_APPROVERS.
+        • perhaps more, which I cannot tell: slack-group:S0APPROVERS of CHATOPS_OPERATORS could not be read (the chat platform answered no_such_subteam). If it was deleted, your bot administrator takes it out of CHATOPS_OPERATORS.
+        CHATOPS_OPERATORS makes operators, CHATOPS_APPROVERS makes approvers; both list ids like yours.
+        ");
+        assert_snapshot!(s.ask("alice", "overview").await.text(), @"
+        All channels
+        • #soc-setup · *Nimbus Payments* · 1 of 7 settled · next: step 1 (subscription)
+        • ⚠️ slack-group:S0APPROVERS of CHATOPS_OPERATORS and CHATOPS_APPROVERS could not be read (the chat platform answered no_such_subteam). If it was deleted, your bot administrator takes it out of CHATOPS_OPERATORS and CHATOPS_APPROVERS.
+        Channels 1 to 1
+        ");
+        // One of two is known: whether there is another nobody can tell.
+        assert_snapshot!(s.ask("alice", "invite ana@nimbus.example as Admin").await.text(), @"I cannot tell whether this could be approved: it needs 2 approvals (required_sensitive in [approval.invite]), as far as I can tell only 1 person may approve it, and slack-group:S0APPROVERS of CHATOPS_APPROVERS could not be read (the chat platform answered no_such_subteam). If it was deleted, your bot administrator takes it out of CHATOPS_APPROVERS. Nothing was asked.");
+        s.request_for("alice", "invite ana@nimbus.example").await;
+        let card = s.card("Approval needed").await;
+        s.checklist("⏳").await;
+        assert_snapshot!(s.click("carol", &card, "Approve").await.text(), @"I cannot tell whether you are an approver, because slack-group:S0APPROVERS of CHATOPS_APPROVERS could not be read (the chat platform answered no_such_subteam). Nothing was done. If it was deleted, your bot administrator takes it out of CHATOPS_APPROVERS. Your id is `chat:carol`.");
+        assert_snapshot!(s.click("alice", &card, "Approve").await.text(), @"You asked for this yourself, so you cannot decide it. These people can: @bob, and perhaps others: slack-group:S0APPROVERS of CHATOPS_APPROVERS could not be read (the chat platform answered no_such_subteam).");
+        // Health looks at the start, and then now and then.
+        s.stop().await;
+        s.start().await;
+        let ready = async || -> Value {
+            s.http.get(format!("http://{}/readyz", s.address())).send().await.unwrap().json().await.unwrap()
+        };
+        until("health shows it", s, async || ready().await["unread_groups"] == json!(["slack-group:S0APPROVERS"]))
+            .await;
+        assert_eq!(ready().await["status"], "ok");
     });
 }
 

@@ -123,7 +123,7 @@ impl Bot {
     pub(in super::super) async fn rule_problem(&self, inbound: &Inbound, watch: &Watch) -> Option<(usize, String)> {
         // Names are told to those alone who may add a rule.
         let rights = self.policy.rights(&self.chats, &inbound.actor, &inbound.channel).await.ok()?;
-        self.policy.allow(rights, Right::Operator, &inbound.actor).ok()?;
+        self.policy.allow(&rights, Right::Operator, &inbound.actor).ok()?;
         let session = self.sessions.read(&inbound.channel).await.ok()??;
         if !watch.trigger.spec().evaluated {
             return Some((0, Refusal::OnlyByWebhook(watch.trigger).line().to_string()));

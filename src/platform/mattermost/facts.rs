@@ -103,7 +103,7 @@ impl Facts {
             me: OnceCell::new(),
             people: Remembered::new(FACTS),
             channels: Remembered::new(FACTS),
-            groups: Remembered::new(FACTS),
+            groups: Remembered::guarded(FACTS),
             directs: Remembered::new(DIRECTS),
         }
     }

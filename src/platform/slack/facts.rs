@@ -35,7 +35,7 @@ impl Facts {
             team: OnceCell::new(),
             people: Remembered::new(FACTS),
             channels: Remembered::new(FACTS),
-            groups: Remembered::new(MEMBERSHIP),
+            groups: Remembered::guarded(MEMBERSHIP),
             directs: Remembered::new(DIRECT),
         }
     }
