@@ -40,10 +40,12 @@ pub struct Rights {
     pub approver: bool,
     /// What could not be read, and might make them more.
     pub unread: Vec<Unread>,
+    /// Another id of the same person, which the settings list.
+    pub listed: Option<UserId>,
 }
 
 impl Rights {
-    pub const NONE: Rights = Rights { operator: false, approver: false, unread: Vec::new() };
+    pub const NONE: Rights = Rights { operator: false, approver: false, unread: Vec::new(), listed: None };
 }
 
 /// Somebody whom a setting names and whom the platform could not tell of: mostly a user group.
@@ -118,6 +120,10 @@ pub enum Denial {
         advice = .unread.advice()
     )]
     Unread { user: UserId, what: &'static str, unread: Box<Unread> },
+    #[error(
+        "That is for {what}, and {setting} lists another id of yours, `{listed}`. Your id is now `{user}`: your bot administrator puts it in the place of the other one."
+    )]
+    OtherId { user: UserId, what: &'static str, setting: &'static str, listed: UserId },
 }
 
 const OPERATORS: &str = "CHATOPS_OPERATORS";
@@ -172,7 +178,10 @@ impl Policy {
             [] => approver,
             operators => known(among(operators, OPERATORS, chat, user).await),
         };
-        Ok(Rights { operator, approver, unread })
+        let named = |id: &UserId| {
+            self.operators.iter().chain(&self.approvers).any(|p| matches!(p, Principal::User(user) if user == id))
+        };
+        Ok(Rights { operator, approver, unread, listed: person.also.filter(named) })
     }
 
     /// Every user group that the settings name, with the setting.
@@ -215,11 +224,18 @@ impl Policy {
         if let Some(unread) = rights.unread.iter().find(|unread| *unread.setting == *setting) {
             return Err(Denial::Unread { user: user.clone(), what, unread: Box::new(unread.clone()) });
         }
-        Err(if right == Right::Approver {
-            Denial::NotApprover(user.clone())
-        } else {
-            Denial::NotOperator(user.clone())
-        })
+        let of = |list: &[Principal]| {
+            list.iter().any(|p| matches!(p, Principal::User(id) if Some(id) == rights.listed.as_ref()))
+        };
+        let listed = of(if setting == OPERATORS { &self.operators } else { &self.approvers });
+        match (&rights.listed, right) {
+            (Some(other), _) if listed => {
+                let what = if right == Right::Approver { "approvers" } else { "operators" };
+                Err(Denial::OtherId { user: user.clone(), what, setting, listed: other.clone() })
+            }
+            (_, Right::Approver) => Err(Denial::NotApprover(user.clone())),
+            _ => Err(Denial::NotOperator(user.clone())),
+        }
     }
 }
 

@@ -173,8 +173,10 @@ pub enum ReplyTo {
 /// What the platform says of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
-    /// The team that the account belongs to.
+    /// The team that the account belongs to: the bot's own if that is one of several.
     pub team: Box<str>,
+    /// Another id that the platform has of the same person.
+    pub also: Option<UserId>,
     pub active: bool,
     pub guest: bool,
     pub bot: bool,

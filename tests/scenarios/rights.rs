@@ -148,6 +148,58 @@ fn what_depends_on_a_group_that_is_gone_is_refused_naming_it() {
 }
 
 #[test]
+fn a_member_of_our_workspace_may_be_at_home_in_another_one() {
+    on_slack(Setting::default(), async |s| {
+        s.slack().edit(|state| {
+            let alice = state.user("alice");
+            (alice.team_id, alice.enterprise_teams) = ("T0HOME".into(), vec!["T0HOME".into(), "T0SOC".into()]);
+            let dan = state.user("dan");
+            (dan.team_id, dan.enterprise_teams) = (String::new(), vec!["T0SOC".into()]);
+            let eve = state.user("eve");
+            (eve.is_stranger, eve.enterprise_teams) = (false, vec!["T0EVIL".into()]);
+        });
+        until("the bot knows its workspace", s, async || {
+            let ready = s.http.get(format!("http://{}/readyz", s.address())).send().await.unwrap();
+            ready.json::<Value>().await.unwrap()["slack"] == "ok"
+        })
+        .await;
+        // Her requests name the workspace where she works.
+        s.set_up().await;
+        assert!(s.ask("dan", "status").await.text().contains("Sekoia workspace setup"));
+        assert!(s.ask("bob", "status").await.text().contains("Sekoia workspace setup"));
+        let told = s.ask("eve", "status").await.text();
+        assert!(told.starts_with("Your account belongs to another"), "{told}");
+        // A request of an organisation-wide install names none.
+        let card = s.ask("alice", "step region").await;
+        let pressed = s.chat.click("alice", &card, "Done");
+        let (_, payload) = form_urlencoded::parse(&pressed.body).find(|(name, _)| name == "payload").unwrap();
+        let mut payload: Value = serde_json::from_str(&payload).unwrap();
+        (payload["team"], payload["is_enterprise_install"]) = (Value::Null, json!(true));
+        payload["enterprise"] = json!({ "id": "E0NIMBUS", "name": "Nimbus" });
+        let body =
+            form_urlencoded::Serializer::new(String::new()).append_pair("payload", &payload.to_string()).finish();
+        let now = jiff::Timestamp::now().as_second();
+        let form = "application/x-www-form-urlencoded";
+        s.taken(&s.slack().signed("/slack/interactivity", form, body.into_bytes(), now)).await;
+        assert!(s.reply().await.text().contains("Sekoia confirms it"));
+        s.checklist("✅ *2 Confirm your region*").await;
+    });
+}
+
+#[test]
+fn another_id_of_somebody_who_is_listed_is_named_and_gives_no_rights() {
+    on_slack(Setting { approvers: "bob,carol", ..Setting::default() }, async |s| {
+        s.slack().edit(|state| {
+            let mut bob = state.user("bob").clone();
+            bob.name = "bob-of-old".into();
+            (bob.enterprise_teams, bob.enterprise_id) = (vec!["T0SOC".into()], Some("U0BOB".into()));
+            state.users.insert("W0BOB".into(), bob);
+        });
+        assert_snapshot!(s.ask("W0BOB", "freeze now").await.text(), @"That is for approvers, and CHATOPS_APPROVERS lists another id of yours, `chat:bob`. Your id is now `slack:W0BOB`: your bot administrator puts it in the place of the other one.");
+    });
+}
+
+#[test]
 fn shared_and_unlisted_channels_are_refused() {
     usual(async |s| {
         assert_snapshot!(s.ask_in("shared", "alice", "setup").await.text(), @"This channel is shared with another organisation, so I do not work here. An administrator can allow it by adding `chat:shared` to CHATOPS_CHANNELS. Your id is `chat:alice`.");

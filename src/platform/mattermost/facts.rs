@@ -76,6 +76,7 @@ impl From<User> for Known {
         let elsewhere = user.remote_id.filter(|id| !id.is_empty());
         let person = Person {
             team: elsewhere.unwrap_or_else(|| SERVER.into()),
+            also: None,
             active: user.delete_at == 0,
             guest: user.roles.split_whitespace().any(|role| role == "system_guest"),
             bot: user.is_bot,

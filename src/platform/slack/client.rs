@@ -46,6 +46,11 @@ impl SlackClient {
         self.api.download(file).await
     }
 
+    /// See [`Facts::at_home`].
+    pub async fn at_home(&self, channel: &ChannelKey, user: &UserId) -> Option<ChannelKey> {
+        self.facts.at_home(channel, user).await
+    }
+
     /// Posts or edits; a payload that Slack rejects is logged with Slack's reason and said as
     /// plain text instead.
     async fn message<T: DeserializeOwned + Send>(
@@ -114,7 +119,7 @@ impl ChatPlatform for SlackClient {
     }
 
     async fn check(&self) -> Result<(), ChatError> {
-        self.api.get::<Ack>("auth.test", &[]).await.map(|_| ())
+        self.facts.check().await
     }
 
     async fn person(&self, user: &UserId) -> Result<Person, ChatError> {

@@ -15,14 +15,24 @@ use crate::platform::{ChannelFacts, ChannelKey, ChatError, Person, UserId};
 const FACTS: Duration = Duration::from_mins(5);
 /// Who is an operator or approver by a group.
 const MEMBERSHIP: Duration = Duration::from_mins(1);
+/// What is asked before a request is acknowledged, for which Slack waits three seconds in all.
+const BEFORE_ACKNOWLEDGED: Duration = Duration::from_millis(1_500);
 /// Somebody's conversation with the app stays the same.
 const DIRECT: Duration = Duration::from_hours(1);
+
+/// Somebody, as Slack describes them.
+#[derive(Debug, Clone)]
+struct Known {
+    person: Person,
+    /// The workspace is one of several of their organisation.
+    organisation: bool,
+}
 
 pub(super) struct Facts {
     api: Arc<Api>,
     /// A token belongs to one team for good.
     team: OnceCell<Arc<str>>,
-    people: Remembered<Person>,
+    people: Remembered<Known>,
     channels: Remembered<ChannelFacts>,
     groups: Remembered<Arc<[UserId]>>,
     directs: Remembered<ChannelKey>,
@@ -41,22 +51,50 @@ impl Facts {
     }
 
     pub async fn team(&self) -> Result<Arc<str>, ChatError> {
+        self.team.get_or_try_init(|| self.ask_team()).await.cloned()
+    }
+
+    /// Asks now, and learns by the way which team it is.
+    pub async fn check(&self) -> Result<(), ChatError> {
+        let team = self.ask_team().await?;
+        let _ = self.team.set(team);
+        Ok(())
+    }
+
+    async fn ask_team(&self) -> Result<Arc<str>, ChatError> {
         #[derive(Deserialize)]
         struct Answer {
             team_id: Arc<str>,
         }
-        let ask = async || self.api.get::<Answer>("auth.test", &[]).await.map(|answer| answer.team_id);
-        self.team.get_or_try_init(ask).await.cloned()
+        self.api.get::<Answer>("auth.test", &[]).await.map(|answer| answer.team_id)
     }
 
     pub async fn person(&self, user: &UserId) -> Result<Person, ChatError> {
+        self.known(user).await.map(|known| known.person)
+    }
+
+    /// The channel under the workspace that the app is installed in. In an organisation with several
+    /// workspaces, a request names the one that somebody works in, or none at all; whether they belong
+    /// to this one is what Slack says of them, not of the request.
+    pub async fn at_home(&self, channel: &ChannelKey, user: &UserId) -> Option<ChannelKey> {
+        let team = self.team.get()?;
+        if channel.team() == &**team {
+            return None;
+        }
+        let known = tokio::time::timeout(BEFORE_ACKNOWLEDGED, self.known(user)).await.ok()?.ok()?;
+        known.organisation.then(|| ChannelKey::slack(team, channel.channel()))
+    }
+
+    async fn known(&self, user: &UserId) -> Result<Known, ChatError> {
         #[derive(Deserialize)]
         struct Answer {
             user: User,
         }
         #[derive(Deserialize)]
         struct User {
+            id: Option<Box<str>>,
             team_id: Option<Box<str>>,
+            enterprise_user: Option<EnterpriseUser>,
             #[serde(default)]
             deleted: bool,
             #[serde(default)]
@@ -70,25 +108,34 @@ impl Facts {
             #[serde(default)]
             is_stranger: bool,
         }
+        /// Of an organisation with several workspaces.
+        #[derive(Default, Deserialize)]
+        struct EnterpriseUser {
+            id: Option<Box<str>>,
+            #[serde(default)]
+            teams: Vec<Box<str>>,
+        }
+        let home = self.team().await?;
         self.people
             .get(user.native(), || {
                 let (api, id) = (Arc::clone(&self.api), user.native().to_owned());
                 async move {
-                    let User {
-                        team_id,
-                        deleted,
-                        is_bot,
-                        is_workflow_bot,
-                        is_restricted,
-                        is_ultra_restricted,
-                        is_stranger,
-                    } = api.get::<Answer>("users.info", &[("user", Some(&id))]).await?.user;
-                    Ok(Person {
-                        team: team_id.unwrap_or_default(),
-                        active: !deleted,
-                        guest: is_restricted || is_ultra_restricted || is_stranger,
-                        bot: is_bot || is_workflow_bot,
-                    })
+                    let user = api.get::<Answer>("users.info", &[("user", Some(&id))]).await?.user;
+                    let organisation = user.enterprise_user.unwrap_or_default();
+                    // `team_id` is where the account is at home, which may be another workspace of
+                    // the same organisation, or nowhere.
+                    let belongs = organisation.teams.contains(&Box::from(&*home));
+                    let team = if belongs { Box::from(&*home) } else { user.team_id.unwrap_or_default() };
+                    let mut ids = [user.id, organisation.id].into_iter().flatten();
+                    let also = ids.find(|other| **other != *id).and_then(|other| UserId::of("slack", &other));
+                    let person = Person {
+                        team,
+                        also,
+                        active: !user.deleted,
+                        guest: user.is_restricted || user.is_ultra_restricted || (user.is_stranger && !belongs),
+                        bot: user.is_bot || user.is_workflow_bot,
+                    };
+                    Ok(Known { person, organisation: belongs })
                 }
             })
             .await

@@ -26,12 +26,14 @@ pub enum Slash {
 /// `POST /slack/commands`. `fallback_id` tells a delivery without a trigger.
 pub fn slash(body: &[u8], fallback_id: &str, at: Timestamp) -> Result<Slash, Malformed> {
     let body = std::str::from_utf8(body).map_err(|_| Malformed)?;
-    let (mut team, mut channel, mut user) = (Cow::Borrowed(""), Cow::Borrowed(""), Cow::Borrowed(""));
+    let (mut team, mut enterprise) = (Cow::Borrowed(""), Cow::Borrowed(""));
+    let (mut channel, mut user) = (Cow::Borrowed(""), Cow::Borrowed(""));
     let (mut text, mut trigger, mut url) = (Cow::Borrowed(""), Cow::Borrowed(""), Cow::Borrowed(""));
     let mut check = false;
     for (name, value) in form_urlencoded::parse(body.as_bytes()) {
         match &*name {
             "team_id" => team = value,
+            "enterprise_id" => enterprise = value,
             "channel_id" => channel = value,
             "user_id" => user = value,
             "text" => text = value,
@@ -44,6 +46,8 @@ pub fn slash(body: &[u8], fallback_id: &str, at: Timestamp) -> Result<Slash, Mal
     if check {
         return Ok(Slash::Check);
     }
+    // An organisation-wide install may name no workspace.
+    let team = if team.is_empty() { enterprise } else { team };
     if !(is_id(&team) && is_id(&channel) && is_id(&user)) {
         return Err(Malformed);
     }
@@ -79,6 +83,7 @@ struct Payload {
     kind: String,
     user: Person,
     team: Option<Id>,
+    enterprise: Option<Id>,
     channel: Option<Id>,
     container: Option<Container>,
     view: Option<View>,
@@ -181,8 +186,9 @@ fn pressed(payload: Payload, fallback_id: &str, at: Timestamp) -> Result<Interac
     let container = payload.container.as_ref();
     let channel =
         payload.channel.map(|c| c.id).or_else(|| container.and_then(|c| c.channel_id.clone())).ok_or(Malformed)?;
-    // Organisation-wide installs send no team.
-    let team = payload.team.map(|t| t.id).or_else(|| payload.user.team_id.clone()).ok_or(Malformed)?;
+    // Organisation-wide installs send no team: the person's own, or else the organisation.
+    let team = payload.team.map(|t| t.id).or_else(|| payload.user.team_id.clone());
+    let team = team.or(payload.enterprise.map(|e| e.id)).ok_or(Malformed)?;
     if !(is_id(&team) && is_id(&channel) && is_id(&payload.user.id)) {
         return Err(Malformed);
     }

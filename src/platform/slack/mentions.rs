@@ -21,6 +21,8 @@ enum Envelope {
     },
     EventCallback {
         team_id: Option<String>,
+        context_team_id: Option<String>,
+        context_enterprise_id: Option<String>,
         event_id: String,
         event: serde_json::Value,
     },
@@ -44,7 +46,9 @@ pub fn event(body: &[u8], at: Timestamp) -> Result<Event, Malformed> {
     let envelope: Envelope = serde_json::from_slice(body).map_err(|_| Malformed)?;
     let (team, event_id, event) = match envelope {
         Envelope::UrlVerification { challenge } => return Ok(Event::Challenge(challenge)),
-        Envelope::EventCallback { team_id, event_id, event } => (team_id, event_id, event),
+        Envelope::EventCallback { team_id, context_team_id, context_enterprise_id, event_id, event } => {
+            (team_id.or(context_team_id).or(context_enterprise_id), event_id, event)
+        }
         Envelope::Other => return Ok(Event::Nothing),
     };
     if event["type"] != "app_mention" {

@@ -67,7 +67,10 @@ impl Slack {
         self.intake.refuse(StatusCode::BAD_REQUEST)
     }
 
-    async fn handle(&self, inbound: Inbound, inline: bool) -> Response {
+    async fn handle(&self, mut inbound: Inbound, inline: bool) -> Response {
+        if let Some(channel) = self.client.at_home(&inbound.channel, &inbound.actor).await {
+            inbound.channel = channel;
+        }
         match self.responder.take(inbound, inline).await {
             Reply::Now(view) => reply(&view),
             Reply::Acknowledge => StatusCode::OK.into_response(),

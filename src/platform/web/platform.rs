@@ -40,7 +40,7 @@ impl ChatPlatform for WebChat {
 
     async fn person(&self, user: &UserId) -> Result<Person, ChatError> {
         let known = user.platform() == "web" && find(user.native()).is_some();
-        Ok(Person { team: if known { TEAM } else { "" }.into(), active: known, guest: false, bot: false })
+        Ok(Person { team: if known { TEAM } else { "" }.into(), also: None, active: known, guest: false, bot: false })
     }
 
     /// Nothing is remembered here.

@@ -33,7 +33,9 @@ impl SlackWorld {
         let (user, channel) = (state.user_id(user), state.channel_id(channel));
         let trigger_id = state.issue_trigger(&user);
         let path = state.issue_response_url("commands", &user, &channel, None);
-        let team_id = state.users[&user].team_id.clone();
+        // Somebody who is at home in no workspace still types in one.
+        let home = &state.users[&user].team_id;
+        let team_id = if home.is_empty() { state.team.id.clone() } else { home.clone() };
         let team_domain = team_domain(&state, &team_id);
         let fields = [
             ("token", self.0.verification_token.clone()),

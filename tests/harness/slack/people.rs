@@ -36,6 +36,10 @@ pub struct User {
     pub is_restricted: bool,
     pub is_ultra_restricted: bool,
     pub is_stranger: bool,
+    /// Workspaces of the organisation that the account belongs to; empty outside one.
+    pub enterprise_teams: Vec<String>,
+    /// The account's id in the organisation, where it is another one.
+    pub enterprise_id: Option<String>,
 }
 
 /// A channel, or a direct message when `im_with` names the person at the other end.
@@ -123,6 +127,17 @@ impl User {
         // Slack sends this one only where it is true.
         if self.is_stranger {
             user["is_stranger"] = json!(true);
+        }
+        if !self.enterprise_teams.is_empty() {
+            user["enterprise_user"] = json!({
+                "id": self.enterprise_id.as_deref().unwrap_or(id), "enterprise_id": "E0NIMBUS",
+                "enterprise_name": "Nimbus", "is_admin": false, "is_owner": false, "is_primary_owner": false,
+                "teams": self.enterprise_teams,
+            });
+            // Somebody may be at home in no workspace.
+            if self.team_id.is_empty() {
+                user.as_object_mut().expect("built above as an object").remove("team_id");
+            }
         }
         // A deactivated user has lost most of the description.
         if self.deleted {
