@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use axum::Router;
 use secrecy::SecretSlice;
 use tokio::net::TcpListener;
@@ -233,6 +234,10 @@ impl StoreConfig {
 pub async fn open_store(config: &StoreConfig, keys: &[SecretSlice<u8>]) -> anyhow::Result<Arc<dyn Store>> {
     match &config.place {
         StorePlace::Memory => Ok(Arc::new(MemoryStore::new(Chain::new(keys)))),
-        StorePlace::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path, Chain::new(keys)).await?)),
+        StorePlace::Sqlite(path) => {
+            let opened = SqliteStore::open(path, Chain::new(keys)).await;
+            let cannot = || format!("Cannot open the store {}", path.display());
+            Ok(Arc::new(opened.with_context(cannot)?))
+        }
     }
 }

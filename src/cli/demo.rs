@@ -66,6 +66,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let (sekoia_url, live_url) = (format!("http://{sekoia_address}"), format!("ws://{sekoia_address}/live/"));
     let sekoia_task = tokio::spawn(sandbox::serve(sekoia, Arc::clone(&sandbox), stopping.clone().cancelled_owned()));
 
+    let _hold = args.store.as_deref().map(crate::store::hold).transpose()?;
     let transcript = args.store.as_ref().map(|file| file.with_extension("chat.json"));
     let chat = Arc::new(WebChat::open(transcript)?);
     let (place, kept) = match &args.store {

@@ -15,6 +15,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Faults, LogConfig};
+use crate::store::InUse;
 
 #[derive(Parser)]
 #[command(name = "sekoia-chatops", version, about, max_term_width = 100)]
@@ -74,6 +75,10 @@ pub fn run() -> ExitCode {
         Err(error) => {
             if let Some(faults) = error.downcast_ref::<Faults>() {
                 eprintln!("error: the configuration is not complete or not right:\n{faults}");
+                return ExitCode::from(2);
+            }
+            if let Some(in_use) = error.downcast_ref::<InUse>() {
+                eprintln!("error: {in_use}");
                 return ExitCode::from(2);
             }
             eprintln!("error: {error:#}");

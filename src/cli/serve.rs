@@ -6,7 +6,8 @@ use tracing::{info, warn};
 
 use super::{asked_to_stop, env, environment, pairs, start_logging};
 use crate::app::App;
-use crate::config::{Config, without_effect};
+use crate::config::{Config, StorePlace, without_effect};
+use crate::store;
 
 pub async fn run() -> anyhow::Result<()> {
     let config = Config::read_from(env, pairs(&environment()))?;
@@ -20,6 +21,10 @@ pub async fn run() -> anyhow::Result<()> {
     if config.access.operators.is_empty() && config.access.approvers.is_empty() {
         warn!("nobody may set a channel up: set CHATOPS_OPERATORS or CHATOPS_APPROVERS");
     }
+    let _hold = match &config.store.place {
+        StorePlace::Sqlite(path) => Some(store::hold(path)?),
+        StorePlace::Memory => None,
+    };
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("Cannot listen on {}", config.listen))?;
     let (address, region) = (listener.local_addr()?, config.sekoia.region);

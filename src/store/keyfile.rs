@@ -3,13 +3,15 @@
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rand::RngExt;
 use secrecy::{ExposeSecret, SecretSlice};
+
+use super::place;
 
 /// 32 random bytes.
 pub fn new_key() -> SecretSlice<u8> {
@@ -24,7 +26,7 @@ pub fn new_key() -> SecretSlice<u8> {
 /// # Errors
 /// When the file cannot be made or read, when others may read it, when it holds no key.
 pub fn beside(database: &Path) -> anyhow::Result<Vec<SecretSlice<u8>>> {
-    let path = path(database);
+    let path = place::beside(database, "key");
     let shown = path.display();
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
         Ok(mut file) => {
@@ -35,7 +37,7 @@ pub fn beside(database: &Path) -> anyhow::Result<Vec<SecretSlice<u8>>> {
             Ok(vec![key])
         }
         Err(e) if e.kind() == ErrorKind::AlreadyExists => read(&path),
-        Err(e) => Err(e).with_context(|| format!("Cannot make the audit key {shown}")),
+        Err(e) => Err(place::unwritable(database, &e)),
     }
 }
 
@@ -44,13 +46,7 @@ pub fn beside(database: &Path) -> anyhow::Result<Vec<SecretSlice<u8>>> {
 /// # Errors
 /// When it cannot be read, when others may read it, when it holds no key.
 pub fn existing(database: &Path) -> anyhow::Result<Vec<SecretSlice<u8>>> {
-    read(&path(database))
-}
-
-fn path(database: &Path) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push(".key");
-    path.into()
+    read(&place::beside(database, "key"))
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<SecretSlice<u8>>> {

@@ -8,6 +8,7 @@
 pub mod audit;
 pub mod keyfile;
 mod memory;
+mod place;
 mod sqlite;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use audit::Record;
 pub use memory::MemoryStore;
+pub use place::{Hold, InUse, hold};
 pub use sqlite::SqliteStore;
 
 /// `session/<channel>`: a family and a key.

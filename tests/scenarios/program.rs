@@ -110,7 +110,7 @@ fn serve_without_a_place_for_its_store_fails() {
     let env = [SERVE, &[("CHATOPS_STORE", "sqlite:/nowhere/bot.db"), ("CHATOPS_LOG", "error")]].concat();
     assert_snapshot!(run("serve", &env), @"
     exit 1
-    error: Cannot make the audit key /nowhere/bot.db.key: No such file or directory (os error 2)
+    error: Cannot open the store /nowhere/bot.db: there is no folder /nowhere. Create it, or set CHATOPS_STORE to a file in another folder.
     ");
 }
 
@@ -127,6 +127,35 @@ fn a_mistyped_name_keeps_serve_and_audit_from_starting() {
     error: the configuration is not complete or not right:
       CHATOPS_STOER: is not a setting; did you mean CHATOPS_STORE?
     ");
+}
+
+/// Starts `serve` and waits until it serves; what it said until then, and the rest of it.
+fn served(directory: &Path, env: Env<'_>) -> (Running, String, BufReader<std::process::ChildStderr>) {
+    let mut running = Running(program(directory, "serve", env).spawn().unwrap());
+    let mut log = BufReader::new(running.0.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("serving address=") {
+        assert!(log.read_line(&mut said).unwrap() > 0, "it ended:\n{said}");
+    }
+    (running, said, log)
+}
+
+#[test]
+fn a_second_serve_on_the_same_file_says_so_and_ends() {
+    let directory = TempDir::new().unwrap();
+    let env = [SERVE, &[("CHATOPS_STORE", "sqlite:bot.db")]].concat();
+    let (mut first, _, _log) = served(directory.path(), &env);
+    let second = run_in(directory.path(), "serve", &env);
+    let expected = format!("error: Another sekoia-chatops (process {}) has the store bot.db.", first.0.id());
+    assert!(second.code == 2 && second.err.contains(&expected), "{second}");
+    let demo = run_in(directory.path(), "demo --listen 127.0.0.1:0 --store bot.db", &[]);
+    assert!(demo.code == 2 && demo.err.contains("Another sekoia-chatops"), "{demo}");
+    // Reading the history meanwhile is fine.
+    assert_eq!(run_in(directory.path(), "audit verify", STORE).code, 0);
+    // A crash leaves no lock behind.
+    first.0.kill().unwrap();
+    first.0.wait().unwrap();
+    served(directory.path(), &env);
 }
 
 #[test]
