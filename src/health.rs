@@ -3,18 +3,21 @@
 //! Looked at on a schedule, not when somebody asks: `/readyz` needs no authentication and must
 //! cause no call.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::access::Unread;
 use crate::bot::Bot;
 use crate::pace::Rank;
-use crate::platform::Chats;
+use crate::platform::{ChatError, Chats};
+use crate::sekoia::SekoiaError;
 use crate::store::StreamId;
 
 const EVERY: Duration = Duration::from_mins(1);
@@ -29,6 +32,8 @@ pub struct Health {
     chats: Vec<(&'static str, Seen)>,
     /// User groups of the settings that cannot be read, with what was said of each.
     unread: Mutex<Vec<Unread>>,
+    /// What is refused because a key or token is wrong, by its part.
+    refused: Mutex<BTreeMap<&'static str, &'static str>>,
 }
 
 /// 0: not looked at yet, 1: well, 2: failing.
@@ -36,7 +41,7 @@ pub struct Health {
 struct Seen(AtomicU8);
 
 impl Seen {
-    fn now<E: std::fmt::Display>(&self, what: &'static str, result: Result<(), E>) {
+    fn now<E: Display>(&self, what: &'static str, result: Result<(), E>) {
         let new = if result.is_ok() { 1 } else { 2 };
         let old = self.0.swap(new, Ordering::Relaxed);
         match result {
@@ -63,21 +68,38 @@ impl Health {
             sekoia: Seen::default(),
             chats,
             unread: Mutex::default(),
+            refused: Mutex::default(),
         }
     }
 
     /// What is failing is in the log; here stands only that it is, and what only its administrator can
-    /// put right: a user group that cannot be read.
+    /// put right: a key or token that is refused, a user group that cannot be read.
     pub fn json(&self) -> Value {
         let mut body = json!({ "status": "ok", "store": self.store.name(), "sekoia": self.sekoia.name() });
         for (platform, seen) in &self.chats {
             body[*platform] = seen.name().into();
+        }
+        let refused = locked(&self.refused);
+        if !refused.is_empty() {
+            body["wrong"] = json!(*refused);
         }
         let unread = locked(&self.unread);
         if !unread.is_empty() {
             body["unread_groups"] = unread.iter().map(|unread| &*unread.who).collect();
         }
         body
+    }
+
+    /// Notes whether a key or token is refused: that is said loudly, once, and does not pass by itself.
+    fn key(&self, part: &'static str, setting: &'static str, refused: Option<&dyn Display>) {
+        let mut wrong = locked(&self.refused);
+        let Some(why) = refused else {
+            wrong.remove(part);
+            return;
+        };
+        if wrong.insert(part, setting).is_none() {
+            error!(%why, "{setting} is refused by {part}: nothing works until it is right; set it and restart");
+        }
     }
 
     /// Notes which groups cannot be read.
@@ -98,9 +120,15 @@ impl Health {
             let nothing = StreamId::new("health", "check");
             self.store.now("the store", bot.sessions().store().load(&nothing).await.map(|_| ()));
             for ((platform, seen), chat) in self.chats.iter().zip(bot.chats().iter()) {
-                seen.now(platform, chat.check().await);
+                let checked = chat.check().await;
+                let dead = checked.as_ref().err().filter(|error| matches!(error, ChatError::TokenDead(_)));
+                self.key(platform, token(platform), dead.map(|error| error as &dyn Display));
+                seen.now(platform, checked);
             }
-            self.sekoia.now("Sekoia", bot.sekoia().validate(Rank::Background).await.map(|_| ()));
+            let checked = bot.sekoia().validate(Rank::Background).await.map(|_| ());
+            let refused = checked.as_ref().err().filter(|error| matches!(error, SekoiaError::Unauthorized { .. }));
+            self.key("sekoia", "SEKOIA_API_KEY", refused.map(|error| error as &dyn Display));
+            self.sekoia.now("Sekoia", checked);
             // A group is read for whoever acts as well: now and then is enough while all is well.
             if look % GROUPS_EVERY == 0 || !locked(&self.unread).is_empty() {
                 self.groups(bot.unread_groups().await);
@@ -110,6 +138,14 @@ impl Health {
                 () = stop.cancelled() => return,
             }
         }
+    }
+}
+
+/// The setting that holds a platform's token.
+fn token(platform: &str) -> &'static str {
+    match platform {
+        "slack" => "SLACK_BOT_TOKEN",
+        _ => "MATTERMOST_BOT_TOKEN",
     }
 }
 

@@ -68,7 +68,7 @@ use crate::access::{Policy, Rights};
 use crate::action::Prepared;
 use crate::approval;
 use crate::approval::ApprovalId;
-use crate::approvals::{Approvals, Timing};
+use crate::approvals::{Approvals, Frozen, Timing};
 use crate::checklist::{Actor, Event, Refusal, Session, StepId};
 use crate::command::{Command, Fault, Right, Said};
 use crate::notifications::Notifications;
@@ -195,6 +195,11 @@ impl Bot {
 
     pub fn notifications(&self) -> &Notifications {
         &self.notifications
+    }
+
+    /// Whether anything sensitive is carried out at present; if not, since when and why.
+    pub async fn frozen(&self) -> Result<Option<Frozen>, StoreError> {
+        self.approvals.frozen().await
     }
 
     pub fn sekoia(&self) -> &Sekoia {

@@ -2,12 +2,14 @@
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::{asked_to_stop, env, environment, pairs, start_logging};
+use crate::access::Principal;
 use crate::app::App;
 use crate::config::{Config, StorePlace, without_effect};
 use crate::store;
+use crate::text::{count, visible};
 
 pub async fn run() -> anyhow::Result<()> {
     let config = Config::read_from(env, pairs(&environment()))?;
@@ -28,7 +30,59 @@ pub async fn run() -> anyhow::Result<()> {
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("Cannot listen on {}", config.listen))?;
     let (address, region) = (listener.local_addr()?, config.sekoia.region);
+    let settings = settings(&config);
     let app = App::build(config).await?;
+    let execution = match app.bot().frozen().await {
+        Ok(Some(_)) => "frozen",
+        Ok(None) => "not frozen",
+        Err(error) => {
+            error!(%error, "the store cannot be read");
+            "unknown"
+        }
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    info!(version, %region, execution, "sekoia-chatops starts");
+    for setting in settings {
+        info!("{setting}");
+    }
     info!(%address, %region, "serving");
     app.serve(listener, asked_to_stop()).await
+}
+
+/// What an administrator wants to see of the settings, a line each. No secret is in it.
+fn settings(config: &Config) -> [String; 5] {
+    let store = match &config.store.place {
+        StorePlace::Memory => "memory; everything is forgotten at the end".to_owned(),
+        StorePlace::Sqlite(path) => format!("sqlite:{}", path.display()),
+    };
+    let platforms = [("Slack", config.slack.is_some()), ("Mattermost", config.mattermost.is_some())];
+    let platforms: Vec<&str> = platforms.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect();
+    let operators = match config.access.operators.as_slice() {
+        [] => "the approvers".to_owned(),
+        operators => principals(operators),
+    };
+    let channels = match config.access.channels.len() {
+        0 => "any that is not shared externally".to_owned(),
+        n => format!("{} in CHATOPS_CHANNELS", count(n, "channel", "channels")),
+    };
+    [
+        format!("store: {}", visible(&store)),
+        format!("platforms: {}", platforms.join(", ")),
+        format!("approvers: {}", principals(&config.access.approvers)),
+        format!("operators: {operators}"),
+        format!("channels: {channels}"),
+    ]
+}
+
+fn principals(all: &[Principal]) -> String {
+    let groups = all.iter().filter(|principal| principal.is_group()).count();
+    let people = all.len() - groups;
+    match (people, groups) {
+        (0, 0) => "nobody".to_owned(),
+        (people, 0) => count(people, "person", "people"),
+        (0, groups) => count(groups, "user group", "user groups"),
+        (people, groups) => {
+            format!("{}, {}", count(people, "person", "people"), count(groups, "user group", "user groups"))
+        }
+    }
 }

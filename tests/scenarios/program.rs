@@ -159,6 +159,49 @@ fn a_second_serve_on_the_same_file_says_so_and_ends() {
 }
 
 #[test]
+fn the_start_says_what_it_starts_with() {
+    let more = [
+        ("CHATOPS_APPROVERS", "slack:U0BOB,slack:U0CAROL,slack-group:S0SOC"),
+        ("CHATOPS_CHANNELS", "C0SOC"),
+        ("SEKOIA_REGION", "USA1"),
+    ];
+    let (mut running, said, mut log) = served(TempDir::new().unwrap().path(), &[SERVE, &more].concat());
+    let lines: Vec<&str> =
+        said.lines().filter_map(|line| line.split_once("sekoia_chatops::cli::serve: ")).map(|l| l.1).collect();
+    assert_snapshot!(lines[..lines.len() - 1].join("\n"), @r#"
+    SLACK_SIGNING_SECRET is not 32 hexadecimal digits, as Slack's signing secrets are: every request may be refused
+    sekoia-chatops starts version="0.1.0" region=USA1 execution="not frozen"
+    store: memory; everything is forgotten at the end
+    platforms: Slack
+    approvers: 2 people, 1 user group
+    operators: the approvers
+    channels: 1 channel in CHATOPS_CHANNELS
+    "#);
+    // A minute is not waited for: the last count comes with the end.
+    let address = said.split_once("serving address=").unwrap().1.split_whitespace().next().unwrap();
+    for _ in 0..3 {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        std::io::Write::write_all(
+            &mut stream,
+            b"POST /slack/commands HTTP/1.1\r\nHost: b\r\nContent-Length: 6\r\nConnection: close\r\n\r\ncanary",
+        )
+        .unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    }
+    Command::new("kill").args(["-TERM", &running.0.id().to_string()]).status().unwrap();
+    let mut rest = String::new();
+    log.read_to_string(&mut rest).unwrap();
+    running.0.wait().unwrap();
+    assert!(
+        rest.contains("requests were refused unauthorized=3 unknown=0 malformed=0 too_large=0 overloaded=0"),
+        "{rest}"
+    );
+    assert!(!rest.contains("canary"), "{rest}");
+}
+
+#[test]
 fn hundreds_of_idle_connections_keep_nobody_from_an_answer() {
     let directory = TempDir::new().unwrap();
     // Few files, so that few connections are many.

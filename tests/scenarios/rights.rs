@@ -187,6 +187,17 @@ fn a_member_of_our_workspace_may_be_at_home_in_another_one() {
 }
 
 #[test]
+fn a_key_or_token_that_is_refused_stands_in_the_health() {
+    run(Setting { token: "revoked", ..Setting::default() }, async |s| {
+        let ready = async || -> Value {
+            s.http.get(format!("http://{}/readyz", s.address())).send().await.unwrap().json().await.unwrap()
+        };
+        until("health shows it", s, async || ready().await["wrong"] == json!({ "sekoia": "SEKOIA_API_KEY" })).await;
+        assert_eq!(ready().await["sekoia"], "failing");
+    });
+}
+
+#[test]
 fn another_id_of_somebody_who_is_listed_is_named_and_gives_no_rights() {
     on_slack(Setting { approvers: "bob,carol", ..Setting::default() }, async |s| {
         s.slack().edit(|state| {
