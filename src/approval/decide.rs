@@ -186,7 +186,7 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
             Event::Cancelled
         }
         Command::Expire => {
-            if now < approval.request.expires {
+            if !approval.is_over(now) {
                 return Err(Refusal::NothingToDo);
             }
             match approval.status() {
@@ -246,7 +246,7 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
             if !matches!(approval.stage, Stage::Approved) || !approval.items.iter().any(again) {
                 return Err(Refusal::NothingToDo);
             }
-            if now >= approval.request.expires {
+            if approval.is_over(now) {
                 return Err(Refusal::TooLate(minute(approval.request.expires)));
             }
             Event::Again
@@ -268,7 +268,7 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
 fn requested(approval: &Approval, now: Timestamp) -> Result<(), Refusal> {
     let decided = |what, by: &Actor, at| Refusal::Decided { what, by: by.clone(), at, reason: None };
     match &approval.stage {
-        Stage::Requested if now >= approval.request.expires => Err(Refusal::TooLate(minute(approval.request.expires))),
+        Stage::Requested if approval.is_over(now) => Err(Refusal::TooLate(minute(approval.request.expires))),
         Stage::Requested => Ok(()),
         Stage::Approved => Err(match approval.votes.last() {
             Some(vote) => decided("approved", &Actor::Person(vote.by.clone()), vote.at),
@@ -347,7 +347,7 @@ fn press(
     }
     match approval.items.get(item) {
         // The replaced key may be revoked whenever its owner is ready.
-        Some(Item::Waiting) if item == 0 && now >= approval.request.expires => {
+        Some(Item::Waiting) if item == 0 && approval.is_over(now) => {
             Err(Refusal::TooLate(minute(approval.request.expires)))
         }
         Some(Item::Waiting) => start(approval, item, clock),

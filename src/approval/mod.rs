@@ -17,7 +17,7 @@ pub use policy::{Policy, Rule};
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -243,7 +243,16 @@ impl Status {
     }
 }
 
+/// No request waits longer, whatever is configured: the longest time that may be set, and a day.
+const MOST_OPEN: SignedDuration = SignedDuration::from_hours(31 * 24);
+
 impl Approval {
+    /// Whether its time has run out. One that ends later than any can was asked for while the clock
+    /// was ahead: nobody knows how long it waits, so it is over.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        now >= self.request.expires || self.request.expires.duration_since(now) > MOST_OPEN
+    }
+
     pub fn status(&self) -> Status {
         match self.stage {
             Stage::Requested => return Status::Requested,

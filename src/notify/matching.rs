@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::occurrence::{Named, Occurrence, What};
-use super::state::{Rule, Rules};
+use super::state::{Rule, Rules, muted};
 use super::trigger::Trigger;
 use super::watch::AlertStatus;
 use crate::platform::ChannelKey;
@@ -108,7 +108,7 @@ impl Ready {
     }
 
     fn fires(&self, facts: &Facts<'_>, now: Timestamp) -> bool {
-        if self.paused || self.muted_until.is_some_and(|until| now < until) {
+        if self.paused || muted(self.muted_until, now) {
             return false;
         }
         if !is(self.community.as_deref(), &facts.community) {

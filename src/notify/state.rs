@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::decide::LONGEST_MUTE;
 use super::digest::{Digest, Due, Every};
 use super::watch::Watch;
 use crate::checklist::{Actor, Change};
@@ -89,9 +90,14 @@ impl From<Every> for Which {
     }
 }
 
+/// A time further ahead than anybody can set is one of a clock that was ahead: it is over.
+pub(super) fn muted(until: Option<Timestamp>, now: Timestamp) -> bool {
+    until.is_some_and(|until| now < until && until.duration_since(now) <= LONGEST_MUTE)
+}
+
 impl Rule {
     pub fn is_muted(&self, now: Timestamp) -> bool {
-        self.muted_until.is_some_and(|until| now < until)
+        muted(self.muted_until, now)
     }
 
     /// Whether it may say something.
@@ -149,4 +155,23 @@ impl Rules {
 /// What is kept of a webhook's token, and what a received one is looked up by.
 pub fn token_hash(token: &str) -> Box<str> {
     hex::encode(Sha256::digest(token.as_bytes())).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn a_mute_that_lasts_longer_than_any_can_is_over() {
+        let now = Timestamp::from_second(1_780_000_000).unwrap();
+        let (day, tick) = (SignedDuration::from_hours(24), SignedDuration::from_secs(1));
+        for (until, is) in
+            [(tick, true), (day * 30, true), (day * 30 + tick, false), (day * 365, false), (-tick, false)]
+        {
+            assert_eq!(muted(Some(now + until), now), is, "{until:?}");
+        }
+        assert!(!muted(None, now));
+    }
 }

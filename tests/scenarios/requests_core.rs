@@ -276,3 +276,16 @@ fn the_hash_is_of_the_exact_action() {
     // What is stored today is verified tomorrow: the JSON that is hashed never changes.
     insta::assert_snapshot!(key(None).hash(), @"5e3c9bb28398bd79db37c63bbfa0a1734f20d1e37d087e0b3d58718ad994f992");
 }
+
+#[test]
+fn a_request_that_waits_longer_than_any_can_is_over() {
+    let days = |days: i64| SignedDuration::from_hours(24 * days);
+    // The longest that may be set, and one that was asked for while the clock was a year ahead.
+    for (expires, over) in [(days(30), false), (days(366), true)] {
+        let request = Request { expires: start() + expires, ..request(key(None), 1, false) };
+        let asked = play(&request, &[]).pop().expect("it was asked").2;
+        let approve = decide(Some(&asked), Command::Approve { by: user("U0BOB") }, start());
+        let expire = decide(Some(&asked), Command::Expire, start());
+        assert_eq!((approve.is_err(), expire.is_ok()), (over, over), "{expires:?}");
+    }
+}
