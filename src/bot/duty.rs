@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Bot;
@@ -18,8 +19,16 @@ const LEASE: &str = "duty";
 
 pub(super) struct Duty {
     holder: String,
-    /// Since when, and until when, nobody else does it.
-    held: Mutex<Option<(Timestamp, Timestamp)>>,
+    held: Mutex<Option<Held>>,
+}
+
+/// Since when, and until when, nobody else does it: until the clock says so, or so much time has
+/// passed, whichever comes first. A clock that is set back makes no lease longer.
+#[derive(Clone, Copy)]
+struct Held {
+    since: Timestamp,
+    until: Timestamp,
+    at_most: Instant,
 }
 
 impl Duty {
@@ -30,12 +39,13 @@ impl Duty {
     /// Since when this process alone says what is due; none if it does not.
     pub fn since(&self) -> Option<Timestamp> {
         let held = *self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.filter(|(_, until)| Timestamp::now() < *until).map(|(since, _)| since)
+        held.filter(|held| Timestamp::now() < held.until && Instant::now() < held.at_most).map(|held| held.since)
     }
 
-    fn hold(&self, until: Option<Timestamp>) {
+    fn hold(&self, until: Option<(Timestamp, Instant)>) {
         let since = self.since().unwrap_or_else(Timestamp::now);
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = until.map(|until| (since, until));
+        let held = until.map(|(until, at_most)| Held { since, until, at_most });
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
     }
 }
 
@@ -77,10 +87,10 @@ impl Bot {
 
     async fn ask_for_duty(&self, lease: Duration) -> bool {
         let now = Timestamp::now();
-        let until = now + lease;
+        let (until, at_most) = (now + lease, Instant::now() + lease);
         match self.sessions.store().lease(LEASE, &self.outbox.duty.holder, now, until).await {
             Ok(held) => {
-                self.outbox.duty.hold(held.then_some(until));
+                self.outbox.duty.hold(held.then_some((until, at_most)));
                 held
             }
             Err(error) => {
