@@ -3,6 +3,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
@@ -20,7 +21,9 @@ use sekoia_chatops::config::{Config, LogConfig, SekoiaConfig, SlackConfig, Store
 use sekoia_chatops::platform::{ChannelKey, UserId, Words};
 use sekoia_chatops::sekoia::Region;
 use sekoia_chatops::sessions::Sessions;
-use sekoia_chatops::store::{Commit, CommitError, Loaded, Record, State, Store, StoreError, StreamId, Work, WorkKind};
+use sekoia_chatops::store::{
+    Aside, Commit, CommitError, Loaded, Record, State, Store, StoreError, StreamId, Work, WorkKind,
+};
 use serde_json::json;
 use sha2::Sha256;
 use tokio::runtime::Runtime;
@@ -162,6 +165,10 @@ impl Store for Synthetic {
         Ok(vec![])
     }
 
+    async fn commit_within(&self, _: Commit, _: Duration) -> Result<Vec<u64>, CommitError> {
+        Ok(vec![])
+    }
+
     async fn streams(&self, _: &str, _: Option<&StreamId>, _: u32) -> Result<Vec<StreamId>, StoreError> {
         Ok(vec![])
     }
@@ -189,6 +196,24 @@ impl Store for Synthetic {
     async fn forget_deliveries(&self, _: Timestamp) -> Result<u64, StoreError> {
         Ok(0)
     }
+
+    async fn planned(&self, _: WorkKind, _: Timestamp, _: u32) -> Result<Vec<Work>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn set_aside(&self, _: u32) -> Result<(u64, Vec<Aside>), StoreError> {
+        Ok((0, vec![]))
+    }
+
+    async fn maintain(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn close(&self) {}
 }
 
 /// Not a time: resident memory a session, printed once.

@@ -209,6 +209,7 @@ impl App {
         }
         watch.abort();
         let _ = refused.await;
+        bot.sessions().store().close().await;
         info!("stopped");
         Ok(())
     }

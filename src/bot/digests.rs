@@ -70,7 +70,15 @@ impl Bot {
     /// Every digest has its row, whoever set it.
     pub(super) async fn plan_digests(&self, now: Timestamp) -> Result<(), StoreError> {
         for channel in self.notifications.channels().await? {
-            let rules = self.notifications.read(&channel).await?;
+            let rules = match self.notifications.read(&channel).await {
+                Ok(rules) => rules,
+                // One that cannot be read keeps none of the others from being planned.
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    error!(%error, "a channel's digests are not planned");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             for planned in [&rules.daily, &rules.weekly].into_iter().flatten() {
                 let key = key(&channel, Which::from(planned.digest.every));
                 if self.sessions.store().find(WorkKind::Digest, &key).await?.is_some() {

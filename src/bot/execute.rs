@@ -35,6 +35,8 @@ const READING: Duration = Duration::from_mins(3);
 const LAST_CALL: Duration = Duration::from_secs(9);
 /// How often a freeze is looked at by what waits for its end; whoever lifts it wakes all.
 const FROZEN: Duration = Duration::from_mins(1);
+/// After the store failed in the middle of a request: it goes on soon when there is room again.
+const STORE_FAILED: Duration = Duration::from_secs(5);
 /// Between two attempts to revoke a key that must not stay.
 const UNTIL_GONE: Duration = Duration::from_secs(30);
 const AT_ONCE: u32 = 32;
@@ -103,7 +105,7 @@ impl Bot {
             Halt::Until(then) => Commit { postponed: vec![(work.finished(), then)], ..Commit::default() },
             Halt::Store(error) => {
                 error!(%error, "the store failed in the middle of a request; it goes on later");
-                Commit { postponed: vec![(work.finished(), Timestamp::now() + FROZEN)], ..Commit::default() }
+                Commit { postponed: vec![(work.finished(), Timestamp::now() + STORE_FAILED)], ..Commit::default() }
             }
         };
         // A row that was scheduled again meanwhile is left as it is.

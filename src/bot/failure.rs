@@ -43,13 +43,12 @@ pub enum Failure {
 impl Failure {
     /// Whether it is the bot's own storage that failed.
     pub fn is_ours(&self) -> bool {
-        matches!(
-            self,
-            Failure::Change(ChangeError::Store(StoreError::Database(_) | StoreError::Migration(_)))
-                | Failure::Rules(crate::notifications::ChangeError::Store(
-                    StoreError::Database(_) | StoreError::Migration(_)
-                ))
-        )
+        match self {
+            Failure::Change(ChangeError::Store(error))
+            | Failure::Request(approvals::ChangeError::Store(error))
+            | Failure::Rules(crate::notifications::ChangeError::Store(error)) => error.may_pass(),
+            _ => false,
+        }
     }
 
     /// Whether the same may succeed a little later, without anybody doing anything.
@@ -80,7 +79,7 @@ impl Failure {
             Failure::Change(ChangeError::Store(error @ StoreError::Corrupt { .. })) => {
                 let reference = reference();
                 error!(reference, %error, command = said.spec.name, "a session cannot be read");
-                View::sentence("This version cannot read what is stored of this channel, so nothing was done.")
+                View::sentence("What is stored of this cannot be read, or is not what I stored, so nothing was done.")
                     .note(format!("Reference for whoever runs this bot: {reference}"))
             }
             Failure::Change(ChangeError::Store(error)) => {
@@ -107,7 +106,8 @@ impl Failure {
                     None => line.say("."),
                 })
             }
-            Failure::Rules(crate::notifications::ChangeError::Store(error)) => {
+            Failure::Rules(crate::notifications::ChangeError::Store(error))
+            | Failure::Request(approvals::ChangeError::Store(error)) => {
                 Failure::Change(ChangeError::Store(error)).view(said)
             }
             Failure::Rules(crate::notifications::ChangeError::Refused(refusal)) => View::sentence(refusal.line()),

@@ -11,6 +11,8 @@ use crate::text::shown;
 use crate::view::{Control, Line, View};
 
 const CHANNELS: usize = 15;
+/// What was set aside, listed at once.
+const ASIDE: u32 = 5;
 
 impl Bot {
     pub(super) async fn overview(&self, page: usize) -> Told {
@@ -43,6 +45,14 @@ impl Bot {
         }
         for unread in self.unread_groups().await {
             lines.push(Line::marked(&format!("⚠️ {unread}. {}", unread.advice())));
+        }
+        let (count, aside) = self.sessions.store().set_aside(ASIDE).await?;
+        for one in &aside {
+            let line = format!("⚠️ set aside, not done ({}): {}: {}", one.reference, one.what, one.why);
+            lines.push(Line::from(shown(&line, 300)));
+        }
+        if count > aside.len() as u64 {
+            lines.push(Line::from(format!("⚠️ set aside, not done: {count} in all; \"audit verify\" lists them")));
         }
         let mut controls = Vec::new();
         if page > 1 {

@@ -11,7 +11,7 @@ use tracing::error;
 
 use super::Bot;
 use super::inbox::TAKEN_UP_AFTER;
-use crate::store::StoreError;
+use crate::store::{StoreError, horizon};
 
 /// Deliveries are remembered for longer than any platform repeats them.
 const REMEMBERED: Duration = Duration::from_hours(24);
@@ -21,6 +21,8 @@ const TICK: Duration = Duration::from_secs(2);
 const SOON: Duration = Duration::from_millis(200);
 /// Ticks between two clean-ups.
 const SWEEP: u32 = 900;
+/// Ticks between two looks at what the store itself needs.
+const TEND: u32 = 30;
 
 /// Does what is owed: messages, approved calls, recorded requests, expiry, clean-ups.
 pub struct Worker {
@@ -41,6 +43,9 @@ impl Worker {
         // The store counts milliseconds: one less, so that this millisecond's requests are left.
         let before = self.began - Duration::from_millis(1) + TAKEN_UP_AFTER;
         let tasks = TaskTracker::new();
+        if let Err(error) = horizon::sweep(&**bot.sessions.store(), Timestamp::now()).await {
+            error!(%error, "what was planned while the clock was ahead waits");
+        }
         if let Err(error) = bot.take_up_due(before, &tasks).await {
             error!(%error, "requests from before the restart could not be taken up");
         }
@@ -150,6 +155,10 @@ impl Worker {
         self.bot.expire_due(now).await?;
         if self.bot.on_duty().is_some() {
             self.bot.track_due(now).await?;
+        }
+        if round.is_multiple_of(TEND) {
+            horizon::sweep(&**self.bot.sessions.store(), now).await?;
+            self.bot.sessions.store().maintain().await?;
         }
         if round.is_multiple_of(SWEEP) {
             self.bot.sessions.store().forget_deliveries(now - REMEMBERED).await?;

@@ -11,8 +11,9 @@ use crate::approval::Approval;
 use crate::approvals::Control;
 use crate::checklist::Session;
 use crate::config::{StoreConfig, StorePlace};
+use crate::notify::Rules;
 use crate::store::audit::Chain;
-use crate::store::{Loaded, Record, SqliteStore, Store, StreamId, keyfile};
+use crate::store::{Loaded, Record, Remembered, SqliteStore, Store, StreamId, heads, keyfile};
 use crate::streams::{Folded, actor};
 use crate::text;
 
@@ -46,7 +47,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
     }
     let (store, chain) = open(&config, path).await?;
     match command {
-        Command::Verify => verify(&store, &chain).await,
+        Command::Verify => verify(&store, &chain, path).await,
         Command::Export { format } => export(&store, format).await,
     }
 }
@@ -76,9 +77,9 @@ async fn records(store: &SqliteStore, stream: &StreamId) -> anyhow::Result<Vec<R
 /// A stream's state and records as of one version: the bot may be writing meanwhile.
 async fn settled(store: &SqliteStore, stream: &StreamId) -> anyhow::Result<(Option<Loaded>, Vec<Record>)> {
     loop {
-        let before = store.load(stream).await?;
+        let before = store.as_stored(stream).await?;
         let records = records(store, stream).await?;
-        let after = store.load(stream).await?;
+        let after = store.as_stored(stream).await?;
         if before == after {
             return Ok((after, records));
         }
@@ -95,7 +96,7 @@ fn follows<S: Folded + PartialEq>(records: &[Record], state: &str) -> bool {
     serde_json::from_str::<S>(state).ok() == folded
 }
 
-async fn verify(store: &SqliteStore, chain: &Chain) -> anyhow::Result<()> {
+async fn verify(store: &SqliteStore, chain: &Chain, path: &Path) -> anyhow::Result<()> {
     let mut faults = 0;
     let mut count = 0;
     let streams = store.all_streams().await?;
@@ -111,6 +112,7 @@ async fn verify(store: &SqliteStore, chain: &Chain) -> anyhow::Result<()> {
                 Session::FAMILY => follows::<Session>(&records, &state.state.json),
                 Approval::FAMILY => follows::<Approval>(&records, &state.state.json),
                 Control::FAMILY => follows::<Control>(&records, &state.state.json),
+                Rules::FAMILY => follows::<Rules>(&records, &state.state.json),
                 _ => true,
             }
         {
@@ -118,15 +120,32 @@ async fn verify(store: &SqliteStore, chain: &Chain) -> anyhow::Result<()> {
             faults += 1;
         }
     }
+    let (found, remembered) = store.inspect().await?;
+    for fault in &found {
+        println!("{fault}");
+    }
+    faults += found.len();
     println!(
         "{} in {}, {}",
         text::count(count, "record", "records"),
         text::count(streams.len(), "stream", "streams"),
         text::count(faults, "fault", "faults")
     );
+    let file = heads::path(path);
+    match remembered {
+        Remembered::Streams(count) => println!(
+            "{} remembers where {} stood when it was last written: within a minute of every change, and at every stop.",
+            file.display(),
+            text::count(count, "stream", "streams")
+        ),
+        Remembered::Nothing => println!(
+            "{} remembers nothing: a stream removed whole, or put back together with its records, cannot be found.",
+            file.display()
+        ),
+    }
     println!(
-        "Not provable from here: changes by a holder of the key, a state put back together with its last records, \
-         a stream removed whole. Compare with an export kept elsewhere."
+        "Not provable from here: changes by a holder of the key, or a database put back together with that file. \
+         Compare with an export kept elsewhere."
     );
     if faults > 0 {
         bail!("The history was tampered with, or is damaged");

@@ -35,13 +35,18 @@ pub struct Record {
 }
 
 /// Seals and verifies. The first key seals, every key verifies.
+#[derive(Clone)]
 pub struct Chain {
     keys: Vec<ChainKey>,
 }
 
-struct ChainKey {
+#[derive(Clone)]
+pub(super) struct ChainKey {
     id: String,
+    /// For records.
     mac: Hmac<Sha256>,
+    /// For everything else that is stored.
+    rows: Hmac<Sha256>,
 }
 
 /// What `audit verify` found wrong with a stream.
@@ -94,6 +99,14 @@ impl Chain {
     pub fn new(keys: &[SecretSlice<u8>]) -> Self {
         assert!(!keys.is_empty(), "an audit chain without a key");
         Self { keys: keys.iter().map(|key| ChainKey::derive(key.expose_secret())).collect() }
+    }
+
+    pub(super) fn first(&self) -> &ChainKey {
+        &self.keys[0]
+    }
+
+    pub(super) fn key(&self, id: &str) -> Option<&ChainKey> {
+        self.keys.iter().find(|key| key.id == id)
     }
 
     /// Seals records that follow number `seq`, whose seal is `previous` (empty for the first).
@@ -164,9 +177,32 @@ impl Chain {
 
 impl ChainKey {
     fn derive(secret: &[u8]) -> Self {
-        let chain = keyed(secret).chain_update(b"sekoia-chatops audit chain v1").finalize().into_bytes();
-        let id = keyed(secret).chain_update(b"sekoia-chatops audit key id v1").finalize().into_bytes();
-        Self { id: hex::encode(&id[..4]), mac: keyed(&chain) }
+        let derived = |label: &[u8]| keyed(secret).chain_update(label).finalize().into_bytes();
+        let id = derived(b"sekoia-chatops audit key id v1");
+        Self {
+            id: hex::encode(&id[..4]),
+            mac: keyed(&derived(b"sekoia-chatops audit chain v1")),
+            rows: keyed(&derived(b"sekoia-chatops row seal v1")),
+        }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn row_mac(&self, fields: &[String]) -> Vec<u8> {
+        self.of_fields(fields).finalize().into_bytes().to_vec()
+    }
+
+    pub(super) fn is_row_mac(&self, fields: &[String], mac: &[u8]) -> bool {
+        self.of_fields(fields).verify_slice(mac).is_ok()
+    }
+
+    /// Every field behind its length, so that no two rows share an input.
+    fn of_fields(&self, fields: &[String]) -> Hmac<Sha256> {
+        let mut mac = self.rows.clone();
+        update(&mut mac, fields.iter().map(String::as_str));
+        mac
     }
 }
 
@@ -179,13 +215,16 @@ fn keyed(secret: &[u8]) -> Hmac<Sha256> {
 fn mac(key: &ChainKey, previous: &str, record: &Record) -> Hmac<Sha256> {
     let mut mac = key.mac.clone();
     let seq = record.seq.to_string();
-    for field in
-        [previous, record.stream.as_str(), &seq, &record.at, &record.actor, &record.kind, &record.body, &record.key]
-    {
+    let stream = record.stream.as_str();
+    update(&mut mac, [previous, stream, &seq, &record.at, &record.actor, &record.kind, &record.body, &record.key]);
+    mac
+}
+
+fn update<'a>(mac: &mut Hmac<Sha256>, fields: impl IntoIterator<Item = &'a str>) {
+    for field in fields {
         mac.update(&(field.len() as u64).to_be_bytes());
         mac.update(field.as_bytes());
     }
-    mac
 }
 
 /// An instant as it is sealed: RFC 3339 in UTC, to the millisecond.

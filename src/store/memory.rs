@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::audit::{Chain, Record};
-use super::{Commit, CommitError, Loaded, Store, StoreError, StreamId, Work, WorkKind};
+use super::{Aside, Commit, CommitError, Loaded, MOST_LEASE, Store, StoreError, StreamId, Work, WorkKind, is_free};
 
 pub struct MemoryStore {
     chain: Chain,
@@ -37,6 +38,10 @@ impl MemoryStore {
 
 #[async_trait]
 impl Store for MemoryStore {
+    async fn commit_within(&self, commit: Commit, _: Duration) -> Result<Vec<u64>, CommitError> {
+        self.commit(commit).await
+    }
+
     async fn commit(&self, commit: Commit) -> Result<Vec<u64>, CommitError> {
         let mut inner = self.inner();
         if commit.delivery.as_ref().is_some_and(|(id, _)| inner.deliveries.contains_key(id)) {
@@ -126,9 +131,9 @@ impl Store for MemoryStore {
 
     async fn lease(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
         let mut inner = self.inner();
-        let free = inner.leases.get(name).is_none_or(|(has, until)| has == holder || *until <= now);
+        let free = inner.leases.get(name).is_none_or(|(has, until)| is_free(name, has, *until, holder, now));
         if free {
-            inner.leases.insert(name.to_owned(), (holder.to_owned(), until));
+            inner.leases.insert(name.to_owned(), (holder.to_owned(), until.min(now + MOST_LEASE)));
         }
         Ok(free)
     }
@@ -146,7 +151,29 @@ impl Store for MemoryStore {
     async fn forget_deliveries(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut inner = self.inner();
         let had = inner.deliveries.len();
-        inner.deliveries.retain(|_, at| *at >= before);
-        Ok((had - inner.deliveries.len()) as u64)
+        let Inner { deliveries, work, .. } = &mut *inner;
+        deliveries.retain(|id, at| *at >= before || work.contains_key(&(WorkKind::Inbound, id.clone())));
+        Ok((had - deliveries.len()) as u64)
     }
+
+    async fn planned(&self, kind: WorkKind, after: Timestamp, limit: u32) -> Result<Vec<Work>, StoreError> {
+        let inner = self.inner();
+        let planned = inner.work.values().filter(|w| w.kind == kind && w.due > after && w.due < Timestamp::MAX);
+        Ok(planned.take(limit as usize).cloned().collect())
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Nobody else can write here.
+    async fn set_aside(&self, _: u32) -> Result<(u64, Vec<Aside>), StoreError> {
+        Ok((0, Vec::new()))
+    }
+
+    async fn maintain(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn close(&self) {}
 }

@@ -6,13 +6,17 @@
 //! room's business.
 
 pub mod audit;
+pub mod heads;
+pub mod horizon;
 pub mod keyfile;
 mod memory;
 mod place;
+pub mod seal;
 mod sqlite;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -21,7 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use audit::Record;
 pub use memory::MemoryStore;
 pub use place::{Hold, InUse, hold};
-pub use sqlite::SqliteStore;
+pub use sqlite::{Remembered, SqliteStore};
 
 /// `session/<channel>`: a family and a key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -135,6 +139,26 @@ pub enum WorkKind {
 }
 
 impl WorkKind {
+    pub const ALL: [WorkKind; 17] = [
+        WorkKind::Inbound,
+        WorkKind::Progress,
+        WorkKind::Card,
+        WorkKind::Notice,
+        WorkKind::Announce,
+        WorkKind::Parked,
+        WorkKind::Execute,
+        WorkKind::Open,
+        WorkKind::Track,
+        WorkKind::Hint,
+        WorkKind::Known,
+        WorkKind::News,
+        WorkKind::Posted,
+        WorkKind::Fired,
+        WorkKind::Source,
+        WorkKind::Digest,
+        WorkKind::Drift,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             WorkKind::Inbound => "inbound",
@@ -241,10 +265,60 @@ pub enum StoreError {
     Database(#[from] sqlx::Error),
     #[error("the database's migrations: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    #[error("the database file {place} cannot be used: {why}")]
+    File { place: String, why: std::io::Error },
+    /// Nothing was recorded, and nothing will be.
+    #[error("another program holds the database; nothing was recorded")]
+    Busy,
+    /// It was begun, and nobody knows yet how it ends.
+    #[error("the database does not answer; it is not known whether this was recorded")]
+    Unsettled,
+    #[error("the database file {0} was removed or replaced; put it back, or restart the bot")]
+    Gone(String),
     #[error("another process changed the same again and again")]
     Contended,
     #[error("{place} holds what cannot be read: {why}")]
     Corrupt { place: String, why: String },
+}
+
+impl StoreError {
+    /// Whether the storage itself failed, so that the same may succeed later.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            StoreError::Database(_)
+            | StoreError::Migration(_)
+            | StoreError::File { .. }
+            | StoreError::Busy
+            | StoreError::Unsettled
+            | StoreError::Gone(_) => true,
+            StoreError::Contended | StoreError::Corrupt { .. } => false,
+        }
+    }
+}
+
+/// Something in the store that the bot did not write, or that was put back. It is never acted upon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Aside {
+    /// Stands in the log.
+    pub reference: String,
+    /// `inbound D1`, `session/slack:T0SOC:C0SOC`.
+    pub what: String,
+    pub why: String,
+}
+
+/// No lease is longer: one that ends later was taken while the clock was ahead, and is over.
+pub const MOST_LEASE: Duration = Duration::from_mins(1);
+
+/// Whether a lease may be taken by `holder`, as somebody has it until then.
+fn is_free(name: &str, has: &str, until: Timestamp, holder: &str, now: Timestamp) -> bool {
+    if has == holder || until <= now {
+        return true;
+    }
+    let ahead = until > now + MOST_LEASE;
+    if ahead {
+        tracing::warn!(name, %until, "a lease ends later than any can: the clock was ahead; it is over");
+    }
+    ahead
 }
 
 /// Where state and history live.
@@ -252,6 +326,9 @@ pub enum StoreError {
 pub trait Store: Send + Sync + 'static {
     /// All of it or nothing; returns the generations of what was scheduled, in order.
     async fn commit(&self, commit: Commit) -> Result<Vec<u64>, CommitError>;
+    /// The same for somebody who waits. [`StoreError::Busy`]: it did not begin within `patience`,
+    /// and never will. [`StoreError::Unsettled`]: it began, and did not end in time.
+    async fn commit_within(&self, commit: Commit, patience: Duration) -> Result<Vec<u64>, CommitError>;
     async fn load(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError>;
     /// Streams of a family, in the order of their ids, after one of them.
     async fn streams(&self, family: &str, after: Option<&StreamId>, limit: u32) -> Result<Vec<StreamId>, StoreError>;
@@ -265,6 +342,16 @@ pub trait Store: Send + Sync + 'static {
     async fn history(&self, stream: &StreamId, after: u64, limit: u32) -> Result<Vec<Record>, StoreError>;
     /// Every stream that has a state or a record, for an audit.
     async fn all_streams(&self) -> Result<Vec<StreamId>, StoreError>;
-    /// Forgets deliveries before an instant; returns how many.
+    /// Forgets deliveries before an instant whose request is settled; returns how many.
     async fn forget_deliveries(&self, before: Timestamp) -> Result<u64, StoreError>;
+    /// Work of a kind that is planned for after an instant, but not for never.
+    async fn planned(&self, kind: WorkKind, after: Timestamp, limit: u32) -> Result<Vec<Work>, StoreError>;
+    /// Writes something that means nothing: whether anything can be written now.
+    async fn probe(&self) -> Result<(), StoreError>;
+    /// How much was set aside in all, and the first of it.
+    async fn set_aside(&self, limit: u32) -> Result<(u64, Vec<Aside>), StoreError>;
+    /// What is to be done now and then, beside everything else.
+    async fn maintain(&self) -> Result<(), StoreError>;
+    /// Everything is on the disk in one place, and nothing more is written.
+    async fn close(&self);
 }

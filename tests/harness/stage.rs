@@ -10,6 +10,7 @@ use sekoia_chatops::config::{Config, LogConfig, StoreConfig, StorePlace};
 use sekoia_chatops::platform::{ChannelKey, UserId};
 use sekoia_chatops::sandbox::{self, Sandbox};
 use sekoia_chatops::sekoia::Region;
+use sekoia_chatops::store::Store;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -28,6 +29,8 @@ pub struct Stage {
     directory: Option<tempfile::TempDir>,
     running: Option<Running>,
     program: Option<Program>,
+    /// Keeps the lease of the watch from the bot.
+    keeper: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
 /// The built binary, as an operator runs it.
@@ -78,6 +81,7 @@ impl Stage {
             directory,
             running: None,
             program: None,
+            keeper: std::sync::Mutex::default(),
         }
     }
 
@@ -261,24 +265,49 @@ impl Stage {
         database.execute(statement).await.expect("SQL");
     }
 
-    /// From now on nobody watches Sekoia here: somebody else has the lease for it.
-    pub async fn nobody_watches(&self) {
+    /// The bot's store, while the bot is stopped.
+    pub async fn store(&self) -> std::sync::Arc<dyn Store> {
         let place = StorePlace::Sqlite(self.database().expect("a durable stage"));
         let config = StoreConfig { place, keys: None };
-        let store = open_store(&config, &config.keys().expect("keys")).await.expect("a store");
+        open_store(&config, &config.keys().expect("keys")).await.expect("a store")
+    }
+
+    /// Makes a call to Sekoia as the bot would; nobody reads the answer.
+    pub async fn call_sekoia(&self, call: &sekoia_chatops::sekoia::Call) {
+        let request = self.http.post(format!("{}{}", self.sekoia_url, call.path));
+        let request = request.bearer_auth(self.sekoia.token(self.setting.token)).json(&call.body);
+        assert!(request.send().await.expect("an answer").status().is_success());
+    }
+
+    /// From now on nobody watches Sekoia here: somebody else has the lease for it.
+    pub async fn nobody_watches(&self) {
+        let store = self.store().await;
+        let lease = jiff::SignedDuration::from_secs(50);
         // As if the bot's own had run out.
-        let then = Timestamp::now() + jiff::SignedDuration::from_hours(1);
-        let until = then + jiff::SignedDuration::from_hours(1);
-        assert!(store.lease("watch", "somebody else", then, until).await.expect("a store"));
+        let (now, then) = (Timestamp::now(), Timestamp::now() + jiff::SignedDuration::from_hours(1));
+        assert!(store.lease("watch", "somebody else", then, now + lease).await.expect("a store"));
+        let keeper = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+                let now = Timestamp::now();
+                // The stage may be gone.
+                let _ = store.lease("watch", "somebody else", now, now + lease).await;
+            }
+        });
+        if let Some(before) = self.keeper.lock().expect("no panic").replace(keeper) {
+            before.abort();
+        }
         // It asks for it anew every second, and what it stored while it watched is believed for a while.
         tokio::time::sleep(std::time::Duration::from_millis(3_500)).await;
     }
 
     /// Whoever had the lease has it no more: the next bot that starts watches.
     pub async fn somebody_watches(&self) {
-        let place = StorePlace::Sqlite(self.database().expect("a durable stage"));
-        let config = StoreConfig { place, keys: None };
-        let store = open_store(&config, &config.keys().expect("keys")).await.expect("a store");
+        if let Some(keeper) = self.keeper.lock().expect("no panic").take() {
+            keeper.abort();
+            let _ = keeper.await;
+        }
+        let store = self.store().await;
         let then = Timestamp::now() + jiff::SignedDuration::from_hours(3);
         assert!(store.lease("watch", "nobody", then, Timestamp::now()).await.expect("a store"));
     }

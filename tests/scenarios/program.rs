@@ -302,6 +302,7 @@ async fn written(records: &[(&str, &str)]) -> TempDir {
     let stream = StreamId::new("session", "slack:T0SOC:C0SOC");
     let write = Write { stream, expected: 0, state: State { schema: 1, json: "{}".into() }, records };
     store.commit(Commit { writes: vec![write], ..Commit::default() }).await.unwrap();
+    store.close().await;
     directory
 }
 
@@ -311,7 +312,8 @@ async fn an_audit_is_good_until_somebody_edits_a_record() {
     assert_snapshot!(run_in(directory.path(), "audit verify", STORE), @"
     exit 0
     2 records in 1 stream, 0 faults
-    Not provable from here: changes by a holder of the key, a state put back together with its last records, a stream removed whole. Compare with an export kept elsewhere.
+    bot.db.heads remembers where 1 stream stood when it was last written: within a minute of every change, and at every stop.
+    Not provable from here: changes by a holder of the key, or a database put back together with that file. Compare with an export kept elsewhere.
     ");
     let path = directory.path().join("bot.db");
     let mut database = sqlx::SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
@@ -322,8 +324,51 @@ async fn an_audit_is_good_until_somebody_edits_a_record() {
     exit 1
     session/slack:T0SOC:C0SOC: record 2 was edited, or does not follow the one before it
     2 records in 1 stream, 1 fault
-    Not provable from here: changes by a holder of the key, a state put back together with its last records, a stream removed whole. Compare with an export kept elsewhere.
+    bot.db.heads remembers where 1 stream stood when it was last written: within a minute of every change, and at every stop.
+    Not provable from here: changes by a holder of the key, or a database put back together with that file. Compare with an export kept elsewhere.
     error: The history was tampered with, or is damaged
+    ");
+}
+
+#[tokio::test]
+async fn what_is_missing_from_a_history_is_found_by_what_is_remembered_beside_it() {
+    let work = "INSERT INTO work (kind, key, due, attempts, body) VALUES ('inbound', 'D1', 0, 0, '{}')";
+    let all = "DELETE FROM record; DELETE FROM stream; DELETE FROM whole";
+    let last = "DELETE FROM record WHERE seq = 2";
+    let mut report = String::new();
+    for (what, sql) in
+        [("a forged request", work), ("all removed", all), ("the last record removed", last), ("an empty file", "")]
+    {
+        let directory = written(&[("slack:U0ALICE", "{}"), ("slack:U0BOB", "{\"n\":1}")]).await;
+        let path = directory.path().join("bot.db");
+        if sql.is_empty() {
+            std::fs::write(&path, "").unwrap();
+        } else {
+            let mut database = sqlx::SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut database).await.unwrap();
+            database.close().await.unwrap();
+        }
+        let ran = run_in(directory.path(), "audit verify", STORE);
+        assert_eq!(ran.code, 1, "{what}: {ran}");
+        let faults: Vec<&str> = ran.out.lines().take_while(|line| !line.contains("remembers where")).collect();
+        report.push_str(&format!("{what}:\n  {}\n", faults.join("\n  ")));
+        // Looking at it changes nothing of what is remembered.
+        assert_eq!(run_in(directory.path(), "audit verify", STORE).out, ran.out, "{what}");
+    }
+    assert_snapshot!(report.replace("session/slack:T0SOC:C0SOC", "S"), @"
+    a forged request:
+      inbound D1: it has no seal: this bot did not write it
+      2 records in 1 stream, 1 fault
+    all removed:
+      S: it was removed whole: record 2 is remembered beside the database
+      0 records in 0 streams, 1 fault
+    the last record removed:
+      S: record 2 is missing at the end: the state has seen it
+      S: the state does not belong to its last record
+      1 record in 1 stream, 2 faults
+    an empty file:
+      S: it was removed whole: record 2 is remembered beside the database
+      0 records in 0 streams, 1 fault
     ");
 }
 

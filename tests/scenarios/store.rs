@@ -1,7 +1,10 @@
 //! What every store promises.
 
 mod audit;
+mod faults;
 mod sessions;
+mod times;
+mod trust;
 
 use std::collections::BTreeSet;
 use std::path::Path;

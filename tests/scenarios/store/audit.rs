@@ -7,21 +7,25 @@ use std::path::Path;
 use insta::assert_snapshot;
 use secrecy::{ExposeSecret, SecretSlice};
 use sekoia_chatops::store::audit::Chain;
-use sekoia_chatops::store::{Store, keyfile};
+use sekoia_chatops::store::{SqliteStore, Store, keyfile};
 use sqlx::Connection;
 use tempfile::TempDir;
 
 use super::{key, one, soc, sqlite};
 
 /// What the audit says of the stream, one line a fault.
-async fn verify(store: &dyn Store, keys: &[SecretSlice<u8>]) -> String {
-    let (records, state) = (store.history(&soc(), 0, 99).await.unwrap(), store.load(&soc()).await.unwrap());
+async fn verify(store: &SqliteStore, keys: &[SecretSlice<u8>]) -> String {
+    let (records, state) = (store.history(&soc(), 0, 99).await.unwrap(), store.as_stored(&soc()).await.unwrap());
     let faults = Chain::new(keys).verify(&soc(), &records, state.as_ref());
     faults.iter().map(|fault| format!("\n  {fault}")).collect()
 }
 
+async fn open(path: &Path, keys: &[SecretSlice<u8>]) -> SqliteStore {
+    SqliteStore::open(path, Chain::new(keys)).await.unwrap()
+}
+
 /// Does what somebody with the file, and without the key, can do.
-async fn tamper(path: &Path, sql: &str) {
+pub(super) async fn tamper(path: &Path, sql: &str) {
     let mut database = sqlx::SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut database).await.unwrap();
 }
@@ -53,11 +57,11 @@ async fn whatever_is_done_to_the_history_is_found_and_named() {
     for (what, sql) in tampering {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("bot.db");
-        let store = sqlite(&path, &[key(1)]).await;
+        let store = open(&path, &[key(1)]).await;
         store.commit(one(&soc(), 0, "{}", &["ann", "bob"])).await.unwrap();
         store.commit(one(&soc(), 2, "{}", &["ann", "bob"])).await.unwrap();
         tamper(&path, &sql).await;
-        report.push_str(&format!("{what}:{}\n", verify(&*store, &[key(1)]).await));
+        report.push_str(&format!("{what}:{}\n", verify(&store, &[key(1)]).await));
     }
     assert_snapshot!(report.replace(soc().as_str(), "S"), @"
     nothing:
@@ -105,11 +109,11 @@ async fn whatever_is_done_to_the_history_is_found_and_named() {
 async fn a_gap_at_the_end_stays_when_the_history_goes_on() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("bot.db");
-    let store = sqlite(&path, &[key(1)]).await;
+    let store = open(&path, &[key(1)]).await;
     store.commit(one(&soc(), 0, "{}", &["ann", "bob"])).await.unwrap();
     tamper(&path, "DELETE FROM record WHERE seq = 2").await;
     store.commit(one(&soc(), 2, "{}", &["ann"])).await.unwrap();
-    assert_snapshot!(verify(&*store, &[key(1)]).await.trim(), @"session/slack:T0SOC:C0SOC: record 2 is missing");
+    assert_snapshot!(verify(&store, &[key(1)]).await.trim(), @"session/slack:T0SOC:C0SOC: record 2 is missing");
 }
 
 #[tokio::test]
@@ -117,14 +121,14 @@ async fn an_old_key_still_verifies_and_an_unknown_one_is_named() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("bot.db");
     sqlite(&path, &[key(1)]).await.commit(one(&soc(), 0, "{}", &["ann"])).await.unwrap();
-    let rotated = sqlite(&path, &[key(2), key(1)]).await;
+    let rotated = open(&path, &[key(2), key(1)]).await;
     rotated.commit(one(&soc(), 1, "{}", &["bob"])).await.unwrap();
-    assert_eq!(verify(&*rotated, &[key(2), key(1)]).await, "");
-    assert_eq!(verify(&*rotated, &[key(1), key(2)]).await, "");
-    assert_snapshot!(verify(&*rotated, &[key(2)]).await.trim(), @"session/slack:T0SOC:C0SOC: record 1 is sealed with key f90db2cb, which is not among the configured keys");
+    assert_eq!(verify(&rotated, &[key(2), key(1)]).await, "");
+    assert_eq!(verify(&rotated, &[key(1), key(2)]).await, "");
+    assert_snapshot!(verify(&rotated, &[key(2)]).await.trim(), @"session/slack:T0SOC:C0SOC: record 1 is sealed with key f90db2cb, which is not among the configured keys");
     // Whoever has another key and knows the id of ours has nothing.
     tamper(&path, "UPDATE record SET key = (SELECT key FROM record WHERE seq = 1) WHERE seq = 2").await;
-    assert_snapshot!(verify(&*rotated, &[key(1)]).await.trim(), @"session/slack:T0SOC:C0SOC: record 2 was edited, or does not follow the one before it");
+    assert_snapshot!(verify(&rotated, &[key(1)]).await.trim(), @"session/slack:T0SOC:C0SOC: record 2 was edited, or does not follow the one before it");
 }
 
 #[test]

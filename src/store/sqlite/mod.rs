@@ -1,0 +1,356 @@
+//! The embedded store: one SQLite file in WAL mode.
+
+mod audit;
+mod commit;
+mod files;
+mod rows;
+mod trust;
+mod upgrade;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, Row as _};
+use tokio::sync::OnceCell;
+use tracing::{error, warn};
+
+use super::audit::{Chain, Record};
+use super::heads::{self, Heads};
+use super::seal::Row;
+use super::{Aside, Commit, CommitError, Loaded, MOST_LEASE, Store, StoreError, StreamId, Work, WorkKind};
+pub use audit::Remembered;
+use rows::{Stored, number, stream_ids};
+use writer::{Patience, Writer};
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
+
+/// How long a commit that nobody waits for may wait for other programs.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The same where somebody waits for an answer, or the next attempt comes soon.
+const IMPATIENCE: Duration = Duration::from_secs(2);
+
+pub struct SqliteStore(Arc<Shared>);
+
+struct Shared {
+    path: PathBuf,
+    chain: Chain,
+    options: SqliteConnectOptions,
+    writer: Writer,
+    readers: SqlitePool,
+    /// The file as it was opened, once its tables are up to date and sealed.
+    ready: OnceCell<files::Identity>,
+    heads: Mutex<Heads>,
+    /// Whether `heads` knows more than the file beside the database.
+    unwritten: AtomicBool,
+    /// What is not to be trusted and stays where it is, by what it is.
+    suspects: Mutex<BTreeMap<String, Aside>>,
+}
+
+impl SqliteStore {
+    /// Opens or creates the file, brings its tables up to date and seals what an earlier release
+    /// left unsealed. A file that cannot be written or is held at present is opened later.
+    pub async fn open(path: &Path, chain: Chain) -> Result<Self, StoreError> {
+        Self::open_within(path, chain, None).await
+    }
+
+    /// The same for a database that never grows beyond so many pages, or beyond what it has.
+    pub async fn open_within(path: &Path, chain: Chain, pages: Option<u32>) -> Result<Self, StoreError> {
+        files::make(path).map_err(|why| StoreError::File { place: path.display().to_string(), why })?;
+        files::tighten(path);
+        let mut options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            // An acknowledged change survives a power cut, not only a crash.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(IMPATIENCE);
+        let readers = options.clone().read_only(true);
+        if let Some(pages) = pages {
+            options = options.pragma("max_page_count", pages.to_string());
+        }
+        // A connection to a file does not age. And without these times sqlx 0.9 has no reaper, whose
+        // count of idle connections can be below zero for an instant: then it counts for ever.
+        let pool = SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None);
+        let shared = Shared {
+            path: path.to_owned(),
+            chain,
+            writer: Writer::new(options.clone()),
+            options,
+            readers: pool.max_connections(2).connect_lazy_with(readers),
+            ready: OnceCell::new(),
+            heads: Mutex::default(),
+            unwritten: AtomicBool::new(false),
+            suspects: Mutex::default(),
+        };
+        match shared.ready().await {
+            Ok(()) => {}
+            Err(error) if rows::is_passing(&error) => {
+                error!(%error, "the database cannot be used yet; it is tried again");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(Self(Arc::new(shared)))
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn commit(&self, commit: Commit) -> Result<Vec<u64>, CommitError> {
+        self.0.commit(commit, Patience::until_done(PATIENCE)).await
+    }
+
+    async fn commit_within(&self, commit: Commit, patience: Duration) -> Result<Vec<u64>, CommitError> {
+        self.0.commit(commit, Patience::of_somebody(patience)).await
+    }
+
+    async fn load(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError> {
+        self.0.load(stream).await
+    }
+
+    async fn streams(&self, family: &str, after: Option<&StreamId>, limit: u32) -> Result<Vec<StreamId>, StoreError> {
+        self.0.ready().await?;
+        // Ids of a family lie between `family/` and `family0`: `0` follows `/`.
+        let start = format!("{family}/");
+        let first = after.map_or(start.as_str(), |a| a.as_str()).max(&start).to_owned();
+        let rows = sqlx::query("SELECT id FROM stream WHERE id > ? AND id < ? ORDER BY id LIMIT ?")
+            .bind(first)
+            .bind(format!("{family}0"))
+            .bind(limit)
+            .fetch_all(&self.0.readers)
+            .await?;
+        stream_ids(&rows)
+    }
+
+    async fn due(&self, kind: WorkKind, now: Timestamp, limit: u32) -> Result<Vec<Work>, StoreError> {
+        self.0.due(kind, now, limit).await
+    }
+
+    async fn find(&self, kind: WorkKind, key: &str) -> Result<Option<Work>, StoreError> {
+        self.0.ready().await?;
+        let row = sqlx::query(rows::FIND).bind(kind.name()).bind(key).fetch_optional(&self.0.readers).await?;
+        let Some(row) = row else { return Ok(None) };
+        let stored = Stored::read(kind.name(), &row)?;
+        match self.0.trusted(kind, &stored).await? {
+            Ok(work) => Ok(Some(work)),
+            Err(why) => {
+                self.0.put_aside(vec![(stored, why)]).await;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn lease(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+        let (name, holder) = (name.to_owned(), holder.to_owned());
+        let until = until.min(now + MOST_LEASE);
+        let taken = self.0.write(Patience::until_done(IMPATIENCE), move |shared, tx| {
+            async move {
+                let has = sqlx::query("SELECT holder, until, seal FROM lease WHERE name = ?")
+                    .bind(&name)
+                    .fetch_optional(&mut *tx)
+                    .await?;
+                if let Some(has) = has
+                    && !shared.is_free(&name, &has, &holder, now)?
+                {
+                    return Ok(false);
+                }
+                let row = Row::Lease { name: &name, holder: &holder, until: until.as_millisecond() };
+                let seal = shared.chain.seal_row(&row);
+                sqlx::query("INSERT OR REPLACE INTO lease (name, holder, until, seal) VALUES (?, ?, ?, ?)")
+                    .bind(&name)
+                    .bind(&holder)
+                    .bind(until.as_millisecond())
+                    .bind(seal)
+                    .execute(&mut *tx)
+                    .await?;
+                Ok(true)
+            }
+            .boxed()
+        });
+        taken.await.map_err(only_store)
+    }
+
+    async fn history(&self, stream: &StreamId, after: u64, limit: u32) -> Result<Vec<Record>, StoreError> {
+        self.0.ready().await?;
+        let rows = sqlx::query(
+            "SELECT seq, at, actor, kind, body, key, seal FROM record WHERE stream = ? AND seq > ? ORDER BY seq LIMIT ?",
+        )
+        .bind(stream.as_str())
+        .bind(number(after))
+        .bind(limit)
+        .fetch_all(&self.0.readers)
+        .await?;
+        rows.iter().map(|row| rows::record(stream, row)).collect()
+    }
+
+    async fn all_streams(&self) -> Result<Vec<StreamId>, StoreError> {
+        self.0.ready().await?;
+        let rows = sqlx::query("SELECT id FROM stream UNION SELECT DISTINCT stream FROM record ORDER BY 1")
+            .fetch_all(&self.0.readers)
+            .await?;
+        stream_ids(&rows)
+    }
+
+    async fn forget_deliveries(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let gone = self.0.write(Patience::until_done(PATIENCE), move |_, tx| {
+            async move {
+                let gone = sqlx::query(
+                    "DELETE FROM delivery WHERE at < ? AND NOT EXISTS \
+                     (SELECT 1 FROM work WHERE kind = 'inbound' AND key = delivery.id)",
+                )
+                .bind(before.as_millisecond())
+                .execute(&mut *tx)
+                .await?;
+                Ok(gone.rows_affected())
+            }
+            .boxed()
+        });
+        gone.await.map_err(only_store)
+    }
+
+    async fn planned(&self, kind: WorkKind, after: Timestamp, limit: u32) -> Result<Vec<Work>, StoreError> {
+        self.0.ready().await?;
+        let rows = sqlx::query(rows::PLANNED)
+            .bind(kind.name())
+            .bind(after.as_millisecond())
+            .bind(rows::NEVER)
+            .bind(limit)
+            .fetch_all(&self.0.readers)
+            .await?;
+        let mut planned = Vec::with_capacity(rows.len());
+        for row in &rows {
+            // What is not to be trusted is set aside when it is due.
+            if let Ok(work) = self.0.trusted(kind, &Stored::read(kind.name(), row)?).await? {
+                planned.push(work);
+            }
+        }
+        Ok(planned)
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        let written = self.0.write(Patience::of_somebody(IMPATIENCE), |_, tx| {
+            async move {
+                sqlx::query("INSERT OR REPLACE INTO probe (id, at) VALUES (1, ?)")
+                    .bind(Timestamp::now().as_millisecond())
+                    .execute(&mut *tx)
+                    .await?;
+                Ok(())
+            }
+            .boxed()
+        });
+        written.await.map_err(only_store)
+    }
+
+    async fn set_aside(&self, limit: u32) -> Result<(u64, Vec<Aside>), StoreError> {
+        self.0.ready().await?;
+        let mut all: Vec<Aside> = self.0.suspects().values().cloned().collect();
+        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM aside").fetch_one(&self.0.readers).await?;
+        let count = count.unsigned_abs() + all.len() as u64;
+        let rows = sqlx::query("SELECT reference, kind, key, why FROM aside ORDER BY at DESC, reference LIMIT ?")
+            .bind(limit)
+            .fetch_all(&self.0.readers)
+            .await?;
+        for row in &rows {
+            let (kind, key): (String, String) = (row.try_get("kind")?, row.try_get("key")?);
+            let what = format!("{kind} {key}");
+            all.push(Aside { reference: row.try_get("reference")?, what, why: row.try_get("why")? });
+        }
+        all.truncate(limit as usize);
+        Ok((count, all))
+    }
+
+    async fn maintain(&self) -> Result<(), StoreError> {
+        self.0.ready().await?;
+        self.0.write_heads().await;
+        self.0.writer.checkpoint("PRAGMA wal_checkpoint(PASSIVE)").await
+    }
+
+    async fn close(&self) {
+        self.0.write_heads().await;
+        if let Err(error) = self.0.writer.checkpoint("PRAGMA wal_checkpoint(TRUNCATE)").await {
+            warn!(%error, "the log of the database stays beside it");
+        }
+        self.0.writer.close().await;
+        self.0.readers.close().await;
+    }
+}
+
+impl Shared {
+    /// The file is there, its tables are up to date and everything in them is sealed.
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.ready.get_or_try_init(|| self.prepare()).await.map(|_| ())
+    }
+
+    async fn prepare(&self) -> Result<files::Identity, StoreError> {
+        let mut connection = self.options.clone().busy_timeout(PATIENCE).connect().await?;
+        MIGRATIONS.run_direct(None, &mut connection, false).await?;
+        let remembered = heads::read(&self.path, &self.chain);
+        if let Err(error) = &remembered {
+            self.suspect(&heads::path(&self.path).display().to_string(), &error.to_string());
+        }
+        let sealed_before = !matches!(remembered, Ok(None));
+        upgrade::seal(&mut connection, &self.chain, sealed_before).await?;
+        self.take_stock(&mut connection, remembered).await?;
+        let identity = self.identity()?;
+        files::tighten(&self.path);
+        if let Err(error) = connection.close().await {
+            warn!(%error, "a connection could not be closed");
+        }
+        Ok(identity)
+    }
+
+    fn identity(&self) -> Result<files::Identity, StoreError> {
+        files::identity(&self.path).map_err(|why| StoreError::File { place: self.path.display().to_string(), why })
+    }
+
+    /// Whether the file that was opened still is the database.
+    async fn is_there(&self) -> Result<(), StoreError> {
+        self.ready().await?;
+        match self.identity() {
+            Ok(identity) if self.ready.get() == Some(&identity) => Ok(()),
+            _ => Err(StoreError::Gone(self.path.display().to_string())),
+        }
+    }
+
+    async fn write_heads(&self) {
+        if !self.unwritten.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let (path, chain, heads) = (self.path.clone(), self.chain.clone(), self.heads().clone());
+        let written = tokio::task::spawn_blocking(move || heads::write(&path, &chain, &heads)).await;
+        if let Ok(Err(error)) = written {
+            self.unwritten.store(true, Ordering::Relaxed);
+            let file = heads::path(&self.path);
+            warn!(%error, file = %file.display(), "where the history ends could not be remembered beside the database");
+        }
+    }
+
+    // Each is changed whole under its lock: a poisoned lock guards sound data.
+    fn heads(&self) -> MutexGuard<'_, Heads> {
+        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn suspects(&self) -> MutexGuard<'_, BTreeMap<String, Aside>> {
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<sqlx::Error> for CommitError {
+    fn from(error: sqlx::Error) -> Self {
+        CommitError::Store(error.into())
+    }
+}
+
+/// What changes neither streams nor deliveries fails in one way only.
+fn only_store(error: CommitError) -> StoreError {
+    match error {
+        CommitError::Store(error) => error,
+        CommitError::Conflict(_) | CommitError::Delivered => StoreError::Contended,
+    }
+}

@@ -1,0 +1,157 @@
+//! Rows as SQLite gives them.
+
+use jiff::Timestamp;
+use sqlx::migrate::MigrateError;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{Row as _, SqliteExecutor};
+
+use crate::store::audit::Record;
+use crate::store::seal::Row;
+use crate::store::{StoreError, StreamId, Work, WorkKind};
+
+pub const FIND: &str =
+    "SELECT key, due, attempts, body, generation, delivered, seal FROM work WHERE kind = ? AND key = ?";
+pub const DUE: &str = "SELECT key, due, attempts, body, generation, delivered, seal FROM work \
+     WHERE kind = ? AND due <= ? ORDER BY due, generation LIMIT ?";
+pub const PLANNED: &str = "SELECT key, due, attempts, body, generation, delivered, seal FROM work \
+     WHERE kind = ? AND due > ? AND due < ? ORDER BY due, generation LIMIT ?";
+
+/// A due time from which on work is kept and never done. The last instant has more milliseconds
+/// than can be read back.
+pub const NEVER: i64 = 253_402_207_200_000;
+
+/// A row of work, not believed yet.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    pub kind: String,
+    pub key: String,
+    pub generation: u64,
+    pub due: i64,
+    pub attempts: u32,
+    pub body: String,
+    pub delivered: bool,
+    pub seal: String,
+}
+
+impl Stored {
+    pub fn read(kind: &str, row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            kind: kind.to_owned(),
+            key: row.try_get("key")?,
+            generation: unsigned(row, "generation")?,
+            due: row.try_get("due")?,
+            attempts: row.try_get("attempts")?,
+            body: row.try_get("body")?,
+            delivered: row.try_get("delivered")?,
+            seal: row.try_get("seal")?,
+        })
+    }
+
+    /// As it is sealed.
+    pub fn row(&self) -> Row<'_> {
+        Row::Work {
+            kind: &self.kind,
+            key: &self.key,
+            generation: self.generation,
+            due: self.due,
+            attempts: self.attempts,
+            body: &self.body,
+            delivered: self.delivered,
+        }
+    }
+
+    pub fn work(&self, kind: WorkKind) -> Result<Work, StoreError> {
+        Ok(Work {
+            kind,
+            key: self.key.clone(),
+            due: instant(self.due)?,
+            attempts: self.attempts,
+            body: self.body.clone(),
+            generation: self.generation,
+        })
+    }
+}
+
+pub fn instant(milliseconds: i64) -> Result<Timestamp, StoreError> {
+    if milliseconds >= NEVER {
+        return Ok(Timestamp::MAX);
+    }
+    Timestamp::from_millisecond(milliseconds)
+        .map_err(|e| StoreError::Corrupt { place: "a stored time".into(), why: e.to_string() })
+}
+
+pub fn record(stream: &StreamId, row: &SqliteRow) -> Result<Record, StoreError> {
+    Ok(Record {
+        stream: stream.clone(),
+        seq: unsigned(row, "seq")?,
+        at: row.try_get("at")?,
+        actor: row.try_get("actor")?,
+        kind: row.try_get("kind")?,
+        body: row.try_get("body")?,
+        key: row.try_get("key")?,
+        seal: row.try_get("seal")?,
+    })
+}
+
+pub fn stream_ids(rows: &[SqliteRow]) -> Result<Vec<StreamId>, StoreError> {
+    rows.iter().map(|row| Ok(StreamId::from(row.try_get::<String, _>(0)?))).collect()
+}
+
+/// SQLite's integers are signed; ours count from 0 and stay far below.
+pub fn number(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+pub fn unsigned(row: &SqliteRow, column: &str) -> Result<u64, StoreError> {
+    let n: i64 = row.try_get(column)?;
+    u64::try_from(n)
+        .map_err(|_| StoreError::Corrupt { place: format!("column {column}"), why: format!("{n} is negative") })
+}
+
+/// The seal of a stream's last record; empty if it has none.
+pub async fn last_seal(tx: impl SqliteExecutor<'_>, stream: &str) -> Result<String, sqlx::Error> {
+    let last: Option<String> = sqlx::query_scalar("SELECT seal FROM record WHERE stream = ? ORDER BY seq DESC LIMIT 1")
+        .bind(stream)
+        .fetch_optional(tx)
+        .await?;
+    Ok(last.unwrap_or_default())
+}
+
+/// Recorded requests with a lower generation are settled: what comes later has a higher one.
+pub async fn settled_before(tx: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
+    let oldest: Option<i64> =
+        sqlx::query_scalar("SELECT MIN(generation) FROM work WHERE kind = 'inbound'").fetch_one(&mut *tx).await?;
+    let last: Option<i64> = match oldest {
+        Some(_) => None,
+        None => sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'work'").fetch_optional(tx).await?,
+    };
+    Ok(oldest.or(last.map(|last| last.saturating_add(1))).unwrap_or_default().unsigned_abs())
+}
+
+/// SQLite's primary result code.
+fn code(error: &sqlx::Error) -> Option<u32> {
+    let code: u32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(code & 0xff)
+}
+
+/// Somebody else holds a lock.
+pub fn is_busy(error: &sqlx::Error) -> bool {
+    matches!(code(error), Some(5 | 6))
+}
+
+/// The disk failed.
+pub fn is_io(error: &sqlx::Error) -> bool {
+    code(error) == Some(10)
+}
+
+/// Whether a database that cannot be used now may be used later as it is: locked, read-only, failing
+/// or full disk, files that cannot be opened.
+pub fn is_passing(error: &StoreError) -> bool {
+    let error = match error {
+        StoreError::Database(error) => error,
+        StoreError::Migration(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => error,
+        StoreError::Busy | StoreError::File { .. } => return true,
+        _ => return false,
+    };
+    matches!(code(error), Some(5 | 6 | 8 | 10 | 13 | 14))
+}

@@ -1,0 +1,263 @@
+//! What is believed of what is read: only what is sealed, and not put back.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use tracing::{error, warn};
+
+use super::rows::{self, Stored, unsigned};
+use super::writer::Patience;
+use super::{IMPATIENCE, Shared, commit};
+use crate::store::heads::{self, Head, Heads, HeadsError};
+use crate::store::seal::{Row, Unsealed};
+use crate::store::{Aside, Loaded, State, StoreError, StreamId, Work, WorkKind, is_free};
+
+/// How often a page of work is read again because some of it was set aside.
+const ROUNDS: usize = 4;
+
+/// Why a state is not to be acted upon.
+pub(super) enum Untrusted {
+    Store(StoreError),
+    Seal(Unsealed),
+}
+
+impl std::fmt::Display for Untrusted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Untrusted::Store(error) => error.fmt(f),
+            Untrusted::Seal(why) => why.fmt(f),
+        }
+    }
+}
+
+impl From<StoreError> for Untrusted {
+    fn from(error: StoreError) -> Self {
+        Untrusted::Store(error)
+    }
+}
+
+impl From<sqlx::Error> for Untrusted {
+    fn from(error: sqlx::Error) -> Self {
+        Untrusted::Store(error.into())
+    }
+}
+
+impl Shared {
+    /// Remembers where every stream stands, and names those that are not to be trusted.
+    pub(super) async fn take_stock(
+        &self,
+        connection: &mut SqliteConnection,
+        remembered: Result<Option<Heads>, HeadsError>,
+    ) -> Result<(), StoreError> {
+        let mut known = remembered.ok().flatten().unwrap_or_default();
+        let rows = sqlx::query("SELECT id, version, schema, state, head, seal FROM stream")
+            .fetch_all(&mut *connection)
+            .await?;
+        for row in &rows {
+            let id: String = row.try_get("id")?;
+            let head = Head(unsigned(row, "version")?, row.try_get("head")?);
+            match self.state(&id, row) {
+                Ok(_) if known.version(&StreamId::from(id.clone())) <= head.0 => {
+                    known.follow(id, head);
+                }
+                Ok(_) => self.suspect(&id, &self.put_back(&known, &id, head.0)),
+                Err(why) => self.suspect(&id, &why.to_string()),
+            }
+        }
+        let there: BTreeSet<&str> = rows.iter().filter_map(|row| row.try_get("id").ok()).collect();
+        for id in known.streams.keys().filter(|id| !there.contains(id.as_str())) {
+            self.suspect(id, &self.put_back(&known, id, 0));
+        }
+        known.settled = known.settled.max(rows::settled_before(connection).await?);
+        self.heads().merge(known);
+        self.unwritten.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn put_back(&self, known: &Heads, stream: &str, version: u64) -> String {
+        let remembered = known.streams.get(stream).map_or(0, |head| head.0);
+        let file = heads::path(&self.path);
+        format!(
+            "it stops at record {version}, and {} remembers record {remembered}: it was put back or removed. \
+             If you restored a backup, remove that file and restart",
+            file.display()
+        )
+    }
+
+    /// The state in a row, if it is sealed.
+    pub(super) fn state(&self, id: &str, row: &SqliteRow) -> Result<Loaded, Untrusted> {
+        let (version, schema) = (unsigned(row, "version")?, row.try_get("schema")?);
+        let (json, head): (String, String) = (row.try_get("state")?, row.try_get("head")?);
+        let seal: String = row.try_get("seal")?;
+        let sealed = Row::State { stream: id, version, schema, json: &json, head: &head };
+        self.chain.check_row(&sealed, &seal).map_err(Untrusted::Seal)?;
+        Ok(Loaded { version, state: State { schema, json } })
+    }
+
+    pub(super) async fn load(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError> {
+        self.ready().await?;
+        // Before the look: another change may be committed meanwhile.
+        let known = self.heads().version(stream);
+        let row = sqlx::query("SELECT version, schema, state, head, seal FROM stream WHERE id = ?")
+            .bind(stream.as_str())
+            .fetch_optional(&self.readers)
+            .await?;
+        let loaded = match row.map(|row| self.state(stream.as_str(), &row)).transpose() {
+            Ok(loaded) => loaded,
+            Err(Untrusted::Store(error)) => return Err(error),
+            Err(Untrusted::Seal(why)) => return Err(self.corrupt(stream, &why.to_string())),
+        };
+        let version = loaded.as_ref().map_or(0, |loaded| loaded.version);
+        if version < known {
+            let why = self.put_back(&self.heads(), stream.as_str(), version);
+            return Err(self.corrupt(stream, &why));
+        }
+        // It was put right again.
+        self.suspects().remove(stream.as_str());
+        Ok(loaded)
+    }
+
+    fn corrupt(&self, stream: &StreamId, why: &str) -> StoreError {
+        self.suspect(stream.as_str(), why);
+        StoreError::Corrupt { place: stream.to_string(), why: why.to_owned() }
+    }
+
+    /// Names something that is not to be trusted, once.
+    pub(super) fn suspect(&self, what: &str, why: &str) {
+        let mut suspects = self.suspects();
+        if !suspects.contains_key(what) {
+            let reference = reference();
+            error!(reference, what, why, "this is not what the bot stored; it is not acted upon");
+            suspects.insert(what.to_owned(), Aside { reference, what: what.to_owned(), why: why.to_owned() });
+        }
+    }
+
+    /// Whether a lease may be taken. One that no bot sealed is nobody's.
+    pub(super) fn is_free(
+        &self,
+        name: &str,
+        has: &SqliteRow,
+        holder: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (had_by, until): (String, i64) = (has.try_get("holder")?, has.try_get("until")?);
+        let seal: String = has.try_get("seal")?;
+        if let Err(why) = self.chain.check_row(&Row::Lease { name, holder: &had_by, until }, &seal) {
+            error!(reference = reference(), name, %why, "a lease is not what the bot stored; it is over");
+            return Ok(true);
+        }
+        Ok(is_free(name, &had_by, rows::instant(until)?, holder, now))
+    }
+
+    pub(super) async fn due(
+        self: &Arc<Self>,
+        kind: WorkKind,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Work>, StoreError> {
+        self.ready().await?;
+        let (mut due, mut room) = (Vec::new(), 0);
+        // What is not to be done makes room for what waits behind it.
+        for _ in 0..ROUNDS {
+            let most = limit.saturating_add(room);
+            let rows = sqlx::query(rows::DUE)
+                .bind(kind.name())
+                .bind(now.as_millisecond())
+                .bind(most)
+                .fetch_all(&self.readers)
+                .await?;
+            let mut bad = Vec::new();
+            due.clear();
+            for row in &rows {
+                let stored = Stored::read(kind.name(), row)?;
+                match self.trusted(kind, &stored).await? {
+                    Ok(work) => due.push(work),
+                    Err(why) => bad.push((stored, why)),
+                }
+            }
+            due.truncate(limit as usize);
+            if bad.is_empty() {
+                break;
+            }
+            room = self.put_aside(bad).await;
+            if rows.len() < most as usize || due.len() == limit as usize {
+                break;
+            }
+        }
+        Ok(due)
+    }
+
+    /// The work in a row, or why it is not to be done.
+    pub(super) async fn trusted(&self, kind: WorkKind, stored: &Stored) -> Result<Result<Work, Unsealed>, StoreError> {
+        if let Err(why) = self.chain.check_row(&stored.row(), &stored.seal) {
+            return Ok(Err(why));
+        }
+        if stored.delivered && !self.is_open(stored).await? {
+            return Ok(Err(Unsealed::Replayed));
+        }
+        stored.work(kind).map(Ok)
+    }
+
+    /// Whether the request that some work came in is not settled yet.
+    async fn is_open(&self, stored: &Stored) -> Result<bool, StoreError> {
+        if stored.generation < self.heads().settled {
+            return Ok(false);
+        }
+        let row = sqlx::query("SELECT at, settled, seal FROM delivery WHERE id = ?")
+            .bind(&stored.key)
+            .fetch_optional(&self.readers)
+            .await?;
+        let Some(row) = row else { return Ok(false) };
+        let (at, settled, seal): (i64, bool, String) =
+            (row.try_get("at")?, row.try_get("settled")?, row.try_get("seal")?);
+        let sealed = Row::Delivery { id: &stored.key, at, settled };
+        Ok(!settled && self.chain.check_row(&sealed, &seal).is_ok())
+    }
+
+    /// Takes rows off the list of work, into a table where they are looked at by people alone.
+    /// Returns how many have to stay.
+    pub(super) async fn put_aside(self: &Arc<Self>, rows: Vec<(Stored, Unsealed)>) -> u32 {
+        let mut stay = 0;
+        for (stored, why) in rows {
+            let what = format!("{} {}", stored.kind, stored.key);
+            // With the right key it is in order again.
+            if matches!(why, Unsealed::UnknownKey(_)) || self.suspects().contains_key(&what) {
+                self.suspect(&what, &why.to_string());
+                stay += 1;
+                continue;
+            }
+            let reference = reference();
+            let kept = reference.clone();
+            let reason = why.to_string();
+            let moved = self.write(Patience::until_done(IMPATIENCE), move |_, tx| {
+                async move { Ok(commit::put_aside(tx, &stored, &kept, &reason).await?) }.boxed()
+            });
+            match moved.await {
+                Ok(true) => error!(
+                    reference,
+                    what,
+                    %why,
+                    "recorded work is not what the bot stored; it is set aside and not done"
+                ),
+                // It was done meanwhile.
+                Ok(false) => {}
+                Err(error) => {
+                    warn!(%error, "work that is not done could not be set aside");
+                    self.suspect(&what, &why.to_string());
+                    stay += 1;
+                }
+            }
+        }
+        stay
+    }
+}
+
+/// Eight characters that stand in the log, and where somebody reads of it.
+fn reference() -> String {
+    format!("{:08x}", rand::random::<u32>())
+}
