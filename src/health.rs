@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -18,9 +19,13 @@ use crate::bot::Bot;
 use crate::pace::Rank;
 use crate::platform::{ChatError, Chats};
 use crate::sekoia::SekoiaError;
-use crate::store::StreamId;
+use crate::store::Store;
 
 const EVERY: Duration = Duration::from_mins(1);
+/// How often something is written to see whether it can be.
+const PROBE: Duration = Duration::from_secs(10);
+/// The same while it cannot.
+const PROBE_AGAIN: Duration = Duration::from_secs(2);
 /// Looks between two looks at the user groups of the settings.
 const GROUPS_EVERY: u64 = 5;
 
@@ -34,29 +39,43 @@ pub struct Health {
     unread: Mutex<Vec<Unread>>,
     /// What is refused because a key or token is wrong, by its part.
     refused: Mutex<BTreeMap<&'static str, &'static str>>,
+    /// What is in the store and was not stored by the bot.
+    set_aside: AtomicU64,
 }
 
-/// 0: not looked at yet, 1: well, 2: failing.
+/// How something was when it was last looked at, and since when; none: not looked at yet.
 #[derive(Debug, Default)]
-struct Seen(AtomicU8);
+struct Seen(Mutex<Option<(bool, Timestamp)>>);
 
 impl Seen {
     fn now<E: Display>(&self, what: &'static str, result: Result<(), E>) {
-        let new = if result.is_ok() { 1 } else { 2 };
-        let old = self.0.swap(new, Ordering::Relaxed);
+        let well = result.is_ok();
+        let before = {
+            let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = *seen;
+            if before.map(|(well, _)| well) != Some(well) {
+                *seen = Some((well, Timestamp::now()));
+            }
+            before.map(|(well, _)| well)
+        };
         match result {
-            Err(error) if old != 2 => warn!(%error, "{what} is failing"),
-            Ok(()) if old == 2 => info!("{what} is well again"),
+            Err(error) if before != Some(false) => warn!(%error, "{what} is failing"),
+            Ok(()) if before == Some(false) => info!("{what} is well again"),
             _ => {}
         }
     }
 
     fn name(&self) -> &'static str {
-        match self.0.load(Ordering::Relaxed) {
-            0 => "unknown",
-            1 => "ok",
-            _ => "failing",
+        match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => "unknown",
+            Some((true, _)) => "ok",
+            Some((false, _)) => "failing",
         }
+    }
+
+    fn failing_since(&self) -> Option<Timestamp> {
+        let seen = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.filter(|(well, _)| !well).map(|(_, since)| since)
     }
 }
 
@@ -69,15 +88,23 @@ impl Health {
             chats,
             unread: Mutex::default(),
             refused: Mutex::default(),
+            set_aside: AtomicU64::new(0),
         }
     }
 
-    /// What is failing is in the log; here stands only that it is, and what only its administrator can
-    /// put right: a key or token that is refused, a user group that cannot be read.
+    /// What is failing is in the log; here stands only that it is, since when, and what only its
+    /// administrator can put right: a key or token that is refused, a user group that cannot be read.
     pub fn json(&self) -> Value {
-        let mut body = json!({ "status": "ok", "store": self.store.name(), "sekoia": self.sekoia.name() });
-        for (platform, seen) in &self.chats {
-            body[*platform] = seen.name().into();
+        // Without its store the bot records nothing, so it does nothing.
+        let status = if self.store.failing_since().is_some() { "failing" } else { "ok" };
+        let mut body = json!({ "status": status });
+        let mut since = Map::new();
+        let parts = [("store", &self.store), ("sekoia", &self.sekoia)];
+        for (part, seen) in parts.into_iter().chain(self.chats.iter().map(|(name, seen)| (*name, seen))) {
+            body[part] = seen.name().into();
+            if let Some(at) = seen.failing_since() {
+                since.insert(part.to_owned(), format!("{at:.0}").into());
+            }
         }
         let refused = locked(&self.refused);
         if !refused.is_empty() {
@@ -87,6 +114,8 @@ impl Health {
         if !unread.is_empty() {
             body["unread_groups"] = unread.iter().map(|unread| &*unread.who).collect();
         }
+        body["since"] = since.into();
+        body["set_aside"] = self.set_aside.load(Ordering::Relaxed).into();
         body
     }
 
@@ -116,9 +145,27 @@ impl Health {
 
     /// Looks until `stop`.
     pub async fn watch(&self, bot: &Bot, stop: CancellationToken) {
+        // Apart: a chat that hangs hides nothing of the store.
+        tokio::join!(self.watch_store(&**bot.sessions().store(), &stop), self.watch_others(bot, &stop));
+    }
+
+    async fn watch_store(&self, store: &dyn Store, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            let probed = store.probe().await;
+            let pause = if probed.is_ok() { PROBE } else { PROBE_AGAIN };
+            self.store.now("the store", probed);
+            if let Ok((count, _)) = store.set_aside(0).await {
+                self.set_aside.store(count, Ordering::Relaxed);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    async fn watch_others(&self, bot: &Bot, stop: &CancellationToken) {
         for look in 0_u64.. {
-            let nothing = StreamId::new("health", "check");
-            self.store.now("the store", bot.sessions().store().load(&nothing).await.map(|_| ()));
             for ((platform, seen), chat) in self.chats.iter().zip(bot.chats().iter()) {
                 let checked = chat.check().await;
                 let dead = checked.as_ref().err().filter(|error| matches!(error, ChatError::TokenDead(_)));
