@@ -44,6 +44,9 @@ const AT_ONCE: u32 = 32;
 /// A recorded request is tried so often, two minutes apart, before its last failure is told.
 const MOST_ATTEMPTS: u32 = 10;
 
+/// Slack waits three seconds for an acknowledgement: what is not recorded by then is not recorded.
+const RECORDED_WITHIN: Duration = Duration::from_secs(2);
+
 /// A recorded change, as it is stored.
 #[derive(Serialize, Deserialize)]
 struct Recorded {
@@ -63,13 +66,7 @@ impl Bot {
             match self.record(&inbound).await {
                 Ok(recorded) => Some(recorded),
                 Err(CommitError::Delivered) => return Accepted::Again,
-                Err(error) => {
-                    let reference = reference();
-                    error!(reference, %error, "a change could not be recorded");
-                    let view =
-                        View::sentence("I could not record this, so nothing was done. Please try again in a minute.");
-                    return Accepted::Refused(view.note(format!("Reference for whoever runs this bot: {reference}")));
-                }
+                Err(error) => return Accepted::Refused(not_recorded(&error)),
             }
         } else {
             None
@@ -97,11 +94,9 @@ impl Bot {
             attempts: 0,
             body,
         };
-        let scheduled = self.sessions.store().commit(Commit {
-            schedule: vec![work],
-            delivery: Some((inbound.delivery.to_string(), *at)),
-            ..Commit::default()
-        });
+        let delivery = Some((inbound.delivery.to_string(), *at));
+        let commit = Commit { schedule: vec![work], delivery, ..Commit::default() };
+        let scheduled = self.sessions.store().commit_within(commit, RECORDED_WITHIN);
         let generation = scheduled.await?.first().copied().unwrap_or_default();
         Ok(Finished { kind: WorkKind::Inbound, key: inbound.delivery.to_string(), generation })
     }
@@ -206,6 +201,22 @@ impl Drop for Taken {
     fn drop(&mut self) {
         self.0.taken.remove(&self.1);
     }
+}
+
+/// What is said instead of doing anything.
+fn not_recorded(error: &CommitError) -> View {
+    let reference = reference();
+    error!(reference, %error, "a change could not be recorded");
+    let view = match error {
+        CommitError::Store(StoreError::Unsettled) => View::sentence(
+            "My storage is slow, and I do not know yet whether this was recorded. If it was, I carry it out within a few minutes and tell you. Look at the present state before you repeat it.",
+        ),
+        CommitError::Store(StoreError::Busy) => View::sentence(
+            "My storage is busy, so this was not recorded and will not be done. Please press or type it again in a minute.",
+        ),
+        _ => View::sentence("I could not record this, so nothing was done. Please try again in a minute."),
+    };
+    view.note(format!("Reference for whoever runs this bot: {reference}"))
 }
 
 /// A commit without streams and deliveries fails in one way only.

@@ -48,7 +48,25 @@ impl Responder {
     /// answer in the reply.
     pub async fn take(&self, inbound: Inbound, inline: bool) -> Reply {
         let to = Recipient::of(&inbound);
-        let pending = match self.bot.accept(inbound).await {
+        let accepted = self.bot.accept(inbound).await;
+        self.go_on(to, accepted, inline).await
+    }
+
+    /// The same for a submitted form.
+    ///
+    /// # Errors
+    /// When it could not be recorded: why, to be said in the form, which should stay open with what
+    /// was filled in.
+    pub async fn take_form(&self, inbound: Inbound) -> Result<Reply, View> {
+        let to = Recipient::of(&inbound);
+        match self.bot.accept(inbound).await {
+            Accepted::Refused(view) => Err(view),
+            accepted => Ok(self.go_on(to, accepted, false).await),
+        }
+    }
+
+    async fn go_on(&self, to: Recipient, accepted: Accepted, inline: bool) -> Reply {
+        let pending = match accepted {
             Accepted::Again => {
                 debug!("delivered before");
                 return Reply::Acknowledge;
@@ -80,15 +98,27 @@ impl Responder {
     /// The same for a platform that waits for the answer: what comes within `patience` is the
     /// reply's; what comes later follows. Forms are opened on the way.
     pub async fn take_within(&self, inbound: Inbound, patience: Duration) -> Reply {
+        self.take_form_within(inbound, patience).await.unwrap_or_else(|refused| Reply::Now(refused.into()))
+    }
+
+    /// The same for a submitted form.
+    ///
+    /// # Errors
+    /// As [`Responder::take_form`].
+    pub async fn take_form_within(&self, inbound: Inbound, patience: Duration) -> Result<Reply, View> {
         let to = Recipient::of(&inbound);
-        let Pending { answer, recorded, .. } = match self.bot.accept(inbound).await {
+        match self.bot.accept(inbound).await {
             Accepted::Again => {
                 debug!("delivered before");
-                return Reply::Acknowledge;
+                Ok(Reply::Acknowledge)
             }
-            Accepted::Refused(view) => return Reply::Now(view.into()),
-            Accepted::Answering(pending) => pending,
-        };
+            Accepted::Refused(view) => Err(view),
+            Accepted::Answering(pending) => Ok(self.answer_within(to, pending, patience).await),
+        }
+    }
+
+    async fn answer_within(&self, to: Recipient, pending: Pending, patience: Duration) -> Reply {
+        let Pending { answer, recorded, .. } = pending;
         if !recorded && self.tasks.len() >= MOST_WAITING {
             warn!("too many answers are waiting for the chat or Sekoia; one is refused");
             return Reply::Now(busy().into());

@@ -141,7 +141,7 @@ impl Bot {
         if !self.settle_call(&approval, Outcome::Created { uuid: uuid.clone(), until }).await {
             // Nothing would see to its end: it is found by its name, and revoked.
             return told(
-                "My storage failed after the key was created, so it is not shown. It is revoked; then you may press again. I tell you.",
+                "My storage failed after the key was created, so it is not shown. It is being revoked. When it is gone, I tell you, and you may press again.",
             );
         }
         let secret = match self.sekoia.working(created).await {

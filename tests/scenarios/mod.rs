@@ -7,6 +7,7 @@ mod connections;
 mod core;
 mod demo;
 mod drift;
+mod faults;
 mod frozen;
 mod gone;
 mod hints;

@@ -225,7 +225,12 @@ impl Mattermost {
         {
             return Ok(json!({ "errors": { name: error } }));
         }
-        if let Reply::Now(view) = self.responder.take_within(inbound, AT_ONCE).await {
+        let reply = match self.responder.take_form_within(inbound, AT_ONCE).await {
+            Ok(reply) => reply,
+            // The form stays open: what was filled in can be sent again.
+            Err(view) => return Ok(json!({ "error": view.plain() })),
+        };
+        if let Reply::Now(view) = reply {
             let private = ReplyTo::Private { thread: None };
             if let Err(error) = self.client.tell(&about, &actor, &private, &view).await {
                 warn!(%error, "the answer to a form could not be delivered");

@@ -130,13 +130,22 @@ pub async fn interactivity(State(slack): State<Arc<Slack>>, request: Signed) -> 
             if let Some((field, error)) = slack.field_error(&mut inbound, &files).await
                 && let Some(name) = fields.get(field)
             {
-                return axum::Json(json!({"response_action": "errors", "errors": {name: error}})).into_response();
+                return form_error(name, &error);
             }
-            slack.handle(inbound, false).await
+            let Some(first) = fields.first() else { return slack.handle(inbound, false).await };
+            match slack.responder.take_form(inbound).await {
+                // It stays open: what was filled in can be sent again.
+                Err(view) => form_error(first, &view.plain()),
+                Ok(_) => StatusCode::OK.into_response(),
+            }
         }
         Ok(Interaction::Nothing) => StatusCode::OK.into_response(),
         Err(malformed) => slack.malformed(malformed),
     }
+}
+
+fn form_error(field: &str, error: &str) -> Response {
+    axum::Json(json!({"response_action": "errors", "errors": {field: error}})).into_response()
 }
 
 /// `POST /slack/events`: a mention.
