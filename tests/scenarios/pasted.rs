@@ -111,8 +111,8 @@ fn names_that_look_the_same_are_the_same() {
         // Two that differ in case alone are asked for, with both names and ids.
         assert_snapshot!(s.ask("alice", "role show same").await.text(), @r#"
         2 roles are called "same". Say which one by its id:
-        • `role show "00000000-0000-0000-0000-000000001002"` *Same* · custom · 7 permissions · 0 members
-        • `role show "00000000-0000-0000-0000-000000001003"` *SAME* · custom · 7 permissions · 0 members
+        • `role show "00000000-0000-0000-0000-000000001002"` *Same* · custom · 7 permissions
+        • `role show "00000000-0000-0000-0000-000000001003"` *SAME* · custom · 7 permissions
         "#);
     });
 }
