@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::platform::{ChannelKey, UserId};
 pub use crate::table::{Column, Table};
@@ -67,7 +68,7 @@ pub enum Span {
     },
     Person(UserId),
     Channel(ChannelKey),
-    /// An instant, shown in the reader's own time zone where the platform can.
+    /// An instant, shown as [`minute`] writes it.
     Moment(Timestamp),
 }
 
@@ -358,12 +359,31 @@ impl Control {
     }
 }
 
-/// `2026-11-23 09:30 UTC`.
+/// `2026-11-23 09:30 UTC`: how an instant is written wherever people read one. Platforms that could
+/// write it in each reader's own way differ, and what is copied from them names no zone.
 pub fn minute(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+    format!("{} UTC", clock(at, &TimeZone::UTC))
+}
+
+/// `2026-11-23 10:30`, on the clocks of a zone that is named beside it.
+pub fn clock(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// `2026-11-23`.
 pub fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_written_in_one_way_with_its_zone() {
+        let at: Timestamp = "2026-12-01T23:05:59Z".parse().unwrap();
+        assert_eq!(minute(at), "2026-12-01 23:05 UTC");
+        assert_eq!(Line::new().say("until ").moment(at).plain(), "until 2026-12-01 23:05 UTC");
+        assert_eq!(clock(at, &TimeZone::get("Europe/Paris").unwrap()), "2026-12-02 00:05");
+    }
 }

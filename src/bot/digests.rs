@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 
 use super::Bot;
 use super::inbox::only_store;
-use super::summary::{span, told, without_chart};
+use super::summary::{told, without_chart};
 use crate::checklist::Actor;
 use crate::notifications::{ChangeError, decode, row_due};
 use crate::notify::{Command, Due, Event, Period, Planned, Rules, Which, decide};
@@ -156,8 +156,8 @@ impl Bot {
             Which::Daily => "Daily digest",
             Which::Weekly => "Weekly digest",
         };
-        let heading = format!("{name}, {} ({})", span(period, zone), planned.digest.zone_name());
-        Ok((summary.total() > 0, told(heading, &summary, rules)))
+        let heading = format!("{name}, {}", period.in_words(zone));
+        Ok((summary.total() > 0, told(heading, &summary, rules, self.sekoia.region)))
     }
 
     /// Posts it, unless it stands there already; so may an earlier one that nobody recorded.

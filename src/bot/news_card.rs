@@ -35,9 +35,9 @@ pub(super) fn card(news: &News, rules: &Rules, region: Region) -> View {
                 if let Some(back) = news.back {
                     line = line.say("; they came again before ").moment(back);
                 }
-                begin(headline, name).line(line.say("."))
+                linked(begin(headline, name).line(line.say(".")), news, OPEN_INTAKES, intakes(region))
             }
-            What::PlaybookError(playbook) => self::playbook(playbook),
+            What::PlaybookError(playbook) => linked(self::playbook(playbook), news, OPEN_PLAYBOOKS, playbooks(region)),
             What::CaseCreated(case) | What::CaseUpdated(case) => {
                 let headline = match &news.occurrence.what {
                     What::CaseCreated(_) => "New case",
@@ -53,7 +53,7 @@ pub(super) fn card(news: &News, rules: &Rules, region: Region) -> View {
             }
             What::ConnectorError(connector) => {
                 let view = begin("Connector error", shown(connector.connector.label(), NAME));
-                said(view, connector.error.as_deref())
+                linked(said(view, connector.error.as_deref()), news, OPEN_INTAKES, intakes(region))
             }
             What::Reported { kind, action } => {
                 begin("Sekoia's own rule reported", format!("{} {}", shown(kind, NAME), shown(action, NAME)))
@@ -150,21 +150,44 @@ fn alert(news: &News, alert: &Alert, region: Region) -> View {
 
 /// Where an alert is in the region's app.
 fn alert_url(region: Region, id: &str) -> String {
-    format!("{}/operations/alerts/{id}", region.app())
+    format!("{}/{id}", alerts(region))
+}
+
+/// Labels of links to the pages below.
+pub(super) const OPEN_INTAKES: &str = "Open the intakes in Sekoia";
+pub(super) const OPEN_PLAYBOOKS: &str = "Open the playbooks in Sekoia";
+
+/// Pages of the region's app. Those of one intake or playbook have no documented address.
+fn alerts(region: Region) -> String {
+    format!("{}/operations/alerts", region.app())
+}
+
+pub(super) fn intakes(region: Region) -> String {
+    format!("{}/operations/intakes", region.app())
+}
+
+pub(super) fn playbooks(region: Region) -> String {
+    format!("{}/operations/playbooks", region.app())
+}
+
+/// With a link, unless it is about something that never was.
+fn linked(view: View, news: &News, label: &'static str, url: String) -> View {
+    if news.sample { view } else { view.line(Line::new().link(label, url)) }
 }
 
 fn storm(news: &News, swarm: &Swarm, rules: &Rules, region: Region) -> View {
     let rule = news.rules.first().copied();
     let what = rule.and_then(|n| rules.rule(n)).map_or("Sekoia's own rules".into(), |rule| rule.watch.to_string());
     let n = usize::try_from(swarm.count).unwrap_or(usize::MAX);
-    let times = count(n, "firing", "firings");
-    let headline = if news.late { "While the chat could not be reached" } else { "Many at once" };
+    let (storm, one, many, page) = kind(&news.occurrence.what, region);
+    let times = count(n, one, many);
+    let headline = if news.late { "While the chat could not be reached" } else { storm };
     let again = news.again.total();
     let mut line = Line::new().say(format!("{times} from ")).moment(swarm.first).say(" to ").moment(swarm.last);
     if let Some(worst) = swarm.worst {
         line = line.say(format!(", the most urgent {worst} of 100 ({})", band(worst).name()));
     }
-    let mut view = View::new(format!("{headline}: {times} of {what}")).heading(headline);
+    let mut view = View::new(format!("{headline}: {times} ({what})")).heading(headline);
     line = match (news.late, news.over) {
         (true, _) => line.say("."),
         (_, true) => line.say(". It is over since ").moment(swarm.last).say("."),
@@ -183,10 +206,32 @@ fn storm(news: &News, swarm: &Swarm, rules: &Rules, region: Region) -> View {
         if let Some(name) = &news.occurrence.community_name {
             view = view.line(format!("In {}", shown(name, NAME)));
         }
-        let list = format!("{}/operations/alerts", region.app());
-        view = view.line(Line::new().link("Open the alerts in Sekoia", list));
     }
-    view
+    match page {
+        Some((label, url)) => view.line(Line::new().link(label, url)),
+        None => view,
+    }
+}
+
+/// How a storm of these is called and counted, and where they are in Sekoia.
+fn kind(what: &What, region: Region) -> (&'static str, &'static str, &'static str, Option<(&'static str, String)>) {
+    let open_alerts = || Some(("Open the alerts in Sekoia", alerts(region)));
+    let open_intakes = || Some((OPEN_INTAKES, intakes(region)));
+    match what {
+        What::AlertRaised(_) => ("Alert storm", "alert", "alerts", open_alerts()),
+        What::AlertUpdated(_) => ("Alert storm", "changed alert", "changed alerts", open_alerts()),
+        What::Silent(_) | What::Resumed(_) => {
+            ("Many silent intakes", "silent intake", "silent intakes", open_intakes())
+        }
+        What::PlaybookError(_) => {
+            let page = Some((OPEN_PLAYBOOKS, playbooks(region)));
+            ("Many failed playbooks", "failed playbook", "failed playbooks", page)
+        }
+        What::CaseCreated(_) => ("Many cases", "new case", "new cases", None),
+        What::CaseUpdated(_) => ("Many cases", "changed case", "changed cases", None),
+        What::ConnectorError(_) => ("Many connector errors", "connector error", "connector errors", open_intakes()),
+        What::Reported { .. } | What::Other { .. } => ("Many reports", "report", "reports", None),
+    }
 }
 
 /// What a storm's names are.

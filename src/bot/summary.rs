@@ -6,13 +6,15 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use tracing::warn;
 
+use super::news_card::{OPEN_INTAKES, OPEN_PLAYBOOKS, intakes, playbooks};
 use super::{Ask, Bot, Told};
 use crate::notifications::{FiredLog, decode};
 use crate::notify::chart::{self, Chart};
 use crate::notify::{Bands, Count, Journal, Period, RuleLine, Rules, Summary, summary};
 use crate::platform::{ChannelKey, ChatError, MessageId, Picture};
+use crate::sekoia::Region;
 use crate::store::{StoreError, WorkKind};
-use crate::text::{clip, count, shown};
+use crate::text::{count, shown};
 use crate::view::{Column, Control, Line, Table, View};
 
 /// Rules in the table; the others are counted.
@@ -35,7 +37,7 @@ impl Bot {
         } else {
             format!("Notifications of the last {days} days")
         };
-        let view = told(heading, &summary, &rules);
+        let view = told(heading, &summary, &rules, self.sekoia.region);
         let other = if hours == 24 {
             Control::button("Last 7 days", "notify summary 7d")
         } else {
@@ -119,7 +121,7 @@ fn zone_of(rules: &Rules) -> TimeZone {
 }
 
 /// The summary as a message.
-pub(super) fn told(heading: impl Into<String>, summary: &Summary, rules: &Rules) -> View {
+pub(super) fn told(heading: impl Into<String>, summary: &Summary, rules: &Rules, region: Region) -> View {
     let heading: String = heading.into();
     let total = count(summary.total() as usize, "notification", "notifications");
     let view = View::new(format!("{heading}: {total}")).heading(heading);
@@ -149,18 +151,22 @@ pub(super) fn told(heading: impl Into<String>, summary: &Summary, rules: &Rules)
         // They have no cards, by which it would be seen when somebody takes them.
         let storms = match summary.swarmed {
             (0, _) => String::new(),
-            (n, all) => format!("; {n} of {all} firings came in storms, their alerts are left out"),
+            (n, all) => format!("; without {n} of {all} alerts that came in storms"),
         };
-        let n = count(n, "alert", "alerts");
-        facts.push(format!("Acknowledged: {n}, half of them within about {}{storms}", time(median)).into());
+        facts.push(Line::from(format!(
+            "Acknowledged: {}; median time to acknowledge: {}{storms}",
+            count(n, "alert", "alerts"),
+            time(median)
+        )));
     }
-    for (what, counts) in [
-        ("Noisiest entities", &summary.entities),
-        ("Intakes that fell silent", &summary.silent),
-        ("Playbooks that failed", &summary.playbooks),
-    ] {
-        facts.extend(named(what, counts));
-    }
+    facts.extend(named("Noisiest entities", &summary.entities));
+    let linked = |line: Line, label, url| line.say(" · ").link(label, url);
+    facts.extend(
+        named("Intakes that fell silent", &summary.silent).map(|line| linked(line, OPEN_INTAKES, intakes(region))),
+    );
+    facts.extend(
+        named("Playbooks that failed", &summary.playbooks).map(|line| linked(line, OPEN_PLAYBOOKS, playbooks(region))),
+    );
     let numbers = |lines: Vec<&RuleLine>| lines.iter().map(|l| l.number.to_string()).collect::<Vec<_>>().join(", ");
     let quiet: Vec<&RuleLine> = summary.never_fired().collect();
     if !quiet.is_empty() {
@@ -239,13 +245,6 @@ fn time(length: SignedDuration) -> String {
         s @ ..129_600 => format!("{} h", (s + 1_800) / 3_600),
         s => format!("{} days", (s + 43_200) / 86_400),
     }
-}
-
-/// `25 Nov 08:00 to 26 Nov 08:00`, for a digest's heading.
-pub(super) fn span(period: Period, zone: &TimeZone) -> String {
-    let [from, until] =
-        [period.from, period.until].map(|at| at.to_zoned(zone.clone()).strftime("%-d %b %H:%M").to_string());
-    clip(&format!("{from} to {until}"), 60).into_owned()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::journal::{Fired, Hour, Journal, began, hour_of};
 use super::state::Rules;
 use super::tally::{Tally, Times};
 use crate::text::shown;
+use crate::view::clock;
 
 /// A time in whole hours of the journal: what began before `until`, and not before `from`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +97,12 @@ impl Period {
 
     pub fn length(&self) -> SignedDuration {
         self.until.duration_since(self.from)
+    }
+
+    /// `2026-10-20 08:00 to 2026-10-21 08:00 Europe/Paris`.
+    pub fn in_words(&self, zone: &TimeZone) -> String {
+        let name = zone.iana_name().unwrap_or("UTC");
+        format!("{} to {} {name}", clock(self.from, zone), clock(self.until, zone))
     }
 
     fn before(&self) -> Self {

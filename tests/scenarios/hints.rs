@@ -76,10 +76,10 @@ fn a_storm_that_is_posted_too_is_counted_once() {
         let calls = s.sekoia.calls().len();
         s.sekoia.storm(None, 700);
         until("everything was posted", s, async || s.sekoia.deliveries().len() == 700).await;
-        message(s, &["Many at once", "695 firings"]).await;
+        message(s, &["Alert storm", "695 alerts"]).await;
         at_rest(s).await;
-        assert_eq!(standing(s, &["Many at once"]).len(), 1);
-        message(s, &["Many at once", "695 firings"]).await;
+        assert_eq!(standing(s, &["Alert storm"]).len(), 1);
+        message(s, &["Alert storm", "695 alerts"]).await;
         let alone = s.sekoia.calls()[calls..].iter().filter(|call| call.path.contains("/sic/alerts/")).count();
         assert_eq!(alone, 0);
         assert_eq!(firings(s).await, 700);

@@ -987,10 +987,10 @@ fn a_summary_and_its_charts() {
     let day = summary(&journal, &rules, Period::last(24, now), &zone);
     let week = summary(&journal, &rules, Period::last(7 * 24, now), &zone);
     let quiet = summary(&Journal::new(start()), &rules, Period::last(24, start()), &zone);
-    assert_snapshot!(alt(&week, Chart::ByTime, &zone), @"Notifications, 27 Oct 12:00 to 3 Nov 12:00 (Europe/Paris), bar chart: 1008 notifications, 133 Urgent, 121 Major, 125 High, 123 Moderate, 125 Low, 381 without urgency. Most at Tue 27: 22 Urgent, 21 Major, 17 High, 19 Moderate, 19 Low, 63 without urgency.");
-    assert_snapshot!(alt(&day, Chart::ByTime, &zone), @"Notifications, 2 Nov 12:00 to 3 Nov 12:00 (Europe/Paris), bar chart: 160 notifications, 21 Urgent, 19 Major, 24 High, 19 Moderate, 18 Low, 59 without urgency. Most at 10:00: 4 High, 1 Moderate, 2 without urgency.");
-    assert_snapshot!(alt(&week, Chart::ByRule, &zone), @"Notifications, 27 Oct 12:00 to 3 Nov 12:00 (Europe/Paris), bar chart by rule: 1008 notifications; rule 2: 81 Urgent, 72 Major, 75 High, 72 Moderate, 76 Low; rule 1: 52 Urgent, 49 Major, 50 High, 51 Moderate, 49 Low; rule 3: 132 without urgency; rule 9: 127 without urgency; rule 4: 122 without urgency.");
-    assert_snapshot!(alt(&quiet, Chart::ByRule, &zone), @"Notifications, 19 Oct 11:00 to 20 Oct 11:00 (Europe/Paris): nothing fired.");
+    assert_snapshot!(alt(&week, Chart::ByTime, &zone), @"Notifications, 2026-10-27 12:00 to 2026-11-03 12:00 Europe/Paris, bar chart: 1008 notifications, 133 Urgent, 121 Major, 125 High, 123 Moderate, 125 Low, 381 without urgency. Most at Tue 27: 22 Urgent, 21 Major, 17 High, 19 Moderate, 19 Low, 63 without urgency.");
+    assert_snapshot!(alt(&day, Chart::ByTime, &zone), @"Notifications, 2026-11-02 12:00 to 2026-11-03 12:00 Europe/Paris, bar chart: 160 notifications, 21 Urgent, 19 Major, 24 High, 19 Moderate, 18 Low, 59 without urgency. Most at 10:00: 4 High, 1 Moderate, 2 without urgency.");
+    assert_snapshot!(alt(&week, Chart::ByRule, &zone), @"Notifications, 2026-10-27 12:00 to 2026-11-03 12:00 Europe/Paris, bar chart by rule: 1008 notifications; rule 2: 81 Urgent, 72 Major, 75 High, 72 Moderate, 76 Low; rule 1: 52 Urgent, 49 Major, 50 High, 51 Moderate, 49 Low; rule 3: 132 without urgency; rule 9: 127 without urgency; rule 4: 122 without urgency.");
+    assert_snapshot!(alt(&quiet, Chart::ByRule, &zone), @"Notifications, 2026-10-19 11:00 to 2026-10-20 11:00 Europe/Paris: nothing fired.");
     assert_eq!((day.slots.len(), week.slots.len()), (24, 7));
     assert_eq!(quiet.never_fired().count(), 5);
     assert_eq!(week.failing().map(|line| line.number).collect::<Vec<_>>(), [4]);

@@ -62,7 +62,7 @@ fn a_channel_without_the_bot_is_tried_until_it_takes_news_again() {
         let store = store(s).await;
         assert_eq!(rows(&*store, WorkKind::Parked).await.len(), 1);
         s.chat.bot_joins(crate::harness::SOC);
-        message(s, &["Many at once", "3 firings", "Kept"]).await;
+        message(s, &["Alert storm", "3 alerts", "Kept"]).await;
         at_rest(s).await;
         assert_eq!(standing(s, &["Urgency 80", "Kept"]).len(), 5);
         assert!(!s.ask("alice", "overview").await.text().contains("not delivered"));
@@ -158,12 +158,13 @@ fn a_storm_of_silences_names_them_and_says_which_are_back() {
             s.sekoia.silence_intake(*intake, SignedDuration::from_mins(130));
         }
         rule(s, "silent for 1h").await;
-        let storm = message(s, &["Many at once", "4 firings"]).await;
+        let storm = message(s, &["Many silent intakes", "4 silent intakes"]).await;
         assert_snapshot!(steady(storm.text()), @"
-        Many at once
+        Many silent intakes
         *No events from any intake for 1 hour*
-        4 firings from <date> <time> UTC to <date> <time> UTC. Still counting.
+        4 silent intakes from <date> <time> UTC to <date> <time> UTC. Still counting.
         Intakes: Plant 6, Plant 7, Plant 8, Plant 9
+        Open the intakes in Sekoia <https://app.sekoia.io/operations/intakes>
         In Nimbus Payments
         Rule 1: No events from any intake for 1 hour
         [Mute this rule 1 h] [Mute this rule 1 day]
@@ -171,11 +172,11 @@ fn a_storm_of_silences_names_them_and_says_which_are_back() {
         for intake in &silent[5..8] {
             s.sekoia.wake_intake(*intake);
         }
-        message(s, &["Many at once", "3 of 4 sent events again: Plant 6, Plant 7, Plant 8"]).await;
+        message(s, &["Many silent intakes", "3 of 4 sent events again: Plant 6, Plant 7, Plant 8"]).await;
         s.sekoia.wake_intake(silent[8]);
-        message(s, &["Many at once", "All sent events again: Plant 6, Plant 7, Plant 8, Plant 9"]).await;
+        message(s, &["Many silent intakes", "All sent events again: Plant 6, Plant 7, Plant 8, Plant 9"]).await;
         at_rest(s).await;
-        assert_eq!(standing(s, &["Many at once"]).len(), 1);
+        assert_eq!(standing(s, &["Many silent intakes"]).len(), 1);
         assert_eq!(standing(s, &["Silent intake"]).len(), 5);
     });
 }
@@ -186,7 +187,7 @@ fn a_storm_that_is_over_says_so() {
         set_up(s, &["alert urgency>=1"]).await;
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
         s.sekoia.storm(None, 20);
-        message(s, &["Many at once", "15 firings", "Still counting."]).await;
+        message(s, &["Alert storm", "15 alerts", "Still counting."]).await;
         at_rest(s).await;
         s.stop().await;
         let store = store(s).await;
@@ -201,13 +202,13 @@ fn a_storm_that_is_over_says_so() {
         news.swarm = Some(swarm);
         keep(&*store, vec![news.row(&work.key, Timestamp::now())]).await;
         s.start().await;
-        let storm = message(s, &["Many at once", "15 firings", "It is over since"]).await;
+        let storm = message(s, &["Alert storm", "15 alerts", "It is over since"]).await;
         assert!(!storm.text().contains("Still counting"), "{storm}");
         at_rest(s).await;
         assert!(
             storms(rows(&*store, WorkKind::News).await).due > Timestamp::now() + SignedDuration::from_hours(6 * 24)
         );
-        assert_eq!(standing(s, &["Many at once"]).len(), 1);
+        assert_eq!(standing(s, &["Alert storm"]).len(), 1);
     });
 }
 

@@ -247,7 +247,7 @@ fn a_crash_anywhere_doubles_and_loses_nothing() {
             }
             s.start().await;
         }
-        let found = async || standing(s, &["Rule"]).len() >= 8 || !standing(s, &["Many at once"]).is_empty();
+        let found = async || standing(s, &["Rule"]).len() >= 8 || !standing(s, &["Alert storm"]).is_empty();
         until("all are told", s, found).await;
         at_rest(s).await;
         let texts: Vec<String> = s.chat.standing(SOC).iter().map(Seen::text).collect();
@@ -265,10 +265,10 @@ fn a_storm_is_one_message_that_counts() {
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
         let calls = s.sekoia.calls().len();
         s.sekoia.storm(None, 500);
-        message(s, &["Many at once", "495 firings"]).await;
+        message(s, &["Alert storm", "495 alerts"]).await;
         at_rest(s).await;
         assert_eq!(standing(s, &["Password spraying", "Open AL"]).len(), 5);
-        let storm = standing(s, &["Many at once"]);
+        let storm = standing(s, &["Alert storm"]);
         assert_eq!(storm.len(), 1);
         assert!(storm[0].text().contains("Still counting.\nRules: Password spraying (495)"), "{}", storm[0]);
         let read = s.sekoia.calls().len() - calls;
@@ -294,7 +294,7 @@ fn ten_thousand_events_in_a_minute_are_all_counted() {
         until("it says so", s, async || s.ask("alice", "notify").await.text().contains("more than I may read at once"))
             .await;
         // A hundred alerts are a call, and there are five calls a second.
-        let counted = async || !standing(s, &["Many at once", "9995 firings"]).is_empty();
+        let counted = async || !standing(s, &["Alert storm", "9995 alerts"]).is_empty();
         until_within(3 * LONG, "all are counted", s, counted).await;
         at_rest(s).await;
         let listed = s.sekoia.calls()[calls..].iter().filter(|call| call.path.ends_with("/sic/alerts")).count();
@@ -448,7 +448,7 @@ fn what_waited_long_comes_as_one_message() {
         store.commit(commit).await.unwrap();
         s.start().await;
         let late = message(s, &["While the chat could not be reached"]).await;
-        assert!(late.text().contains("7 firings") && late.text().contains("87 of 100 (Urgent)"), "{late}");
+        assert!(late.text().contains("7 alerts") && late.text().contains("87 of 100 (Urgent)"), "{late}");
         at_rest(s).await;
         // Nobody knows whether the first one stood there: it is looked for, and told by itself.
         assert_eq!(standing(s, &["Waited 0"]).len(), 1);

@@ -62,11 +62,9 @@ pub fn alt(summary: &Summary, chart: Chart, zone: &TimeZone) -> String {
     }
 }
 
-/// `Notifications, 20 Oct 08:00 to 21 Oct 08:00 (Europe/Paris)`.
+/// `Notifications, 2026-10-20 08:00 to 2026-10-21 08:00 Europe/Paris`.
 fn title(summary: &Summary, zone: &TimeZone) -> String {
-    let name = zone.iana_name().unwrap_or("UTC");
-    let [from, until] = [summary.period.from, summary.period.until].map(|at| local(at, zone, "%-d %b %H:%M"));
-    format!("Notifications, {from} to {until} ({name})")
+    format!("Notifications, {}", summary.period.in_words(zone))
 }
 
 fn local(at: Timestamp, zone: &TimeZone, format: &str) -> String {

@@ -115,12 +115,6 @@ pub enum Inline<'a> {
         r#type: &'static str,
         channel_id: &'a str,
     },
-    Date {
-        r#type: &'static str,
-        timestamp: i64,
-        format: &'static str,
-        fallback: String,
-    },
     Hidden {
         r#type: &'static str,
         text: Hidden<'a>,

@@ -173,12 +173,7 @@ fn inline<'a>(span: &'a Span, room: &mut Room) -> Option<Inline<'a>> {
         }
         Span::Person(user) => text(user.as_str(), None),
         Span::Channel(channel) => Some(Inline::Channel { r#type: "channel", channel_id: channel.channel() }),
-        Span::Moment(at) => Some(Inline::Date {
-            r#type: "date",
-            timestamp: at.as_second(),
-            format: "{date_short_pretty} {time}",
-            fallback: minute(*at),
-        }),
+        Span::Moment(at) => Some(Inline::text(room.take(minute(*at).into()), None)),
     }
 }
 

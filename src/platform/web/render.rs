@@ -7,13 +7,12 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
-use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::platform::Picture;
 use crate::text::visible;
-use crate::view::{self, Line, Style, View};
+use crate::view::{self, Line, Style, View, minute};
 
 pub(super) type Text<'a> = Cow<'a, str>;
 
@@ -77,9 +76,6 @@ pub(super) enum Span<'a> {
     },
     Channel {
         channel: &'a str,
-    },
-    Moment {
-        moment: Timestamp,
     },
 }
 
@@ -157,7 +153,7 @@ pub(super) fn spans(line: &Line) -> Vec<Span<'_>> {
         view::Span::Person(user) if user.platform() == "web" => Span::Person { person: user.native() },
         view::Span::Person(user) => text(user.as_str(), false, false),
         view::Span::Channel(channel) => Span::Channel { channel: channel.channel() },
-        view::Span::Moment(at) => Span::Moment { moment: *at },
+        view::Span::Moment(at) => Span::Text { text: minute(*at).into(), strong: false, code: false },
     });
     spans.collect()
 }

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::error;
@@ -16,6 +15,7 @@ use super::routes::{Refusal, Web, no};
 use crate::bot::Entry;
 use crate::platform::ChannelKey;
 use crate::sandbox::{Call, Fault, FaultKind, LiveFault};
+use crate::view::minute;
 
 const CALLS: usize = 100;
 const RECORDS: usize = 50;
@@ -98,7 +98,7 @@ struct Numbered {
 struct Recorded {
     id: String,
     seq: Option<u64>,
-    at: Option<Timestamp>,
+    at: Option<String>,
     /// A person's id, or `bot`.
     actor: String,
     what: String,
@@ -106,7 +106,7 @@ struct Recorded {
 
 impl Recorded {
     fn of(entry: &Entry) -> Self {
-        let (id, seq, at) = (entry.id.clone(), entry.seq, entry.at);
+        let (id, seq, at) = (entry.id.clone(), entry.seq, entry.at.map(minute));
         Self { id, seq, at, actor: entry.by.name().to_owned(), what: named(&entry.what) }
     }
 }

@@ -93,6 +93,7 @@ function span(part, chat) {
       ? h('a', { href: `#${channel.id}`, class: 'mention' }, `#${channel.name}`)
       : h('span', { class: 'mention' }, `#${part.channel}`);
   }
+  // Of a conversation that an older version kept.
   if (part.moment !== undefined) return time(part.moment);
   if (part.url !== undefined && /^https?:\/\//i.test(part.url)) {
     return link(part, chat);

@@ -1,7 +1,7 @@
 // Beside the conversation: what to try, what happens at Sekoia, what is on record.
 
 import { post } from './live.js';
-import { h, icon, patch, time } from './render.js';
+import { h, icon, patch } from './render.js';
 
 const EVERY = 1000;
 const USED = 'sekoia-chatops-used';
@@ -198,7 +198,7 @@ export class Side {
 
   #record({ seq, at: when, actor, what }) {
     const name = this.#chat.name(actor === 'bot' ? this.#chat.bot.id : actor.replace(/^web:/, ''));
-    return h('li', { value: seq }, h('p', {}, what), h('p', { class: 'note' }, seq ? `${seq} · ${name}` : name, when && ' · ', when && time(when)));
+    return h('li', { value: seq }, h('p', {}, what), h('p', { class: 'note' }, seq ? `${seq} · ${name}` : name, when && ` · ${when}`));
   }
 
   #switch({ id, label, text }) {
