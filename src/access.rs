@@ -86,7 +86,7 @@ pub enum Denial {
     #[error("This account is deactivated and has no rights. Its id is `{0}`.")]
     Inactive(UserId),
     #[error(
-        "This channel is shared with another organisation, so I do not work here. An administrator can allow it by adding `{channel}` to CHATOPS_CHANNELS. Your id is `{user}`."
+        "This channel is shared with another organisation, so I do not work here. Your bot administrator can allow it by adding `{channel}` to CHATOPS_CHANNELS. Your id is `{user}`."
     )]
     External { channel: Box<str>, user: UserId },
     #[error(
@@ -98,15 +98,15 @@ pub enum Denial {
     #[error("This channel is archived.")]
     Archived,
     #[error(
-        "That is for operators. Ask whoever runs this bot to add `{0}` to CHATOPS_OPERATORS; `whoami` shows your rights."
+        "That is for operators. Ask your bot administrator to add `{0}` to CHATOPS_OPERATORS. `whoami` shows your rights."
     )]
     NotOperator(UserId),
     #[error(
-        "Nobody is an operator yet. Whoever runs this bot sets CHATOPS_OPERATORS or CHATOPS_APPROVERS, for example to `{0}`, which is your id."
+        "Nobody is an operator yet. Ask your bot administrator to set CHATOPS_OPERATORS or CHATOPS_APPROVERS, for example to `{0}`, which is your id."
     )]
     NobodyIsOperator(UserId),
     #[error(
-        "That is for approvers. Ask whoever runs this bot to add `{0}` to CHATOPS_APPROVERS; `whoami` shows your rights."
+        "That is for approvers. Ask your bot administrator to add `{0}` to CHATOPS_APPROVERS. `whoami` shows your rights."
     )]
     NotApprover(UserId),
     #[error("I cannot see this channel. Type `/invite @Sekoia` here and try again.")]

@@ -23,7 +23,7 @@ pub type Text = Cow<'static, str>;
 pub struct View {
     /// The message in one plain sentence: notifications, screen readers, and the fallback for a
     /// platform that refuses the rest.
-    pub summary: Text,
+    pub summary: Line,
     pub blocks: Vec<Block>,
     /// Room for a platform to keep what it made of a view that is said again and again.
     pub made: Made,
@@ -222,6 +222,14 @@ impl Line {
         line
     }
 
+    /// Everybody whom it names.
+    pub fn people(&self) -> impl Iterator<Item = &UserId> {
+        self.0.iter().filter_map(|span| match span {
+            Span::Person(user) => Some(user),
+            _ => None,
+        })
+    }
+
     /// The line without emphasis, people as ids.
     pub fn plain(&self) -> String {
         self.plain_with(&|_| None)
@@ -275,15 +283,49 @@ impl From<String> for Line {
     }
 }
 
+impl Block {
+    /// Its running text.
+    fn lines(&self) -> &[Line] {
+        match self {
+            Block::Line(_, line) | Block::Note(line) => std::slice::from_ref(line),
+            Block::Bullets(lines) => lines,
+            Block::Heading(_) | Block::Code(_) | Block::Table(_) | Block::Controls(_) => &[],
+        }
+    }
+
+    fn lines_mut(&mut self) -> &mut [Line] {
+        match self {
+            Block::Line(_, line) | Block::Note(line) => std::slice::from_mut(line),
+            Block::Bullets(lines) => lines,
+            Block::Heading(_) | Block::Code(_) | Block::Table(_) | Block::Controls(_) => &mut [],
+        }
+    }
+}
+
+impl From<Text> for Line {
+    fn from(text: Text) -> Self {
+        Line::new().say(text)
+    }
+}
+
 impl View {
-    pub fn new(summary: impl Into<Text>) -> Self {
+    pub fn new(summary: impl Into<Line>) -> Self {
         Self { summary: summary.into(), ..Self::default() }
+    }
+
+    /// Every line of running text, the summary first.
+    pub fn lines(&self) -> impl Iterator<Item = &Line> {
+        std::iter::once(&self.summary).chain(self.blocks.iter().flat_map(Block::lines))
+    }
+
+    pub fn lines_mut(&mut self) -> impl Iterator<Item = &mut Line> {
+        std::iter::once(&mut self.summary).chain(self.blocks.iter_mut().flat_map(Block::lines_mut))
     }
 
     /// A message of one sentence.
     pub fn sentence(line: impl Into<Line>) -> Self {
         let line = line.into();
-        Self { summary: line.plain().into(), blocks: vec![Block::Line(None, line)], ..Self::default() }
+        Self { summary: line.clone(), blocks: vec![Block::Line(None, line)], ..Self::default() }
     }
 
     #[must_use]
@@ -332,14 +374,21 @@ impl View {
         self
     }
 
-    /// Everything that the message says, without controls.
+    /// Everything that the message says, without controls, people as ids.
     pub fn plain(&self) -> String {
+        self.plain_with(&|_| None)
+    }
+
+    /// The same, with people by the name that is known of them.
+    pub fn plain_with(&self, name: &dyn Fn(&UserId) -> Option<String>) -> String {
         let mut lines: Vec<String> = Vec::new();
         for block in &self.blocks {
             match block {
                 Block::Heading(text) => lines.push(visible(text).into_owned()),
-                Block::Line(_, line) | Block::Note(line) => lines.push(line.plain()),
-                Block::Bullets(bullets) => lines.extend(bullets.iter().map(|b| format!("• {}", b.plain()))),
+                Block::Line(_, line) | Block::Note(line) => lines.push(line.plain_with(name)),
+                Block::Bullets(bullets) => {
+                    lines.extend(bullets.iter().map(|b| format!("• {}", b.plain_with(name))));
+                }
                 Block::Code(text) => lines.push(text.clone()),
                 Block::Table(table) => lines.push(table.aligned()),
                 Block::Controls(_) => {}
@@ -370,6 +419,16 @@ pub fn clock(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
+/// `in 5 h`: how far ahead an instant is, rounded down.
+pub fn ahead(at: Timestamp, now: Timestamp) -> String {
+    match at.duration_since(now).as_mins() {
+        ..1 => "now".into(),
+        minutes @ 1..120 => format!("in {minutes} min"),
+        minutes @ 120..2_880 => format!("in {} h", minutes / 60),
+        minutes => format!("in {} days", minutes / 1_440),
+    }
+}
+
 /// `2026-11-23`.
 pub fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
@@ -377,6 +436,8 @@ pub fn day(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::ToSpan;
+
     use super::*;
 
     #[test]
@@ -385,5 +446,15 @@ mod tests {
         assert_eq!(minute(at), "2026-12-01 23:05 UTC");
         assert_eq!(Line::new().say("until ").moment(at).plain(), "until 2026-12-01 23:05 UTC");
         assert_eq!(clock(at, &TimeZone::get("Europe/Paris").unwrap()), "2026-12-02 00:05");
+    }
+
+    #[test]
+    fn what_is_ahead_is_never_said_to_be_further_than_it_is() {
+        let now: Timestamp = "2026-12-01T23:05:59Z".parse().unwrap();
+        let said = |minutes: i64| ahead(now + minutes.minutes(), now);
+        assert_eq!(
+            [-5, 0, 1, 119, 120, 1_439, 2_879, 2_880, 4_400].map(said),
+            ["now", "now", "in 1 min", "in 119 min", "in 2 h", "in 23 h", "in 47 h", "in 2 days", "in 3 days"]
+        );
     }
 }

@@ -115,7 +115,7 @@ pub enum Refusal {
     #[error("It is not approved yet.")]
     NotApproved,
     #[error(
-        "The action is not the one that was approved, so it is not carried out. Whoever runs this bot should run `sekoia-chatops audit verify`."
+        "The action is not the one that was approved, so it is not carried out. Ask your bot administrator to run `sekoia-chatops audit verify`."
     )]
     Altered,
     #[error("There is nothing of that kind to do on this request any more.")]

@@ -60,7 +60,8 @@ impl Bot {
                     return Ok(());
                 }
             }
-            chat.post(channel, &view(said), &mark, Rank::Person).await.map(|_| ())
+            let view = self.native_to(channel.platform(), view(said)).await;
+            chat.post(channel, &view, &mark, Rank::Person).await.map(|_| ())
         };
         match posted.await {
             // Nobody reads it there, and the cards of requests say it too.

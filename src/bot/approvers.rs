@@ -48,7 +48,7 @@ impl Bot {
         });
         match (able.is_empty(), unread.first()) {
             (true, None) => {
-                Err(instead("Nobody may decide this any more. Your bot administrator has to set CHATOPS_APPROVERS."))
+                Err(instead("Nobody may decide this any more. Ask your bot administrator to set CHATOPS_APPROVERS."))
             }
             (true, Some(unread)) => {
                 let line = format!("You cannot decide this, and I cannot tell who can: {unread}. {}", unread.advice());

@@ -214,9 +214,9 @@ impl Bot {
                 unread.advice(),
             ))));
         }
-        let hint = if asks && !rule.self_approval { ", or CHATOPS_SELF_APPROVAL=true" } else { "" };
+        let hint = if asks && !rule.self_approval { ", or to set CHATOPS_SELF_APPROVAL=true" } else { "" };
         Err(instead(format!(
-            "This could never be approved: it needs {needed} ({needs}), and {have} ({whose}). Whoever runs this bot changes one of the two{hint}. Nothing was asked.",
+            "This could never be approved: it needs {needed} ({needs}), and {have} ({whose}). Nothing was asked. Ask your bot administrator to change one of the two{hint}.",
         )))
     }
 

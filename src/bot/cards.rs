@@ -142,7 +142,7 @@ pub fn step(session: &Session, id: StepId, ask: &Ask<'_>, news: Vec<Line>) -> Vi
         Some(n) => format!("Step {n} of {} · {}", session.progress().total, spec.title),
         None => spec.title.to_owned(),
     };
-    let summary = news.first().map_or_else(|| title.clone(), Line::plain);
+    let summary = news.first().cloned().unwrap_or_else(|| title.clone().into());
     let mut view = View::new(summary);
     for line in news {
         view = view.line(line);

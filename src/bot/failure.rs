@@ -80,7 +80,7 @@ impl Failure {
                 let reference = reference();
                 error!(reference, %error, command = said.spec.name, "a session cannot be read");
                 View::sentence("What is stored of this cannot be read, or is not what I stored, so nothing was done.")
-                    .note(format!("Reference for whoever runs this bot: {reference}"))
+                    .note(format!("Reference for your bot administrator: {reference}"))
             }
             Failure::Change(ChangeError::Store(error)) => {
                 let reference = reference();
@@ -90,7 +90,10 @@ impl Failure {
                 } else {
                     "My storage failed, so I cannot show this. Please try again in a minute."
                 };
-                View::sentence(line).note(format!("Reference for whoever runs this bot: {reference}"))
+                View::sentence(line).note(format!("Reference for your bot administrator: {reference}"))
+            }
+            Failure::Change(ChangeError::Refused(crate::checklist::Refusal::SameAssignee(step, user))) => {
+                View::sentence(Line::new().say("Already assigned to ").person(&user).say(format!(": {step}.")))
             }
             Failure::Change(ChangeError::Refused(refusal)) => View::sentence(refusal.line()),
             Failure::Change(error) => View::sentence(Line::marked(&error.to_string())),
@@ -122,7 +125,7 @@ impl Failure {
                 warn!(reference, %error, command = said.spec.name, "the chat platform failed");
                 View::sentence(format!("I could not find out who may approve this ({error}), so I did nothing."))
                     .line(Line::marked(error.advice()))
-                    .note(format!("Reference for whoever runs this bot: {reference}"))
+                    .note(format!("Reference for your bot administrator: {reference}"))
             }
             Failure::Sekoia(error) => {
                 let reference = reference();
@@ -131,7 +134,7 @@ impl Failure {
                 if said.command.changes() {
                     view = view.line("Nothing was changed.");
                 }
-                view.note(format!("Reference for whoever runs this bot: {reference}")).controls(ways_on(&said.command))
+                view.note(format!("Reference for your bot administrator: {reference}")).controls(ways_on(&said.command))
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::approvals::Notice;
 use crate::command::{Command, Fault, Said, read};
 use crate::platform::{ChannelKey, Inbound, ReplyTo, UserId, Words};
 use crate::store::{Commit, CommitError, Finished, Schedule, StoreError, Work, WorkKind};
-use crate::view::View;
+use crate::view::{Line, View};
 
 /// What became of a request when it came in.
 pub enum Accepted {
@@ -156,7 +156,10 @@ impl Bot {
         };
         let Err(error) = told else { return Ok(()) };
         warn!(%error, "the answer to a request from before the restart is owed");
-        let notice = Notice::Line { to: inbound.actor.clone(), text: view.plain(), about: None };
+        let people: Vec<&UserId> = view.lines().flat_map(Line::people).collect();
+        let names = self.names(people, []).await;
+        let text = view.plain_with(&|user| Some(format!("@{}", names.person(user))));
+        let notice = Notice::Line { to: inbound.actor.clone(), text, about: None };
         let owed = Schedule {
             kind: WorkKind::Notice,
             key: format!("answer/{}", inbound.delivery),

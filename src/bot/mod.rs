@@ -22,6 +22,7 @@ mod history;
 mod inbox;
 mod keys;
 mod late;
+mod names;
 mod news;
 mod news_card;
 mod notices;
@@ -59,7 +60,6 @@ use url::Url;
 use uuid::Uuid;
 
 pub use history::Entry;
-pub use report::{json as report_json, markdown as report_markdown};
 pub use responder::{Reply, Responder};
 pub use watching::Watcher;
 pub use worker::Worker;
@@ -213,6 +213,23 @@ impl Bot {
     /// What to tell whoever said this. Never fails: whatever goes wrong is what they are told.
     /// `again`: nobody waits for it any more, so that what may pass is tried again later.
     async fn answer(
+        &self,
+        inbound: &Inbound,
+        said: Result<Said, Fault>,
+        finished: Option<Finished>,
+        again: bool,
+    ) -> Outcome {
+        let platform = inbound.channel.platform();
+        match self.answer_as_is(inbound, said, finished, again).await {
+            Outcome::Settled(Answer::View(view)) if names::is_foreign_to(&view, platform) => {
+                let view = self.native_to(platform, Arc::unwrap_or_clone(view)).await;
+                Outcome::Settled(view.into())
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn answer_as_is(
         &self,
         inbound: &Inbound,
         said: Result<Said, Fault>,

@@ -34,7 +34,7 @@ impl Bot {
                 if approval.status().is_open()
                     && let Some(frozen) = self.approvals.frozen().await?
                 {
-                    view = noting(view, &frozen);
+                    view = self.native_to(to.platform(), noting(view, &frozen)).await;
                 }
                 (to, view)
             }

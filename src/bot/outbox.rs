@@ -259,12 +259,14 @@ impl Bot {
             Place::Card(id) => match self.approvals.read_with_version(id).await? {
                 Some((version, approval)) => {
                     let frozen = self.approvals.frozen().await?;
+                    let channel = approval.request.channel.clone();
+                    let card = request_card::card(&approval, frozen.as_ref(), self.sekoia.region);
                     Some(Standing {
                         version,
                         frozen: frozen.is_some(),
                         settled: !approval.status().is_open(),
-                        view: request_card::card(&approval, frozen.as_ref(), self.sekoia.region),
-                        channel: approval.request.channel.clone(),
+                        view: self.native_to(channel.platform(), card).await,
+                        channel,
                         message: approval.card.clone(),
                         since: approval.asked.at,
                         // Decisions go before everything else that is edited.

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use serde_json::{Value, json as value};
 
+use super::names::Names;
 use super::paging::Page;
 use super::{Ask, Bot, Told};
 use crate::checklist::{Actor, Change, Concluded, DOCS, Mode, Session, Status, StepId};
-use crate::platform::UserId;
+use crate::platform::{ChannelKey, UserId};
 use crate::text::{shown, visible};
 use crate::view::{Control, Line, View, minute};
 
@@ -18,10 +19,11 @@ const PAGE: usize = 2800;
 impl Bot {
     pub(super) async fn report(&self, ask: &Ask<'_>, as_json: bool, page: usize) -> Told {
         let session = self.session(ask).await?;
+        let names = self.names(people(&session), [ask.channel]).await;
         let text = if as_json {
-            serde_json::to_string_pretty(&json(&session, ask.channel.as_str(), ask.now)).unwrap_or_default()
+            serde_json::to_string_pretty(&json(&session, ask.channel, &names, ask.now)).unwrap_or_default()
         } else {
-            markdown(&session, ask.channel.as_str(), ask.now)
+            markdown(&session, ask.channel, &names, ask.now)
         };
         let pages = pieces(&text, PAGE);
         let page = Page::of(&pages, page, 1);
@@ -67,12 +69,16 @@ fn pieces(text: &str, max: usize) -> Vec<String> {
 }
 
 /// The report as Markdown. Everything from outside is escaped for it.
-pub fn markdown(session: &Session, channel: &str, now: Timestamp) -> String {
+fn markdown(session: &Session, channel: &ChannelKey, names: &Names, now: Timestamp) -> String {
+    let who = |by: &Actor| match by {
+        Actor::Person(user) => escaped(&names.person(user)),
+        Actor::Bot => "the bot".into(),
+    };
     let mut out = String::new();
     let progress = session.progress();
     // Writing to a String cannot fail.
     let _ = writeln!(out, "# Sekoia workspace readiness: {}\n", escaped(&session.community.name));
-    let _ = writeln!(out, "- Channel: {}", escaped(channel));
+    let _ = writeln!(out, "- Channel: {}", escaped(&names.channel(channel)));
     let _ = writeln!(out, "- Community: {}", session.community.uuid);
     let _ = writeln!(out, "- Mode: {}", mode(session));
     let _ = writeln!(out, "- Opened: {} by {}", minute(session.opened.at), who(&session.opened.by));
@@ -117,7 +123,7 @@ pub fn markdown(session: &Session, channel: &str, now: Timestamp) -> String {
             let _ = writeln!(out, "- By: {} on {}", who(by), minute(*at));
         }
         if let Some(user) = &step.assignee {
-            let _ = writeln!(out, "- Assigned to: {user}");
+            let _ = writeln!(out, "- Assigned to: {}", escaped(&names.person(user)));
         }
         if let Some(due) = step.due {
             let _ = writeln!(out, "- Due: {due}");
@@ -127,19 +133,19 @@ pub fn markdown(session: &Session, channel: &str, now: Timestamp) -> String {
         }
         out.push('\n');
     }
-    requests(&mut out, session);
+    requests(&mut out, session, names, &who);
     accepted(&mut out, session);
     out
 }
 
 /// Sensitive requests: who asked, who approved, what it came to.
-fn requests(out: &mut String, session: &Session) {
+fn requests(out: &mut String, session: &Session, names: &Names, who: &dyn Fn(&Actor) -> String) {
     if session.requests.is_empty() {
         return;
     }
     let _ = writeln!(out, "## Requests\n");
     for (at, c) in &session.requests {
-        let by: Vec<&str> = c.approvers.iter().map(UserId::as_str).collect();
+        let by: Vec<String> = c.approvers.iter().map(|user| escaped(&names.person(user))).collect();
         let by = if by.is_empty() { "nobody".into() } else { by.join(", ") };
         let ended = c.ended_by.as_ref().map(|actor| format!(" by {}", who(actor))).unwrap_or_default();
         let why = c.reason.as_deref().map(|reason| format!(". Reason: {}", escaped(reason))).unwrap_or_default();
@@ -180,8 +186,12 @@ fn accepted(out: &mut String, session: &Session) {
     out.push('\n');
 }
 
-/// The report as JSON; times in RFC 3339.
-pub fn json(session: &Session, channel: &str, now: Timestamp) -> Value {
+/// The report as JSON, for programs: times in RFC 3339, people by id, with their names beside.
+fn json(session: &Session, channel: &ChannelKey, names: &Names, now: Timestamp) -> Value {
+    let who = |by: &Actor| match by {
+        Actor::Person(user) => user.to_string(),
+        Actor::Bot => "the bot".into(),
+    };
     let progress = session.progress();
     let steps: Vec<Value> = StepId::all()
         .map(|id| {
@@ -207,6 +217,8 @@ pub fn json(session: &Session, channel: &str, now: Timestamp) -> Value {
         "report": "sekoia-chatops readiness",
         "version": 1,
         "channel": channel,
+        "channel_name": names.channel(channel),
+        "people": names.people(),
         "community": session.community,
         "mode": session.mode,
         "opened": { "by": who(&session.opened.by), "at": session.opened.at },
@@ -225,7 +237,7 @@ pub fn json(session: &Session, channel: &str, now: Timestamp) -> Value {
             "hash": c.hash,
             "asked_by": who(&c.asked_by),
             "approvers": c.approvers,
-            "ended_by": c.ended_by.as_ref().map(who),
+            "ended_by": c.ended_by.as_ref().map(&who),
             "reason": c.reason,
             "risks": c.risks,
             "at": at,
@@ -249,11 +261,23 @@ fn mode(session: &Session) -> &'static str {
     }
 }
 
-fn who(by: &Actor) -> String {
+fn person(by: &Actor) -> Option<&UserId> {
     match by {
-        Actor::Person(user) => user.to_string(),
-        Actor::Bot => "the bot".into(),
+        Actor::Person(user) => Some(user),
+        Actor::Bot => None,
     }
+}
+
+/// Everybody whom the report names.
+fn people(session: &Session) -> Vec<&UserId> {
+    let steps = StepId::all().map(|id| session.step(id));
+    let of_steps =
+        steps.flat_map(|step| step.assignee.iter().chain(step.changed.as_ref().and_then(|change| person(&change.by))));
+    let of_requests = session.requests.iter().flat_map(|(_, c)| {
+        let by = [Some(&c.asked_by), c.ended_by.as_ref()].into_iter().flatten().filter_map(person);
+        by.chain(c.approvers.iter())
+    });
+    person(&session.opened.by).into_iter().chain(of_steps).chain(of_requests).collect()
 }
 
 /// One line of text in Markdown: no markup of its own, no HTML.

@@ -74,10 +74,7 @@ impl Bot {
         );
         view = match self.show_progress(ask.channel, false).await {
             Ok(()) => view.line("I keep the checklist up to date in one message in this channel."),
-            Err(Failure::Instead(why)) => match why.blocks.into_iter().next() {
-                Some(Block::Line(_, line)) => view.line(line),
-                _ => view.line(Line::new().say(why.summary)),
-            },
+            Err(Failure::Instead(why)) => view.line(why.summary),
             Err(other) => return Err(other),
         };
         let first = session.next().unwrap_or(StepId::Quickstart);

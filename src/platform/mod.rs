@@ -180,6 +180,8 @@ pub struct Person {
     pub active: bool,
     pub guest: bool,
     pub bot: bool,
+    /// As others there see it; empty if the platform does not tell.
+    pub name: Box<str>,
 }
 
 /// What the platform says of a channel.
@@ -188,6 +190,8 @@ pub struct ChannelFacts {
     /// Shared with another organisation, or about to be.
     pub external: bool,
     pub archived: bool,
+    /// Without a `#`; empty if the platform does not tell.
+    pub name: Box<str>,
 }
 
 /// Why a chat call did not succeed.
@@ -239,9 +243,11 @@ impl ChatError {
     pub fn advice(&self) -> &'static str {
         match self {
             ChatError::NotInChannel => "Type `/invite @Sekoia` here and try again.",
-            ChatError::TokenDead(_) => "Whoever runs this bot has to install the app again and set its new token.",
-            ChatError::NotServed(_) => "Whoever runs this bot has to set that platform's variables again.",
-            ChatError::MissingScope(_) => "Whoever runs this bot adds that scope to the app and installs it again.",
+            ChatError::TokenDead(_) => "Ask your bot administrator to install the app again and to set its new token.",
+            ChatError::NotServed(_) => "Ask your bot administrator to set that platform's variables again.",
+            ChatError::MissingScope(_) => {
+                "Ask your bot administrator to add that scope to the app and to install it again."
+            }
             ChatError::Archived | ChatError::NotAChannel => "Use another channel.",
             ChatError::MessageGone
             | ChatError::TriggerExpired

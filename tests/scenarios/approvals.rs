@@ -275,18 +275,18 @@ fn what_could_never_be_approved_is_refused_at_once() {
     let alone = Setting { approvers: "bob", ..Setting::default() };
     run(alone, async |s| {
         s.set_up().await;
-        assert_snapshot!(s.ask("alice", "invite ana@nimbus.example as Admin").await.text(), @"This could never be approved: it needs 2 approvals (required_sensitive in [approval.invite]), and only 1 person may approve it (CHATOPS_APPROVERS). Whoever runs this bot changes one of the two. Nothing was asked.");
-        assert_snapshot!(s.ask("bob", "invite ana@nimbus.example").await.text(), @"This could never be approved: it needs 1 approval (CHATOPS_APPROVALS_REQUIRED), and nobody but you may approve it, and not your own request (CHATOPS_APPROVERS). Whoever runs this bot changes one of the two, or CHATOPS_SELF_APPROVAL=true. Nothing was asked.");
+        assert_snapshot!(s.ask("alice", "invite ana@nimbus.example as Admin").await.text(), @"This could never be approved: it needs 2 approvals (required_sensitive in [approval.invite]), and only 1 person may approve it (CHATOPS_APPROVERS). Nothing was asked. Ask your bot administrator to change one of the two.");
+        assert_snapshot!(s.ask("bob", "invite ana@nimbus.example").await.text(), @"This could never be approved: it needs 1 approval (CHATOPS_APPROVALS_REQUIRED), and nobody but you may approve it, and not your own request (CHATOPS_APPROVERS). Nothing was asked. Ask your bot administrator to change one of the two, or to set CHATOPS_SELF_APPROVAL=true.");
     });
     run(Setting { approvers: "", ..Setting::default() }, async |s| {
         s.set_up().await;
-        assert_snapshot!(s.ask("alice", "invite ana@nimbus.example").await.text(), @"This could never be approved: it needs 1 approval (CHATOPS_APPROVALS_REQUIRED), and nobody may approve it (CHATOPS_APPROVERS). Whoever runs this bot changes one of the two. Nothing was asked.");
+        assert_snapshot!(s.ask("alice", "invite ana@nimbus.example").await.text(), @"This could never be approved: it needs 1 approval (CHATOPS_APPROVALS_REQUIRED), and nobody may approve it (CHATOPS_APPROVERS). Nothing was asked. Ask your bot administrator to change one of the two.");
     });
     let mut approval = Policy::default();
     approval.per.insert(Kind::Invite, Rule { required: 3, ..Rule::default() });
     run(Setting { approval, ..Setting::default() }, async |s| {
         s.set_up().await;
-        assert_snapshot!(s.ask("alice", "invite ana@nimbus.example").await.text(), @"This could never be approved: it needs 3 approvals (required in [approval.invite]), and only 2 people may approve it (CHATOPS_APPROVERS). Whoever runs this bot changes one of the two. Nothing was asked.");
+        assert_snapshot!(s.ask("alice", "invite ana@nimbus.example").await.text(), @"This could never be approved: it needs 3 approvals (required in [approval.invite]), and only 2 people may approve it (CHATOPS_APPROVERS). Nothing was asked. Ask your bot administrator to change one of the two.");
     });
 }
 
@@ -347,7 +347,7 @@ fn a_freeze_stops_everything_until_it_is_lifted() {
         s.set_up().await;
         s.request_for("alice", "invite ana@nimbus.example").await;
         let card = s.card("Approval needed").await;
-        assert_snapshot!(s.ask("alice", "freeze \"incident 42\"").await.text(), @"That is for approvers. Ask whoever runs this bot to add `chat:alice` to CHATOPS_APPROVERS; `whoami` shows your rights.");
+        assert_snapshot!(s.ask("alice", "freeze \"incident 42\"").await.text(), @"That is for approvers. Ask your bot administrator to add `chat:alice` to CHATOPS_APPROVERS. `whoami` shows your rights.");
         assert_snapshot!(s.ask("carol", "freeze \"incident 42\"").await.text(), @"Frozen: nothing sensitive is carried out in any channel until an approver types `unfreeze`. Every open channel reads it, with your name and your reason. 1 request is not settled. Keys whose secret was lost are still revoked.");
         s.announced("This holds in every channel").await;
         s.card("Nothing is carried out").await;

@@ -155,8 +155,8 @@ fn the_history_says_who_froze_rejected_withdrew_and_voted_and_why() {
         "#);
         let report = s.ask("alice", "report markdown 2").await.text();
         assert_snapshot!(nameless(report.lines().filter(|line| line.contains("request ") || line.starts_with("- Invite")).collect::<Vec<_>>().join("\n")), @"
-        - Invite ana@nimbus.example as Admin (<id>): rejected by chat:carol, asked by chat:alice, approved by chat:bob, <date> <time> UTC, SHA-256 <hash>. Reason: She left.
-        - Invite bo@nimbus.example as Analyst (<id>): cancelled by chat:alice, asked by chat:alice, approved by nobody, <date> <time> UTC, SHA-256 <hash>
+        - Invite ana@nimbus.example as Admin (<id>): rejected by carol, asked by alice, approved by bob, <date> <time> UTC, SHA-256 <hash>. Reason: She left.
+        - Invite bo@nimbus.example as Analyst (<id>): cancelled by alice, asked by alice, approved by nobody, <date> <time> UTC, SHA-256 <hash>
         ");
     });
 }

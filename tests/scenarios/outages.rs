@@ -9,7 +9,7 @@ use crate::harness::{Call, ChatFault, Setting, on_slack, run, steady, usual};
 fn told(text: &str) -> String {
     let line = |l: &str| {
         if l.starts_with("Reference for") {
-            "Reference for whoever runs this bot: <reference>".into()
+            "Reference for your bot administrator: <reference>".into()
         } else {
             l.to_owned()
         }
@@ -25,7 +25,7 @@ fn a_missing_permission_is_named() {
         Sekoia refuses this to the bot's API key (403): it lacks the permission "Read community licenses".
         A key's permissions cannot be changed: create one that also has "Read community licenses", set SEKOIA_API_KEY and restart the bot.
         Nothing was changed.
-        Reference for whoever runs this bot: <reference>
+        Reference for your bot administrator: <reference>
         [Try again] [Mark as done on my word?]
         "#);
         // Remembered: Sekoia is not asked again.
@@ -83,37 +83,37 @@ fn sekoia_failing_changes_nothing() {
     500: Sekoia failed (500).
     Try again in a minute; https://status.sekoia.io shows known incidents.
     Nothing was changed.
-    Reference for whoever runs this bot: <reference>
+    Reference for your bot administrator: <reference>
     [Try again] [Mark as done on my word?]
 
     503: Sekoia failed (503).
     Try again in a minute; https://status.sekoia.io shows known incidents.
     Nothing was changed.
-    Reference for whoever runs this bot: <reference>
+    Reference for your bot administrator: <reference>
     [Try again] [Mark as done on my word?]
 
     429: Sekoia asks to slow down (429).
     Try again in 120 seconds. Sekoia's firewall blocks an address that goes on, so the bot waits too.
     Nothing was changed.
-    Reference for whoever runs this bot: <reference>
+    Reference for your bot administrator: <reference>
     [Try again] [Mark as done on my word?]
 
     malformed: Sekoia's answer could not be read (Eof at line 1, column 1750).
     This looks like a change at Sekoia's side: please report it with the reference below.
     Nothing was changed.
-    Reference for whoever runs this bot: <reference>
+    Reference for your bot administrator: <reference>
     [Try again] [Mark as done on my word?]
 
     reset: Sekoia could not be reached.
     Try again in a minute; https://status.sekoia.io shows known incidents.
     Nothing was changed.
-    Reference for whoever runs this bot: <reference>
+    Reference for your bot administrator: <reference>
     [Try again] [Mark as done on my word?]
 
     lost reply: Sekoia could not be reached.
     Try again in a minute; https://status.sekoia.io shows known incidents.
     Nothing was changed.
-    Reference for whoever runs this bot: <reference>
+    Reference for your bot administrator: <reference>
     [Try again] [Mark as done on my word?]
     ");
 }

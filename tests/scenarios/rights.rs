@@ -9,10 +9,10 @@ use crate::harness::{Call, SOC, Setting, on_slack, run, usual};
 #[test]
 fn viewers_look_and_operators_act() {
     usual(async |s| {
-        assert_snapshot!(s.ask("dan", "setup").await.text(), @"That is for operators. Ask whoever runs this bot to add `chat:dan` to CHATOPS_OPERATORS; `whoami` shows your rights.");
+        assert_snapshot!(s.ask("dan", "setup").await.text(), @"That is for operators. Ask your bot administrator to add `chat:dan` to CHATOPS_OPERATORS. `whoami` shows your rights.");
         let progress = s.set_up().await;
-        assert_snapshot!(s.ask("dan", "done region").await.text(), @"That is for operators. Ask whoever runs this bot to add `chat:dan` to CHATOPS_OPERATORS; `whoami` shows your rights.");
-        assert_snapshot!(s.ask("dan", "users").await.text(), @"That is for operators. Ask whoever runs this bot to add `chat:dan` to CHATOPS_OPERATORS; `whoami` shows your rights.");
+        assert_snapshot!(s.ask("dan", "done region").await.text(), @"That is for operators. Ask your bot administrator to add `chat:dan` to CHATOPS_OPERATORS. `whoami` shows your rights.");
+        assert_snapshot!(s.ask("dan", "users").await.text(), @"That is for operators. Ask your bot administrator to add `chat:dan` to CHATOPS_OPERATORS. `whoami` shows your rights.");
         assert_snapshot!(s.ask("dan", "whoami").await.text(), @"
         You are @dan, `chat:dan`.
         • viewer: you may look at this channel's checklist
@@ -24,7 +24,7 @@ fn viewers_look_and_operators_act() {
         • operator: you may open channels, tick, skip, assign and ask for changes
         • approver: you may approve or reject what others ask for, and freeze everything
         ");
-        assert_snapshot!(s.ask("alice", "freeze now").await.text(), @"That is for approvers. Ask whoever runs this bot to add `chat:alice` to CHATOPS_APPROVERS; `whoami` shows your rights.");
+        assert_snapshot!(s.ask("alice", "freeze now").await.text(), @"That is for approvers. Ask your bot administrator to add `chat:alice` to CHATOPS_APPROVERS. `whoami` shows your rights.");
         // A viewer may press what only looks, and sees no button that changes.
         let card = s.click("dan", &progress, "Next").await;
         assert!(!card.text().contains("[Done]"), "{card}");
@@ -59,14 +59,14 @@ fn guests_bots_strangers_and_the_deactivated_have_no_rights() {
 #[test]
 fn nobody_may_do_anything_until_somebody_is_configured() {
     run(Setting { operators: "", approvers: "", ..Setting::default() }, async |s| {
-        assert_snapshot!(s.ask("alice", "setup").await.text(), @"Nobody is an operator yet. Whoever runs this bot sets CHATOPS_OPERATORS or CHATOPS_APPROVERS, for example to `chat:alice`, which is your id.");
+        assert_snapshot!(s.ask("alice", "setup").await.text(), @"Nobody is an operator yet. Ask your bot administrator to set CHATOPS_OPERATORS or CHATOPS_APPROVERS, for example to `chat:alice`, which is your id.");
     });
 }
 
 #[test]
 fn approvers_are_operators_where_none_are_named() {
     run(Setting { operators: "", ..Setting::default() }, async |s| {
-        assert_snapshot!(s.ask("alice", "overview").await.text(), @"That is for operators. Ask whoever runs this bot to add `chat:alice` to CHATOPS_OPERATORS; `whoami` shows your rights.");
+        assert_snapshot!(s.ask("alice", "overview").await.text(), @"That is for operators. Ask your bot administrator to add `chat:alice` to CHATOPS_OPERATORS. `whoami` shows your rights.");
         assert_snapshot!(s.ask("bob", "overview").await.text(), @"No channel is set up yet. `setup` opens one.");
         assert_eq!(s.chat.calls(Call::ReadGroup), 1, "the group is remembered");
     });
@@ -76,7 +76,7 @@ fn approvers_are_operators_where_none_are_named() {
 fn a_group_that_cannot_be_read_makes_nobody_an_operator() {
     on_slack(Setting { operators: "", ..Setting::default() }, async |s| {
         s.chat.groups_become_unreadable();
-        assert_snapshot!(s.ask("bob", "overview").await.text(), @"I cannot tell whether you are an operator, because slack-group:S0APPROVERS of CHATOPS_APPROVERS could not be read (the app lacks the scope usergroups:read). Nothing was done. Whoever runs this bot adds that scope to the app and installs it again. Your id is `chat:bob`.");
+        assert_snapshot!(s.ask("bob", "overview").await.text(), @"I cannot tell whether you are an operator, because slack-group:S0APPROVERS of CHATOPS_APPROVERS could not be read (the app lacks the scope usergroups:read). Nothing was done. Ask your bot administrator to add that scope to the app and to install it again. Your id is `chat:bob`.");
     });
 }
 
@@ -213,7 +213,7 @@ fn another_id_of_somebody_who_is_listed_is_named_and_gives_no_rights() {
 #[test]
 fn shared_and_unlisted_channels_are_refused() {
     usual(async |s| {
-        assert_snapshot!(s.ask_in("shared", "alice", "setup").await.text(), @"This channel is shared with another organisation, so I do not work here. An administrator can allow it by adding `chat:shared` to CHATOPS_CHANNELS. Your id is `chat:alice`.");
+        assert_snapshot!(s.ask_in("shared", "alice", "setup").await.text(), @"This channel is shared with another organisation, so I do not work here. Your bot administrator can allow it by adding `chat:shared` to CHATOPS_CHANNELS. Your id is `chat:alice`.");
     });
     run(Setting { channels: &["shared"], ..Setting::default() }, async |s| {
         assert_snapshot!(s.ask_in(SOC, "alice", "setup").await.text(), @"I work only in the channels that CHATOPS_CHANNELS lists, and `chat:soc-setup` is not one of them. Your id is `chat:alice`.");

@@ -377,7 +377,7 @@ fn the_report_holds_every_step() {
             "# Sekoia workspace readiness: Nimbus Payments",
             "## 2. Confirm your region",
             "- Status: verified",
-            "- By: chat:alice on",
+            "- By: alice on",
             r"- Reason: \[later\](http://x) \<b\>",
             "- Status: not applicable",
         ] {

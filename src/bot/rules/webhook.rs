@@ -95,7 +95,7 @@ impl Bot {
                 let reference = super::super::failure::reference();
                 error!(reference, %error, "a webhook could not be recorded, so there is none");
                 let line = "My storage failed, so no address was made. Please try again in a minute.";
-                return Some(View::sentence(line).note(format!("Reference for whoever runs this bot: {reference}")));
+                return Some(View::sentence(line).note(format!("Reference for your bot administrator: {reference}")));
             }
             Err(refused) => return Some(View::sentence(Line::marked(&refused.to_string()))),
         }

@@ -80,6 +80,7 @@ impl From<User> for Known {
             active: user.delete_at == 0,
             guest: user.roles.split_whitespace().any(|role| role == "system_guest"),
             bot: user.is_bot,
+            name: user.username.clone(),
         };
         Self { name: user.username, person }
     }
@@ -88,9 +89,11 @@ impl From<User> for Known {
 impl From<Channel> for Place {
     fn from(channel: Channel) -> Self {
         let facts = match &*channel.kind {
-            "O" | "P" => {
-                Ok(ChannelFacts { external: channel.shared.unwrap_or_default(), archived: channel.delete_at != 0 })
-            }
+            "O" | "P" => Ok(ChannelFacts {
+                external: channel.shared.unwrap_or_default(),
+                archived: channel.delete_at != 0,
+                name: channel.name.clone(),
+            }),
             _ => Err(ChatError::NotAChannel),
         };
         Self { name: channel.name, facts }

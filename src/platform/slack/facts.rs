@@ -107,6 +107,17 @@ impl Facts {
             is_ultra_restricted: bool,
             #[serde(default)]
             is_stranger: bool,
+            #[serde(default)]
+            name: Box<str>,
+            #[serde(default)]
+            profile: Profile,
+        }
+        #[derive(Default, Deserialize)]
+        struct Profile {
+            #[serde(default)]
+            display_name: Box<str>,
+            #[serde(default)]
+            real_name: Box<str>,
         }
         /// Of an organisation with several workspaces.
         #[derive(Default, Deserialize)]
@@ -134,6 +145,10 @@ impl Facts {
                         active: !user.deleted,
                         guest: user.is_restricted || user.is_ultra_restricted || (user.is_stranger && !belongs),
                         bot: user.is_bot || user.is_workflow_bot,
+                        name: [user.profile.display_name, user.profile.real_name, user.name]
+                            .into_iter()
+                            .find(|name| !name.is_empty())
+                            .unwrap_or_default(),
                     };
                     Ok(Known { person, organisation: belongs })
                 }
@@ -161,6 +176,8 @@ impl Facts {
             is_pending_ext_shared: bool,
             #[serde(default)]
             is_archived: bool,
+            /// Direct messages have none.
+            name: Option<Box<str>>,
         }
         // Direct messages: whether one is shared with another organisation takes scopes that
         // nothing else needs.
@@ -175,6 +192,7 @@ impl Facts {
                     Ok(ChannelFacts {
                         external: channel.is_ext_shared || channel.is_pending_ext_shared,
                         archived: channel.is_archived,
+                        name: channel.name.unwrap_or_default(),
                     })
                 }
             })

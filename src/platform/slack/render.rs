@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::block_kit::{Block, Choice, Confirm, Element, Emphasis, Inline, Plain, Rich, Section, Text};
+use super::inbound::is_id;
 use crate::text::{clip, visible};
 use crate::view::{self, Control, Line, Span, Style, View, minute};
 
@@ -60,7 +61,29 @@ pub fn preview(view: &View, private: bool) -> Box<RawValue> {
 
 /// The text that notifications and screen readers get. It is parsed by Slack, so it is escaped.
 pub fn fallback(view: &View) -> String {
-    escape(&clip(&visible(&view.summary), FALLBACK))
+    let mut out = String::new();
+    let mut left = FALLBACK;
+    for span in &view.summary.0 {
+        let text = match span {
+            // Read as names.
+            Span::Person(user) if user.platform() == "slack" && is_id(user.native()) => {
+                out.push_str(&format!("<@{}>", user.native()));
+                continue;
+            }
+            Span::Channel(channel) if channel.platform() == "slack" && is_id(channel.channel()) => {
+                out.push_str(&format!("<#{}>", channel.channel()));
+                continue;
+            }
+            other => Line(vec![other.clone()]).plain(),
+        };
+        let text = clip(&text, left);
+        left = left.saturating_sub(text.chars().count());
+        out.push_str(&escape(&text));
+        if left == 0 {
+            break;
+        }
+    }
+    out
 }
 
 /// The whole message as one text.
@@ -172,6 +195,7 @@ fn inline<'a>(span: &'a Span, room: &mut Room) -> Option<Inline<'a>> {
             Some(Inline::User { r#type: "user", user_id: user.native() })
         }
         Span::Person(user) => text(user.as_str(), None),
+        Span::Channel(channel) if channel.platform() != "slack" => text(channel.channel(), None),
         Span::Channel(channel) => Some(Inline::Channel { r#type: "channel", channel_id: channel.channel() }),
         Span::Moment(at) => Some(Inline::text(room.take(minute(*at).into()), None)),
     }

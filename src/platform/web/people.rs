@@ -146,7 +146,7 @@ pub fn on_slack(view: &View) -> View {
         Block::Note(content) => Block::Note(line(content)),
         other @ (Block::Heading(_) | Block::Code(_) | Block::Table(_) | Block::Controls(_)) => other.clone(),
     });
-    View { summary: view.summary.clone(), blocks: blocks.collect(), ..View::default() }
+    View { summary: line(&view.summary), blocks: blocks.collect(), ..View::default() }
 }
 
 fn span(span: &Span) -> Span {

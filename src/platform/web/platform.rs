@@ -39,8 +39,10 @@ impl ChatPlatform for WebChat {
     }
 
     async fn person(&self, user: &UserId) -> Result<Person, ChatError> {
-        let known = user.platform() == "web" && find(user.native()).is_some();
-        Ok(Person { team: if known { TEAM } else { "" }.into(), also: None, active: known, guest: false, bot: false })
+        let known = find(user.native()).filter(|_| user.platform() == "web");
+        let (team, name) = known.map_or(("", ""), |somebody| (TEAM, somebody.name));
+        let active = known.is_some();
+        Ok(Person { team: team.into(), also: None, active, guest: false, bot: false, name: name.into() })
     }
 
     /// Nothing is remembered here.
@@ -50,7 +52,7 @@ impl ChatPlatform for WebChat {
         if !is_public(channel.channel()) {
             return Err(ChatError::NotAChannel);
         }
-        Ok(ChannelFacts { external: false, archived: false })
+        Ok(ChannelFacts { external: false, archived: false, name: channel.channel().into() })
     }
 
     /// The demo has no user groups.

@@ -10,6 +10,7 @@ use base64::prelude::BASE64_STANDARD as BASE64;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::people;
 use crate::platform::Picture;
 use crate::text::visible;
 use crate::view::{self, Line, Style, View, minute};
@@ -103,7 +104,7 @@ pub(super) struct Choice<'a> {
 
 /// A message of the bot.
 pub(super) fn body(view: &View) -> Box<RawValue> {
-    raw(&Body { summary: visible(&view.summary), blocks: view.blocks.iter().map(block).collect() })
+    raw(&Body { summary: people::named(&view.summary).into(), blocks: view.blocks.iter().map(block).collect() })
 }
 
 /// A message of a person: nothing in it is markup.
