@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::failure::{Failure, instead};
 use super::request_card::{frozen_line, held_line};
-use super::request_controls::controls;
+use super::request_controls::controls_for;
 use super::{Ask, Bot, Told, resend};
 use crate::approval::{Approval, Command, Item, Outcome, Refusal, Status, decide};
 use crate::approvals::{ChangeError, Changed};
@@ -117,7 +117,7 @@ impl Bot {
                         .strong(shown(changed.request.action.target(1), 80))
                         .say(" works on until you revoke it."),
                 )
-                .controls(controls(&changed, changed.status()));
+                .controls(controls_for(&changed, self.reader_of(ask, &changed).await));
         }
         Ok(view)
     }

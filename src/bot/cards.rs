@@ -55,7 +55,7 @@ pub fn checklist(session: &Session, now: Timestamp) -> View {
 }
 
 /// `1 Verify your subscription`: made once, they stand in every checklist twice.
-fn menu_label(id: StepId) -> Text {
+pub fn menu_label(id: StepId) -> Text {
     static LABELS: LazyLock<Vec<String>> = LazyLock::new(|| {
         let label = |id: StepId| match id.spec().number {
             Some(n) => format!("{n} {}", id.spec().title),
@@ -88,7 +88,7 @@ fn row(session: &Session, id: StepId, today: Date) -> Block {
 }
 
 /// Who does it, by when.
-fn owner(mut line: Line, step: &StepState, today: Date) -> Line {
+pub fn owner(mut line: Line, step: &StepState, today: Date) -> Line {
     if let Some(user) = &step.assignee {
         line = line.say(" · ").person(user);
     }

@@ -47,6 +47,7 @@ mod summary;
 mod tracking;
 mod users;
 mod verify;
+mod waiting;
 mod watching;
 mod worker;
 mod workspace;
@@ -277,8 +278,14 @@ impl Bot {
             Right::Anybody => Rights::NONE,
             right => {
                 let rights = self.policy.rights(&self.chats, actor, channel).await?;
-                // Who may decide depends on the request: its handler asks.
-                if !matches!(said.command, Command::Approve { .. } | Command::Reject { .. }) {
+                // Who may see or decide a request depends on the request: its handler asks.
+                if !matches!(
+                    said.command,
+                    Command::Approve { .. }
+                        | Command::Reject { .. }
+                        | Command::Approvals { .. }
+                        | Command::Approval { .. }
+                ) {
                     self.policy.allow(&rights, right, actor)?;
                 }
                 rights
@@ -302,8 +309,8 @@ impl Bot {
             Command::Ask { kind, request: Some(wish), said } => {
                 Box::pin(self.request(&ask, *kind, wish, said.as_ref())).await
             }
-            Command::Approvals { id: None, page } => Box::pin(self.approvals_list(&ask, *page)).await,
-            Command::Approvals { id: Some(id), page } => Box::pin(self.approvals_one(&ask, id, *page)).await,
+            Command::Approvals { mine, page } => Box::pin(self.approvals_list(&ask, *mine, *page)).await,
+            Command::Approval { id, page } => Box::pin(self.approvals_one(&ask, id, *page)).await,
             Command::Approve { id } => Box::pin(self.approve(&ask, id)).await,
             Command::Reject { id, reason: Some(reason) } => Box::pin(self.reject(&ask, id, reason)).await,
             Command::Cancel { id } => Box::pin(self.cancel(&ask, id)).await,
@@ -328,7 +335,7 @@ impl Bot {
             Command::Reset { confirmed } => Box::pin(self.reset(&ask, *confirmed)).await,
             Command::Refresh => Box::pin(self.refresh(&ask)).await,
             Command::Report { json, page } => Box::pin(self.report(&ask, *json, *page)).await,
-            Command::Overview { page } => Box::pin(self.overview(*page)).await,
+            Command::Overview { page } => Box::pin(self.overview(&ask, *page)).await,
             Command::Audit { last } => Box::pin(self.audit(&ask, *last)).await,
             Command::Subscription { page } => Box::pin(self.subscription(&ask, *page)).await,
             Command::Region => Box::pin(self.region(&ask)).await,

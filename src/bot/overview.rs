@@ -1,10 +1,15 @@
-//! For operators: all channels at a glance.
+//! For operators: all channels at a glance, and what waits for whom.
+
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::cards::today;
-use super::{Bot, Told};
-use crate::checklist::{Session, StepId};
+use super::cards::{menu_label, owner, today};
+use super::parked::Parked;
+use super::request_card::frozen_line;
+use super::{Ask, Bot, Told};
+use crate::approval::Approval;
+use crate::checklist::{Session, Status, StepId};
 use crate::platform::ChannelKey;
 use crate::store::StoreError;
 use crate::text::shown;
@@ -13,36 +18,63 @@ use crate::view::{Control, Line, View};
 const CHANNELS: usize = 15;
 /// What was set aside, listed at once.
 const ASIDE: u32 = 5;
+/// What waits: lines of one channel, and of all of a page.
+const WAITING: usize = 8;
+const LINES: usize = 40;
 
 impl Bot {
-    pub(super) async fn overview(&self, page: usize) -> Told {
+    pub(super) async fn overview(&self, ask: &Ask<'_>, page: usize) -> Told {
         let first = (page - 1) * CHANNELS;
         // One more than shown tells whether there is a next page.
         let until = u32::try_from(first + CHANNELS + 1).unwrap_or(u32::MAX);
         let all = self.sessions.channels(None, until).await?;
-        let mut lines = Vec::new();
-        for channel in all.iter().skip(first).take(CHANNELS) {
-            match self.sessions.read(channel).await {
-                Ok(Some(session)) => lines.push(channel_line(channel, &session)),
-                Ok(None) => {}
-                // One that cannot be read hides none of the others.
-                Err(StoreError::Corrupt { .. }) => {
-                    lines.push(Line::new().channel(channel).say(" · this version cannot read its session"));
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        if lines.is_empty() {
+        if all.len() <= first {
             return Ok(View::sentence(Line::marked(if page == 1 {
                 "No channel is set up yet. `setup` opens one."
             } else {
                 "There is no such page; `overview` shows the first."
             })));
         }
-        for parked in self.parked_messages().await? {
-            let line = format!("⚠️ not delivered ({} {}): {}", parked.kind, parked.key, parked.why);
-            lines.push(Line::from(shown(&line, 300)));
+        let mut view = View::new("All channels").heading("All channels");
+        let frozen = self.approvals.frozen().await?;
+        if let Some(frozen) = &frozen {
+            view = view.line(frozen_line(frozen));
         }
+        let mut open: HashMap<ChannelKey, Vec<Approval>> = HashMap::new();
+        for approval in self.approvals.open().await? {
+            open.entry(approval.request.channel.clone()).or_default().push(approval);
+        }
+        let mut room = LINES;
+        for channel in all.iter().skip(first).take(CHANNELS) {
+            let session = match self.sessions.read(channel).await {
+                Ok(Some(session)) => session,
+                Ok(None) => continue,
+                // One that cannot be read hides none of the others.
+                Err(StoreError::Corrupt { .. }) => {
+                    view = view.line(Line::new().channel(channel).say(" · this version cannot read its session"));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let requests = open.remove(channel).unwrap_or_default();
+            let lines = self.waiting_in(&session, &requests, frozen.is_some(), &mut room, ask.now).await;
+            view = view.line(channel_line(channel, &session)).bullets(lines);
+        }
+        view = view.bullets(self.faults().await?);
+        let mut controls = Vec::new();
+        if page > 1 {
+            controls.push(Control::button("Previous page", format!("overview {}", page - 1)));
+        }
+        if all.len() > first + CHANNELS {
+            controls.push(Control::button("Next page", format!("overview {}", page + 1)));
+        }
+        let last = all.len().min(first + CHANNELS);
+        Ok(view.note(format!("Channels {} to {last}", first + 1)).controls(controls))
+    }
+
+    /// What stands still or is not to be trusted: messages, user groups, what is stored.
+    async fn faults(&self) -> Result<Vec<Line>, StoreError> {
+        let mut lines: Vec<Line> = self.parked_messages().await?.iter().map(parked_line).collect();
         for unread in self.unread_groups().await {
             lines.push(Line::marked(&format!("⚠️ {unread}. {}", unread.advice())));
         }
@@ -52,43 +84,75 @@ impl Bot {
             lines.push(Line::from(shown(&line, 300)));
         }
         if count > aside.len() as u64 {
-            lines.push(Line::from(format!("⚠️ set aside, not done: {count} in all; \"audit verify\" lists them")));
+            let line = Line::new().say(format!("⚠️ set aside, not done: {count} in all; "));
+            lines.push(line.code("audit verify").say(" lists them"));
         }
-        let mut controls = Vec::new();
-        if page > 1 {
-            controls.push(Control::button("Previous page", format!("overview {}", page - 1)));
+        Ok(lines)
+    }
+
+    /// Requests that are not settled, and steps that somebody has in hand or that are late.
+    async fn waiting_in(
+        &self,
+        session: &Session,
+        requests: &[Approval],
+        frozen: bool,
+        room: &mut usize,
+        now: Timestamp,
+    ) -> Vec<Line> {
+        let steps = StepId::all().filter(|id| {
+            let step = session.step(*id);
+            // A step that waits for a request is told by the request.
+            let open = matches!(step.status, Status::Open | Status::Waiting { .. });
+            open && (step.assignee.is_some() || step.due.is_some())
+        });
+        let steps: Vec<Line> = steps.map(|id| step_line(session, id, now)).collect();
+        let total = requests.len() + steps.len();
+        let fit = total.min(WAITING).min(*room);
+        *room -= fit;
+        let mut lines = Vec::new();
+        for approval in requests.iter().take(fit) {
+            lines.push(self.request_line(approval, frozen, now).await);
         }
-        if all.len() > first + CHANNELS {
-            controls.push(Control::button("Next page", format!("overview {}", page + 1)));
+        lines.extend(steps);
+        lines.truncate(fit);
+        if total > fit {
+            lines.push(Line::marked(&format!("… and {} more: `approvals` and `status` there", total - fit)));
         }
-        Ok(View::new("All channels")
-            .heading("All channels")
-            .bullets(lines)
-            .note(format!("Channels {} to {}", first + 1, all.len().min(first + CHANNELS)))
-            .controls(controls))
+        lines
     }
 }
 
 fn channel_line(channel: &ChannelKey, session: &Session) -> Line {
     let progress = session.progress();
-    let mut line = Line::new().channel(channel).say(" · ").strong(shown(&session.community.name, 60)).say(format!(
+    let line = Line::new().channel(channel).say(" · ").strong(shown(&session.community.name, 60)).say(format!(
         " · {} of {} settled",
         progress.settled(),
         progress.total
     ));
-    if let Some(next) = session.next_to_do() {
-        line = line.say(format!(" · next: {next}"));
+    match session.next_to_do() {
+        Some(next) => line.say(format!(" · next: {next}")),
+        None => line,
     }
-    let waiting = StepId::all().filter(|id| !session.step(*id).status.is_settled());
-    let overdue = today(Timestamp::now());
-    for id in waiting {
-        let step = session.step(id);
-        if let Some(user) = &step.assignee {
-            line = line.say(format!(" · {} waits for ", id.name())).person(user);
-        }
-        if let Some(due) = step.due {
-            line = line.say(format!(" · {} {} {due}", id.name(), if due < overdue { "overdue since" } else { "due" }));
-        }
+}
+
+fn step_line(session: &Session, id: StepId, now: Timestamp) -> Line {
+    let step = session.step(id);
+    let late = step.due.is_some_and(|due| due < today(now));
+    let line = if late { Line::new().say("⚠️ ") } else { Line::new() };
+    owner(line.strong(menu_label(id)), step, today(now))
+}
+
+/// A message that could not be delivered.
+fn parked_line(parked: &Parked) -> Line {
+    let mut line = Line::new().say(format!("⚠️ not delivered ({}", parked.kind));
+    if &*parked.kind == "card" {
+        line = line.say(" ").code(shown(&parked.key, 20));
     }
-    line
+    line = line.say(")");
+    // Keys name the channel, if it is about one, and what else tells them apart.
+    let channel = parked.key.split(['/', '|']).find(|part| part.split(':').count() == 3);
+    if let Some(channel) = channel {
+        line = line.say(" in ").channel(&ChannelKey::from(channel.to_owned()));
+    }
+    line.say(format!(": {}", shown(&parked.why, 300)))
 }

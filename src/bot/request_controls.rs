@@ -1,9 +1,20 @@
 //! What can be pressed on a request's card, by where the request stands.
 
 use super::resend;
+use super::waiting::Reader;
 use crate::approval::{Approval, Item, Status};
 use crate::text::{first, shown};
 use crate::view::{Confirm, Control, Style};
+
+/// Those that are of any use to one reader, where the message is for them alone.
+pub fn controls_for(approval: &Approval, reader: Reader) -> Vec<Control> {
+    let mut all = controls(approval, approval.status());
+    all.retain(|control| match control {
+        Control::Button { words, .. } => reader.may_press(words),
+        _ => true,
+    });
+    all
+}
 
 /// Buttons carry the request's id and nothing else.
 pub fn controls(approval: &Approval, status: Status) -> Vec<Control> {

@@ -2,57 +2,72 @@
 
 use super::paging::Page;
 use super::request_card::{everything, outcomes, risks, votes, what};
-use super::request_controls::controls;
+use super::request_controls::controls_for;
+use super::waiting::Reader;
 use super::{Ask, Bot, Told};
-use crate::approval::Status;
+use crate::approval::Approval;
 use crate::text::{count, shown};
-use crate::view::{Choice, Control, Line, View};
+use crate::view::{Control, Line, View};
 
 const REQUESTS: usize = 10;
 /// Lines of one request in full.
 const DETAILS: usize = 25;
 
 impl Bot {
-    pub(super) async fn approvals_list(&self, ask: &Ask<'_>, page: usize) -> Told {
+    /// What is not settled in this channel; `mine`: what waits for who asks, and what they asked for.
+    pub(super) async fn approvals_list(&self, ask: &Ask<'_>, mine: bool, page: usize) -> Told {
+        self.may_see_requests(ask).await?;
         let session = self.session(ask).await?;
-        let mut open = self.approvals.open().await?;
-        open.retain(|approval| approval.request.channel == *ask.channel);
-        let page = Page::of(&open, page, REQUESTS);
-        let lines = page.items.iter().map(|approval| {
-            let mut line = Line::new().code(approval.id.to_string()).say(" · ").strong(approval.request.action.title());
-            line = line.say(format!(" · {}", approval.status().name()));
-            if let Some(user) = approval.requester() {
-                line = line.say(" · asked by ").person(user);
+        let frozen = self.approvals.frozen().await?.is_some();
+        let mut listed: Vec<(Approval, Reader)> = Vec::new();
+        for approval in self.approvals.open().await? {
+            if approval.request.channel == *ask.channel {
+                let reader = self.reader_of(ask, &approval).await;
+                listed.push((approval, reader));
             }
-            if matches!(approval.status(), Status::Requested | Status::Approved | Status::Held) {
-                line = line.say(" · until ").moment(approval.request.expires);
-            }
-            line
-        });
-        let mut view = View::new("Requests").heading("Requests").line(
-            Line::new()
-                .strong(shown(&session.community.name, 80))
-                .say(format!(" · {} not settled", count(open.len(), "request", "requests"))),
-        );
-        view = view.bullets(lines.collect());
-        if open.is_empty() {
-            view = view.line(Line::marked("Nothing waits. `audit` shows what was decided."));
-        } else {
-            let options = page.items.iter().map(|a| Choice {
-                label: shown(&format!("{} {}", a.id, a.request.action.title()), 70).into(),
-                value: a.id.to_string().into(),
-            });
-            view = view.controls(vec![Control::Menu {
-                label: "Open a request".into(),
-                words: "approvals".into(),
-                options: options.collect(),
-            }]);
         }
-        Ok(page.foot(view, "approvals page"))
+        let total = listed.len();
+        if mine {
+            listed.retain(|(approval, reader)| reader.asked || reader.is_waited_for(approval));
+            listed.sort_by_key(|(approval, reader)| !reader.is_waited_for(approval));
+        }
+        let page = Page::of(&listed, page, REQUESTS);
+        let heading = if mine { "Your requests" } else { "Requests" };
+        let mut line = Line::new().strong(shown(&session.community.name, 80));
+        line = line.say(format!(" · {} not settled", count(total, "request", "requests")));
+        if mine {
+            line = line.say(format!(", {} of them for you", listed.len()));
+        }
+        let mut view = View::new(heading).heading(heading).line(line);
+        let mut section = None;
+        for (approval, reader) in page.items {
+            let of = if reader.is_waited_for(approval) { "Waiting for your decision" } else { "Asked for by you" };
+            if mine && section.replace(of) != Some(of) {
+                view = view.line(Line::new().strong(of));
+            }
+            let mut controls = controls_for(approval, *reader);
+            controls.push(Control::button("Details", format!("approvals {}", approval.id)));
+            view = view.line(self.request_line(approval, frozen, ask.now).await).controls(controls);
+        }
+        if listed.is_empty() {
+            view = view.line(Line::marked(if mine && total > 0 {
+                "None of them waits for your decision, and none is yours. `approvals` lists all of them."
+            } else {
+                "Nothing waits. `audit` shows what was decided."
+            }));
+        }
+        let view = page.foot(view, if mine { "approvals mine" } else { "approvals page" });
+        let other = if mine {
+            Control::button("All requests", "approvals")
+        } else {
+            Control::button("Only mine", "approvals mine")
+        };
+        Ok(if total > 0 { view.controls(vec![other]) } else { view })
     }
 
     /// One request in full, with every approver and the outcome of every call.
     pub(super) async fn approvals_one(&self, ask: &Ask<'_>, id: &str, page: usize) -> Told {
+        self.may_see_requests(ask).await?;
         let approval = self.request_of(ask, id).await?;
         // Whoever approves can read all of it before, whoever asks what became of it after.
         let (lines, _) = outcomes(&approval, usize::MAX);
@@ -71,6 +86,7 @@ impl Bot {
             view = view.line("SHA-256 of what was asked for:").code(approval.request.hash.to_string());
         }
         let view = page.foot(view, &format!("approvals {}", approval.id));
-        Ok(view.controls(controls(&approval, status)))
+        let reader = self.reader_of(ask, &approval).await;
+        Ok(view.controls(controls_for(&approval, reader)))
     }
 }

@@ -268,13 +268,11 @@ fn id(args: &mut Args<'_>) -> Result<String, Fault> {
 }
 
 pub(super) fn approvals(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
-    if args.is_empty() {
-        return Ok(Command::Approvals { id: None, page: 1 });
+    let mine = args.keyword("mine");
+    if mine || args.is_empty() || args.keyword("page") {
+        return Ok(Command::Approvals { mine, page: args.page()? });
     }
-    if args.keyword("page") {
-        return Ok(Command::Approvals { id: None, page: args.page()? });
-    }
-    Ok(Command::Approvals { id: Some(id(args)?), page: args.page()? })
+    Ok(Command::Approval { id: id(args)?, page: args.page()? })
 }
 
 pub(super) fn approve(_: &'static Spec, args: &mut Args<'_>) -> Parsed {

@@ -113,9 +113,14 @@ pub enum Command {
         /// The words of a typed one, which may hold a name that looks like several of them.
         said: Option<Typed>,
     },
-    /// What waits for approval in this channel, or one request in full.
+    /// What is not settled in this channel, or of that what concerns who asks.
     Approvals {
-        id: Option<String>,
+        mine: bool,
+        page: usize,
+    },
+    /// One request in full.
+    Approval {
+        id: String,
         page: usize,
     },
     Approve {
@@ -314,6 +319,7 @@ impl Command {
             | Command::Audit { .. }
             | Command::Ask { .. }
             | Command::Approvals { .. }
+            | Command::Approval { .. }
             | Command::Reject { reason: None, .. }
             | Command::Notify { .. }
             | Command::NotifySummary { .. }
@@ -329,7 +335,7 @@ impl Command {
     /// The id of the request that it is about.
     pub fn request(&self) -> Option<&str> {
         match self {
-            Command::Approvals { id: Some(id), .. }
+            Command::Approval { id, .. }
             | Command::Approve { id }
             | Command::Reject { id, .. }
             | Command::Cancel { id }

@@ -17,6 +17,7 @@ mod kill;
 mod live;
 mod mattermost;
 mod mentions;
+mod newcomer;
 mod notify;
 mod notify_core;
 mod odd_answers;

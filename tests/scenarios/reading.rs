@@ -295,8 +295,10 @@ fn the_overview_shows_every_channel_and_what_waits_for_whom() {
         s.progress().await;
         assert_snapshot!(s.ask("bob", "overview").await.text(), @"
         All channels
-        • #nimbus-payments · *Nimbus Payments* · 1 of 7 settled · next: prerequisites · subscription due 2099-01-31 · users waits for @bob
-        • #soc-setup · *Nimbus Payments* · 1 of 7 settled · next: prerequisites
+        #nimbus-payments · *Nimbus Payments* · 1 of 7 settled · next: prerequisites
+        • *1 Verify your subscription* · due 2099-01-31
+        • *5 Invite users* · @bob
+        #soc-setup · *Nimbus Payments* · 1 of 7 settled · next: prerequisites
         Channels 1 to 2
         ");
     });
@@ -353,7 +355,7 @@ fn help_tells_every_command() {
         • `notify digest <daily or weekly [day]> <HH:MM or off> [zone]` Posts a summary at a local time, or no more. (operator)
         • `notify webhook [rotate or revoke]` The address for Sekoia's own rules, shown once; how to use it; another one, or none. (operator)
         • `acknowledge <alert>` Acknowledges an alert at Sekoia. (operator)
-        • `approvals [id] [page]` Requests that are not settled, or one of them in full. (operator)
+        • `approvals [mine or id] [page]` Requests that are not settled, with buttons; those that you can decide or asked for; or one of them in full. Approvers may see them too. (operator)
         • `cancel <id>` Withdraws your own request. (operator)
         • `approve <id>` Approves a request, exactly as its card says. (approver)
         • `reject <id> <reason>` Rejects a request. (approver)

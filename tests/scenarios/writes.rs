@@ -221,6 +221,8 @@ fn where_keys_may_not_write_a_person_does_it_and_sekoia_confirms_it() {
         In #soc-setup · request <id>
         "#);
         s.checklist("somebody to do by hand").await;
+        let told = s.ask("alice", "overview").await.text();
+        assert!(told.contains("an operator has to do it by hand, as its card says"), "{told}");
         assert_snapshot!(s.click("alice", &card, "I did it").await.text(), @"Sekoia does not show: ana@rivoli.example, bob@rivoli.example. Nothing was marked as done for it.");
         s.sekoia.edit(|world| {
             let (root, role) = (world.root, world.role("Analyst").expect("a role").uuid);
@@ -334,6 +336,8 @@ fn what_nobody_can_tell_is_given_up_or_sent_again_by_a_person() {
         s.click("bob", &card, "Approve").await;
         s.card("Outcome unknown").await;
         s.direct().await;
+        let told = s.ask("alice", "overview").await.text();
+        assert!(told.contains("nobody knows whether it was done: an operator has to look in Sekoia"), "{told}");
         // It is there already: trying again looks first.
         twin(s, "Rivoli Cards");
         assert_snapshot!(s.ask("alice", &format!("retry {id}")).await.text(), @"Sekoia has it already: nothing was sent.");

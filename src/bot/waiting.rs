@@ -1,0 +1,149 @@
+//! What an open request waits for, and what one reader may do about it.
+
+use jiff::Timestamp;
+
+use super::asking::people;
+use super::failure::Failure;
+use super::request_card::{by, held_line};
+use super::{Ask, Bot};
+use crate::access::among;
+use crate::action::Kind;
+use crate::approval::{Approval, Item, Status};
+use crate::command::Right;
+use crate::text::{count, shown};
+use crate::view::{Line, ahead};
+
+/// What makes one reader of a request different from the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reader {
+    /// It is their own request.
+    pub asked: bool,
+    /// They are among those who may decide it.
+    pub decides: bool,
+    /// They approved it already.
+    pub voted: bool,
+    pub operator: bool,
+}
+
+impl Reader {
+    /// Whether a control of the request is of any use to them, by the words that it stands for.
+    pub fn may_press(self, words: &str) -> bool {
+        match words.split(' ').next().unwrap_or_default() {
+            "approve" => self.decides && !self.voted,
+            "reject" => self.decides,
+            "cancel" | "show" | "saved" | "retire" => self.asked,
+            _ => self.operator,
+        }
+    }
+
+    /// Whether the request waits for their decision.
+    pub fn is_waited_for(self, approval: &Approval) -> bool {
+        matches!(approval.status(), Status::Requested | Status::Held) && self.decides && !self.voted
+    }
+}
+
+impl Bot {
+    pub(super) async fn reader_of(&self, ask: &Ask<'_>, approval: &Approval) -> Reader {
+        let asked = approval.requester() == Some(ask.actor);
+        let own = asked && !approval.request.self_approval;
+        let decides = !own && self.is_approver(ask, approval.request.action.kind()).await;
+        // Who approved it may also confirm what was held since.
+        let asked_once = approval.status() == Status::Requested;
+        let voted = asked_once && approval.votes.iter().any(|vote| vote.by == *ask.actor);
+        Reader { asked, decides, voted, operator: ask.rights.operator }
+    }
+
+    async fn is_approver(&self, ask: &Ask<'_>, kind: Kind) -> bool {
+        let Ok(chat) = self.chats.of_user(ask.actor) else { return false };
+        // What cannot be looked up now is found out when they press.
+        among(self.principals(kind), chat, ask.actor).await.unwrap_or(true)
+    }
+
+    /// Requests are listed for operators, and for whoever decides any of them.
+    pub(super) async fn may_see_requests(&self, ask: &Ask<'_>) -> Result<(), Failure> {
+        if ask.rights.operator || ask.rights.approver {
+            return Ok(());
+        }
+        for kind in self.approval_policy.per.keys() {
+            if self.is_approver(ask, *kind).await {
+                return Ok(());
+            }
+        }
+        Ok(self.policy.allow(ask.rights, Right::Operator, ask.actor)?)
+    }
+
+    /// `Invite 3 people · 7f3a0b1c · asked by @alice · needs 1 approval by @bob until …`
+    pub(super) async fn request_line(&self, approval: &Approval, frozen: bool, now: Timestamp) -> Line {
+        let title = shown(&approval.request.action.title(), 120);
+        let line = Line::new().strong(title).say(" · ").code(approval.id.to_string()).say(" · asked by ");
+        let line = by(line, &approval.asked.by).say(" · ");
+        self.waits_for(line, approval, frozen, now).await
+    }
+
+    async fn waits_for(&self, line: Line, approval: &Approval, frozen: bool, now: Timestamp) -> Line {
+        let expires = approval.request.expires;
+        let until = |line: Line, at| line.say(" until ").moment(at).say(format!(" ({})", ahead(at, now)));
+        let requester = |line: Line| by(line, &approval.asked.by);
+        match approval.status() {
+            Status::Requested => {
+                let left = usize::from(approval.request.needed).saturating_sub(approval.votes.len());
+                let line = line.say(format!("needs {} by ", count(left, "approval", "approvals")));
+                until(self.deciders(line, approval).await, expires)
+            }
+            Status::Approved if approval.waits_for_a_press(0) => {
+                until(requester(line.say("approved: ")).say(" collects the key"), expires)
+            }
+            Status::Approved if frozen => until(line.say("approved: it waits for the end of the freeze"), expires),
+            Status::Approved | Status::Executing => line.say("approved: it is being carried out"),
+            Status::Handover => match approval.items.first() {
+                Some(Item::Created { until: confirm, shown: true, lost: None, .. }) => {
+                    until(requester(line.say("the key was shown: ")).say(" confirms that it is saved"), *confirm)
+                }
+                Some(Item::Done { .. }) => {
+                    requester(line.say("the new key is saved: ")).say(" revokes the old one when nothing uses it")
+                }
+                _ => line.say("the key is being created or revoked"),
+            },
+            Status::Held => match held_line(approval) {
+                Some(held) => line.append(held),
+                None => line.say("on hold"),
+            },
+            Status::ByHand => line.say("✋ an operator has to do it by hand, as its card says"),
+            Status::Unknown => line.say("❓ nobody knows whether it was done: an operator has to look in Sekoia"),
+            settled => line.say(settled.name()),
+        }
+    }
+
+    /// Who may still decide it.
+    async fn deciders(&self, line: Line, approval: &Approval) -> Line {
+        let able = match self.chats.of_channel(&approval.request.channel) {
+            Ok(chat) => self.approvers(approval.request.action.kind(), chat).await,
+            Err(error) => Err(Failure::Chat(error)),
+        };
+        let Ok(mut able) = able else { return line.say("an approver (who that is cannot be looked up now)") };
+        able.retain(|user| {
+            let own = approval.requester() == Some(user) && !approval.request.self_approval;
+            !own && approval.votes.iter().all(|vote| vote.by != *user)
+        });
+        if able.is_empty() { line.say("somebody, but nobody may approve it") } else { people(line, &able) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_is_offered_what_is_theirs_to_press() {
+        let nobody = Reader { asked: false, decides: false, voted: false, operator: false };
+        let pressed = |reader: Reader| {
+            let all = ["approve 7f3a", "reject 7f3a", "cancel 7f3a", "show 7f3a", "retry 7f3a", "by hand 7f3a"];
+            all.into_iter().filter(|words| reader.may_press(words)).collect::<Vec<_>>()
+        };
+        assert!(pressed(nobody).is_empty());
+        assert_eq!(pressed(Reader { decides: true, ..nobody }), ["approve 7f3a", "reject 7f3a"]);
+        assert_eq!(pressed(Reader { decides: true, voted: true, ..nobody }), ["reject 7f3a"]);
+        assert_eq!(pressed(Reader { asked: true, ..nobody }), ["cancel 7f3a", "show 7f3a"]);
+        assert_eq!(pressed(Reader { operator: true, ..nobody }), ["retry 7f3a", "by hand 7f3a"]);
+    }
+}
