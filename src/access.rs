@@ -190,6 +190,13 @@ impl Policy {
         operators.chain(self.approvers.iter().map(|p| (p, APPROVERS))).filter(|(p, _)| p.is_group())
     }
 
+    /// Whether the bot works in this channel at all, whoever asks.
+    pub async fn works_in(&self, chat: &dyn ChatPlatform, channel: &ChannelKey) -> Result<bool, ChatError> {
+        let facts = chat.channel(channel).await?;
+        let listed = self.channels.iter().any(|id| **id == *channel.channel());
+        Ok(!facts.archived && (listed || (self.channels.is_empty() && !facts.external)))
+    }
+
     /// Whether the bot works in this channel at all.
     async fn admits(&self, chat: &dyn ChatPlatform, user: &UserId, channel: &ChannelKey) -> Result<(), Denial> {
         let facts = chat.channel(channel).await.map_err(|why| Denial::of(why, user))?;

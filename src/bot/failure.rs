@@ -51,6 +51,11 @@ impl Failure {
         }
     }
 
+    /// Whether all that is missing is that the channel is set up.
+    pub fn is_not_set_up(&self) -> bool {
+        matches!(self, Failure::Change(ChangeError::Refused(crate::checklist::Refusal::NoSession)))
+    }
+
     /// Whether the same may succeed a little later, without anybody doing anything.
     pub fn is_passing(&self) -> bool {
         match self {

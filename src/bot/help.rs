@@ -1,32 +1,152 @@
-//! Help, from the table and the checklist.
+//! Help: what the reader can do now, by task and by right; every command; one of them; a step.
+//!
+//! It answers whatever fails: where the reader's rights cannot be found out in time, it leaves
+//! nothing out and says so.
 
-use super::cards;
-use crate::checklist::StepId;
-use crate::command::{Right, Spec, TABLE, Topic};
+use std::time::Duration;
+
+use super::{Ask, Bot, cards};
+use crate::access::{Denial, Rights};
+use crate::checklist::{Session, StepId};
+use crate::command::{Right, Spec, TABLE, Task, Topic};
+use crate::text::shown;
 use crate::view::{Control, Line, View};
 
-pub fn view(topic: Topic) -> View {
-    match topic {
-        Topic::All => all(),
-        Topic::Command(spec) => command(spec),
-        Topic::Step(id) => step(id),
+/// Whoever asks for help waits no longer for their rights to be found out.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+/// Commands of one task in the short answer.
+const NAMED: usize = 5;
+
+/// What is known of the reader.
+enum Reader {
+    May(Rights),
+    MayNothing(Denial),
+    Unknown,
+}
+
+impl Reader {
+    fn may(&self, spec: &Spec) -> bool {
+        match (self, spec.right) {
+            (Reader::Unknown, _) | (_, Right::Anybody) => true,
+            (Reader::MayNothing(_), _) => false,
+            (Reader::May(_), Right::Viewer) => true,
+            // Approvers who are no operators see what they decide.
+            (Reader::May(rights), Right::Operator) => rights.operator || (spec.name == "approvals" && rights.approver),
+            (Reader::May(rights), Right::Approver) => rights.approver,
+        }
     }
 }
 
-/// Short enough to be read: one line a command.
-fn all() -> View {
-    let bullets = TABLE.iter().map(|spec| {
-        let mut line = Line::new().code(usage(spec)).say(" ");
-        line.0.extend(Line::marked(spec.help).0);
-        match spec.right {
-            Right::Operator | Right::Approver => line.say(format!(" ({})", spec.right.name())),
-            Right::Anybody | Right::Viewer => line,
+impl Bot {
+    pub(super) async fn help(&self, ask: &Ask<'_>, topic: Topic) -> View {
+        match topic {
+            Topic::Command(spec) => command(spec),
+            Topic::Step(id) => step(id),
+            Topic::All => all(),
+            Topic::Task(of) => task(of, &self.known_of(ask).await),
+            Topic::Start => match self.known_of(ask).await {
+                Reader::MayNothing(denial) => View::sentence(Line::marked(&denial.to_string()))
+                    .note(Line::marked("`help all` lists what I understand, `whoami` shows your id and your rights.")),
+                reader => match self.sessions.read(ask.channel).await {
+                    Ok(None) => {
+                        let rights = if let Reader::May(rights) = reader { Some(rights) } else { None };
+                        self.start(ask.channel, rights).await.note(Line::marked(MORE))
+                    }
+                    Ok(Some(session)) => start(Some(&session), &reader, ask),
+                    Err(_) => start(None, &reader, ask),
+                },
+            },
         }
+    }
+
+    async fn known_of(&self, ask: &Ask<'_>) -> Reader {
+        match tokio::time::timeout(PATIENCE, self.policy.rights(&self.chats, ask.actor, ask.channel)).await {
+            Ok(Ok(rights)) => Reader::May(rights),
+            Ok(Err(Denial::Unknown { .. })) | Err(_) => Reader::Unknown,
+            Ok(Err(denial)) => Reader::MayNothing(denial),
+        }
+    }
+}
+
+const MORE: &str = "`help all` lists every command, `help requests` those of one task, `help skip` explains one.";
+
+fn start(session: Option<&Session>, reader: &Reader, ask: &Ask<'_>) -> View {
+    const HEADING: &str = "What you can do here";
+    let mut view = View::new(HEADING).heading(HEADING);
+    if let Some(session) = session {
+        let progress = session.progress();
+        let line = Line::new().strong(shown(&session.community.name, 80)).say(format!(
+            " · {} of {} settled",
+            progress.settled(),
+            progress.total
+        ));
+        view = view.line(match session.next_to_do() {
+            Some(next) => line.say(format!(" · next: {next}")),
+            None => line,
+        });
+    }
+    let mut requests = false;
+    let tasks = Task::ALL.into_iter().filter_map(|task| {
+        let names: Vec<&str> = task.commands().filter(|spec| reader.may(spec)).map(|spec| spec.name).collect();
+        requests |= task == Task::Requests && names.contains(&"approvals");
+        let mut line = Line::new().strong(task.title()).say(": ");
+        for (i, name) in names.iter().take(NAMED).enumerate() {
+            line = if i > 0 { line.say(", ") } else { line }.code(*name);
+        }
+        if names.len() > NAMED {
+            line = line.say(format!(" and {} more: ", names.len() - NAMED)).code(format!("help {}", task.name()));
+        }
+        (!names.is_empty()).then_some(line)
     });
-    View::new("What I understand")
-        .line("I walk this channel through the setup of your Sekoia workspace. Type these after /sekoia, or, in a thread on Slack, after mentioning me:")
-        .bullets(bullets.collect())
-        .note("\"help\" and a command or a step tells more. Everything a button does can be typed.")
+    view = view.bullets(tasks.collect());
+    if let Reader::Unknown = reader {
+        view = view.line("I could not find out your rights just now, so nothing is left out.");
+    }
+    let typed = match ask.channel.platform() {
+        "slack" => "Type them after `/sekoia` or, also in threads, after mentioning me.",
+        _ => "Type them after `/sekoia`.",
+    };
+    let mut controls = vec![Control::primary("Next step", "next"), Control::button("Checklist", "status")];
+    if requests {
+        controls.push(Control::button("My requests", "approvals mine"));
+    }
+    view.note(Line::marked(&format!("{typed} Everything that a button does can be typed. {MORE}"))).controls(controls)
+}
+
+/// One line a command.
+fn bullet(spec: &Spec) -> Line {
+    let line = Line::new().code(usage(spec)).say(" ").append(Line::marked(spec.help));
+    match spec.right {
+        Right::Operator | Right::Approver => line.say(format!(" ({})", spec.right.name())),
+        Right::Anybody | Right::Viewer => line,
+    }
+}
+
+fn all() -> View {
+    let first = "Everything that I understand. Type it after `/sekoia`; what is in square brackets may be left out:";
+    let mut view = View::new("Every command").line(Line::marked(first));
+    for task in Task::ALL {
+        view = view.line(Line::new().strong(task.title())).bullets(task.commands().map(bullet).collect());
+    }
+    view.note(Line::marked("`help` and a command or a step tells more. Everything that a button does can be typed."))
+}
+
+fn task(task: Task, reader: &Reader) -> View {
+    let (may, others): (Vec<&Spec>, Vec<&Spec>) = task.commands().partition(|spec| reader.may(spec));
+    let view = View::new(format!("Help: {}", task.title())).heading(task.title());
+    let view = match (&reader, may.is_empty()) {
+        (Reader::MayNothing(denial), true) => view.line(Line::marked(&denial.to_string())),
+        (_, true) => view.line("You may use none of these commands."),
+        (_, false) => view.bullets(may.into_iter().map(bullet).collect()),
+    };
+    if others.is_empty() {
+        return view;
+    }
+    let mut line = Line::new().say("For others: ");
+    for (i, spec) in others.iter().enumerate() {
+        line = if i > 0 { line.say(", ") } else { line }.code(spec.name);
+    }
+    view.note(line.say(". ").append(Line::marked("`whoami` shows your rights.")))
 }
 
 fn usage(spec: &Spec) -> String {
@@ -58,11 +178,7 @@ fn command(spec: &'static Spec) -> View {
 
 fn step(id: StepId) -> View {
     let spec = id.spec();
-    let commands: Vec<Line> = TABLE
-        .iter()
-        .filter(|s| s.step == Some(id))
-        .map(|s| Line::new().code(usage(s)).say(format!(" {}", s.help)))
-        .collect();
+    let commands = TABLE.iter().filter(|row| row.step == Some(id)).map(bullet).collect();
     View::new(format!("Help: {}", spec.title))
         .heading(spec.title)
         .line(spec.why)

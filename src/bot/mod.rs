@@ -49,6 +49,7 @@ mod users;
 mod verify;
 mod waiting;
 mod watching;
+mod welcome;
 mod worker;
 mod workspace;
 
@@ -246,6 +247,10 @@ impl Bot {
             Err(failure) if failure.is_ours() || (again && failure.is_passing()) => {
                 Outcome::Unsettled(failure.view(&said).into())
             }
+            Err(failure) if failure.is_not_set_up() => {
+                let rights = self.policy.rights(&self.chats, &inbound.actor, &inbound.channel).await;
+                Outcome::Settled(self.start(&inbound.channel, rights.ok()).await.into())
+            }
             Err(denied @ Failure::Denied(_)) => Outcome::Settled(denied.view(&said).into()),
             Err(failure) => {
                 let answer = failure.view(&said).into();
@@ -294,7 +299,7 @@ impl Bot {
         let ask = Ask { actor, channel, now: *at, rights, delivery, finished };
         // Boxed, all but the most frequent: a request's future is as large as its largest branch.
         let view = match &said.command {
-            Command::Help(topic) => Ok(help::view(*topic)),
+            Command::Help(topic) => Ok(Box::pin(self.help(&ask, *topic)).await),
             Command::WhoAmI => Ok(Box::pin(self.whoami(&ask)).await),
             Command::Skip { step, reason: None } => {
                 return Box::pin(self.skip_form(&ask, *step)).await.map(Answer::Form);

@@ -318,7 +318,7 @@ impl Bot {
         let (mut more, mut failed) = (false, None);
         // A checklist is shown by whoever changed it and knows it.
         let kinds: &[WorkKind] = match self.on_duty() {
-            Some(_) => &[WorkKind::Announce, WorkKind::Card, WorkKind::Notice, WorkKind::Progress],
+            Some(_) => &[WorkKind::Announce, WorkKind::Card, WorkKind::Notice, WorkKind::Welcome, WorkKind::Progress],
             None => &[WorkKind::Progress],
         };
         for kind in kinds.iter().copied() {
@@ -369,6 +369,7 @@ impl Bot {
         let Some(place) = Place::of(work) else {
             return match work.kind {
                 WorkKind::Announce => self.announce(work).await,
+                WorkKind::Welcome => self.welcome(work).await,
                 _ => self.notify(work).await,
             };
         };

@@ -172,6 +172,7 @@ impl Bot {
                         "notice" => vec![again(WorkKind::Notice)],
                         "digest" => vec![again(WorkKind::Digest)],
                         "announce" => vec![again(WorkKind::Announce)],
+                        "welcome" => vec![again(WorkKind::Welcome)],
                         "news" => {
                             let news = again(WorkKind::News);
                             let (wanted, shown) = self.still_news(&parked, now).await?;

@@ -10,6 +10,7 @@ mod lexer;
 mod parse;
 mod rules;
 mod table;
+mod tasks;
 
 use jiff::civil::{Date, Time, Weekday};
 
@@ -19,6 +20,7 @@ pub use lexer::{Word, lex};
 pub use parse::{LIST, parse, read};
 pub use rules::{RULE_FIELDS, digest, rule};
 pub use table::{Right, Spec, TABLE, find, readme_table};
+pub use tasks::Task;
 
 use crate::action::{Kind, Request};
 use crate::checklist::StepId;
@@ -236,7 +238,11 @@ pub struct Said {
 /// What help is wanted about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topic {
+    /// What one can do now.
+    Start,
+    /// Every command.
     All,
+    Task(Task),
     Command(&'static Spec),
     Step(StepId),
 }

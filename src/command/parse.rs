@@ -5,7 +5,7 @@ use jiff::civil::{Date, Weekday};
 use super::args::{Args, PAGE, is, text, typed};
 use super::lexer::{Word, lex};
 use super::table::{Spec, TABLE, find};
-use super::{Command, Day, Fault, Product, RuleWish, Said, Topic, WebhookWish};
+use super::{Command, Day, Fault, Product, RuleWish, Said, Task, Topic, WebhookWish};
 use crate::checklist::StepId;
 use crate::platform::Words;
 use crate::text::{first as beginning, fold, is_invisible};
@@ -157,20 +157,27 @@ pub(super) fn nearest(word: &str, candidates: impl Iterator<Item = &'static str>
 type Parsed = Result<Command, Fault>;
 
 pub(super) fn help(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
-    let Some(topic) = args.rest() else { return Ok(Command::Help(Topic::All)) };
+    let Some(topic) = args.rest() else { return Ok(Command::Help(Topic::Start)) };
     let topic = fold(&topic);
     let name = undecorated(&topic);
     if let Some(spec) = find(name) {
         return Ok(Command::Help(Topic::Command(spec)));
+    }
+    if name == "all" {
+        return Ok(Command::Help(Topic::All));
+    }
+    if let Some(task) = Task::find(name) {
+        return Ok(Command::Help(Topic::Task(task)));
     }
     let step = name.strip_prefix("step ").unwrap_or(name);
     if let Some(id) = StepId::find(step) {
         return Ok(Command::Help(Topic::Step(id)));
     }
     let topics = TABLE.iter().map(|s| s.name).chain(StepId::all().map(StepId::name));
+    let topics = topics.chain(Task::ALL.map(Task::name));
     Err(match nearest(name, topics) {
         Some(near) => args.slip(name, "a topic", near, ""),
-        None => args.bad(name, "a topic", "give a command or a step, or nothing for the list".into()),
+        None => args.bad(name, "a topic", "give a command, a step, or `all` for the list".into()),
     })
 }
 

@@ -94,7 +94,14 @@ use StepId::{Communities, Keys, Notifications, Quickstart, Region, Roles, Subscr
 
 /// The table, in the order in which help shows it.
 pub static TABLE: &[Spec] = &[
-    row("help", "[topic]", Anybody, parse::help, "This list, or help on a command or a step.", "help skip"),
+    row(
+        "help",
+        "[all, task, command or step]",
+        Anybody,
+        parse::help,
+        "What you can do here now; with `all`, every command; or help on a task, a command or a step.",
+        "help skip",
+    ),
     row("whoami", "", Anybody, parse::whoami, "Your id and your rights here.", "whoami"),
     row(
         "setup",

@@ -136,6 +136,8 @@ pub enum WorkKind {
     Drift,
     /// What every open channel is to be told of the deployment.
     Announce,
+    /// A channel that the bot was added to is to be told what it is.
+    Welcome,
 }
 
 impl WorkKind {
@@ -178,6 +180,7 @@ impl WorkKind {
             WorkKind::Digest => "digest",
             WorkKind::Drift => "drift",
             WorkKind::Announce => "announce",
+            WorkKind::Welcome => "welcome",
         }
     }
 }

@@ -1,8 +1,157 @@
 //! The first minute: what the bot says it is, what one can do, and where one stands.
 
 use insta::assert_snapshot;
+use serde_json::json;
 
-use crate::harness::{Platform, Setting, nameless, on_slack, usual};
+use crate::harness::{Call, ChatFault, Platform, SOC, Setting, Stage, nameless, on_slack, run, usual};
+
+/// Somebody, or the bot, was added to a channel.
+async fn joins(s: &Stage, user: &str, channel: &str) {
+    let (user, channel) = (s.chat.platform().user(user), s.chat.platform().channel(channel));
+    let user = if user == "U0SEKOIA" { "U0BOT".to_owned() } else { user };
+    let event = json!({
+        "type": "member_joined_channel", "user": user, "channel": channel, "channel_type": "C",
+        "team": "T0SOC", "inviter": "U0ALICE", "event_ts": "1762000000.000100",
+    });
+    s.acknowledged(&s.slack().event(event)).await;
+}
+
+#[test]
+fn a_channel_that_the_bot_is_added_to_is_welcomed_once() {
+    on_slack(Setting { durable: true, ..Setting::default() }, async |s| {
+        s.chat.bot_joins("quiet");
+        joins(s, "dan", "quiet").await;
+        joins(s, "sekoia", "quiet").await;
+        let welcome = s.announced("setup bot").await;
+        assert_snapshot!(welcome, @"
+        #quiet (posted)
+        Hello, I am Sekoia's setup bot
+        I set up Sekoia workspaces from a channel: seven steps, each checked with Sekoia's API, approvals by button for what is sensitive, and a record of who did what.
+        @alice or @bob can set it up with `/sekoia setup`.
+        [Set up this channel]! [Help]
+        ");
+        // Removed and added again, it is known there.
+        joins(s, "sekoia", "quiet").await;
+        assert_snapshot!(s.click("dan", &welcome, "Set up this channel").await.text(), @"That is for operators. Ask your bot administrator to add `chat:dan` to CHATOPS_OPERATORS. `whoami` shows your rights.");
+        assert!(s.click("alice", &welcome, "Set up this channel").await.text().contains("now works on"));
+        s.progress().await;
+        // A channel that is set up needs no welcome, and one where the bot does not work gets none.
+        s.set_up().await;
+        joins(s, "sekoia", SOC).await;
+        joins(s, "sekoia", "shared").await;
+        s.stop().await;
+        s.start().await;
+        assert_eq!(s.chat.standing("quiet").len(), 2);
+        assert_eq!(s.chat.standing(SOC).len(), 1);
+        assert!(s.chat.standing("shared").is_empty());
+    });
+}
+
+#[test]
+fn a_channel_that_is_not_set_up_answers_everything_with_how_it_begins() {
+    usual(async |s| {
+        assert_snapshot!(s.ask("dan", "next").await.text(), @"
+        *This channel is not set up yet.*
+        I set up Sekoia workspaces from a channel: seven steps, each checked with Sekoia's API, approvals by button for what is sensitive, and a record of who did what.
+        @alice or @bob can set it up with `/sekoia setup`.
+        ");
+        let start = s.ask("alice", "done 1").await;
+        assert_snapshot!(start.text(), @"
+        *This channel is not set up yet.*
+        I set up Sekoia workspaces from a channel: seven steps, each checked with Sekoia's API, approvals by button for what is sensitive, and a record of who did what.
+        You can set it up: press the button, or type `/sekoia setup`.
+        [Set up this channel]!
+        ");
+        assert_eq!(s.ask("alice", "approvals mine").await.text(), start.text());
+        assert!(s.ask("alice", "help").await.text().contains("You can set it up"));
+        assert!(s.click("alice", &start, "Set up this channel").await.text().contains("now works on"));
+        s.progress().await;
+    });
+    run(Setting { operators: "", approvers: "", ..Setting::default() }, async |s| {
+        assert!(s.ask("dan", "status").await.text().contains("Nobody can set it up yet"));
+    });
+}
+
+#[test]
+fn help_says_what_the_reader_may_do_now_by_task() {
+    usual(async |s| {
+        s.set_up().await;
+        let mentioned = " or, also in threads, after mentioning me";
+        let help = async |who: &str| s.ask(who, "").await.text().replace(mentioned, "");
+        assert_snapshot!(help("alice").await, @"
+        What you can do here
+        *Nimbus Payments* · 1 of 7 settled · next: prerequisites
+        • *Work through the checklist*: `setup`, `status`, `next`, `step`, `done` and 7 more: `help checklist`
+        • *Look at the workspace*: `subscription`, `region`, `region probe`, `communities`, `roles` and 3 more: `help workspace`
+        • *Change the workspace, after an approval*: `community create`, `role create`, `invite`, `key create`, `key revoke` and 1 more: `help changes`
+        • *Decide requests and follow them*: `approvals`, `cancel`, `show`, `saved`, `retire` and 3 more: `help requests`
+        • *Be notified of alerts, silent intakes and playbooks*: `notify`, `notify summary`, `notify add`, `notify remove`, `notify pause` and 8 more: `help alerts`
+        • *See who did what, and what waits*: `help`, `whoami`, `report`, `overview`, `audit`
+        Type them after `/sekoia`. Everything that a button does can be typed. `help all` lists every command, `help requests` those of one task, `help skip` explains one.
+        [Next step]! [Checklist] [My requests]
+        ");
+        assert_snapshot!(help("dan").await, @"
+        What you can do here
+        *Nimbus Payments* · 1 of 7 settled · next: prerequisites
+        • *Work through the checklist*: `status`, `next`, `step`, `refresh`, `quickstart`
+        • *Look at the workspace*: `subscription`, `region`, `communities`, `roles`, `role show`
+        • *Be notified of alerts, silent intakes and playbooks*: `notify`, `notify summary`
+        • *See who did what, and what waits*: `help`, `whoami`, `report`
+        Type them after `/sekoia`. Everything that a button does can be typed. `help all` lists every command, `help requests` those of one task, `help skip` explains one.
+        [Next step]! [Checklist]
+        ");
+        assert_snapshot!(help("carol").await, @"
+        What you can do here
+        *Nimbus Payments* · 1 of 7 settled · next: prerequisites
+        • *Work through the checklist*: `status`, `next`, `step`, `refresh`, `quickstart`
+        • *Look at the workspace*: `subscription`, `region`, `communities`, `roles`, `role show`
+        • *Decide requests and follow them*: `approvals`, `approve`, `reject`, `freeze`, `unfreeze`
+        • *Be notified of alerts, silent intakes and playbooks*: `notify`, `notify summary`
+        • *See who did what, and what waits*: `help`, `whoami`, `report`
+        Type them after `/sekoia`. Everything that a button does can be typed. `help all` lists every command, `help requests` those of one task, `help skip` explains one.
+        [Next step]! [Checklist] [My requests]
+        ");
+        assert_snapshot!(help("gina").await, @"
+        Guests have no rights here. Ask a full member of the workspace. Your id is `chat:gina`.
+        `help all` lists what I understand, `whoami` shows your id and your rights.
+        ");
+        assert_snapshot!(s.ask("dan", "help requests").await.text(), @"
+        Decide requests and follow them
+        You may use none of these commands.
+        For others: `approvals`, `cancel`, `approve`, `reject`, `show`, `saved`, `retire`, `retry`, `by hand`, `check`, `freeze`, `unfreeze`. `whoami` shows your rights.
+        ");
+        assert_snapshot!(s.ask("carol", "help requests").await.text(), @"
+        Decide requests and follow them
+        • `approvals [mine or id] [page]` Requests that are not settled, with buttons; those that you can decide or asked for; or one of them in full. Approvers may see them too. (operator)
+        • `approve <id>` Approves a request, exactly as its card says. (approver)
+        • `reject <id> <reason>` Rejects a request. (approver)
+        • `freeze <reason>` Stops all sensitive execution. (approver)
+        • `unfreeze` Allows it again. (approver)
+        For others: `cancel`, `show`, `saved`, `retire`, `retry`, `by hand`, `check`. `whoami` shows your rights.
+        ");
+        // Nobody is told of commands that they may not use.
+        let told = help("dan").await;
+        for word in ["invite", "users", "keys", "audit", "overview", "freeze", "approvals"] {
+            assert!(!told.contains(&format!("`{word}")), "{word}: {told}");
+        }
+    });
+}
+
+#[test]
+fn help_answers_whatever_the_platform_does() {
+    usual(async |s| {
+        s.set_up().await;
+        for fault in [ChatFault::Fails, ChatFault::Hangs] {
+            for _ in 0..6 {
+                s.chat.fault(Call::ReadPerson, fault);
+            }
+            let told = s.ask("dan", "help").await.text();
+            assert!(told.contains("I could not find out your rights just now") && told.contains("`invite`"), "{told}");
+            s.chat.mend();
+        }
+        assert!(s.ask("dan", "help all").await.text().contains("`unfreeze`"));
+    });
+}
 
 #[test]
 fn requests_are_decided_from_their_list_by_those_who_can() {

@@ -63,7 +63,12 @@ const RAISED: &str = r#"{"type":"alert","action":"created","attributes":{"uuid":
 #[test]
 fn rules_are_added_listed_changed_and_removed() {
     run(durable(), async |s| {
-        assert_snapshot!(s.ask("alice", "notify").await.text(), @"This channel is not set up yet. An operator opens it with `/sekoia setup`.");
+        assert_snapshot!(s.ask("alice", "notify").await.text(), @"
+        *This channel is not set up yet.*
+        I set up Sekoia workspaces from a channel: seven steps, each checked with Sekoia's API, approvals by button for what is sensitive, and a record of who did what.
+        You can set it up: press the button, or type `/sekoia setup`.
+        [Set up this channel]!
+        ");
         s.set_up().await;
         s.nobody_watches().await;
         assert_snapshot!(steady(s.ask("alice", "notify").await.text()), @"

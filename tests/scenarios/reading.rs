@@ -307,12 +307,11 @@ fn the_overview_shows_every_channel_and_what_waits_for_whom() {
 #[test]
 fn help_tells_every_command() {
     usual(async |s| {
-        let help = s.ask("gina", "help").await.text();
+        let help = s.ask("gina", "help all").await.text();
         let (first, commands) = help.split_once('\n').unwrap();
-        assert!(first.contains("Type these after /sekoia"), "{help}");
-        assert_snapshot!(commands, @r#"
-        • `help [topic]` This list, or help on a command or a step.
-        • `whoami` Your id and your rights here.
+        assert!(first.contains("Type it after `/sekoia`"), "{help}");
+        assert_snapshot!(commands, @"
+        *Work through the checklist*
         • `setup [community]` Opens the checklist in this channel for one Sekoia community, or binds it to another one. (operator)
         • `status` The checklist as it stands.
         • `next` The first step that is still open; the prerequisites come first.
@@ -323,25 +322,38 @@ fn help_tells_every_command() {
         • `assign <step> <@user or nobody>` Says who does a step. (operator)
         • `due <step> <date or none>` Says by when: 2026-12-01, tomorrow, friday, +7d. (operator)
         • `refresh` Brings the channel's progress message up to date, or posts it again.
-        • `report [markdown or json] [page]` The readiness report: every step, evidence, who and when, exceptions, as Markdown and JSON.
-        • `overview [page]` All channels, and what waits for whom. (operator)
         • `reset` Starts the checklist over, after a confirmation. The history stays. (operator)
+        • `quickstart [defend or intelligence]` What comes next: the product's quick start, and what of it is there.
+        *Look at the workspace*
         • `subscription [page]` Licences: products, modules, limits, expiry.
         • `region` The region and its addresses.
         • `region probe` Tries the key in the other regions, one host a second, after a confirmation. (operator)
         • `communities [page]` Single- or multi-tenant, and the communities.
-        • `community create <name, …> [about <description>] [because <reason>] [--dry-run]` Creates one community or several, after an approval. Alone, it opens a form. (operator)
         • `roles [page]` Roles with their permissions and members.
         • `role show <name> [page]` One role, with all its permissions.
-        • `role create <name> [with <preset, role or permissions>] [about <description>] [because <reason>] [--dry-run]` Creates a custom role, after an approval. Alone, it opens a form. (operator)
         • `users [page]` Members, pending invitations, MFA. (operator)
-        • `invite <e-mail…> [as <role>] [to <community, …>] [because <reason>] [--dry-run]` Invites one person or hundreds, after an approval. Alone, it opens a form, which takes a CSV too. (operator)
-        • `resend <e-mail… or request id> [because <reason>] [--dry-run]` Sends invitations again that were not accepted, after an approval: each is replaced by a new one. (operator)
         • `keys [page]` API keys: status, expiry, days left. (operator)
+        *Change the workspace, after an approval*
+        • `community create <name, …> [about <description>] [because <reason>] [--dry-run]` Creates one community or several, after an approval. Alone, it opens a form. (operator)
+        • `role create <name> [with <preset, role or permissions>] [about <description>] [because <reason>] [--dry-run]` Creates a custom role, after an approval. Alone, it opens a form. (operator)
+        • `invite <e-mail…> [as <role>] [to <community, …>] [because <reason>] [--dry-run]` Invites one person or hundreds, after an approval. Alone, it opens a form, which takes a CSV too. (operator)
         • `key create <name> [for <preset>] [with <permissions>] [about <description>] [expires <30d,180d,365d,date,never>] [because <reason>] [--dry-run]` Creates an API key, after an approval, and shows it once, to who asked. Alone, it opens a form. (operator)
         • `key revoke <name> [because <reason>] [--dry-run]` Revokes an API key, after an approval. (operator)
         • `key rotate <name> [as <new name>] [expires <30d,180d,365d,date,never>] [because <reason>] [--dry-run]` Replaces an API key, after an approval: the new one is shown, both work until you retire the old one. (operator)
-        • `audit [n]` The last records of this channel's history. (operator)
+        *Decide requests and follow them*
+        • `approvals [mine or id] [page]` Requests that are not settled, with buttons; those that you can decide or asked for; or one of them in full. Approvers may see them too. (operator)
+        • `cancel <id>` Withdraws your own request. (operator)
+        • `approve <id>` Approves a request, exactly as its card says. (approver)
+        • `reject <id> <reason>` Rejects a request. (approver)
+        • `show <id>` Creates an approved key and shows it, to who asked alone. (operator)
+        • `saved <id>` Says that a shown key is saved. (operator)
+        • `retire <id>` Revokes the key that a new one replaces. (operator)
+        • `retry <id>` Tries again what Sekoia refused. (operator)
+        • `by hand <id>` Turns what Sekoia refused into a task for a person. (operator)
+        • `check <id>` Looks in Sekoia whether it is done, by hand or otherwise. (operator)
+        • `freeze <reason>` Stops all sensitive execution. (approver)
+        • `unfreeze` Allows it again. (approver)
+        *Be notified of alerts, silent intakes and playbooks*
         • `notify [page]` The channel's notification rules: what they watch, how often, when they last fired, what fails.
         • `notify summary [24h or 7d]` What the rules did: how often, how urgent, what was noisy, how soon it was acknowledged; with a chart.
         • `notify add <trigger> [conditions]` Adds a rule. Alone, it opens a form. (operator)
@@ -355,21 +367,14 @@ fn help_tells_every_command() {
         • `notify digest <daily or weekly [day]> <HH:MM or off> [zone]` Posts a summary at a local time, or no more. (operator)
         • `notify webhook [rotate or revoke]` The address for Sekoia's own rules, shown once; how to use it; another one, or none. (operator)
         • `acknowledge <alert>` Acknowledges an alert at Sekoia. (operator)
-        • `approvals [mine or id] [page]` Requests that are not settled, with buttons; those that you can decide or asked for; or one of them in full. Approvers may see them too. (operator)
-        • `cancel <id>` Withdraws your own request. (operator)
-        • `approve <id>` Approves a request, exactly as its card says. (approver)
-        • `reject <id> <reason>` Rejects a request. (approver)
-        • `show <id>` Creates an approved key and shows it, to who asked alone. (operator)
-        • `saved <id>` Says that a shown key is saved. (operator)
-        • `retire <id>` Revokes the key that a new one replaces. (operator)
-        • `retry <id>` Tries again what Sekoia refused. (operator)
-        • `by hand <id>` Turns what Sekoia refused into a task for a person. (operator)
-        • `check <id>` Looks in Sekoia whether it is done, by hand or otherwise. (operator)
-        • `freeze <reason>` Stops all sensitive execution. (approver)
-        • `unfreeze` Allows it again. (approver)
-        • `quickstart [defend or intelligence]` What comes next: the product's quick start, and what of it is there.
-        "help" and a command or a step tells more. Everything a button does can be typed.
-        "#);
+        *See who did what, and what waits*
+        • `help [all, task, command or step]` What you can do here now; with `all`, every command; or help on a task, a command or a step.
+        • `whoami` Your id and your rights here.
+        • `report [markdown or json] [page]` The readiness report: every step, evidence, who and when, exceptions, as Markdown and JSON.
+        • `overview [page]` All channels, and what waits for whom. (operator)
+        • `audit [n]` The last records of this channel's history. (operator)
+        `help` and a command or a step tells more. Everything that a button does can be typed.
+        ");
         assert_snapshot!(s.ask("gina", "help skip").await.text(), @r#"
         `/sekoia skip <step> <reason>`
         Leaves a step out, for a reason that stays on record.
@@ -383,11 +388,16 @@ fn help_tells_every_command() {
         In Sekoia: Settings > Workspace > Roles.
         • `roles [page]` Roles with their permissions and members.
         • `role show <name> [page]` One role, with all its permissions.
-        • `role create <name> [with <preset, role or permissions>] [about <description>] [because <reason>] [--dry-run]` Creates a custom role, after an approval. Alone, it opens a form.
+        • `role create <name> [with <preset, role or permissions>] [about <description>] [because <reason>] [--dry-run]` Creates a custom role, after an approval. Alone, it opens a form. (operator)
         See: Roles <https://docs.sekoia.com/getting_started/roles/>, Custom roles <https://docs.sekoia.com/getting_started/custom_roles/>
         [Open the step]
         ");
-        assert_snapshot!(s.ask("alice", "invite <mailto:ana@example.com|ana@example.com> as Analyst").await.text(), @"This channel is not set up yet. An operator opens it with `/sekoia setup`.");
+        assert_snapshot!(s.ask("alice", "invite <mailto:ana@example.com|ana@example.com> as Analyst").await.text(), @"
+        *This channel is not set up yet.*
+        I set up Sekoia workspaces from a channel: seven steps, each checked with Sekoia's API, approvals by button for what is sensitive, and a record of who did what.
+        You can set it up: press the button, or type `/sekoia setup`.
+        [Set up this channel]!
+        ");
         assert_snapshot!(s.ask("alice", "stauts").await.text(), @r#"
         I do not know "stauts". Did you mean `status`?
         Try: `/sekoia status`
@@ -401,7 +411,12 @@ fn help_tells_every_command() {
         Usage: `/sekoia done <step> [anyway]`
         Try: `/sekoia done region`
         "#);
-        assert_snapshot!(s.ask("alice", "status").await.text(), @"This channel is not set up yet. An operator opens it with `/sekoia setup`.");
+        assert_snapshot!(s.ask("alice", "status").await.text(), @"
+        *This channel is not set up yet.*
+        I set up Sekoia workspaces from a channel: seven steps, each checked with Sekoia's API, approvals by button for what is sensitive, and a record of who did what.
+        You can set it up: press the button, or type `/sekoia setup`.
+        [Set up this channel]!
+        ");
     });
 }
 

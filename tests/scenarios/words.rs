@@ -228,7 +228,7 @@ fn a_slip_gets_the_nearest_word_and_a_bad_value_the_good_ones() {
     assign 1 -> "assign" needs to know who.
     assign 1 bob -> "bob" is not a person: pick the name that the chat offers after `@`, or `nobody`.
     assign 1 <@bob> -> "bob" is not a person: pick the name that the chat offers after `@`, or `nobody`.
-    help foo -> "foo" is not a topic: give a command or a step, or nothing for the list.
+    help foo -> "foo" is not a topic: give a command, a step, or `all` for the list.
     role show -> "role show" needs to know which role.
     role show "" -> "role show" needs to know which role.
     role shwo Analyst -> I do not know "role shwo". Did you mean "role show Analyst"?
@@ -278,7 +278,7 @@ fn chat_forms_and_keyboards_quotes_are_what_they_mean() {
         "help key create",
     ];
     assert_snapshot!(understood(&said), @r#"
-     -> Help(All)
+     -> Help(Start)
     STATUS -> Status
     assign 1 <@U0BOB|bob> -> Assign { step: Subscription, to: Some(UserId("slack:U0BOB")) }
     assign users to <@W0EVE> -> Assign { step: Users, to: Some(UserId("slack:W0EVE")) }

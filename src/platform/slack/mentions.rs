@@ -1,4 +1,5 @@
-//! What Slack's Events API sends: mentions, as neutral [`Inbound`], and its check of the address.
+//! What Slack's Events API sends: mentions, as neutral [`Inbound`], channels that the bot was added
+//! to, and its check of the address.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -10,6 +11,11 @@ use crate::platform::{ChannelKey, Inbound, ReplyTo, UserId, Words};
 pub enum Event {
     Challenge(String),
     Mention(Inbound),
+    /// The bot was added to a channel.
+    Added {
+        delivery: Box<str>,
+        channel: ChannelKey,
+    },
     Nothing,
 }
 
@@ -25,9 +31,25 @@ enum Envelope {
         context_enterprise_id: Option<String>,
         event_id: String,
         event: serde_json::Value,
+        #[serde(default)]
+        authorizations: Vec<Authorization>,
     },
     #[serde(other)]
     Other,
+}
+
+/// As whom the app receives an event.
+#[derive(Deserialize)]
+struct Authorization {
+    user_id: Option<String>,
+    #[serde(default)]
+    is_bot: bool,
+}
+
+#[derive(Deserialize)]
+struct Joined {
+    user: String,
+    channel: String,
 }
 
 #[derive(Deserialize)]
@@ -44,13 +66,29 @@ struct AppMention {
 /// `POST /slack/events`.
 pub fn event(body: &[u8], at: Timestamp) -> Result<Event, Malformed> {
     let envelope: Envelope = serde_json::from_slice(body).map_err(|_| Malformed)?;
-    let (team, event_id, event) = match envelope {
+    let (team, event_id, event, authorizations) = match envelope {
         Envelope::UrlVerification { challenge } => return Ok(Event::Challenge(challenge)),
-        Envelope::EventCallback { team_id, context_team_id, context_enterprise_id, event_id, event } => {
-            (team_id.or(context_team_id).or(context_enterprise_id), event_id, event)
+        Envelope::EventCallback {
+            team_id,
+            context_team_id,
+            context_enterprise_id,
+            event_id,
+            event,
+            authorizations,
+        } => (team_id.or(context_team_id).or(context_enterprise_id), event_id, event, authorizations),
         }
         Envelope::Other => return Ok(Event::Nothing),
     };
+    if event["type"] == "member_joined_channel" {
+        let Joined { user, channel } = serde_json::from_value(event).map_err(|_| Malformed)?;
+        let bot = authorizations.iter().any(|to| to.is_bot && to.user_id.as_deref() == Some(&*user));
+        let Some(team) = team.filter(|_| bot) else { return Ok(Event::Nothing) };
+        if !(is_id(&team) && is_id(&channel)) {
+            return Err(Malformed);
+        }
+        let (delivery, channel) = (format!("slack:{event_id}").into(), ChannelKey::slack(&team, &channel));
+        return Ok(Event::Added { delivery, channel });
+    }
     if event["type"] != "app_mention" {
         return Ok(Event::Nothing);
     }

@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::json;
+use tracing::error;
 
 use super::client::SlackClient;
 use super::files::FileRef;
@@ -148,11 +149,17 @@ fn form_error(field: &str, error: &str) -> Response {
     axum::Json(json!({"response_action": "errors", "errors": {field: error}})).into_response()
 }
 
-/// `POST /slack/events`: a mention.
+/// `POST /slack/events`: a mention, or a channel that the bot was added to.
 pub async fn events(State(slack): State<Arc<Slack>>, request: Signed) -> Response {
     match mentions::event(&request.body, request.now) {
         Ok(Event::Challenge(challenge)) => axum::Json(json!({ "challenge": challenge })).into_response(),
         Ok(Event::Mention(inbound)) => slack.handle(inbound, false).await,
+        Ok(Event::Added { delivery, channel }) => {
+            if let Err(error) = slack.responder.bot().added_to(&channel, &delivery, request.now).await {
+                error!(%error, channel = channel.as_str(), "a channel cannot be welcomed");
+            }
+            StatusCode::OK.into_response()
+        }
         Ok(Event::Nothing) => StatusCode::OK.into_response(),
         Err(malformed) => slack.malformed(malformed),
     }

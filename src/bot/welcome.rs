@@ -1,0 +1,123 @@
+//! How a channel begins: what the bot is, and who can set the channel up. Said once when the bot is
+//! added, where the platform tells of that, and in answer to whatever is asked before `setup`.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing::warn;
+
+use super::Bot;
+use super::asking::people;
+use super::outbox::LOOK_BACK;
+use crate::access::Rights;
+use crate::pace::Rank;
+use crate::platform::{ChannelKey, ChatError, ChatPlatform, UserId};
+use crate::store::{Commit, CommitError, Found, Schedule, StoreError, Work, WorkKind};
+use crate::view::{Control, Line, View};
+
+/// Operators that are looked up.
+const ENOUGH: usize = 30;
+/// Whoever reads waits no longer for who they are.
+const PATIENCE: Duration = Duration::from_secs(2);
+const WHAT: &str = "I set up Sekoia workspaces from a channel: seven steps, each checked with Sekoia's API, approvals by button for what is sensitive, and a record of who did what.";
+
+impl Bot {
+    /// The bot was added to a channel, as the platform says: it is welcomed there, once for good.
+    pub async fn added_to(&self, channel: &ChannelKey, delivery: &str, at: Timestamp) -> Result<(), StoreError> {
+        let key = format!("welcome/{channel}");
+        let work = |kind, key: String, due| Schedule { kind, key, due, attempts: 0, body: String::new() };
+        let commit = Commit {
+            schedule: vec![
+                work(WorkKind::Welcome, channel.as_str().to_owned(), at),
+                // Kept for good: who removes the bot and adds it again knows it.
+                work(WorkKind::Known, key.clone(), Timestamp::MAX),
+            ],
+            rests_on: vec![Found { kind: WorkKind::Known, key, generation: None }],
+            delivery: Some((delivery.to_owned(), at)),
+            ..Commit::default()
+        };
+        match self.sessions.store().commit(commit).await {
+            Ok(_) => {
+                self.outbox.wake();
+                Ok(())
+            }
+            Err(CommitError::Conflict(_) | CommitError::Delivered) => Ok(()),
+            Err(CommitError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Says so in the channel, unless it is set up by now.
+    pub(super) async fn welcome(&self, work: &Work) -> Result<Result<(), ChatError>, StoreError> {
+        let channel = ChannelKey::from(work.key.clone());
+        if self.sessions.read(&channel).await?.is_some() {
+            return Ok(Ok(()));
+        }
+        // An earlier attempt, or another process, may have said it.
+        let tried = self.outbox.tries(work) || work.attempts > 0 || work.due < self.alone_since();
+        match self.post_welcome(&channel, tried).await {
+            Err(gone @ (ChatError::NotInChannel | ChatError::NotAChannel | ChatError::Archived)) => {
+                warn!(error = %gone, channel = channel.as_str(), "a channel is not welcomed");
+                Ok(Ok(()))
+            }
+            posted => Ok(posted),
+        }
+    }
+
+    async fn post_welcome(&self, channel: &ChannelKey, tried: bool) -> Result<(), ChatError> {
+        const MARK: &str = "welcome";
+        let chat = self.chats.of_channel(channel)?;
+        if !self.policy.works_in(chat, channel).await? {
+            return Ok(());
+        }
+        if tried && chat.find_post(channel, MARK, Timestamp::now() - LOOK_BACK).await?.is_some() {
+            return Ok(());
+        }
+        let view = View::new("Hello, I am Sekoia's setup bot")
+            .heading("Hello, I am Sekoia's setup bot")
+            .line(WHAT)
+            .line(self.who_can(chat).await)
+            .controls(vec![Control::primary("Set up this channel", "setup"), Control::button("Help", "help")]);
+        chat.post(channel, &view, MARK, Rank::Person).await.map(|_| ())
+    }
+
+    /// What a channel that is not set up answers with, to somebody with these rights, if they are
+    /// known.
+    pub(super) async fn start(&self, channel: &ChannelKey, rights: Option<Rights>) -> View {
+        let view = View::sentence(Line::new().strong("This channel is not set up yet.")).line(WHAT);
+        if rights.is_some_and(|rights| rights.operator) {
+            return view
+                .line(Line::marked("You can set it up: press the button, or type `/sekoia setup`."))
+                .controls(vec![Control::primary("Set up this channel", "setup")]);
+        }
+        match self.chats.of_channel(channel) {
+            Ok(chat) => view.line(self.who_can(chat).await),
+            Err(_) => view,
+        }
+    }
+
+    /// Who may set a channel up.
+    async fn who_can(&self, chat: &dyn ChatPlatform) -> Line {
+        let Ok(Ok(operators)) = tokio::time::timeout(PATIENCE, self.operators(chat)).await else {
+            return Line::marked("Operators can set it up with `/sekoia setup` (CHATOPS_OPERATORS names them).");
+        };
+        if operators.is_empty() {
+            return "Nobody can set it up yet: ask your bot administrator to set CHATOPS_OPERATORS.".into();
+        }
+        people(Line::new(), &operators).append(Line::marked(" can set it up with `/sekoia setup`."))
+    }
+
+    async fn operators(&self, chat: &dyn ChatPlatform) -> Result<Vec<UserId>, ChatError> {
+        let principals = match self.policy.operators.as_slice() {
+            [] => self.policy.approvers.as_slice(),
+            operators => operators,
+        };
+        let mut all: Vec<UserId> = Vec::new();
+        for principal in principals {
+            all.extend(principal.members(chat).await?);
+        }
+        all.sort();
+        all.dedup();
+        all.truncate(ENOUGH);
+        Ok(all)
+    }
+}
