@@ -407,7 +407,7 @@ impl Bot {
 
     async fn whoami(&self, ask: &Ask<'_>) -> View {
         let Ask { actor, channel, .. } = *ask;
-        let view = View::new(format!("You are {actor}"))
+        let view = View::new(Line::new().say("You are ").person(actor))
             .line(Line::new().say("You are ").person(actor).say(", ").code(actor.to_string()).say("."));
         match self.policy.rights(&self.chats, actor, channel).await {
             Ok(rights) => {

@@ -223,9 +223,6 @@ impl Window {
 pub fn text(message: &Value) -> String {
     let spans = |spans: &Value| -> String {
         let text = |span: &Value| {
-            if span["moment"].is_string() {
-                return "<moment>".to_owned();
-            }
             let known = ["text", "person", "channel"].into_iter().find_map(|part| span[part].as_str());
             let text = known.expect("a span").to_owned();
             span["url"].as_str().map_or(text.clone(), |url| format!("{text} ({url})"))
@@ -258,7 +255,20 @@ pub fn text(message: &Value) -> String {
             other => panic!("no block is a {other}"),
         }
     }
-    lines.join("\n")
+    undated(&lines.join("\n"))
+}
+
+/// A text in which instants, which differ between runs, are `<moment>`.
+fn undated(text: &str) -> String {
+    const FORM: &str = "0000-00-00 00:00 UTC";
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some(c) = rest.chars().next() {
+        let shape = rest.get(..FORM.len()).map(|head| head.replace(|c: char| c.is_ascii_digit(), "0"));
+        let taken = if shape.as_deref() == Some(FORM) { FORM.len() } else { c.len_utf8() };
+        out.push_str(if taken == FORM.len() { "<moment>" } else { &rest[..taken] });
+        rest = &rest[taken..];
+    }
+    out
 }
 
 /// The database of a test, in its own directory.

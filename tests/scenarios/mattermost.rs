@@ -187,7 +187,7 @@ fn a_command_in_a_thread_is_answered_there() {
         let next = s.reply().await;
         assert!(next.on_mattermost().to_string().starts_with("ephemeral to dan in #soc-setup, in a thread"), "{next}");
         assert_eq!(next.kind, Kind::Private);
-        assert!(steady(next).contains("Step 1 of 7"));
+        assert!(steady(next).contains("Before you start"));
     });
 }
 

@@ -339,17 +339,17 @@ fn the_checklist_starts_over() {
         [Open a step ▾] [Next]! [Refresh]
         ");
         s.progress().await;
-        assert_snapshot!(steady(s.ask("alice", "audit").await.text()), @r#"
+        assert_snapshot!(steady(s.ask("alice", "audit").await.text()), @"
         History
-        *Nimbus Payments* · the last 6 records of 6, newest first
-        • 6 · <date> <time> UTC · `chat:alice` · communities not applicable
-        • 5 · <date> <time> UTC · `chat:alice` · started over
-        • 4 · <date> <time> UTC · `chat:alice` · region verified: FRA1 (France): the key is accepted; people log in at https://app.sekoia.io
-        • 3 · <date> <time> UTC · `bot` · progress message posted
-        • 2 · <date> <time> UTC · `chat:alice` · communities not applicable
-        • 1 · <date> <time> UTC · `chat:alice` · opened for Nimbus Payments
-        Whoever runs this bot proves the whole history with "sekoia-chatops audit verify".
-        "#);
+        *Nimbus Payments* · the last 6 entries, newest first; the channel's last record is number 6
+        • 6 · <date> <time> UTC · @alice · communities not applicable
+        • 5 · <date> <time> UTC · @alice · started over
+        • 4 · <date> <time> UTC · @alice · region verified: FRA1 (France): the key is accepted; people log in at https://app.sekoia.io
+        • 3 · <date> <time> UTC · the bot · progress message posted
+        • 2 · <date> <time> UTC · @alice · communities not applicable
+        • 1 · <date> <time> UTC · @alice · opened for Nimbus Payments
+        Your bot administrator can prove the whole history with `sekoia-chatops audit verify`.
+        ");
     });
 }
 

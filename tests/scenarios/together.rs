@@ -42,7 +42,7 @@ fn of_many_changes_at_the_same_time_none_is_lost() {
             }
         }
         let history = s.ask("alice", "audit 50").await.text();
-        assert_eq!(history.matches("assigned to chat:bob").count(), 6, "{history}");
+        assert_eq!(history.matches("assigned to @bob").count(), 6, "{history}");
         assert_eq!(history.matches(" due 2099-01-0").count(), 6, "{history}");
     });
 }
