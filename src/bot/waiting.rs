@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::approvers::Approvers;
 use super::asking::people;
 use super::failure::Failure;
 use super::request_card::{by, held_line};
@@ -55,8 +56,9 @@ impl Bot {
 
     async fn is_approver(&self, ask: &Ask<'_>, kind: Kind) -> bool {
         let Ok(chat) = self.chats.of_user(ask.actor) else { return false };
+        let (principals, setting) = self.principals(kind);
         // What cannot be looked up now is found out when they press.
-        among(self.principals(kind), chat, ask.actor).await.unwrap_or(true)
+        among(principals, &setting, chat, ask.actor).await.unwrap_or(true)
     }
 
     /// Requests are listed for operators, and for whoever decides any of them.
@@ -69,7 +71,7 @@ impl Bot {
                 return Ok(());
             }
         }
-        Ok(self.policy.allow(ask.rights, Right::Operator, ask.actor)?)
+        Ok(self.policy.allow(&ask.rights, Right::Operator, ask.actor)?)
     }
 
     /// `Invite 3 people · 7f3a0b1c · asked by @alice · needs 1 approval by @bob until …`
@@ -120,12 +122,16 @@ impl Bot {
             Ok(chat) => self.approvers(approval.request.action.kind(), chat).await,
             Err(error) => Err(Failure::Chat(error)),
         };
-        let Ok(mut able) = able else { return line.say("an approver (who that is cannot be looked up now)") };
+        let Ok(Approvers { mut able, unread }) = able else { return line.say("an approver (who that is cannot be looked up now)") };
         able.retain(|user| {
             let own = approval.requester() == Some(user) && !approval.request.self_approval;
             !own && approval.votes.iter().all(|vote| vote.by != *user)
         });
-        if able.is_empty() { line.say("somebody, but nobody may approve it") } else { people(line, &able) }
+        match (able.is_empty(), unread.first()) {
+            (true, None) => line.say("somebody, but nobody may approve it"),
+            (true, Some(unread)) => line.say(format!("an approver ({unread})")),
+            (false, _) => people(line, &able),
+        }
     }
 }
 

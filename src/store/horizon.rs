@@ -32,6 +32,7 @@ fn horizon(kind: WorkKind) -> Option<Horizon> {
         | WorkKind::Card
         | WorkKind::Notice
         | WorkKind::Announce
+        | WorkKind::Welcome
         | WorkKind::Parked
         | WorkKind::Hint => at_once(hour),
         WorkKind::Track => at_once(2 * hour),

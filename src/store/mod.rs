@@ -141,12 +141,13 @@ pub enum WorkKind {
 }
 
 impl WorkKind {
-    pub const ALL: [WorkKind; 17] = [
+    pub const ALL: [WorkKind; 18] = [
         WorkKind::Inbound,
         WorkKind::Progress,
         WorkKind::Card,
         WorkKind::Notice,
         WorkKind::Announce,
+        WorkKind::Welcome,
         WorkKind::Parked,
         WorkKind::Execute,
         WorkKind::Open,

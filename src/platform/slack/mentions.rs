@@ -76,7 +76,6 @@ pub fn event(body: &[u8], at: Timestamp) -> Result<Event, Malformed> {
             event,
             authorizations,
         } => (team_id.or(context_team_id).or(context_enterprise_id), event_id, event, authorizations),
-        }
         Envelope::Other => return Ok(Event::Nothing),
     };
     if event["type"] == "member_joined_channel" {
