@@ -48,7 +48,8 @@ pub struct Health {
 struct Seen(Mutex<Option<(bool, Timestamp)>>);
 
 impl Seen {
-    fn now<E: Display>(&self, what: &'static str, result: Result<(), E>) {
+    /// Whether it was failing, and is well again.
+    fn now<E: Display>(&self, what: &'static str, result: Result<(), E>) -> bool {
         let well = result.is_ok();
         let before = {
             let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -58,11 +59,13 @@ impl Seen {
             }
             before.map(|(well, _)| well)
         };
+        let recovered = well && before == Some(false);
         match result {
             Err(error) if before != Some(false) => warn!(%error, "{what} is failing"),
-            Ok(()) if before == Some(false) => info!("{what} is well again"),
+            Ok(()) if recovered => info!("{what} is well again"),
             _ => {}
         }
+        recovered
     }
 
     fn name(&self) -> &'static str {
@@ -170,7 +173,9 @@ impl Health {
                 let checked = chat.check().await;
                 let dead = checked.as_ref().err().filter(|error| matches!(error, ChatError::TokenDead(_)));
                 self.key(platform, token(platform), dead.map(|error| error as &dyn Display));
-                seen.now(platform, checked);
+                if seen.now(platform, checked) {
+                    bot.chat_is_back(platform).await;
+                }
             }
             let checked = bot.sekoia().validate(Rank::Background).await.map(|_| ());
             let refused = checked.as_ref().err().filter(|error| matches!(error, SekoiaError::Unauthorized { .. }));

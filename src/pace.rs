@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{LazyLock, PoisonError};
 use std::time::Duration;
 
+use dashmap::DashMap;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -136,6 +137,44 @@ impl Pace {
     }
 }
 
+/// Waits that the other side asked for, by what was called and where.
+#[derive(Default)]
+pub struct Holds(DashMap<(Box<str>, Box<str>), Instant>);
+
+impl Holds {
+    /// Waits until `method` may be called about `place`; not if that would take longer than
+    /// `patience`. An empty place is the method as a whole.
+    pub async fn pass(&self, method: &str, place: &str, patience: Duration) -> Result<(), TooLong> {
+        let latest = Instant::now() + patience;
+        while let Some(until) = self.until(method, place) {
+            if until > latest {
+                return Err(TooLong);
+            }
+            sleep_until(until).await;
+        }
+        Ok(())
+    }
+
+    /// Lets nobody call `method` about `place` for a while. One refused place says nothing of the
+    /// others; with a second one at the same time it is the method that is refused.
+    pub fn hold(&self, method: &str, place: &str, time: Duration) {
+        let now = Instant::now();
+        let until = now + time.min(LONGEST_HOLD);
+        self.0.retain(|_, until| *until > now);
+        let elsewhere = self.0.iter().any(|held| *held.key().0 == *method && *held.key().1 != *place);
+        for place in [Some(place), elsewhere.then_some("")].into_iter().flatten() {
+            let mut held = self.0.entry((method.into(), place.into())).or_insert(until);
+            *held = (*held).max(until);
+        }
+    }
+
+    fn until(&self, method: &str, place: &str) -> Option<Instant> {
+        let now = Instant::now();
+        let held = |place: &str| self.0.get(&(Box::from(method), Box::from(place))).map(|until| *until);
+        held(place).max(held("")).filter(|until| *until > now)
+    }
+}
+
 /// Counts somebody who waits, also when they give up.
 struct Waiting<'a>(&'a AtomicUsize);
 
@@ -207,6 +246,26 @@ mod tests {
         assert_eq!(asked.elapsed(), Duration::ZERO);
         assert_eq!(pace.turn(Rank::Person, LONG).await, Ok(()));
         assert!(asked.elapsed() >= Duration::from_mins(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_refused_place_holds_up_no_other_until_there_are_two() {
+        const WAIT: Duration = Duration::from_secs(30);
+        let (holds, patience) = (Holds::default(), Duration::from_secs(10));
+        holds.hold("edit", "a", WAIT);
+        let began = Instant::now();
+        assert_eq!(holds.pass("edit", "a", patience).await, Err(TooLong));
+        assert_eq!(holds.pass("edit", "b", patience).await, Ok(()));
+        assert_eq!(holds.pass("post", "a", patience).await, Ok(()));
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        holds.hold("edit", "b", WAIT);
+        assert_eq!(holds.pass("edit", "c", patience).await, Err(TooLong));
+        assert_eq!(holds.pass("post", "c", patience).await, Ok(()));
+        assert_eq!(holds.pass("edit", "c", WAIT).await, Ok(()));
+        assert_eq!(began.elapsed(), WAIT);
+        // What is over is forgotten.
+        holds.hold("edit", "c", WAIT);
+        assert_eq!(holds.pass("edit", "a", patience).await, Ok(()));
     }
 
     #[tokio::test(start_paused = true)]

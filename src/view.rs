@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use sha2::{Digest, Sha256};
 
 use crate::platform::{ChannelKey, UserId};
 pub use crate::table::{Column, Table};
@@ -372,6 +373,12 @@ impl View {
             self.blocks.push(Block::Controls(controls));
         }
         self
+    }
+
+    /// 16 hexadecimal digits that tell what this shows from what anything else shows.
+    pub fn fingerprint(&self) -> Box<str> {
+        let digest = Sha256::digest(format!("{:?}", self.blocks));
+        hex::encode(&digest[..8]).into()
     }
 
     /// Everything that the message says, without controls, people as ids.

@@ -16,6 +16,8 @@ pub enum Command {
     },
     Posted {
         message: MessageId,
+        /// The earlier message that could not be edited.
+        replaces: Option<MessageId>,
     },
     /// By somebody who is among the approvers.
     Approve {
@@ -138,7 +140,7 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
     };
     let event = match command {
         Command::Ask { .. } => return Err(Refusal::Already("That was asked already.".into())),
-        Command::Posted { message } => Event::CardPosted { message },
+        Command::Posted { message, replaces } => Event::CardPosted { message, replaces },
         Command::Approve { by } if approval.needs_somebody() => held::confirm(approval, &by, now)?,
         Command::Approve { by } => {
             requested(approval, now)?;

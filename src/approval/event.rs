@@ -18,6 +18,9 @@ pub enum Event {
     },
     CardPosted {
         message: MessageId,
+        /// The earlier message that could not be edited.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<MessageId>,
     },
     /// One of the approvals that it needs, for exactly this action.
     Approved {
@@ -179,12 +182,16 @@ impl Approval {
                 held: None,
                 excused: Vec::new(),
                 card: None,
+                replaces: None,
             });
         }
         let mut approval = state?;
         match event.clone() {
             Event::Requested { .. } => {}
-            Event::CardPosted { message } => approval.card = Some(message),
+            Event::CardPosted { message, replaces } => {
+                approval.card = Some(message);
+                approval.replaces = replaces;
+            }
             Event::Approved { .. } => {
                 if let Actor::Person(by) = by {
                     approval.votes.push(Vote { by, at });

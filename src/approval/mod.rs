@@ -197,6 +197,9 @@ pub struct Approval {
     /// The message that is edited in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<MessageId>,
+    /// The earlier message that it replaces, because that one could not be edited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<MessageId>,
 }
 
 /// What a request comes to, in one word.

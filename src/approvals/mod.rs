@@ -18,7 +18,7 @@ use crate::store::{Commit, CommitError, Finished, Store, StoreError, StreamId, W
 use crate::streams::{self, Folded, RACES};
 
 pub use freeze::{Announcement, Control, ControlEvent, Frozen};
-pub use owed::{News, Notice};
+pub use owed::{News, Notice, See};
 
 /// Changes that can be under way at the same time.
 const WRITERS: usize = 64;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Approvals;
 use crate::action::Action;
-use crate::approval::{Approval, Event, Guest, Item, Stage, Status};
+use crate::approval::{Approval, ApprovalId, Event, Guest, Item, Stage, Status};
 use crate::platform::{ChannelKey, UserId};
 use crate::store::{Schedule, WorkKind};
 use crate::streams;
@@ -46,7 +46,18 @@ pub enum Notice {
         /// Where the text names this channel by its id, its name is shown.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         about: Option<ChannelKey>,
+        /// What a link leads to, in that channel.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        see: Option<See>,
     },
+}
+
+/// A message of the bot's that stands in a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum See {
+    Checklist,
+    Card(ApprovalId),
 }
 
 impl Approvals {
@@ -79,7 +90,7 @@ impl Approvals {
             owed.push(work(WorkKind::Track, now));
         }
         if let Some(news) = news(before, after, events) {
-            let body = streams::encode(&Notice::Request { news, to: None });
+            let body = streams::encode(&Notice::Request { news, to: after.requester().cloned() });
             owed.push(Schedule { kind: WorkKind::Notice, key: format!("{id}/{version}"), due: now, attempts: 0, body });
         }
         for (n, to) in concerned(after, events).into_iter().enumerate() {

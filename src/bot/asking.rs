@@ -71,7 +71,25 @@ impl Bot {
             .say(format!(". It needs {} by ", count(usize::from(needed), "approval", "approvals")));
         line = people(line, &approvers).say(" until ").moment(changed.approval.request.expires).say(".");
         let notes = prepared.notes.iter().map(|n| Line::from(shown(n, 400))).collect();
-        Ok(View::sentence(line).bullets(notes).note(format!("Request {id}. Its card is in this channel.")))
+        Ok(View::sentence(line).bullets(notes).note(self.where_the_card_is(&id).await?))
+    }
+
+    /// Where the card of a new request is. What keeps it from its channel keeps nobody from
+    /// deciding.
+    async fn where_the_card_is(&self, id: &ApprovalId) -> Result<Line, Failure> {
+        let line = Line::new().say(format!("Request {id}. "));
+        let error = match self.card_stands(id).await? {
+            Ok(true) => return Ok(line.say("Its card is in this channel.")),
+            Ok(false) => return Ok(line.say("Its card will be in this channel in a moment.")),
+            Err(error) => error,
+        };
+        let mut line = line.say(format!("Its card is not in this channel yet: {error}. "));
+        if !error.is_passing() {
+            line.0.extend(Line::marked(error.advice()).0);
+            line = line.say(" ");
+        }
+        let line = line.say("I keep trying to post it by myself. Until then ").code(format!("/sekoia approvals {id}"));
+        Ok(line.say(" shows the request, and ").code(format!("/sekoia approve {id}")).say(" approves it."))
     }
 
     /// Looks up what a request names, and says why it is asked for. Nothing is changed.

@@ -6,13 +6,16 @@
 //! of it, it is not sent again. The message has the same numbers, and a picture twice is noise; what
 //! was refused for sure is tried again a few times and then said in the message.
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
 use super::Bot;
+use super::delivery::{self, About, MOST_REFUSALS};
 use super::inbox::only_store;
-use super::summary::{told, without_chart};
+use super::replaced::marked;
+use super::summary::{span, told, without_chart};
 use crate::checklist::Actor;
 use crate::notifications::{ChangeError, decode, row_due};
 use crate::notify::{Command, Due, Event, Period, Planned, Rules, Which, decide};
@@ -22,10 +25,6 @@ use crate::store::{Commit, Schedule, StoreError, Work, WorkKind};
 use crate::view::View;
 
 const AT_ONCE: u32 = 16;
-const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(2);
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(10);
-/// Attempts at what the platform refuses for good.
-const MOST_REFUSALS: u32 = 3;
 /// Attempts at a chart.
 const MOST_CHARTS: u32 = 6;
 /// How far back an unrecorded post is looked for.
@@ -93,23 +92,22 @@ impl Bot {
     }
 
     pub(super) async fn digests_due(&self, now: Timestamp) -> Result<(), StoreError> {
-        for work in self.sessions.store().due(WorkKind::Digest, now, AT_ONCE).await? {
-            if self.on_duty().is_none() {
-                break;
-            }
+        // Side by side: one channel's trouble is not another's.
+        let due = self.sessions.store().due(WorkKind::Digest, now, AT_ONCE).await?;
+        join_all(due.iter().map(async |work| {
             let done = match parts(&work.key) {
-                Some((channel, which, false)) => self.digest(&work, &channel, which, now).await,
-                Some((channel, which, true)) => self.owed_chart(&work, &channel, which, now).await,
+                Some((channel, which, false)) => self.digest(work, &channel, which, now).await,
+                Some((channel, which, true)) => self.owed_chart(work, &channel, which, now).await,
                 None => {
                     error!(key = work.key, "this is no digest; it is dropped");
                     self.keep(Commit { finished: vec![work.finished()], ..Commit::default() }).await
                 }
             };
-            // One channel's trouble is not another's.
             if let Err(error) = done {
                 warn!(%error, key = work.key, "the store failed; the digest has to wait");
             }
-        }
+        }))
+        .await;
         Ok(())
     }
 
@@ -127,16 +125,18 @@ impl Bot {
         let (chart, view) = self.digest_view(channel, &rules, planned, &due, now).await?;
         match self.post_digest(work, channel, planned, due, &view).await {
             Ok((message, due)) => self.digest_sent(work, channel, which, &due, message, chart, now).await,
-            Err(refused) if !refused.is_passing() && work.attempts + 1 >= MOST_REFUSALS => {
-                error!(error = %refused, "a digest cannot be said; it is put aside");
-                let mut schedule = self.parked(work, &refused, now).await;
-                // The next one is about this one's time as well.
-                schedule.extend(planned_row(channel, planned, now));
-                self.keep(Commit { finished: vec![work.finished()], schedule, ..Commit::default() }).await
-            }
             Err(failed) => {
-                warn!(error = %failed, attempts = work.attempts + 1, "a digest has to wait");
-                self.keep(Commit { postponed: vec![(work.finished(), now + wait(work))], ..Commit::default() }).await
+                let (wait, attempts) = (delivery::wait(work.attempts, &failed), work.attempts + 1);
+                let mut commit = Commit { postponed: vec![(work.finished(), now + wait)], ..Commit::default() };
+                if failed.is_passing() || attempts < MOST_REFUSALS {
+                    warn!(error = %failed, attempts, "a digest has to wait");
+                } else {
+                    error!(error = %failed, attempts, "a digest is refused");
+                    let about = About { channel: Some(channel.clone()), to: None };
+                    commit.schedule = self.parked(work, &about, &failed, now).await?;
+                    self.outbox.wake();
+                }
+                self.keep(commit).await
             }
         }
     }
@@ -210,7 +210,11 @@ impl Bot {
                 let kinds: Vec<&str> = changed.events.iter().map(Event::kind).collect();
                 info!(channel = channel.as_str(), ?kinds, "a digest was sent");
                 self.outbox.settled(work);
-                self.no_longer_parked(work).await
+                let finished = self.no_longer_parked(work).await?;
+                if finished.is_empty() {
+                    return Ok(());
+                }
+                self.keep(Commit { finished, ..Commit::default() }).await
             }
             Err(ChangeError::Store(error)) => Err(error),
             // Switched off or set anew while it was posted: whoever did so planned what comes next.
@@ -219,12 +223,6 @@ impl Bot {
                 self.keep(Commit { finished: vec![work.finished()], ..Commit::default() }).await
             }
         }
-    }
-
-    async fn no_longer_parked(&self, work: &Work) -> Result<(), StoreError> {
-        let parked = self.sessions.store().find(WorkKind::Parked, &format!("digest/{}", work.key)).await?;
-        let finished: Vec<_> = parked.iter().map(Work::finished).collect();
-        if finished.is_empty() { Ok(()) } else { self.keep(Commit { finished, ..Commit::default() }).await }
     }
 
     async fn owed_chart(
@@ -257,16 +255,12 @@ impl Bot {
             Ok(()) | Err(ChatError::Unclear) => commit.finished.push(mine),
             Err(error) if error.is_passing() && work.attempts + 1 < MOST_CHARTS => {
                 warn!(%error, "a digest's chart has to wait");
-                commit.schedule.push(noted(false, now + wait(work)));
+                commit.schedule.push(noted(false, now + delivery::wait(work.attempts, &error)));
             }
             Err(error) => {
                 warn!(%error, "a digest's chart could not be sent");
                 let view = self.digest_view(channel, &rules, planned, &due, now).await?.1.note(without_chart(&error));
-                let mark = mark(which, owed.at);
-                let chat = self.chats.of_channel(channel);
-                if let Ok(chat) = chat
-                    && let Err(error) = chat.update(channel, &owed.message, &view, &mark, Rank::Background).await
-                {
+                if let Err(error) = self.digest_again(channel, &owed.message, &view, mark(which, owed.at)).await {
                     warn!(%error, "nor could that be said");
                 }
                 commit.finished.push(mine);
@@ -275,29 +269,37 @@ impl Bot {
         self.keep(commit).await
     }
 
+    /// Says something else in a digest's message, or in one that replaces it.
+    async fn digest_again(
+        &self,
+        channel: &ChannelKey,
+        message: &MessageId,
+        view: &View,
+        mark: String,
+    ) -> Result<(), ChatError> {
+        let chat = self.chats.of_channel(channel)?;
+        if self.edit(chat, channel, message, view, &mark, Rank::Background).await? {
+            return Ok(());
+        }
+        let view = self.naming_replaced(chat, channel, view, Some(message)).await;
+        chat.post(channel, &view, &marked(mark, Some(message)), Rank::Background).await.map(|_| ())
+    }
+
     /// Who set the digest, and what they are told when it cannot be posted.
     pub(super) async fn about_digest(&self, work: &Work, why: &ChatError) -> Option<(UserId, ChannelKey, String)> {
         let (channel, which, _) = parts(&work.key)?;
         let rules = self.notifications.read(&channel).await.ok()?;
         let Actor::Person(to) = rules.planned(which)?.set.by.clone() else { return None };
         let text = format!(
-            "I could not post the {} digest in {}: {why}. {} The next one is about this one's time as well.",
+            "I could not post the {} digest in {}: {why}. {} I keep trying by myself; the next one is about this one's time as well.",
             which.name(),
             channel.channel(),
             why.advice().replace('`', "\"").replace(" here ", " there ")
         );
         Some((to, channel, text))
     }
-
-    async fn keep(&self, commit: Commit) -> Result<(), StoreError> {
-        self.sessions.store().commit(commit).await.map(|_| ()).map_err(only_store)
-    }
 }
 
 fn mark(which: Which, at: Timestamp) -> String {
     format!("digest {} {}", which.name(), at.as_second())
-}
-
-fn wait(work: &Work) -> SignedDuration {
-    FIRST_WAIT.saturating_mul(1 << work.attempts.min(10)).min(LONGEST_WAIT)
 }

@@ -17,7 +17,7 @@ use super::failure::Failure;
 use super::inbox::only_store;
 use crate::action::Action;
 use crate::approval::{Approval, ApprovalId, Stage};
-use crate::approvals::Notice;
+use crate::approvals::{Notice, See};
 use crate::checklist::facts::{Fact, Print};
 use crate::checklist::steps::Finding;
 use crate::checklist::worse::{by_name, openly, worse};
@@ -224,7 +224,8 @@ fn notice(channel: &ChannelKey, session: &Session, step: StepId, to: UserId, wha
         step.name(),
         step.name()
     );
-    let body = crate::streams::encode(&Notice::Line { to, text, about: Some(channel.clone()) });
+    let body =
+        crate::streams::encode(&Notice::Line { to, text, about: Some(channel.clone()), see: Some(See::Checklist) });
     let key = format!("drift/{channel}/{}/{}", step.name(), now.as_millisecond());
     Schedule { kind: WorkKind::Notice, key, due: now, attempts: 0, body }
 }

@@ -15,7 +15,7 @@ use super::failure::reference;
 use super::{Answer, Bot, Outcome};
 use crate::approvals::Notice;
 use crate::command::{Command, Fault, Said, read};
-use crate::platform::{ChannelKey, Inbound, ReplyTo, UserId, Words};
+use crate::platform::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
 use crate::store::{Commit, CommitError, Finished, Schedule, StoreError, Work, WorkKind};
 use crate::view::{Line, View};
 
@@ -53,6 +53,8 @@ struct Recorded {
     actor: UserId,
     channel: ChannelKey,
     words: Words,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pressed: Option<MessageId>,
     at: Timestamp,
 }
 
@@ -76,6 +78,7 @@ impl Bot {
         let taken = recorded.as_ref().and_then(|_| Taken::new(self, &inbound.delivery));
         let answer = Box::pin(async move {
             let _taken = taken;
+            bot.heard_from(&inbound.channel).await;
             bot.settle(&inbound, said, recorded, false).await.answer()
         });
         Accepted::Answering(Pending { answer, form, recorded: owed })
@@ -83,14 +86,14 @@ impl Bot {
 
     /// Records a change and its delivery in one commit: the second delivery finds the first.
     async fn record(&self, inbound: &Inbound) -> Result<Finished, CommitError> {
-        let Inbound { actor, channel, words, at, .. } = inbound;
-        let body = Recorded { actor: actor.clone(), channel: channel.clone(), words: words.clone(), at: *at };
+        let Inbound { actor, channel, words, pressed, at, .. } = inbound.clone();
+        let body = Recorded { actor, channel, words, pressed, at };
         let body = serde_json::to_string(&body)
             .map_err(|e| StoreError::Corrupt { place: "a request".into(), why: e.to_string() })?;
         let work = Schedule {
             kind: WorkKind::Inbound,
             key: inbound.delivery.to_string(),
-            due: *at + TAKEN_UP_AFTER,
+            due: at + TAKEN_UP_AFTER,
             attempts: 0,
             body,
         };
@@ -139,6 +142,7 @@ impl Bot {
             actor: recorded.actor,
             channel: recorded.channel,
             words: recorded.words,
+            pressed: recorded.pressed,
             trigger: None,
             reply_to: ReplyTo::Private { thread: None },
             at: recorded.at,
@@ -159,7 +163,7 @@ impl Bot {
         let people: Vec<&UserId> = view.lines().flat_map(Line::people).collect();
         let names = self.names(people, []).await;
         let text = view.plain_with(&|user| Some(format!("@{}", names.person(user))));
-        let notice = Notice::Line { to: inbound.actor.clone(), text, about: None };
+        let notice = Notice::Line { to: inbound.actor.clone(), text, about: None, see: None };
         let owed = Schedule {
             kind: WorkKind::Notice,
             key: format!("answer/{}", inbound.delivery),

@@ -10,6 +10,7 @@ mod approving;
 mod asking;
 mod cards;
 mod checklists;
+mod delivery;
 mod digests;
 mod drift;
 mod duty;
@@ -32,6 +33,7 @@ mod paging;
 mod parked;
 mod readback;
 mod reflect;
+mod replaced;
 mod report;
 mod request_card;
 mod request_controls;
@@ -276,6 +278,11 @@ impl Bot {
 
     async fn dispatch(&self, inbound: &Inbound, said: &Said, finished: Option<Finished>) -> Result<Answer, Failure> {
         let Inbound { actor, at, delivery, .. } = inbound;
+        if let Some(message) = &inbound.pressed
+            && let Some(view) = Box::pin(self.outdated(&inbound.channel, message)).await?
+        {
+            return Ok(view.into());
+        }
         let home = self.home_of(inbound, &said.command).await?;
         let channel = home.as_ref().unwrap_or(&inbound.channel);
         let rights = match said.spec.right {

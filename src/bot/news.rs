@@ -14,8 +14,10 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
+use super::delivery::{About, FIRST_WAIT, Failing, LONGEST_WAIT, MOST_REFUSALS, wait};
 use super::inbox::only_store;
-use super::outbox::{FIRST_WAIT, LONGEST_WAIT, LOOK_BACK, MOST_REFUSALS};
+use super::outbox::LOOK_BACK;
+use super::replaced::{Original, marked};
 use super::{Bot, news_card, watching::Batch};
 use crate::notifications::{News, Posted, decode};
 use crate::notify::What;
@@ -32,6 +34,8 @@ const IN_A_ROW: usize = 5;
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// A row that nobody can read is looked at again, by a newer release.
 const UNREADABLE: SignedDuration = SignedDuration::from_hours(1);
+/// A message that counts and may not be edited is posted anew no more often.
+const BETWEEN_REPLACEMENTS: SignedDuration = SignedDuration::from_mins(10);
 /// How often it is looked whether there are any, when nobody says so.
 const TICK: Duration = Duration::from_secs(2);
 
@@ -40,6 +44,8 @@ const TICK: Duration = Duration::from_secs(2);
 struct Standing {
     failures: u32,
     until: Option<Instant>,
+    /// Until then what stands is not edited; what is new is posted.
+    edits: Option<Instant>,
     /// Nothing on record says that it takes nothing.
     takes: bool,
     /// That is on record.
@@ -49,6 +55,10 @@ struct Standing {
 impl Standing {
     fn waits(&self) -> bool {
         self.until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn edits_wait(&self) -> bool {
+        self.edits.is_some_and(|until| Instant::now() < until)
     }
 
     fn wait(&mut self, time: Duration) {
@@ -83,7 +93,10 @@ impl Bot {
                 Due::new()
             });
             for (channel, rows) in due {
-                let standing = standings.remove(&channel).unwrap_or_default();
+                let mut standing = standings.remove(&channel).unwrap_or_default();
+                if self.outbox.open_again.remove(&channel).is_some() {
+                    standing.until = None;
+                }
                 if standing.waits() {
                     standings.insert(channel, standing);
                     continue;
@@ -187,30 +200,47 @@ impl Bot {
         if new.len() > OWN_CARDS && self.gather_late(channel, &new).await? {
             return Ok(true);
         }
+        let posts = new.len();
+        if standing.edits_wait() {
+            shown.clear();
+        }
         new.append(&mut shown);
         let rows = new;
-        for (work, news) in rows.iter().take(IN_A_ROW) {
+        for (at, (work, news)) in rows.iter().enumerate().take(IN_A_ROW) {
             let refused = match self.tell_one(work, news, since).await? {
                 Ok(true) => {
                     if !standing.takes {
                         self.channel_takes_news(channel).await?;
                     }
                     *standing = Standing { takes: true, ..Standing::default() };
+                    let finished = self.no_longer_parked(work).await?;
+                    if !finished.is_empty() {
+                        self.keep(Commit { finished, ..Commit::default() }).await?;
+                    }
                     continue;
                 }
                 // Nobody asked the chat.
                 Ok(false) => continue,
                 Err(refused) => refused,
             };
+            let key = (WorkKind::News, channel.as_str().to_owned());
+            let about = About { channel: Some(channel.clone()), to: None };
+            self.outbox.failing.insert(key, Failing { error: refused.clone(), about: about.clone(), recorded: true });
+            // Edits and posts have limits of their own: what is new need not wait for an edit.
+            if refused == ChatError::RateLimited && at >= posts {
+                (standing.edits, standing.takes) = (Some(Instant::now() + FIRST_WAIT), false);
+                return Ok(false);
+            }
             standing.failures += 1;
             standing.takes = false;
             let often = standing.failures >= MOST_REFUSALS;
-            if often && !refused.is_passing() && !refused.is_of_channel() {
-                error!(error = %refused, key = work.key, "this cannot be said; it is put aside");
-                let schedule = self.parked(work, &refused, Timestamp::now()).await;
-                let commit = Commit { schedule, finished: vec![work.finished()], ..Commit::default() };
-                self.sessions.store().commit(commit).await.map_err(only_store)?;
-                self.outbox.settled(work);
+            let known = refused.is_for_good() && self.is_parked(&format!("{}/{}", work.kind.name(), work.key)).await;
+            if refused.is_for_good() && (often || known) {
+                error!(error = %refused, key = work.key, "news are refused");
+                let now = Timestamp::now();
+                let schedule = self.parked(work, &about, &refused, now).await?;
+                let postponed = vec![(work.finished(), now + wait(work.attempts.max(MOST_REFUSALS), &refused))];
+                self.keep(Commit { schedule, postponed, ..Commit::default() }).await?;
                 self.outbox.wake();
                 standing.failures = 0;
                 continue;
@@ -247,34 +277,49 @@ impl Bot {
             return self.rests(work, news).await.map(|()| Ok(false));
         }
         let posted: Option<Posted> = row.as_ref().and_then(decode);
+        // A storm that counts would be a new message at every step.
+        let counting = news.ends().zip(posted.as_ref().and_then(|posted| posted.at));
+        if let Some((end, at)) = counting
+            && Timestamp::now() < at + BETWEEN_REPLACEMENTS
+        {
+            let then = end.min(at + BETWEEN_REPLACEMENTS);
+            self.keep(Commit { postponed: vec![(work.finished(), then)], ..Commit::default() }).await?;
+            return Ok(Ok(false));
+        }
         let rules = self.notifications.read(&news.channel).await?;
         let view = news_card::card(news, &rules, self.sekoia.region);
-        let mark = mark(&work.key);
         let shown = match posted {
             Some(posted) => {
                 let chat = match self.chats.of_channel(&news.channel) {
                     Ok(chat) => chat,
                     Err(error) => return Ok(Err(error)),
                 };
-                match chat.update(&news.channel, &posted.message, &view, &mark, Rank::Background).await {
+                let replaces = posted.replaces.as_ref();
+                let named = self.naming_replaced(chat, &news.channel, &view, replaces).await;
+                let mark = mark(&work.key, replaces);
+                match self.edit(chat, &news.channel, &posted.message, &named, &mark, Rank::Background).await {
                     // Somebody deleted it, and has read it.
-                    Ok(()) | Err(ChatError::MessageGone) => Ok(posted.message),
+                    Ok(true) | Err(ChatError::MessageGone) => Ok(Posted { seq: news.seq, ..posted }),
+                    Ok(false) => {
+                        let original = Original::News { key: work.key.clone() };
+                        self.note_replaced(&news.channel, &posted.message, &original).await?;
+                        self.post_news(work, news, &view, Some(posted.message), since).await
+                    }
                     Err(error) => Err(error),
                 }
             }
-            None => self.post_news(work, news, &view, &mark, since).await,
+            None => self.post_news(work, news, &view, None, since).await,
         };
-        let message = match shown {
-            Ok(message) => message,
+        let shown = match shown {
+            Ok(shown) => shown,
             Err(error) => return Ok(Err(error)),
         };
         debug!(key = work.key, "told");
-        let commit = Commit {
-            schedule: vec![Posted { message, seq: news.seq }.row(&work.key)],
+        let mut commit = Commit { schedule: vec![shown.row(&work.key)], ..Commit::default() };
+        if shown.seq >= news.seq {
             // One that changed meanwhile stays due.
-            postponed: vec![(work.finished(), news.rests_until().max(Timestamp::now()))],
-            ..Commit::default()
-        };
+            commit.postponed.push((work.finished(), news.rests_until().max(Timestamp::now())));
+        }
         store.commit(commit).await.map_err(only_store)?;
         self.outbox.settled(work);
         Ok(Ok(true))
@@ -285,20 +330,25 @@ impl Bot {
         work: &Work,
         news: &News,
         view: &View,
-        mark: &str,
+        replaces: Option<MessageId>,
         since: Timestamp,
-    ) -> Result<MessageId, ChatError> {
+    ) -> Result<Posted, ChatError> {
         let chat = self.chats.of_channel(&news.channel)?;
+        let mark = mark(&work.key, replaces.as_ref());
+        let view = self.naming_replaced(chat, &news.channel, view, replaces.as_ref()).await;
+        let at = replaces.is_some().then(Timestamp::now);
+        let shown = |message, seq| Posted { message, seq, replaces, at };
         let tried = self.outbox.tries(work);
         if news.first < since || tried {
             let from = (news.first - SKEW).max(Timestamp::now() - LOOK_BACK);
-            if let Some(message) = chat.find_post(&news.channel, mark, from).await? {
+            if let Some(message) = chat.find_post(&news.channel, &mark, from).await? {
                 debug!("an unrecorded post was found");
-                chat.update(&news.channel, &message, view, mark, Rank::Background).await?;
-                return Ok(message);
+                let current = self.edit(chat, &news.channel, &message, &view, &mark, Rank::Background).await?;
+                return Ok(shown(message, if current { news.seq } else { 0 }));
             }
         }
-        chat.post(&news.channel, view, mark, Rank::Background).await
+        let message = chat.post(&news.channel, &view, &mark, Rank::Background).await?;
+        Ok(shown(message, news.seq))
     }
 
     /// What is shown is left alone until something comes of it, or its storm is over.
@@ -340,8 +390,8 @@ fn is_shown(posted: &Work, news: &News) -> bool {
 }
 
 /// By which a message is found again.
-fn mark(key: &str) -> String {
-    format!("news {}", key.split_once('|').map_or(key, |(_, what)| what))
+fn mark(key: &str, replaces: Option<&MessageId>) -> String {
+    marked(format!("news {}", key.split_once('|').map_or(key, |(_, what)| what)), replaces)
 }
 
 /// Whether it is about something that is over.

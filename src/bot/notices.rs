@@ -7,13 +7,14 @@ use super::outbox::LOOK_BACK;
 use super::request_card::{held_line, noting, outcomes, votes};
 use super::{Bot, resend};
 use crate::approval::{Approval, ApprovalId, Guest, Item, Stage, Status};
-use crate::approvals::{News, Notice};
+use crate::approvals::{News, Notice, See};
 use crate::pace::Rank;
 use crate::platform::{ChannelKey, ChatError, UserId};
 use crate::store::{StoreError, Work};
 use crate::text::{count, shown};
 use crate::view::{Control, Line, View};
 
+const OPEN_CARD: &str = "Open the card";
 /// Lines of outcomes; the card has them all.
 const LISTED: usize = 5;
 
@@ -25,12 +26,16 @@ impl Bot {
             return Ok(Ok(()));
         };
         let (to, view) = match notice {
-            Notice::Line { to, text, about } => (to, View::sentence(naming(&text, about.as_ref()))),
+            Notice::Line { to, text, about, see } => {
+                let view = View::sentence(naming(&text, about.as_ref()));
+                (to, self.with_link(view, about.as_ref(), see).await?)
+            }
             Notice::Request { news, to } => {
                 let id = work.key.split('/').next().unwrap_or_default();
                 let Some(approval) = self.approvals.read(&ApprovalId::from(id)).await? else { return Ok(Ok(())) };
                 let Some(to) = to.or_else(|| approval.requester().cloned()) else { return Ok(Ok(())) };
-                let Some(mut view) = news_of(&approval, news) else { return Ok(Ok(())) };
+                let link = self.link_to(&approval.request.channel, approval.card.as_ref(), OPEN_CARD).await;
+                let Some(mut view) = news_of(&approval, news, link) else { return Ok(Ok(())) };
                 if approval.status().is_open()
                     && let Some(frozen) = self.approvals.frozen().await?
                 {
@@ -40,6 +45,19 @@ impl Bot {
             }
         };
         Ok(self.tell_alone(&to, &view, work).await)
+    }
+
+    /// With a link to what it is about, if that stands anywhere.
+    async fn with_link(&self, view: View, about: Option<&ChannelKey>, see: Option<See>) -> Result<View, StoreError> {
+        let (Some(channel), Some(see)) = (about, see) else { return Ok(view) };
+        let (message, label) = match see {
+            See::Checklist => (self.progress_of(channel).await?, "Open the checklist"),
+            See::Card(id) => (self.approvals.read(&id).await?.and_then(|approval| approval.card), OPEN_CARD),
+        };
+        Ok(match self.link_to(channel, message.as_ref(), label).await {
+            Some(link) => view.line(link),
+            None => view,
+        })
     }
 
     async fn tell_alone(&self, to: &UserId, view: &View, work: &Work) -> Result<(), ChatError> {
@@ -67,9 +85,14 @@ fn naming(text: &str, channel: Option<&ChannelKey>) -> Line {
 }
 
 /// None if there is nothing to say of it any more.
-fn news_of(approval: &Approval, news: News) -> Option<View> {
+fn news_of(approval: &Approval, news: News, link: Option<Line>) -> Option<View> {
     let title = approval.request.action.title();
-    let place = Line::new().say("In ").channel(&approval.request.channel).say(format!(" · request {}", approval.id));
+    let mut place =
+        Line::new().say("In ").channel(&approval.request.channel).say(format!(" · request {}", approval.id));
+    if let Some(link) = link {
+        place = place.say(" · ");
+        place.0.extend(link.0);
+    }
     let id = &approval.id;
     match news {
         News::Ready => {

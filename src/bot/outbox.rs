@@ -6,34 +6,28 @@
 //! is posted again; edits of one message never overtake each other.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use dashmap::{DashMap, DashSet};
-use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Mutex, Notify};
-use tracing::{Instrument, debug, error, info_span, warn};
+use tracing::{debug, warn};
 
+use super::delivery::Failing;
 use super::duty::Duty;
-use super::inbox::only_store;
+use super::replaced::{Original, marked};
 use super::{Bot, cards, request_card};
 use crate::approval::{self, ApprovalId};
 use crate::checklist::{Actor, Command, Session, decide};
 use crate::pace::Rank;
 use crate::platform::{ChannelKey, ChatError, ChatPlatform, MessageId};
-use crate::store::{Commit, StoreError, Work, WorkKind};
+use crate::store::{StoreError, Work, WorkKind};
 use crate::streams::ChangeError;
 use crate::view::View;
 
-/// Messages brought up to date at the same time.
-const AT_ONCE: u32 = 32;
-/// The first wait after a failure; it doubles.
-pub(super) const FIRST_WAIT: Duration = Duration::from_secs(2);
-pub(super) const LONGEST_WAIT: Duration = Duration::from_mins(10);
-/// Attempts at what the platform refuses for good.
-pub(super) const MOST_REFUSALS: u32 = 3;
-/// A message that was edited so recently is not edited again because somebody presses Refresh.
-const ANEW: Duration = Duration::from_secs(5);
+/// So long it is remembered what a settled message shows.
+const SETTLED: Duration = Duration::from_mins(1);
 /// How far back an unrecorded post is looked for.
 pub(super) const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
 
@@ -52,6 +46,16 @@ pub struct Outbox {
     news: Notify,
     /// Posts that were tried and are not on record: each may stand there.
     tried: DashSet<(WorkKind, String)>,
+    /// What is being sent: a message, or all that one person is told.
+    pub(super) sending: DashSet<(WorkKind, String)>,
+    /// What could not be sent yet, and why. Of news, by channel.
+    pub(super) failing: DashMap<(WorkKind, String), Failing>,
+    /// A message was sent, or was not.
+    pub(super) sent: Notify,
+    /// How often something said that what was refused may be taken now.
+    pub(super) hints: AtomicU64,
+    /// Channels that take news again, perhaps.
+    pub(super) open_again: DashSet<ChannelKey>,
     pub(super) duty: Duty,
     /// What came into being later was posted by nobody before this process.
     began: Timestamp,
@@ -62,11 +66,23 @@ pub struct Outbox {
 struct Shown {
     version: u64,
     frozen: bool,
+    /// When the last look at it began that ended well.
     at: Option<Instant>,
-    /// Whether a post was tried: it may stand there unrecorded.
-    tried: bool,
+    /// Nothing more is expected of it.
+    settled: bool,
+    /// The mark of a post that was tried: it may stand there unrecorded.
+    tried: Option<String>,
     /// Posted, but not recorded yet because the store failed: not to be posted again.
-    posted: Option<MessageId>,
+    posted: Option<Unrecorded>,
+}
+
+/// A message that is not on record yet.
+#[derive(Clone)]
+struct Unrecorded {
+    message: MessageId,
+    replaces: Option<MessageId>,
+    /// It shows what it has to.
+    current: bool,
 }
 
 /// What a message has to show.
@@ -78,6 +94,7 @@ struct Standing {
     view: View,
     channel: ChannelKey,
     message: Option<MessageId>,
+    replaces: Option<MessageId>,
     since: Timestamp,
     rank: Rank,
 }
@@ -91,10 +108,18 @@ impl Place {
         }
     }
 
-    fn mark(&self) -> String {
-        match self {
+    fn mark(&self, replaces: Option<&MessageId>) -> String {
+        let mark = match self {
             Place::Checklist(_) => "checklist".into(),
             Place::Card(id) => format!("card {id}"),
+        };
+        marked(mark, replaces)
+    }
+
+    fn original(&self) -> Original {
+        match self {
+            Place::Checklist(_) => Original::Checklist,
+            Place::Card(id) => Original::Card { id: id.clone() },
         }
     }
 }
@@ -107,6 +132,11 @@ impl Outbox {
             work: Notify::new(),
             news: Notify::new(),
             tried: DashSet::new(),
+            sending: DashSet::new(),
+            failing: DashMap::new(),
+            sent: Notify::new(),
+            hints: AtomicU64::new(0),
+            open_again: DashSet::new(),
             duty: Duty::new(),
             began: Timestamp::now(),
         }
@@ -126,6 +156,17 @@ impl Outbox {
     pub fn wake(&self) {
         self.chat.notify_one();
         self.work.notify_one();
+    }
+
+    /// Forgets what settled messages show, but for those that may just be edited again.
+    fn forget_settled(&self) {
+        let old = |shown: &Shown| shown.settled && shown.at.is_some_and(|at| at.elapsed() > SETTLED);
+        self.shown.retain(|_, shown| !shown.try_lock().is_ok_and(|shown| old(&shown)));
+    }
+
+    /// There is something to say.
+    pub fn wake_chat(&self) {
+        self.chat.notify_one();
     }
 
     /// Something happened at Sekoia that is to be said.
@@ -151,58 +192,68 @@ impl Outbox {
 
 impl Bot {
     /// Makes a message show what is stored. The outer error is the store's, the inner one the
-    /// chat's.
+    /// chat's. `anew`: somebody asks for it, so it is looked at whatever is known of it.
     pub(super) async fn show(&self, place: &Place, anew: bool) -> Result<Result<(), ChatError>, StoreError> {
+        let asked = Instant::now();
         let lock = Arc::clone(self.outbox.shown.entry(place.clone()).or_default().value());
         let mut shown = lock.lock().await;
         let Some(standing) = self.standing(place).await? else { return Ok(Ok(())) };
-        // However often somebody asks for it anew, an edit a while is enough.
-        let fresh = shown.at.is_some_and(|at| at.elapsed() < ANEW);
         let current = shown.version >= standing.version && shown.frozen == standing.frozen;
-        if current && (!anew || fresh) {
+        // Of many who ask at once, one look that began after they asked is enough.
+        let looked = shown.at.is_some_and(|at| at >= asked);
+        if current && (!anew || looked) {
             return Ok(Ok(()));
         }
-        let Standing { version, frozen, settled, view, channel, message, since, rank } = standing;
+        let began = Instant::now();
+        let Standing { version, frozen, settled, view, channel, message, mut replaces, since, rank } = standing;
+        let rank = if anew { Rank::Person } else { rank };
         let edited = |shown: &mut Shown| {
-            (shown.version, shown.frozen, shown.at) = (version, frozen, Some(Instant::now()));
+            (shown.version, shown.frozen, shown.at, shown.settled) = (version, frozen, Some(began), settled);
         };
-        if settled && message.is_some() {
+        if settled {
             // Hardly anything comes after it: the next edit is one more, and nothing else.
-            self.outbox.shown.remove(place);
+            self.outbox.forget_settled();
         }
         let chat = match self.chats.of_channel(&channel) {
             Ok(chat) => chat,
             Err(error) => return Ok(Err(error)),
         };
         if let (Some(message), None) = (&message, &shown.posted) {
-            match chat.update(&channel, message, &view, &place.mark(), rank).await {
-                // Somebody deleted it: it is posted again.
-                Err(ChatError::MessageGone) => shown.tried = true,
-                Err(error) => return Ok(Err(error)),
-                Ok(()) => {
+            let mark = place.mark(replaces.as_ref());
+            let view = self.naming_replaced(chat, &channel, &view, replaces.as_ref()).await;
+            match self.edit(chat, &channel, message, &view, &mark, rank).await {
+                Ok(true) => {
                     edited(&mut shown);
                     return Ok(Ok(()));
                 }
-            }
-        }
-        if shown.posted.is_none() {
-            match self.post_once(chat, place, &channel, &view, since, rank, &mut shown.tried, anew).await {
-                Ok(message) => shown.posted = Some(message),
+                Ok(false) => {
+                    self.note_replaced(&channel, message, &place.original()).await?;
+                    replaces = Some(message.clone());
+                }
+                // Somebody deleted it: it is posted again.
+                Err(ChatError::MessageGone) => shown.tried = Some(mark),
                 Err(error) => return Ok(Err(error)),
             }
         }
-        let Some(message) = shown.posted.clone() else { return Ok(Ok(())) };
-        match self.record_post(place, message).await {
-            Ok((committed, events)) => {
-                // What changed between the post and its record is still to be shown.
-                let seen = version + events == committed;
-                edited(&mut shown);
-                shown.version = if seen { committed } else { version };
-                shown.posted = None;
-                Ok(Ok(()))
+        if shown.posted.is_none() {
+            let view = self.naming_replaced(chat, &channel, &view, replaces.as_ref()).await;
+            match self.post_once(chat, place, &channel, &view, replaces, since, rank, &mut shown.tried, anew).await {
+                Ok(posted) => shown.posted = Some(posted),
+                Err(error) => return Ok(Err(error)),
             }
-            Err(error) => Err(error),
         }
+        let Some(Unrecorded { message, replaces, current }) = shown.posted.clone() else { return Ok(Ok(())) };
+        let (committed, events) = self.record_post(place, message, replaces).await?;
+        // What changed between the post and its record is still to be shown.
+        let seen = version + events == committed;
+        edited(&mut shown);
+        shown.posted = None;
+        if !current {
+            shown.version = 0;
+            return Ok(Err(ChatError::NotEditable));
+        }
+        shown.version = if seen { committed } else { version };
+        Ok(Ok(()))
     }
 
     /// Posts a message, unless one with its mark stands there already: then that one is edited.
@@ -213,22 +264,24 @@ impl Bot {
         place: &Place,
         channel: &ChannelKey,
         view: &View,
+        replaces: Option<MessageId>,
         since: Timestamp,
         rank: Rank,
-        tried: &mut bool,
+        tried: &mut Option<String>,
         anew: bool,
-    ) -> Result<MessageId, ChatError> {
-        let mark = place.mark();
+    ) -> Result<Unrecorded, ChatError> {
+        let mark = place.mark(replaces.as_ref());
         let alone = match place {
             Place::Checklist(_) => self.outbox.began,
             Place::Card(_) => self.alone_since(),
         };
-        if *tried || since < alone {
+        if tried.as_ref() == Some(&mark) || since < alone {
             let since = since.max(Timestamp::now() - LOOK_BACK);
             match chat.find_post(channel, &mark, since).await {
                 Ok(Some(message)) => {
                     debug!("an unrecorded post was found");
-                    return chat.update(channel, &message, view, &mark, rank).await.map(|()| message);
+                    let current = self.edit(chat, channel, &message, view, &mark, rank).await?;
+                    return Ok(Unrecorded { message, replaces, current });
                 }
                 Ok(None) => {}
                 // Nobody can look, and a person asks for it: better twice than never.
@@ -236,8 +289,9 @@ impl Bot {
                 Err(error) => return Err(error),
             }
         }
-        *tried = true;
-        chat.post(channel, view, &mark, rank).await
+        *tried = Some(mark.clone());
+        let message = chat.post(channel, view, &mark, rank).await?;
+        Ok(Unrecorded { message, replaces, current: true })
     }
 
     /// What a message has to show; none if there is nothing to be shown.
@@ -252,6 +306,7 @@ impl Bot {
                     view: cards::checklist(&session, now),
                     channel: channel.clone(),
                     message: session.progress.clone(),
+                    replaces: session.replaces.clone(),
                     since: session.opened.at,
                     rank: Rank::Background,
                 })
@@ -268,6 +323,7 @@ impl Bot {
                         view: self.native_to(channel.platform(), card).await,
                         channel,
                         message: approval.card.clone(),
+                        replaces: approval.replaces.clone(),
                         since: approval.asked.at,
                         // Decisions go before everything else that is edited.
                         rank: Rank::Person,
@@ -279,7 +335,12 @@ impl Bot {
     }
 
     /// Records where a message stands: the version that this makes, and by how much.
-    async fn record_post(&self, place: &Place, message: MessageId) -> Result<(u64, u64), StoreError> {
+    async fn record_post(
+        &self,
+        place: &Place,
+        message: MessageId,
+        replaces: Option<MessageId>,
+    ) -> Result<(u64, u64), StoreError> {
         let now = Timestamp::now();
         let failed = |error: String| {
             warn!(error, "the posted message could not be recorded yet");
@@ -287,8 +348,10 @@ impl Bot {
         };
         match place {
             Place::Checklist(channel) => {
-                let posted =
-                    |session: Option<&Session>| decide(session, Command::Posted { message: message.clone() }, now);
+                let posted = |session: Option<&Session>| {
+                    let command = Command::Posted { message: message.clone(), replaces: replaces.clone() };
+                    decide(session, command, now)
+                };
                 match self.sessions.change(channel, &Actor::Bot, now, None, posted).await {
                     Ok(changed) => Ok((changed.version, changed.events.len() as u64)),
                     Err(ChangeError::Store(error)) => Err(error),
@@ -297,7 +360,8 @@ impl Bot {
             }
             Place::Card(id) => {
                 let posted = |state: Option<&approval::Approval>| {
-                    approval::decide(state, approval::Command::Posted { message: message.clone() }, now)
+                    let command = approval::Command::Posted { message: message.clone(), replaces: replaces.clone() };
+                    approval::decide(state, command, now)
                 };
                 match self.approvals.change(id, &Actor::Bot, now, None, posted).await {
                     Ok(changed) => Ok((changed.version, changed.events.len() as u64)),
@@ -311,73 +375,5 @@ impl Bot {
     /// What is older may have been said by another process.
     pub(super) fn alone_since(&self) -> Timestamp {
         self.on_duty().unwrap_or_else(Timestamp::now)
-    }
-
-    /// Says what is due: cards and news before checklists. Whether there may be more.
-    pub(super) async fn say_due(&self, now: Timestamp) -> Result<bool, StoreError> {
-        let (mut more, mut failed) = (false, None);
-        // A checklist is shown by whoever changed it and knows it.
-        let kinds: &[WorkKind] = match self.on_duty() {
-            Some(_) => &[WorkKind::Announce, WorkKind::Card, WorkKind::Notice, WorkKind::Welcome, WorkKind::Progress],
-            None => &[WorkKind::Progress],
-        };
-        for kind in kinds.iter().copied() {
-            let due = self.sessions.store().due(kind, now, AT_ONCE).await?;
-            more |= due.len() == AT_ONCE as usize;
-            let said = due.into_iter().map(|work| {
-                let span = info_span!("owed", kind = kind.name(), key = work.key);
-                self.say(work, now).instrument(span)
-            });
-            // What cannot be recorded keeps nothing else waiting.
-            failed = join_all(said).await.into_iter().find_map(Result::err).or(failed);
-        }
-        failed.map_or(Ok(more), Err)
-    }
-
-    async fn say(&self, work: Work, now: Timestamp) -> Result<(), StoreError> {
-        let said = self.say_one(&work, now).await;
-        let wait = FIRST_WAIT.saturating_mul(1 << work.attempts.min(10)).min(LONGEST_WAIT);
-        let mut commit = Commit::default();
-        match said {
-            Ok(Ok(())) => {
-                debug!("said");
-                commit.finished.push(work.finished());
-            }
-            Ok(Err(refused)) if !refused.is_passing() && work.attempts + 1 >= MOST_REFUSALS => {
-                error!(error = %refused, "this cannot be said; it is put aside");
-                commit.finished.push(work.finished());
-                commit.schedule = self.parked(&work, &refused, now).await;
-            }
-            Ok(Err(failed)) => {
-                warn!(error = %failed, attempts = work.attempts + 1, wait_s = wait.as_secs(), "it has to wait");
-                commit.postponed.push((work.finished(), now + wait));
-            }
-            Err(failed) => {
-                warn!(error = %failed, wait_s = wait.as_secs(), "the store failed; it has to wait");
-                commit.postponed.push((work.finished(), now + wait));
-            }
-        }
-        let done = !commit.finished.is_empty();
-        self.sessions.store().commit(commit).await.map_err(only_store)?;
-        if done {
-            self.outbox.settled(&work);
-        }
-        Ok(())
-    }
-
-    async fn say_one(&self, work: &Work, now: Timestamp) -> Result<Result<(), ChatError>, StoreError> {
-        let Some(place) = Place::of(work) else {
-            return match work.kind {
-                WorkKind::Announce => self.announce(work).await,
-                WorkKind::Welcome => self.welcome(work).await,
-                _ => self.notify(work).await,
-            };
-        };
-        if let Place::Card(id) = &place
-            && let Some(approval) = self.approvals.read(id).await?
-        {
-            self.reflect(&approval, now).await;
-        }
-        self.show(&place, false).await
     }
 }

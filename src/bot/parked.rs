@@ -1,26 +1,30 @@
-//! Messages that the platform refuses for good: put aside with the reason, told to an operator,
-//! tried again after a restart. A channel that takes no news at all is only put on record: its news
-//! wait where they are, and it is tried again by itself.
+//! What is on record of messages that a platform refuses: for an operator to see, in `overview` and
+//! in a message. The message itself stays pending, and is tried again by itself.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::error;
 
 use super::Bot;
-use super::inbox::only_store;
+use super::delivery::{About, LONGEST_WAIT};
 use super::outbox::Place;
-use crate::approvals::Notice;
+use crate::approvals::{Notice, See};
 use crate::checklist::Actor;
 use crate::notifications::{News, decode, row, row_due};
 use crate::platform::{ChannelKey, ChatError, UserId};
 use crate::sessions::progress_due;
 use crate::store::{Commit, Finished, Schedule, StoreError, Work, WorkKind};
-use crate::streams::encode;
+use crate::text::shown;
+use crate::view::Line;
 
+/// How it goes on.
+const AGAIN: &str = "I keep trying by myself, and at once when somebody types a command there.";
 /// Listed at once.
 const LISTED: u32 = 32;
 /// Tried again at once.
-const PAGE: u32 = 200;
+const PAGE: u32 = 1_000;
+/// Rows of news that are looked through.
+const MOST_NEWS: u32 = 2_000;
 
 /// A message that could not be delivered.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,33 +32,61 @@ pub(super) struct Parked {
     pub kind: Box<str>,
     pub key: String,
     pub why: String,
+    /// What an earlier release took off the list of pending messages.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     body: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    channel: Option<ChannelKey>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to: Option<UserId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
 }
 
 impl Bot {
-    /// What is kept of a message that cannot be delivered, and who is told.
-    pub(super) async fn parked(&self, work: &Work, why: &ChatError, now: Timestamp) -> Vec<Schedule> {
+    /// What is on record of a message that is refused, and who is told of it once.
+    pub(super) async fn parked(
+        &self,
+        work: &Work,
+        about: &About,
+        why: &ChatError,
+        now: Timestamp,
+    ) -> Result<Vec<Schedule>, StoreError> {
+        let key = key_of(work);
+        let known = self.sessions.store().find(WorkKind::Parked, &key).await?;
+        let before: Option<Parked> = known.as_ref().and_then(decode);
+        let first = before.is_none();
         let parked = Parked {
             kind: work.kind.name().into(),
             key: work.key.clone(),
             why: why.to_string(),
-            body: work.body.clone(),
+            body: String::new(),
+            channel: about.channel.clone(),
+            to: about.to.clone(),
+            since: before.and_then(|parked| parked.since).or(Some(now)),
         };
-        let (key, body) = (format!("{}/{}", work.kind.name(), work.key), encode(&parked));
-        let mut schedule = vec![Schedule { kind: WorkKind::Parked, key: key.clone(), due: now, attempts: 0, body }];
-        // A digest fails every day until somebody mends it: its setter knows from the first time.
-        let again = work.kind == WorkKind::Digest && self.is_parked(&key).await;
-        if let Some((to, channel, text)) = self.about_parked(work, why).await.filter(|_| !again) {
-            let body = encode(&Notice::Line { to, text, about: Some(channel) });
-            schedule.push(Schedule {
-                kind: WorkKind::Notice,
-                key: format!("parked/{key}"),
-                due: now,
-                attempts: 0,
-                body,
-            });
+        let mut schedule = vec![row(WorkKind::Parked, key.clone(), &parked)];
+        if let Some((to, channel, text)) = self.about_parked(work, why).await.filter(|_| first) {
+            let see = match Place::of(work) {
+                Some(Place::Checklist(_)) => Some(See::Checklist),
+                Some(Place::Card(id)) => Some(See::Card(id)),
+                None => None,
+            };
+            let notice = Notice::Line { to, text, about: Some(channel), see };
+            schedule.push(row_due(WorkKind::Notice, format!("parked/{key}"), &notice, now));
         }
-        schedule
+        Ok(schedule)
+    }
+
+    /// What is on record of a message that is delivered now: that it was not, and that somebody is
+    /// still to be told so.
+    pub(super) async fn no_longer_parked(&self, work: &Work) -> Result<Vec<Finished>, StoreError> {
+        let (store, key) = (self.sessions.store(), key_of(work));
+        let Some(parked) = store.find(WorkKind::Parked, &key).await? else { return Ok(Vec::new()) };
+        let notice = format!("parked/{key}");
+        let told = store.find(WorkKind::Notice, &notice).await?;
+        self.outbox.failing.remove(&(WorkKind::Notice, notice));
+        Ok([Some(parked), told].iter().flatten().map(Work::finished).collect())
     }
 
     /// Who set the channel up, or who asked, is an operator.
@@ -64,8 +96,8 @@ impl Bot {
         }
         if work.kind == WorkKind::News {
             let channel = decode::<News>(work)?.channel;
-            let again = "I try it again after a restart; what else there is to tell there goes on.";
-            let (to, text) = self.about_news(&channel, "something that happened at Sekoia", why, again).await?;
+            let again = format!("{AGAIN} What else there is to tell there goes on.");
+            let (to, text) = self.about_news(&channel, "something that happened at Sekoia", why, &again).await?;
             return Some((to, channel, text));
         }
         let (by, channel, what) = match Place::of(work)? {
@@ -83,7 +115,7 @@ impl Bot {
         };
         let Actor::Person(to) = by else { return None };
         let text = format!(
-            "I could not bring {what} up to date: {why}. {} I try again when something changes there, and after a restart.",
+            "I could not bring {what} up to date: {why}. {} {AGAIN}",
             why.advice().replace('`', "\"").replace(" here ", " there ")
         );
         Some((to, channel, text))
@@ -114,6 +146,9 @@ impl Bot {
             key: channel.as_str().into(),
             why: why.to_string(),
             body: String::new(),
+            channel: Some(channel.clone()),
+            to: None,
+            since: Some(Timestamp::now()),
         };
         let mut schedule = vec![row(WorkKind::Parked, key.clone(), &parked)];
         let again =
@@ -122,72 +157,109 @@ impl Bot {
             schedule.push(row_due(
                 WorkKind::Notice,
                 format!("parked/{key}"),
-                &Notice::Line { to, text, about: Some(channel.clone()) },
+                &Notice::Line { to, text, about: Some(channel.clone()), see: None },
                 Timestamp::now(),
             ));
         }
-        self.commit_work(Commit { schedule, ..Commit::default() }).await?;
+        self.keep(Commit { schedule, ..Commit::default() }).await?;
         self.outbox.wake();
         Ok(())
     }
 
     /// It takes news, whatever is on record.
     pub(super) async fn channel_takes_news(&self, channel: &ChannelKey) -> Result<(), StoreError> {
-        let parked = self.sessions.store().find(WorkKind::Parked, &news_of(channel)).await?;
-        let finished: Vec<_> = parked.iter().map(Work::finished).collect();
-        if finished.is_empty() { Ok(()) } else { self.commit_work(Commit { finished, ..Commit::default() }).await }
+        self.outbox.failing.remove(&(WorkKind::News, channel.as_str().to_owned()));
+        let (store, key) = (self.sessions.store(), news_of(channel));
+        let Some(parked) = store.find(WorkKind::Parked, &key).await? else { return Ok(()) };
+        let notice = format!("parked/{key}");
+        let told = store.find(WorkKind::Notice, &notice).await?;
+        self.outbox.failing.remove(&(WorkKind::Notice, notice));
+        let finished = [Some(parked), told].iter().flatten().map(Work::finished).collect();
+        self.keep(Commit { finished, ..Commit::default() }).await
     }
 
-    async fn commit_work(&self, commit: Commit) -> Result<(), StoreError> {
-        self.sessions.store().commit(commit).await.map(|_| ()).map_err(only_store)
+    /// A channel that took no news is tried at once.
+    pub(super) async fn try_news_again(&self, channel: &ChannelKey) -> Result<(), StoreError> {
+        let now = Timestamp::now();
+        let soon = now + LONGEST_WAIT;
+        let mut commit = Commit::default();
+        for work in self.sessions.store().due(WorkKind::News, soon, MOST_NEWS).await? {
+            if work.due > now && decode::<News>(&work).is_some_and(|news| news.channel == *channel) {
+                commit.postponed.push((work.finished(), now));
+            }
+        }
+        self.keep(commit).await?;
+        self.outbox.open_again.insert(channel.clone());
+        self.outbox.wake_news();
+        Ok(())
     }
 
-    async fn is_parked(&self, key: &str) -> bool {
+    pub(super) async fn is_parked(&self, key: &str) -> bool {
         matches!(self.sessions.store().find(WorkKind::Parked, key).await, Ok(Some(_)))
     }
 
-    /// Messages that could not be delivered.
-    pub(super) async fn parked_messages(&self) -> Result<Vec<Parked>, StoreError> {
+    /// Messages that are not delivered, and why, a line each.
+    pub(super) async fn undelivered(&self) -> Result<Vec<Line>, StoreError> {
         let parked = self.sessions.store().due(WorkKind::Parked, Timestamp::MAX, LISTED).await?;
-        Ok(parked.iter().filter_map(|work| serde_json::from_str(&work.body).ok()).collect())
+        let parked: Vec<Parked> = parked.iter().filter_map(decode).collect();
+        let mut lines: Vec<Line> = parked.iter().map(Parked::line).collect();
+        let waiting = self.outbox.failing.iter().filter(|failing| {
+            let (kind, key) = failing.key();
+            !parked.iter().any(|parked| *parked.kind == *kind.name() && parked.key == *key)
+        });
+        lines.extend(waiting.take(LISTED as usize).map(|failing| {
+            let (kind, key) = failing.key();
+            let about = &failing.about;
+            let line = what(Line::new().say("⏳ not delivered yet ("), kind.name(), key, &about.channel, &about.to);
+            line.say(format!("): {}", shown(&failing.error.to_string(), 300)))
+        }));
+        Ok(lines)
     }
 
-    /// After a start, what was put aside is tried again: the token or the channel may be mended.
+    /// Whoever sends what is due from now on tries what was refused before: the token or the channel
+    /// may be put right.
     pub(super) async fn try_parked_again(&self, now: Timestamp) -> Result<(), StoreError> {
-        loop {
-            // A channel on record is never due: its news are tried again without that.
-            let page = self.sessions.store().due(WorkKind::Parked, now, PAGE).await?;
-            for work in &page {
-                let mut commit = Commit { finished: vec![work.finished()], ..Commit::default() };
-                if let Ok(parked) = serde_json::from_str::<Parked>(&work.body) {
-                    let again = |kind| Schedule {
-                        kind,
-                        key: parked.key.clone(),
-                        due: now,
-                        attempts: 1,
-                        body: parked.body.clone(),
-                    };
-                    commit.schedule = match &*parked.kind {
-                        "card" => vec![again(WorkKind::Card)],
-                        "notice" => vec![again(WorkKind::Notice)],
-                        "digest" => vec![again(WorkKind::Digest)],
-                        "announce" => vec![again(WorkKind::Announce)],
-                        "welcome" => vec![again(WorkKind::Welcome)],
-                        "news" => {
-                            let news = again(WorkKind::News);
-                            let (wanted, shown) = self.still_news(&parked, now).await?;
-                            commit.finished.extend(shown);
-                            if wanted { vec![news] } else { Vec::new() }
-                        }
-                        _ => vec![progress_due(&ChannelKey::from(parked.key.clone()), now)],
-                    };
+        for work in self.sessions.store().due(WorkKind::Parked, Timestamp::MAX, PAGE).await? {
+            let Some(parked) = decode::<Parked>(&work) else { continue };
+            let kinds = [
+                WorkKind::Announce,
+                WorkKind::Welcome,
+                WorkKind::Card,
+                WorkKind::Notice,
+                WorkKind::Digest,
+                WorkKind::News,
+                WorkKind::Progress,
+            ];
+            let kind = kinds.into_iter().find(|kind| *kind.name() == *parked.kind);
+            let Some(kind) = kind else { continue };
+            if work.due > now {
+                match kind {
+                    // Of a channel: whoever watches tries it.
+                    WorkKind::News if work.key == news_of(&ChannelKey::from(parked.key.clone())) => {}
+                    kind if self.sessions.store().find(kind, &parked.key).await?.is_some() => {
+                        self.due_now(kind, &parked.key, now).await?;
+                    }
+                    // It is not wanted any more.
+                    _ => self.keep(Commit { finished: vec![work.finished()], ..Commit::default() }).await?,
                 }
-                self.commit_work(commit).await?;
+                continue;
             }
-            if page.len() < PAGE as usize {
-                return Ok(());
-            }
+            // An earlier release took it off the list of pending messages.
+            let again = Schedule { kind, key: parked.key.clone(), due: now, attempts: 1, body: parked.body.clone() };
+            let mut commit = Commit { finished: vec![work.finished()], ..Commit::default() };
+            commit.schedule = match kind {
+                WorkKind::Progress => vec![progress_due(&ChannelKey::from(parked.key.clone()), now)],
+                WorkKind::News => {
+                    let (wanted, shown) = self.still_news(&parked, now).await?;
+                    commit.finished.extend(shown);
+                    if wanted { vec![again] } else { Vec::new() }
+                }
+                _ => vec![again],
+            };
+            self.keep(commit).await?;
         }
+        self.outbox.wake();
+        Ok(())
     }
 
     /// Whether news that were put aside are to be told yet; if they are too old, what is to be
@@ -205,6 +277,38 @@ impl Bot {
         let shown = store.find(WorkKind::Posted, &parked.key).await?;
         Ok((false, shown.map(|shown| shown.finished())))
     }
+}
+
+impl Parked {
+    fn line(&self) -> Line {
+        let line = what(Line::new().say("⚠️ not delivered ("), &self.kind, &self.key, &self.channel, &self.to);
+        let line = line.say(format!("): {}", shown(&self.why, 300)));
+        match self.since {
+            Some(since) => line.say(", since ").moment(since),
+            None => line,
+        }
+    }
+}
+
+/// Which message, and where it goes: people know no keys.
+fn what(line: Line, kind: &str, key: &str, channel: &Option<ChannelKey>, to: &Option<UserId>) -> Line {
+    let line = match kind {
+        "card" => line.say(format!("card of request {}", shown(key, 20))),
+        "progress" => line.say("checklist"),
+        "notice" => line.say("direct message"),
+        "announce" => line.say("announcement"),
+        other => line.say(shown(other, 20)),
+    };
+    match (channel, to) {
+        (Some(channel), _) => line.say(" in ").channel(channel),
+        (None, Some(user)) => line.say(" to ").person(user),
+        (None, None) => line,
+    }
+}
+
+/// The key of what is on record of a message.
+fn key_of(work: &Work) -> String {
+    format!("{}/{}", work.kind.name(), work.key)
 }
 
 /// The key under which it is on record that a channel takes no news.

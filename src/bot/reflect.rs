@@ -34,7 +34,8 @@ impl Bot {
             decide(Some(session), command.clone(), now)
         };
         match self.sessions.change(channel, &Actor::Bot, now, None, decide).await {
-            Ok(_) | Err(ChangeError::Refused(_)) => {}
+            Ok(_) => self.outbox.wake_chat(),
+            Err(ChangeError::Refused(_)) => {}
             Err(error) => warn!(%error, request = approval.id.as_str(), "the checklist does not show this request yet"),
         }
     }

@@ -42,7 +42,7 @@ impl Worker {
         let bot = &self.bot;
         // The store counts milliseconds: one less, so that this millisecond's requests are left.
         let before = self.began - Duration::from_millis(1) + TAKEN_UP_AFTER;
-        let tasks = TaskTracker::new();
+        let (tasks, messages) = (TaskTracker::new(), TaskTracker::new());
         if let Err(error) = horizon::sweep(&**bot.sessions.store(), Timestamp::now()).await {
             error!(%error, "what was planned while the clock was ahead waits");
         }
@@ -52,36 +52,20 @@ impl Worker {
         let work = async {
             // Apart, because a chat that hangs keeps nobody from what was approved, nor the other way.
             // What is planned goes beside them: it is long, and nobody waits for it.
-            tokio::join!(self.say(&stop), self.work(&stop, &tasks), self.digests(&stop), self.watch_setup(&stop));
+            tokio::join!(
+                bot.deliver(&stop, &messages),
+                self.work(&stop, &tasks),
+                self.digests(&stop),
+                self.watch_setup(&stop)
+            );
             // Whatever the last requests changed is shown before the process ends.
-            if let Err(error) = bot.say_due(Timestamp::now()).await {
-                error!(%error, "the last round failed; what is owed is made good after the restart");
-            }
+            bot.deliver_rest(&messages).await;
         };
         tokio::select! {
             () = bot.keep_duty() => {}
             () = work => {}
         }
         bot.leave_duty().await;
-    }
-
-    async fn say(&self, stop: &CancellationToken) {
-        while !stop.is_cancelled() {
-            loop {
-                match self.bot.say_due(Timestamp::now()).await {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(error) => {
-                        error!(%error, "what is owed could not be said");
-                        break;
-                    }
-                }
-            }
-            tokio::select! {
-                () = self.bot.outbox.something_to_say(TICK) => {}
-                () = stop.cancelled() => {}
-            }
-        }
     }
 
     async fn work(&self, stop: &CancellationToken, tasks: &TaskTracker) {
@@ -163,6 +147,7 @@ impl Worker {
         if round.is_multiple_of(SWEEP) {
             self.bot.sessions.store().forget_deliveries(now - REMEMBERED).await?;
             self.bot.notifications.forget(now).await?;
+            self.bot.forget_replaced(now).await?;
         }
         Ok(())
     }

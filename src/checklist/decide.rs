@@ -64,6 +64,8 @@ pub enum Command {
     /// The progress message was posted (again).
     Posted {
         message: MessageId,
+        /// The earlier message that could not be edited.
+        replaces: Option<MessageId>,
     },
     Reset,
 }
@@ -218,7 +220,7 @@ pub fn decide(state: Option<&Session>, command: Command, now: Timestamp) -> Resu
             }
             Event::Concluded { step, concluded }
         }
-        Command::Posted { message } => Event::ProgressPosted { message },
+        Command::Posted { message, replaces } => Event::ProgressPosted { message, replaces },
         Command::Reset => {
             if session.is_untouched() {
                 return Err(Refusal::NothingToReset);

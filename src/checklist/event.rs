@@ -69,6 +69,9 @@ pub enum Event {
     },
     ProgressPosted {
         message: MessageId,
+        /// The earlier message that could not be edited.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<MessageId>,
     },
     Reset,
 }
@@ -130,12 +133,13 @@ impl Session {
     pub fn apply(state: Option<Session>, recorded: &Recorded) -> Option<Session> {
         let change = Change { by: recorded.by.clone(), at: recorded.at };
         if let Event::Opened { community, mode } = &recorded.event {
-            let progress = state.and_then(|s| s.progress);
+            let (progress, replaces) = state.map(|s| (s.progress, s.replaces)).unwrap_or_default();
             return Some(Session {
                 opened: change,
                 community: community.clone(),
                 mode: *mode,
                 progress,
+                replaces,
                 requests: Vec::new(),
                 steps: Default::default(),
             });
@@ -183,7 +187,10 @@ impl Session {
                 let most = session.requests.len().saturating_sub(MOST_REQUESTS);
                 session.requests.drain(..most);
             }
-            Event::ProgressPosted { message } => session.progress = Some(message.clone()),
+            Event::ProgressPosted { message, replaces } => {
+                session.progress = Some(message.clone());
+                session.replaces.clone_from(replaces);
+            }
             Event::Reset => session.steps = Default::default(),
         }
         Some(session)
@@ -238,6 +245,8 @@ struct StoredSession {
     mode: Mode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     progress: Option<MessageId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaces: Option<MessageId>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     requests: Vec<(Timestamp, Concluded)>,
     #[serde(default)]
@@ -278,6 +287,7 @@ impl Serialize for Session {
             community: self.community.clone(),
             mode: self.mode,
             progress: self.progress.clone(),
+            replaces: self.replaces.clone(),
             requests: self.requests.clone(),
             steps: StoredSteps(self.steps.clone()),
         }
@@ -293,6 +303,7 @@ impl<'de> Deserialize<'de> for Session {
             community: stored.community,
             mode: stored.mode,
             progress: stored.progress,
+            replaces: stored.replaces,
             requests: stored.requests,
             steps: stored.steps.0,
         };

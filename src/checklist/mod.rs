@@ -147,6 +147,8 @@ pub struct Session {
     pub mode: Mode,
     /// The message that is edited in place.
     pub progress: Option<MessageId>,
+    /// The earlier message that it replaces, because that one could not be edited.
+    pub replaces: Option<MessageId>,
     /// Sensitive requests of this channel and what they came to, with when.
     pub requests: Vec<(Timestamp, Concluded)>,
     steps: [StepState; StepId::COUNT],

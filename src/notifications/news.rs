@@ -76,6 +76,12 @@ pub struct Posted {
     pub message: MessageId,
     /// What of the news is shown there.
     pub seq: u64,
+    /// The earlier message that it replaces, because that one could not be edited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<MessageId>,
+    /// When it was posted, if it replaces one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
 }
 
 impl News {

@@ -145,6 +145,8 @@ pub struct Inbound {
     pub actor: UserId,
     pub channel: ChannelKey,
     pub words: Words,
+    /// The message in the channel on which it was pressed.
+    pub pressed: Option<MessageId>,
     /// May open a form, for about three seconds.
     pub trigger: Option<Box<str>>,
     pub reply_to: ReplyTo,
@@ -208,6 +210,12 @@ pub enum ChatError {
     Archived,
     #[error("the message is gone")]
     MessageGone,
+    /// It stands where it was, as it was.
+    #[error("this message can no longer be edited")]
+    NotEditable,
+    /// The bot is there, and may not.
+    #[error("the bot is not allowed to do this here: {0}")]
+    Forbidden(String),
     #[error("the form's trigger expired")]
     TriggerExpired,
     #[error("the chat platform no longer accepts the bot's token: {0}")]
@@ -230,13 +238,20 @@ pub enum ChatError {
 impl ChatError {
     /// Whether the same may succeed a little later, without anybody doing anything.
     pub fn is_passing(&self) -> bool {
-        matches!(self, ChatError::Unavailable(_) | ChatError::RateLimited | ChatError::MessageGone)
+        use ChatError::{MessageGone, NotEditable, RateLimited, Unavailable};
+        matches!(self, Unavailable(_) | RateLimited | MessageGone | NotEditable)
     }
 
     /// Whether it would be said of whatever is to be told there.
     pub fn is_of_channel(&self) -> bool {
-        use ChatError::{Archived, MissingScope, NotAChannel, NotInChannel, NotServed, TokenDead};
-        matches!(self, NotServed(_) | NotInChannel | NotAChannel | Archived | TokenDead(_) | MissingScope(_))
+        use ChatError::{Archived, Forbidden, MissingScope, NotAChannel, NotInChannel, NotServed, TokenDead};
+        let of_bot = matches!(self, NotServed(_) | TokenDead(_) | MissingScope(_));
+        of_bot || matches!(self, NotInChannel | NotAChannel | Archived | Forbidden(_))
+    }
+
+    /// Whether only another message, or another release of the bot, would be taken.
+    pub fn is_for_good(&self) -> bool {
+        !self.is_passing() && !self.is_of_channel()
     }
 
     /// What to do about it.
@@ -248,8 +263,10 @@ impl ChatError {
             ChatError::MissingScope(_) => {
                 "Ask your bot administrator to add that scope to the app and to install it again."
             }
+            ChatError::Forbidden(_) => "An administrator of the chat has to let the bot post here.",
             ChatError::Archived | ChatError::NotAChannel => "Use another channel.",
             ChatError::MessageGone
+            | ChatError::NotEditable
             | ChatError::TriggerExpired
             | ChatError::RateLimited
             | ChatError::Rejected(_)
@@ -300,7 +317,8 @@ pub trait ChatPlatform: Send + Sync + 'static {
         mark: &str,
         since: Timestamp,
     ) -> Result<Option<MessageId>, ChatError>;
-    /// Edits a message, which keeps its `mark`.
+    /// Edits a message, which keeps its `mark`. [`ChatError::MessageGone`]: nobody sees it any more.
+    /// [`ChatError::NotEditable`]: it stands as it was.
     async fn update(
         &self,
         channel: &ChannelKey,
@@ -309,6 +327,11 @@ pub trait ChatPlatform: Send + Sync + 'static {
         mark: &str,
         rank: Rank,
     ) -> Result<(), ChatError>;
+    /// The [fingerprint](View::fingerprint) of what a message of the bot's shows; none if that is
+    /// not known.
+    async fn shows(&self, channel: &ChannelKey, message: &MessageId) -> Result<Option<Box<str>>, ChatError>;
+    /// The address of a message, for a [`Span::Link`](crate::view::Span::Link); none if there is none.
+    async fn link(&self, channel: &ChannelKey, message: &MessageId) -> Option<Box<str>>;
     /// Shows a picture, in the thread of the message `under` if one is given. Nobody finds it again
     /// by a mark: after [`ChatError::Unclear`] it may be there, after every other error it is not.
     async fn picture(

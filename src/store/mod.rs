@@ -138,6 +138,8 @@ pub enum WorkKind {
     Announce,
     /// A channel that the bot was added to is to be told what it is.
     Welcome,
+    /// A message that could not be edited and that another one replaces; due when it may be forgotten.
+    Replaced,
 }
 
 impl WorkKind {
@@ -182,6 +184,7 @@ impl WorkKind {
             WorkKind::Drift => "drift",
             WorkKind::Announce => "announce",
             WorkKind::Welcome => "welcome",
+            WorkKind::Replaced => "replaced",
         }
     }
 }

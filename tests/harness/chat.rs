@@ -6,7 +6,7 @@ use super::hook::Stage as At;
 use super::mattermost::MattermostWorld;
 use super::platform::{Call, ChatFault, Platform};
 use super::seen::{Native, Seen};
-use super::slack::{Choice, SignedRequest, SlackWorld};
+use super::slack::{self, Choice, SignedRequest, SlackWorld};
 
 #[derive(Debug, Clone)]
 pub enum Chat {
@@ -296,6 +296,38 @@ impl Chat {
             Chat::Mattermost(world) => world.edit(|state| {
                 state.groups.values_mut().for_each(|group| group.clone_from(&ids));
             }),
+        }
+    }
+
+    /// What stands everywhere now can no longer be edited: its time is over, or nothing can at all.
+    pub fn close_edits(&self, all: bool) {
+        match self {
+            Chat::Slack(world) => world.edit(|state| {
+                state.edits = if all { slack::Edits::None } else { slack::Edits::Since(state.fresh_ts()) };
+            }),
+            Chat::Mattermost(world) => world.edit(|state| {
+                state.may_edit = !all;
+                state.edits_since = state.millis();
+            }),
+        }
+    }
+
+    /// Whether the platform refuses the bot's token, whatever it calls.
+    pub fn refuse_token(&self, refused: bool) {
+        match self {
+            Chat::Slack(world) => world.edit(|state| state.token_refused = refused),
+            Chat::Mattermost(world) => world.edit(|state| state.token_refused = refused),
+        }
+    }
+
+    /// Somebody with the right to deletes every message of the bot's in a channel.
+    pub fn delete_posts(&self, channel: &str) {
+        match self {
+            Chat::Slack(world) => world.edit(|state| {
+                let channel = state.channel_id(channel);
+                state.messages.retain(|(place, _), _| *place != channel);
+            }),
+            Chat::Mattermost(world) => world.edit(|state| state.delete_posts()),
         }
     }
 

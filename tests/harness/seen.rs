@@ -51,6 +51,14 @@ impl Seen {
         }
     }
 
+    /// The same, with the addresses of messages and ids as the platform has them.
+    pub fn as_shown(&self) -> String {
+        match &self.native {
+            Native::Slack(seen) => seen.text(),
+            Native::Mattermost(seen) => seen.text(),
+        }
+    }
+
     /// The labels offered by a menu, found by its label in a form or its placeholder.
     pub fn options(&self, says: &str) -> Vec<String> {
         match &self.native {

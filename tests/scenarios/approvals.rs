@@ -182,7 +182,7 @@ fn a_rejection_has_a_reason_and_reaches_who_asked() {
         ");
         assert_snapshot!(nameless(s.direct().await.text()), @"
         Rejected by @bob: *Invite ana@nimbus.example as Analyst*. Reason: She left <!channel>
-        In #soc-setup · request <id>
+        In #soc-setup · request <id> · Open the card <message>
         ");
         s.checklist_at_rest().await;
         // Whoever comes later is told who was first.
@@ -243,7 +243,7 @@ fn a_request_runs_out_by_a_clock_that_survives_a_restart() {
         ");
         assert_snapshot!(nameless(s.direct().await.text()), @"
         Expired: *Invite ana@nimbus.example as Analyst*. Ask again if it is still wanted.
-        In #soc-setup · request <id>
+        In #soc-setup · request <id> · Open the card <message>
         ");
         s.checklist_at_rest().await;
         assert_snapshot!(nameless(s.click("bob", &card, "Approve").await.text()), @"Its time ran out on <date> <time> UTC. Ask again.");

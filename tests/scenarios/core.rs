@@ -112,7 +112,7 @@ fn command() -> impl Strategy<Value = Command> {
         6 => step().prop_map(|step| Command::Reopen { step }),
         4 => (step(), prop::option::of(user())).prop_map(|(step, to)| Command::Assign { step, to }),
         4 => (step(), prop::option::of(day)).prop_map(|(step, due)| Command::SetDue { step, due }),
-        1 => words().prop_map(|id| Command::Posted { message: MessageId(id) }),
+        1 => words().prop_map(|id| Command::Posted { message: MessageId(id), replaces: None }),
         1 => Just(Command::Reset),
     ]
 }

@@ -5,10 +5,13 @@
 //! after every call to Sekoia and to the chat. Then the program is started again, and the people do
 //! what people do: they look, and press what is there to be pressed.
 
+mod replaced;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use sekoia_chatops::sandbox;
 use tokio::sync::Semaphore;
 
@@ -284,12 +287,21 @@ impl Story {
 
 /// Kills at the first point, the second, and so on, until the story ends before its point comes.
 async fn all(platform: Platform, point: impl Fn(usize) -> Point + Copy + Send + 'static) -> usize {
+    all_of(platform, point, |story| Box::pin(story.tell())).await
+}
+
+/// The same of any story.
+async fn all_of(
+    platform: Platform,
+    point: impl Fn(usize) -> Point + Copy + Send + 'static,
+    tell: fn(Story) -> BoxFuture<'static, bool>,
+) -> usize {
     let mut first = 1;
     loop {
         let told = (first..first + AT_ONCE).map(|n| {
             tokio::spawn(async move {
                 let _running = RUNNING.acquire().await.expect("it is never closed");
-                Story::begin(platform, point(n)).await.tell().await
+                tell(Story::begin(platform, point(n)).await).await
             })
         });
         let mut killed = Vec::new();

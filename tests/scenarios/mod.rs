@@ -5,6 +5,7 @@ mod browser;
 mod cards;
 mod connections;
 mod core;
+mod delivery;
 mod demo;
 mod drift;
 mod faults;

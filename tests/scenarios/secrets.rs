@@ -126,7 +126,7 @@ fn a_key_that_cannot_be_shown_is_revoked_and_may_be_had_again() {
         assert_eq!(active(s, "forwarder"), 0);
         assert_snapshot!(nameless(s.direct().await.text()), @"
         *Create the API key forwarder*: nobody could be sure that the key's secret was saved, so the key was revoked. You may press again until <date> <time> UTC.
-        In #soc-setup · request <id>
+        In #soc-setup · request <id> · Open the card <message>
         [Create and show]!
         ");
         let card = s.card("ready to be created").await;
@@ -147,7 +147,7 @@ fn a_key_that_nobody_confirms_is_revoked() {
         assert_eq!(active(s, "forwarder"), 1);
         assert_snapshot!(nameless(s.direct().await.text()), @"
         *Create the API key forwarder*: nobody could be sure that the key's secret was saved, so the key was revoked. You may press again until <date> <time> UTC.
-        In #soc-setup · request <id>
+        In #soc-setup · request <id> · Open the card <message>
         [Create and show]!
         ");
         s.card("ready to be created").await;
@@ -173,7 +173,7 @@ fn a_lost_reply_leaves_no_key_behind() {
         }
         assert_snapshot!(nameless(s.direct().await.text()), @"
         *Create the API key forwarder*: nobody could be sure that the key's secret was saved, so the key was revoked. You may press again until <date> <time> UTC.
-        In #soc-setup · request <id>
+        In #soc-setup · request <id> · Open the card <message>
         [Create and show]!
         ");
         let card = s.card("ready to be created").await;

@@ -88,7 +88,8 @@ fn what_was_put_aside_overwrites_nothing_newer_and_does_not_stay_for_ever() {
         newer.gone = true;
         let (old_key, old) = titled(s, 2, now - SignedDuration::from_hours(8 * 24));
         let (again_key, again) = titled(s, 3, now);
-        let posted = Posted { message: sekoia_chatops::platform::MessageId("1.1".into()), seq: 1 };
+        let posted =
+            Posted { message: sekoia_chatops::platform::MessageId("1.1".into()), seq: 1, replaces: None, at: None };
         keep(
             &*store,
             vec![

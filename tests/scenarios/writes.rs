@@ -138,7 +138,7 @@ fn errors_that_go_on_end_as_failed_and_may_be_tried_again() {
         Done in part: *Create 2 communities*
         • ❌ *Rivoli Cards* · Sekoia refuses the request (400): The name is <!channel> reserved
         • ✅ *Rivoli Loans* · <date> <time> UTC
-        In #soc-setup · request <id>
+        In #soc-setup · request <id> · Open the card <message>
         ");
         s.checklist_at_rest().await;
         assert_eq!((community(s, "Rivoli Cards"), community(s, "Rivoli Loans")), (0, 1));
@@ -218,7 +218,7 @@ fn where_keys_may_not_write_a_person_does_it_and_sekoia_confirms_it() {
         Sekoia does not let the bot do this, so somebody has to do it by hand: *Invite 2 people as Analyst*
         • ✋ *ana@rivoli.example* · Sekoia refuses API keys here (403): the bot's key has the permission "COMMUNITY_ADD_MEMBER"
         • ✋ *bob@rivoli.example* · Sekoia refuses API keys here (403): the bot's key has the permission "COMMUNITY_ADD_MEMBER"
-        In #soc-setup · request <id>
+        In #soc-setup · request <id> · Open the card <message>
         "#);
         s.checklist("somebody to do by hand").await;
         let told = s.ask("alice", "overview").await.text();

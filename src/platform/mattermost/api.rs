@@ -13,7 +13,7 @@ use url::{Origin, Url};
 
 use super::error::meaning;
 use super::limits::{CALLS, CALLS_WITHIN};
-use crate::pace::{Pace, Rank};
+use crate::pace::{Holds, Pace, Rank};
 use crate::platform::ChatError;
 use crate::resolve::Resolver;
 
@@ -32,6 +32,8 @@ pub struct Api {
     /// Where alone a `response_url` may lead.
     own: Origin,
     pace: Pace,
+    /// What the server itself asked to wait for, by kind of call and channel.
+    holds: Holds,
 }
 
 /// Whether the same call may be sent again when nobody knows what became of it.
@@ -52,11 +54,16 @@ impl Api {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let base = format!("{}/api/v4", url.as_str().trim_end_matches('/'));
-        Ok(Self { http, base, token, own: url.origin(), pace: Pace::new(CALLS, CALLS_WITHIN) })
+        Ok(Self { http, base, token, own: url.origin(), pace: Pace::new(CALLS, CALLS_WITHIN), holds: Holds::default() })
+    }
+
+    /// The server's address as the bot calls it.
+    pub fn site(&self) -> &str {
+        self.base.trim_end_matches("/api/v4")
     }
 
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ChatError> {
-        read(&self.call(Method::GET, path, Again::Harmless, Rank::Person, None::<&()>).await?)
+        read(&self.call(Method::GET, path, "", Again::Harmless, Rank::Person, None::<&()>).await?)
     }
 
     /// `path` begins with a slash and stands below the API's base.
@@ -68,7 +75,20 @@ impl Api {
         rank: Rank,
         body: &(impl Serialize + Sync),
     ) -> Result<T, ChatError> {
-        read(&self.call(method, path, again, rank, Some(body)).await?)
+        self.send_to("", method, path, again, rank, body).await
+    }
+
+    /// The same about a channel, which others do not wait for.
+    pub async fn send_to<T: DeserializeOwned>(
+        &self,
+        channel: &str,
+        method: Method,
+        path: &str,
+        again: Again,
+        rank: Rank,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T, ChatError> {
+        read(&self.call(method, path, channel, again, rank, Some(body)).await?)
     }
 
     /// Uploads bytes. What nobody refers to afterwards is seen by nobody: sent again is harmless.
@@ -96,7 +116,7 @@ impl Api {
             let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(self.token.expose_secret());
             request.header("content-type", kind).body(bytes.to_vec())
         };
-        self.again_and_again(Again::Harmless, rank, request).instrument(span).await
+        self.again_and_again(("upload", ""), Again::Harmless, rank, request).instrument(span).await
     }
 
     /// Where the server leads a caller who asks for `path`. No redirect is followed, so the token
@@ -113,12 +133,14 @@ impl Api {
         &self,
         method: Method,
         path: &str,
+        channel: &str,
         again: Again,
         rank: Rank,
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<Vec<u8>, ChatError> {
         let span = info_span!("mattermost", %method, path);
-        self.again_and_again(again, rank, || {
+        let kind = format!("{method} {}", path.split(['/', '?']).nth(1).unwrap_or_default());
+        self.again_and_again((&kind, channel), again, rank, || {
             let request = self.http.request(method.clone(), format!("{}{path}", self.base));
             let request = request.bearer_auth(self.token.expose_secret());
             match body {
@@ -139,13 +161,14 @@ impl Api {
             return Err(ChatError::Refused("response_url leads elsewhere".into()));
         }
         let post = || self.http.post(url.clone()).json(message);
-        self.again_and_again(Again::Harmless, Rank::Person, post).await.map(|_| ())
+        self.again_and_again(("answer", ""), Again::Harmless, Rank::Person, post).await.map(|_| ())
     }
 
     /// The one retry policy: `Retry-After` is kept, passing faults are tried again if that is
     /// harmless, everything else is the caller's.
     async fn again_and_again(
         &self,
+        (kind, channel): (&str, &str),
         again: Again,
         rank: Rank,
         request: impl Fn() -> RequestBuilder,
@@ -154,7 +177,10 @@ impl Api {
             ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)).with_jitter().build();
         for attempt in 1.. {
             let patience = if rank == Rank::Person { PATIENCE } else { Duration::from_mins(1) };
-            if self.pace.turn(rank, patience).await.is_err() {
+            // Nobody waits for background work, and whoever puts it off sends what is true by then.
+            let with_server = if rank == Rank::Person { PATIENCE } else { Duration::from_secs(2) };
+            let waited = self.holds.pass(kind, channel, with_server).await;
+            if waited.is_err() || self.pace.turn(rank, patience).await.is_err() {
                 return Err(ChatError::RateLimited);
             }
             let error = match request().send().await {
@@ -163,7 +189,7 @@ impl Api {
                     let (status, wait) = (answer.status(), retry_after(&answer));
                     let error = meaning(status, &whole(answer).await.unwrap_or_default());
                     if error == ChatError::RateLimited {
-                        self.pace.hold(wait);
+                        self.holds.hold(kind, channel, wait);
                         if attempt >= ATTEMPTS || wait > PATIENCE {
                             return Err(error);
                         }

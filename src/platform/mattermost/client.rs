@@ -41,8 +41,9 @@ pub struct MattermostClient {
 
 /// Somebody may give the bot the right meanwhile.
 const NOT_PRIVATE: i64 = 600;
-/// What a post of ours carries that nobody sees.
+/// What a post of ours carries that nobody sees: its mark, and the fingerprint of what it shows.
 const MARK: &str = "sekoia_chatops";
+const SHOWS: &str = "sekoia_chatops_shows";
 
 #[derive(Debug, Deserialize)]
 struct Post {
@@ -164,7 +165,7 @@ impl MattermostClient {
         let props = json!({ "attachments": attachments });
         let pending_post_id = Some(self.pending_id().await?);
         let post = NewPost { channel_id: place, root_id: None, message: &text, props, pending_post_id, file_ids: &[] };
-        self.api.send::<Value>(Method::POST, "/posts", Again::Harmless, Rank::Person, &post).await.map(|_| ())
+        self.api.send_to::<Value>(place, Method::POST, "/posts", Again::Harmless, Rank::Person, &post).await.map(|_| ())
     }
 
     async fn pending_id(&self) -> Result<String, ChatError> {
@@ -200,12 +201,30 @@ impl MattermostClient {
     }
 
     /// A refused edit says no more than that the bot may not: reading tells why.
-    async fn why_not(&self, message: &MessageId) -> ChatError {
+    async fn why_not_edited(&self, channel: &ChannelKey, message: &MessageId) -> ChatError {
         match self.api.get::<Post>(&format!("/posts/{}", message.0)).await {
-            Ok(post) if post.delete_at == 0 => ChatError::NotInChannel,
+            Ok(post) if post.delete_at == 0 => match self.is_in(channel).await {
+                Ok(true) => ChatError::NotEditable,
+                Ok(false) => ChatError::NotInChannel,
+                Err(error) => error,
+            },
             Ok(_) | Err(ChatError::MessageGone) => ChatError::MessageGone,
             Err(error) => error,
         }
+    }
+
+    /// The same of a refused post.
+    async fn why_not_posted(&self, channel: &ChannelKey) -> ChatError {
+        match self.is_in(channel).await {
+            Ok(true) => ChatError::Forbidden("its account lacks the permission to post".into()),
+            Ok(false) => ChatError::NotInChannel,
+            Err(error) => error,
+        }
+    }
+
+    async fn is_in(&self, channel: &ChannelKey) -> Result<bool, ChatError> {
+        let me = UserId::mattermost(&self.facts.me().await?);
+        self.facts.is_member(channel, &me).await
     }
 }
 
@@ -255,12 +274,15 @@ impl ChatPlatform for MattermostClient {
     async fn post(&self, channel: &ChannelKey, view: &View, mark: &str, rank: Rank) -> Result<MessageId, ChatError> {
         let place = native(channel)?;
         let Said { text, attachments } = self.said(view, channel, place, Some(mark), None).await;
-        let props = json!({ "attachments": attachments, (MARK): mark });
+        let props = json!({ "attachments": attachments, (MARK): mark, (SHOWS): view.fingerprint() });
         let pending_post_id = Some(self.pending_id().await?);
         let post = NewPost { channel_id: place, root_id: None, message: &text, props, pending_post_id, file_ids: &[] };
         // Sent again with the same id, it is the same post.
-        let posted: Post = self.api.send(Method::POST, "/posts", Again::Harmless, rank, &post).await?;
-        Ok(MessageId(posted.id))
+        match self.api.send_to::<Post>(place, Method::POST, "/posts", Again::Harmless, rank, &post).await {
+            Ok(posted) => Ok(MessageId(posted.id)),
+            Err(ChatError::NotInChannel) => Err(self.why_not_posted(channel).await),
+            Err(error) => Err(error),
+        }
     }
 
     async fn find_post(
@@ -291,14 +313,29 @@ impl ChatPlatform for MattermostClient {
         let Said { text, attachments } = self.said(view, channel, native(channel)?, Some(mark), None).await;
         // An edit replaces all properties, and Mattermost's own mark of a bot is one of them.
         let patch = json!({
-            "message": text, "props": { "attachments": attachments, (MARK): mark, "from_bot": "true" },
+            "message": text,
+            "props": {
+                "attachments": attachments, (MARK): mark, (SHOWS): view.fingerprint(), "from_bot": "true",
+            },
         });
         let path = format!("/posts/{}/patch", message.0);
-        match self.api.send::<Value>(Method::PUT, &path, Again::Harmless, rank, &patch).await {
+        match self.api.send_to::<Value>(native(channel)?, Method::PUT, &path, Again::Harmless, rank, &patch).await {
             Ok(_) => Ok(()),
-            Err(ChatError::NotInChannel) => Err(self.why_not(message).await),
+            Err(ChatError::NotInChannel) => Err(self.why_not_edited(channel, message).await),
             Err(error) => Err(error),
         }
+    }
+
+    async fn shows(&self, _channel: &ChannelKey, message: &MessageId) -> Result<Option<Box<str>>, ChatError> {
+        let post: Post = self.api.get(&format!("/posts/{}", message.0)).await?;
+        if post.delete_at != 0 {
+            return Err(ChatError::MessageGone);
+        }
+        Ok(post.props[SHOWS].as_str().map(Into::into))
+    }
+
+    async fn link(&self, channel: &ChannelKey, message: &MessageId) -> Option<Box<str>> {
+        self.facts.link(channel, message).await
     }
 
     /// Mattermost has no alternative text of files: the words stand above the picture.
@@ -333,7 +370,7 @@ impl ChatPlatform for MattermostClient {
             pending_post_id: Some(self.pending_id().await?),
             file_ids: &file_ids,
         };
-        match self.api.send::<Value>(Method::POST, "/posts", Again::Harmless, Rank::Background, &post).await {
+        match self.api.send_to::<Value>(place, Method::POST, "/posts", Again::Harmless, Rank::Background, &post).await {
             Ok(_) => Ok(()),
             Err(ChatError::Unavailable(_)) => Err(ChatError::Unclear),
             Err(error) => Err(error),

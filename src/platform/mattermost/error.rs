@@ -18,7 +18,10 @@ pub fn meaning(status: StatusCode, body: &[u8]) -> ChatError {
     let AppError { id } = serde_json::from_slice(body).unwrap_or_default();
     let id = if id.bytes().all(|b| b.is_ascii_graphic()) { id } else { String::new() };
     match (status.as_u16(), id.as_str()) {
-        (_, "app.post.get.app_error") => ChatError::MessageGone,
+        (_, "app.post.get.app_error" | "api.post.update_post.permissions_details.app_error") => ChatError::MessageGone,
+        // `PostEditTimeLimit` passed, or nobody may edit at all.
+        (_, id) if id.contains("permissions_time_limit") || id.contains("permissions_denied") => ChatError::NotEditable,
+        (_, "api.post.update_post.system_message.app_error") => ChatError::NotEditable,
         (_, id) if id.contains("post_to_deleted") || id.contains("post_in_deleted") => ChatError::Archived,
         (_, id) if id.starts_with("interactive_message.decode_trigger_id") => ChatError::TriggerExpired,
         (_, id) if id.ends_with("message_length.app_error") || id.contains("body_too_large") => {
@@ -45,6 +48,8 @@ mod tests {
     #[test]
     fn refusals_are_told_apart() {
         assert_eq!(of(404, r#"{"id":"app.post.get.app_error","message":"…"}"#), ChatError::MessageGone);
+        let late = r#"{"id":"api.post.update_post.permissions_time_limit.app_error"}"#;
+        assert_eq!(of(400, late), ChatError::NotEditable);
         let archived = r#"{"id":"api.post.create_post.can_not_post_to_deleted.error"}"#;
         assert_eq!(of(400, archived), ChatError::Archived);
         let long = r#"{"id":"model.post.is_valid.message_length.app_error"}"#;

@@ -12,7 +12,7 @@ use super::names::{Names, mentioned};
 use super::{DIRECT, SERVER, is_id};
 use crate::pace::Rank;
 use crate::platform::remembered::Remembered;
-use crate::platform::{ChannelFacts, ChannelKey, ChatError, Person, UserId};
+use crate::platform::{ChannelFacts, ChannelKey, ChatError, MessageId, Person, UserId};
 use crate::view::View;
 
 /// A press is read anew before it counts; this is for everything else that names people.
@@ -30,6 +30,8 @@ pub struct Facts {
     channels: Remembered<Place>,
     groups: Remembered<Arc<[UserId]>>,
     directs: Remembered<ChannelKey>,
+    /// Where people open the server, under an empty key; and the names of teams.
+    addresses: Remembered<Box<str>>,
 }
 
 /// Somebody, as Mattermost describes them.
@@ -42,6 +44,7 @@ pub struct Known {
 #[derive(Debug, Clone)]
 struct Place {
     name: Box<str>,
+    team: Box<str>,
     facts: Result<ChannelFacts, ChatError>,
 }
 
@@ -66,6 +69,8 @@ struct Channel {
     name: Box<str>,
     #[serde(rename = "type", default)]
     kind: Box<str>,
+    #[serde(default)]
+    team_id: Box<str>,
     #[serde(default)]
     delete_at: i64,
     shared: Option<bool>,
@@ -96,7 +101,7 @@ impl From<Channel> for Place {
             }),
             _ => Err(ChatError::NotAChannel),
         };
-        Self { name: channel.name, facts }
+        Self { name: channel.name, team: channel.team_id, facts }
     }
 }
 
@@ -109,6 +114,7 @@ impl Facts {
             channels: Remembered::new(FACTS),
             groups: Remembered::guarded(FACTS),
             directs: Remembered::new(DIRECTS),
+            addresses: Remembered::new(DIRECTS),
         }
     }
 
@@ -202,6 +208,42 @@ impl Facts {
             Ok(ChannelKey::mattermost_direct(&opened.id))
         };
         self.directs.get(user.native(), ask).await
+    }
+
+    /// The address of a post, as people open it.
+    pub async fn link(&self, channel: &ChannelKey, post: &MessageId) -> Option<Box<str>> {
+        let site = self.site().await.unwrap_or_else(|_| self.api.site().into());
+        // Without a team, Mattermost finds one of the reader's.
+        let team = self.team_name(channel).await.unwrap_or_else(|_| "_redirect".into());
+        Some(format!("{}/{team}/pl/{}", site.trim_end_matches('/'), post.0).into())
+    }
+
+    /// The server's own `SiteURL`: the bot may reach it by another address than people.
+    async fn site(&self) -> Result<Box<str>, ChatError> {
+        #[derive(Deserialize)]
+        struct Config {
+            #[serde(rename = "SiteURL", default)]
+            site_url: Box<str>,
+        }
+        let api = Arc::clone(&self.api);
+        let ask = || async move {
+            let config: Config = api.get("/config/client?format=old").await?;
+            Ok(if config.site_url.is_empty() { api.site().into() } else { config.site_url })
+        };
+        self.addresses.get("", ask).await
+    }
+
+    async fn team_name(&self, channel: &ChannelKey) -> Result<Box<str>, ChatError> {
+        #[derive(Deserialize)]
+        struct Team {
+            name: Box<str>,
+        }
+        let (api, id) = (Arc::clone(&self.api), self.place(channel).await?.team);
+        if !is_id(&id) {
+            return Err(ChatError::NotAChannel);
+        }
+        let path = format!("/teams/{id}");
+        self.addresses.get(&id, || async move { api.get::<Team>(&path).await.map(|team| team.name) }).await
     }
 
     /// The names of whom a view mentions; whoever cannot be looked up is shown by id.

@@ -51,6 +51,7 @@ pub fn slash(body: &[u8], at: Timestamp) -> Result<Inbound, Malformed> {
         actor: UserId::mattermost(user),
         channel: key(channel, is_direct(field("channel_name"))),
         words: Words::Typed(as_sent(field("text"), &people)),
+        pressed: None,
         trigger: (!trigger.is_empty()).then(|| self::trigger(user, trigger)),
         reply_to,
         at,

@@ -21,7 +21,7 @@ use super::seal::{Filled, Pressed, Unsealed};
 use super::{DIRECT, forms};
 use crate::bot::{Reply, Responder};
 use crate::config::MattermostConfig;
-use crate::platform::{ChannelKey, ChatError, ChatPlatform, Inbound, ReplyTo, UserId, Words};
+use crate::platform::{ChannelKey, ChatError, ChatPlatform, Inbound, MessageId, ReplyTo, UserId, Words};
 use crate::server::{Body, Intake};
 use crate::view::{Block, View};
 
@@ -149,6 +149,14 @@ impl Mattermost {
         let (pressed, thread) = self.pressed(&action, called.now).await?;
         let actor = UserId::mattermost(&action.user_id);
         self.read_actor(&actor, &pressed.about).await?;
+        let message = pressed.mark.is_some().then(|| MessageId(action.post_id.as_str().into()));
+        // Before anything is asked that would lead nowhere.
+        if let Some(message) = &message
+            && let Ok(Some(view)) = self.responder.bot().outdated(&pressed.about, message).await
+        {
+            let text = self.client.words(&view).await;
+            return Ok(json!({ "ephemeral_text": text, "skip_slack_parsing": true }));
+        }
         if let Some(ask) = &pressed.ask {
             let trigger = action.trigger().unwrap_or_default();
             return match self.client.ask(&trigger, &pressed, ask).await {
@@ -167,6 +175,7 @@ impl Mattermost {
             actor: actor.clone(),
             channel: about.clone(),
             words,
+            pressed: message,
             trigger: action.trigger(),
             reply_to: ReplyTo::Private { thread: thread.clone() },
             at: called.now,
@@ -216,6 +225,7 @@ impl Mattermost {
             actor: actor.clone(),
             channel: about.clone(),
             words,
+            pressed: None,
             trigger: None,
             reply_to: ReplyTo::Private { thread: None },
             at: called.now,

@@ -16,7 +16,7 @@ use url::{Origin, Url};
 use super::limits::Limits;
 use super::render::Message;
 use crate::config::SlackConfig;
-use crate::pace::{Rank, Seldom};
+use crate::pace::{Holds, Rank, Seldom};
 use crate::platform::ChatError;
 use crate::resolve::Resolver;
 
@@ -42,6 +42,8 @@ pub(super) struct Api {
     /// `response_url` or a file may be.
     pub own: Origin,
     pub limits: Limits,
+    /// What Slack itself asked to wait for, by method and channel.
+    holds: Holds,
 }
 
 /// Whether the same call may be sent again when nobody knows what became of it.
@@ -70,7 +72,7 @@ impl Api {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let token = SlackApiToken::new(SlackApiTokenValue(config.bot_token.expose_secret().to_owned()));
-        Ok(Self { client, token, http, own: config.api_url.origin(), limits: Limits::new() })
+        Ok(Self { client, token, http, own: config.api_url.origin(), limits: Limits::new(), holds: Holds::default() })
     }
 
     /// The app's token, for a request that the library does not make.
@@ -84,7 +86,8 @@ impl Api {
         params: &[(&str, Option<&str>)],
     ) -> Result<T, ChatError> {
         let params: Vec<(&str, Option<&str>)> = params.to_vec();
-        self.call(method, Again::Harmless, Rank::Person, || {
+        let channel = params.iter().find(|(name, _)| *name == "channel").and_then(|(_, id)| *id).unwrap_or_default();
+        self.call(method, channel, Again::Harmless, Rank::Person, || {
             let params = params.clone();
             async move {
                 let session = self.client.open_session(&self.token);
@@ -94,14 +97,16 @@ impl Api {
         .await
     }
 
+    /// `channel`: which one the call is about; empty if none.
     pub async fn post<T: DeserializeOwned + Send>(
         &self,
         method: &'static str,
+        channel: &str,
         again: Again,
         rank: Rank,
         request: &(impl Serialize + Send + Sync),
     ) -> Result<T, ChatError> {
-        self.call(method, again, rank, || async move {
+        self.call(method, channel, again, rank, || async move {
             self.client.open_session(&self.token).http_session_api.http_post(method, request, None).await
         })
         .await
@@ -112,6 +117,7 @@ impl Api {
     async fn call<T, F>(
         &self,
         method: &'static str,
+        channel: &str,
         again: Again,
         rank: Rank,
         send: impl Fn() -> F,
@@ -125,7 +131,8 @@ impl Api {
             let mut backoff =
                 ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)).with_jitter().build();
             for attempt in 1.. {
-                if pace.turn(rank, patience(rank)).await.is_err() {
+                let waited = self.holds.pass(method, channel, patience_with_slack(rank)).await;
+                if waited.is_err() || pace.turn(rank, patience(rank)).await.is_err() {
                     return Err(ChatError::RateLimited);
                 }
                 let error = match tokio::time::timeout(TIMEOUT, send()).await {
@@ -144,7 +151,7 @@ impl Api {
                     _ => None,
                 };
                 if let Some(wait) = limited {
-                    pace.hold(wait);
+                    self.holds.hold(method, channel, wait);
                     if attempt >= ATTEMPTS || wait > PATIENCE {
                         return Err(ChatError::RateLimited);
                     }
@@ -220,6 +227,15 @@ pub(super) fn patience(rank: Rank) -> Duration {
     }
 }
 
+/// How long a call waits because Slack asked for it. Nobody waits for background work, and whoever
+/// puts it off sends what is true by then.
+fn patience_with_slack(rank: Rank) -> Duration {
+    match rank {
+        Rank::Person => PATIENCE,
+        Rank::Background => Duration::from_secs(2),
+    }
+}
+
 /// Codes that mean: this payload is wrong.
 const REJECTIONS: [&str; 9] = [
     "invalid_blocks",
@@ -233,6 +249,18 @@ const REJECTIONS: [&str; 9] = [
     "view_too_large",
 ];
 
+/// Codes that mean: somebody who looks after the workspace or the channel does not let the bot.
+const FORBIDDEN: [&str; 8] = [
+    "restricted_action",
+    "restricted_action_read_only_channel",
+    "restricted_action_thread_only_channel",
+    "restricted_action_non_threadable_channel",
+    "channel_is_limited_access",
+    "team_access_not_granted",
+    "ekm_access_denied",
+    "no_permission",
+];
+
 /// What an error of the library means to us. Its own text can hold Slack's whole answer, which
 /// may repeat what people wrote: only codes and Slack's reasons are kept.
 fn meaning(error: SlackClientError) -> ChatError {
@@ -240,7 +268,8 @@ fn meaning(error: SlackClientError) -> ChatError {
         SlackClientError::ApiError(e) => match e.code.as_str() {
             "not_in_channel" | "channel_not_found" | "user_not_in_channel" => ChatError::NotInChannel,
             "is_archived" => ChatError::Archived,
-            "message_not_found" | "cant_update_message" | "edit_window_closed" => ChatError::MessageGone,
+            "message_not_found" => ChatError::MessageGone,
+            "cant_update_message" | "edit_window_closed" => ChatError::NotEditable,
             "expired_trigger_id" | "exchanged_trigger_id" | "invalid_trigger_id" | "trigger_expired" => {
                 ChatError::TriggerExpired
             }
@@ -252,6 +281,7 @@ fn meaning(error: SlackClientError) -> ChatError {
                     e.http_response_body.and_then(|b| serde_json::from_str(&b).ok()).unwrap_or_default();
                 ChatError::MissingScope(body["needed"].as_str().unwrap_or("it needs").to_owned())
             }
+            code if FORBIDDEN.contains(&code) => ChatError::Forbidden(e.code),
             "fatal_error" | "internal_error" | "service_unavailable" | "request_timeout" => {
                 ChatError::Unavailable(e.code)
             }

@@ -61,13 +61,13 @@ impl SlackClient {
         mut request: Outgoing<'_>,
         view: &View,
     ) -> Result<T, ChatError> {
-        match self.api.post(method, again, rank, &request).await {
+        match self.api.post(method, request.channel, again, rank, &request).await {
             Err(ChatError::Rejected(reason)) => {
                 error!(method, reason, "Slack rejected a message; its plain text is sent instead");
                 request.text = render::plain(view);
                 // An edit may not take rich text away: one block of plain words is the least.
                 request.blocks = if request.ts.is_some() { render::plain_blocks(view) } else { Vec::new() };
-                self.api.post(method, again, rank, &request).await
+                self.api.post(method, request.channel, again, rank, &request).await
             }
             result => result,
         }
@@ -159,7 +159,7 @@ impl ChatPlatform for SlackClient {
         if self.api.limits.posts(channel.channel()).turn(rank, patience(rank)).await.is_err() {
             return Err(ChatError::RateLimited);
         }
-        let request = Outgoing { metadata: Some(Metadata::new(mark)), ..Outgoing::new(channel, view) };
+        let request = Outgoing { metadata: Some(Metadata::new(mark, view)), ..Outgoing::new(channel, view) };
         let answer: Answer = self.message("chat.postMessage", Again::Doubles, rank, request, view).await?;
         Ok(MessageId(answer.ts))
     }
@@ -178,13 +178,24 @@ impl ChatPlatform for SlackClient {
         channel: &ChannelKey,
         message: &MessageId,
         view: &View,
-        // An edit that leaves the metadata out keeps them.
-        _mark: &str,
+        mark: &str,
         rank: Rank,
     ) -> Result<(), ChatError> {
-        let request = Outgoing { ts: Some(&message.0), ..Outgoing::new(channel, view) };
+        let metadata = Some(Metadata::new(mark, view));
+        let request = Outgoing { ts: Some(&message.0), metadata, ..Outgoing::new(channel, view) };
         let _: Ack = self.message("chat.update", Again::Harmless, rank, request, view).await?;
         Ok(())
+    }
+
+    async fn shows(&self, channel: &ChannelKey, message: &MessageId) -> Result<Option<Box<str>>, ChatError> {
+        self.api.fingerprint_of(channel.channel(), &message.0).await
+    }
+
+    /// As `chat.getPermalink` makes it, without a call for every message.
+    async fn link(&self, channel: &ChannelKey, message: &MessageId) -> Option<Box<str>> {
+        let url = self.facts.url().await.ok()?;
+        let place = url.join(&format!("archives/{}/p{}", channel.channel(), message.0.replace('.', ""))).ok()?;
+        Some(place.as_str().into())
     }
 
     async fn picture(
@@ -246,7 +257,7 @@ impl ChatPlatform for SlackClient {
             None => forms::notice(&waiting),
         };
         let request = Request { trigger_id: trigger, view };
-        let answer: Answer = self.api.post("views.open", Again::Doubles, Rank::Person, &request).await?;
+        let answer: Answer = self.api.post("views.open", "", Again::Doubles, Rank::Person, &request).await?;
         Ok(answer.view.id)
     }
 
@@ -263,7 +274,7 @@ impl ChatPlatform for SlackClient {
         };
         let request = Request { view_id: opened, view };
         let filled: Result<Ack, ChatError> =
-            self.api.post("views.update", Again::Harmless, Rank::Person, &request).await;
+            self.api.post("views.update", "", Again::Harmless, Rank::Person, &request).await;
         match (filled, content) {
             // Slack's reason could repeat what it rejects.
             (Err(ChatError::Rejected(_)), FormContent::Secret(_)) => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
+use url::Url;
 
 use super::api::{Again, Api};
 use crate::pace::Rank;
@@ -31,11 +32,18 @@ struct Known {
 pub(super) struct Facts {
     api: Arc<Api>,
     /// A token belongs to one team for good.
-    team: OnceCell<Arc<str>>,
+    team: OnceCell<Team>,
     people: Remembered<Known>,
     channels: Remembered<ChannelFacts>,
     groups: Remembered<Arc<[UserId]>>,
     directs: Remembered<ChannelKey>,
+}
+
+#[derive(Deserialize)]
+struct Team {
+    team_id: Arc<str>,
+    /// `https://example.slack.com/`.
+    url: Option<Url>,
 }
 
 impl Facts {
@@ -50,8 +58,12 @@ impl Facts {
         }
     }
 
+    async fn installed(&self) -> Result<&Team, ChatError> {
+        self.team.get_or_try_init(|| self.ask_team()).await
+    }
+
     pub async fn team(&self) -> Result<Arc<str>, ChatError> {
-        self.team.get_or_try_init(|| self.ask_team()).await.cloned()
+        self.installed().await.map(|team| Arc::clone(&team.team_id))
     }
 
     /// Asks now, and learns by the way which team it is.
@@ -61,12 +73,14 @@ impl Facts {
         Ok(())
     }
 
-    async fn ask_team(&self) -> Result<Arc<str>, ChatError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            team_id: Arc<str>,
-        }
-        self.api.get::<Answer>("auth.test", &[]).await.map(|answer| answer.team_id)
+    async fn ask_team(&self) -> Result<Team, ChatError> {
+        self.api.get("auth.test", &[]).await
+    }
+
+    /// Where people open the workspace.
+    pub async fn url(&self) -> Result<Url, ChatError> {
+        let no = || ChatError::Refused("no address of the workspace".into());
+        self.installed().await?.url.clone().ok_or_else(no)
     }
 
     pub async fn person(&self, user: &UserId) -> Result<Person, ChatError> {
@@ -77,7 +91,7 @@ impl Facts {
     /// workspaces, a request names the one that somebody works in, or none at all; whether they belong
     /// to this one is what Slack says of them, not of the request.
     pub async fn at_home(&self, channel: &ChannelKey, user: &UserId) -> Option<ChannelKey> {
-        let team = self.team.get()?;
+        let team = &self.team.get()?.team_id;
         if channel.team() == &**team {
             return None;
         }
@@ -230,7 +244,8 @@ impl Facts {
         let (api, request) = (Arc::clone(&self.api), Request { users: user.native().to_owned() });
         self.directs
             .get(user.native(), || async move {
-                let answer: Answer = api.post("conversations.open", Again::Harmless, Rank::Person, &request).await?;
+                let answer: Answer =
+                    api.post("conversations.open", "", Again::Harmless, Rank::Person, &request).await?;
                 Ok(ChannelKey::slack(&team, &answer.channel.id))
             })
             .await

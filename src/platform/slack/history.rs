@@ -7,12 +7,13 @@ use tracing::warn;
 
 use super::api::Api;
 use crate::platform::{ChatError, MessageId};
+use crate::view::View;
 
 const EVENT_TYPE: &str = "sekoia_chatops";
 /// Pages of a channel's history; nobody waits for more of them.
 const MOST_PAGES: usize = 5;
 
-/// `metadata` of a message. An edit that leaves it out keeps it.
+/// `metadata` of a message.
 #[derive(Serialize)]
 pub struct Metadata<'a> {
     event_type: &'static str,
@@ -22,11 +23,13 @@ pub struct Metadata<'a> {
 #[derive(Serialize)]
 struct Payload<'a> {
     mark: &'a str,
+    /// The fingerprint of what the message shows.
+    shows: Box<str>,
 }
 
 impl<'a> Metadata<'a> {
-    pub fn new(mark: &'a str) -> Self {
-        Self { event_type: EVENT_TYPE, event_payload: Payload { mark } }
+    pub fn new(mark: &'a str, view: &View) -> Self {
+        Self { event_type: EVENT_TYPE, event_payload: Payload { mark, shows: view.fingerprint() } }
     }
 }
 
@@ -77,6 +80,23 @@ impl Api {
     }
 }
 
+impl Api {
+    /// The fingerprint of what a message shows, as it carries it.
+    pub async fn fingerprint_of(&self, channel: &str, ts: &str) -> Result<Option<Box<str>>, ChatError> {
+        let params = [
+            ("channel", Some(channel)),
+            ("oldest", Some(ts)),
+            ("latest", Some(ts)),
+            ("inclusive", Some("true")),
+            ("include_all_metadata", Some("true")),
+            ("limit", Some("1")),
+        ];
+        let page: Page = self.get("conversations.history", &params).await?;
+        let found = page.messages.iter().find(|message| message["ts"] == ts).ok_or(ChatError::MessageGone)?;
+        Ok(found["metadata"]["event_payload"]["shows"].as_str().map(Into::into))
+    }
+}
+
 /// Whether an app posted it with this mark.
 fn carries(message: &Value, mark: &str) -> bool {
     let metadata = &message["metadata"];
@@ -92,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_mark_is_found_among_anything() {
-        let metadata = to_value(Metadata::new("notice 1")).unwrap();
+        let metadata = to_value(Metadata::new("notice 1", &View::sentence("x"))).unwrap();
         assert!(carries(&json!({ "bot_id": "B0", "metadata": metadata }), "notice 1"));
         assert!(!carries(&json!({ "bot_id": "B0", "metadata": metadata }), "notice 2"));
         assert!(!carries(&json!({ "user": "U0", "metadata": metadata }), "notice 1"));

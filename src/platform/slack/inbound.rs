@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::files::FileRef;
 use super::forms::{ANSWER, FORM, FormState};
-use crate::platform::{ChannelKey, Inbound, ReplyTo, UserId, Words};
+use crate::platform::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
 
 /// The request could not be understood.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,6 +57,7 @@ pub fn slash(body: &[u8], fallback_id: &str, at: Timestamp) -> Result<Slash, Mal
         actor: UserId::slack(&user),
         channel: ChannelKey::slack(&team, &channel),
         words: Words::Typed(text.into_owned()),
+        pressed: None,
         trigger: (!trigger.is_empty()).then(|| trigger.into()),
         reply_to: reply_to(Some(url.into_owned()), false),
         at,
@@ -109,6 +110,7 @@ struct Container {
     #[serde(default)]
     is_ephemeral: bool,
     channel_id: Option<String>,
+    message_ts: Option<String>,
     thread_ts: Option<String>,
 }
 
@@ -198,6 +200,7 @@ fn pressed(payload: Payload, fallback_id: &str, at: Timestamp) -> Result<Interac
         Some(url) => reply_to(Some(url), ephemeral),
         None => ReplyTo::Private { thread: container.and_then(|c| c.thread_ts.as_deref().map(Into::into)) },
     };
+    let message = container.and_then(|c| c.message_ts.as_deref()).filter(|_| !ephemeral);
     let id = payload.trigger_id.as_deref().unwrap_or(fallback_id);
     Ok(Interaction::Said(Inbound {
         delivery: format!("slack:{id}").into(),
@@ -205,6 +208,7 @@ fn pressed(payload: Payload, fallback_id: &str, at: Timestamp) -> Result<Interac
         actor: UserId::slack(&payload.user.id),
         channel: ChannelKey::slack(&team, &channel),
         words,
+        pressed: message.map(|ts| MessageId(ts.into())),
         trigger: payload.trigger_id.map(Into::into),
         reply_to,
         at,
@@ -231,6 +235,7 @@ fn submitted(payload: Payload, at: Timestamp) -> Result<Interaction, Malformed> 
         actor: UserId::slack(&payload.user.id),
         channel: state.channel,
         words: Words::Answered { words: state.words, answers },
+        pressed: None,
         trigger: None,
         reply_to: ReplyTo::Private { thread: None },
         at,

@@ -102,6 +102,7 @@ pub fn event(body: &[u8], at: Timestamp) -> Result<Event, Malformed> {
         actor: UserId::slack(&user),
         channel: ChannelKey::slack(&team, &mention.channel),
         words: Words::Typed(after_mention(&mention.text).to_owned()),
+        pressed: None,
         trigger: None,
         reply_to: ReplyTo::Private { thread: mention.thread_ts.map(Into::into) },
         at,

@@ -73,7 +73,7 @@ impl Api {
         let thread_ts = under.map(|message| &*message.0);
         let request = Request { files: [File { id: file, title }], channel_id: channel, thread_ts };
         let method = "files.completeUploadExternal";
-        match self.post::<Shown>(method, Again::Doubles, Rank::Background, &request).await {
+        match self.post::<Shown>(method, channel, Again::Doubles, Rank::Background, &request).await {
             Ok(_) => Ok(()),
             Err(ChatError::Unavailable(_)) => Err(ChatError::Unclear),
             Err(error) => Err(error),

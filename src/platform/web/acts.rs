@@ -14,7 +14,7 @@ use super::conversation::Place;
 use super::people::{self, BOT, PEOPLE, Somebody, sees};
 use super::platform::trigger;
 use super::routes::{Refusal, Web, is_token, no};
-use crate::platform::{ChannelKey, Inbound, ReplyTo, UserId, Words};
+use crate::platform::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
 
 /// Characters that somebody may say at once.
 const MOST_TYPED: usize = 12_000;
@@ -45,6 +45,7 @@ impl Who {
             actor: UserId::web(person.id),
             channel: ChannelKey::web(channel),
             words,
+            pressed: None,
             trigger: Some(trigger(&self.window, at)),
             reply_to,
             at,
@@ -175,7 +176,9 @@ pub async fn press(State(web): State<Arc<Web>>, Json(pressed): Json<Press>) -> R
         return no(StatusCode::PAYLOAD_TOO_LARGE, "That is longer than 200,000 characters. Choose something shorter.");
     }
     let words = meant(pressed.words, pressed.answers);
-    web.responder.take(pressed.who.inbound(person, &message.channel, words, reply_to), false).await;
+    let mut inbound = pressed.who.inbound(person, &message.channel, words, reply_to);
+    inbound.pressed = message.only.is_none().then(|| MessageId(message.id.to_string().into()));
+    web.responder.take(inbound, false).await;
     Ok(accepted())
 }
 

@@ -99,6 +99,15 @@ impl ChatPlatform for WebChat {
         if edited { Ok(()) } else { Err(ChatError::MessageGone) }
     }
 
+    async fn shows(&self, _channel: &ChannelKey, _message: &MessageId) -> Result<Option<Box<str>>, ChatError> {
+        Ok(None)
+    }
+
+    /// Within the page.
+    async fn link(&self, channel: &ChannelKey, message: &MessageId) -> Option<Box<str>> {
+        Some(format!("#{}/{}", channel.channel(), message.0).into())
+    }
+
     async fn picture(
         &self,
         channel: &ChannelKey,

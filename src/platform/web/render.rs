@@ -147,9 +147,7 @@ pub(super) fn spans(line: &Line) -> Vec<Span<'_>> {
         view::Span::Plain(t) => text(t, false, false),
         view::Span::Strong(t) => text(t, true, false),
         view::Span::Code(t) => text(t, false, true),
-        view::Span::Link { label, url } if url.starts_with("https://") || url.starts_with("http://") => {
-            Span::Link { text: visible(label), url }
-        }
+        view::Span::Link { label, url } if leads_somewhere(url) => Span::Link { text: visible(label), url },
         view::Span::Link { label, .. } => text(label, false, false),
         view::Span::Person(user) if user.platform() == "web" => Span::Person { person: user.native() },
         view::Span::Person(user) => text(user.as_str(), false, false),
@@ -157,6 +155,17 @@ pub(super) fn spans(line: &Line) -> Vec<Span<'_>> {
         view::Span::Moment(at) => Span::Text { text: minute(*at).into(), strong: false, code: false },
     });
     spans.collect()
+}
+
+/// To the web, or to a message of the page: `#soc-setup/12`.
+fn leads_somewhere(url: &str) -> bool {
+    let within = |(channel, message): (&str, &str)| {
+        let named = channel.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        named && !message.is_empty() && message.bytes().all(|b| b.is_ascii_digit())
+    };
+    url.starts_with("https://")
+        || url.starts_with("http://")
+        || url.strip_prefix('#').and_then(|place| place.split_once('/')).is_some_and(within)
 }
 
 fn control(control: &view::Control) -> Control<'_> {

@@ -77,7 +77,7 @@ async fn api(
 
 /// As what faults, counts and hooks know a call: `PUT /posts/{id}/patch`.
 fn endpoint(method: &Method, path: &[&str]) -> String {
-    const WORDS: [&str; 20] = [
+    const WORDS: [&str; 21] = [
         "users",
         "me",
         "ids",
@@ -98,6 +98,7 @@ fn endpoint(method: &Method, path: &[&str]) -> String {
         "client",
         "groups",
         "files",
+        "teams",
     ];
     let parts = path.iter().map(|part| if WORDS.contains(part) { part } else { "{id}" });
     format!("{method} /{}", parts.collect::<Vec<_>>().join("/"))
@@ -117,7 +118,7 @@ async fn answered(
         world.hear(&mut state, endpoint, query, body);
         let open = matches!(path.first(), Some(&("actions" | "system" | "config")));
         let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        if !open && token != Some(world.bot_token()) {
+        if !open && (token != Some(world.bot_token()) || state.token_refused) {
             return error(401, "api.context.session_expired.app_error");
         }
         state.take_fault(endpoint)
@@ -196,6 +197,7 @@ fn call(state: &mut State, endpoint: &str, call: &Call<'_>) -> Answer {
         "GET /channels/{id}" => reads::channel(state, at(1)?),
         "GET /channels/{id}/members/{id}" => reads::member(state, at(1)?, at(3)?),
         "GET /channels/{id}/posts" => reads::posts(state, at(1)?, call),
+        "GET /teams/{id}" => reads::team(at(1)?),
         "GET /groups/{id}/members" => reads::group(state, at(1)?, call),
         "POST /channels/direct" => posts::direct(state, &call.body),
         "POST /posts" => posts::create(state, &call.body),

@@ -105,6 +105,12 @@ pub(super) fn replace(state: &mut State, id: &str, args: &Value) -> Answer {
 }
 
 fn edit(state: &mut State, id: &str, content: Value, args: &Value, archived: &'static str) -> Answer {
+    if !state.may_edit {
+        return refuse(403, "api.context.permissions.app_error");
+    }
+    if content["create_at"].as_u64() < Some(state.edits_since) {
+        return refuse(400, "api.post.update_post.permissions_time_limit.app_error");
+    }
     may_post(state, raw(&content, "channel_id"), archived)?;
     fits(&content)?;
     let post = overwrite(state, id, content);

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::api::{Answer, Call, refuse};
+use super::people::{self, TEAM};
 use super::posts::stripped;
 use super::state::State;
 
@@ -44,6 +45,13 @@ pub(super) fn channel(state: &State, id: &str) -> Answer {
         }
         Some(channel) => Ok((200, channel.json(id))),
     }
+}
+
+pub(super) fn team(id: &str) -> Answer {
+    if id != people::id(TEAM) {
+        return refuse(404, "app.team.get.find.app_error");
+    }
+    Ok((200, json!({ "id": id, "name": TEAM, "display_name": "Nimbus", "type": "O", "delete_at": 0 })))
 }
 
 pub(super) fn member(state: &State, channel: &str, user: &str) -> Answer {

@@ -48,6 +48,12 @@ pub struct State {
     /// Whom (`robo`) and what (`#old`) no message has a reason to mention.
     pub unwanted: BTreeSet<String>,
 
+    /// The permission that `AllowEditPost` once was.
+    pub may_edit: bool,
+    /// Posts that were made before then are older than `PostEditTimeLimit`.
+    pub edits_since: u64,
+    /// The bot's token is refused for a while.
+    pub token_refused: bool,
     /// Everything posted, by id, the deleted too (`delete_at`), ephemerals not.
     pub posts: BTreeMap<String, Value>,
     pub(super) ephemerals: HashMap<String, Value>,
@@ -109,6 +115,9 @@ impl State {
             trigger_life: Duration::from_secs(30),
             response_url_life: Duration::from_mins(30),
             unwanted: ["robo", "otto", "#old"].map(String::from).into(),
+            may_edit: true,
+            edits_since: 0,
+            token_refused: false,
             posts: BTreeMap::new(),
             ephemerals: HashMap::new(),
             pending: HashMap::new(),
@@ -229,7 +238,7 @@ impl State {
     }
 
     /// The time in milliseconds, never the same twice, so that posts have an order.
-    pub(super) fn millis(&mut self) -> u64 {
+    pub fn millis(&mut self) -> u64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is after 1970").as_millis();
         self.last_millis = u64::try_from(now).expect("the clock is before the year 292e6").max(self.last_millis + 1);
         self.last_millis

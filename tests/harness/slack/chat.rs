@@ -6,7 +6,7 @@ use super::block_kit::{self, Refused};
 use super::conversations::open_direct_message;
 use super::find::{list, raw, string};
 use super::seen::{Kind, Place};
-use super::state::{State, token};
+use super::state::{Edits, State, token};
 use super::web_api::{Answer, Refusal, required};
 
 pub(super) fn post_message(state: &mut State, args: &Value) -> Answer {
@@ -29,6 +29,12 @@ pub(super) fn update(state: &mut State, args: &Value) -> Answer {
     let (channel, ts) = (required(args, "channel")?.to_owned(), required(args, "ts")?.to_owned());
     may_post(state, &channel)?;
     let before = own_message(state, &channel, &ts, "cant_update_message")?;
+    match &state.edits {
+        Edits::All => {}
+        Edits::Since(first) if ts >= *first => {}
+        Edits::Since(_) => return Err("edit_window_closed".into()),
+        Edits::None => return Err("cant_update_message".into()),
+    }
     block_kit::check_update(args, &before)?;
     check_metadata(args)?;
     let message = edit(state, &channel, &ts, args);

@@ -38,7 +38,7 @@ use tokio::sync::Notify;
 pub use self::inbound::Choice;
 pub use self::seen::{Kind, Seen};
 pub use self::sign::SignedRequest;
-pub use self::state::{Fault, State};
+pub use self::state::{Edits, Fault, State};
 use super::hook::Hook;
 pub use super::hook::Stage;
 

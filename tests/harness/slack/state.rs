@@ -60,6 +60,10 @@ pub struct State {
     /// How long a `response_url` works: 30 minutes.
     pub response_url_life: Duration,
 
+    /// What the app may still edit of its messages.
+    pub edits: Edits,
+    /// Slack refuses the bot's token for a while.
+    pub token_refused: bool,
     /// Posted messages, by channel and `ts`.
     pub messages: BTreeMap<(String, String), Value>,
     /// What people put into forms, by the file's id.
@@ -82,6 +86,16 @@ pub struct State {
     /// What a person did last: the answer to that request is read in its light.
     pub(super) last: Option<Gesture>,
     last_ts: u128,
+}
+
+/// What may be edited of the app's messages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Edits {
+    #[default]
+    All,
+    /// Those posted since this `ts`: the time to edit the others is over.
+    Since(String),
+    None,
 }
 
 /// A modal on somebody's screen.
@@ -135,6 +149,8 @@ impl State {
             scopes: SCOPES.map(String::from).into(),
             trigger_life: Duration::from_secs(3),
             response_url_life: Duration::from_mins(30),
+            edits: Edits::default(),
+            token_refused: false,
             messages: BTreeMap::new(),
             files: BTreeMap::new(),
             origin: String::new(),
@@ -180,7 +196,7 @@ impl State {
     }
 
     /// The id of `soc-setup`, `#soc-setup` or `C0SOC`.
-    pub(super) fn channel_id(&self, which: &str) -> String {
+    pub fn channel_id(&self, which: &str) -> String {
         let name = which.trim_start_matches('#');
         let found = self.channels.iter().find(|(id, c)| id.as_str() == name || c.name == name);
         found.unwrap_or_else(|| panic!("no channel is called {which:?} in the fake Slack")).0.clone()
@@ -237,7 +253,7 @@ impl State {
     }
 
     /// A fresh message timestamp, unique and growing as Slack's are.
-    pub(super) fn fresh_ts(&mut self) -> String {
+    pub fn fresh_ts(&mut self) -> String {
         self.last_ts = since_epoch().as_micros().max(self.last_ts + 1);
         format!("{}.{:06}", self.last_ts / 1_000_000, self.last_ts % 1_000_000)
     }

@@ -77,6 +77,7 @@ async fn answered(world: &SlackWorld, method: &str, uri: &Uri, headers: &HeaderM
         match token(headers) {
             None => return reply(&state, error("not_authed")),
             Some(token) if token != world.bot_token() => return reply(&state, error("invalid_auth")),
+            Some(_) if state.token_refused => return reply(&state, error("invalid_auth")),
             Some(_) => state.take_fault(method),
         }
     };

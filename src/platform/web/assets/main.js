@@ -153,10 +153,12 @@ function visible(id) {
   return channels.find((channel) => channel.id === id) ?? channels.find(({ direct }) => direct && id.startsWith('dm-')) ?? channels[0];
 }
 
-function enter(id, again = false) {
+function enter(hash, again = false) {
   if (!hello) return;
+  // A link to a message: the channel, and which one.
+  const [id, message] = hash.split('/');
   const channel = visible(id);
-  if (channel.id !== id) history.replaceState(null, '', `/?as=${encodeURIComponent(chat.you)}#${channel.id}`);
+  if (channel.id !== hash) history.replaceState(null, '', `/?as=${encodeURIComponent(chat.you)}#${channel.id}`);
   const fresh = again || chat.at !== channel.id;
   if (fresh) {
     if (!again) {
@@ -180,6 +182,7 @@ function enter(id, again = false) {
   drawChannels();
   draw(fresh);
   side.look();
+  if (message) log.reveal(Number(message));
 }
 
 const draftKey = (where) => JSON.stringify(where);

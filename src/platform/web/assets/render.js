@@ -98,6 +98,7 @@ function span(part, chat) {
   if (part.url !== undefined && /^https?:\/\//i.test(part.url)) {
     return link(part, chat);
   }
+  if (part.url !== undefined && /^#[a-z0-9-]+\/\d+$/.test(part.url)) return h('a', { href: part.url }, part.text);
   if (part.strong) return h('strong', {}, drawn(part.text));
   if (part.code) return h('code', {}, part.text);
   return drawn(part.text ?? '');
@@ -268,6 +269,19 @@ export class Log {
 
   view(id) {
     return this.#views.get(id)?.node;
+  }
+
+  /** Brings a message into view and gives it the focus, if it is here. */
+  reveal(id) {
+    if (!this.#messages.some((message) => message.id === id)) return;
+    if (id < this.#from) {
+      this.#from = id;
+      this.#draw();
+    }
+    this.#stuck = false;
+    const node = this.view(id);
+    node.scrollIntoView({ block: 'center' });
+    node.focus({ preventScroll: true });
   }
 
   /** `fresh`: another conversation than before. */

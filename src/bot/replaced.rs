@@ -1,0 +1,148 @@
+//! Messages that the chat does not let the bot edit. Each is replaced by a new one that names it,
+//! and whatever is pressed on the old one is answered with where the new one is.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::Bot;
+use crate::approval::ApprovalId;
+use crate::notifications::{Posted, decode, row_due};
+use crate::pace::Rank;
+use crate::platform::{ChannelKey, ChatError, ChatPlatform, MessageId};
+use crate::store::{Commit, StoreError, Work, WorkKind};
+use crate::view::{Block, Line, View};
+
+/// That a message was replaced is remembered for so long: a button of Mattermost's lives no longer.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(180 * 24);
+/// Forgotten at once.
+const PAGE: u32 = 1_000;
+
+/// The body of a [`WorkKind::Replaced`] row: what the old message showed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "showed", rename_all = "snake_case")]
+pub(super) enum Original {
+    Checklist,
+    Card { id: ApprovalId },
+    News { key: String },
+}
+
+/// The mark of a message: one that replaces another is not taken for it.
+pub(super) fn marked(mark: String, replaces: Option<&MessageId>) -> String {
+    match replaces {
+        Some(old) => format!("{mark} after {}", old.0),
+        None => mark,
+    }
+}
+
+impl Bot {
+    /// Makes a message show a view; false if it may not be edited and shows something else.
+    pub(super) async fn edit(
+        &self,
+        chat: &dyn ChatPlatform,
+        channel: &ChannelKey,
+        message: &MessageId,
+        view: &View,
+        mark: &str,
+        rank: Rank,
+    ) -> Result<bool, ChatError> {
+        match chat.update(channel, message, view, mark, rank).await {
+            Ok(()) => return Ok(true),
+            Err(ChatError::NotEditable) => {}
+            Err(error) => return Err(error),
+        }
+        match chat.shows(channel, message).await {
+            Ok(shows) => Ok(shows.is_some_and(|shows| *shows == *view.fingerprint())),
+            // Whether it has to be replaced is found out later.
+            Err(error) if error.is_passing() => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// The view of a message that replaces another one, which it names.
+    pub(super) async fn naming_replaced(
+        &self,
+        chat: &dyn ChatPlatform,
+        channel: &ChannelKey,
+        view: &View,
+        replaces: Option<&MessageId>,
+    ) -> View {
+        let mut view = view.clone();
+        let Some(old) = replaces else { return view };
+        let line = Line::new().say("This message replaces ");
+        let line = match chat.link(channel, old).await {
+            Some(url) => line.link("an earlier one", url.into_string()),
+            None => line.say("an earlier one"),
+        };
+        let line = line.say(", which can no longer be edited.");
+        let end = view.blocks.iter().position(|block| matches!(block, Block::Controls(_)));
+        view.blocks.insert(end.unwrap_or(view.blocks.len()), Block::Note(line));
+        view
+    }
+
+    /// From now on what is pressed on a message is not acted upon, once another one is on record.
+    pub(super) async fn note_replaced(
+        &self,
+        channel: &ChannelKey,
+        message: &MessageId,
+        original: &Original,
+    ) -> Result<(), StoreError> {
+        let row = row_due(WorkKind::Replaced, key(channel, message), original, Timestamp::now() + REMEMBERED);
+        self.keep(Commit { schedule: vec![row], ..Commit::default() }).await
+    }
+
+    /// What somebody is told who presses something on a message that was replaced; none if it is
+    /// the present one.
+    pub async fn outdated(&self, channel: &ChannelKey, message: &MessageId) -> Result<Option<View>, StoreError> {
+        let Some(row) = self.sessions.store().find(WorkKind::Replaced, &key(channel, message)).await? else {
+            return Ok(None);
+        };
+        let present = match decode::<Original>(&row) {
+            Some(Original::Checklist) => self.progress_of(channel).await?,
+            Some(Original::Card { id }) => self.approvals.read(&id).await?.and_then(|approval| approval.card),
+            Some(Original::News { key }) => {
+                let posted = self.sessions.store().find(WorkKind::Posted, &key).await?;
+                posted.as_ref().and_then(decode::<Posted>).map(|posted| posted.message)
+            }
+            None => None,
+        };
+        // It is about to be replaced.
+        if present.as_ref() == Some(message) {
+            return Ok(None);
+        }
+        let view = View::sentence(
+            "This message is out of date: it could not be edited, so I posted a new one. Nothing was done.",
+        );
+        Ok(Some(match self.link_to(channel, present.as_ref(), "Open the current message").await {
+            Some(link) => view.line(link),
+            None => view,
+        }))
+    }
+
+    pub(super) async fn progress_of(&self, channel: &ChannelKey) -> Result<Option<MessageId>, StoreError> {
+        Ok(self.sessions.read(channel).await?.and_then(|session| session.progress.clone()))
+    }
+
+    /// A line that leads to a message, if there is one and the platform has addresses.
+    pub(super) async fn link_to(
+        &self,
+        channel: &ChannelKey,
+        message: Option<&MessageId>,
+        label: &'static str,
+    ) -> Option<Line> {
+        let url = self.chats.of_channel(channel).ok()?.link(channel, message?).await?;
+        Some(Line::new().link(label, url.into_string()))
+    }
+
+    /// Forgets messages that were replaced long ago.
+    pub(super) async fn forget_replaced(&self, now: Timestamp) -> Result<(), StoreError> {
+        let old = self.sessions.store().due(WorkKind::Replaced, now, PAGE).await?;
+        if old.is_empty() {
+            return Ok(());
+        }
+        self.keep(Commit { finished: old.iter().map(Work::finished).collect(), ..Commit::default() }).await
+    }
+}
+
+fn key(channel: &ChannelKey, message: &MessageId) -> String {
+    format!("{channel}|{}", message.0)
+}
