@@ -154,12 +154,11 @@ impl Bot {
         let mut people: BTreeMap<UserId, Vec<Work>> = BTreeMap::new();
         // Those that wait too: what became due later waits for them.
         for work in store.due(WorkKind::Notice, Timestamp::MAX, MOST_NOTICES).await? {
-            match self.recipient(&work).await? {
-                Some(to) => people.entry(to).or_default().push(work),
-                None => {
-                    error!(key = work.key, "a notice is for nobody; it is dropped");
-                    self.keep(Commit { finished: vec![work.finished()], ..Commit::default() }).await?;
-                }
+            if let Some(to) = self.recipient(&work).await? {
+                people.entry(to).or_default().push(work);
+            } else {
+                error!(key = work.key, "a notice is for nobody; it is dropped");
+                self.keep(Commit { finished: vec![work.finished()], ..Commit::default() }).await?;
             }
         }
         let busy = self.outbox.sending.iter().filter(|lane| lane.0 == WorkKind::Notice).count();
@@ -179,8 +178,9 @@ impl Bot {
             let sent = work.due <= now && self.send(&work).await?;
             // What nobody can be told keeps the rest waiting for a while only.
             let key = (work.kind, work.key);
-            let hopeless = self.outbox.failing.get(&key).is_some_and(|failing| failing.error.is_for_good());
-            if !sent && !(hopeless && work.attempts + 1 >= MOST_REFUSALS) {
+            let hopeless = |failing: &Failing| failing.recorded && failing.error.is_for_good();
+            let passed_over = sent || self.outbox.failing.get(&key).is_some_and(|failing| hopeless(&failing));
+            if !passed_over {
                 break;
             }
         }
@@ -220,7 +220,7 @@ impl Bot {
         let key = (work.kind, work.key.clone());
         let hints = self.outbox.hints.load(Ordering::Relaxed);
         let said = self.say_one(work, now).await;
-        let mut commit = Commit::default();
+        let (mut commit, mut refused) = (Commit::default(), false);
         match said {
             Ok(Ok(())) => {
                 debug!("sent");
@@ -228,19 +228,16 @@ impl Bot {
                 commit.finished.push(work.finished());
             }
             Ok(Err(error)) => {
-                let (mut wait, attempts) = (wait(work.attempts, &error), work.attempts + 1);
-                // Meanwhile somebody may have put it right.
-                if error.is_of_channel() && self.outbox.hints.load(Ordering::Relaxed) != hints {
-                    wait = FIRST_WAIT;
-                }
+                let (wait, attempts) = (wait(work.attempts, &error), work.attempts + 1);
+                refused = error.is_of_channel();
                 commit.postponed.push((work.finished(), now + wait));
                 let about = self.about(work).await?;
                 let recorded = !error.is_passing() && attempts >= MOST_REFUSALS;
-                if !recorded {
-                    warn!(%error, attempts, wait_s = wait.as_secs(), "a message has to wait");
-                } else {
+                if recorded {
                     error!(%error, attempts, wait_s = wait.as_secs(), "a message is refused");
                     commit.schedule = self.parked(work, &about, &error, now).await?;
+                } else {
+                    warn!(%error, attempts, wait_s = wait.as_secs(), "a message has to wait");
                 }
                 self.outbox.failing.insert(key.clone(), Failing { error, about, recorded });
             }
@@ -256,6 +253,10 @@ impl Bot {
             self.outbox.failing.remove(&key);
             self.outbox.settled(work);
             self.token_works(work).await?;
+        }
+        // Said while it was being refused, and so of no use to whoever said it.
+        if refused && self.outbox.hints.load(Ordering::Relaxed) != hints {
+            self.due_now(work.kind, &work.key, Timestamp::now()).await?;
         }
         Ok(sent)
     }

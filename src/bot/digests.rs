@@ -15,7 +15,7 @@ use super::Bot;
 use super::delivery::{self, About, MOST_REFUSALS};
 use super::inbox::only_store;
 use super::replaced::marked;
-use super::summary::{span, told, without_chart};
+use super::summary::{told, without_chart};
 use crate::checklist::Actor;
 use crate::notifications::{ChangeError, decode, row_due};
 use crate::notify::{Command, Due, Event, Period, Planned, Rules, Which, decide};

@@ -97,7 +97,7 @@ impl Bot {
             attempts: 0,
             body,
         };
-        let delivery = Some((inbound.delivery.to_string(), *at));
+        let delivery = Some((inbound.delivery.to_string(), at));
         let commit = Commit { schedule: vec![work], delivery, ..Commit::default() };
         let scheduled = self.sessions.store().commit_within(commit, RECORDED_WITHIN);
         let generation = scheduled.await?.first().copied().unwrap_or_default();

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::cards::{menu_label, owner, today};
-use super::parked::Parked;
 use super::request_card::frozen_line;
 use super::{Ask, Bot, Told};
 use crate::approval::Approval;
@@ -74,7 +73,7 @@ impl Bot {
 
     /// What stands still or is not to be trusted: messages, user groups, what is stored.
     async fn faults(&self) -> Result<Vec<Line>, StoreError> {
-        let mut lines: Vec<Line> = self.parked_messages().await?.iter().map(parked_line).collect();
+        let mut lines = self.undelivered().await?;
         for unread in self.unread_groups().await {
             lines.push(Line::marked(&format!("⚠️ {unread}. {}", unread.advice())));
         }
@@ -140,19 +139,4 @@ fn step_line(session: &Session, id: StepId, now: Timestamp) -> Line {
     let late = step.due.is_some_and(|due| due < today(now));
     let line = if late { Line::new().say("⚠️ ") } else { Line::new() };
     owner(line.strong(menu_label(id)), step, today(now))
-}
-
-/// A message that could not be delivered.
-fn parked_line(parked: &Parked) -> Line {
-    let mut line = Line::new().say(format!("⚠️ not delivered ({}", parked.kind));
-    if &*parked.kind == "card" {
-        line = line.say(" ").code(shown(&parked.key, 20));
-    }
-    line = line.say(")");
-    // Keys name the channel, if it is about one, and what else tells them apart.
-    let channel = parked.key.split(['/', '|']).find(|part| part.split(':').count() == 3);
-    if let Some(channel) = channel {
-        line = line.say(" in ").channel(&ChannelKey::from(channel.to_owned()));
-    }
-    line.say(format!(": {}", shown(&parked.why, 300)))
 }

@@ -210,7 +210,13 @@ impl Bot {
         lines.extend(waiting.take(LISTED as usize).map(|failing| {
             let (kind, key) = failing.key();
             let about = &failing.about;
-            let line = what(Line::new().say("⏳ not delivered yet ("), kind.name(), key, &about.channel, &about.to);
+            let line = what(
+                Line::new().say("⏳ not delivered yet ("),
+                kind.name(),
+                key,
+                about.channel.as_ref(),
+                about.to.as_ref(),
+            );
             line.say(format!("): {}", shown(&failing.error.to_string(), 300)))
         }));
         Ok(lines)
@@ -281,7 +287,8 @@ impl Bot {
 
 impl Parked {
     fn line(&self) -> Line {
-        let line = what(Line::new().say("⚠️ not delivered ("), &self.kind, &self.key, &self.channel, &self.to);
+        let line =
+            what(Line::new().say("⚠️ not delivered ("), &self.kind, &self.key, self.channel.as_ref(), self.to.as_ref());
         let line = line.say(format!("): {}", shown(&self.why, 300)));
         match self.since {
             Some(since) => line.say(", since ").moment(since),
@@ -291,7 +298,7 @@ impl Parked {
 }
 
 /// Which message, and where it goes: people know no keys.
-fn what(line: Line, kind: &str, key: &str, channel: &Option<ChannelKey>, to: &Option<UserId>) -> Line {
+fn what(line: Line, kind: &str, key: &str, channel: Option<&ChannelKey>, to: Option<&UserId>) -> Line {
     let line = match kind {
         "card" => line.say(format!("card of request {}", shown(key, 20))),
         "progress" => line.say("checklist"),

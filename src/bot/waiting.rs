@@ -122,7 +122,9 @@ impl Bot {
             Ok(chat) => self.approvers(approval.request.action.kind(), chat).await,
             Err(error) => Err(Failure::Chat(error)),
         };
-        let Ok(Approvers { mut able, unread }) = able else { return line.say("an approver (who that is cannot be looked up now)") };
+        let Ok(Approvers { mut able, unread }) = able else {
+            return line.say("an approver (who that is cannot be looked up now)");
+        };
         able.retain(|user| {
             let own = approval.requester() == Some(user) && !approval.request.self_approval;
             !own && approval.votes.iter().all(|vote| vote.by != *user)

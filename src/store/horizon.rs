@@ -28,13 +28,11 @@ fn horizon(kind: WorkKind) -> Option<Horizon> {
         WorkKind::Inbound => at_once(10 * minute),
         // A shown key waits for 15 minutes, a pause at Sekoia for ten.
         WorkKind::Execute => at_once(30 * minute),
-        WorkKind::Progress
-        | WorkKind::Card
-        | WorkKind::Notice
-        | WorkKind::Announce
-        | WorkKind::Welcome
-        | WorkKind::Parked
-        | WorkKind::Hint => at_once(hour),
+        WorkKind::Hint => at_once(hour),
+        // A message that nothing but another release helps is tried again after six hours.
+        WorkKind::Progress | WorkKind::Card | WorkKind::Notice | WorkKind::Announce | WorkKind::Welcome => {
+            at_once(8 * hour)
+        }
         WorkKind::Track => at_once(2 * hour),
         WorkKind::Drift => at_once(8 * hour),
         WorkKind::Digest => at_once(8 * day),
@@ -42,7 +40,8 @@ fn horizon(kind: WorkKind) -> Option<Horizon> {
         WorkKind::News => at_once(91 * day),
         // What was told is not to be told again.
         WorkKind::Known => Some(Horizon { most: 3 * day, then: 2 * day }),
-        WorkKind::Posted | WorkKind::Fired | WorkKind::Source => None,
+        WorkKind::Replaced => Some(Horizon { most: 181 * day, then: 180 * day }),
+        WorkKind::Posted | WorkKind::Parked | WorkKind::Fired | WorkKind::Source => None,
     }
 }
 

@@ -143,13 +143,14 @@ pub enum WorkKind {
 }
 
 impl WorkKind {
-    pub const ALL: [WorkKind; 18] = [
+    pub const ALL: [WorkKind; 19] = [
         WorkKind::Inbound,
         WorkKind::Progress,
         WorkKind::Card,
         WorkKind::Notice,
         WorkKind::Announce,
         WorkKind::Welcome,
+        WorkKind::Replaced,
         WorkKind::Parked,
         WorkKind::Execute,
         WorkKind::Open,
