@@ -145,6 +145,8 @@ pub enum FieldKind {
     File {
         /// `csv`, `txt`: what is offered to choose from.
         extensions: &'static [&'static str],
+        /// What to do where forms take no files: they ask for the text.
+        instead: &'static str,
     },
 }
 

@@ -130,7 +130,12 @@ mod tests {
         });
         let revoked = json!({ "uuid": KEY, "name": "forwarder", "status": "revoked", "revoked": true }).to_string();
         vec![
-            (Action::Invite { people: vec!["ana@x.example".into()], grants, replaces: vec![] }, 0, 204, String::new()),
+            (
+                Action::Invite { people: vec!["ana@x.example".into()], grants, replaces: vec![], groups: vec![] },
+                0,
+                204,
+                String::new(),
+            ),
             (
                 Action::CreateCommunities { parent: here(), communities },
                 0,

@@ -66,5 +66,6 @@ pub fn communities(
         risks,
         sensitive: false,
         notes: vec![],
+        account: vec![],
     })
 }

@@ -80,7 +80,7 @@ pub fn revoke(wanted: &str, facts: &KeyFacts<'_>) -> Result<Prepared, Problem> {
     let action =
         Action::RevokeKey { community: facts.community.clone(), key: Named::new(key.uuid.as_str(), key.name()) };
     let risks = vec!["whatever uses it stops working at once, and it cannot be made valid again".into()];
-    Ok(Prepared { action, risks, sensitive: false, notes: vec![] })
+    Ok(Prepared { action, risks, sensitive: false, notes: vec![], account: vec![] })
 }
 
 /// # Errors
@@ -138,7 +138,7 @@ fn new(
     }
     let community = facts.community.clone();
     let action = Action::CreateKey { community, name, description, permissions, expires: until, replaces };
-    Ok(Prepared { action, risks, sensitive, notes })
+    Ok(Prepared { action, risks, sensitive, notes, account: vec![] })
 }
 
 /// Until when, to the second; none for ever.

@@ -4,12 +4,13 @@
 //! Pure: [`Wanted`] is checked against facts that somebody else read, and becomes an [`Action`]
 //! that names everything by its identifier. Nothing is called here.
 
-mod address;
 mod answer;
 mod community;
+mod invitations;
 mod invite;
 mod key;
 mod names;
+pub mod people;
 mod permissions;
 mod preset;
 mod resend;
@@ -23,7 +24,8 @@ use sha2::{Digest, Sha256};
 
 pub use answer::says_revoked;
 pub use community::communities;
-pub use invite::{InviteFacts, MOST_ADDRESSES, invite};
+pub use invitations::{Group, Invitations};
+pub use invite::{Gaps, InviteFacts, MOST_ADDRESSES, communities_of, invite};
 pub use key::{DESCRIPTION, KeyFacts, LONGEST_LIFE_DAYS, key, revoke, rotate};
 pub use names::one_of;
 pub use permissions::by_feature;
@@ -50,10 +52,14 @@ pub struct Named {
 pub enum Action {
     Invite {
         people: Vec<Box<str>>,
+        /// What everybody gets, unless there are groups.
         grants: Vec<Grant>,
         /// Pending invitations of these people that are withdrawn first.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         replaces: Vec<Replaced>,
+        /// The people in their order, by what they get.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        groups: Vec<Group>,
     },
     CreateCommunities {
         parent: Named,
@@ -137,8 +143,11 @@ pub struct Prepared {
     pub risks: Vec<Box<str>>,
     /// Risky enough for the higher number of approvals.
     pub sensitive: bool,
-    /// What was left out or filled in, for whoever asks.
+    /// What was filled in, for whoever asks.
     pub notes: Vec<Box<str>>,
+    /// What became of every row of a list: a summary, then a sentence for each that is no
+    /// invitation.
+    pub account: Vec<Box<str>>,
 }
 
 /// What is wrong with a request, by the field of its form.
@@ -219,9 +228,9 @@ impl Action {
     /// others are inferred from what Sekoia prints back.
     pub fn call(&self, item: usize) -> Call {
         match self {
-            Action::Invite { people, grants, .. } => {
+            Action::Invite { people, .. } => {
                 let mut communities = serde_json::Map::new();
-                for grant in grants {
+                for grant in self.grants(item) {
                     communities.insert(grant.community.uuid.to_string(), json!([grant.role.uuid]));
                 }
                 invitation(people.get(item).map_or("", |p| p), &communities.into())
@@ -269,14 +278,13 @@ impl Action {
         use crate::text::{count, shown};
         let short = |name: &str| shown(name, 60);
         match self {
-            Action::Invite { people, grants, replaces } => {
+            Action::Invite { people, replaces, .. } => {
                 let whom = match people.as_slice() {
-                    [one] => short(one),
+                    [one] => shown(&people::readable(one), 120),
                     many => count(many.len(), "person", "people"),
                 };
-                let role = grants.first().map_or("", |g| &g.role.name);
                 let again = if replaces.is_empty() { "" } else { " again" };
-                format!("Invite {whom}{again} as {}", short(role))
+                format!("Invite {whom}{again}{}", self.in_roles())
             }
             Action::CreateCommunities { communities, .. } => match communities.as_slice() {
                 [one] => format!("Create the community {}", short(&one.name)),

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::people::normal;
 use super::{Action, Grant, Named, Prepared, Problem, problem};
 use crate::sekoia::{Avatar, Call, Verb};
 use crate::text::{count, shown};
@@ -23,7 +24,7 @@ pub enum Whose<'a> {
     /// Of these addresses, with the roles that they were invited with.
     Addresses(Vec<&'a str>),
     /// Of those whom a request invited and who are not in, as it did.
-    Request { people: Vec<&'a str>, grants: &'a [Grant] },
+    Request { people: Vec<(&'a str, &'a [Grant])> },
 }
 
 /// What is known of the communities that people were invited to, the channel's own first.
@@ -34,19 +35,22 @@ pub struct ResendFacts<'a> {
 /// # Errors
 /// What is wrong with the request.
 pub fn resend(whose: &Whose<'_>, facts: &ResendFacts<'_>) -> Result<Prepared, Problem> {
-    let asked = match whose {
-        Whose::Addresses(people) | Whose::Request { people, .. } => people,
+    let asked: Vec<(&str, &[Grant])> = match whose {
+        Whose::Addresses(people) => people.iter().map(|person| (*person, &[][..])).collect(),
+        Whose::Request { people } => people.clone(),
     };
-    let mut people: Vec<Box<str>> = Vec::new();
-    let (mut replaces, mut notes, mut grants) = (Vec::new(), Vec::new(), Vec::new());
-    for address in asked {
-        let person: Box<str> = address.trim().to_lowercase().into();
-        if people.contains(&person) {
+    let mut people: Vec<(Box<str>, Vec<Grant>)> = Vec::new();
+    let (mut replaces, mut notes) = (Vec::new(), Vec::new());
+    for (address, given) in asked {
+        let person: Box<str> = normal(address).into();
+        if people.iter().any(|(known, _)| *known == person) {
             continue;
         }
-        let is = |a: &&Avatar| a.email().is_some_and(|e| e.eq_ignore_ascii_case(&person));
-        let known: Vec<(&Named, &Avatar)> =
-            facts.communities.iter().filter_map(|(c, all)| Some((c, all.iter().find(is)?))).collect();
+        let is = |a: &&Avatar| a.email().is_some_and(|e| normal(e) == *person);
+        // Of a request, the communities that it gave them.
+        let meant = |c: &Named| given.is_empty() || given.iter().any(|grant| grant.community.uuid == c.uuid);
+        let here = facts.communities.iter().filter(|(c, _)| meant(c));
+        let known: Vec<(&Named, &Avatar)> = here.filter_map(|(c, all)| Some((c, all.iter().find(is)?))).collect();
         let pending: Vec<&(&Named, &Avatar)> = known.iter().filter(|(_, avatar)| avatar.is_pending()).collect();
         if pending.is_empty() {
             let what = if known.is_empty() { "has no pending invitation here" } else { "is in already" };
@@ -60,35 +64,36 @@ pub fn resend(whose: &Whose<'_>, facts: &ResendFacts<'_>) -> Result<Prepared, Pr
             }
             continue;
         }
-        if let Whose::Addresses(_) = whose {
-            let had = roles_of(&pending, &person)?;
-            if !grants.is_empty() && grants != had {
-                let text = format!(
-                    "{} was invited with another role than {}. Send these again in requests of their own.",
-                    shown(&person, 80),
-                    shown(people.first().map_or("", |first| first), 80)
-                );
-                return Err(problem("addresses", text));
-            }
-            grants = had;
+        let grants = match whose {
+            Whose::Addresses(_) => roles_of(&pending, &person)?,
+            Whose::Request { .. } => given.to_vec(),
+        };
+        if let (Whose::Addresses(_), Some((first, had))) = (whose, people.first())
+            && *had != grants
+        {
+            let text = format!(
+                "{} was invited with another role than {}. Send these again in requests of their own.",
+                shown(&person, 80),
+                shown(first, 80)
+            );
+            return Err(problem("addresses", text));
         }
         replaces.extend(pending.iter().map(|(community, avatar)| Replaced {
             person: person.clone(),
             community: community.uuid.clone(),
             avatar: avatar.uuid.as_str().into(),
         }));
-        people.push(person);
+        people.push((person, grants));
     }
     if people.is_empty() {
         return Err(problem("addresses", "All of them are in: there is no invitation to send again."));
     }
-    if let Whose::Request { grants: given, .. } = whose {
-        grants = given.to_vec();
-    }
     let what = count(people.len(), "pending invitation is", "pending invitations are");
     let risks = vec![format!("{what} withdrawn first, so the links in the earlier mails stop working").into()];
-    let admin = grants.iter().any(|grant| grant.role.name.eq_ignore_ascii_case("admin"));
-    Ok(Prepared { action: Action::Invite { people, grants, replaces }, risks, sensitive: admin, notes })
+    let is_admin = |grant: &Grant| grant.role.name.eq_ignore_ascii_case("admin");
+    let admin = people.iter().flat_map(|(_, grants)| grants).any(is_admin);
+    let action = Action::invite(people, replaces);
+    Ok(Prepared { action, risks, sensitive: admin, notes, account: vec![] })
 }
 
 /// The roles of a pending invitation.
@@ -139,7 +144,7 @@ mod tests {
         ];
         let facts = ResendFacts { communities: vec![(Named::new("c", "Nimbus"), &all)] };
         let sent = resend(&Whose::Addresses(vec!["ANA@x.example", "ana@x.example"]), &facts).unwrap();
-        let Action::Invite { people, grants, replaces } = &sent.action else { panic!("an invitation") };
+        let Action::Invite { people, grants, replaces, .. } = &sent.action else { panic!("an invitation") };
         assert_eq!((people.len(), &*grants[0].role.name, &*replaces[0].avatar), (1, "Guest", "of ana@x.example"));
         assert!(!sent.sensitive);
         assert!(resend(&Whose::Addresses(vec!["cy@x.example"]), &facts).unwrap().sensitive);
@@ -148,8 +153,15 @@ mod tests {
         assert!(why(vec!["di@x.example"]).contains("no pending invitation"));
         assert!(why(vec!["ana@x.example", "cy@x.example"]).contains("requests of their own"));
         // Of a request, who came meanwhile is left out.
-        let people = vec!["ana@x.example", "bo@x.example"];
-        let sent = resend(&Whose::Request { people, grants }, &facts).unwrap();
-        assert_eq!((sent.action.items(), sent.notes.len()), (1, 1));
+        let people = vec![("ana@x.example", grants.as_slice()), ("bo@x.example", grants)];
+        let again = resend(&Whose::Request { people }, &facts).unwrap();
+        assert_eq!((again.action.items(), again.notes.len()), (1, 1));
+        // Everybody keeps what they were given.
+        let mut admin = grants.clone();
+        admin[0].role = Named::new("Admin", "Admin");
+        let people = vec![("ana@x.example", grants.as_slice()), ("cy@x.example", &admin)];
+        let again = resend(&Whose::Request { people }, &facts).unwrap();
+        let role = |item: usize| again.action.grants(item)[0].role.name.to_string();
+        assert_eq!((role(0), role(1), again.sensitive), ("Guest".into(), "Admin".into(), true));
     }
 }

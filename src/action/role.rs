@@ -56,5 +56,5 @@ pub fn role(typed: &str, about: Option<&str>, with: &[String], facts: &RoleFacts
     risks.push(TRAP.into());
     let community = facts.community.clone();
     let action = Action::CreateRole { community, name, description, permissions };
-    Ok(Prepared { action, risks, sensitive: false, notes: vec![] })
+    Ok(Prepared { action, risks, sensitive: false, notes: vec![], account: vec![] })
 }

@@ -17,12 +17,16 @@ pub struct Request {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
     Invite {
-        /// Addresses as they were typed, pasted or uploaded.
+        /// People as they were typed or pasted.
         addresses: String,
-        /// The text of a CSV file.
+        /// The text of an uploaded list.
         csv: String,
+        /// The name of a file that whoever asks attached to a message.
+        file: Option<String>,
         role: Option<String>,
         communities: Vec<String>,
+        /// Rows that are no people are left out, instead of nothing being asked for.
+        leave_out: bool,
     },
     /// Invitations that were not taken are sent again.
     Resend {

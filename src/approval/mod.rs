@@ -67,6 +67,10 @@ pub struct Request {
     pub hash: Box<str>,
     pub because: Option<Box<str>>,
     pub risks: Vec<Box<str>>,
+    /// What became of every row of the list that it was asked with: a summary, then a sentence for
+    /// each that led to nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub account: Vec<Box<str>>,
     pub needed: u8,
     /// Whether who asked may be among those who approve.
     pub self_approval: bool,

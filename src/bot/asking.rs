@@ -4,18 +4,18 @@ use std::borrow::Cow;
 
 use super::approvers::Approvers;
 use super::failure::{Failure, instead};
+use super::inviting::{account, cut_off, said};
 use super::request_card::what;
-use super::{Ask, Bot, Told, readback};
+use super::{Ask, Bot, Told};
 use crate::action::{
-    self, Action, InviteFacts, KeyFacts, Kind, Named, Prepared, Problem, Replaced, Request as Wish, RoleFacts, Wanted,
-    one_of,
+    self, Action, Gaps, KeyFacts, Kind, Named, Prepared, Problem, Replaced, Request as Wish, RoleFacts, Wanted,
 };
 use crate::approval::{self, Approval, ApprovalId, Item, Request};
 use crate::checklist::{Actor, Session};
 use crate::command::{Command, Typed, read};
 use crate::pace::Rank;
-use crate::platform::{Inbound, UserId};
-use crate::sekoia::{ApiKey, Avatar, KeyStatus, Permission, Region, Role};
+use crate::platform::{ChannelKey, Inbound, UserId};
+use crate::sekoia::{ApiKey, KeyStatus, Permission, Region, Role};
 use crate::text::{count, shown};
 use crate::view::{Line, View};
 
@@ -33,7 +33,7 @@ impl Bot {
         }
         let (prepared, because) = match self.prepared.remove(ask.delivery) {
             Some(found) if found.0 == session.community.uuid => (found.1.clone(), wish.because.clone()),
-            _ => self.prepare(&session, wish, said, ask.now).await?,
+            _ => self.prepare(&session, wish, said, (ask.channel, ask.actor), ask.now).await?,
         };
         let rule = self.approval_policy.rule(kind);
         let needed = rule.needed(prepared.sensitive);
@@ -54,6 +54,7 @@ impl Bot {
             action: prepared.action,
             because: because.as_deref().map(|b| b.trim().into()),
             risks: prepared.risks,
+            account: prepared.account.clone(),
             needed,
             self_approval: rule.self_approval,
             expires: crate::streams::sealed(ask.now + rule.ttl),
@@ -71,7 +72,11 @@ impl Bot {
             .say(format!(". It needs {} by ", count(usize::from(needed), "approval", "approvals")));
         line = people(line, &approvers).say(" until ").moment(changed.approval.request.expires).say(".");
         let notes = prepared.notes.iter().map(|n| Line::from(shown(n, 400))).collect();
-        Ok(View::sentence(line).bullets(notes).note(self.where_the_card_is(&id).await?))
+        let mut view = View::sentence(line).bullets(notes);
+        if let Some(account) = account(&prepared.account, Some(&id)) {
+            view = view.line(account);
+        }
+        Ok(view.note(self.where_the_card_is(&id).await?))
     }
 
     /// Where the card of a new request is. What keeps it from its channel keeps nobody from
@@ -101,6 +106,7 @@ impl Bot {
         session: &Session,
         wish: &Wish,
         said: Option<&Typed>,
+        (channel, actor): (&ChannelKey, &UserId),
         now: jiff::Timestamp,
     ) -> Result<(Prepared, Option<String>), Failure> {
         let meant = |names: Vec<&str>| said.and_then(|said| said.among(names.into_iter()));
@@ -115,20 +121,29 @@ impl Bot {
         let uuid = session.community.uuid;
         let prepared = match &wish.wanted {
             Wanted::Invite { .. } => {
-                let here = sekoia.roles(uuid).await?;
-                again(&mut wish, here.iter().map(Role::name).collect());
-                let Wanted::Invite { addresses, csv, role, communities } = &wish.wanted else {
+                if said.is_some() {
+                    let roles = sekoia.roles(uuid).await?;
+                    again(&mut wish, roles.iter().map(Role::name).collect());
+                }
+                let Wanted::Invite { addresses, csv, file, role, communities, leave_out } = &wish.wanted else {
                     return Err(instead("?"));
                 };
-                let meant = self.communities_meant(&own, communities).await?;
-                let mut read: Vec<(Named, Vec<Avatar>, Vec<Role>)> = Vec::new();
-                for community in meant {
-                    let of = readback::uuid(&community)?;
-                    let roles = if of == uuid { here.clone() } else { sekoia.roles(of).await? };
-                    read.push((community, sekoia.avatars(of).await?, roles));
+                let form = wish.community.is_some();
+                let chat = self.chats.of_channel(channel).map_err(Failure::Chat)?;
+                if form {
+                    cut_off(addresses, csv, chat.forms_take_files()).map_err(Failure::Wrong)?;
                 }
-                let facts = read.iter().map(|(c, a, r)| (c.clone(), a.as_slice(), r.as_slice())).collect();
-                action::invite(addresses, csv, role.as_deref(), &InviteFacts { communities: facts })
+                let attached = match file {
+                    Some(name) => self.attached(chat, channel, actor, name).await?,
+                    None => String::new(),
+                };
+                let people = action::people::read(addresses, if file.is_some() { &attached } else { csv })?;
+                let gaps = match (*leave_out || wish.dry_run, form) {
+                    (true, _) => Gaps::LeaveOut,
+                    (false, true) => Gaps::Refuse("choose \"Leave them out\" below"),
+                    (false, false) => Gaps::Refuse("add `--leave-out` to ask for the others"),
+                };
+                self.prepare_invitations(&own, &people, role.as_deref(), communities, gaps).await?
             }
             Wanted::Resend { whose } => {
                 let prepared = self.prepare_resend(session, whose).await?;
@@ -181,25 +196,6 @@ impl Bot {
         prepared.map(|prepared| (prepared, because)).map_err(Failure::Wrong)
     }
 
-    /// The communities that an invitation names; without a name, the channel's own.
-    async fn communities_meant(&self, own: &Named, names: &[String]) -> Result<Vec<Named>, Failure> {
-        if names.is_empty() || names.iter().all(|n| **n == *own.uuid) {
-            return Ok(vec![own.clone()]);
-        }
-        let (root, children) = self.workspace().await?;
-        let all: Vec<Named> =
-            [&root].into_iter().chain(&children).map(|c| Named::new(c.uuid.to_string(), c.name())).collect();
-        let mut meant: Vec<Named> = Vec::new();
-        for name in names {
-            let found =
-                one_of("communities", "community", name, &all, |c| &c.uuid, |c| &c.name).map_err(Failure::Wrong)?;
-            if !meant.contains(found) {
-                meant.push(found.clone());
-            }
-        }
-        Ok(meant)
-    }
-
     /// Who may approve this besides who asks, if enough may.
     async fn quorum(&self, kind: Kind, asker: &UserId, needed: u8, sensitive: bool) -> Result<Vec<UserId>, Failure> {
         let rule = self.approval_policy.rule(kind);
@@ -246,6 +242,9 @@ impl Bot {
         let mut view = what(view, action, 10)
             .bullets(prepared.risks.iter().map(|r| Line::new().say("⚠️ ").say(shown(r, 400))).collect())
             .bullets(prepared.notes.iter().map(|n| Line::from(shown(n, 400))).collect());
+        if let Some(account) = account(&prepared.account, None) {
+            view = view.line(account);
+        }
         let base = self.sekoia.base().as_str().trim_end_matches('/').to_owned();
         for item in 0..action.items().min(SAMPLES) {
             for call in action.replaced(item).map(Replaced::call).chain([action.call(item)]) {
@@ -296,7 +295,7 @@ impl Bot {
         let rights = self.policy.rights(&self.chats, &inbound.actor, &inbound.channel).await.ok()?;
         self.policy.allow(&rights, right, &inbound.actor).ok()?;
         let session = self.sessions.read(&inbound.channel).await.ok()??;
-        match self.prepare(&session, wish, None, inbound.at).await {
+        match self.prepare(&session, wish, None, (&inbound.channel, &inbound.actor), inbound.at).await {
             Ok((prepared, _)) => {
                 // The request itself follows at once: it need not be looked up again.
                 let prepared = std::sync::Arc::new((session.community.uuid, prepared));
@@ -336,9 +335,20 @@ pub fn steps_by_hand(view: View, approval: &Approval, region: Region) -> View {
         .map(|(i, _)| action.target(i))
         .collect();
     let values = match action {
-        Action::Invite { grants, .. } => {
-            let to: Vec<String> = grants.iter().map(|g| format!("{} as {}", g.community.name, g.role.name)).collect();
-            format!("{}\n\n{}", waiting.join("\n"), to.join("\n"))
+        Action::Invite { .. } => {
+            let by_hand = |item: &usize| matches!(approval.items.get(*item), Some(Item::ByHand { .. }));
+            let groups = action.invitations();
+            let each = groups.iter().filter_map(|group| {
+                let whom: Vec<&str> = group.items.clone().filter(by_hand).map(|item| action.target(item)).collect();
+                let to: Vec<String> =
+                    group.grants.iter().map(|g| format!("{} as {}", g.community.name, g.role.name)).collect();
+                (!whom.is_empty()).then(|| format!("{}\n\n{}", whom.join("\n"), to.join("\n")))
+            });
+            let mut values = each.collect::<Vec<_>>().join("\n\n");
+            if !approval.request.account.is_empty() {
+                values.push_str(&format!("\n\n{}", said(&approval.request.account)));
+            }
+            values
         }
         Action::CreateCommunities { communities, .. } => communities
             .iter()

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::{Ask, Bot};
 use crate::action::{Kind, PRESETS, by_feature};
 use crate::checklist::Session;
-use crate::command::{FORM, find};
+use crate::command::{FORM, LEAVE_OUT, find};
 use crate::pace::Rank;
 use crate::sekoia::{ApiKey, KeyStatus, Permission};
 use crate::text::{same, shown};
@@ -19,7 +19,7 @@ const GROUP: usize = 100;
 /// The names of a form's fields, in their order.
 pub fn fields(kind: Kind) -> &'static [&'static str] {
     match kind {
-        Kind::Invite => &["addresses", "csv", "role", "communities", "because"],
+        Kind::Invite => &["addresses", "csv", "role", "communities", "because", "gaps"],
         Kind::CommunityCreate => &["names", "about", "because"],
         Kind::RoleCreate => &["name", "about", "preset", "with", "because"],
         Kind::KeyCreate => &["name", "about", "preset", "with", "expires", "because"],
@@ -49,16 +49,16 @@ impl Bot {
                         field(
                             "addresses",
                             "E-mail addresses",
-                            "Separated by spaces, commas or lines.",
+                            "Pasted from anywhere, with names or without. At most 3,000 characters.",
                             true,
                             text(true, 3_000, ""),
                         ),
                         field(
                             "csv",
-                            "Or a CSV file",
-                            "A column headed e-mail, or one address a line.",
+                            "Or a file",
+                            "CSV or text. Columns headed Role and Community are followed.",
                             true,
-                            FieldKind::File { extensions: &["csv", "txt"] },
+                            FieldKind::File { extensions: &["csv", "txt", "tsv"], instead: PASTE },
                         ),
                         field("role", "Role", "What they may do.", false, role),
                         self.communities_field(&session).await?,
@@ -133,6 +133,9 @@ impl Bot {
         let mut fields = fields;
         let why = "For whoever approves; stays on record.";
         fields.push(field("because", "Why", why, true, text(false, 500, "")));
+        if kind == Kind::Invite {
+            fields.push(gaps());
+        }
         let typed = find(words).map_or_else(String::new, crate::command::Spec::usage);
         Ok(Form {
             title: title.into(),
@@ -184,6 +187,16 @@ impl Bot {
             )],
         })
     }
+}
+
+/// Of a list, where a form takes no file.
+const PASTE: &str = "Paste at most 3,000 characters of it. For more, attach it to a message here and type /sekoia invite from its-name.csv";
+
+/// What becomes of rows that are no people.
+fn gaps() -> Field {
+    let options = vec![choice("Ask for nothing and show me", "refuse"), choice("Leave them out", LEAVE_OUT)];
+    let kind = FieldKind::Choice { groups: grouped(options), several: false, initial: vec!["refuse".into()] };
+    field("gaps", "Rows that are unclear", "Those without an address, say. The card names them.", false, kind)
 }
 
 const EXPIRES: &str = "30d, 180d, 365d, a date such as 2027-06-30, or never.";

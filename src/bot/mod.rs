@@ -21,6 +21,7 @@ mod gate;
 mod help;
 mod history;
 mod inbox;
+mod inviting;
 mod keys;
 mod late;
 mod names;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::failure::{Failure, instead};
 use super::{Ask, Bot, Told};
+use crate::action::people::normal;
 use crate::action::{Action, Named};
 use crate::approval::{Approval, Command, How, Item, Outcome};
 use crate::sekoia::{ApiKey, Avatar, Community, KeyStatus, Role, SekoiaError};
@@ -28,8 +29,8 @@ const SKEW: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
 
 /// What Sekoia lists, read once for however many calls.
 enum Lists {
-    /// Of each community that people were invited to.
-    Members(Vec<Vec<Avatar>>),
+    /// Of each community that people were invited to, by its identifier.
+    Members(Vec<(Box<str>, Vec<Avatar>)>),
     Communities(Vec<Community>),
     Roles(Vec<Role>),
     Keys(Vec<ApiKey>),
@@ -72,10 +73,10 @@ impl Bot {
 
     async fn lists(&self, action: &Action) -> Result<Lists, SekoiaError> {
         Ok(match action {
-            Action::Invite { grants, .. } => {
+            Action::Invite { .. } => {
                 let mut members = Vec::new();
-                for grant in grants {
-                    members.push(self.sekoia.avatars(uuid(&grant.community)?).await?);
+                for community in action.communities() {
+                    members.push((community.uuid.clone(), self.sekoia.avatars(uuid(community)?).await?));
                 }
                 Lists::Members(members)
             }
@@ -197,13 +198,15 @@ impl Bot {
 fn seen(approval: &Approval, item: usize, begun: Timestamp, lists: &Lists, now: Timestamp) -> Seen {
     let target = approval.request.action.target(item);
     match (&approval.request.action, lists) {
-        (Action::Invite { grants, .. }, Lists::Members(communities)) => {
+        (Action::Invite { .. }, Lists::Members(communities)) => {
+            let grants = approval.request.action.grants(item);
+            let meant = communities.iter().filter(|(uuid, _)| grants.iter().any(|g| g.community.uuid == *uuid));
             // What was to be replaced is not what replaces it.
             // Whoever sends one again in the console keeps it.
             let by_hand = matches!(approval.items.get(item), Some(Item::ByHand { .. }));
             let old = |m: &Avatar| !by_hand && approval.request.action.replaced(item).any(|r| *r.avatar == *m.uuid);
-            let is = |m: &&Avatar| m.email().is_some_and(|e| e.eq_ignore_ascii_case(target)) && !old(m);
-            let mut found: Vec<&Avatar> = communities.iter().filter_map(|members| members.iter().find(is)).collect();
+            let is = |m: &&Avatar| m.email().is_some_and(|e| normal(e) == target) && !old(m);
+            let mut found: Vec<&Avatar> = meant.filter_map(|(_, members)| members.iter().find(is)).collect();
             match found.pop() {
                 Some(member) if found.len() + 1 == grants.len() => Seen::There { uuid: member.uuid.as_str().into() },
                 Some(_) => Seen::Unsure("it is in some of the communities and not in all"),

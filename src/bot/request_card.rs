@@ -1,8 +1,9 @@
 //! A request as the channel sees it: what exactly, for whom, who decided, what became of it.
 
 use super::asking::steps_by_hand;
+use super::inviting::account;
 use super::request_controls::controls;
-use crate::action::Action;
+use crate::action::{Action, Grant, people};
 use crate::approval::{Approval, Guest, How, Item, Part, Stage, Status};
 use crate::approvals::Frozen;
 use crate::checklist::Actor;
@@ -12,6 +13,8 @@ use crate::view::{Block, Line, View, day};
 
 /// Lines of one list; the rest is told by `approvals <id>`.
 const LISTED: usize = 15;
+/// Groups of people who get the same.
+const GROUPS: usize = 6;
 
 /// The message in the channel.
 pub fn card(approval: &Approval, frozen: Option<&Frozen>, region: Region) -> View {
@@ -22,6 +25,9 @@ pub fn card(approval: &Approval, frozen: Option<&Frozen>, region: Region) -> Vie
     // Once there are outcomes, they name everybody.
     let outcomes = outcomes(approval, LISTED);
     view = what(view, &approval.request.action, if outcomes.0.is_empty() { LISTED } else { 0 });
+    if let Some(line) = account(&approval.request.account, Some(&approval.id)) {
+        view = view.line(line);
+    }
     view = view.line(asked(approval)).bullets(risks(approval));
     if let Some(line) = standing(approval, status) {
         view = view.line(line);
@@ -74,26 +80,27 @@ fn headline(approval: &Approval, status: Status) -> &'static str {
 
 /// What exactly will be done.
 pub fn what(view: View, action: &Action, listed: usize) -> View {
-    let names = |names: &mut dyn Iterator<Item = &str>, total: usize| {
-        let mut lines: Vec<Line> = names.take(listed).map(|n| Line::from(shown(n, 100))).collect();
-        if total > listed && listed > 0 {
-            lines.push(Line::from(format!("… and {} more", total - listed)));
-        }
-        lines
-    };
     match action {
-        Action::Invite { people, grants, .. } => {
-            let mut view = view;
-            for grant in grants {
-                view = view.line(
-                    Line::new()
-                        .say("In ")
-                        .strong(shown(&grant.community.name, 80))
-                        .say(" as ")
-                        .strong(shown(&grant.role.name, 60)),
-                );
+        Action::Invite { .. } => {
+            let (mut view, mut room) = (view, listed);
+            let groups = action.invitations();
+            for (i, group) in groups.iter().enumerate() {
+                if i >= GROUPS {
+                    view = view.line(format!("… and {} more groups", groups.len() - GROUPS));
+                    break;
+                }
+                for grant in group.grants {
+                    view = view.line(given(grant));
+                }
+                let total = group.items.len();
+                let mut lines: Vec<Line> = group.items.clone().take(room).map(|item| invited(action, item)).collect();
+                if total > room && listed > 0 {
+                    lines.push(Line::from(format!("… and {} more", total - room)));
+                }
+                room = room.saturating_sub(total);
+                view = view.bullets(lines);
             }
-            view.bullets(names(&mut people.iter().map(|p| &**p), people.len()))
+            view
         }
         Action::CreateCommunities { parent, communities } => {
             view.line(Line::new().say("Under ").strong(shown(&parent.name, 80))).bullets(
@@ -131,6 +138,17 @@ pub fn what(view: View, action: &Action, listed: usize) -> View {
     }
 }
 
+/// `In Nimbus as Analyst`.
+fn given(grant: &Grant) -> Line {
+    let (community, role) = (shown(&grant.community.name, 80), shown(&grant.role.name, 60));
+    Line::new().say("In ").strong(community).say(" as ").strong(role)
+}
+
+/// Somebody's address, in every form that tells who it is.
+fn invited(action: &Action, item: usize) -> Line {
+    Line::from(shown(&people::readable(action.target(item)), 254))
+}
+
 fn titles<'a>(titles: impl Iterator<Item = &'a str>, total: usize) -> String {
     const MOST: usize = 25;
     let listed: Vec<String> = titles.take(MOST).map(|t| shown(t, 60)).collect();
@@ -154,7 +172,18 @@ fn asked(approval: &Approval) -> Line {
 pub fn everything(action: &Action) -> Vec<Line> {
     let each = |names: &mut dyn Iterator<Item = &str>| names.map(|n| Line::from(shown(n, 254))).collect();
     match action {
-        Action::Invite { people, .. } => each(&mut people.iter().map(|p| &**p)),
+        Action::Invite { groups, .. } => {
+            let each = action.invitations().into_iter().flat_map(|group| {
+                let gets: Vec<String> = group
+                    .grants
+                    .iter()
+                    .map(|g| format!("{} in {}", shown(&g.role.name, 60), shown(&g.community.name, 80)))
+                    .collect();
+                let gets = if groups.is_empty() { String::new() } else { format!(" · {}", gets.join(", ")) };
+                group.items.map(move |item| invited(action, item).say(gets.clone()))
+            });
+            each.collect()
+        }
         Action::CreateCommunities { communities, .. } => communities
             .iter()
             .map(|c| Line::new().strong(shown(&c.name, 100)).say(format!(" · {}", shown(&c.description, 1_000))))
@@ -164,6 +193,11 @@ pub fn everything(action: &Action) -> Vec<Line> {
         }
         Action::RevokeKey { key, .. } => vec![Line::from(shown(&key.name, 100))],
     }
+}
+
+/// What became of every row of the list.
+pub fn accounted(approval: &Approval) -> Vec<Line> {
+    approval.request.account.iter().map(|line| Line::from(shown(line, 400))).collect()
 }
 
 pub fn risks(approval: &Approval) -> Vec<Line> {
@@ -253,7 +287,7 @@ pub fn outcomes(approval: &Approval, most: usize) -> (Vec<Line>, usize) {
 }
 
 fn outcome(approval: &Approval, i: usize, item: &Item) -> Option<(u8, Line)> {
-    let target = shown(approval.request.action.target(i), 100);
+    let target = shown(&people::readable(approval.request.action.target(i)), 254);
     let line = |icon: &'static str| Line::new().say(icon).strong(target.clone());
     Some(match item {
         Item::Waiting => return None,

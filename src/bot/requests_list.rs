@@ -1,7 +1,7 @@
 //! What is not settled in a channel, and one request in full.
 
 use super::paging::Page;
-use super::request_card::{everything, outcomes, risks, votes, what};
+use super::request_card::{accounted, everything, outcomes, risks, votes, what};
 use super::request_controls::controls_for;
 use super::waiting::Reader;
 use super::{Ask, Bot, Told};
@@ -73,6 +73,7 @@ impl Bot {
         let (lines, _) = outcomes(&approval, usize::MAX);
         let undecided = lines.is_empty();
         let lines = if undecided { [risks(&approval), everything(&approval.request.action)].concat() } else { lines };
+        let lines = [lines, accounted(&approval)].concat();
         let page = Page::of(&lines, page, DETAILS);
         let status = approval.status();
         let mut view = View::new(format!("Request {}", approval.id))

@@ -15,10 +15,7 @@ impl Bot {
         let own = Named::new(session.community.uuid.to_string(), &*session.community.name);
         let invited = if whose.contains('@') { None } else { Some(self.invitations_of(session, whose).await?) };
         let communities = match &invited {
-            Some(approval) => match &approval.request.action {
-                Action::Invite { grants, .. } => grants.iter().map(|grant| grant.community.clone()).collect(),
-                _ => vec![own],
-            },
+            Some(approval) => approval.request.action.communities().into_iter().cloned().collect(),
             None => vec![own],
         };
         let mut read: Vec<(Named, Vec<Avatar>)> = Vec::new();
@@ -28,13 +25,13 @@ impl Bot {
         }
         let facts = ResendFacts { communities: read.iter().map(|(c, a)| (c.clone(), a.as_slice())).collect() };
         let whose = match invited.as_ref().map(|approval| (approval, &approval.request.action)) {
-            Some((approval, Action::Invite { people, grants, .. })) => {
+            Some((approval, action @ Action::Invite { people, .. })) => {
                 let open = |i: usize| {
                     approval.items.get(i).is_some_and(Item::is_done)
                         && !matches!(approval.guests.get(i), Some(Guest::Accepted))
                 };
-                let people = people.iter().enumerate().filter(|(i, _)| open(*i)).map(|(_, p)| &**p).collect();
-                Whose::Request { people, grants }
+                let people = people.iter().enumerate().filter(|(i, _)| open(*i));
+                Whose::Request { people: people.map(|(i, p)| (&**p, action.grants(i))).collect() }
             }
             _ => Whose::Addresses(addresses(whose)),
         };

@@ -9,6 +9,7 @@ use tracing::{debug, error, warn};
 use super::Bot;
 use super::readback::uuid;
 use crate::action::Action;
+use crate::action::people::normal;
 use crate::approval::{Approval, ApprovalId, Command, Guest, Item};
 use crate::sekoia::{Avatar, SekoiaError};
 use crate::store::{Commit, StoreError, WorkKind};
@@ -58,19 +59,29 @@ impl Bot {
 
     /// What became of the invited people, item by item; none if it is no invitation.
     async fn guests(&self, approval: &Approval, now: Timestamp) -> Result<Option<Vec<Guest>>, SekoiaError> {
-        let Action::Invite { people, grants, .. } = &approval.request.action else { return Ok(None) };
-        let Some(first) = grants.first() else { return Ok(None) };
-        let members = self.sekoia.avatars(uuid(&first.community)?).await?;
+        let Action::Invite { people, .. } = &approval.request.action else { return Ok(None) };
+        // One link lets somebody into all of their communities: the first tells.
+        let mut members: Vec<(Box<str>, Vec<Avatar>)> = Vec::new();
+        for group in approval.request.action.invitations() {
+            let Some(first) = group.grants.first().map(|g| &g.community) else { return Ok(None) };
+            if !members.iter().any(|(known, _)| *known == first.uuid) {
+                members.push((first.uuid.clone(), self.sekoia.avatars(uuid(first)?).await?));
+            }
+        }
         Ok(Some(came(people, approval, &members, now)))
     }
 }
 
 /// What became of each invited person, by what Sekoia lists now.
-fn came(people: &[Box<str>], approval: &Approval, members: &[Avatar], now: Timestamp) -> Vec<Guest> {
+fn came(people: &[Box<str>], approval: &Approval, members: &[(Box<str>, Vec<Avatar>)], now: Timestamp) -> Vec<Guest> {
+    let of = |item: usize| {
+        let first = approval.request.action.grants(item).first();
+        members.iter().find(|(uuid, _)| first.is_some_and(|g| g.community.uuid == *uuid)).map_or(&[][..], |(_, m)| m)
+    };
     let guests = people.iter().zip(&approval.items).enumerate().map(|(i, (person, item))| {
         let before = approval.guests.get(i).copied().unwrap_or_default();
         let Item::Done { at, .. } = item else { return before };
-        let member = members.iter().find(|m| m.email().is_some_and(|e| e.eq_ignore_ascii_case(person)));
+        let member = of(i).iter().find(|m| m.email().is_some_and(|e| normal(e) == **person));
         match member {
             // Whoever came and left again did not miss the link.
             _ if before == Guest::Accepted => before,
@@ -98,7 +109,7 @@ mod tests {
         let start: Timestamp = "2026-07-01T08:00:00Z".parse().unwrap();
         let people: Vec<Box<str>> = ["ana", "bo", "cy", "di"].map(|p| format!("{p}@x.example").into()).into();
         let grants = vec![Grant { community: Named::new("c", "Nimbus"), role: Named::new("r", "Analyst") }];
-        let action = Action::Invite { people: people.clone(), grants, replaces: vec![] };
+        let action = Action::Invite { people: people.clone(), grants, replaces: vec![], groups: vec![] };
         let request = Request {
             channel: ChannelKey::slack("T0SOC", "C0SOC"),
             community: Community { uuid: uuid::Uuid::nil(), name: "Nimbus".into() },
@@ -106,6 +117,7 @@ mod tests {
             action,
             because: None,
             risks: vec![],
+            account: vec![],
             needed: 1,
             self_approval: false,
             expires: start + LINK,
@@ -123,11 +135,12 @@ mod tests {
         };
         let listed = [member("ANA@x.example", true), member("bo@x.example", false)];
         // Cy is not listed yet, Di was never invited.
-        let soon = came(&people, &approval, &listed, start + SignedDuration::from_hours(1));
+        let of = |members: &[Avatar]| vec![("c".into(), members.to_vec())];
+        let soon = came(&people, &approval, &of(&listed), start + SignedDuration::from_hours(1));
         assert_eq!(soon, [Guest::Accepted, Guest::Pending, Guest::Sent, Guest::Sent]);
         approval.guests = soon;
         // Ana came and left again.
-        let later = came(&people, &approval, &listed[1..], start + LINK);
+        let later = came(&people, &approval, &of(&listed[1..]), start + LINK);
         assert_eq!(later, [Guest::Accepted, Guest::Lapsed, Guest::Lapsed, Guest::Sent]);
     }
 }

@@ -113,17 +113,32 @@ fn chosen(args: &mut Args<'_>) -> Vec<String> {
     answer.split(',').map(|v| v.trim().to_owned()).filter(|v| !v.is_empty()).collect()
 }
 
+/// What a form answers where rows that are no people are left out.
+pub const LEAVE_OUT: &str = "leave-out";
+
 pub(super) fn invite(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
-    ask(
+    let mut parsed = ask(
         Kind::Invite,
         args,
         |args| {
             let (addresses, csv) = (args.answer().unwrap_or_default(), args.answer().unwrap_or_default());
-            Ok(Wanted::Invite { addresses, csv, role: args.answer(), communities: chosen(args) })
+            let (role, communities) = (args.answer(), chosen(args));
+            Ok(Wanted::Invite { addresses, csv, file: None, role, communities, leave_out: false })
         },
         |args| {
-            let addresses = text(args.until(&["as", "to", BECAUSE]));
-            if addresses.is_empty() {
+            let leave_out = args.flag(LEAVE_OUT);
+            let words = args.until(&["as", "to", BECAUSE]);
+            let (file, addresses) = match words.split_first() {
+                Some((Word::Bare(from), name)) if from.eq_ignore_ascii_case("from") => {
+                    let name = text(name.to_vec());
+                    if name.is_empty() {
+                        return Err(args.missing("the name of the file"));
+                    }
+                    (Some(name), String::new())
+                }
+                _ => (None, pasted(words)),
+            };
+            if file.is_none() && addresses.is_empty() {
                 return Err(args.missing("at least one e-mail address"));
             }
             let mut role = args.behind("as", &["to", BECAUSE])?.map(text);
@@ -131,9 +146,25 @@ pub(super) fn invite(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
             if role.is_none() {
                 role = args.behind("as", &[BECAUSE])?.map(text);
             }
-            Ok(Wanted::Invite { addresses, csv: String::new(), role, communities })
+            Ok(Wanted::Invite { addresses, csv: String::new(), file, role, communities, leave_out })
         },
-    )
+    )?;
+    // The form's last field: forms that were opened by an older version do not have it.
+    if let Command::Ask { request: Some(Request { wanted, community: Some(_), .. }), .. } = &mut parsed
+        && let Wanted::Invite { leave_out, .. } = wanted
+    {
+        *leave_out = args.answer().as_deref() == Some(LEAVE_OUT);
+    }
+    Ok(parsed)
+}
+
+/// People as they were pasted: the quotes around a name belong to the list.
+fn pasted(words: Vec<Word>) -> String {
+    let quoted = |word| match word {
+        Word::Value(name) if !name.contains(['@', '"']) => Word::Bare(format!("\"{name}\"")),
+        word => word,
+    };
+    text(words.into_iter().map(quoted).collect())
 }
 
 pub(super) fn resend(_: &'static Spec, args: &mut Args<'_>) -> Parsed {

@@ -14,7 +14,7 @@ mod tasks;
 
 use jiff::civil::{Date, Time, Weekday};
 
-pub use asking::{FORM, Typed};
+pub use asking::{FORM, LEAVE_OUT, Typed};
 pub use fault::Fault;
 pub use lexer::{Word, lex};
 pub use parse::{LIST, parse, read};

@@ -243,10 +243,10 @@ pub static TABLE: &[Spec] = &[
         .needs(&["COMMUNITY_LIST_MEMBER"]),
     row(
         "invite",
-        "<e-mail…> [as <role>] [to <community, …>] [because <reason>] [--dry-run]",
+        "<e-mail…, from <file>> [as <role>] [to <community, …>] [because <reason>] [--leave-out] [--dry-run]",
         Operator,
         asking::invite,
-        "Invites one person or hundreds, after an approval. Alone, it opens a form, which takes a CSV too.",
+        "Invites one person or hundreds, after an approval. Without arguments, opens a form, which takes a file too.",
         "invite ana@example.com as Analyst",
     )
     .of(Users)

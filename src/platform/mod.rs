@@ -340,6 +340,15 @@ pub trait ChatPlatform: Send + Sync + 'static {
         under: Option<&MessageId>,
         picture: &Picture,
     ) -> Result<(), ChatError>;
+    /// Whether forms take files; otherwise they are pasted, or attached to a message.
+    fn forms_take_files(&self) -> bool {
+        true
+    }
+    /// The content of the latest file of this name that `user` attached to a message in `channel`,
+    /// among the messages of late. None if there is none; never asked where forms take files.
+    async fn attached(&self, _: &ChannelKey, _: &UserId, _name: &str) -> Result<Option<Vec<u8>>, ChatError> {
+        Ok(None)
+    }
     /// How long whoever submits a form may wait for what is wrong with it.
     fn form_patience(&self) -> Duration;
     /// Tells one person something that only they see.

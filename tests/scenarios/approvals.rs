@@ -557,9 +557,9 @@ fn bad_requests_are_refused_before_anybody_is_asked() {
         }
         assert_snapshot!(nameless(told.join("\n")), @r#"
         invite ana@ bob carol@nimbus.example
-          Not an e-mail address: "ana@", "bob".
+          1 of 3 entries; 2 left out: "ana@" is no e-mail address; "bob" has no address. Correct the list, or add `--leave-out` to ask for the others.
         invite p0@nimbus.example p1@nimbus.example p2@nimbus.example p3@nimbus
-          These are 2000 addresses; one request takes at most 500. Ask in parts.
+          These are 2000 people; one request takes at most 500. Ask in parts.
         invite ana@nimbus.example as Analist
           There is no role called "Analist". Did you mean "Analyst"?
         invite ana@nimbus.example to Nowhere
@@ -614,14 +614,17 @@ fn forms_ask_for_everything_and_show_what_is_wrong_at_its_field() {
     usual(async |s| {
         s.set_up().await;
         let form = s.form_for("alice", "invite").await;
-        // Where forms take no files, what is in one is pasted.
-        assert_snapshot!(form.text().replace("[Add a file: csv, txt]", "[____]"), @"
+        // Where forms take no files, what is in one is pasted, and the field says how much.
+        let paste = "Paste at most 3,000 characters of it. For more, attach it to a message here and type /sekoia invite from its-name.csv";
+        let usual = "CSV or text. Columns headed Role and Community are followed.";
+        assert!(form.text().contains(if s.chat.platform() == Platform::Mattermost { paste } else { usual }), "{form}");
+        assert_snapshot!(form.text().replace("[Add a file: csv, txt, tsv]", "[____]").replace(paste, usual), @"
         Invite people
         In *Nimbus Payments*. Somebody else approves it first.
         E-mail addresses (optional): [____]
-          Separated by spaces, commas or lines.
-        Or a CSV file (optional): [____]
-          A column headed e-mail, or one address a line.
+          Pasted from anywhere, with names or without. At most 3,000 characters.
+        Or a file (optional): [____]
+          CSV or text. Columns headed Role and Community are followed.
         Role: [Analyst ▾]
           ▾ Admin | Analyst | Guest | Nimbus Fraud Desk | SOC Level 1
           What they may do.
@@ -630,20 +633,24 @@ fn forms_ask_for_everything_and_show_what_is_wrong_at_its_field() {
           Where they get this role.
         Why (optional): [____]
           For whoever approves; stays on record.
+        Rows that are unclear: [Ask for nothing and show me ▾]
+          ▾ Ask for nothing and show me | Leave them out
+          Those without an address, say. The card names them.
         [Cancel] [Ask for approval]!
         ");
         let bad = s.refused("alice", &form, &[("E-mail addresses", "ana@nimbus.example nobody")]).await;
-        assert_snapshot!(bad, @r#"{"addresses":"Not an e-mail address: \"nobody\"."}"#);
+        assert_snapshot!(bad, @r#"{"addresses":"1 of 2 entries; 1 left out: \"nobody\" has no address. Correct the list, or choose \"Leave them out\" below."}"#);
         let csv = "name,e-mail\nAna,ana@nimbus.example\nBob,bob@nimbus.example\n";
         let asked = s
             .submit(
                 "alice",
                 &form,
-                &[("E-mail addresses", ""), ("Or a CSV file", csv), ("Role", "Guest"), ("Why", "new shift")],
+                &[("E-mail addresses", ""), ("Or a file", csv), ("Role", "Guest"), ("Why", "new shift")],
             )
             .await;
         assert_snapshot!(nameless(asked.text()), @"
         Asked: *Invite 2 people as Guest*. It needs 1 approval by @bob or @carol until <date> <time> UTC.
+        2 of 2 rows.
         Request <id>. Its card is in this channel.
         ");
         let card = s.card("Approval needed").await;

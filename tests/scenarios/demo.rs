@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -235,6 +237,32 @@ async fn a_form_says_what_is_wrong_and_is_submitted_once() {
     assert!(text(&alice.private().await).contains("skipped: the bank invites its own"));
     assert_eq!(alice.post("/demo/submit", &filled).await.0, 202);
     assert!(text(&alice.ask(SOC, "/sekoia audit 1").await).contains("users skipped"));
+}
+
+#[tokio::test]
+async fn a_file_is_read_in_the_encoding_in_which_it_was_saved() {
+    let demo = Demo::start(&[]);
+    let mut alice = Window::open(&demo, "alice").await;
+    alice.ask(SOC, "/sekoia setup \"Banque Rivoli\"").await;
+    alice.say(SOC, "/sekoia invite").await;
+    let form = alice.form().await;
+    let chosen = |form: &Value, bytes: &[u8]| {
+        let field = |field: &Value| match field["name"].as_str() {
+            Some("csv") => json!({ "file": format!("data:text/csv;base64,{}", STANDARD.encode(bytes)) }),
+            _ => field["initial"].as_array().and_then(|all| all.first()).cloned().unwrap_or_else(|| json!("")),
+        };
+        let answers: Vec<Value> = form["fields"].as_array().expect("fields").iter().map(field).collect();
+        let mut filled = alice.filling(form, &[]);
+        filled["answers"] = json!(answers);
+        filled
+    };
+    let workbook = chosen(&form, b"PK\x03\x04");
+    let western = chosen(&form, b"Pr\xe9nom;Courriel\r\nZo\xe9;zoe@rivoli.example\r\n");
+    let (status, error) = alice.post("/demo/submit", &workbook).await;
+    assert_snapshot!(format!("{status} {error}"), @r#"422 Unprocessable Entity {"error":"This is a workbook or another archive, not text. Save it as CSV (in Excel: File, Save As, \"CSV UTF-8\") and choose that file.","field":1}"#);
+    assert_eq!(alice.post("/demo/submit", &western).await.0, 202);
+    let asked = text(&alice.private().await);
+    assert!(asked.contains("Invite zoe@rivoli.example as Analyst") && asked.contains("1 of 1 row."), "{asked}");
 }
 
 #[tokio::test]

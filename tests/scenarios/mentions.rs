@@ -36,7 +36,7 @@ fn a_mention_opens_no_form_and_says_what_to_type() {
         s.acknowledged(&s.slack().mention("alice", SOC, None, "skip 7")).await;
         assert_snapshot!(s.reply().await.text(), @r#"That takes more words. Type: `/sekoia skip notifications "your reason"`"#);
         s.acknowledged(&s.slack().mention("alice", SOC, None, "invite")).await;
-        assert_snapshot!(s.reply().await.text(), @"That takes more words. Type: `/sekoia invite <e-mail…> [as <role>] [to <community, …>] [because <reason>] [--dry-run]`");
+        assert_snapshot!(s.reply().await.text(), @"That takes more words. Type: `/sekoia invite <e-mail…, from <file>> [as <role>] [to <community, …>] [because <reason>] [--leave-out] [--dry-run]`");
     });
 }
 

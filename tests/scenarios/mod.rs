@@ -25,6 +25,7 @@ mod odd_answers;
 mod outages;
 mod owed;
 mod pasted;
+mod people;
 mod program;
 mod reading;
 mod real_mattermost;

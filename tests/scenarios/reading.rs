@@ -336,7 +336,7 @@ fn help_tells_every_command() {
         *Change the workspace, after an approval*
         • `community create <name, …> [about <description>] [because <reason>] [--dry-run]` Creates one community or several, after an approval. Alone, it opens a form. (operator)
         • `role create <name> [with <preset, role or permissions>] [about <description>] [because <reason>] [--dry-run]` Creates a custom role, after an approval. Alone, it opens a form. (operator)
-        • `invite <e-mail…> [as <role>] [to <community, …>] [because <reason>] [--dry-run]` Invites one person or hundreds, after an approval. Alone, it opens a form, which takes a CSV too. (operator)
+        • `invite <e-mail…, from <file>> [as <role>] [to <community, …>] [because <reason>] [--leave-out] [--dry-run]` Invites one person or hundreds, after an approval. Without arguments, opens a form, which takes a file too. (operator)
         • `key create <name> [for <preset>] [with <permissions>] [about <description>] [expires <30d,180d,365d,date,never>] [because <reason>] [--dry-run]` Creates an API key, after an approval, and shows it once, to who asked. Alone, it opens a form. (operator)
         • `key revoke <name> [because <reason>] [--dry-run]` Revokes an API key, after an approval. (operator)
         • `key rotate <name> [as <new name>] [expires <30d,180d,365d,date,never>] [because <reason>] [--dry-run]` Replaces an API key, after an approval: the new one is shown, both work until you retire the old one. (operator)

@@ -186,7 +186,10 @@ async fn two_people_complete_the_checklist() {
             "communities": [choice("communities", "Nimbus Payments")], "because": "night shift",
         });
         let errors = s.submits(&s.alice, &form, filled.clone()).await;
-        assert_eq!(errors["errors"]["addresses"], "Not an e-mail address: \"not-an-address\".");
+        assert_eq!(
+            errors["errors"]["addresses"],
+            "There is nobody to invite. 0 of 1 entry; 1 left out: \"not-an-address\" has no address."
+        );
         filled["addresses"] = json!("ana@nimbus.example");
         // Nobody sends somebody else's form.
         assert_eq!(s.dan.submits(&form, &s.channel, &s.team, filled.clone()).await.0, 400);

@@ -37,7 +37,12 @@ fn actions() -> Vec<Action> {
     let grants = vec![Grant { community: named("Nimbus"), role: named("Analyst") }];
     let people = vec!["a@x.example".into(), "b@x.example".into(), "c@x.example".into()];
     let revoke = Action::RevokeKey { community: named("Nimbus"), key: named("old") };
-    vec![Action::Invite { people, grants, replaces: vec![] }, key(None), key(Some(named("old"))), revoke]
+    vec![
+        Action::Invite { people, grants, replaces: vec![], groups: vec![] },
+        key(None),
+        key(Some(named("old"))),
+        revoke,
+    ]
 }
 
 fn request(action: Action, needed: u8, self_approval: bool) -> Request {
@@ -48,6 +53,7 @@ fn request(action: Action, needed: u8, self_approval: bool) -> Request {
         action,
         because: None,
         risks: vec![],
+        account: vec![],
         needed,
         self_approval,
         expires: start() + TTL,

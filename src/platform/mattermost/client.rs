@@ -18,7 +18,7 @@ use super::forms::{self, Dialog, Reader};
 use super::names::Names;
 use super::render::{self, Said, Standing};
 use super::seal::{Asked, Pressed, Sealer};
-use super::{DIRECT, SERVER};
+use super::{DIRECT, SERVER, attachments};
 use crate::config::MattermostConfig;
 use crate::pace::Rank;
 use crate::platform::{
@@ -264,6 +264,14 @@ impl ChatPlatform for MattermostClient {
 
     fn is_direct(&self, channel: &ChannelKey) -> bool {
         channel.channel().starts_with(DIRECT)
+    }
+
+    fn forms_take_files(&self) -> bool {
+        false
+    }
+
+    async fn attached(&self, channel: &ChannelKey, user: &UserId, name: &str) -> Result<Option<Vec<u8>>, ChatError> {
+        attachments::find(&self.api, native(channel)?, user.native(), name).await
     }
 
     /// Mattermost waits for half a minute.

@@ -135,7 +135,9 @@ fn element(field: &Field) -> Element {
     match &field.kind {
         FieldKind::Text { multiline, max_length, initial } => typed(element, *multiline, *max_length, initial),
         // Dialogs take no files before 11.10: the content is pasted.
-        FieldKind::File { .. } => typed(element, true, TEXT, ""),
+        FieldKind::File { instead, .. } => {
+            typed(Element { help_text: shown(instead, HINT), ..element }, true, TEXT, "")
+        }
         FieldKind::Choice { groups, several, initial } => {
             let options = offered(groups);
             if options.is_empty() {
@@ -206,7 +208,7 @@ mod tests {
         assert_eq!(text(true, 20)["max_length"], 20);
         assert_eq!(text(true, 5_000)["max_length"], TEXT);
         assert_eq!(text(false, 100)["default"], "180d");
-        assert_eq!(made(FieldKind::File { extensions: &["csv"] })["type"], "textarea");
+        assert_eq!(made(FieldKind::File { extensions: &["csv"], instead: "Paste it." })["type"], "textarea");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! shown ([`seal`]) and checked when it comes back; who pressed it is Mattermost's word.
 
 mod api;
+mod attachments;
 mod client;
 mod error;
 mod facts;

@@ -7,6 +7,7 @@ use tracing::warn;
 use url::Url;
 
 use super::api::Api;
+use crate::action::people::decode;
 use crate::platform::ChatError;
 
 /// A form waits for three seconds in all.
@@ -23,7 +24,7 @@ pub struct FileRef {
 }
 
 impl Api {
-    /// The text of an uploaded file.
+    /// The text of an uploaded file, in any of the encodings in which lists are saved.
     pub async fn download(&self, file: &FileRef) -> Result<String, ChatError> {
         let url: Url = file.url.parse().map_err(|_| ChatError::Refused("Slack did not say where it is".into()))?;
         // The token goes with the request: never to another host, nor in the open.
@@ -56,7 +57,7 @@ impl Api {
             }
             bytes.extend_from_slice(&chunk);
         }
-        text(bytes)
+        decode(&bytes).map_err(ChatError::Refused)
     }
 }
 
@@ -64,28 +65,8 @@ fn too_large() -> ChatError {
     ChatError::Refused("the file is larger than 1 MiB".into())
 }
 
-fn text(bytes: Vec<u8>) -> Result<String, ChatError> {
-    let text = String::from_utf8(bytes).map_err(|_| ChatError::Refused("the file is not text".into()))?;
-    // What spreadsheets put before it is no part of it.
-    match text.strip_prefix('\u{feff}') {
-        Some(rest) => Ok(rest.to_owned()),
-        None => Ok(text),
-    }
-}
-
 /// The error's own text would show the address.
 fn unavailable(error: &reqwest::Error) -> ChatError {
     let why = if error.is_timeout() { "no answer in time" } else { "no connection" };
     ChatError::Unavailable(why.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_text_is_read() {
-        assert_eq!(text(b"\xef\xbb\xbfa@b.example".into()), Ok("a@b.example".into()));
-        assert_eq!(text(b"PK\x03\x04\xff".into()), Err(ChatError::Refused("the file is not text".into())));
-    }
 }

@@ -93,7 +93,7 @@ fn input(field: &Field) -> Block<'_> {
         element: match &field.kind {
             FieldKind::Text { multiline, max_length, initial } => typed(*multiline, *max_length, initial),
             FieldKind::Choice { groups, several, initial } => chosen(groups, *several, initial),
-            FieldKind::File { extensions } => {
+            FieldKind::File { extensions, .. } => {
                 Entry::File { r#type: "file_input", action_id: ANSWER, filetypes: extensions, max_files: 1 }
             }
         },

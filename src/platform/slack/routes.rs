@@ -101,7 +101,8 @@ fn unreadable(error: ChatError) -> String {
         ChatError::Refused(why) => why,
         other => other.to_string(),
     };
-    format!("I could not read the file ({why}). Paste its content into the field above instead.")
+    let why = why.trim_end_matches('.');
+    format!("I could not read the file: {why}. Or paste its content into the field above.")
 }
 
 fn reply(view: &View) -> Response {

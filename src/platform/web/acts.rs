@@ -6,6 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
@@ -14,12 +16,15 @@ use super::conversation::Place;
 use super::people::{self, BOT, PEOPLE, Somebody, sees};
 use super::platform::trigger;
 use super::routes::{Refusal, Web, is_token, no};
+use crate::action::people::decode;
 use crate::platform::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
 
 /// Characters that somebody may say at once.
 const MOST_TYPED: usize = 12_000;
 /// Characters of one answer: it may be the content of a file.
 const MOST_ANSWERED: usize = 200_000;
+/// What a file's bytes stand behind, in base64, as a browser reads a file.
+const FILE: &str = ";base64,";
 
 /// Who does something, from where. `id` is the same when the same is sent again.
 #[derive(Deserialize)]
@@ -199,7 +204,33 @@ pub struct Submit {
     form: String,
     channel: String,
     words: String,
-    answers: Vec<String>,
+    answers: Vec<Answer>,
+}
+
+/// What stands in a field.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Answer {
+    Text(String),
+    /// A file as it is, whatever its encoding: `data:text/csv;base64,…`.
+    File {
+        file: String,
+    },
+}
+
+impl Answer {
+    /// # Errors
+    /// The file is not text; the message says what to do.
+    fn text(self) -> Result<String, String> {
+        let file = match self {
+            Answer::Text(text) => return Ok(text),
+            Answer::File { file } => file,
+        };
+        let (_, encoded) = file.split_once(FILE).unwrap_or_default();
+        let bytes =
+            BASE64.decode(encoded).map_err(|_| "That file did not arrive whole. Choose it again.".to_owned())?;
+        decode(&bytes)
+    }
 }
 
 /// `POST /demo/submit`: a filled form, or one that showed something and was confirmed.
@@ -210,11 +241,18 @@ pub async fn submit(State(web): State<Arc<Web>>, Json(form): Json<Submit>) -> Re
     if !sees(person.id, &form.channel) {
         return no(StatusCode::NOT_FOUND, "There is no such channel for you. Choose one at the left.");
     }
-    if let Some(field) = too_long(&form.answers) {
+    let mut answers = Vec::with_capacity(form.answers.len());
+    for (field, answer) in form.answers.into_iter().enumerate() {
+        match answer.text() {
+            Ok(text) => answers.push(text),
+            Err(why) => return Ok(wrong(StatusCode::UNPROCESSABLE_ENTITY, field, &why)),
+        }
+    }
+    if let Some(field) = too_long(&answers) {
         let why = "That is longer than 200,000 characters. Shorten it, or give it in two parts.";
         return Ok(wrong(StatusCode::PAYLOAD_TOO_LARGE, field, why));
     }
-    let words = meant(form.words, form.answers);
+    let words = meant(form.words, answers);
     let inbound = who.inbound(person, &form.channel, words, ReplyTo::Private { thread: None });
     if let Some((field, error)) = web.bot().field_error(&inbound).await {
         return Ok(wrong(StatusCode::UNPROCESSABLE_ENTITY, field, &error));
@@ -246,6 +284,15 @@ mod tests {
         assert_eq!(as_sent("assign users @Bob"), "assign users <@bob>");
         assert_eq!(as_sent("skip 3 <@bob> & a@bob"), "skip 3 &lt;@bob&gt; &amp; a@bob");
         assert_eq!(as_sent("@nobody @dan, @"), "@nobody <@dan>, @");
+    }
+
+    #[test]
+    fn a_file_is_sent_as_it_is_and_read_in_its_encoding() {
+        let answers = r#"["a", {"file": "data:text/csv;base64,Wuk7em9lQHguZXhhbXBsZQ=="}, {"file": "data:application/pdf;base64,JVBERi0="}]"#;
+        let answers: Vec<Answer> = serde_json::from_str(answers).unwrap();
+        let read: Vec<_> = answers.into_iter().map(Answer::text).collect();
+        assert_eq!(read[..2], [Ok("a".into()), Ok("Zé;zoe@x.example".into())]);
+        assert!(read[2].as_ref().is_err_and(|why| why.contains("Save it as CSV")), "{read:?}");
     }
 
     #[test]

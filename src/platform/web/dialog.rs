@@ -105,7 +105,7 @@ fn input(field: &Field) -> Input<'_> {
         FieldKind::Choice { groups, several, initial } => {
             Kind::Choice { groups: groups.iter().map(group).collect(), several: *several, initial }
         }
-        FieldKind::File { extensions } => Kind::File { extensions },
+        FieldKind::File { extensions, .. } => Kind::File { extensions },
     };
     Input { name: field.name, label: visible(&field.label), hint: visible(&field.hint), optional: field.optional, kind }
 }

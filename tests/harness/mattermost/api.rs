@@ -13,6 +13,8 @@ use super::{MattermostWorld, Stage, dialogs, files, hooks, posts, reads};
 
 /// `MaximumPayloadSizeBytes`.
 const MOST_BYTES: usize = 300_000;
+/// The one call whose answer is no JSON.
+const DOWNLOAD: &str = "GET /files/{id}";
 /// The one call whose body is no JSON.
 const UPLOAD: &str = "POST /files";
 
@@ -132,6 +134,12 @@ async fn answered(
         return error(413, "api.context.request_body_too_large.app_error");
     }
     let mut state = world.state();
+    if endpoint == DOWNLOAD {
+        return match state.attached.get(path[1]) {
+            Some(content) => content.clone().into_response(),
+            None => error(404, "app.file_info.get.app_error"),
+        };
+    }
     let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let answer = match serde_json::from_slice(if endpoint == UPLOAD || body.is_empty() { b"null" } else { body }) {
         Ok(json) if endpoint == UPLOAD => files::take(&mut state, &Call { path, query, body: json }, body),

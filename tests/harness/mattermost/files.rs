@@ -1,10 +1,12 @@
-//! Files that the app shows: their bytes first, then a post that refers to them.
+//! Files that the app shows (their bytes first, then a post that refers to them), and those that
+//! people attach to their posts.
 
 use serde_json::{Value, json};
 
 use super::MattermostWorld;
 use super::api::{Answer, Call, Refusal, blame, refuse};
 use super::find::{list, raw};
+use super::posts;
 use super::state::{State, fresh_id};
 
 /// A file that no post shows yet.
@@ -52,6 +54,22 @@ pub(super) fn show(state: &mut State, post: &Value) -> Result<(), Refusal> {
 }
 
 impl MattermostWorld {
+    /// Somebody posts a file in a channel.
+    pub fn attach(&self, user: &str, channel: &str, name: &str, content: &[u8]) {
+        let mut state = self.state();
+        let (user, channel) = (state.user_id(user), state.channel_id(channel));
+        let id = fresh_id();
+        let content = content.to_vec();
+        let file = json!({
+            "id": id, "user_id": user, "channel_id": channel, "name": name, "extension": "csv",
+            "size": content.len(), "mime_type": "text/csv",
+        });
+        state.attached.insert(id.clone(), content);
+        let mut post = posts::keep(&mut state, &user, &channel, &json!({ "message": "", "file_ids": [id] }), "");
+        post["metadata"] = json!({ "files": [file] });
+        state.posts.insert(raw(&post, "id").to_owned(), post);
+    }
+
     /// Files that the app showed, in order.
     pub fn shown(&self) -> Vec<Shown> {
         self.state().shown.clone()

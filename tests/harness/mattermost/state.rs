@@ -61,6 +61,8 @@ pub struct State {
     pub(super) pending: HashMap<String, String>,
     pub(super) uploads: HashMap<String, Upload>,
     pub(super) shown: Vec<Shown>,
+    /// What people attached, by the file's id.
+    pub(super) attached: HashMap<String, Vec<u8>>,
     pub(super) forms: BTreeMap<usize, OpenForm>,
     pub(super) triggers: HashMap<String, Trigger>,
     pub(super) response_urls: HashMap<String, ResponseUrl>,
@@ -123,6 +125,7 @@ impl State {
             pending: HashMap::new(),
             uploads: HashMap::new(),
             shown: Vec::new(),
+            attached: HashMap::new(),
             forms: BTreeMap::new(),
             triggers: HashMap::new(),
             response_urls: HashMap::new(),

@@ -3,6 +3,8 @@
 use axum::extract::{Path, State as Extract};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::Stage;
@@ -49,7 +51,8 @@ async fn fetched(world: &SlackWorld, id: &str, uri: &Uri, headers: &HeaderMap) -
 }
 
 impl SlackWorld {
-    /// The value of a file input into which somebody put a file of this content, or none.
+    /// The value of a file input into which somebody put a file of this content, or none. What is
+    /// no text is given as a data URL.
     pub(super) fn upload(&self, state: &mut State, element: &Value, user: &str, content: &str) -> Value {
         if content.is_empty() {
             return json!({ "type": "file_input", "files": [] });
@@ -57,7 +60,11 @@ impl SlackWorld {
         let id = format!("F{}", token(10).to_uppercase());
         let filetype = list(element, "filetypes").first().and_then(Value::as_str).unwrap_or("txt");
         let (name, url) = (format!("upload.{filetype}"), format!("{}/files/{id}", self.origin()));
-        state.files.insert(id.clone(), content.as_bytes().to_vec());
+        let bytes = match content.strip_prefix("data:;base64,") {
+            Some(encoded) => STANDARD.decode(encoded).expect("base64"),
+            None => content.as_bytes().to_vec(),
+        };
+        state.files.insert(id.clone(), bytes);
         let file = json!({
             "id": id, "created": since_epoch().as_secs(), "name": name, "title": name, "mimetype": "text/plain",
             "filetype": filetype, "user": user, "mode": "hosted", "is_external": false, "is_public": false,

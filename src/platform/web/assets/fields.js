@@ -5,9 +5,8 @@ import { h } from './render.js';
 
 // Shorter ones need no counter.
 const LONG = 100;
-// Characters of a file; the server takes no more.
+// Bytes of a file; the server takes no more.
 const MOST_READ = 200_000;
-const MOST_BYTES_EACH = 4;
 
 /**
  * `node`; `read()` resolves to `{answer, error}`; `fail(text)` says what is wrong, `focus()` goes
@@ -29,7 +28,7 @@ export function field(spec, held) {
     async read() {
       try {
         const answer = await made.answer();
-        return { answer, error: answer.trim() || optional ? '' : missing };
+        return { answer, error: answer.file || answer.trim?.() || optional ? '' : missing };
       } catch (wrong) {
         return { answer: '', error: wrong.message };
       }
@@ -84,15 +83,22 @@ function several(spec, id, held = spec.initial) {
 function file({ extensions, optional }, id, held) {
   const input = h('input', { id, type: 'file', accept: extensions.map((one) => `.${one}`).join(','), required: !optional });
   if (held) input.files = held;
+  // As it is: which encoding it has, the server finds out.
   const answer = async () => {
     const chosen = input.files[0];
     if (!chosen) return '';
-    const long = 'That file has more than 200,000 characters. Split it, or choose another.';
-    if (chosen.size > MOST_READ * MOST_BYTES_EACH) throw new Error(long);
-    const content = await chosen.text().catch(() => { throw new Error('That file cannot be read. Choose it again.'); });
-    if (content.length > MOST_READ) throw new Error(long);
-    if (!content.trim()) throw new Error('That file is empty. Choose another.');
-    return content;
+    if (chosen.size > MOST_READ) throw new Error('That file has more than 200,000 bytes. Split it, or choose another.');
+    if (!chosen.size) throw new Error('That file is empty. Choose another.');
+    return { file: await dataUrl(chosen) };
   };
   return { input, missing: 'Choose a file.', answer, held: () => input.files };
+}
+
+function dataUrl(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => reject(new Error('That file cannot be read. Choose it again.'));
+    reader.readAsDataURL(file);
+  });
 }
