@@ -68,7 +68,7 @@ impl Api {
 
     /// The content of a file.
     pub async fn bytes(&self, path: &str) -> Result<Vec<u8>, ChatError> {
-        self.call(Method::GET, path, Again::Harmless, Rank::Person, None::<&()>).await
+        self.call(Method::GET, path, "", Again::Harmless, Rank::Person, None::<&()>).await
     }
 
     /// `path` begins with a slash and stands below the API's base.
