@@ -173,7 +173,9 @@ fn news(before: Option<&Approval>, after: &Approval, events: &[Event]) -> Option
     }
     match status {
         Status::Approved if after.waits_for_a_press(0) => match before.map(Approval::status) {
-            Some(Status::Requested | Status::Held) => Some(News::Ready),
+            Some(Status::Requested) => Some(News::Ready),
+            // Whoever was gone came back: it is as it was before.
+            Some(Status::Held) => events.iter().any(|e| matches!(e, Event::Confirmed { .. })).then_some(News::Ready),
             // What was not even sent, its form has said.
             _ if events.iter().any(|e| matches!(e, Event::NotSent { .. })) => None,
             _ => Some(News::NotCreated),

@@ -22,6 +22,10 @@ impl Bot {
         for (user, part) in approval.rests_on() {
             if let Some(why) = self.absence(approval, &user, part).await {
                 absent.push(Absent { user, part, why });
+                // The platform does not answer: the others are asked about when it does.
+                if why == Gone::Unread {
+                    break;
+                }
             }
         }
         let Some(command) = approval.held_by(absent) else { return Ok(approval.clone()) };
