@@ -30,7 +30,9 @@ fn of_slack(secret: &str) -> Option<&'static str> {
         ("xapp-", "an app-level token (xapp-), which is for Socket Mode"),
         ("xox", "another kind of Slack token"),
     ];
-    kinds.iter().find(|(prefix, _)| secret.starts_with(prefix)).map(|(_, kind)| *kind)
+    // A token of another program may begin with these letters by chance, and then has no dash.
+    let fits = |prefix: &str| secret.starts_with(prefix) && secret.contains('-');
+    kinds.iter().find(|(prefix, _)| fits(prefix)).map(|(_, kind)| *kind)
 }
 
 fn is_signing_secret(secret: &str) -> bool {

@@ -107,7 +107,7 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
     alice: /sekoia status
         Sekoia workspace setup of Banque Rivoli: 0 of 7 done
     alice: /sekoia next
-        Step 1 of 7 · Verify your subscription
+        Before you start
     alice: /sekoia step prerequisites check
         Sekoia shows: the key is valid and has 83 permissions.
     alice: /sekoia done prerequisites
@@ -127,7 +127,7 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
     alice: /sekoia community create "Rivoli Insurance" --dry-run
         Dry run: Create the community Rivoli Insurance
     alice: /sekoia community create "Rivoli Insurance"
-        Asked: Create the community Rivoli Insurance. It needs 1 approval by web:bob or web:carol until <date> <time> UTC.
+        Asked: Create the community Rivoli Insurance. It needs 1 approval by Bob or Carol until <date> <time> UTC.
     alice: /sekoia done communities
         Sekoia confirms it: 3 communities under Banque Rivoli: Rivoli Retail, Rivoli Markets, Rivoli Payments (Nimbus).
     alice: /sekoia roles
@@ -135,17 +135,17 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
     alice: /sekoia role show Analyst
         Role Analyst
     alice: /sekoia role create "SOC lead" with Analyst, "View members"
-        Asked: Create the role SOC lead. It needs 1 approval by web:bob or web:carol until <date> <time> UTC.
+        Asked: Create the role SOC lead. It needs 1 approval by Bob or Carol until <date> <time> UTC.
     alice: /sekoia done roles
         Sekoia confirms it: 3 built-in roles, 2 custom roles.
     alice: /sekoia users
         Users
     alice: /sekoia invite ana@rivoli.example bo@rivoli.example cy@rivoli.example as Analyst because "night shift"
-        Asked: Invite 3 people as Analyst. It needs 1 approval by web:bob or web:carol until <date> <time> UTC.
+        Asked: Invite 3 people as Analyst. It needs 1 approval by Bob or Carol until <date> <time> UTC.
     alice: /sekoia invite eve@partner.example as Admin
-        Asked: Invite eve@partner.example as Admin. It needs 2 approvals by web:bob or web:carol until <date> <time> UTC.
+        Asked: Invite eve@partner.example as Admin. It needs 2 approvals by Bob or Carol until <date> <time> UTC.
     alice: /sekoia assign users @bob
-        Assigned to web:bob.
+        Assigned to Bob.
     alice: /sekoia due users +7d
         Due on <date>.
     alice: /sekoia done users
@@ -153,7 +153,7 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
     alice: /sekoia keys
         API keys
     alice: /sekoia key create forwarder for intake-forwarder expires 180d
-        Asked: Create the API key forwarder. It needs 1 approval by web:bob or web:carol until <date> <time> UTC.
+        Asked: Create the API key forwarder. It needs 1 approval by Bob or Carol until <date> <time> UTC.
     bob: /sekoia approvals
         Requests
     alice: /sekoia done keys
@@ -185,11 +185,11 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
     carol: /sekoia unfreeze
         Unfrozen: what was approved is carried out again. Every open channel reads it, with your name.
     alice: /sekoia stauts
-        I do not know "stauts". Did you mean "status"?
+        I do not know "stauts". Did you mean status?
     alice: /sekoia due users yesterday
         "yesterday" is not a date: write <date>, today, tomorrow, friday, +7d, or none.
     alice: /sekoia invite ana@ as Analist
-        Not an e-mail address: "ana@".
+        There is nobody to invite. 0 of 1 entry; 1 left out: "ana@" is no e-mail address.
     alice: /sekoia key create x for read-alerts expires 400d
         <date> is more than a year ahead, which Sekoia does not take.
     alice: /sekoia audit 10
@@ -323,7 +323,7 @@ async fn hostile_text_stays_text() {
     alice.ask(SOC, "/sekoia setup \"Banque Rivoli\"").await;
     let skipped = alice.ask(SOC, &format!("/sekoia skip users \"{hostile}\"")).await;
     let line = text(&skipped).lines().find(|l| l.contains("script")).unwrap().to_owned();
-    assert_snapshot!(steady(line), @"⏭️ skipped: <script>alert(1)</script> [U+202E]evil[U+200B] <!channel> <@bob> [x](javascript:alert(1)) · alice · <moment>");
+    assert_snapshot!(steady(line), @"⏭️ skipped: <script>alert(1)</script> [U+202E]evil <!channel> <@bob> [x](javascript:alert(1)) · alice · <moment>");
 }
 
 #[tokio::test]

@@ -104,7 +104,7 @@ fn as_long_as_it_lasts_every_answer_about_a_request_says_so() {
         Approved: *Create the API key forwarder*. It is created when you press the button, and shown to you once, until <date> <time> UTC
         🧊 Nothing is carried out: frozen by @carol · <date> <time> UTC: incident 42
         • ✅ Approved by @bob · <date> <time> UTC
-        In #soc-setup · request <id>
+        In #soc-setup · request <id> · Open the card <message>
         [Create and show]!
         ");
         assert!(!s.ask("alice", "status").await.text().contains("frozen"));

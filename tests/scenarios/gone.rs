@@ -44,7 +44,7 @@ fn who_asked_is_gone_so_an_approver_confirms_it() {
         direct message to bob (posted)
         *Invite ana@nimbus.example as Analyst*
         ⏸️ @alice, who asked for it, is deactivated. Nothing more is sent until another approver confirms it, or it is rejected.
-        In #soc-setup · request <id>
+        In #soc-setup · request <id> · Open the card <message>
         ");
         assert_eq!(writes(s), 0);
         assert_snapshot!(nameless(s.click("bob", &card, "Confirm").await.text()), @"You confirmed: *Invite ana@nimbus.example as Analyst*. It is carried out now.");

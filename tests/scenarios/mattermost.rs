@@ -165,8 +165,9 @@ fn without_the_right_to_ephemerals_everything_can_still_be_done() {
 fn without_a_licence_people_are_named_one_by_one() {
     on_mattermost(Setting::default(), async |s| {
         s.mattermost().edit(|state| state.licensed = false);
-        let told = s.ask("alice", "setup").await.text();
-        assert!(told.contains("licence") && told.contains("so I did nothing"), "{told}");
+        s.set_up().await;
+        let told = s.ask("bob", "freeze now").await.text();
+        assert!(told.contains("licence") && told.contains("Nothing was done"), "{told}");
     });
     on_mattermost(Setting { approvers: "bob,carol", ..Setting::default() }, async |s| {
         s.mattermost().edit(|state| state.licensed = false);

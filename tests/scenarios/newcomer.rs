@@ -82,7 +82,7 @@ fn help_says_what_the_reader_may_do_now_by_task() {
         What you can do here
         *Nimbus Payments* · 1 of 7 settled · next: prerequisites
         • *Work through the checklist*: `setup`, `status`, `next`, `step`, `done` and 7 more: `help checklist`
-        • *Look at the workspace*: `subscription`, `region`, `region probe`, `communities`, `roles` and 3 more: `help workspace`
+        • *Look at the workspace*: `subscription`, `region`, `region probe`, `communities`, `roles` and 4 more: `help workspace`
         • *Change the workspace, after an approval*: `community create`, `role create`, `invite`, `key create`, `key revoke` and 1 more: `help changes`
         • *Decide requests and follow them*: `approvals`, `cancel`, `show`, `saved`, `retire` and 3 more: `help requests`
         • *Be notified of alerts, silent intakes and playbooks*: `notify`, `notify summary`, `notify add`, `notify remove`, `notify pause` and 8 more: `help alerts`

@@ -181,7 +181,8 @@ fn a_revoked_token_loses_no_session() {
         s.chat.wait_for_calls(Call::Edit, 1).await;
         assert!(s.ask("alice", "status").await.text().contains("✅ *2 Confirm your region*"));
         let told = s.ask("alice", "refresh").await.text();
-        for says in ["no longer accepts the", "Nothing is lost, and I will try again by myself. Whoever runs this bot"]
+        for says in
+            ["no longer accepts the", "Nothing is lost, and I will try again by myself. Ask your bot administrator"]
         {
             assert!(told.contains(says), "{told}");
         }
@@ -197,7 +198,7 @@ fn rights_that_cannot_be_checked_are_no_rights() {
         s.chat.fault(Call::ReadPerson, ChatFault::TokenDead);
         let told = s.ask("alice", "setup").await.text();
         for says in
-            ["I could not check your rights", "no longer accepts the", "so I did nothing. Whoever runs this bot"]
+            ["I could not check your rights", "no longer accepts the", "so I did nothing. Ask your bot administrator"]
         {
             assert!(told.contains(says), "{told}");
         }

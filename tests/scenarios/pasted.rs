@@ -98,6 +98,7 @@ fn names_that_look_the_same_are_the_same() {
         ] {
             shown.push(format!("{}: {}", words.escape_unicode_names(), first(&s.ask("alice", words).await)));
         }
+        s.checklist("").await;
         assert_snapshot!(shown.join("\n"), @r"
         role show SOC\u{2060} Level\u{200b} 1: SOC Level 1
         role show SOC\u{a0}Level\u{a0}1: SOC Level 1
@@ -251,7 +252,7 @@ fn a_slip_keeps_what_followed_it() {
         Try: `/sekoia skip 3 "one tenant"`
 
         "statsu" is not a topic: did you mean `status`?
-        Usage: `/sekoia help [topic]`
+        Usage: `/sekoia help [all, task, command or step]`
         Try: `/sekoia help status`
         "#);
     });

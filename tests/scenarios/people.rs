@@ -49,12 +49,40 @@ fn rows_without_an_address_are_seen_before_and_after() {
                 &[("E-mail addresses", ""), ("Or a file", NIGHT), ("Rows that are unclear", "Leave them out")],
             )
             .await;
-        assert_snapshot!(nameless(asked.text()), @"");
+        assert_snapshot!(nameless(asked.text()), @"
+        Asked: *Invite 2 people as Analyst*. It needs 1 approval by @bob or @carol until <date> <time> UTC.
+        2 of 3 rows; 1 left out: row 3 has no address (Bo Lind day).
+        Request <id>. Its card is in this channel.
+        ");
         let card = s.card("Approval needed").await;
-        assert_snapshot!(nameless(card.text()), @"");
+        assert_snapshot!(nameless(card.text()), @"
+        Approval needed
+        *Invite 2 people as Analyst*
+        In *Nimbus Payments* as *Analyst*
+        • ana@nimbus.example
+        • cy@nimbus.example
+        2 of 3 rows; 1 left out: row 3 has no address (Bo Lind day).
+        Asked by @alice
+        Needs 1 approval until <date> <time> UTC
+        Request <id> · SHA-256 <hash>…
+        [Approve?]! [Reject…]✗ [Withdraw]
+        ");
         s.checklist("⏳").await;
         let whole = s.ask("bob", &format!("approvals {}", crate::harness::id_in(&card))).await;
-        assert_snapshot!(nameless(whole.text()), @"");
+        assert_snapshot!(nameless(whole.text()), @"
+        Request <id> · requested
+        *Invite 2 people as Analyst*
+        In *Nimbus Payments* as *Analyst*
+        • ana@nimbus.example
+        • cy@nimbus.example
+        • 2 of 3 rows; 1 left out
+        • row 3 has no address (Bo Lind day)
+        SHA-256 of what was asked for:
+        ```
+        <hash>
+        ```
+        [Approve?]! [Reject…]✗
+        ");
     });
 }
 
@@ -119,7 +147,7 @@ fn typed_lists_say_what_they_are_taken_for() {
           Usage: `/sekoia invite <e-mail…, from <file>> [as <role>] [to <community, …>] [because <reason>] [--leave-out] [--dry-run]`
           Nothing was asked.
         invite from
-          "invite" needs to know the name of the file.
+          `invite` needs to know the name of the file.
           Usage: `/sekoia invite <e-mail…, from <file>> [as <role>] [to <community, …>] [because <reason>] [--leave-out] [--dry-run]`
           Try: `/sekoia invite ana@example.com as Analyst`
         "#);
@@ -157,13 +185,52 @@ fn every_row_gets_its_own_role_and_community() {
         let form = s.form_for("alice", "invite").await;
         let values = [("Or a file", list), ("Rows that are unclear", "Leave them out")];
         assert_snapshot!(s.refused("alice", &form, &values[..1]).await, @r#"{"csv":"3 of 5 rows; 2 left out: row 4: There is no role called \"Janitor\". There are: Admin, Analyst, Guest; row 6: There is no community called \"Rivoli Retial\". Did you mean \"Rivoli Retail\"? Correct the list, or choose \"Leave them out\" below."}"#);
-        assert_snapshot!(nameless(s.submit("alice", &form, &values).await.text()), @"");
+        assert_snapshot!(nameless(s.submit("alice", &form, &values).await.text()), @r#"
+        Asked: *Invite 3 people: 2 as Analyst and 1 as Guest*. It needs 1 approval by @bob or @carol until <date> <time> UTC.
+        3 of 5 rows; 2 left out: row 4: There is no role called "Janitor". There are: Admin, Analyst, Guest; row 6: There is no community called "Rivoli Retial". Did you mean "Rivoli Retail"?
+        Request <id>. Its card is in this channel.
+        "#);
         let card = s.card("Approval needed").await;
-        assert_snapshot!(nameless(card.text()), @"");
+        assert_snapshot!(nameless(card.text()), @r#"
+        Approval needed
+        *Invite 3 people: 2 as Analyst and 1 as Guest*
+        In *Rivoli Retail* as *Analyst*
+        • ana@rivoli.example
+        In *Banque Rivoli* as *Guest*
+        • bo@rivoli.example
+        In *Rivoli Retail* as *Analyst*
+        In *Rivoli Markets* as *Analyst*
+        • di@rivoli.example
+        3 of 5 rows; 2 left out: row 4: There is no role called "Janitor". There are: Admin, Analyst, Guest; row 6: There is no community called "Rivoli Retial". Did you mean "Rivoli Retail"?
+        Asked by @alice
+        • ⚠️ external domain: no member has an address at rivoli.example
+        • ⚠️ gives some of them access to 2 communities
+        Needs 1 approval until <date> <time> UTC
+        Request <id> · SHA-256 <hash>…
+        [Approve?]! [Reject…]✗ [Withdraw]
+        "#);
         s.checklist("⏳").await;
         s.click("bob", &card, "Approve").await;
-        let card = s.card("Done").await;
-        assert_snapshot!(nameless(card.text()), @"");
+        let card = s.card("not accepted yet").await;
+        assert_snapshot!(nameless(card.text()), @r#"
+        Done
+        *Invite 3 people: 2 as Analyst and 1 as Guest*
+        In *Rivoli Retail* as *Analyst*
+        In *Banque Rivoli* as *Guest*
+        In *Rivoli Retail* as *Analyst*
+        In *Rivoli Markets* as *Analyst*
+        3 of 5 rows; 2 left out: row 4: There is no role called "Janitor". There are: Admin, Analyst, Guest; row 6: There is no community called "Rivoli Retial". Did you mean "Rivoli Retail"?
+        Asked by @alice
+        • ⚠️ external domain: no member has an address at rivoli.example
+        • ⚠️ gives some of them access to 2 communities
+        3 of 3 done · 0 accepted so far
+        • ✅ Approved by @bob · <date> <time> UTC
+        • ✅ *ana@rivoli.example* · not accepted yet · <date> <time> UTC
+        • ✅ *bo@rivoli.example* · not accepted yet · <date> <time> UTC
+        • ✅ *di@rivoli.example* · not accepted yet · <date> <time> UTC
+        Request <id> · SHA-256 <hash>…
+        [Send again]
+        "#);
         s.direct().await;
         s.checklist_at_rest().await;
         assert_eq!(granted(s, "ana@rivoli.example"), ["Rivoli Retail Analyst"]);
@@ -185,7 +252,18 @@ fn by_hand_too_everybody_has_their_own() {
         s.checklist("⏳").await;
         s.click("bob", &card, "Approve").await;
         let card = s.card("To do by hand").await.text();
-        assert_snapshot!(card.split("```").nth(1).unwrap_or_default().trim(), @"");
+        assert_snapshot!(card.split("```").nth(1).unwrap_or_default().trim(), @r#"
+        ana@nimbus.example
+        cy@nimbus.example
+
+        Nimbus Payments as Guest
+
+        bo@nimbus.example
+
+        Nimbus Payments as Analyst
+
+        3 of 4 rows; 1 left out: row 5: "nobody" is no e-mail address.
+        "#);
         s.direct().await;
         s.checklist("somebody to do by hand").await;
     });

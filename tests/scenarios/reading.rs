@@ -332,6 +332,7 @@ fn help_tells_every_command() {
         • `roles [page]` Roles with their permissions and members.
         • `role show <name> [page]` One role, with all its permissions.
         • `users [page]` Members, pending invitations, MFA. (operator)
+        • `resend <e-mail… or request id> [because <reason>] [--dry-run]` Sends invitations again that were not accepted, after an approval: each is replaced by a new one. (operator)
         • `keys [page]` API keys: status, expiry, days left. (operator)
         *Change the workspace, after an approval*
         • `community create <name, …> [about <description>] [because <reason>] [--dry-run]` Creates one community or several, after an approval. Alone, it opens a form. (operator)

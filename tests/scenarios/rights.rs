@@ -124,7 +124,7 @@ fn what_depends_on_a_group_that_is_gone_is_refused_naming_it() {
         ");
         assert_snapshot!(s.ask("alice", "overview").await.text(), @"
         All channels
-        • #soc-setup · *Nimbus Payments* · 1 of 7 settled · next: prerequisites
+        #soc-setup · *Nimbus Payments* · 1 of 7 settled · next: prerequisites
         • ⚠️ slack-group:S0APPROVERS of CHATOPS_OPERATORS and CHATOPS_APPROVERS could not be read (the chat platform answered no_such_subteam). If it was deleted, your bot administrator takes it out of CHATOPS_OPERATORS and CHATOPS_APPROVERS.
         Channels 1 to 1
         ");

@@ -40,6 +40,7 @@ fn what_slack_did_not_sign_does_not_pass() {
         }
         assert_eq!(refused(s).await["unauthorized"], 15);
         assert_eq!(s.send(&s.slack().signed(&good.path, FORM, good.body.clone(), now - 290)).await.status(), 200);
+        assert!(s.reply().await.text().contains("This channel is not set up yet"));
     });
 }
 

@@ -208,7 +208,7 @@ fn a_slip_gets_the_nearest_word_and_a_bad_value_the_good_ones() {
     key crate x -> I do not know "key crate". Did you mean "key create x"?
     key -> I do not know "key". Did you mean "keys"?
     frobnicate the widgets -> I do not know "frobnicate". "help" lists what I understand.
-    /sekoia -> Help(All)
+    /sekoia -> Help(Start)
     /sekoia status -> Status
     / -> I do not know "/". "help" lists what I understand.
     don 4 -> I do not know "don". Did you mean "done 4"?
@@ -400,8 +400,8 @@ fn a_name_that_holds_a_keyword_is_read_again_among_the_names() {
     key revoke out TO lunch -> Revoke { key: "out TO lunch" } because –
     key rotate Syslog as backup as Syslog -> Rotate { key: "Syslog as backup", name: Some("Syslog"), expires: None } because –
     key rotate Syslog as new -> Rotate { key: "Syslog", name: Some("new"), expires: None } because –
-    invite a@x.com as Out to lunch to Paris -> Invite { addresses: "a@x.com", csv: "", role: Some("Out to lunch"), communities: ["Paris"] } because –
-    invite a@x.com to Paris, Doors for staff as Analyst -> Invite { addresses: "a@x.com", csv: "", role: Some("Analyst"), communities: ["Paris", "Doors for staff"] } because –
+    invite a@x.com as Out to lunch to Paris -> Invite { addresses: "a@x.com", csv: "", file: None, role: Some("Out to lunch"), communities: ["Paris"], leave_out: false } because –
+    invite a@x.com to Paris, Doors for staff as Analyst -> Invite { addresses: "a@x.com", csv: "", file: None, role: Some("Analyst"), communities: ["Paris", "Doors for staff"], leave_out: false } because –
     role create Lead with Syslog as backup, Doors for staff -> Role { name: "Lead", about: None, with: ["Syslog as backup", "Doors for staff"] } because –
     key revoke "Out" because lunch -> Revoke { key: "Out" } because lunch
     "#);
