@@ -25,12 +25,15 @@ pub struct Invitations<'a> {
     pub grants: &'a [Grant],
 }
 
+/// What tells one set of grants from another: its communities and roles by identifier.
+type Granted = Vec<(Box<str>, Box<str>)>;
+
 impl Action {
     /// The invitation of these people: one set of grants for all where they agree, otherwise groups
     /// in the order in which they came.
     pub fn invite(people: Vec<(Box<str>, Vec<Grant>)>, replaces: Vec<Replaced>) -> Self {
         let mut groups: Vec<(Vec<Grant>, Vec<Box<str>>)> = Vec::new();
-        let mut places: HashMap<Vec<(Box<str>, Box<str>)>, usize> = HashMap::new();
+        let mut places: HashMap<Granted, usize> = HashMap::new();
         for (address, grants) in people {
             let key = grants.iter().map(|g| (g.community.uuid.clone(), g.role.uuid.clone())).collect();
             let at = *places.entry(key).or_insert_with(|| {

@@ -78,7 +78,7 @@ impl Intake {
     }
 
     /// The request's body, or what is answered instead: 400 for a kind of content that no platform
-    /// sends, 413 above [`BODY_LIMIT`], 408 after [`BODY_TIMEOUT`], 503 when there is no room.
+    /// sends, 413 above `BODY_LIMIT`, 408 after `BODY_TIMEOUT`, 503 when there is no room.
     pub async fn body(&self, request: Request) -> Result<Body, Response> {
         let kind = request.headers().get(header::CONTENT_TYPE);
         if !kind.is_none_or(|kind| is_understood(kind.as_bytes())) {

@@ -303,7 +303,8 @@ impl Stage {
 
     /// Whoever had the lease has it no more: the next bot that starts watches.
     pub async fn somebody_watches(&self) {
-        if let Some(keeper) = self.keeper.lock().expect("no panic").take() {
+        let keeper = self.keeper.lock().expect("no panic").take();
+        if let Some(keeper) = keeper {
             keeper.abort();
             let _ = keeper.await;
         }

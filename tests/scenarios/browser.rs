@@ -229,7 +229,7 @@ async fn on_a_phone_everything_is_within_reach() {
     assert_eq!(page.run(fits, vec![]).await, 360);
     page.click("#open-right").await;
     page.click("[data-said='/sekoia next']").await;
-    page.reads(CARD, "Step 1 of 7").await;
+    page.reads(CARD, "Before you start").await;
     page.click("#open-left").await;
     page.click("[data-channel=nimbus-payments]").await;
     page.reads("#channel-name", "#nimbus-payments").await;

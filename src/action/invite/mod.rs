@@ -2,7 +2,7 @@
 
 mod risks;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::names::one_of;
 use super::people::{Account, Entry, MOST_DETAILS, People, Place, normal, readable};
@@ -43,10 +43,10 @@ pub enum Gaps {
 /// There are more than one request reaches.
 pub fn communities_of(people: &People, workspace: &[Named]) -> Result<Vec<Named>, Problem> {
     let mut found: Vec<Named> = Vec::new();
-    let mut known: HashMap<&str, ()> = HashMap::new();
+    let mut known: HashSet<&str> = HashSet::new();
     for entry in people.rows.iter().filter_map(|row| row.found.as_ref().ok()) {
         for name in &entry.communities {
-            if known.insert(name, ()).is_some() {
+            if !known.insert(name) {
                 continue;
             }
             for community in called(name, workspace).unwrap_or_default() {
@@ -118,13 +118,12 @@ pub fn invite(people: &People, role: Option<&str>, facts: &InviteFacts<'_>, gaps
             let (n, not) = (entry.others.len() + 1, entry.others.join(", "));
             account.doubt(row.place, &format!("has {n} addresses: {} is taken, {not} is not", entry.address));
         }
-        match places.get(&entry.address) {
-            Some(&at) => again(&mut invited[at], row.place, grants, &mut account),
-            None => {
-                places.insert(entry.address.clone(), invited.len());
-                let address = entry.address.clone();
-                invited.push(Invited { address, grants, rows: vec![row.place], conflict: false });
-            }
+        if let Some(&at) = places.get(&entry.address) {
+            again(&mut invited[at], row.place, grants, &mut account);
+        } else {
+            places.insert(entry.address.clone(), invited.len());
+            let address = entry.address.clone();
+            invited.push(Invited { address, grants, rows: vec![row.place], conflict: false });
         }
     }
     let (newcomers, pending) = newcomers(invited, facts, &mut account);

@@ -158,7 +158,8 @@ proptest! {
          select(vec!["", "Guest", "Admin", "Janitor"]), select(vec!["", "Alpha", "Beta", "Alpha; Beta", "Gamma"])),
         1..25,
     )) {
-        let list: String = rows.iter().map(|(mail, role, to)| format!("x,\"{mail}\",{role},\"{to}\"\n")).collect();
+        let line = |(mail, role, to): &(&str, &str, &str)| format!("x,\"{mail}\",{role},\"{to}\"");
+        let list = rows.iter().map(line).collect::<Vec<_>>().join("\n");
         let said = match asked(&format!("Name,E-mail,Role,Community\n{list}"), None, Gaps::LeaveOut) {
             Ok(prepared) => prepared.account[0].to_string(),
             Err(text) => text.trim_start_matches("There is nobody to invite. ").split(": ").next().unwrap().to_owned(),

@@ -51,7 +51,7 @@ pub(super) fn rows(text: &str) -> Vec<Row> {
             continue;
         }
         let place = if shape.lines { Place::Line(number) } else { Place::Untold };
-        rows.extend(items(tokens, shape).into_iter().map(|item| row(place, item)));
+        rows.extend(items(&tokens, shape).into_iter().map(|item| row(place, item)));
     }
     rows
 }
@@ -59,7 +59,7 @@ pub(super) fn rows(text: &str) -> Vec<Row> {
 /// The entries of one cell of a table.
 pub(super) fn cell(text: &str) -> Vec<Item> {
     let shape = Shape { lines: true, ..Shape::default() };
-    text.lines().flat_map(|line| items(tokens(line), shape)).collect()
+    text.lines().flat_map(|line| items(&tokens(line), shape)).collect()
 }
 
 fn row(place: Place, item: Item) -> Row {
@@ -227,7 +227,7 @@ fn without_bullet(tokens: &mut Vec<Token>) {
     }
 }
 
-fn items(tokens: Vec<Token>, shape: Shape) -> Vec<Item> {
+fn items(tokens: &[Token], shape: Shape) -> Vec<Item> {
     let mut items = Vec::new();
     for chunk in tokens.split(|t| *t == Token::Semicolon) {
         let addresses = chunk.iter().filter(|t| is_address(t)).count();
@@ -365,7 +365,7 @@ mod tests {
             Item::Two(a, b) => format!("[{a} {b}]").replace(".example", ""),
             Item::Loose(words) => format!("({words})"),
         };
-        lines.into_iter().flat_map(|(_, t)| items(t, shape)).map(said).collect::<Vec<_>>().join(" ")
+        lines.into_iter().flat_map(|(_, t)| items(&t, shape)).map(said).collect::<Vec<_>>().join(" ")
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl SlackClient {
         self.api.download(file).await
     }
 
-    /// See [`Facts::at_home`].
+    /// See `Facts::at_home`.
     pub async fn at_home(&self, channel: &ChannelKey, user: &UserId) -> Option<ChannelKey> {
         self.facts.at_home(channel, user).await
     }
