@@ -71,7 +71,8 @@ mod tests {
     #[test]
     fn what_serves_no_other_task_looks_at_the_workspace() {
         let names: Vec<&str> = Task::Workspace.commands().map(|spec| spec.name).collect();
-        let looks = ["subscription", "region", "region probe", "communities", "roles", "role show", "users", "keys"];
+        let looks =
+            ["subscription", "region", "region probe", "communities", "roles", "role show", "users", "resend", "keys"];
         assert_eq!(names, looks);
     }
 
