@@ -4,11 +4,12 @@
 //! what could not be established, and denies nothing that does not depend on it. Being in a channel
 //! never makes anybody more than a viewer.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use crate::command::Right;
-use crate::platform::{ChannelKey, ChatError, ChatPlatform, Chats, Person, UserId};
+use crate::platform::{ChannelKey, ChatError, ChatPlatform, Chats, Person, UserId, Wording};
 use crate::view::Line;
 
 /// Somebody, or everybody in a user group.
@@ -63,13 +64,13 @@ impl Unread {
         Self { who: who.to_string().into(), setting: setting.into(), why }
     }
 
-    /// What to do about it.
-    pub fn advice(&self) -> String {
+    /// What to do about it, in the words of the platform.
+    pub fn advice(&self, wording: &Wording) -> Cow<'static, str> {
         match self.why {
             ChatError::Refused(_) => {
-                format!("If it was deleted, your bot administrator takes it out of {}.", self.setting)
+                format!("If it was deleted, your bot administrator takes it out of {}.", self.setting).into()
             }
-            _ => self.why.advice().to_owned(),
+            _ => self.why.advice(wording),
         }
     }
 }
@@ -109,16 +110,11 @@ pub enum Denial {
         "That is for approvers. Ask your bot administrator to add `{0}` to CHATOPS_APPROVERS. `whoami` shows your rights."
     )]
     NotApprover(UserId),
-    #[error("I cannot see this channel. Type `/invite @Sekoia` here and try again.")]
+    #[error("I cannot see this channel.")]
     BotNotInChannel,
-    #[error(
-        "I could not check your rights ({why}), so I did nothing. {advice} Your id is `{user}`.", advice = .why.advice()
-    )]
+    #[error("I could not check your rights ({why}), so I did nothing. Your id is `{user}`.")]
     Unknown { user: UserId, why: ChatError },
-    #[error(
-        "I cannot tell whether you are {what}, because {unread}. Nothing was done. {advice} Your id is `{user}`.",
-        advice = .unread.advice()
-    )]
+    #[error("I cannot tell whether you are {what}, because {unread}. Nothing was done. Your id is `{user}`.")]
     Unread { user: UserId, what: &'static str, unread: Box<Unread> },
     #[error(
         "That is for {what}, and {setting} lists another id of yours, `{listed}`. Your id is now `{user}`: your bot administrator puts it in the place of the other one."
@@ -130,12 +126,20 @@ const OPERATORS: &str = "CHATOPS_OPERATORS";
 const APPROVERS: &str = "CHATOPS_APPROVERS";
 
 impl Denial {
-    /// The same sentence with ids and what can be typed as code; a platform's words are no markup.
-    pub fn line(&self) -> Line {
+    /// The sentence with what to do, in the words of the platform: ids and what can be typed as code;
+    /// a platform's words are no markup.
+    pub fn line(&self, wording: &Wording) -> Line {
         match self {
+            Denial::BotNotInChannel => Line::marked(&format!("{self} {}", ChatError::NotInChannel.advice(wording))),
             Denial::Unknown { user, why } => Line::new()
                 .say(format!("I could not check your rights ({why}), so I did nothing. "))
-                .append(Line::marked(why.advice()))
+                .append(Line::marked(&why.advice(wording)))
+                .say(" Your id is ")
+                .code(user.to_string())
+                .say("."),
+            Denial::Unread { user, what, unread } => Line::new()
+                .say(format!("I cannot tell whether you are {what}, because {unread}. Nothing was done. "))
+                .append(Line::marked(&unread.advice(wording)))
                 .say(" Your id is ")
                 .code(user.to_string())
                 .say("."),

@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 use crate::access::Unread;
 use crate::bot::Bot;
 use crate::pace::Rank;
-use crate::platform::{ChatError, Chats};
+use crate::platform::{ChatError, Chats, Wording};
 use crate::sekoia::SekoiaError;
 use crate::store::Store;
 
@@ -138,7 +138,7 @@ impl Health {
     fn groups(&self, unread: Vec<Unread>) {
         let mut before = locked(&self.unread);
         for new in unread.iter().filter(|new| !before.iter().any(|old| old.who == new.who)) {
-            warn!("{new}; who has rights by it alone has none until it can be. {}", new.advice());
+            warn!("{new}; who has rights by it alone has none until it can be. {}", new.advice(&Wording::default()));
         }
         for old in before.iter().filter(|old| !unread.iter().any(|new| old.who == new.who)) {
             info!(group = &*old.who, "a user group can be read again");

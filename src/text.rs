@@ -85,9 +85,47 @@ pub fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 
+/// A part of a name, as people sort names: numbers by their value, words without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NamePart {
+    /// How many digits there are without the zeros in front, and the digits.
+    Number(usize, String),
+    Word(String),
+}
+
+/// Sorts names in the order in which people count: `Tier 2` before `Tier 10`, `tier 1` before both.
+pub fn natural(name: &str) -> Vec<NamePart> {
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while let Some(c) = rest.chars().next() {
+        let is_number = c.is_ascii_digit();
+        let end = rest.find(|c: char| c.is_ascii_digit() != is_number).unwrap_or(rest.len());
+        let (part, after) = rest.split_at(end);
+        parts.push(if is_number {
+            let digits = part.trim_start_matches('0');
+            NamePart::Number(digits.len(), digits.to_owned())
+        } else {
+            NamePart::Word(part.to_lowercase())
+        });
+        rest = after;
+    }
+    parts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_in_the_order_in_which_people_count() {
+        let mut names = ["Tier 10", "tier 2", "Tier 1", "Tier 02b", "Élan", "10 a", "9 b", "tier", "Analyst", ""];
+        names.sort_by_cached_key(|name| natural(name));
+        let expected = ["", "9 b", "10 a", "Analyst", "tier", "Tier 1", "tier 2", "Tier 02b", "Tier 10", "Élan"];
+        assert_eq!(names, expected);
+        // Longer than any number that a computer counts with.
+        let digits = "9".repeat(400);
+        assert!(natural(&format!("a{digits}")) < natural(&format!("a1{digits}")));
+    }
 
     #[test]
     fn what_disturbs_is_shown_instead() {

@@ -26,8 +26,25 @@ pub struct View {
     /// platform that refuses the rest.
     pub summary: Line,
     pub blocks: Vec<Block>,
+    pub tone: Tone,
+    /// So many blocks keep their controls where they stand.
+    pub kept: usize,
     /// Room for a platform to keep what it made of a view that is said again and again.
     pub made: Made,
+}
+
+/// How things stand with what a message is about, for a platform that can show it at a glance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tone {
+    #[default]
+    Plain,
+    /// Somebody or something is waited for.
+    Waiting,
+    Done,
+    /// Refused, failed, or too late.
+    Refused,
+    /// Somebody should look now.
+    Urgent,
 }
 
 /// What a platform made of a view; of no account when two views are compared.
@@ -49,6 +66,8 @@ pub enum Block {
     /// Fixed-width text that somebody will copy.
     Code(String),
     Table(Table),
+    /// A list: a table where the platform draws tables, these lines elsewhere.
+    List(Table, Vec<Line>),
     /// Small print.
     Note(Line),
     Controls(Vec<Control>),
@@ -62,6 +81,8 @@ pub struct Line(pub Vec<Span>);
 pub enum Span {
     Plain(Text),
     Strong(Text),
+    /// Something to type or to copy. A command of the bot's begins with [`CALL`]: where people call
+    /// the bot by another word, that one is shown.
     Code(Text),
     Link {
         label: Text,
@@ -274,6 +295,20 @@ impl std::fmt::Display for Line {
     }
 }
 
+/// The sign of what is still to do, as large as the other signs wherever a platform draws those.
+pub const OPEN: &str = "☐ ";
+
+/// What calls the bot, where nobody chose another word.
+pub const CALL: &str = "/sekoia";
+
+/// Something to type, as it is typed where `call` calls the bot.
+pub fn called<'a>(call: &str, typed: &'a str) -> Cow<'a, str> {
+    match typed.strip_prefix(CALL) {
+        Some(words) if call != CALL && (words.is_empty() || words.starts_with(' ')) => format!("{call}{words}").into(),
+        _ => typed.into(),
+    }
+}
+
 impl From<&'static str> for Line {
     fn from(text: &'static str) -> Self {
         Line::new().say(text)
@@ -291,7 +326,7 @@ impl Block {
     fn lines(&self) -> &[Line] {
         match self {
             Block::Line(_, line) | Block::Note(line) => std::slice::from_ref(line),
-            Block::Bullets(lines) => lines,
+            Block::Bullets(lines) | Block::List(_, lines) => lines,
             Block::Heading(_) | Block::Code(_) | Block::Table(_) | Block::Controls(_) => &[],
         }
     }
@@ -299,7 +334,7 @@ impl Block {
     fn lines_mut(&mut self) -> &mut [Line] {
         match self {
             Block::Line(_, line) | Block::Note(line) => std::slice::from_mut(line),
-            Block::Bullets(lines) => lines,
+            Block::Bullets(lines) | Block::List(_, lines) => lines,
             Block::Heading(_) | Block::Code(_) | Block::Table(_) | Block::Controls(_) => &mut [],
         }
     }
@@ -363,17 +398,51 @@ impl View {
         self
     }
 
+    /// A list: `lines` say the same as the rows of `table`.
+    #[must_use]
+    pub fn list(mut self, table: Table, lines: Vec<Line>) -> Self {
+        if !lines.is_empty() {
+            self.blocks.push(Block::List(table, lines));
+        }
+        self
+    }
+
+    #[must_use]
+    pub fn toned(mut self, tone: Tone) -> Self {
+        self.tone = tone;
+        self
+    }
+
     #[must_use]
     pub fn note(mut self, line: impl Into<Line>) -> Self {
         self.blocks.push(Block::Note(line.into()));
         self
     }
 
+    /// All that can be pressed stands together: what was added before moves down to this.
     #[must_use]
     pub fn controls(mut self, controls: Vec<Control>) -> Self {
+        if controls.is_empty() {
+            return self;
+        }
+        let mut all = Vec::new();
+        for block in self.blocks.extract_if(self.kept.., |block| matches!(block, Block::Controls(_))) {
+            if let Block::Controls(before) = block {
+                all.extend(before);
+            }
+        }
+        all.extend(controls);
+        self.blocks.push(Block::Controls(all));
+        self
+    }
+
+    /// Controls of the lines above them alone, as in a list of requests; they stay where they are.
+    #[must_use]
+    pub fn item_controls(mut self, controls: Vec<Control>) -> Self {
         if !controls.is_empty() {
             self.blocks.push(Block::Controls(controls));
         }
+        self.kept = self.blocks.len();
         self
     }
 
@@ -395,7 +464,7 @@ impl View {
             match block {
                 Block::Heading(text) => lines.push(visible(text).into_owned()),
                 Block::Line(_, line) | Block::Note(line) => lines.push(line.plain_with(name)),
-                Block::Bullets(bullets) => {
+                Block::Bullets(bullets) | Block::List(_, bullets) => {
                     lines.extend(bullets.iter().map(|b| format!("• {}", b.plain_with(name))));
                 }
                 Block::Code(text) => lines.push(text.clone()),
@@ -448,6 +517,26 @@ mod tests {
     use jiff::ToSpan;
 
     use super::*;
+
+    #[test]
+    fn a_command_begins_with_what_calls_the_bot() {
+        let typed = ["/sekoia setup", "/sekoia", "/sekoiax", "setup /sekoia"];
+        assert_eq!(typed.map(|text| called("/soc", text)), ["/soc setup", "/soc", "/sekoiax", "setup /sekoia"]);
+        assert_eq!(typed.map(|text| called(CALL, text)), typed);
+    }
+
+    #[test]
+    fn all_that_can_be_pressed_stands_together() {
+        let button = |label: &'static str| Control::button(label, label);
+        let view = View::sentence("Keys").controls(vec![button("Next")]).note("See").controls(vec![button("Open")]);
+        assert_eq!(view.blocks.len(), 3);
+        assert_eq!(view.blocks[2], Block::Controls(vec![button("Next"), button("Open")]));
+        // But for what belongs to one of several.
+        let items = View::sentence("One").item_controls(vec![button("Do")]).line("Two").item_controls(vec![]);
+        let view = items.controls(vec![button("Next")]).note("See").controls(vec![button("Open")]);
+        assert_eq!(view.blocks[1], Block::Controls(vec![button("Do")]));
+        assert_eq!(view.blocks[4], Block::Controls(vec![button("Next"), button("Open")]));
+    }
 
     #[test]
     fn an_instant_is_written_in_one_way_with_its_zone() {

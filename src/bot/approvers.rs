@@ -51,7 +51,8 @@ impl Bot {
                 Err(instead("Nobody may decide this any more. Ask your bot administrator to set CHATOPS_APPROVERS."))
             }
             (true, Some(unread)) => {
-                let line = format!("You cannot decide this, and I cannot tell who can: {unread}. {}", unread.advice());
+                let advice = unread.advice(&self.chats.wording(ask.channel).await);
+                let line = format!("You cannot decide this, and I cannot tell who can: {unread}. {advice}");
                 Err(instead(Line::marked(&line)))
             }
             (false, None) => Err(instead(people(line, &able).say("."))),

@@ -82,6 +82,14 @@ impl Bot {
         Ok(View::sentence(line))
     }
 
+    /// Whether this person's approval would count now.
+    pub(super) async fn may_approve(&self, ask: &Ask<'_>, id: &str) -> Result<(), Failure> {
+        let approval = self.request_of(ask, id).await?;
+        self.may_decide(ask, &approval).await?;
+        decide(Some(&approval), Command::Approve { by: ask.actor.clone() }, ask.now)?;
+        Ok(())
+    }
+
     pub(super) async fn reject(&self, ask: &Ask<'_>, id: &str, reason: &str) -> Told {
         let approval = self.request_of(ask, id).await?;
         self.may_decide(ask, &approval).await?;

@@ -76,12 +76,12 @@ impl Bot {
         if let Some(account) = account(&prepared.account, Some(&id)) {
             view = view.line(account);
         }
-        Ok(view.note(self.where_the_card_is(&id).await?))
+        Ok(view.note(self.where_the_card_is(ask.channel, &id).await?))
     }
 
     /// Where the card of a new request is. What keeps it from its channel keeps nobody from
     /// deciding.
-    async fn where_the_card_is(&self, id: &ApprovalId) -> Result<Line, Failure> {
+    async fn where_the_card_is(&self, channel: &ChannelKey, id: &ApprovalId) -> Result<Line, Failure> {
         let line = Line::new().say(format!("Request {id}. "));
         let error = match self.card_stands(id).await? {
             Ok(true) => return Ok(line.say("Its card is in this channel.")),
@@ -90,7 +90,8 @@ impl Bot {
         };
         let mut line = line.say(format!("Its card is not in this channel yet: {error}. "));
         if !error.is_passing() {
-            line.0.extend(Line::marked(error.advice()).0);
+            let wording = self.chats.wording(channel).await;
+            line.0.extend(Line::marked(&error.advice(&wording)).0);
             line = line.say(" ");
         }
         let line = line.say("I keep trying to post it by myself. Until then ").code(format!("/sekoia approvals {id}"));
@@ -223,9 +224,9 @@ impl Bot {
         };
         let needed = count(usize::from(needed), "approval", "approvals");
         if let Some(unread) = unread.first() {
+            let advice = unread.advice(&chat.wording().await);
             return Err(instead(Line::marked(&format!(
-                "I cannot tell whether this could be approved: it needs {needed} ({needs}), as far as I can tell {have}, and {unread}. {} Nothing was asked.",
-                unread.advice(),
+                "I cannot tell whether this could be approved: it needs {needed} ({needs}), as far as I can tell {have}, and {unread}. {advice} Nothing was asked.",
             ))));
         }
         let hint = if asks && !rule.self_approval { ", or to set CHATOPS_SELF_APPROVAL=true" } else { "" };

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::Ask;
 use crate::checklist::{Actor, Change, DOCS, Mode, Session, Status, StepId, StepSpec, StepState};
 use crate::text::shown;
-use crate::view::{Block, Choice, Confirm, Control, Line, Style, Text, View};
+use crate::view::{Block, Choice, Confirm, Control, Line, OPEN, Style, Text, View};
 
 /// Characters of evidence or of a reason in one line of the checklist.
 const SHORT: usize = 110;
@@ -100,7 +100,7 @@ pub fn owner(mut line: Line, step: &StepState, today: Date) -> Line {
 
 pub fn icon(status: &Status) -> &'static str {
     match status {
-        Status::Open => "☐ ",
+        Status::Open => OPEN,
         Status::Waiting { .. } => "⏳ ",
         Status::Verified { .. } => "✅ ",
         Status::Attested { .. } => "☑️ ",

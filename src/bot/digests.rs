@@ -294,7 +294,7 @@ impl Bot {
             "I could not post the {} digest in {}: {why}. {} I keep trying by myself; the next one is about this one's time as well.",
             which.name(),
             channel.channel(),
-            why.advice().replace('`', "\"").replace(" here ", " there ")
+            self.advice_there(&channel, why).await
         );
         Some((to, channel, text))
     }

@@ -217,7 +217,7 @@ fn owner(session: &Session, step: StepId) -> Option<UserId> {
 fn notice(channel: &ChannelKey, session: &Session, step: StepId, to: UserId, what: &str, now: Timestamp) -> Schedule {
     let number = step.spec().number.map(|n| format!("Step {n}, ")).unwrap_or_default();
     let text = format!(
-        "{number}\"{}\", of {} is open again: {what}. Look at it in {} with \"/sekoia step {}\"; \"done {}\" there accepts it as it is now.",
+        "{number}\"{}\", of {} is open again: {what}. Look at it in {} with `/sekoia step {}`; `/sekoia done {}` there accepts it as it is now.",
         step.spec().title,
         shown(&session.community.name, 60),
         channel.channel(),

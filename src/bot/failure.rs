@@ -11,7 +11,7 @@ use crate::approval::Refusal;
 use crate::approvals;
 use crate::checklist::Actor;
 use crate::command::{Command, Said};
-use crate::platform::ChatError;
+use crate::platform::{ChatError, Wording};
 use crate::sekoia::SekoiaError;
 use crate::sessions::ChangeError;
 use crate::store::StoreError;
@@ -77,10 +77,20 @@ impl Failure {
         }
     }
 
-    pub fn view(self, said: &Said) -> View {
+    /// Whether what to do depends on the platform.
+    pub fn speaks_of_platform(&self) -> bool {
+        matches!(
+            self,
+            Failure::Denied(Denial::BotNotInChannel | Denial::Unknown { .. } | Denial::Unread { .. })
+                | Failure::Chat(_)
+        )
+    }
+
+    /// `wording`: of the platform whose people read it.
+    pub fn view(self, said: &Said, wording: &Wording) -> View {
         match self {
             Failure::Instead(view) => *view,
-            Failure::Denied(denial) => View::sentence(denial.line()),
+            Failure::Denied(denial) => View::sentence(denial.line(wording)),
             Failure::Change(ChangeError::Store(error @ StoreError::Corrupt { .. })) => {
                 let reference = reference();
                 error!(reference, %error, command = said.spec.name, "a session cannot be read");
@@ -116,7 +126,7 @@ impl Failure {
             }
             Failure::Rules(crate::notifications::ChangeError::Store(error))
             | Failure::Request(approvals::ChangeError::Store(error)) => {
-                Failure::Change(ChangeError::Store(error)).view(said)
+                Failure::Change(ChangeError::Store(error)).view(said, wording)
             }
             Failure::Rules(crate::notifications::ChangeError::Refused(refusal)) => View::sentence(refusal.line()),
             Failure::Rules(error) => View::sentence(Line::marked(&error.to_string())),
@@ -129,7 +139,7 @@ impl Failure {
                 let reference = reference();
                 warn!(reference, %error, command = said.spec.name, "the chat platform failed");
                 View::sentence(format!("I could not find out who may approve this ({error}), so I did nothing."))
-                    .line(Line::marked(error.advice()))
+                    .line(Line::marked(&error.advice(wording)))
                     .note(format!("Reference for your bot administrator: {reference}"))
             }
             Failure::Sekoia(error) => {

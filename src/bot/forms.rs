@@ -10,7 +10,7 @@ use crate::checklist::Session;
 use crate::command::{FORM, LEAVE_OUT, find};
 use crate::pace::Rank;
 use crate::sekoia::{ApiKey, KeyStatus, Permission};
-use crate::text::{same, shown};
+use crate::text::{natural, same, shown};
 use crate::view::{Choice, Field, FieldKind, Form, Group, Line, Text};
 
 /// Options of one group: Slack takes a hundred.
@@ -35,7 +35,7 @@ impl Bot {
         let (title, words, fields) = match kind {
             Kind::Invite => {
                 let roles = self.sekoia.roles(uuid).await?;
-                let options: Vec<Choice> = roles.iter().map(|r| choice(r.name(), &r.uuid)).collect();
+                let options = in_order(roles.iter().map(|r| choice(r.name(), &r.uuid)).collect());
                 let analyst = roles.iter().find(|r| r.is_built_in() && same(r.name(), "Analyst"));
                 let role = FieldKind::Choice {
                     groups: grouped(options),
@@ -70,13 +70,13 @@ impl Bot {
                 "community create",
                 vec![
                     field("names", "Names", "One a line.", false, text(true, 2_000, "")),
-                    field("about", "Description", "The same for each of them.", true, text(false, 1_000, "")),
+                    field("about", "Description", "The same for each of them.", true, text(true, 1_000, "")),
                 ],
             ),
             Kind::RoleCreate => {
                 let roles = self.sekoia.roles(uuid).await?;
                 let catalogue = self.sekoia.permissions(uuid).await?;
-                let copies = roles.iter().map(|r| choice(&format!("As {}", r.name()), r.name())).collect();
+                let copies = in_order(roles.iter().map(|r| choice(&format!("As {}", r.name()), r.name())).collect());
                 let groups = vec![
                     Group { label: "Presets".into(), options: presets() },
                     Group { label: "A copy of a role".into(), options: copies },
@@ -132,7 +132,7 @@ impl Bot {
         };
         let mut fields = fields;
         let why = "For whoever approves; stays on record.";
-        fields.push(field("because", "Why", why, true, text(false, 500, "")));
+        fields.push(field("because", "Why", why, true, text(true, 500, "")));
         if kind == Kind::Invite {
             fields.push(gaps());
         }
@@ -155,7 +155,7 @@ impl Bot {
         let mut options = vec![choice(&session.community.name, &own)];
         let (root, children) = self.workspace().await?;
         let others = [&root].into_iter().chain(&children).filter(|c| c.uuid != session.community.uuid);
-        options.extend(others.map(|c| choice(c.name(), &c.uuid.to_string())));
+        options.extend(in_order(others.map(|c| choice(c.name(), &c.uuid.to_string())).collect()));
         let kind = FieldKind::Choice { groups: grouped(options), several: true, initial: vec![own.into()] };
         Ok(field("communities", "Communities", "Where they get this role.", false, kind))
     }
@@ -164,7 +164,7 @@ impl Bot {
         let keys = self.sekoia.api_keys(session.community.uuid).await?;
         let own = self.sekoia.validate(Rank::Person).await?;
         let other = |k: &&ApiKey| k.status(now) == KeyStatus::Active && own.key_uuid() != Some(k.uuid.as_str());
-        let options = keys.iter().filter(other).map(|k| choice(k.name(), &k.uuid)).collect();
+        let options = in_order(keys.iter().filter(other).map(|k| choice(k.name(), &k.uuid)).collect());
         let kind = FieldKind::Choice { groups: grouped(options), several: false, initial: vec![] };
         Ok(field("key", "Key", "Active keys; never the bot's own.", false, kind))
     }
@@ -215,6 +215,12 @@ fn choice(label: &str, value: &str) -> Choice {
 
 fn presets() -> Vec<Choice> {
     PRESETS.iter().map(|p| choice(&p.label, &p.id)).collect()
+}
+
+/// In the order in which people count.
+fn in_order(mut options: Vec<Choice>) -> Vec<Choice> {
+    options.sort_by_cached_key(|option| natural(&option.label));
+    options
 }
 
 /// One group without a label, or several where one would be too long.

@@ -9,6 +9,7 @@ use super::{Ask, Bot, cards};
 use crate::access::{Denial, Rights};
 use crate::checklist::{Session, StepId};
 use crate::command::{Right, Spec, TABLE, Task, Topic};
+use crate::platform::ChatPlatform;
 use crate::text::shown;
 use crate::view::{Control, Line, View};
 
@@ -43,20 +44,33 @@ impl Bot {
             Topic::Command(spec) => command(spec),
             Topic::Step(id) => step(id),
             Topic::All => all(),
-            Topic::Task(of) => task(of, &self.known_of(ask).await),
+            Topic::Task(of) => self.task(of, ask).await,
             Topic::Start => match self.known_of(ask).await {
-                Reader::MayNothing(denial) => View::sentence(Line::marked(&denial.to_string()))
+                Reader::MayNothing(denial) => View::sentence(denial.line(&self.chats.wording(ask.channel).await))
                     .note(Line::marked("`help all` lists what I understand, `whoami` shows your id and your rights.")),
                 reader => match self.sessions.read(ask.channel).await {
                     Ok(None) => {
                         let rights = if let Reader::May(rights) = reader { Some(rights) } else { None };
                         self.start(ask.channel, rights).await.note(Line::marked(MORE))
                     }
-                    Ok(Some(session)) => start(Some(&session), &reader, ask),
-                    Err(_) => start(None, &reader, ask),
+                    Ok(Some(session)) => start(Some(&session), &reader, self.reads_mentions(ask)),
+                    Err(_) => start(None, &reader, self.reads_mentions(ask)),
                 },
             },
         }
+    }
+
+    async fn task(&self, of: Task, ask: &Ask<'_>) -> View {
+        let reader = self.known_of(ask).await;
+        let denied = match &reader {
+            Reader::MayNothing(denial) => Some(denial.line(&self.chats.wording(ask.channel).await)),
+            Reader::May(_) | Reader::Unknown => None,
+        };
+        task(of, &reader, denied)
+    }
+
+    fn reads_mentions(&self, ask: &Ask<'_>) -> bool {
+        self.chats.of_channel(ask.channel).is_ok_and(ChatPlatform::reads_mentions)
     }
 
     async fn known_of(&self, ask: &Ask<'_>) -> Reader {
@@ -70,7 +84,7 @@ impl Bot {
 
 const MORE: &str = "`help all` lists every command, `help requests` those of one task, `help skip` explains one.";
 
-fn start(session: Option<&Session>, reader: &Reader, ask: &Ask<'_>) -> View {
+fn start(session: Option<&Session>, reader: &Reader, mentions: bool) -> View {
     const HEADING: &str = "What you can do here";
     let mut view = View::new(HEADING).heading(HEADING);
     if let Some(session) = session {
@@ -102,9 +116,10 @@ fn start(session: Option<&Session>, reader: &Reader, ask: &Ask<'_>) -> View {
     if let Reader::Unknown = reader {
         view = view.line("I could not find out your rights just now, so nothing is left out.");
     }
-    let typed = match ask.channel.platform() {
-        "slack" => "Type them after `/sekoia` or, also in threads, after mentioning me.",
-        _ => "Type them after `/sekoia`.",
+    let typed = if mentions {
+        "Type them after `/sekoia` or, also in threads, after mentioning me."
+    } else {
+        "Type them after `/sekoia`."
     };
     let mut controls = vec![Control::primary("Next step", "next"), Control::button("Checklist", "status")];
     if requests {
@@ -131,12 +146,12 @@ fn all() -> View {
     view.note(Line::marked("`help` and a command or a step tells more. Everything that a button does can be typed."))
 }
 
-fn task(task: Task, reader: &Reader) -> View {
+fn task(task: Task, reader: &Reader, denied: Option<Line>) -> View {
     let (may, others): (Vec<&Spec>, Vec<&Spec>) = task.commands().partition(|spec| reader.may(spec));
     let view = View::new(format!("Help: {}", task.title())).heading(task.title());
-    let view = match (&reader, may.is_empty()) {
-        (Reader::MayNothing(denial), true) => view.line(Line::marked(&denial.to_string())),
-        (_, true) => view.line("You may use none of these commands."),
+    let view = match (denied, may.is_empty()) {
+        (Some(denied), true) => view.line(denied),
+        (None, true) => view.line("You may use none of these commands."),
         (_, false) => view.bullets(may.into_iter().map(bullet).collect()),
     };
     if others.is_empty() {

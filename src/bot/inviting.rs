@@ -37,7 +37,7 @@ impl Bot {
             Err(error) => Err(instead(Line::marked(&format!(
                 "I could not read {} ({error}). Nothing was asked. {}",
                 shown(name, 80).replace('`', "'"),
-                error.advice()
+                error.advice(&chat.wording().await)
             )))),
         }
     }

@@ -8,8 +8,8 @@ use crate::checklist::StepId;
 use crate::checklist::steps::keys::{SOON, days_left};
 use crate::pace::Rank;
 use crate::sekoia::{ApiKey, KeyStatus};
-use crate::text::{count, fold, shown};
-use crate::view::{Line, View, day};
+use crate::text::{count, natural, shown};
+use crate::view::{Column, Line, Table, View, day};
 
 const KEYS: usize = 20;
 
@@ -18,10 +18,12 @@ impl Bot {
         let session = self.session(ask).await?;
         let own = self.sekoia.validate(Rank::Person).await?;
         let mut keys = self.sekoia.api_keys(session.community.uuid).await?;
-        keys.sort_by_cached_key(|k| (k.status(ask.now), fold(k.name())));
+        keys.sort_by_cached_key(|k| (k.status(ask.now), natural(k.name())));
         let active = keys.iter().filter(|k| k.status(ask.now) == KeyStatus::Active).count();
         let page = Page::of(&keys, page, KEYS);
-        let lines = page.items.iter().map(|k| key(k, own.key_uuid() == Some(&*k.uuid), ask.now));
+        let is_own = |k: &ApiKey| own.key_uuid() == Some(&*k.uuid);
+        let lines = page.items.iter().map(|k| key(k, is_own(k), ask.now));
+        let rows = page.items.iter().map(|k| row(k, is_own(k), ask.now)).collect();
         let view = View::new("API keys")
             .heading("API keys")
             .line(
@@ -29,9 +31,31 @@ impl Bot {
                     .strong(shown(&session.community.name, 80))
                     .say(format!(" · {}, {active} active", count(keys.len(), "key", "keys"))),
             )
-            .bullets(lines.collect());
+            .list(Table { columns: columns(), rows }, lines.collect());
         Ok(self.footed(ask, page.foot(view, "keys"), StepId::Keys).await)
     }
+}
+
+fn columns() -> Vec<Column> {
+    vec![Column::words("Key"), Column::words("State"), Column::words("Expires"), Column::numbers("Permissions")]
+}
+
+fn row(key: &ApiKey, own: bool, now: Timestamp) -> Vec<String> {
+    let name = format!("{}{}", shown(key.name(), 60), if own { " (the bot's own)" } else { "" });
+    let (state, expires) = match (key.status(now), key.expires_at) {
+        (KeyStatus::Revoked, _) => return vec![name, "revoked".into(), String::new(), String::new()],
+        (KeyStatus::Expired, at) => ("expired", at.map_or_else(String::new, day)),
+        (KeyStatus::Active, Some(at)) => match days_left(key, now) {
+            Some(days) => {
+                let left = count(usize::try_from(days).unwrap_or(0), "day", "days");
+                ("active", format!("{}{}, {left} left", if days < SOON { "⚠️ " } else { "" }, day(at)))
+            }
+            None => ("active", day(at)),
+        },
+        (KeyStatus::Active, None) => ("active", "⚠️ never".into()),
+    };
+    let permissions = if state == "active" { key.permissions.len().to_string() } else { String::new() };
+    vec![name, state.into(), expires, permissions]
 }
 
 fn key(key: &ApiKey, own: bool, now: Timestamp) -> Line {

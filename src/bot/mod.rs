@@ -75,9 +75,9 @@ use crate::approval;
 use crate::approval::ApprovalId;
 use crate::approvals::{Approvals, Frozen, Timing};
 use crate::checklist::{Actor, Event, Refusal, Session, StepId};
-use crate::command::{Command, Fault, Right, Said};
+use crate::command::{Command, Fault, Right, Said, read};
 use crate::notifications::Notifications;
-use crate::platform::{ChannelKey, Chats, Inbound, UserId};
+use crate::platform::{ChannelKey, Chats, Inbound, UserId, Wording};
 use crate::sekoia::Sekoia;
 use crate::sessions::{ChangeError, Changed, Sessions};
 use crate::store::{Finished, Store, StoreError};
@@ -247,19 +247,27 @@ impl Bot {
         };
         match self.dispatch(inbound, &said, finished).await {
             Ok(answer) => Outcome::Settled(self.noting_freeze(&said.command, answer).await),
-            Err(failure) if failure.is_ours() || (again && failure.is_passing()) => {
-                Outcome::Unsettled(failure.view(&said).into())
-            }
             Err(failure) if failure.is_not_set_up() => {
                 let rights = self.policy.rights(&self.chats, &inbound.actor, &inbound.channel).await;
                 Outcome::Settled(self.start(&inbound.channel, rights.ok()).await.into())
             }
-            Err(denied @ Failure::Denied(_)) => Outcome::Settled(denied.view(&said).into()),
             Err(failure) => {
-                let answer = failure.view(&said).into();
-                Outcome::Settled(self.noting_freeze(&said.command, answer).await)
+                let unsettled = failure.is_ours() || (again && failure.is_passing());
+                let denied = matches!(failure, Failure::Denied(_));
+                let view = self.explain(failure, &said, &inbound.channel).await.into();
+                match (unsettled, denied) {
+                    (true, _) => Outcome::Unsettled(view),
+                    (false, true) => Outcome::Settled(view),
+                    (false, false) => Outcome::Settled(self.noting_freeze(&said.command, view).await),
+                }
             }
         }
+    }
+
+    /// What went wrong, in the words of the platform where somebody reads it.
+    async fn explain(&self, failure: Failure, said: &Said, channel: &ChannelKey) -> View {
+        let wording = if failure.speaks_of_platform() { self.chats.wording(channel).await } else { Wording::default() };
+        failure.view(said, &wording)
     }
 
     /// As long as nothing is carried out, every answer about requests says so.
@@ -274,6 +282,32 @@ impl Bot {
                 }
             },
             answer => answer,
+        }
+    }
+
+    /// Why these words would come to nothing; none if they would, or if nobody knows by now. Nothing
+    /// is changed or recorded: a platform asks before it asks a question of its own.
+    pub async fn refusal(&self, inbound: &Inbound) -> Option<View> {
+        let said = read(&inbound.words, inbound.actor.platform()).ok()?;
+        let failure = self.would_refuse(inbound, &said).await.err()?;
+        if failure.is_ours() || failure.is_passing() {
+            return None;
+        }
+        Some(self.explain(failure, &said, &inbound.channel).await)
+    }
+
+    async fn would_refuse(&self, inbound: &Inbound, said: &Said) -> Result<(), Failure> {
+        let Inbound { actor, at, delivery, .. } = inbound;
+        let home = self.home_of(inbound, &said.command).await?;
+        let channel = home.as_ref().unwrap_or(&inbound.channel);
+        if said.spec.right == Right::Anybody {
+            return Ok(());
+        }
+        let rights = self.policy.rights(&self.chats, actor, channel).await?;
+        let ask = Ask { actor, channel, now: *at, rights, delivery, finished: None };
+        match &said.command {
+            Command::Approve { id } => self.may_approve(&ask, id).await,
+            _ => Ok(self.policy.allow(&ask.rights, said.spec.right, actor)?),
         }
     }
 
@@ -434,16 +468,17 @@ impl Bot {
                     (true, true) => None,
                 };
                 let mut lines: Vec<Line> = may.into_iter().map(Line::from).collect();
-                lines.extend(rights.unread.iter().map(|unread| {
-                    Line::marked(&format!("perhaps more, which I cannot tell: {unread}. {}", unread.advice()))
-                }));
+                for unread in &rights.unread {
+                    let advice = unread.advice(&self.chats.wording(channel).await);
+                    lines.push(Line::marked(&format!("perhaps more, which I cannot tell: {unread}. {advice}")));
+                }
                 let view = view.bullets(lines);
                 match lacks {
                     Some(how) => view.note(how),
                     None => view,
                 }
             }
-            Err(denial) => view.line(denial.line()),
+            Err(denial) => view.line(denial.line(&self.chats.wording(channel).await)),
         }
     }
 }

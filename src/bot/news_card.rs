@@ -9,12 +9,14 @@ use crate::notify::storm::Swarm;
 use crate::notify::{Alert, Named, Playbook, Rules, What, band, minutes};
 use crate::sekoia::{Id, Region};
 use crate::text::{count, shown};
-use crate::view::{Control, Line, View};
+use crate::view::{Control, Line, Tone, View};
 
 /// Characters of a title, a name, an error.
 const TITLE: usize = 200;
 const NAME: usize = 80;
 const ERROR: usize = 600;
+/// From here on Sekoia recommends to be told of alerts.
+const URGENT: u8 = 75;
 /// Assets that are named.
 const ASSETS: usize = 5;
 
@@ -72,7 +74,20 @@ pub(super) fn card(news: &News, rules: &Rules, region: Region) -> View {
             .say(" works.");
         return view.line(note).controls(vec![Control::primary("It arrived", format!("notify seen {rule}"))]);
     }
-    view.note(why(news, rules)).controls(controls(news, rules))
+    view.note(why(news, rules)).controls(controls(news, rules)).toned(tone(news))
+}
+
+fn tone(news: &News) -> Tone {
+    let urgency = news.occurrence.what.alert().and_then(|alert| alert.urgency);
+    match &news.occurrence.what {
+        _ if is_over(news) || news.acknowledged.is_some() || news.gone => Tone::Done,
+        _ if news.swarm.is_some() => Tone::Urgent,
+        What::AlertRaised(_) | What::AlertUpdated(_) if urgency.is_some_and(|urgency| urgency >= URGENT) => {
+            Tone::Urgent
+        }
+        What::PlaybookError(_) | What::ConnectorError(_) => Tone::Refused,
+        _ => Tone::Waiting,
+    }
 }
 
 fn begin(headline: impl Into<Cow<'static, str>>, title: String) -> View {

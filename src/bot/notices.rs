@@ -79,9 +79,19 @@ impl Bot {
 /// The text, with the channel's name where its id stands: people know no ids.
 fn naming(text: &str, channel: Option<&ChannelKey>) -> Line {
     match channel.and_then(|channel| Some((text.split_once(channel.channel())?, channel))) {
-        Some(((before, after), channel)) => Line::new().say(before.to_owned()).channel(channel).say(after.to_owned()),
-        None => Line::from(text.to_owned()),
+        Some(((before, after), channel)) => copyable(copyable(Line::new(), before).channel(channel), after),
+        None => copyable(Line::new(), text),
     }
+}
+
+/// Commands in backticks can be copied; any other backtick is somebody's own.
+fn copyable(mut line: Line, mut text: &str) -> Line {
+    while let Some((before, typed)) = text.split_once("`/") {
+        let Some((typed, after)) = typed.split_once('`') else { break };
+        line = if before.is_empty() { line } else { line.say(before.to_owned()) }.code(format!("/{typed}"));
+        text = after;
+    }
+    if text.is_empty() { line } else { line.say(text.to_owned()) }
 }
 
 /// None if there is nothing to say of it any more.

@@ -59,7 +59,7 @@ impl Bot {
             let lines = self.waiting_in(&session, &requests, frozen.is_some(), &mut room, ask.now).await;
             view = view.line(channel_line(channel, &session)).bullets(lines);
         }
-        view = view.bullets(self.faults().await?);
+        view = view.bullets(self.faults(ask.channel).await?);
         let mut controls = Vec::new();
         if page > 1 {
             controls.push(Control::button("Previous page", format!("overview {}", page - 1)));
@@ -72,10 +72,11 @@ impl Bot {
     }
 
     /// What stands still or is not to be trusted: messages, user groups, what is stored.
-    async fn faults(&self) -> Result<Vec<Line>, StoreError> {
+    async fn faults(&self, channel: &ChannelKey) -> Result<Vec<Line>, StoreError> {
         let mut lines = self.undelivered().await?;
         for unread in self.unread_groups().await {
-            lines.push(Line::marked(&format!("⚠️ {unread}. {}", unread.advice())));
+            let advice = unread.advice(&self.chats.wording(channel).await);
+            lines.push(Line::marked(&format!("⚠️ {unread}. {advice}")));
         }
         let (count, aside) = self.sessions.store().set_aside(ASIDE).await?;
         for one in &aside {

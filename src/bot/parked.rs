@@ -114,11 +114,14 @@ impl Bot {
             }
         };
         let Actor::Person(to) = by else { return None };
-        let text = format!(
-            "I could not bring {what} up to date: {why}. {} {AGAIN}",
-            why.advice().replace('`', "\"").replace(" here ", " there ")
-        );
+        let text =
+            format!("I could not bring {what} up to date: {why}. {} {AGAIN}", self.advice_there(&channel, why).await);
         Some((to, channel, text))
+    }
+
+    /// What to do in another channel, for somebody who reads it elsewhere.
+    pub(super) async fn advice_there(&self, channel: &ChannelKey, why: &ChatError) -> String {
+        why.advice(&self.chats.wording(channel).await).replace(" here ", " there ")
     }
 
     async fn about_news(
@@ -130,7 +133,7 @@ impl Bot {
     ) -> Option<(UserId, String)> {
         let session = self.sessions.read(channel).await.ok()??;
         let Actor::Person(to) = session.opened.by.clone() else { return None };
-        let advice = why.advice().replace('`', "\"").replace(" here ", " there ");
+        let advice = self.advice_there(channel, why).await;
         Some((to, format!("I cannot tell {} {what}: {why}. {advice} {again}", channel.channel())))
     }
 

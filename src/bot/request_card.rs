@@ -9,7 +9,7 @@ use crate::approvals::Frozen;
 use crate::checklist::Actor;
 use crate::sekoia::Region;
 use crate::text::{count, first, shown};
-use crate::view::{Block, Line, View, day};
+use crate::view::{Block, Line, Tone, View, day};
 
 /// Lines of one list; the rest is told by `approvals <id>`.
 const LISTED: usize = 15;
@@ -55,6 +55,17 @@ pub fn card(approval: &Approval, frozen: Option<&Frozen>, region: Region) -> Vie
     }
     view.note(format!("Request {} · SHA-256 {}…", approval.id, first(&approval.request.hash, 16)))
         .controls(controls(approval, status))
+        .toned(tone(status))
+}
+
+fn tone(status: Status) -> Tone {
+    match status {
+        Status::Requested | Status::Approved | Status::Executing | Status::Handover | Status::ByHand => Tone::Waiting,
+        Status::Succeeded => Tone::Done,
+        Status::Failed | Status::Rejected | Status::Expired => Tone::Refused,
+        Status::Held | Status::Unknown => Tone::Urgent,
+        Status::Cancelled => Tone::Plain,
+    }
 }
 
 fn headline(approval: &Approval, status: Status) -> &'static str {

@@ -47,7 +47,7 @@ impl Bot {
             }
             let mut controls = controls_for(approval, *reader);
             controls.push(Control::button("Details", format!("approvals {}", approval.id)));
-            view = view.line(self.request_line(approval, frozen, ask.now).await).controls(controls);
+            view = view.line(self.request_line(approval, frozen, ask.now).await).item_controls(controls);
         }
         if listed.is_empty() {
             view = view.line(Line::marked(if mine && total > 0 {

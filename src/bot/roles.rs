@@ -6,8 +6,8 @@ use super::{Ask, Bot, Told};
 use crate::checklist::StepId;
 use crate::checklist::steps::roles::{Holders, TRAP};
 use crate::sekoia::{Avatar, Permission, Role};
-use crate::text::{Found, count, find, fold, quoted, shown};
-use crate::view::{Control, Line, View};
+use crate::text::{Found, count, find, natural, quoted, shown};
+use crate::view::{Column, Control, Line, Table, View};
 
 const ROLES: usize = 15;
 const PERMISSIONS: usize = 60;
@@ -18,7 +18,7 @@ impl Bot {
         let mut roles = self.sekoia.roles(session.community.uuid).await?;
         let members = self.members_if_allowed(session.community.uuid).await?;
         let held = |role: &Role| held(role, members.as_deref());
-        roles.sort_by_cached_key(|r| (!r.is_built_in(), fold(r.name())));
+        roles.sort_by_cached_key(|r| (!r.is_built_in(), natural(r.name())));
         let page = Page::of(&roles, page, ROLES);
         let view = View::new("Roles")
             .heading("Roles")
@@ -27,7 +27,7 @@ impl Bot {
                     .strong(shown(&session.community.name, 80))
                     .say(format!(" · {}", count(roles.len(), "role", "roles"))),
             )
-            .bullets(page.items.iter().map(|r| role(r, &held(r))).collect())
+            .list(table(page.items, held), page.items.iter().map(|r| role(r, &held(r))).collect())
             .line(TRAP)
             .controls(vec![Control::Menu {
                 label: "Show a role".into(),
@@ -69,6 +69,27 @@ impl Bot {
         view = view.bullets(by_feature(page.items));
         Ok(page.foot(view, &format!("role show {} page", quoted(&role.uuid))))
     }
+}
+
+fn table(roles: &[Role], held: impl Fn(&Role) -> Vec<String>) -> Table {
+    let columns = vec![
+        Column::words("Role"),
+        Column::words("Kind"),
+        Column::numbers("Permissions"),
+        Column::words("Members"),
+        Column::words("About"),
+    ];
+    let row = |r: &Role| {
+        let restricted = if r.is_restricted == Some(true) { ", restricted to some intakes" } else { "" };
+        vec![
+            shown(r.name(), 60),
+            format!("{}{restricted}", if r.is_built_in() { "built in" } else { "custom" }),
+            r.permissions.len().to_string(),
+            held(r).join(", "),
+            shown(r.description.as_deref().unwrap_or_default().trim(), 100),
+        ]
+    };
+    Table { columns, rows: roles.iter().map(row).collect() }
 }
 
 fn role(role: &Role, held: &[String]) -> Line {

@@ -8,7 +8,7 @@ use crate::command::LIST;
 use crate::platform::ChatError;
 use crate::sekoia;
 use crate::sessions::ChangeError;
-use crate::text::{Found, count, find, fold, quoted, shown};
+use crate::text::{Found, count, find, fold, natural, quoted, shown};
 use crate::view::{Block, Choice, Control, Line, Style, View};
 
 /// Entries of a menu: fewer than Slack's 100.
@@ -31,7 +31,8 @@ impl Bot {
             self.show_progress(ask.channel, true).await?;
             return Err(Refusal::AlreadyOpen(session.community.name.clone()).into());
         }
-        let (root, children) = self.workspace().await?;
+        let (root, mut children) = self.workspace().await?;
+        children.sort_by_cached_key(|c| natural(c.name()));
         let mode = match root.parent_community_uuid {
             // The key belongs to a unit of a larger workspace.
             Some(_) => Mode::MultiTenant,
@@ -88,14 +89,16 @@ impl Bot {
     pub(super) async fn show_progress(&self, channel: &crate::platform::ChannelKey, anew: bool) -> Result<(), Failure> {
         match self.show(&Place::Checklist(channel.clone()), anew).await? {
             Ok(()) => Ok(()),
-            Err(ChatError::NotInChannel) => Err(instead(Line::marked(
-                "I am not in this channel yet, so I cannot post the checklist here. Type `/invite @Sekoia`, then `/sekoia refresh`.",
-            ))),
+            Err(ChatError::NotInChannel) => Err(instead(Line::marked(&format!(
+                "I am not in this channel yet, so I cannot post the checklist here. Type {}, then `/sekoia refresh`.",
+                self.chats.wording(channel).await.invite()
+            )))),
             Err(error) => {
                 let line = format!(
                     "I could not update the channel's message ({error}). Nothing is lost, and I will try again by myself. "
                 );
-                Err(instead(Line::new().say(line).append(Line::marked(error.advice()))))
+                let advice = error.advice(&self.chats.wording(channel).await);
+                Err(instead(Line::new().say(line).append(Line::marked(&advice))))
             }
         }
     }

@@ -5,7 +5,7 @@ use super::{Ask, Bot, Told};
 use crate::checklist::StepId;
 use crate::sekoia::Avatar;
 use crate::text::{count, shown};
-use crate::view::{Choice, Control, Line, View, day};
+use crate::view::{Choice, Column, Control, Line, Table, View, day};
 
 const MEMBERS: usize = 20;
 
@@ -25,7 +25,7 @@ impl Bot {
                 count(pending, "pending invitation", "pending invitations"),
                 count(disabled, "switched off", "switched off"),
             )))
-            .bullets(page.items.iter().map(member).collect());
+            .list(table(page.items), page.items.iter().map(member).collect());
         let waiting = page.items.iter().filter(|m| m.is_pending()).filter_map(|m| m.email());
         let options: Vec<Choice> =
             waiting.map(|email| Choice { label: shown(email, 70).into(), value: email.to_owned().into() }).collect();
@@ -36,6 +36,30 @@ impl Bot {
         let (label, words) = ("Send an invitation again".into(), "resend".into());
         Ok(view.controls(vec![Control::Menu { label, words, options }]))
     }
+}
+
+fn table(members: &[Avatar]) -> Table {
+    let names = ["Name", "E-mail", "Roles", "State", "Last active"];
+    Table { columns: names.map(Column::words).into(), rows: members.iter().map(row).collect() }
+}
+
+fn row(member: &Avatar) -> Vec<String> {
+    let roles: Vec<String> = member.roles.iter().filter_map(|r| r.name.as_deref()).map(|n| shown(n, 40)).collect();
+    let state = match member {
+        m if m.is_pending() => "⏳ invited",
+        m if m.is_disabled() => "switched off",
+        m if m.lacks_mfa() && m.has_role("Admin") => "⚠️ Admin without MFA",
+        m if m.lacks_mfa() => "no MFA",
+        _ => "active",
+    };
+    let seen = member.user.as_ref().and_then(|u| u.last_activity).filter(|_| member.is_active());
+    vec![
+        shown(&member.display_name(), 60),
+        shown(member.email().unwrap_or_default(), 80),
+        roles.join(", "),
+        state.into(),
+        seen.map_or_else(String::new, day),
+    ]
 }
 
 fn member(member: &Avatar) -> Line {

@@ -93,7 +93,7 @@ impl Bot {
     /// Members of a community.
     pub(super) async fn members_of(&self, community: Uuid) -> Result<Vec<Avatar>, SekoiaError> {
         let mut members = self.sekoia.avatars(community).await?;
-        members.sort_by_cached_key(|m| (m.is_disabled(), m.is_pending(), m.display_name().to_lowercase()));
+        members.sort_by_cached_key(|m| (m.is_disabled(), m.is_pending(), crate::text::natural(&m.display_name())));
         Ok(members)
     }
 }

@@ -8,7 +8,7 @@ use crate::checklist::steps::subscription::{self, Expiry};
 use crate::checklist::{Mode, StepId};
 use crate::pace::Rank;
 use crate::sekoia::{Licence, Region, days_until};
-use crate::text::{count, fold, shown};
+use crate::text::{count, natural, shown};
 use crate::view::{Confirm, Control, Line, Style, View, day};
 
 const LICENCES: usize = 8;
@@ -85,7 +85,7 @@ impl Bot {
     pub(super) async fn communities(&self, ask: &Ask<'_>, page: usize) -> Told {
         let session = self.session(ask).await?;
         let (root, mut children) = self.workspace().await?;
-        children.sort_by_cached_key(|c| fold(c.name()));
+        children.sort_by_cached_key(|c| natural(c.name()));
         let bound = session.community.uuid;
         let mark = |uuid| if uuid == bound { " · this channel's" } else { "" };
         let mut view = View::new("Communities").heading("Communities").line(

@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long, default_value = "sekoia")]
     bot_name: String,
     /// The word after the slash
-    #[arg(long, default_value = "sekoia")]
+    #[arg(long, env = TRIGGER, default_value = DEFAULT_TRIGGER)]
     trigger: String,
     /// Make another token for the bot, although it has one. The old one keeps working
     #[arg(long)]
@@ -55,11 +55,14 @@ pub struct Args {
     grant_edits: bool,
 }
 
+/// As `serve` has it without a setting.
+const DEFAULT_TRIGGER: &str = "sekoia";
 const URL: &str = "MATTERMOST_URL";
 const BOT_TOKEN: &str = "MATTERMOST_BOT_TOKEN";
 const COMMAND_TOKEN: &str = "MATTERMOST_COMMAND_TOKEN";
 const SOURCES: &str = "MATTERMOST_SOURCES";
 const PUBLIC_URL: &str = "CHATOPS_PUBLIC_URL";
+const TRIGGER: &str = "MATTERMOST_TRIGGER";
 
 pub async fn run(command: Command) -> anyhow::Result<()> {
     let Command::Install(args) = command;
@@ -129,6 +132,9 @@ fn merge(file: &mut EnvFile, wanted: &Wanted, ready: &Ready) {
     }
     file.set(COMMAND_TOKEN, &tokens.join(","));
     file.set(PUBLIC_URL, &address(&wanted.public_url));
+    if wanted.trigger != DEFAULT_TRIGGER || file.get(TRIGGER).is_some() {
+        file.set(TRIGGER, &wanted.trigger);
+    }
     if file.mentions(SOURCES) {
         return;
     }

@@ -75,6 +75,8 @@ pub struct MattermostConfig {
     pub sources: Vec<IpNet>,
     /// How the server reaches the bot.
     pub public_url: Url,
+    /// The word after the slash that calls the bot.
+    pub trigger: String,
 }
 
 #[derive(Debug)]
@@ -307,7 +309,19 @@ fn on_mattermost(source: &mut Source, public_url: Option<&Url>) -> Option<Matter
     let how = "give the address under which the Mattermost server reaches this bot";
     source.required("CHATOPS_PUBLIC_URL", how);
     let public_url = public_url.cloned();
-    Some(MattermostConfig { url: url?, bot_token: bot_token?, command_tokens, sources, public_url: public_url? })
+    let trigger = source.parse("MATTERMOST_TRIGGER", "sekoia", |s| {
+        let word = s.trim_start_matches('/').to_lowercase();
+        let fits = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+        if fits { Ok(word) } else { Err(format!("{s:?} is not one word, such as sekoia")) }
+    });
+    Some(MattermostConfig {
+        url: url?,
+        bot_token: bot_token?,
+        command_tokens,
+        sources,
+        public_url: public_url?,
+        trigger: trigger?,
+    })
 }
 
 /// An address that may receive a secret: encrypted, or on the machine itself.

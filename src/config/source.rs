@@ -37,6 +37,7 @@ pub static VARIABLES: &[Variable] = &[
     now("MATTERMOST_BOT_TOKEN"),
     now("MATTERMOST_COMMAND_TOKEN"),
     now("MATTERMOST_SOURCES"),
+    now("MATTERMOST_TRIGGER"),
     now("CHATOPS_LISTEN"),
     later("CHATOPS_METRICS_LISTEN"),
     now("CHATOPS_PUBLIC_URL"),

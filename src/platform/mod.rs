@@ -8,6 +8,7 @@ mod remembered;
 pub mod slack;
 pub mod web;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::pace::Rank;
-use crate::view::{Form, Line, Text, View};
+use crate::view::{CALL, Form, Line, Text, View};
 
 /// A person's immutable id with its platform: `slack:U0ALICE`. Never a name, never an e-mail.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -254,15 +255,13 @@ impl ChatError {
         !self.is_passing() && !self.is_of_channel()
     }
 
-    /// What to do about it.
-    pub fn advice(&self) -> &'static str {
-        match self {
-            ChatError::NotInChannel => "Type `/invite @Sekoia` here and try again.",
-            ChatError::TokenDead(_) => "Ask your bot administrator to install the app again and to set its new token.",
+    /// What to do about it, in the words of the platform where it happened.
+    pub fn advice(&self, wording: &Wording) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            ChatError::NotInChannel => return format!("Type {} here and try again.", wording.invite()).into(),
+            ChatError::TokenDead(_) => wording.new_token,
             ChatError::NotServed(_) => "Ask your bot administrator to set that platform's variables again.",
-            ChatError::MissingScope(_) => {
-                "Ask your bot administrator to add that scope to the app and to install it again."
-            }
+            ChatError::MissingScope(_) => wording.rights,
             ChatError::Forbidden(_) => "An administrator of the chat has to let the bot post here.",
             ChatError::Archived | ChatError::NotAChannel => "Use another channel.",
             ChatError::MessageGone
@@ -273,7 +272,42 @@ impl ChatError {
             | ChatError::Refused(_)
             | ChatError::Unavailable(_)
             | ChatError::Unclear => "Please try again in a minute.",
+        })
+    }
+}
+
+/// What messages call the things of a platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wording {
+    pub platform: &'static str,
+    /// The bot's name, as people mention it.
+    pub bot: Arc<str>,
+    /// What calls the bot, with its slash.
+    pub call: Arc<str>,
+    /// What to do about a token that is not taken any more.
+    pub new_token: &'static str,
+    /// What to do about a right that the bot lacks.
+    pub rights: &'static str,
+}
+
+impl Default for Wording {
+    /// Of a platform that nobody serves.
+    fn default() -> Self {
+        Self {
+            platform: "the chat platform",
+            bot: "Sekoia".into(),
+            call: CALL.into(),
+            new_token: "Ask your bot administrator to set a token that works.",
+            rights: "Ask your bot administrator to give the bot that permission.",
         }
+    }
+}
+
+impl Wording {
+    /// What brings the bot into a channel, marked as what can be typed.
+    pub fn invite(&self) -> String {
+        // A name holds none; were it otherwise, it would be text.
+        format!("`/invite @{}`", self.bot.replace('`', ""))
     }
 }
 
@@ -292,6 +326,12 @@ pub struct Picture {
 pub trait ChatPlatform: Send + Sync + 'static {
     /// As it stands before the `:` of its ids.
     fn name(&self) -> &'static str;
+    /// Whether commands are read after a mention of the bot, too.
+    fn reads_mentions(&self) -> bool {
+        false
+    }
+    /// What messages to its people call things.
+    async fn wording(&self) -> Wording;
     /// The team that the app is installed in. Asked once.
     async fn team(&self) -> Result<Arc<str>, ChatError>;
     /// Whether the platform answers and takes the app's token, asked now.
@@ -378,6 +418,14 @@ impl Chats {
 
     pub fn of_user(&self, user: &UserId) -> Result<&dyn ChatPlatform, ChatError> {
         self.named(user.platform())
+    }
+
+    /// How to speak of a channel's platform.
+    pub async fn wording(&self, channel: &ChannelKey) -> Wording {
+        match self.of_channel(channel) {
+            Ok(chat) => chat.wording().await,
+            Err(_) => Wording::default(),
+        }
     }
 
     fn named(&self, name: &str) -> Result<&dyn ChatPlatform, ChatError> {

@@ -55,6 +55,8 @@ pub struct Setting {
     pub durable: bool,
     /// `MATTERMOST_SOURCES`.
     pub sources: &'static str,
+    /// `MATTERMOST_TRIGGER`.
+    pub trigger: &'static str,
     /// Another platform that the same bot serves.
     pub beside: Option<Platform>,
 }
@@ -75,6 +77,7 @@ impl Default for Setting {
             public_url: Some("https://bot.example.com/"),
             durable: false,
             sources: "",
+            trigger: "",
             beside: None,
         }
     }

@@ -101,6 +101,7 @@ impl Stage {
             ("CHATOPS_CHANNELS", all(&|platform| platform.channels(self.setting.channels))),
             ("CHATOPS_STORE", store),
             ("MATTERMOST_SOURCES", self.setting.sources.to_owned()),
+            ("MATTERMOST_TRIGGER", self.setting.trigger.to_owned()),
         ];
         if let (Platform::Slack, Some(url)) = (self.chat.platform(), self.setting.public_url) {
             settings.push(("CHATOPS_PUBLIC_URL", url.to_owned()));

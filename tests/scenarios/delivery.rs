@@ -74,7 +74,7 @@ fn a_token_that_is_refused_for_a_while_hides_no_card() {
         let asked = s.ask("alice", "invite ben@nimbus.example").await.text();
         for says in [
             "Its card is not in this channel yet: the chat platform no longer accepts the bot's token",
-            "set its new token. I keep trying",
+            "restart the bot. I keep trying",
         ] {
             assert!(asked.contains(says), "{asked}");
         }

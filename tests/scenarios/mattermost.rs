@@ -222,3 +222,166 @@ fn one_bot_serves_both_and_nothing_of_one_is_seen_on_the_other() {
         assert_eq!(overview.text().matches("Nimbus Payments").count(), 2, "{overview}");
     });
 }
+
+#[test]
+fn who_may_not_decide_is_told_so_before_being_asked() {
+    on_mattermost(Setting::default(), async |s| {
+        let card = waiting(s).await;
+        // No operator, and the one who asked.
+        for (who, says) in
+            [("dan", "You cannot decide this. These people can: "), ("alice", "You asked for this yourself")]
+        {
+            s.taken(&s.chat.click(who, &card, "Approve")).await;
+            let told = s.reply().await;
+            assert!(told.text().starts_with(says), "{told}");
+        }
+        assert!(s.mattermost().forms_saying("Approve this?").is_empty());
+        s.press("bob", &card, "Approve").await;
+        assert_eq!(s.mattermost().forms_saying("Approve this?").len(), 1);
+        assert!(s.next_private("bob").await.text().starts_with("You approved"));
+        s.card("not accepted yet").await;
+        s.direct().await;
+        s.checklist_at_rest().await;
+        // Too late: nothing is left to be sure of.
+        s.taken(&s.chat.click("carol", &card, "Approve")).await;
+        assert!(s.reply().await.text().starts_with("Already approved by @bob"));
+        assert_eq!(s.mattermost().forms_saying("Approve this?").len(), 1);
+    });
+}
+
+#[test]
+fn a_requests_color_says_how_it_stands() {
+    on_mattermost(Setting::default(), async |s| {
+        let card = waiting(s).await;
+        assert_eq!(card.on_mattermost().color(), "#f5ab00");
+        s.click("bob", &card, "Approve").await;
+        assert_eq!(s.card("not accepted yet").await.on_mattermost().color(), "#2fa36b");
+        s.direct().await;
+        s.checklist_at_rest().await;
+        s.request_for("alice", "invite eli@nimbus.example").await;
+        let card = s.card("Approval needed").await;
+        s.checklist("⏳").await;
+        s.ask("bob", &format!("reject {} no", id_in(&card))).await;
+        assert_eq!(s.card("Rejected").await.on_mattermost().color(), "#b04a4a");
+        s.direct().await;
+        s.checklist_at_rest().await;
+    });
+}
+
+#[test]
+fn the_answer_to_a_command_is_the_bots() {
+    on_mattermost(Setting { durable: true, ..Setting::default() }, async |s| {
+        let posted = s.set_up().await;
+        assert_eq!(s.ask("dan", "next").await.on_mattermost().author(), "sekoia");
+        // Where the server lets integrations have no name of their own, the bot shows it itself.
+        s.mattermost().edit(|state| state.overrides = false);
+        s.stop().await;
+        s.start().await;
+        let told = s.ask("dan", "next").await;
+        assert_eq!(
+            (told.on_mattermost().author().as_str(), s.mattermost().calls("POST /posts/ephemeral")),
+            ("sekoia", 1)
+        );
+        let request = s.mattermost().slash_in_thread("dan", posted.on_mattermost(), "next");
+        s.taken(&request).await;
+        let told = s.reply().await;
+        assert!(told.on_mattermost().to_string().starts_with("ephemeral to dan in #soc-setup, in a thread"), "{told}");
+        // Neither: better under the reader's name than nowhere.
+        s.mattermost().edit(|state| state.bot_may_post_ephemerals = false);
+        assert_eq!(s.ask("dan", "next").await.on_mattermost().author(), "dan");
+    });
+}
+
+#[test]
+fn messages_name_the_word_that_calls_the_bot() {
+    on_mattermost(Setting { trigger: "soc", ..Setting::default() }, async |s| {
+        assert_snapshot!(s.ask("dan", "status").await.text(), @"
+        *This channel is not set up yet.*
+        I set up Sekoia workspaces from a channel: seven steps, each checked with Sekoia's API, approvals by button for what is sensitive, and a record of who did what.
+        @alice or @bob can set it up with `/soc setup`.
+        ");
+        assert!(s.ask("dan", "help setup").await.text().contains("`/soc setup"));
+        s.set_up().await;
+        let help = s.ask("dan", "help").await.text();
+        assert!(
+            !help.contains("Slack") && !help.contains("/sekoia") && help.contains("Type them after `/soc`."),
+            "{help}"
+        );
+        assert_snapshot!(s.ask("alice", "skip").await.text(), @r#"
+        `skip` needs to know which step.
+        Usage: `/soc skip <step> <reason>`
+        Try: `/soc skip notifications "we use our own alerting"`
+        "#);
+    });
+}
+
+#[test]
+fn nothing_speaks_of_another_platform() {
+    on_mattermost(Setting::default(), async |s| {
+        s.mattermost().edit(|state| state.user("sekoia").name = "soc-bot".into());
+        let told = s.ask_in("private", "alice", "setup").await;
+        assert_snapshot!(told.text(), @"I cannot see this channel. Type `/invite @soc-bot` here and try again.");
+    });
+}
+
+#[test]
+fn lists_are_tables() {
+    on_mattermost(Setting::default(), async |s| {
+        s.set_up().await;
+        s.sekoia.edit(|world| {
+            let role = world.roles.iter_mut().find(|role| role.community_uuid.is_some()).expect("a custom role");
+            role.name = "Tier 10 | @all".into();
+        });
+        assert_snapshot!(steady(s.ask("alice", "roles").await.text()), @"
+        Roles
+        *Nimbus Payments* · 5 roles
+        ```
+        Role               Kind                                Permissions  Members                                       About
+        Admin              built in                                     83  2 members                                     Full access, management included
+        Analyst            built in                                     70  1 member, 1 open invitation                   Read and write access
+        Guest              built in                                     37  0 members, 1 open invitation, 1 switched off  Read-only access
+        Nimbus Fraud Desk  custom, restricted to some intakes            3  1 member                                      Alerts and events of the payment gateway, and nothing else
+        Tier 10 | @all     custom                                        7  1 member                                      Triage of alerts: reads everything about them, comments, changes their status
+        ```
+        Giving somebody a custom role takes their built-in role (Guest, Analyst, Admin) away; several custom roles add up.
+        See: Roles <https://docs.sekoia.com/getting_started/roles/>, Custom roles <https://docs.sekoia.com/getting_started/custom_roles/>
+        [Show a role ▾] [Done]! [Open step 4 (roles)]
+        ");
+        assert_snapshot!(steady(s.ask("alice", "users").await.text()), @"
+        Users
+        *Nimbus Payments* · 5 members · 2 pending invitations · 1 switched off · 2 without MFA
+        ```
+        Name                           E-mail                          Roles              State                 Last active
+        Ada Nwosu                      ada.nwosu@nimbus.example        Admin              active                <date>
+        Bruno Keller                   bruno.keller@nimbus.example     Admin              ⚠️ Admin without MFA  <date>
+        Chloé Roussel                  chloe.roussel@nimbus.example    Nimbus Fraud Desk  active                <date>
+        Ingrid Solberg                 ingrid.solberg@nimbus.example   Tier 10 | @all     active                <date>
+        Luis Ferreira                  luis.ferreira@nimbus.example    Analyst            no MFA                <date>
+        j.weber@audit-partner.example  j.weber@audit-partner.example   Guest              ⏳ invited
+        nadia.osman@nimbus.example     nadia.osman@nimbus.example      Analyst            ⏳ invited
+        Piotr Zielinski                piotr.zielinski@nimbus.example  Guest              switched off
+        ```
+        See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
+        [Done]! [Open step 5 (users)] [Send an invitation again ▾]
+        ");
+        assert_snapshot!(steady(s.ask("alice", "keys").await.text()), @"
+        API keys
+        *Nimbus Payments* · 10 keys, 6 active
+        ```
+        Key                            State    Expires                      Permissions
+        cti-enrichment                 active   <date>, 170 days left              2
+        jira-tickets                   active   ⚠️ <date>, 12 days left            2
+        log-forwarder                  active   ⚠️ never                               3
+        sandbox-admin (the bot's own)  active   <date>, 300 days left             83
+        sandbox-limited                active   <date>, 300 days left             36
+        sandbox-reader                 active   <date>, 300 days left             39
+        old-siem-export                expired  <date>
+        sandbox-expired                expired  <date>
+        former-mssp                    revoked
+        sandbox-revoked                revoked
+        ```
+        See: Manage API keys <https://docs.sekoia.com/getting_started/manage_api_keys/>
+        [Done]! [Open step 6 (keys)]
+        ");
+    });
+}

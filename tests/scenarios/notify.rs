@@ -77,9 +77,8 @@ fn rules_are_added_listed_changed_and_removed() {
         No rule yet: nothing is told here. `notify recommended` adds the three that Sekoia recommends, `notify add alert urgency>=75` any other.
         • No digest: `notify digest daily <time> Europe/Paris` sets one.
         • No webhook for Sekoia's own rules: `notify webhook` makes one.
-        [Add a rule…] [Recommended] [Summary]
         See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
-        [Done]! [Open step 7 (notifications)]
+        [Add a rule…] [Recommended] [Summary] [Done]! [Open step 7 (notifications)]
         ");
         assert_snapshot!(s.ask("alice", "notify add alert urgency>=75 rule=\"Brute force\"").await.text(), @r#"
         Rule 1: Alert raised, urgency 75 or more, rule "Brute force".
@@ -105,9 +104,8 @@ fn rules_are_added_listed_changed_and_removed() {
         • Errors of connectors: looked at every so often. How often depends on how many there are, which the first look tells; it has not been made yet.
         • No digest: `notify digest daily <time> Europe/Paris` sets one.
         • No webhook for Sekoia's own rules: `notify webhook` makes one.
-        [Add a rule…] [Recommended] [Summary] [Test a rule ▾] [Pause a rule ▾] [Remove a rule ▾]
         See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
-        [Done]! [Open step 7 (notifications)]
+        [Add a rule…] [Recommended] [Summary] [Test a rule ▾] [Pause a rule ▾] [Remove a rule ▾] [Done]! [Open step 7 (notifications)]
         "#);
         assert_snapshot!(s.choose("alice", &list, "Pause a rule", Choice::Option("2 No events from any intake for 30 minutes")).await.text(), @"
         Rule 2 is paused until somebody resumes it: No events from any intake for 30 minutes.
@@ -129,9 +127,8 @@ fn rules_are_added_listed_changed_and_removed() {
         • Errors of connectors: looked at every so often. How often depends on how many there are, which the first look tells; it has not been made yet.
         • No digest: `notify digest daily <time> Europe/Paris` sets one.
         • No webhook for Sekoia's own rules: `notify webhook` makes one.
-        [Add a rule…] [Recommended] [Summary] [Test a rule ▾] [Pause a rule ▾] [Resume a rule ▾] [Remove a rule ▾]
         See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
-        [Done]! [Open step 7 (notifications)]
+        [Add a rule…] [Recommended] [Summary] [Test a rule ▾] [Pause a rule ▾] [Resume a rule ▾] [Remove a rule ▾] [Done]! [Open step 7 (notifications)]
         "#);
         assert_snapshot!(s.ask("alice", "notify test 2").await.text(), @"Rule 2 is paused: a sample would not arrive. `notify resume 2` wakes it.");
         assert_snapshot!(steady(s.ask("alice", "notify test 1").await.text()), @"Rule 1 is muted until <date> <time> UTC: a sample would not arrive. `notify resume 1` wakes it.");
@@ -311,7 +308,7 @@ fn a_form_asks_for_a_rule_and_says_what_is_wrong_where() {
         Asset (optional): [____]
           Alerts: its UUID, as an alert's message here shows it. Alerts carry no names of assets.
         Intake (optional): [Select an option ▾]
-          ▾ Payment gateway | Office firewall | Laptops EDR | Key management HSM | Mail gateway <MX> & relay
+          ▾ Key management HSM | Laptops EDR | Mail gateway <MX> & relay | Office firewall | Payment gateway
           No events received: only from this one.
         Silent for (optional): [____]
           No events received: 15m to 24h; left empty, 1h.

@@ -181,9 +181,10 @@ fn a_revoked_token_loses_no_session() {
         s.chat.wait_for_calls(Call::Edit, 1).await;
         assert!(s.ask("alice", "status").await.text().contains("✅ *2 Confirm your region*"));
         let told = s.ask("alice", "refresh").await.text();
-        for says in
-            ["no longer accepts the", "Nothing is lost, and I will try again by myself. Ask your bot administrator"]
-        {
+        for says in [
+            "no longer accepts the",
+            "Nothing is lost, and I will try again by myself. Ask your bot administrator to install the app in Slack",
+        ] {
             assert!(told.contains(says), "{told}");
         }
         s.chat.mend();

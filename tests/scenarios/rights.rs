@@ -76,7 +76,7 @@ fn approvers_are_operators_where_none_are_named() {
 fn a_group_that_cannot_be_read_makes_nobody_an_operator() {
     on_slack(Setting { operators: "", ..Setting::default() }, async |s| {
         s.chat.groups_become_unreadable();
-        assert_snapshot!(s.ask("bob", "overview").await.text(), @"I cannot tell whether you are an operator, because slack-group:S0APPROVERS of CHATOPS_APPROVERS could not be read (the app lacks the scope usergroups:read). Nothing was done. Ask your bot administrator to add that scope to the app and to install it again. Your id is `chat:bob`.");
+        assert_snapshot!(s.ask("bob", "overview").await.text(), @"I cannot tell whether you are an operator, because slack-group:S0APPROVERS of CHATOPS_APPROVERS could not be read (the app lacks the scope usergroups:read). Nothing was done. Ask your bot administrator to add that scope to the app in Slack and to install it again. Your id is `chat:bob`.");
     });
 }
 

@@ -486,6 +486,9 @@ fn mattermost_may_be_served_alone_or_beside_slack() {
     let alone = read(MATTERMOST).unwrap();
     let mattermost = alone.mattermost.unwrap();
     assert!(alone.slack.is_none() && mattermost.sources.is_empty());
+    assert_eq!(mattermost.trigger, "sekoia");
+    let other = read(&[MATTERMOST, &[("MATTERMOST_TRIGGER", "/SOC")]].concat()).unwrap();
+    assert_eq!(other.mattermost.unwrap().trigger, "soc");
     assert_eq!(mattermost.url.as_str(), "https://chat.example/base");
     assert_eq!(mattermost.public_url.as_str(), "http://bot.internal:8080/");
     let tokens: Vec<&str> = mattermost.command_tokens.iter().map(ExposeSecret::expose_secret).collect();
@@ -506,6 +509,7 @@ fn mattermost_is_wholly_configured_or_not_at_all() {
     let wrong = [
         ("MATTERMOST_COMMAND_TOKEN", "can ary"),
         ("MATTERMOST_SOURCES", "chat.example,10.0.0.0/33"),
+        ("MATTERMOST_TRIGGER", "two words"),
         ("CHATOPS_PUBLIC_URL", "bot.example"),
         ("CHATOPS_CHANNELS", "mattermost:soc-setup"),
     ];
@@ -514,6 +518,7 @@ fn mattermost_is_wholly_configured_or_not_at_all() {
     MATTERMOST_COMMAND_TOKEN: holds spaces or characters that no such secret has
     MATTERMOST_SOURCES: "chat.example" is not an address or a network such as 10.1.2.0/24
     MATTERMOST_SOURCES: "10.0.0.0/33" is not an address or a network such as 10.1.2.0/24
+    MATTERMOST_TRIGGER: "two words" is not one word, such as sekoia
     CHATOPS_CHANNELS: "mattermost:soc-setup" is not a Mattermost channel id, which has 26 letters and digits (not a name)
     "#);
 }

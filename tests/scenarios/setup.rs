@@ -82,9 +82,9 @@ fn of_several_communities_one_is_chosen() {
         ");
         assert_snapshot!(menu.options("Choose a community").join("\n"), @"
         Banque Rivoli
-        Rivoli Retail
         Rivoli Markets
         Rivoli Payments (Nimbus)
+        Rivoli Retail
         ");
         let chosen = s.choose("alice", &menu, "Choose a community", Choice::Option("Rivoli Markets")).await;
         assert_snapshot!(chosen, @"
@@ -121,9 +121,9 @@ fn a_community_is_named() {
         "#);
         assert_snapshot!(s.ask("alice", "setup rivoli").await.text(), @r#"
         3 communities match "rivoli". Say which one by its id:
-        • *Rivoli Retail* `setup 579aa13b-8279-4d5c-803e-eb061b0bf249`
         • *Rivoli Markets* `setup 5d3fe5de-132b-4a9a-917b-0a61c3b71389`
         • *Rivoli Payments (Nimbus)* `setup 2a62ddd9-bff6-478c-9338-c3ab2985d6f4`
+        • *Rivoli Retail* `setup 579aa13b-8279-4d5c-803e-eb061b0bf249`
         "#);
         assert_snapshot!(s.ask("alice", "setup “rivoli retail”").await.text(), @"
         This channel now works on *Rivoli Retail*, in a multi-tenant workspace.
@@ -175,10 +175,10 @@ fn without_the_bot_in_the_channel_it_says_how_to_invite_it() {
     usual(async |s| {
         assert_snapshot!(s.ask_in("quiet", "alice", "setup").await.text(), @"
         This channel now works on *Nimbus Payments*, a single-tenant workspace. Step 3 does not apply to it.
-        I am not in this channel yet, so I cannot post the checklist here. Type `/invite @Sekoia`, then `/sekoia refresh`.
+        I am not in this channel yet, so I cannot post the checklist here. Type `/invite @sekoia`, then `/sekoia refresh`.
         [Before you start]! [Open step 1 (subscription)]
         ");
-        assert_snapshot!(s.ask_in("private", "alice", "setup").await.text(), @"I cannot see this channel. Type `/invite @Sekoia` here and try again.");
+        assert_snapshot!(s.ask_in("private", "alice", "setup").await.text(), @"I cannot see this channel. Type `/invite @sekoia` here and try again.");
         // Invited meanwhile: the session was not lost, its message is posted now.
         s.chat.bot_joins("quiet");
         assert_snapshot!(s.ask_in("quiet", "alice", "refresh").await.text(), @"The channel's message is up to date.");

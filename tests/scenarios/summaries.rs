@@ -461,7 +461,7 @@ fn a_digest_that_can_never_be_said_is_put_aside_and_told() {
         s.chat.bot_is_in(SOC, false);
         with(s, async |kept| kept.missed(Timestamp::now()).await).await;
         let told = posted(s, "daily digest").await.text();
-        assert_snapshot!(told, @r#"I could not post the daily digest in #soc-setup: the bot is not in this channel. Type "/invite @Sekoia" there and try again. I keep trying by myself; the next one is about this one's time as well."#);
+        assert_snapshot!(told, @r#"I could not post the daily digest in #soc-setup: the bot is not in this channel. Type `/invite @sekoia` there and try again. I keep trying by myself; the next one is about this one's time as well."#);
         assert!(s.ask("alice", "overview").await.text().contains("not delivered (digest"));
         s.chat.bot_is_in(SOC, true);
         s.stop().await;
@@ -517,6 +517,7 @@ async fn a_chart_on_mattermost_is_a_post_with_its_words() {
         bot_token: "canary".to_owned().into(),
         command_tokens: vec![],
         sources: vec![],
+        trigger: "sekoia".into(),
     };
     let client = MattermostClient::new(&config, Sealer::new(&[keyfile::new_key()])).unwrap();
     let place = "c".repeat(26);

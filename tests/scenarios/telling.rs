@@ -57,7 +57,7 @@ fn a_channel_without_the_bot_is_tried_until_it_takes_news_again() {
                 break seen;
             }
         };
-        assert_snapshot!(told.text(), @r#"I cannot tell #soc-setup what happens at Sekoia: the bot is not in this channel. Type "/invite @Sekoia" there and try again. I try again by myself, every ten minutes at least; what is older than seven days by then is dropped."#);
+        assert_snapshot!(told.text(), @r#"I cannot tell #soc-setup what happens at Sekoia: the bot is not in this channel. Type `/invite @sekoia` there and try again. I try again by myself, every ten minutes at least; what is older than seven days by then is dropped."#);
         assert!(s.ask("alice", "overview").await.text().contains("not delivered (news"));
         let store = store(s).await;
         assert_eq!(rows(&*store, WorkKind::Parked).await.len(), 1);

@@ -5,7 +5,7 @@ use super::super::{Ask, Bot};
 use crate::command::{FORM, RULE_FIELDS, find};
 use crate::notify::{AlertStatus, Key, MAX_NAME, TRIGGERS};
 use crate::pace::Rank;
-use crate::text::{same, shown};
+use crate::text::{natural, same, shown};
 use crate::view::{Choice, Field, FieldKind, Form, Group, Line, Text};
 
 /// Options of one group: Slack takes a hundred.
@@ -85,6 +85,8 @@ fn condition(key: Key) -> Field {
 fn named(key: Key, all: Option<&Vec<(String, String)>>) -> Field {
     let field = condition(key);
     let Some(all) = all.filter(|all| !all.is_empty()) else { return field };
+    let mut all = all.clone();
+    all.sort_by_cached_key(|(name, _)| natural(name));
     let options = all.iter().map(|(name, uuid)| {
         let only = all.iter().filter(|(other, _)| same(other, name)).count();
         // By its name, as a rule is read best, where that says which.

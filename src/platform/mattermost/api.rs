@@ -26,6 +26,7 @@ const MOST: usize = 8 * 1024 * 1024;
 
 pub struct Api {
     http: reqwest::Client,
+    address: Url,
     /// `https://chat.example.com/api/v4`.
     base: String,
     token: SecretString,
@@ -54,12 +55,13 @@ impl Api {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let base = format!("{}/api/v4", url.as_str().trim_end_matches('/'));
-        Ok(Self { http, base, token, own: url.origin(), pace: Pace::new(CALLS, CALLS_WITHIN), holds: Holds::default() })
+        let pace = Pace::new(CALLS, CALLS_WITHIN);
+        Ok(Self { http, address: url.clone(), base, token, own: url.origin(), pace, holds: Holds::default() })
     }
 
-    /// The server's address as the bot calls it.
-    pub fn site(&self) -> &str {
-        self.base.trim_end_matches("/api/v4")
+    /// The server's, as it is configured.
+    pub fn address(&self) -> &Url {
+        &self.address
     }
 
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ChatError> {

@@ -23,6 +23,7 @@ use crate::config::MattermostConfig;
 use crate::pace::Rank;
 use crate::platform::{
     ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, Picture, ReplyTo, UserId,
+    Wording,
 };
 use crate::text::visible;
 use crate::view::{Block, Form, Line, View};
@@ -80,7 +81,7 @@ impl MattermostClient {
         let api = Arc::new(Api::new(&config.url, config.bot_token.clone())?);
         let base = config.public_url.as_str().trim_end_matches('/');
         Ok(Self {
-            facts: Facts::new(Arc::clone(&api)),
+            facts: Facts::new(Arc::clone(&api), &config.trigger),
             api,
             sealer,
             actions: format!("{base}/mattermost/action"),
@@ -97,17 +98,33 @@ impl MattermostClient {
         &self.sealer
     }
 
+    /// A command of the bot's, as it is typed.
+    pub(super) fn typed(&self, words: &str) -> String {
+        format!("{} {words}", self.facts.call())
+    }
+
     /// Whether something can be shown to one person alone, as far as is known.
     pub(super) fn may_be_private(&self) -> bool {
         self.not_private_until.load(Ordering::Relaxed) <= Timestamp::now().as_second()
     }
 
-    /// A private message as the body of a command's reply or of its `response_url`.
+    /// Whether the answer to a command would stand under the name of whoever typed it, and the bot
+    /// can show it itself instead.
+    pub(super) async fn shows_itself(&self) -> bool {
+        self.may_be_private() && self.facts.author().await.is_some_and(|author| !author.is_shown)
+    }
+
+    /// A private message as the body of a command's reply or of its `response_url`, under the bot's
+    /// name and picture where the server lets it have them.
     pub(super) async fn reply(&self, view: &View, channel: &ChannelKey, user: &UserId) -> Result<Value, ChatError> {
         let Said { text, attachments } = self.said(view, channel, native(channel)?, None, Some(user)).await;
-        Ok(json!({
+        let mut reply = json!({
             "response_type": "ephemeral", "text": text, "attachments": attachments, "skip_slack_parsing": true,
-        }))
+        });
+        if let Some(author) = self.facts.author().await {
+            (reply["username"], reply["icon_url"]) = (json!(author.username), json!(author.icon_url));
+        }
+        Ok(reply)
     }
 
     /// A private message as text alone, with what could be pressed as what can be typed.
@@ -232,6 +249,16 @@ impl MattermostClient {
 impl ChatPlatform for MattermostClient {
     fn name(&self) -> &'static str {
         "mattermost"
+    }
+
+    async fn wording(&self) -> Wording {
+        Wording {
+            platform: "Mattermost",
+            bot: self.facts.own_name().await.unwrap_or_else(|| "sekoia".into()),
+            call: Arc::clone(self.facts.call()),
+            new_token: "Ask your bot administrator to make another token with `sekoia-chatops mattermost install --new-token` and to restart the bot.",
+            rights: "Ask an administrator of the Mattermost server to give the bot that permission.",
+        }
     }
 
     async fn team(&self) -> Result<Arc<str>, ChatError> {
@@ -434,5 +461,31 @@ impl ChatPlatform for MattermostClient {
 impl MattermostClient {
     async fn names(&self, line: &Line) -> Names {
         self.facts.names(&View::sentence(line.clone())).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_to_do_is_said_in_mattermosts_words() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = MattermostConfig {
+            url: "http://127.0.0.1:9".parse().unwrap(),
+            bot_token: "t".to_owned().into(),
+            command_tokens: vec![],
+            sources: vec![],
+            public_url: "http://127.0.0.1:9".parse().unwrap(),
+            trigger: "soc".into(),
+        };
+        let client = MattermostClient::new(&config, Sealer::new(&[secrecy::SecretSlice::from(vec![7; 32])])).unwrap();
+        // Nobody answers there: the name is the usual one.
+        let wording = client.wording().await;
+        assert_eq!((wording.invite().as_str(), &*wording.call), ("`/invite @sekoia`", "/soc"));
+        for error in [ChatError::TokenDead("x".into()), ChatError::MissingScope("x".into())] {
+            let advice = error.advice(&wording);
+            assert!(advice.contains("attermost") && !advice.contains("Slack"), "{advice}");
+        }
     }
 }

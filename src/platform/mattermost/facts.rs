@@ -17,6 +17,10 @@ use crate::view::View;
 
 /// A press is read anew before it counts; this is for everything else that names people.
 const FACTS: Duration = Duration::from_mins(1);
+/// An administrator may change them meanwhile.
+const SETTINGS: Duration = Duration::from_mins(5);
+/// Whoever typed a command waits no longer for whose answer it will be.
+const AUTHOR: Duration = Duration::from_millis(500);
 /// Somebody's conversation with the bot stays the same.
 const DIRECTS: Duration = Duration::from_hours(1);
 const PAGE: usize = 200;
@@ -25,13 +29,42 @@ const MOST_MEMBERS: usize = 10_000;
 
 pub struct Facts {
     api: Arc<Api>,
-    me: OnceCell<Arc<str>>,
+    me: OnceCell<Me>,
+    settings: Remembered<Settings>,
+    call: Arc<str>,
     people: Remembered<Known>,
     channels: Remembered<Place>,
     groups: Remembered<Arc<[UserId]>>,
     directs: Remembered<ChannelKey>,
     /// Where people open the server, under an empty key; and the names of teams.
     addresses: Remembered<Box<str>>,
+}
+
+/// The bot's own account.
+#[derive(Debug, Clone)]
+struct Me {
+    id: Arc<str>,
+    name: Arc<str>,
+}
+
+/// What the server lets integrations do, as anybody may know.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Settings {
+    #[serde(rename = "SiteURL", default)]
+    site: String,
+    #[serde(rename = "EnablePostUsernameOverride", default)]
+    names: Box<str>,
+    #[serde(rename = "EnablePostIconOverride", default)]
+    icons: Box<str>,
+}
+
+/// Under whose name and picture the answer to a command stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    pub username: Arc<str>,
+    pub icon_url: String,
+    /// Whether the server shows them; otherwise it shows those of whoever typed the command.
+    pub is_shown: bool,
 }
 
 /// Somebody, as Mattermost describes them.
@@ -106,10 +139,13 @@ impl From<Channel> for Place {
 }
 
 impl Facts {
-    pub fn new(api: Arc<Api>) -> Self {
+    /// `trigger`: the word after the slash that calls the bot.
+    pub fn new(api: Arc<Api>, trigger: &str) -> Self {
         Self {
             api,
             me: OnceCell::new(),
+            settings: Remembered::new(SETTINGS),
+            call: format!("/{trigger}").into(),
             people: Remembered::new(FACTS),
             channels: Remembered::new(FACTS),
             groups: Remembered::guarded(FACTS),
@@ -120,8 +156,44 @@ impl Facts {
 
     /// The bot's own id.
     pub async fn me(&self) -> Result<Arc<str>, ChatError> {
-        let ask = async || self.api.get::<User>("/users/me").await.map(|me| Arc::from(me.id));
-        self.me.get_or_try_init(ask).await.cloned()
+        self.account().await.map(|me| Arc::clone(&me.id))
+    }
+
+    async fn account(&self) -> Result<&Me, ChatError> {
+        let ask = async || {
+            let me = self.api.get::<User>("/users/me").await?;
+            Ok(Me { id: me.id.into(), name: me.username.into() })
+        };
+        self.me.get_or_try_init(ask).await
+    }
+
+    /// The bot's name, as one mentions it.
+    pub async fn own_name(&self) -> Option<Arc<str>> {
+        let me = tokio::time::timeout(AUTHOR, self.account()).await.ok()?;
+        me.ok().map(|me| Arc::clone(&me.name)).filter(|name| !name.is_empty())
+    }
+
+    /// `/sekoia`, or what the server has for it.
+    pub fn call(&self) -> &Arc<str> {
+        &self.call
+    }
+
+    async fn settings(&self) -> Result<Settings, ChatError> {
+        let api = Arc::clone(&self.api);
+        let ask = || async move { api.get::<Settings>("/config/client?format=old").await };
+        self.settings.get("", ask).await
+    }
+
+    /// Nobody knows whose it is while the server does not say.
+    pub async fn author(&self) -> Option<Author> {
+        let both = async { tokio::join!(self.settings(), self.account()) };
+        let (Ok(settings), Ok(me)) = tokio::time::timeout(AUTHOR, both).await.ok()? else { return None };
+        let site = settings.site.parse().unwrap_or_else(|_| self.api.address().clone());
+        Some(Author {
+            username: Arc::clone(&me.name),
+            icon_url: super::picture_of(&site, &me.id),
+            is_shown: &*settings.names == "true" && &*settings.icons == "true",
+        })
     }
 
     pub async fn person(&self, user: &UserId) -> Result<Known, ChatError> {
@@ -212,25 +284,12 @@ impl Facts {
 
     /// The address of a post, as people open it.
     pub async fn link(&self, channel: &ChannelKey, post: &MessageId) -> Option<Box<str>> {
-        let site = self.site().await.unwrap_or_else(|_| self.api.site().into());
+        // The bot may reach it by another address than people.
+        let site = self.settings().await.map_or_else(|_| String::new(), |settings| settings.site);
+        let site = if site.is_empty() { self.api.address().as_str() } else { &site };
         // Without a team, Mattermost finds one of the reader's.
         let team = self.team_name(channel).await.unwrap_or_else(|_| "_redirect".into());
         Some(format!("{}/{team}/pl/{}", site.trim_end_matches('/'), post.0).into())
-    }
-
-    /// The server's own `SiteURL`: the bot may reach it by another address than people.
-    async fn site(&self) -> Result<Box<str>, ChatError> {
-        #[derive(Deserialize)]
-        struct Config {
-            #[serde(rename = "SiteURL", default)]
-            site_url: Box<str>,
-        }
-        let api = Arc::clone(&self.api);
-        let ask = || async move {
-            let config: Config = api.get("/config/client?format=old").await?;
-            Ok(if config.site_url.is_empty() { api.site().into() } else { config.site_url })
-        };
-        self.addresses.get("", ask).await
     }
 
     async fn team_name(&self, channel: &ChannelKey) -> Result<Box<str>, ChatError> {
@@ -249,7 +308,7 @@ impl Facts {
     /// The names of whom a view mentions; whoever cannot be looked up is shown by id.
     pub async fn names(&self, view: &View) -> Names {
         let (people, channels) = mentioned(view);
-        let mut names = Names::default();
+        let mut names = Names { call: Some(Arc::clone(&self.call)), ..Names::default() };
         for user in people.into_iter().filter(|user| user.platform() == "mattermost") {
             if let Ok(known) = self.person(user).await {
                 names.people.insert(user.clone(), known.name);

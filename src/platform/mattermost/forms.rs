@@ -8,14 +8,14 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::limits::{HINT, LABEL, TEXT};
+use super::limits::{HINT, LABEL, LINE, TEXT};
 use super::markdown::{block, line};
 use super::names::Names;
 use super::render::Choice;
 use super::seal::{Asked, FORM_LIVES, Filled, Pressed, Sealer};
 use crate::platform::{ChannelKey, SecretForm};
 use crate::text::{clip, first, shown};
-use crate::view::{Field, FieldKind, Form, Group};
+use crate::view::{CALL, Field, FieldKind, Form, Group};
 
 /// A dialog as it is opened.
 #[derive(Serialize)]
@@ -73,7 +73,7 @@ pub fn form(form: &Form, names: &Names, reader: Reader<'_>) -> Dialog {
         callback_id: "form",
         title: shown(&form.title, LABEL),
         introduction_text: line(&form.intro, names),
-        elements: form.fields.iter().map(element).collect(),
+        elements: form.fields.iter().map(|field| element(field, names.call())).collect(),
         submit_label: shown(&form.submit, LABEL),
         notify_on_cancel: false,
         state: reader.state(&form.words, fields),
@@ -124,11 +124,14 @@ pub fn question(pressed: &Pressed, ask: &Asked, reader: Reader<'_>) -> Dialog {
     }
 }
 
-fn element(field: &Field) -> Element {
+/// `call`: what calls the bot here.
+fn element(field: &Field, call: &str) -> Element {
+    // The program's own words, in which a command begins with what calls the bot elsewhere.
+    let hint = if call == CALL { field.hint.clone() } else { field.hint.replace(CALL, call).into() };
     let element = Element {
         display_name: shown(&field.label, LABEL),
         name: field.name.into(),
-        help_text: shown(&field.hint, HINT),
+        help_text: shown(&hint, HINT),
         optional: field.optional,
         ..Element::default()
     };
@@ -150,11 +153,11 @@ fn element(field: &Field) -> Element {
     }
 }
 
+/// A line for one value, such as a name; an area for lists and reasons alone.
 fn typed(element: Element, multiline: bool, max_length: u16, initial: &str) -> Element {
-    let long = multiline || usize::from(max_length) > HINT;
-    let most = if long { max_length.min(TEXT) } else { max_length };
+    let most = max_length.min(if multiline { TEXT } else { LINE });
     Element {
-        r#type: if long { "textarea" } else { "text" },
+        r#type: if multiline { "textarea" } else { "text" },
         max_length: Some(most.max(1)),
         default: first(initial, most.into()).to_owned(),
         ..element
@@ -197,14 +200,15 @@ mod tests {
 
     fn made(kind: FieldKind) -> Value {
         let field = Field { name: "role", label: "Role".into(), hint: "".into(), optional: true, kind };
-        serde_json::to_value(element(&field)).unwrap()
+        serde_json::to_value(element(&field, CALL)).unwrap()
     }
 
     #[test]
     fn a_long_answer_gets_a_text_area() {
         let text = |multiline, max_length| made(FieldKind::Text { multiline, max_length, initial: "180d".into() });
         assert_eq!(text(false, 100)["type"], "text");
-        assert_eq!(text(false, 500)["type"], "textarea");
+        // One value stays one line, within what a line takes.
+        assert_eq!((&text(false, 200)["type"], &text(false, 200)["max_length"]), (&json!("text"), &json!(150)));
         assert_eq!(text(true, 20)["max_length"], 20);
         assert_eq!(text(true, 5_000)["max_length"], TEXT);
         assert_eq!(text(false, 100)["default"], "180d");
@@ -221,6 +225,9 @@ mod tests {
         assert_eq!((&one["default"], &one["multiselect"]), (&json!("Read"), &json!(true)));
         assert_eq!(made(kind(vec![group("Alerts"), group("Cases")]))["options"][1]["text"], "Read (Cases)");
         assert_eq!(made(kind(vec![]))["type"], "textarea");
+        // One of none is one line: a name.
+        let one = FieldKind::Choice { groups: vec![], several: false, initial: vec![] };
+        assert_eq!(made(one)["type"], "text");
     }
 
     #[test]

@@ -20,6 +20,12 @@ pub fn token(body: &[u8]) -> Option<Cow<'_, str>> {
     form_urlencoded::parse(body).find(|(name, _)| name == "token").map(|(_, value)| value)
 }
 
+/// The thread in which a slash command was typed.
+pub fn thread(body: &[u8]) -> Option<Box<str>> {
+    let root = form_urlencoded::parse(body).find(|(name, _)| name == "root_id")?.1;
+    (!root.is_empty()).then(|| (*root).into())
+}
+
 /// `POST /mattermost/command`, whose token was checked.
 pub fn slash(body: &[u8], at: Timestamp) -> Result<Inbound, Malformed> {
     std::str::from_utf8(body).map_err(|_| Malformed)?;

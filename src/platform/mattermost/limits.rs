@@ -8,8 +8,10 @@ pub const MESSAGE: usize = 16_383;
 pub const SAID: usize = 16_000;
 /// Characters of a form's title, and of a field's name.
 pub const LABEL: usize = 24;
-/// Characters of a field's hint, and of a one-line answer.
+/// Characters of a field's hint.
 pub const HINT: usize = 150;
+/// Characters of a one-line answer.
+pub const LINE: u16 = 150;
 /// Characters of a longer answer.
 pub const TEXT: u16 = 3_000;
 /// Options of a menu in a message: clients show them all at once.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::names::Names;
 use crate::text::visible;
-use crate::view::{Line, Span, Table, minute};
+use crate::view::{Line, OPEN, Span, Table, called, minute};
 
 /// Shown by nobody; keeps what stands before it from being read with what stands behind it.
 const JOINER: char = '\u{2060}';
@@ -14,9 +14,11 @@ pub fn line(line: &Line, names: &Names) -> String {
     let mut out = String::new();
     for span in &line.0 {
         match span {
+            // The box that is no emoji would be smaller than the signs beside it.
+            Span::Plain(text) if text == OPEN => out.push_str("⬜ "),
             Span::Plain(text) => out.push_str(&escaped(text)),
             Span::Strong(text) => out.push_str(&strong(text)),
-            Span::Code(text) => out.push_str(&code(text)),
+            Span::Code(text) => out.push_str(&code(&called(names.call(), text))),
             Span::Link { label, url } if url.starts_with("https://") || url.starts_with("http://") => {
                 out.push_str(&format!("[{}]({})", escaped(label), address(url)));
             }
@@ -32,16 +34,26 @@ pub fn line(line: &Line, names: &Names) -> String {
             Span::Moment(at) => out.push_str(&minute(*at)),
         }
     }
-    if begins_a_block(&out) { format!("{JOINER}{out}") } else { out }
+    begun(out)
 }
 
-/// Whether a line would be a heading, a quote, an item, code, or make the line above a heading.
-fn begins_a_block(line: &str) -> bool {
+/// A line that is no heading, quote, item or code, and makes the line above no heading. What can be
+/// escaped is: whoever copies the line copies nothing that they do not see.
+fn begun(line: String) -> String {
     let indented = line.len() - line.trim_start_matches(' ').len();
-    let line = &line[indented..];
-    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
-    let numbered = digits > 0 && line[digits..].starts_with(['.', ')']);
-    indented >= 4 || numbered || line.starts_with(['#', '>', '-', '+', '='])
+    let rest = &line[indented..];
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let numbered = digits > 0 && rest[digits..].starts_with(['.', ')']);
+    // A mark of equality has no escape in Mattermost, and blanks have none anywhere.
+    if indented >= 4 || rest.starts_with('=') {
+        return format!("{JOINER}{line}");
+    }
+    let at = match numbered {
+        true => indented + digits,
+        false if rest.starts_with(['#', '>', '-', '+']) => indented,
+        false => return line,
+    };
+    format!("{}\\{}", &line[..at], &line[at..])
 }
 
 /// Words as they were typed.
@@ -134,10 +146,34 @@ mod tests {
     #[test]
     fn no_line_begins_a_block_by_itself() {
         let said = |text: &'static str| line(&Line::new().say(text), &Names::default());
-        for text in ["# a", "  # a", "- a", "1. a", "12) a", "> a", "=====", "    a"] {
+        for text in ["=====", "    a"] {
             assert_eq!(said(text), format!("{JOINER}{text}"));
         }
+        let escapes = [
+            ("# a", "\\# a"),
+            ("  # a", "  \\# a"),
+            ("- a", "\\- a"),
+            ("1. a", "1\\. a"),
+            ("12) a", "12\\) a"),
+            ("> a", "\\> a"),
+        ];
+        for (text, escaped) in escapes {
+            assert_eq!(said(text), escaped);
+        }
         assert_eq!(said("2026-11-25"), "2026-11-25");
+    }
+
+    #[test]
+    fn what_is_copied_holds_nothing_invisible() {
+        let line = Line::new()
+            .code("/invite @sekoia")
+            .say(" ")
+            .code("/sekoia setup \"@all ~town #1 :x:\"")
+            .say(" ")
+            .code("-x");
+        let said = super::line(&line, &Names::default());
+        assert_eq!(said, "`/invite @sekoia` `/sekoia setup \"@all ~town #1 :x:\"` `-x`");
+        assert_eq!(super::line(&Line::new().say(OPEN).say("open"), &Names::default()), "⬜ open");
     }
 
     #[test]

@@ -1,15 +1,24 @@
 //! Names of people and channels, which Mattermost's text mentions by name and not by id.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::platform::{ChannelKey, UserId};
-use crate::view::{Block, Line, Span, View};
+use crate::view::{Block, CALL, Line, Span, View};
 
 /// What can be mentioned in one message.
 #[derive(Debug, Default)]
 pub struct Names {
     pub people: HashMap<UserId, Box<str>>,
     pub channels: HashMap<ChannelKey, Box<str>>,
+    /// What calls the bot: `/sekoia`, unless the server has another word for it.
+    pub call: Option<Arc<str>>,
+}
+
+impl Names {
+    pub fn call(&self) -> &str {
+        self.call.as_deref().unwrap_or(CALL)
+    }
 }
 
 /// Whom and what a view mentions.
@@ -28,7 +37,7 @@ pub fn mentioned(view: &View) -> (Vec<&UserId>, Vec<&ChannelKey>) {
 fn lines(block: &Block) -> &[Line] {
     match block {
         Block::Line(_, line) | Block::Note(line) => std::slice::from_ref(line),
-        Block::Bullets(lines) => lines,
+        Block::Bullets(lines) | Block::List(_, lines) => lines,
         Block::Heading(_) | Block::Code(_) | Block::Table(_) | Block::Controls(_) => &[],
     }
 }

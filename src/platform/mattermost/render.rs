@@ -1,7 +1,9 @@
 //! Neutral views as posts: text as Markdown, controls as actions of attachments.
 //!
 //! What stands before the first controls is the post's own text, which notifications show and
-//! search finds; every row of controls is an attachment, with the text that leads to it.
+//! search finds; every row of controls is an attachment, with the text that leads to it. How things
+//! stand is the attachment's color: the small print of such a message stands in it. The rest never
+//! does, because clients fold an attachment's text away behind "Show more".
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,7 +15,7 @@ use super::names::{Names, mentioned};
 use super::seal::{Asked, BUTTON_LIVES, Pressed, Sealer};
 use crate::platform::ChannelKey;
 use crate::text::{clip, first, shown};
-use crate::view::{Block, Control, Style, View};
+use crate::view::{Block, CALL, Control, Line, Style, Tone, View};
 
 /// A post's text and its attachments.
 #[derive(Debug, Serialize)]
@@ -25,6 +27,8 @@ pub struct Said {
 #[derive(Debug, Default, Serialize)]
 pub struct Attachment {
     fallback: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    color: Option<&'static str>,
     text: String,
     actions: Vec<Action>,
 }
@@ -34,6 +38,8 @@ struct Action {
     /// Letters and digits: it becomes part of a path.
     id: String,
     name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tooltip: Option<&'static str>,
     r#type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     style: Option<&'static str>,
@@ -49,6 +55,9 @@ pub(super) struct Choice {
     pub text: String,
     pub value: String,
 }
+
+/// An action that is chosen from.
+const MENU: &str = "select";
 
 #[derive(Debug, Serialize)]
 struct Integration {
@@ -79,11 +88,19 @@ pub struct Standing<'a> {
 pub fn said(view: &View, names: &Names, standing: Standing<'_>) -> Said {
     let mut parts = Parts::default();
     let mut room = SAID;
+    let color = color(view.tone);
+    let boxed = color.and_then(|_| small_print(&view.blocks));
     for (i, part) in view.blocks.iter().enumerate() {
         if let Block::Controls(controls) = part {
-            parts
-                .controls(controls.iter().enumerate().map(|(j, c)| action(format!("b{i}c{j}"), c, standing)).collect());
+            let actions = controls.iter().enumerate();
+            let mut actions: Vec<Action> = actions.map(|(j, c)| action(format!("b{i}c{j}"), c, standing)).collect();
+            // Clients give a menu a line of its own, which would tear a row of buttons apart.
+            actions.sort_by_key(|action| action.r#type != MENU);
+            parts.controls(actions);
             continue;
+        }
+        if boxed == Some(i) {
+            parts.end();
         }
         let text = markdown(part, names);
         let length = text.chars().count();
@@ -95,7 +112,10 @@ pub fn said(view: &View, names: &Names, standing: Standing<'_>) -> Said {
         room -= length;
         parts.text(&text, part);
     }
-    let (text, attachments) = parts.done();
+    let (text, mut attachments) = parts.done();
+    if let Some(last) = attachments.last_mut() {
+        last.color = color;
+    }
     // The room is smaller than a message; it could be exceeded by blank lines only.
     Said { text: clip(&text, MESSAGE).into_owned(), attachments }
 }
@@ -106,7 +126,8 @@ pub fn words(view: &View, names: &Names) -> String {
     for part in &view.blocks {
         match part {
             Block::Controls(controls) => {
-                let typed: Vec<String> = controls.iter().map(|control| format!("* {}", typed(control))).collect();
+                let typed: Vec<String> =
+                    controls.iter().map(|control| format!("* {}", typed(control, names))).collect();
                 parts.text(&typed.join("\n"), &Block::Bullets(Vec::new()));
             }
             part => parts.text(&markdown(part, names), part),
@@ -140,6 +161,7 @@ pub fn preview(view: &View, sealer: &Sealer, channel: &ChannelKey, only: Option<
     let names = Names {
         people: people.into_iter().map(|user| (user.clone(), user.native().into())).collect(),
         channels: channels.into_iter().map(|place| (place.clone(), place.channel().into())).collect(),
+        call: None,
     };
     let Said { text, attachments } = said(view, &names, standing);
     let posted = Posted { channel_id: channel.channel(), message: &text, props: Props { attachments } };
@@ -155,7 +177,7 @@ fn markdown(part: &Block, names: &Names) -> String {
             lines.iter().map(|said| format!("* {}", line(said, names))).collect::<Vec<_>>().join("\n")
         }
         Block::Code(text) => block(text),
-        Block::Table(said) => table(said),
+        Block::Table(said) | Block::List(said, _) => table(said),
         Block::Controls(_) => String::new(),
     }
 }
@@ -172,7 +194,7 @@ struct Parts {
 
 impl Parts {
     fn text(&mut self, text: &str, part: &Block) {
-        let own = matches!(part, Block::Bullets(_) | Block::Code(_) | Block::Table(_));
+        let own = matches!(part, Block::Bullets(_) | Block::Code(_) | Block::Table(_) | Block::List(..));
         if !self.text.is_empty() {
             self.text.push_str(if own || self.open { "\n\n" } else { "\n" });
         }
@@ -185,10 +207,15 @@ impl Parts {
         self.done.push((std::mem::take(&mut self.text), actions));
     }
 
-    fn done(mut self) -> (String, Vec<Attachment>) {
+    /// What comes next stands in a box of its own.
+    fn end(&mut self) {
         if !self.text.is_empty() {
-            self.done.push((std::mem::take(&mut self.text), Vec::new()));
+            self.controls(Vec::new());
         }
+    }
+
+    fn done(mut self) -> (String, Vec<Attachment>) {
+        self.end();
         let mut parts = self.done.into_iter();
         let Some((message, actions)) = parts.next() else { return (String::new(), Vec::new()) };
         let first = (!actions.is_empty()).then(|| attachment(String::new(), actions));
@@ -201,7 +228,24 @@ impl Parts {
 fn attachment(text: String, actions: Vec<Action>) -> Attachment {
     let names: Vec<&str> = actions.iter().map(|action| action.name.as_str()).collect();
     let fallback = if text.is_empty() { names.join(" · ") } else { clip(&text, 200).into_owned() };
-    Attachment { fallback, text, actions }
+    Attachment { fallback, color: None, text, actions }
+}
+
+/// As the bar beside an attachment.
+fn color(tone: Tone) -> Option<&'static str> {
+    match tone {
+        Tone::Plain => None,
+        Tone::Waiting => Some("#f5ab00"),
+        Tone::Done => Some("#2fa36b"),
+        Tone::Refused => Some("#b04a4a"),
+        Tone::Urgent => Some("#e8242f"),
+    }
+}
+
+/// The small print at the end, which only controls follow.
+fn small_print(blocks: &[Block]) -> Option<usize> {
+    let last = blocks.iter().rposition(|block| !matches!(block, Block::Controls(_)))?;
+    (last > 0 && matches!(blocks[last], Block::Note(_))).then_some(last)
 }
 
 fn action(id: String, control: &Control, standing: Standing<'_>) -> Action {
@@ -223,14 +267,13 @@ fn action(id: String, control: &Control, standing: Standing<'_>) -> Action {
     };
     let name = match control {
         Control::Day { .. } => format!("{} 📅", shown(label, 70)),
-        // A question follows.
-        Control::Button { confirm: Some(_), .. } => format!("{}?", shown(label, 74)),
         _ => shown(label, 75),
     };
     Action {
         id,
         name,
-        r#type: if matches!(control, Control::Menu { .. } | Control::Person { .. }) { "select" } else { "button" },
+        tooltip: matches!(control, Control::Button { confirm: Some(_), .. }).then_some("Asks you before it counts"),
+        r#type: if matches!(control, Control::Menu { .. } | Control::Person { .. }) { MENU } else { "button" },
         style: match control {
             Control::Button { style: Style::Primary, .. } => Some("primary"),
             Control::Button { style: Style::Danger, .. } => Some("danger"),
@@ -250,10 +293,9 @@ fn action(id: String, control: &Control, standing: Standing<'_>) -> Action {
 }
 
 /// A control as what somebody types instead.
-fn typed(control: &Control) -> String {
+fn typed(control: &Control, names: &Names) -> String {
     let says = |label: &str, words: &str| {
-        let said = crate::view::Line::new().say(shown(label, 75)).say(": ").code(format!("/sekoia {words}"));
-        line(&said, &Names::default())
+        line(&Line::new().say(shown(label, 75)).say(": ").code(format!("{CALL} {words}")), names)
     };
     match control {
         Control::Button { label, words, .. } => says(label, words),
@@ -269,7 +311,7 @@ fn typed(control: &Control) -> String {
 
 fn said_as(value: &str) -> String {
     let quoted = if value.contains(char::is_whitespace) { format!("\"{value}\"") } else { value.to_owned() };
-    line(&crate::view::Line::new().code(quoted), &Names::default())
+    line(&Line::new().code(quoted), &Names::default())
 }
 
 #[cfg(test)]
@@ -277,7 +319,7 @@ mod tests {
     use secrecy::SecretSlice;
 
     use super::*;
-    use crate::view::{Choice as Option, Column, Confirm, Line, Table};
+    use crate::view::{Choice as Option, Column, Confirm, Table};
 
     fn render(view: &View) -> serde_json::Value {
         let sealer = Sealer::new(&[SecretSlice::from(vec![7; 32])]);
@@ -285,23 +327,57 @@ mod tests {
     }
 
     #[test]
-    fn text_before_the_first_controls_is_the_posts_own() {
+    fn everything_that_can_be_pressed_stands_in_one_box_and_menus_come_first() {
         let view = View::sentence("Hello")
             .bullets(vec!["one".into(), "two".into()])
             .line("after")
             .controls(vec![Control::primary("Go", "next")])
             .note("small print")
-            .controls(vec![Control::Person { label: "Assign to".into(), words: "assign 1".into() }])
-            .line("the end");
+            .controls(vec![Control::Person { label: "Assign to".into(), words: "assign 1".into() }]);
         let json = render(&view);
-        assert_eq!(json["message"], "Hello\n\n* one\n* two\n\nafter");
+        assert_eq!(json["message"], "Hello\n\n* one\n* two\n\nafter\nsmall print");
         let attachments = json["props"]["attachments"].as_array().unwrap();
-        let texts: Vec<_> = attachments.iter().map(|a| a["text"].as_str().unwrap()).collect();
-        assert_eq!(texts, ["", "small print", "the end"]);
-        assert_eq!(attachments[0]["actions"][0]["style"], "primary");
-        assert_eq!(attachments[1]["actions"][0]["data_source"], "users");
-        let id = attachments[0]["actions"][0]["id"].as_str().unwrap();
+        assert_eq!((attachments.len(), &attachments[0]["color"]), (1, &serde_json::Value::Null));
+        let actions = attachments[0]["actions"].as_array().unwrap();
+        assert_eq!((&actions[0]["data_source"], &actions[1]["style"]), (&"users".into(), &"primary".into()));
+        let id = actions[0]["id"].as_str().unwrap();
         assert!(id.bytes().all(|b| b.is_ascii_alphanumeric()), "{id}");
+    }
+
+    #[test]
+    fn how_things_stand_is_a_color_beside_the_small_print() {
+        let view = |tone| View::sentence("Approval needed").line("ana").note("Request 7").toned(tone);
+        let json = render(&view(Tone::Waiting).controls(vec![Control::primary("Approve", "approve 7")]));
+        assert_eq!(json["message"], "Approval needed\nana");
+        let attachments = json["props"]["attachments"].as_array().unwrap();
+        assert_eq!((attachments.len(), &attachments[0]["text"]), (1, &"Request 7".into()));
+        assert_eq!(attachments[0]["color"], "#f5ab00");
+        // Without anything to press, too.
+        let done = render(&view(Tone::Done));
+        assert_eq!(done["props"]["attachments"][0]["color"], "#2fa36b");
+        assert_eq!(render(&view(Tone::Plain))["message"], "Approval needed\nana\nRequest 7");
+    }
+
+    #[test]
+    fn what_asks_first_says_so_beside_its_name() {
+        let confirm = Confirm { title: "Approve this?".into(), text: "It is.".into(), yes: "Approve".into() };
+        let sure = Control::Button {
+            label: "Approve".into(),
+            words: "approve 7".into(),
+            style: Style::Primary,
+            confirm: Some(confirm),
+        };
+        let json = render(&View::sentence("Card").controls(vec![sure]));
+        let action = &json["props"]["attachments"][0]["actions"][0];
+        assert_eq!((&action["name"], &action["tooltip"]), (&"Approve".into(), &"Asks you before it counts".into()));
+    }
+
+    #[test]
+    fn a_command_has_the_word_that_the_server_has_for_the_bot() {
+        let names = Names { call: Some("/soc".into()), ..Names::default() };
+        let view =
+            View::sentence(Line::marked("Type `/sekoia setup`.")).controls(vec![Control::button("Next", "next")]);
+        assert_eq!(words(&view, &names), "Type `/soc setup`.\n\n* Next: `/soc next`");
     }
 
     #[test]

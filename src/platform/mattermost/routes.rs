@@ -17,7 +17,7 @@ use tracing::warn;
 
 use super::client::MattermostClient;
 use super::inbound::{self, Action, Malformed, Submission};
-use super::seal::{Filled, Pressed, Unsealed};
+use super::seal::{Asked, Filled, Pressed, Unsealed};
 use super::{DIRECT, forms};
 use crate::bot::{Reply, Responder};
 use crate::config::MattermostConfig;
@@ -126,7 +126,8 @@ impl Mattermost {
             Ok(pressed) => pressed,
             Err(Unsealed::Forged) => return Err(self.forged()),
             Err(Unsealed::Expired) => {
-                return Err(Stop::Say(Instead("This button is too old. Type `/sekoia status` for a new one.".into())));
+                let status = self.client.typed("status");
+                return Err(Stop::Say(Instead(format!("This button is too old. Type `{status}` for a new one."))));
             }
         };
         let own = pressed.only.as_ref().is_none_or(|only| *only == action.user_id);
@@ -138,7 +139,8 @@ impl Mattermost {
             Ok(Some(thread)) => Ok((pressed, (!thread.is_empty()).then_some(thread))),
             Ok(None) => Err(self.forged()),
             Err(ChatError::MessageGone) => {
-                Err(Stop::Say(Instead("This message is gone. Type `/sekoia status` for the present one.".into())))
+                let status = self.client.typed("status");
+                Err(Stop::Say(Instead(format!("This message is gone. Type `{status}` for the present one."))))
             }
             Err(error) => Err(unknown(error)),
         }
@@ -158,13 +160,17 @@ impl Mattermost {
             return Ok(json!({ "ephemeral_text": text, "skip_slack_parsing": true }));
         }
         if let Some(ask) = &pressed.ask {
+            // Nobody is asked whether they are sure of what they may not do.
+            if let Some(view) = self.refusal(&action, &pressed, ask, thread.as_deref(), called).await {
+                return Ok(self.beside(&pressed.about, &actor, thread.as_deref(), &view).await);
+            }
             let trigger = action.trigger().unwrap_or_default();
             return match self.client.ask(&trigger, &pressed, ask).await {
                 Ok(()) => Ok(json!({})),
                 Err(error) => {
                     warn!(%error, "a question could not be asked");
-                    let typed = format!("I could not ask you ({error}). Type it instead: `/sekoia {}`", pressed.words);
-                    Err(Stop::Say(Instead(typed)))
+                    let typed = self.client.typed(&pressed.words);
+                    Err(Stop::Say(Instead(format!("I could not ask you ({error}). Type it instead: `{typed}`"))))
                 }
             };
         }
@@ -182,16 +188,47 @@ impl Mattermost {
         };
         let patience = if self.client.may_be_private() { AT_ONCE } else { AT_MOST };
         let Reply::Now(view) = self.responder.take_within(inbound, patience).await else { return Ok(json!({})) };
-        // The reply takes text alone. With something to press, it is shown in another way if the
-        // server lets the bot.
+        Ok(self.beside(&about, &actor, thread.as_deref(), &view).await)
+    }
+
+    /// The answer to a press. Its reply takes text alone: with something to press, it is shown in
+    /// another way if the server lets the bot.
+    async fn beside(&self, about: &ChannelKey, actor: &UserId, thread: Option<&str>, view: &View) -> Value {
         let direct = about.channel().starts_with(DIRECT);
-        if !direct && has_controls(&view) && self.client.may_be_private() {
-            match self.client.show_alone(&about, &actor, thread.as_deref(), &view).await {
-                Ok(()) => return Ok(json!({})),
+        if !direct && has_controls(view) && self.client.may_be_private() {
+            match self.client.show_alone(about, actor, thread, view).await {
+                Ok(()) => return json!({}),
                 Err(error) => warn!(%error, "an answer with buttons is said in words"),
             }
         }
-        Ok(json!({ "ephemeral_text": self.client.words(&view).await, "skip_slack_parsing": true }))
+        json!({ "ephemeral_text": self.client.words(view).await, "skip_slack_parsing": true })
+    }
+
+    /// Why a press that asks first would come to nothing; none if nobody knows by now.
+    async fn refusal(
+        &self,
+        action: &Action,
+        pressed: &Pressed,
+        ask: &Asked,
+        thread: Option<&str>,
+        called: &Called,
+    ) -> Option<View> {
+        let words = match ask {
+            Asked::Confirm { .. } => Words::Typed(pressed.words.clone()),
+            // Whatever day it will be.
+            Asked::Day { .. } => Words::Answered { words: pressed.words.clone(), answers: vec!["none".into()] },
+        };
+        let inbound = Inbound {
+            delivery: action.delivery(&called.body),
+            actor: UserId::mattermost(&action.user_id),
+            channel: pressed.about.clone(),
+            words,
+            pressed: None,
+            trigger: None,
+            reply_to: ReplyTo::Private { thread: thread.map(Box::from) },
+            at: called.now,
+        };
+        tokio::time::timeout(AT_ONCE, self.responder.bot().refusal(&inbound)).await.ok()?
     }
 
     async fn submit(&self, called: &Called) -> Result<Value, Stop> {
@@ -269,14 +306,26 @@ pub async fn command(State(state): State<Arc<Mattermost>>, called: Called) -> Re
     if !state.is_ours(&inbound::token(&called.body).unwrap_or_default()) {
         return state.refuse(StatusCode::UNAUTHORIZED);
     }
-    let inbound = match inbound::slash(&called.body, called.now) {
+    let mut inbound = match inbound::slash(&called.body, called.now) {
         Ok(inbound) => inbound,
         Err(malformed) => return state.malformed(malformed),
     };
     let (channel, actor) = (inbound.channel.clone(), inbound.actor.clone());
+    // What this request is answered with, and its `response_url`, is a post of whoever typed it.
+    let itself = !channel.channel().starts_with(DIRECT) && state.client.shows_itself().await;
+    let thread = inbound::thread(&called.body);
+    if itself {
+        inbound.reply_to = ReplyTo::Private { thread: thread.clone() };
+    }
     let Reply::Now(view) = state.responder.take_within(inbound, AT_ONCE).await else {
         return Json(json!({})).into_response();
     };
+    if itself {
+        match state.client.show_alone(&channel, &actor, thread.as_deref(), &view).await {
+            Ok(()) => return Json(json!({})).into_response(),
+            Err(error) => warn!(%error, "the answer to a command stands under its reader's name"),
+        }
+    }
     match state.client.reply(&view, &channel, &actor).await {
         Ok(reply) => Json(reply).into_response(),
         Err(error) => {

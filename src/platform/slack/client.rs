@@ -20,8 +20,9 @@ use crate::config::SlackConfig;
 use crate::pace::{Rank, Seldom};
 use crate::platform::{
     ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, Picture, ReplyTo, UserId,
+    Wording,
 };
-use crate::view::{Form, View};
+use crate::view::{CALL, Form, View};
 
 pub struct SlackClient {
     api: Arc<Api>,
@@ -112,6 +113,20 @@ impl<'a> Outgoing<'a> {
 impl ChatPlatform for SlackClient {
     fn name(&self) -> &'static str {
         "slack"
+    }
+
+    fn reads_mentions(&self) -> bool {
+        true
+    }
+
+    async fn wording(&self) -> Wording {
+        Wording {
+            platform: "Slack",
+            bot: self.facts.own_name().await.unwrap_or_else(|| "Sekoia".into()),
+            call: CALL.into(),
+            new_token: "Ask your bot administrator to install the app in Slack again, to set its new token and to restart the bot.",
+            rights: "Ask your bot administrator to add that scope to the app in Slack and to install it again.",
+        }
     }
 
     async fn team(&self) -> Result<Arc<str>, ChatError> {

@@ -18,6 +18,8 @@ const FACTS: Duration = Duration::from_mins(5);
 const MEMBERSHIP: Duration = Duration::from_mins(1);
 /// What is asked before a request is acknowledged, for which Slack waits three seconds in all.
 const BEFORE_ACKNOWLEDGED: Duration = Duration::from_millis(1_500);
+/// A message that names the bot waits no longer for its name.
+const NAME: Duration = Duration::from_millis(500);
 /// Somebody's conversation with the app stays the same.
 const DIRECT: Duration = Duration::from_hours(1);
 
@@ -33,6 +35,7 @@ pub(super) struct Facts {
     api: Arc<Api>,
     /// A token belongs to one team for good.
     team: OnceCell<Team>,
+    name: OnceCell<Arc<str>>,
     people: Remembered<Known>,
     channels: Remembered<ChannelFacts>,
     groups: Remembered<Arc<[UserId]>>,
@@ -51,6 +54,7 @@ impl Facts {
         Self {
             api,
             team: OnceCell::new(),
+            name: OnceCell::new(),
             people: Remembered::new(FACTS),
             channels: Remembered::new(FACTS),
             groups: Remembered::guarded(MEMBERSHIP),
@@ -81,6 +85,17 @@ impl Facts {
     pub async fn url(&self) -> Result<Url, ChatError> {
         let no = || ChatError::Refused("no address of the workspace".into());
         self.installed().await?.url.clone().ok_or_else(no)
+    }
+
+    /// The bot's name, as people mention it.
+    pub async fn own_name(&self) -> Option<Arc<str>> {
+        #[derive(Deserialize)]
+        struct Answer {
+            user: Arc<str>,
+        }
+        let ask = async || self.api.get::<Answer>("auth.test", &[]).await.map(|answer| answer.user);
+        let name = tokio::time::timeout(NAME, self.name.get_or_try_init(ask)).await.ok()?;
+        name.ok().cloned()
     }
 
     pub async fn person(&self, user: &UserId) -> Result<Person, ChatError> {

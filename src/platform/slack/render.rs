@@ -127,7 +127,7 @@ pub fn blocks(view: &View) -> Vec<Block<'_>> {
         out.push(match block {
             view::Block::Heading(text) => Block::header(label(text, 150)),
             view::Block::Line(id, line) => Block::rich(*id, Rich::Section(section(line, &mut room))),
-            view::Block::Bullets(lines) => bullets(lines, &mut room),
+            view::Block::Bullets(lines) | view::Block::List(_, lines) => bullets(lines, &mut room),
             view::Block::Code(text) => {
                 let lines: Vec<_> = text.lines().map(visible).collect();
                 preformatted(lines.join("\n"), &mut room)

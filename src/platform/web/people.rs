@@ -143,10 +143,11 @@ pub fn on_slack(view: &View) -> View {
     let blocks = view.blocks.iter().map(|block| match block {
         Block::Line(id, content) => Block::Line(*id, line(content)),
         Block::Bullets(lines) => Block::Bullets(lines.iter().map(line).collect()),
+        Block::List(table, lines) => Block::List(table.clone(), lines.iter().map(line).collect()),
         Block::Note(content) => Block::Note(line(content)),
         other @ (Block::Heading(_) | Block::Code(_) | Block::Table(_) | Block::Controls(_)) => other.clone(),
     });
-    View { summary: line(&view.summary), blocks: blocks.collect(), ..View::default() }
+    View { summary: line(&view.summary), blocks: blocks.collect(), tone: view.tone, kept: view.kept, ..View::default() }
 }
 
 fn span(span: &Span) -> Span {

@@ -13,6 +13,7 @@ use super::people::{self, TEAM, find, is_public};
 use crate::pace::Rank;
 use crate::platform::{
     ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, Picture, ReplyTo, UserId,
+    Wording,
 };
 use crate::view::{Form, View};
 
@@ -28,6 +29,10 @@ pub(super) fn trigger(window: &str, at: Timestamp) -> Box<str> {
 impl ChatPlatform for WebChat {
     fn name(&self) -> &'static str {
         "web"
+    }
+
+    async fn wording(&self) -> Wording {
+        Wording { platform: "this page", ..Wording::default() }
     }
 
     async fn team(&self) -> Result<Arc<str>, ChatError> {

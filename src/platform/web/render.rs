@@ -130,7 +130,9 @@ fn block(block: &view::Block) -> Block<'_> {
     match block {
         view::Block::Heading(text) => Block::Heading { text: visible(text) },
         view::Block::Line(id, line) => Block::Line { id: *id, spans: spans(line) },
-        view::Block::Bullets(lines) => Block::Bullets { lines: lines.iter().map(spans).collect() },
+        view::Block::Bullets(lines) | view::Block::List(_, lines) => {
+            Block::Bullets { lines: lines.iter().map(spans).collect() }
+        }
         view::Block::Code(text) => {
             let lines: Vec<_> = text.lines().map(visible).collect();
             Block::Code { text: lines.join("\n") }

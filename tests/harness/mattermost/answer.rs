@@ -90,6 +90,10 @@ pub(super) fn say(state: &mut State, spoken: &Spoken, reply: &Value, what: &str)
     }
     let nothing = raw(&content, "message").is_empty() && list(&content["props"], "attachments").is_empty();
     content["props"]["from_webhook"] = json!("true");
+    if state.overrides {
+        content["props"]["override_username"] = reply["username"].clone();
+        content["props"]["override_icon_url"] = reply["icon_url"].clone();
+    }
     slack_words::read(&mut content, reply["skip_slack_parsing"] == true);
     let for_all = raw(reply, "response_type") == "in_channel";
     // Only what is kept is limited in its length.
@@ -101,6 +105,13 @@ pub(super) fn say(state: &mut State, spoken: &Spoken, reply: &Value, what: &str)
     state.violations.extend(report.into_faults());
     if nothing {
         return;
+    }
+    // Without a name of its own, it reads as if its reader had said it.
+    let bot = state.bot();
+    let own = format!("http://chat.nimbus.example/api/v4/users/{bot}/image");
+    let named = reply["username"] == state.users[&bot].name.as_str() && reply["icon_url"] == own.as_str();
+    if state.judges_authors && (!named || (!state.overrides && state.bot_may_post_ephemerals)) {
+        state.violations.push(format!("{what}: the answer stands under the name of its reader"));
     }
     if for_all {
         let post = keep(state, &spoken.user, &spoken.channel, &content, &spoken.root_id);

@@ -196,7 +196,7 @@ fn call(state: &mut State, endpoint: &str, call: &Call<'_>) -> Answer {
     };
     match endpoint {
         "GET /system/ping" => Ok((200, json!({ "status": "OK", "database_status": "OK" }))),
-        "GET /config/client" if call.query("format") == Some("old") => Ok((200, reads::client_config())),
+        "GET /config/client" if call.query("format") == Some("old") => Ok((200, reads::client_config(state))),
         "GET /users/me" => reads::user(state, &state.bot()),
         "GET /users/{id}" => reads::user(state, at(1)?),
         "GET /users/username/{id}" => reads::user_called(state, call.path[2]),

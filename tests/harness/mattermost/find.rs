@@ -23,14 +23,13 @@ pub(super) fn actions(post: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// Mattermost asks no questions of its own before a press counts, and has no day to pick in a
-/// message. A button that leads to a dialog for that says so: in its name, or where somebody
-/// points at it.
-const ASKS: char = '?';
+/// message. A button that leads to a dialog for that says so: where somebody points at it, or in
+/// its name.
 const PICKS_A_DAY: &str = " 📅";
 
 /// Whether pressing it asks a question first.
 pub(super) fn asks(action: &Value) -> bool {
-    raw(action, "name").ends_with(ASKS) || !raw(action, "tooltip").is_empty()
+    !raw(action, "tooltip").is_empty()
 }
 
 /// Whether pressing it asks for a day.
@@ -41,7 +40,7 @@ pub(super) fn picks_a_day(action: &Value) -> bool {
 /// What a button or a menu says, without the mark of what it leads to.
 pub(super) fn label(action: &Value) -> &str {
     let name = raw(action, "name");
-    name.strip_suffix(PICKS_A_DAY).or_else(|| name.strip_suffix(ASKS)).unwrap_or(name)
+    name.strip_suffix(PICKS_A_DAY).unwrap_or(name)
 }
 
 /// The buttons that say so.

@@ -9,6 +9,8 @@ use super::people::Names;
 
 /// Put behind a `@`, `~` or `:` it makes words of what would be more; nobody sees it.
 const WORD_JOINER: char = '\u{2060}';
+/// Drawn as large as the other signs; elsewhere it is ☐.
+const OPEN_BOX: char = '⬜';
 /// Names that notify more people than one.
 const EVERYBODY: [&str; 3] = ["all", "here", "channel"];
 /// Of the emoji that have a name, those that words from outside are tried with.
@@ -196,6 +198,10 @@ impl Reader<'_> {
                 '~' if begins => self.channel(after),
                 ':' => self.emoji(after),
                 WORD_JOINER => Some(0),
+                OPEN_BOX => {
+                    self.out.push('☐');
+                    Some(0)
+                }
                 _ => None,
             };
             before = Some(c);

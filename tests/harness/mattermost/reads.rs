@@ -8,10 +8,12 @@ use super::posts::stripped;
 use super::state::State;
 
 /// What anybody may know of the server.
-pub(super) fn client_config() -> Value {
+pub(super) fn client_config(state: &State) -> Value {
+    let overrides = if state.overrides { "true" } else { "false" };
     json!({
         "Version": "11.2.0", "BuildNumber": "dev", "SiteName": "Mattermost", "SiteURL": "http://chat.nimbus.example",
-        "EnableCommands": "true", "EnableBotAccountCreation": "true", "EnablePostUsernameOverride": "false",
+        "EnableCommands": "true", "EnableBotAccountCreation": "true", "EnablePostUsernameOverride": overrides,
+        "EnablePostIconOverride": overrides,
     })
 }
 

@@ -81,6 +81,20 @@ impl Seen {
         find::list(menu, "options").iter().map(|option| find::raw(option, "text").to_owned()).collect()
     }
 
+    /// The color of its box, if it has one.
+    pub fn color(&self) -> &str {
+        let mut colors = find::attachments(&self.shown).iter().map(|attachment| find::raw(attachment, "color"));
+        colors.find(|color| !color.is_empty()).unwrap_or_default()
+    }
+
+    /// Under whose name a person reads it, if it is a post of somebody else's.
+    pub fn author(&self) -> String {
+        match find::raw(&self.shown["props"], "override_username") {
+            "" => self.names.user(find::raw(&self.shown, "user_id")),
+            name => name.to_owned(),
+        }
+    }
+
     /// Whether the button of this name asks a question before it does anything.
     pub fn asks(&self, label: &str) -> bool {
         find::buttons(&self.shown, label).iter().any(|action| find::asks(action))

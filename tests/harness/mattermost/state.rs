@@ -41,6 +41,11 @@ pub struct State {
     pub licensed: bool,
     /// By default only a system administrator may; an operator grants it to the bot.
     pub bot_may_post_ephemerals: bool,
+    /// `EnablePostUsernameOverride` and `EnablePostIconOverride`: whether the answer to a command
+    /// has the name and the picture that it brings; otherwise those of whoever typed it.
+    pub overrides: bool,
+    /// Whether an answer under its reader's own name is a fault of the app.
+    pub judges_authors: bool,
     /// How long a trigger opens dialogs: 30 s, as often as one likes.
     pub trigger_life: Duration,
     /// How long a `response_url` works: 30 minutes.
@@ -114,6 +119,8 @@ impl State {
             groups: BTreeMap::from([(id("approvers"), vec![id("bob"), id("carol")])]),
             licensed: true,
             bot_may_post_ephemerals: true,
+            overrides: true,
+            judges_authors: true,
             trigger_life: Duration::from_secs(30),
             response_url_life: Duration::from_mins(30),
             unwanted: ["robo", "otto", "#old"].map(String::from).into(),

@@ -67,7 +67,16 @@ impl Page<'_> {
                 self.markdown(raw(field, "title"));
                 self.markdown(raw(field, "value"));
             }
-            let actions: Vec<String> = list(attachment, "actions").iter().map(|a| self.action(a)).collect();
+            // In the order of their ids, which is the same on every platform; on the screen, menus come
+            // first, or they would tear the buttons apart.
+            let shown = list(attachment, "actions");
+            let is_menu = |action: &&Value| raw(action, "type") == "select";
+            if shown.iter().skip_while(is_menu).any(|action| is_menu(&action)) {
+                self.reading.faults.push("a menu stands behind a button".into());
+            }
+            let mut actions: Vec<&Value> = shown.iter().collect();
+            actions.sort_by_key(|action| (raw(action, "id").len(), raw(action, "id")));
+            let actions: Vec<String> = actions.into_iter().map(|a| self.action(a)).collect();
             self.plain(&actions.join(" "));
             self.plain(raw(attachment, "footer"));
         }

@@ -182,9 +182,8 @@ fn notify_tells_how_the_rules_do() {
         • Crashes of 3 playbooks: looked at every 10 seconds, so you are told up to 10 seconds after it happened.
         • No digest: `notify digest daily <time> Europe/Paris` sets one.
         • No webhook for Sekoia's own rules: `notify webhook` makes one.
-        [Add a rule…] [Summary] [Test a rule ▾] [Pause a rule ▾] [Remove a rule ▾]
         See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
-        [Done]! [Open step 7 (notifications)]
+        [Add a rule…] [Summary] [Test a rule ▾] [Pause a rule ▾] [Remove a rule ▾] [Done]! [Open step 7 (notifications)]
         ");
         s.sekoia.faults().add(Fault::new(status(500)).on("/conf/intakes"));
         says(s, "⚠️ Sekoia failed (500)").await;

@@ -15,7 +15,9 @@ struct Wire(MattermostWorld, reqwest::Client);
 impl Wire {
     async fn new() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self(MattermostWorld::start().await, reqwest::Client::new())
+        let world = MattermostWorld::start().await;
+        world.edit(|state| state.judges_authors = false);
+        Self(world, reqwest::Client::new())
     }
 
     async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
@@ -58,7 +60,7 @@ fn action(name: &str, more: Value) -> Value {
 
 fn card(channel: &str) -> Value {
     json!({ "channel_id": id(channel), "message": "#### Go?", "props": { "attachments": [{ "actions": [
-        action("Approve?", json!({ "style": "primary" })),
+        action("Approve", json!({ "style": "primary", "tooltip": "Sure?" })),
         action("Reject…", json!({ "id": "a2", "style": "danger" })),
     ] }] } })
 }

@@ -11,18 +11,18 @@ async fn said(message: &str) -> (String, Vec<String>) {
 #[tokio::test]
 async fn a_post_reads_as_a_person_sees_it() {
     let wire = Wire::new().await;
-    let users = action("Assign to", json!({ "id": "a2", "type": "select", "data_source": "users" }));
+    let users = action("Assign to", json!({ "id": "a3", "type": "select", "data_source": "users" }));
     let options = json!([{ "text": "Region", "value": "2" }]);
-    let menu = action("Open a step", json!({ "id": "a3", "type": "select", "options": options }));
-    let day = action("Due date 📅", json!({ "id": "a4" }));
-    let sure = action("Reset", json!({ "id": "a5", "style": "danger", "tooltip": "Really?" }));
+    let menu = action("Open a step", json!({ "id": "a4", "type": "select", "options": options }));
+    let day = action("Due date 📅", json!({ "id": "a5" }));
+    let sure = action("Reset", json!({ "id": "a2", "style": "danger", "tooltip": "Really?" }));
     let next = action("Next", json!({ "style": "primary" }));
     let post = json!({
         "channel_id": id("soc-setup"),
         "message": "#### Set-up & more\n**Owner** @alice in ~soc-setup, see [docs](https://docs.example) <https://x.example>\n\n\
             - one `code`\n- two \\*not bold\\*\n\n```\nsecret & <b>\n```\n> quoted\n\n| a | b |\n|--|--|\n| 1 | 2 |\n\n1. first\n2. second",
         "props": { "attachments": [
-            { "text": "_small_", "actions": [next, sure, users, menu, day] },
+            { "text": "_small_", "actions": [users, menu, next, sure, day] },
             { "text": "See: [Regions](https://docs.example/r)", "footer": "the end" },
         ] },
     });
@@ -52,6 +52,17 @@ async fn a_post_reads_as_a_person_sees_it() {
     assert_eq!(seen.options("Open a step"), ["Region"]);
     assert!(seen.asks("Reset") && !seen.asks("Next"));
     assert_eq!(wire.0.violations(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_menu_among_buttons_is_caught() {
+    let wire = Wire::new().await;
+    let users = action("Assign to", json!({ "id": "a2", "type": "select", "data_source": "users" }));
+    let attachments = json!([{ "actions": [action("Next", json!({})), users] }]);
+    let post = json!({ "channel_id": id("soc-setup"), "message": "x", "props": { "attachments": attachments } });
+    wire.call("POST", "/posts", post).await;
+    assert_eq!(wire.0.next().await.text(), "x\n[Next] [Assign to ▾]");
+    assert_eq!(wire.0.violations(), ["a menu stands behind a button"]);
 }
 
 #[tokio::test]

@@ -69,7 +69,7 @@ async fn what_is_read_back_has_lost_where_its_buttons_lead() {
     let read = wire.get(&path).await.1;
     assert_eq!((read.clone(), &read["props"]["from_bot"]), (posted, &json!("true")));
     let action = &read["props"]["attachments"][0]["actions"][0];
-    assert!(action.get("integration").is_none() && action["name"] == "Approve?", "{action}");
+    assert!(action.get("integration").is_none() && action["name"] == "Approve", "{action}");
 
     let mut patched = card("soc-setup")["props"].clone();
     patched["from_bot"] = json!("true");
