@@ -53,6 +53,11 @@ pub enum Command {
     Shown {
         item: usize,
     },
+    /// A shown key that is waited for longer than it can rightly be: the clock was ahead.
+    ConfirmBy {
+        item: usize,
+        until: Timestamp,
+    },
     /// A created key is to be revoked.
     Withdraw {
         item: usize,
@@ -220,6 +225,10 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
         }
         Command::Shown { item } => match approval.items.get(item) {
             Some(Item::Created { shown: false, .. }) => Event::Shown { item },
+            _ => return Err(Refusal::NothingToDo),
+        },
+        Command::ConfirmBy { item, until: by } => match approval.items.get(item) {
+            Some(Item::Created { lost: None, until, .. }) if *until > by => Event::ConfirmBy { item, until: by },
             _ => return Err(Refusal::NothingToDo),
         },
         Command::Withdraw { item, why } => match approval.items.get(item) {

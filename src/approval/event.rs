@@ -60,6 +60,11 @@ pub enum Event {
     Shown {
         item: usize,
     },
+    /// It was shown while the clock was ahead: nobody waits longer than until then.
+    ConfirmBy {
+        item: usize,
+        until: Timestamp,
+    },
     /// The key is about to be revoked: from here on nobody can confirm it.
     Withdrawing {
         item: usize,
@@ -146,6 +151,7 @@ impl Event {
             Event::ProvenAbsent { .. } => "call.proven_absent",
             Event::Created { .. } => "key.created",
             Event::Shown { .. } => "key.shown",
+            Event::ConfirmBy { .. } => "key.confirm_by",
             Event::Withdrawing { .. } => "key.withdrawing",
             Event::Withdrawn { .. } => "key.withdrawn",
             Event::Done { .. } => "call.done",
@@ -227,6 +233,11 @@ impl Approval {
             Event::Shown { item } => {
                 if let Some(Item::Created { shown, .. }) = approval.items.get_mut(item) {
                     *shown = true;
+                }
+            }
+            Event::ConfirmBy { item, until: by } => {
+                if let Some(Item::Created { until, .. }) = approval.items.get_mut(item) {
+                    *until = by;
                 }
             }
             Event::Withdrawing { item, why } => {

@@ -83,7 +83,7 @@ impl Bot {
                 if self.sessions.store().find(WorkKind::Digest, &key).await?.is_some() {
                     continue;
                 }
-                let schedule = planned_row(&channel, planned, planned.since()).into_iter().collect();
+                let schedule = planned_row(&channel, planned, planned.since(now)).into_iter().collect();
                 self.keep(Commit { schedule, ..Commit::default() }).await?;
                 info!(key, %now, "a digest was planned");
             }
@@ -123,7 +123,7 @@ impl Bot {
             return self.keep(Commit { finished: vec![work.finished()], schedule, ..Commit::default() }).await;
         };
         let (chart, view) = self.digest_view(channel, &rules, planned, &due, now).await?;
-        match self.post_digest(work, channel, planned, due, &view).await {
+        match self.post_digest(work, channel, planned, due, &view, now).await {
             Ok((message, due)) => self.digest_sent(work, channel, which, &due, message, chart, now).await,
             Err(failed) => {
                 let (wait, attempts) = (delivery::wait(work.attempts, &failed), work.attempts + 1);
@@ -168,6 +168,7 @@ impl Bot {
         planned: &Planned,
         due: Due,
         view: &View,
+        now: Timestamp,
     ) -> Result<(MessageId, Due), ChatError> {
         let chat = self.chats.of_channel(channel)?;
         let which = Which::from(planned.digest.every);
@@ -180,7 +181,7 @@ impl Bot {
                     return Ok((message, due));
                 }
                 let before = due.at - SignedDuration::from_secs(1);
-                planned_at = planned.digest.due(planned.since(), before);
+                planned_at = planned.digest.due(planned.since(now), before);
             }
         }
         let message = chat.post(channel, view, &mark(which, due.at), Rank::Background).await?;

@@ -126,9 +126,17 @@ impl Bot {
         }
         if let Some(Item::Created { at, uuid, shown, until, lost }) = approval.items.first() {
             let timing = self.approvals.timing;
-            // Never longer than from now on: the clock may have been set back.
-            let left =
-                if *shown { left_of(timing.confirm, *until - timing.confirm) } else { left_of(timing.lease, *at) };
+            // Shown while the clock was ahead: on record, so that it is waited for once, not each time.
+            let latest = crate::streams::sealed(now + timing.confirm);
+            if *shown && lost.is_none() && *until > latest + Duration::from_millis(1) {
+                self.found_out(id, Command::ConfirmBy { item: 0, until: latest }).await?;
+                return Ok(());
+            }
+            let left = if *shown {
+                Duration::try_from(until.duration_since(now)).unwrap_or_default()
+            } else {
+                left_of(timing.lease, *at)
+            };
             if lost.is_none() && !*shown && *at > now {
                 // From the future: how long ago it was nobody knows, so all of it is waited for.
                 tokio::time::sleep(timing.lease).await;

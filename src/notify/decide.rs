@@ -206,7 +206,7 @@ pub fn decide(state: &Rules, command: Command, now: Timestamp) -> Result<Vec<Eve
             None => return Err(Refusal::NoDigest(which)),
         },
         Command::DigestSent { which, at } => match state.planned(which) {
-            Some(planned) if at <= planned.since() => return Err(Refusal::AlreadySent),
+            Some(planned) if at <= planned.since(now) => return Err(Refusal::AlreadySent),
             Some(_) => Event::DigestSent { which, at },
             None => return Err(Refusal::NoDigest(which)),
         },

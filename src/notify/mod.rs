@@ -36,7 +36,7 @@ pub use journal::{About, Entry, Fired, Hour, Journal, KEPT};
 pub use matching::{RuleKey, RuleSet, matches};
 pub use occurrence::{Alert, Case, Connector, Named, Occurrence, Playbook, Silence, What};
 pub use sample::sample;
-pub use state::{Planned, Rule, Rules, Webhook, Which, token_hash};
+pub use state::{Planned, Rule, Rules, Webhook, Which, is_ahead, token_hash};
 pub use summary::{Count, Period, RuleLine, Slot, Summary, summary};
 pub use tally::{MOST_NAMES, Tally, Times};
 pub use trigger::{Key, TRIGGERS, Trigger, TriggerSpec};

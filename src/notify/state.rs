@@ -1,6 +1,6 @@
 //! The rules of one channel, with its webhook and its digests, as they are kept.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -90,6 +90,14 @@ impl From<Every> for Which {
     }
 }
 
+/// Clocks that are rightly set differ by less.
+const AHEAD: SignedDuration = SignedDuration::from_hours(1);
+
+/// Whether something that is past, was noted while the clock was ahead.
+pub fn is_ahead(noted: Timestamp, now: Timestamp) -> bool {
+    noted.duration_since(now) > AHEAD
+}
+
 /// A time further ahead than anybody can set is one of a clock that was ahead: it is over.
 pub(super) fn muted(until: Option<Timestamp>, now: Timestamp) -> bool {
     until.is_some_and(|until| now < until && until.duration_since(now) <= LONGEST_MUTE)
@@ -107,14 +115,17 @@ impl Rule {
 }
 
 impl Planned {
-    /// Since when one can have been missed.
-    pub fn since(&self) -> Timestamp {
-        self.sent.map_or(self.set.at, |sent| sent.max(self.set.at))
+    /// Since when one can have been missed. What was sent or set later than now, was so while the
+    /// clock was ahead: what it says is not believed, and the last planned one counts as missed.
+    pub fn since(&self, now: Timestamp) -> Timestamp {
+        let known = [self.sent, Some(self.set.at)].into_iter().flatten().filter(|at| !is_ahead(*at, now)).max();
+        let before_last = || self.digest.last_before(self.digest.last_before(now)? - SignedDuration::from_secs(1));
+        known.or_else(before_last).unwrap_or(now)
     }
 
     /// The digest that has to be sent now.
     pub fn due(&self, now: Timestamp) -> Option<Due> {
-        self.digest.due(self.since(), now)
+        self.digest.due(self.since(now), now)
     }
 }
 
@@ -159,8 +170,6 @@ pub fn token_hash(token: &str) -> Box<str> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
-
     use super::*;
 
     #[test]
@@ -173,5 +182,24 @@ mod tests {
             assert_eq!(muted(Some(now + until), now), is, "{until:?}");
         }
         assert!(!muted(None, now));
+    }
+    #[test]
+    fn a_digest_that_was_sent_or_set_while_the_clock_was_ahead_comes_all_the_same() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let now = at("2026-07-10T08:00:30Z");
+        let digest = Digest::new(Every::Day, jiff::civil::time(8, 0, 0, 0), "UTC").unwrap();
+        let due = |set: &str, sent: Option<&str>| {
+            let set = Change { by: Actor::Bot, at: at(set) };
+            Planned { digest: digest.clone(), set, sent: sent.map(at) }.due(now).map(|due| (due.at, due.from))
+        };
+        let (today, yesterday) = (at("2026-07-10T08:00:00Z"), at("2026-07-09T08:00:00Z"));
+        let long_ago = "2026-07-01T00:00:00Z";
+        assert_eq!(due(long_ago, Some("2026-07-10T08:00:00Z")), None);
+        assert_eq!(due(long_ago, Some("2026-07-09T08:00:00Z")), Some((today, yesterday)));
+        // Sent in a month: since it was set, as far as anybody knows.
+        assert_eq!(due(long_ago, Some("2026-08-10T08:00:00Z")), Some((today, at("2026-06-30T08:00:00Z"))));
+        assert_eq!(due("2026-08-01T00:00:00Z", Some("2026-08-10T08:00:00Z")), Some((today, yesterday)));
+        // Sent today, which is known.
+        assert_eq!(due("2026-08-01T00:00:00Z", Some("2026-07-10T08:00:00Z")), None);
     }
 }

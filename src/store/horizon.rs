@@ -27,7 +27,7 @@ fn horizon(kind: WorkKind) -> Option<Horizon> {
     match kind {
         WorkKind::Inbound => at_once(10 * minute),
         // A shown key waits for 15 minutes, a pause at Sekoia for ten.
-        WorkKind::Execute => at_once(30 * minute),
+        WorkKind::Execute => at_once(16 * minute),
         WorkKind::Hint => at_once(hour),
         // A message that nothing but another release helps is tried again after six hours.
         WorkKind::Progress | WorkKind::Card | WorkKind::Notice | WorkKind::Announce | WorkKind::Welcome => {

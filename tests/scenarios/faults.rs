@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use sekoia_chatops::approval::{Approval, ApprovalId, Command, decide};
-use sekoia_chatops::approvals::Approvals;
+use sekoia_chatops::approval::{Approval, ApprovalId, Command, Outcome, decide};
+use sekoia_chatops::approvals::{Approvals, Timing};
 use sekoia_chatops::checklist::Actor;
 use serde_json::Value;
 use sqlx::Connection;
@@ -196,6 +196,49 @@ fn a_call_that_was_announced_while_the_clock_was_ahead_is_read_back_at_once() {
         assert!(nameless(gone.text()).contains("so the key was revoked. You may press again until"), "{gone}");
         assert_eq!(active(s, "forwarder"), 0);
         s.card("ready to be created").await;
+    });
+}
+
+#[test]
+fn a_key_that_was_shown_while_the_clock_was_ahead_is_revoked_when_nobody_confirms() {
+    let timing = Timing { confirm: Duration::from_secs(2), ..QUICK };
+    run(Setting { timing, ..durable() }, async |s| {
+        s.set_up().await;
+        let id = s.request_for("alice", "key create forwarder for read-alerts").await;
+        let card = s.card("Approval needed").await;
+        s.click("carol", &card, "Approve").await;
+        s.card("ready to be created").await;
+        s.direct().await;
+        s.checklist("⏳").await;
+        s.stop().await;
+        // Shown tomorrow, by the clock of then; the process that waited for who asked is gone.
+        let store = s.store().await;
+        let approvals = Approvals::new(Arc::clone(&store), timing);
+        let ahead = Timestamp::now() + SignedDuration::from_hours(20);
+        let (id, by) = (ApprovalId::from(&*id), s.person("alice"));
+        let change = async |actor: Actor, command: Command| {
+            let on = |state: Option<&Approval>| decide(state, command.clone(), ahead);
+            approvals.change(&id, &actor, ahead, None, on).await.unwrap().approval
+        };
+        let press = Command::Press { item: 0, by: by.clone(), clock: Some(Timestamp::now()) };
+        let announced = change(Actor::Person(by.clone()), press).await;
+        s.call_sekoia(&announced.request.action.call(0)).await;
+        let uuid = s.sekoia.edit(|world| world.keys.iter().find(|k| k.name == "forwarder").unwrap().uuid.to_string());
+        let outcome = Outcome::Created { uuid: uuid.into(), until: ahead + timing.confirm };
+        change(Actor::Bot, Command::Report { item: 0, outcome }).await;
+        change(Actor::Bot, Command::Shown { item: 0 }).await;
+        store.close().await;
+        assert_eq!(active(s, "forwarder"), 1);
+        s.start().await;
+        let gone = s.chat.next_where(LONG, "the news", Seen::is_direct).await;
+        assert!(nameless(gone.text()).contains("so the key was revoked. You may press again until"), "{gone}");
+        assert_eq!(active(s, "forwarder"), 0);
+        while !s.card("Request ").await.text().contains("ready to be created") {}
+        s.stop().await;
+        let kinds = s.store().await.history(&sekoia_chatops::approvals::stream(&id), 0, 99).await.unwrap();
+        let clamped = kinds.iter().filter(|record| record.kind == "key.confirm_by").count();
+        assert_eq!(clamped, 1, "it is waited for once");
+        s.start().await;
     });
 }
 

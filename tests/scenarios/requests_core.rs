@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use sekoia_chatops::action::{Action, Grant, Named};
 use sekoia_chatops::approval::{
-    Absent, Approval, ApprovalId, Command, Event, Gone, How, Item, Outcome, Part, Recorded, Request, Stage, Status,
-    decide,
+    Absent, Approval, ApprovalId, Command, Event, Gone, How, Item, Outcome, Part, Recorded, Refusal, Request, Stage,
+    Status, decide,
 };
 use sekoia_chatops::checklist::{Actor, Community};
 use sekoia_chatops::platform::{ChannelKey, UserId};
@@ -281,6 +281,26 @@ fn the_hash_is_of_the_exact_action() {
     assert_eq!(key(None).hash(), key(None).hash());
     // What is stored today is verified tomorrow: the JSON that is hashed never changes.
     insta::assert_snapshot!(key(None).hash(), @"5e3c9bb28398bd79db37c63bbfa0a1734f20d1e37d087e0b3d58718ad994f992");
+}
+
+#[test]
+fn a_key_is_never_waited_for_longer_than_before() {
+    let asked = request(key(None), 1, false);
+    let until = start() + TTL;
+    let created = Outcome::Created { uuid: "k".into(), until };
+    let steps = [
+        Command::Approve { by: user("U0BOB") },
+        Command::Press { item: 0, by: user("U0ALICE"), clock: None },
+        Command::Report { item: 0, outcome: created },
+    ];
+    let state = play(&asked, &steps.map(|command| (command, 1))).pop().expect("it was asked").2;
+    assert!(matches!(state.items[0], Item::Created { .. }), "{:?}", state.items);
+    let confirm_by = |until| decide(Some(&state), Command::ConfirmBy { item: 0, until }, start());
+    let minute = SignedDuration::from_mins(1);
+    assert_eq!(confirm_by(until - minute), Ok(vec![Event::ConfirmBy { item: 0, until: until - minute }]));
+    for later in [until, until + minute] {
+        assert_eq!(confirm_by(later), Err(Refusal::NothingToDo));
+    }
 }
 
 #[test]

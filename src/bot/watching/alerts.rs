@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::source::{Ground, RANK, Report, Source, Trouble, told};
-use crate::notify::{Trigger, What};
+use crate::notify::{Trigger, What, is_ahead};
 use crate::sekoia::{Alert, AlertDate, AlertQuery};
 
 const KEPT: &str = "alerts";
@@ -69,14 +69,13 @@ impl Source for Alerts {
 
     async fn look(&self, ground: &Ground<'_>) -> Result<Report, Trouble> {
         let both = [Trigger::AlertRaised, Trigger::AlertUpdated];
-        let Some(since) = ground.watched.since(&both) else { return Ok(Report::default()) };
+        let Some(since) = ground.watched.since(&both, ground.now) else { return Ok(Report::default()) };
         let kept: Option<Cursor> = ground.kept(KEPT).await?;
-        let mut cursor = kept.clone().unwrap_or_else(|| {
-            // The first look begins with the rule, and reports nothing from before.
-            let since = since.max(ground.now - FIRST);
-            let reach = Reach { settled: since, seen: since };
-            Cursor { created: reach, updated: reach, seen: BTreeMap::new() }
-        });
+        // The first look begins with the rule, and reports nothing from before.
+        let first = Reach::from(since.max(ground.now - FIRST));
+        let begin = || Cursor { created: first, updated: first, seen: BTreeMap::new() };
+        let mut cursor = kept.clone().unwrap_or_else(begin);
+        cursor.turn_back(first, ground.now);
         let reach = *cursor.reach(self.0);
         let query = AlertQuery {
             community: ground.community,
@@ -144,7 +143,24 @@ impl Alerts {
     }
 }
 
+impl From<Timestamp> for Reach {
+    fn from(at: Timestamp) -> Self {
+        Self { settled: at, seen: at }
+    }
+}
+
 impl Cursor {
+    /// A list that was read further than now, by a clock that was ahead, is read again from `first`.
+    fn turn_back(&mut self, first: Reach, now: Timestamp) {
+        for reach in [&mut self.created, &mut self.updated] {
+            if is_ahead(reach.settled, now) {
+                *reach = first;
+            } else if is_ahead(reach.seen, now) {
+                reach.seen = reach.settled;
+            }
+        }
+    }
+
     fn reach(&mut self, by: AlertDate) -> &mut Reach {
         match by {
             AlertDate::Created => &mut self.created,
@@ -170,4 +186,28 @@ impl Cursor {
 pub(super) fn print(alert: &Alert, told: &crate::notify::Alert) -> u64 {
     let text = format!("{:?} {:?} {told:?}", alert.updated_at, alert.similar);
     Sha256::digest(text.as_bytes()).iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_was_read_further_than_now_is_read_again() {
+        let now = Timestamp::from_second(1_780_000_000).unwrap();
+        let (hour, minute) = (SignedDuration::from_hours(1), SignedDuration::from_mins(1));
+        let first = Reach::from(now - FIRST);
+        let turned = |settled, seen| {
+            let reach = Reach { settled: now + settled, seen: now + seen };
+            let mut cursor = Cursor { created: reach, updated: reach, seen: BTreeMap::new() };
+            cursor.turn_back(first, now);
+            assert_eq!(cursor.created, cursor.updated);
+            (cursor.created != reach).then_some(cursor.created)
+        };
+        assert_eq!(turned(-hour * 48, -hour), None);
+        // Sekoia's own dates may be a little ahead.
+        assert_eq!(turned(-minute, hour), None);
+        assert_eq!(turned(hour * 24 * 30, hour * 24 * 30), Some(first));
+        assert_eq!(turned(-minute, hour * 24), Some(Reach::from(now - minute)));
+    }
 }

@@ -58,7 +58,9 @@ impl Source for Failures {
     }
 
     async fn look(&self, ground: &Ground<'_>) -> Result<Report, Trouble> {
-        let Some(asked) = ground.watched.since(&[Trigger::PlaybookError]) else { return Ok(Report::default()) };
+        let Some(asked) = ground.watched.since(&[Trigger::PlaybookError], ground.now) else {
+            return Ok(Report::default());
+        };
         let before: Kept = ground.kept(KEPT).await?.unwrap_or_default();
         let mut kept = before.clone();
         let mut report = Report::default();
@@ -123,7 +125,9 @@ impl Source for Crashes {
     }
 
     async fn look(&self, ground: &Ground<'_>) -> Result<Report, Trouble> {
-        let Some(asked) = ground.watched.since(&[Trigger::PlaybookError]) else { return Ok(Report::default()) };
+        let Some(asked) = ground.watched.since(&[Trigger::PlaybookError], ground.now) else {
+            return Ok(Report::default());
+        };
         let before: KeptCrashes = ground.kept(KEPT_CRASHES).await?.unwrap_or_default();
         let playbooks = listed(ground).await?;
         let each = |playbook| triggers(playbook).map(move |trigger| (playbook, trigger));

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::bot::Bot;
-use crate::notify::{Rule, RuleSet, Rules, Trigger};
+use crate::notify::{Rule, RuleSet, Rules, Trigger, is_ahead};
 use crate::platform::ChannelKey;
 use crate::store::StoreError;
 
@@ -22,6 +22,9 @@ pub(in crate::bot) struct Scope {
     pub set: RuleSet,
     pub communities: BTreeMap<Uuid, Watched>,
 }
+
+/// Of what nobody knows since when it is waited for, so much is news.
+const UNKNOWN: SignedDuration = SignedDuration::from_hours(24);
 
 /// A community, and who is told of it.
 pub(in crate::bot) struct Watched {
@@ -44,9 +47,11 @@ impl Watched {
         self.rules(trigger).next().is_some()
     }
 
-    /// Since when somebody waits for any of these.
-    pub fn since(&self, triggers: &[Trigger]) -> Option<Timestamp> {
-        triggers.iter().flat_map(|trigger| self.rules(*trigger)).map(|rule| rule.at).min()
+    /// Since when somebody waits for any of these. A rule that was made while the clock was ahead
+    /// is taken for a day old: nobody knows better.
+    pub fn since(&self, triggers: &[Trigger], now: Timestamp) -> Option<Timestamp> {
+        let made = triggers.iter().flat_map(|trigger| self.rules(*trigger)).map(|rule| rule.at);
+        made.map(|at| if is_ahead(at, now) { now - UNKNOWN } else { at }).min()
     }
 }
 
@@ -87,5 +92,31 @@ fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
             Ok(None)
         }
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checklist::Actor;
+    use crate::notify::Watch;
+
+    #[test]
+    fn a_rule_that_was_made_while_the_clock_was_ahead_is_heard_all_the_same() {
+        let now = Timestamp::from_second(1_780_000_000).unwrap();
+        let [watch, ..] = Watch::recommended();
+        let trigger = watch.trigger;
+        let since = |made: SignedDuration| {
+            let (at, watch, by) = (now + made, watch.clone(), Actor::Bot);
+            let rule = Rule { number: 1, watch, paused: false, muted_until: None, by, at, sample: None, tested: None };
+            let channels = vec![(ChannelKey::web("soc"), Rules { rules: vec![rule], ..Rules::default() })];
+            Watched { name: "Nimbus".into(), channels }.since(&[trigger], now)
+        };
+        let hour = SignedDuration::from_hours(1);
+        // Of two machines' clocks one may be a little ahead.
+        for made in [-hour * 900, -hour, hour] {
+            assert_eq!(since(made), Some(now + made));
+        }
+        assert_eq!(since(hour * 720), Some(now - UNKNOWN));
     }
 }

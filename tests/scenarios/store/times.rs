@@ -34,6 +34,7 @@ async fn what_is_planned_for_later_than_can_be_is_planned_anew() {
         schedule.extend([
             plan(WorkKind::Inbound, "rightly", now + SignedDuration::from_mins(2)),
             plan(WorkKind::Execute, "rightly", now + SignedDuration::from_mins(15)),
+            plan(WorkKind::Execute, "later than a key waits", now + SignedDuration::from_mins(17)),
             plan(WorkKind::Execute, "an hour back", now + hour + SignedDuration::from_secs(12)),
             plan(WorkKind::Open, "rightly", now + hour * 24 * 30),
             plan(WorkKind::Digest, "rightly", now + hour * 24 * 7),
@@ -50,7 +51,7 @@ async fn what_is_planned_for_later_than_can_be_is_planned_anew() {
                 // What was told is not told again: it is forgotten in its time.
                 WorkKind::Known | WorkKind::Replaced => &[],
                 kind if kept.contains(&kind) => &[],
-                WorkKind::Execute => &["ahead", "an hour back"],
+                WorkKind::Execute => &["ahead", "later than a key waits", "an hour back"],
                 _ => &["ahead"],
             };
             assert_eq!(due(kind).await, expected, "{}", kind.name());
