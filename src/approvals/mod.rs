@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::approval::{Approval, ApprovalId, Event, Recorded, Refusal};
 use crate::checklist::Actor;
@@ -180,6 +180,11 @@ impl Approvals {
             }
         }
         Err(ChangeError::Contended)
+    }
+
+    /// As long as it is held, nobody in this process changes the request.
+    pub async fn turn(&self, id: &ApprovalId) -> MutexGuard<'_, ()> {
+        self.writer(id).lock().await
     }
 
     fn writer(&self, id: &ApprovalId) -> &Mutex<()> {

@@ -43,7 +43,7 @@ impl Bot {
         let on = |state: Option<&Approval>| decide(state, command.clone(), ask.now);
         let changed = self.approvals.change(&approval.id, &by, ask.now, ask.finished.clone(), on).await?;
         self.note_changes(ask.actor.as_str(), &changed);
-        self.reflect(&changed.approval, ask.now).await;
+        self.reflect(&approval.id, ask.now).await;
         Ok(changed)
     }
 
@@ -199,7 +199,7 @@ impl Bot {
             match self.approvals.change(&id, &Actor::Bot, now, Some(work.finished()), expire).await {
                 Ok(changed) => {
                     self.note_changes("bot", &changed);
-                    self.reflect(&changed.approval, now).await;
+                    self.reflect(&id, now).await;
                 }
                 // One that cannot be read or changed keeps nobody else waiting.
                 Err(error @ (ChangeError::Store(_) | ChangeError::Newer | ChangeError::Contended)) => {

@@ -65,7 +65,7 @@ impl Bot {
         };
         let changed = self.approvals.change(&id, &by, ask.now, ask.finished.clone(), decide).await?;
         self.note_changes(ask.actor.as_str(), &changed);
-        self.reflect(&changed.approval, ask.now).await;
+        self.reflect(&id, ask.now).await;
         let mut line = Line::new()
             .say("Asked: ")
             .strong(changed.approval.request.action.title())

@@ -273,10 +273,8 @@ impl Bot {
             // As it is stored: what this process remembers may be older than the row.
             self.sessions.read_anew(channel).await?;
         }
-        if let Place::Card(id) = &place
-            && let Some(approval) = self.approvals.read(id).await?
-        {
-            self.reflect(&approval, now).await;
+        if let Place::Card(id) = &place {
+            self.reflect(id, now).await;
         }
         self.show(&place, false).await
     }

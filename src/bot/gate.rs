@@ -31,7 +31,7 @@ impl Bot {
         let Some(command) = approval.held_by(absent) else { return Ok(approval.clone()) };
         match self.found_out(&approval.id, command).await? {
             Some(changed) => {
-                self.reflect(&changed, jiff::Timestamp::now()).await;
+                self.reflect(&changed.id, jiff::Timestamp::now()).await;
                 Ok(changed)
             }
             // As it was.

@@ -5,13 +5,23 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use super::Bot;
-use crate::approval::{Approval, Stage, Status};
+use crate::approval::{Approval, ApprovalId, Stage, Status};
 use crate::checklist::{Actor, Command, Concluded, Refusal, Session, Status as StepStatus, decide};
 use crate::sessions::ChangeError;
 
 impl Bot {
-    /// Brings the session in line with one of its requests.
-    pub(super) async fn reflect(&self, approval: &Approval, now: Timestamp) {
+    /// Brings the session in line with one of its requests, as that is stored now. Nobody changes the
+    /// request meanwhile: what was read of it before a decision would be recorded after it.
+    pub(super) async fn reflect(&self, id: &ApprovalId, now: Timestamp) {
+        let _turn = self.approvals.turn(id).await;
+        match self.approvals.read(id).await {
+            Ok(Some(approval)) => self.reflect_read(&approval, now).await,
+            Ok(None) => {}
+            Err(error) => warn!(%error, request = id.as_str(), "the checklist does not show this request yet"),
+        }
+    }
+
+    async fn reflect_read(&self, approval: &Approval, now: Timestamp) {
         let channel = &approval.request.channel;
         let step = approval.request.action.kind().step();
         let status = approval.status();
