@@ -197,7 +197,7 @@ impl Policy {
     /// Whether the bot works in this channel at all, whoever asks.
     pub async fn works_in(&self, chat: &dyn ChatPlatform, channel: &ChannelKey) -> Result<bool, ChatError> {
         let facts = chat.channel(channel).await?;
-        let listed = self.channels.iter().any(|id| **id == *channel.channel());
+        let listed = chat.is_among(channel, &self.channels).await?;
         Ok(!facts.archived && (listed || (self.channels.is_empty() && !facts.external)))
     }
 
@@ -205,7 +205,7 @@ impl Policy {
     async fn admits(&self, chat: &dyn ChatPlatform, user: &UserId, channel: &ChannelKey) -> Result<(), Denial> {
         let facts = chat.channel(channel).await.map_err(|why| Denial::of(why, user))?;
         let id: Box<str> = channel.channel().into();
-        let listed = self.channels.contains(&id);
+        let listed = chat.is_among(channel, &self.channels).await.map_err(|why| Denial::of(why, user))?;
         if facts.archived {
             return Err(Denial::Archived);
         }

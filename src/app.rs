@@ -85,7 +85,7 @@ impl App {
     pub fn with_store(config: Config, store: Arc<dyn Store>, keys: &[SecretSlice<u8>]) -> anyhow::Result<Self> {
         one_tls_provider();
         let slack = match &config.slack {
-            Some(slack) => Some((Arc::new(SlackClient::new(slack)?), slack)),
+            Some(slack) => Some((Arc::new(SlackClient::new(slack, Arc::clone(&store))?), slack)),
             None => None,
         };
         let mattermost = match &config.mattermost {

@@ -30,6 +30,7 @@
 //! | [`notify`] | rules, occurrences, storms, digests, summaries and their chart: pure |
 //! | [`checklist`] | the steps, the session's state, `decide` and `apply`: pure |
 //! | [`sessions`], [`approvals`] | the sessions in memory and the requests, over the store |
+//! | [`moved`] | channels whose id changed, and the one that everything of them is kept under |
 //! | [`streams`] | a state that only its events change, loaded and committed with them |
 //! | [`sekoia`] | the API's client, its types, regions and errors |
 //! | [`resolve`] | names of hosts to addresses, each asked for once at a time |
@@ -53,6 +54,7 @@ pub mod command;
 pub mod config;
 pub mod health;
 pub mod hooks;
+pub mod moved;
 pub mod notifications;
 pub mod notify;
 pub mod pace;

@@ -11,6 +11,7 @@ use crate::approval::Approval;
 use crate::approvals::Control;
 use crate::checklist::Session;
 use crate::config::{StoreConfig, StorePlace};
+use crate::moved::LaterIds;
 use crate::notify::Rules;
 use crate::store::audit::Chain;
 use crate::store::{Loaded, Record, Remembered, SqliteStore, Store, StreamId, heads, keyfile};
@@ -113,6 +114,7 @@ async fn verify(store: &SqliteStore, chain: &Chain, path: &Path) -> anyhow::Resu
                 Approval::FAMILY => follows::<Approval>(&records, &state.state.json),
                 Control::FAMILY => follows::<Control>(&records, &state.state.json),
                 Rules::FAMILY => follows::<Rules>(&records, &state.state.json),
+                LaterIds::FAMILY => follows::<LaterIds>(&records, &state.state.json),
                 _ => true,
             }
         {

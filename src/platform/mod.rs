@@ -342,6 +342,11 @@ pub trait ChatPlatform: Send + Sync + 'static {
     async fn forget(&self, user: &UserId, groups: &[&str]);
     /// Remembered for some minutes.
     async fn channel(&self, channel: &ChannelKey) -> Result<ChannelFacts, ChatError>;
+    /// Whether `ids`, as the platform writes them, name this channel, by the id that it has or by one
+    /// that it had.
+    async fn is_among(&self, channel: &ChannelKey, ids: &[Box<str>]) -> Result<bool, ChatError> {
+        Ok(ids.iter().any(|id| **id == *channel.channel()))
+    }
     /// Who is in the user group `group` (the platform's own id). Remembered for at most 60 s.
     async fn group(&self, group: &str) -> Result<Arc<[UserId]>, ChatError>;
     /// The conversation of `user` with the bot alone.

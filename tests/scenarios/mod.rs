@@ -4,6 +4,7 @@ mod approvals;
 mod browser;
 mod cards;
 mod connections;
+mod converted;
 mod core;
 mod delivery;
 mod demo;

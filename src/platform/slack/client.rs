@@ -17,16 +17,19 @@ use super::forms;
 use super::history::Metadata;
 use super::render::{self, Message};
 use crate::config::SlackConfig;
+use crate::moved::Moved;
 use crate::pace::{Rank, Seldom};
 use crate::platform::{
     ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, Picture, ReplyTo, UserId,
     Wording,
 };
+use crate::store::{Store, StoreError};
 use crate::view::{CALL, Form, View};
 
 pub struct SlackClient {
     api: Arc<Api>,
     facts: Facts,
+    moved: Moved,
 }
 
 #[derive(Deserialize)]
@@ -37,9 +40,25 @@ struct Ack {
 }
 
 impl SlackClient {
-    pub fn new(config: &SlackConfig) -> Result<Self, anyhow::Error> {
+    /// `store`: where it is kept which channels have another id now.
+    pub fn new(config: &SlackConfig, store: Arc<dyn Store>) -> Result<Self, anyhow::Error> {
         let api = Arc::new(Api::new(config)?);
-        Ok(Self { facts: Facts::new(Arc::clone(&api)), api })
+        Ok(Self { facts: Facts::new(Arc::clone(&api)), api, moved: Moved::new(store) })
+    }
+
+    /// Records that a channel has another id now.
+    pub async fn has_moved(&self, old: &ChannelKey, new: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.moved.record(old, new, now).await
+    }
+
+    /// The key of a channel in everything that is kept.
+    pub async fn kept_as(&self, channel: &ChannelKey) -> Result<ChannelKey, StoreError> {
+        self.moved.first(channel).await
+    }
+
+    /// The same with the id that Slack takes now.
+    async fn present(&self, channel: &ChannelKey) -> Result<ChannelKey, ChatError> {
+        self.moved.present(channel).await.map_err(|error| unread(&error))
     }
 
     /// The text of a file that somebody uploaded into a form.
@@ -73,6 +92,10 @@ impl SlackClient {
             result => result,
         }
     }
+}
+
+fn unread(error: &StoreError) -> ChatError {
+    ChatError::Unavailable(format!("it is not known which id the channel has now: {error}"))
 }
 
 /// `chat.postMessage`, `chat.update` and `chat.postEphemeral`.
@@ -146,7 +169,16 @@ impl ChatPlatform for SlackClient {
     }
 
     async fn channel(&self, channel: &ChannelKey) -> Result<ChannelFacts, ChatError> {
-        self.facts.channel(channel).await
+        self.facts.channel(&self.present(channel).await?).await
+    }
+
+    async fn is_among(&self, channel: &ChannelKey, ids: &[Box<str>]) -> Result<bool, ChatError> {
+        for id in ids {
+            if self.moved.is_same(id, channel.channel()).await.map_err(|error| unread(&error))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn group(&self, group: &str) -> Result<Arc<[UserId]>, ChatError> {
@@ -171,6 +203,7 @@ impl ChatPlatform for SlackClient {
         struct Answer {
             ts: Box<str>,
         }
+        let channel = &self.present(channel).await?;
         if self.api.limits.posts(channel.channel()).turn(rank, patience(rank)).await.is_err() {
             return Err(ChatError::RateLimited);
         }
@@ -185,6 +218,7 @@ impl ChatPlatform for SlackClient {
         mark: &str,
         since: Timestamp,
     ) -> Result<Option<MessageId>, ChatError> {
+        let channel = &self.present(channel).await?;
         self.api.find_marked(channel.channel(), mark, since).await
     }
 
@@ -196,6 +230,7 @@ impl ChatPlatform for SlackClient {
         mark: &str,
         rank: Rank,
     ) -> Result<(), ChatError> {
+        let channel = &self.present(channel).await?;
         let metadata = Some(Metadata::new(mark, view));
         let request = Outgoing { ts: Some(&message.0), metadata, ..Outgoing::new(channel, view) };
         let _: Ack = self.message("chat.update", Again::Harmless, rank, request, view).await?;
@@ -203,12 +238,14 @@ impl ChatPlatform for SlackClient {
     }
 
     async fn shows(&self, channel: &ChannelKey, message: &MessageId) -> Result<Option<Box<str>>, ChatError> {
+        let channel = &self.present(channel).await?;
         self.api.fingerprint_of(channel.channel(), &message.0).await
     }
 
     /// As `chat.getPermalink` makes it, without a call for every message.
     async fn link(&self, channel: &ChannelKey, message: &MessageId) -> Option<Box<str>> {
         let url = self.facts.url().await.ok()?;
+        let channel = self.present(channel).await.ok()?;
         let place = url.join(&format!("archives/{}/p{}", channel.channel(), message.0.replace('.', ""))).ok()?;
         Some(place.as_str().into())
     }
@@ -219,6 +256,7 @@ impl ChatPlatform for SlackClient {
         under: Option<&MessageId>,
         picture: &Picture,
     ) -> Result<(), ChatError> {
+        let channel = &self.present(channel).await?;
         self.api.upload(channel.channel(), under, picture).await
     }
 
@@ -246,6 +284,7 @@ impl ChatPlatform for SlackClient {
             }
             ReplyTo::Private { thread } => thread.as_deref(),
         };
+        let channel = &self.present(channel).await?;
         let request = Outgoing { user: Some(user.native()), thread_ts: thread, ..Outgoing::new(channel, view) };
         // An answer that is seen twice is better than one that is never seen.
         let _: Ack = self.message("chat.postEphemeral", Again::Harmless, Rank::Person, request, view).await?;

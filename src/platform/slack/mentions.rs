@@ -1,5 +1,5 @@
 //! What Slack's Events API sends: mentions, as neutral [`Inbound`], channels that the bot was added
-//! to, and its check of the address.
+//! to or whose id changed, and its check of the address.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -15,6 +15,11 @@ pub enum Event {
     Added {
         delivery: Box<str>,
         channel: ChannelKey,
+    },
+    /// A channel was converted, and has another id now.
+    Moved {
+        old: ChannelKey,
+        new: Box<str>,
     },
     Nothing,
 }
@@ -53,6 +58,12 @@ struct Joined {
 }
 
 #[derive(Deserialize)]
+struct IdChanged {
+    old_channel_id: String,
+    new_channel_id: String,
+}
+
+#[derive(Deserialize)]
 struct AppMention {
     user: Option<String>,
     channel: String,
@@ -87,6 +98,15 @@ pub fn event(body: &[u8], at: Timestamp) -> Result<Event, Malformed> {
         }
         let (delivery, channel) = (format!("slack:{event_id}").into(), ChannelKey::slack(&team, &channel));
         return Ok(Event::Added { delivery, channel });
+    }
+    if event["type"] == "channel_id_changed" {
+        let IdChanged { old_channel_id: old, new_channel_id: new } =
+            serde_json::from_value(event).map_err(|_| Malformed)?;
+        let team = team.ok_or(Malformed)?;
+        if !(is_id(&team) && is_id(&old) && is_id(&new)) {
+            return Err(Malformed);
+        }
+        return Ok(Event::Moved { old: ChannelKey::slack(&team, &old), new: new.into() });
     }
     if event["type"] != "app_mention" {
         return Ok(Event::Nothing);

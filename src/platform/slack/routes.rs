@@ -17,7 +17,7 @@ use super::render::Message;
 use super::signature::Verifier;
 use crate::bot::{Reply, Responder};
 use crate::config::SlackConfig;
-use crate::platform::{ChatError, Inbound, Words};
+use crate::platform::{ChannelKey, ChatError, Inbound, Words};
 use crate::server::{Body, Intake};
 use crate::view::View;
 
@@ -72,9 +72,22 @@ impl Slack {
         if let Some(channel) = self.client.at_home(&inbound.channel, &inbound.actor).await {
             inbound.channel = channel;
         }
+        inbound.channel = self.kept_as(inbound.channel).await;
         match self.responder.take(inbound, inline).await {
             Reply::Now(view) => reply(&view),
             Reply::Acknowledge => StatusCode::OK.into_response(),
+        }
+    }
+
+    /// The key that everything of the channel is kept under, whichever of its ids was sent.
+    async fn kept_as(&self, channel: ChannelKey) -> ChannelKey {
+        match self.client.kept_as(&channel).await {
+            Ok(channel) => channel,
+            // Nothing else can be read either; whatever is asked answers so.
+            Err(error) => {
+                error!(%error, channel = channel.as_str(), "a channel's other ids cannot be read");
+                channel
+            }
         }
     }
 
@@ -129,6 +142,7 @@ pub async fn interactivity(State(slack): State<Arc<Slack>>, request: Signed) -> 
     match inbound::interaction(&request.body, request.signature(), request.now) {
         Ok(Interaction::Said(inbound)) => slack.handle(inbound, false).await,
         Ok(Interaction::Submitted { mut inbound, fields, files }) => {
+            inbound.channel = slack.kept_as(inbound.channel).await;
             if let Some((field, error)) = slack.field_error(&mut inbound, &files).await
                 && let Some(name) = fields.get(field)
             {
@@ -150,17 +164,30 @@ fn form_error(field: &str, error: &str) -> Response {
     axum::Json(json!({"response_action": "errors", "errors": {field: error}})).into_response()
 }
 
-/// `POST /slack/events`: a mention, or a channel that the bot was added to.
+/// `POST /slack/events`: a mention, or a channel that the bot was added to or that has another id.
 pub async fn events(State(slack): State<Arc<Slack>>, request: Signed) -> Response {
     match mentions::event(&request.body, request.now) {
         Ok(Event::Challenge(challenge)) => axum::Json(json!({ "challenge": challenge })).into_response(),
         Ok(Event::Mention(inbound)) => slack.handle(inbound, false).await,
         Ok(Event::Added { delivery, channel }) => {
+            let channel = slack.kept_as(channel).await;
             if let Err(error) = slack.responder.bot().added_to(&channel, &delivery, request.now).await {
                 error!(%error, channel = channel.as_str(), "a channel cannot be welcomed");
             }
             StatusCode::OK.into_response()
         }
+        Ok(Event::Moved { old, new }) => match slack.client.has_moved(&old, &new, request.now).await {
+            Ok(()) => {
+                // Posts to the old id were refused meanwhile.
+                slack.responder.bot().chat_is_back(old.platform()).await;
+                StatusCode::OK.into_response()
+            }
+            // Slack delivers it again.
+            Err(error) => {
+                error!(%error, channel = old.as_str(), "it is not recorded that a channel has another id now");
+                StatusCode::SERVICE_UNAVAILABLE.into_response()
+            }
+        },
         Ok(Event::Nothing) => StatusCode::OK.into_response(),
         Err(malformed) => slack.malformed(malformed),
     }

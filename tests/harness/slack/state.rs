@@ -188,6 +188,17 @@ impl State {
         self.channels.get_mut(&id).expect("channel_id answers with an id that exists")
     }
 
+    /// Makes a channel private, for which Slack gives it another id; its messages stay in it.
+    pub fn convert(&mut self, which: &str, new: &str) {
+        let old = self.channel_id(which);
+        let mut channel = self.channels.remove(&old).expect("channel_id answers with an id that exists");
+        channel.is_private = true;
+        self.channels.insert(new.to_owned(), channel);
+        let messages = std::mem::take(&mut self.messages).into_iter();
+        let moved = |id: String| if id == old { new.to_owned() } else { id };
+        self.messages = messages.map(|((id, ts), message)| ((moved(id), ts), message)).collect();
+    }
+
     /// The id of `alice`, `@alice` or `U0ALICE`.
     pub(super) fn user_id(&self, who: &str) -> String {
         let name = who.trim_start_matches('@');

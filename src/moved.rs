@@ -1,0 +1,197 @@
+//! Channels whose id changed.
+//!
+//! Slack gives a channel another id when it is converted: made private, or shared. Everything is
+//! kept under the id that a channel had first; Slack is asked by the one that it has now.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
+use tracing::{info, warn};
+
+use crate::checklist::Actor;
+use crate::platform::ChannelKey;
+use crate::sessions;
+use crate::store::{Commit, CommitError, Store, StoreError, StreamId};
+use crate::streams::{self, Folded, RACES};
+
+/// Streams that are read at once.
+const PAGE: u32 = 200;
+
+/// The later ids of a channel, oldest first. Its stream bears the first one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LaterIds {
+    pub ids: Vec<Box<str>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum MoveEvent {
+    IdChanged { old: Box<str>, new: Box<str> },
+}
+
+impl Folded for LaterIds {
+    const FAMILY: &'static str = "channel";
+    const SCHEMA: u32 = 1;
+    type Event = MoveEvent;
+
+    fn kind(event: &MoveEvent) -> &'static str {
+        match event {
+            MoveEvent::IdChanged { .. } => "channel.id_changed",
+        }
+    }
+
+    fn fold(state: Option<Self>, event: &MoveEvent, _: &Actor, _: Timestamp) -> Option<Self> {
+        let MoveEvent::IdChanged { new, .. } = event;
+        let mut ids = state.unwrap_or_default().ids;
+        ids.retain(|id| id != new);
+        ids.push(new.clone());
+        Some(Self { ids })
+    }
+}
+
+/// Every channel whose id changed: read from the store once, then in memory.
+pub struct Moved {
+    store: Arc<dyn Store>,
+    known: OnceCell<RwLock<Known>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The first id, by every later one.
+    first: HashMap<Box<str>, Box<str>>,
+    /// The present id, by the first one.
+    present: HashMap<Box<str>, Box<str>>,
+}
+
+impl Known {
+    fn learn(&mut self, first: &str, later: &LaterIds) {
+        self.first.extend(later.ids.iter().map(|id| (id.clone(), first.into())));
+        if let Some(present) = later.ids.last() {
+            self.present.insert(first.into(), present.clone());
+        }
+    }
+
+    fn first<'a>(&'a self, id: &'a str) -> &'a str {
+        self.first.get(id).map_or(id, |first| first)
+    }
+
+    fn present<'a>(&'a self, id: &'a str) -> &'a str {
+        let first = self.first(id);
+        self.present.get(first).map_or(first, |present| present)
+    }
+}
+
+impl Moved {
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, known: OnceCell::new() }
+    }
+
+    /// The key that everything of a channel is kept under.
+    pub async fn first(&self, channel: &ChannelKey) -> Result<ChannelKey, StoreError> {
+        self.keyed(channel, Known::first).await
+    }
+
+    /// The key with the id that the platform takes now.
+    pub async fn present(&self, channel: &ChannelKey) -> Result<ChannelKey, StoreError> {
+        self.keyed(channel, Known::present).await
+    }
+
+    async fn keyed(
+        &self,
+        channel: &ChannelKey,
+        of: for<'a> fn(&'a Known, &'a str) -> &'a str,
+    ) -> Result<ChannelKey, StoreError> {
+        let known = self.known().await?.read().unwrap_or_else(PoisonError::into_inner);
+        let id = of(&known, channel.channel());
+        Ok(if id == channel.channel() { channel.clone() } else { ChannelKey::slack(channel.team(), id) })
+    }
+
+    /// Whether these ids are, or were, of one channel.
+    pub async fn is_same(&self, one: &str, other: &str) -> Result<bool, StoreError> {
+        let known = self.known().await?.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(known.first(one) == known.first(other))
+    }
+
+    /// Records that the channel `old` has the id `new` now. What was set up under the new id by
+    /// itself stays by itself.
+    pub async fn record(&self, old: &ChannelKey, new: &str, now: Timestamp) -> Result<(), StoreError> {
+        let first = self.first(old).await?;
+        if self.store.load(&sessions::stream(&ChannelKey::slack(old.team(), new))).await?.is_some()
+            && first.channel() != new
+        {
+            warn!(old = old.channel(), new, "a channel's new id has a checklist of its own; both are kept apart");
+            return Ok(());
+        }
+        let event = MoveEvent::IdChanged { old: old.channel().into(), new: new.into() };
+        for _ in 0..RACES {
+            let slot = streams::load::<LaterIds>(&*self.store, first.channel()).await?;
+            // Delivered again, or a later release knows more about it.
+            if slot.newer || slot.state.as_ref().and_then(|later| later.ids.last()).is_some_and(|id| **id == *new) {
+                return Ok(());
+            }
+            let (events, by, now) = (std::slice::from_ref(&event), Actor::Bot, streams::sealed(now));
+            let Some((write, later)) = streams::write(first.channel(), slot.version, slot.state, events, &by, now)
+            else {
+                return Ok(());
+            };
+            match self.store.commit(Commit { writes: vec![write], ..Commit::default() }).await {
+                Ok(_) => {
+                    let known = self.known().await?;
+                    known.write().unwrap_or_else(PoisonError::into_inner).learn(first.channel(), &later);
+                    info!(old = old.channel(), new, "a channel has another id now");
+                    return Ok(());
+                }
+                Err(CommitError::Store(error)) => return Err(error),
+                Err(CommitError::Conflict(_) | CommitError::Delivered) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn known(&self) -> Result<&RwLock<Known>, StoreError> {
+        self.known.get_or_try_init(|| async { Ok(RwLock::new(self.read().await?)) }).await
+    }
+
+    async fn read(&self) -> Result<Known, StoreError> {
+        let mut known = Known::default();
+        let mut after: Option<StreamId> = None;
+        loop {
+            let page = self.store.streams(LaterIds::FAMILY, after.as_ref(), PAGE).await?;
+            let Some(last) = page.last() else { return Ok(known) };
+            for stream in &page {
+                match streams::load::<LaterIds>(&*self.store, stream.key()).await {
+                    Ok(slot) => known.learn(stream.key(), &slot.state.unwrap_or_default()),
+                    // Edited by somebody else: one channel is not found, all others are.
+                    Err(error @ StoreError::Corrupt { .. }) => warn!(%error, "a channel's new id cannot be read"),
+                    Err(error) => return Err(error),
+                }
+            }
+            after = Some(last.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channel_is_known_by_every_id_that_it_had() {
+        let mut known = Known::default();
+        let mut later: Option<LaterIds> = None;
+        let mut change = |old: &str, new: &str| {
+            let event = MoveEvent::IdChanged { old: old.into(), new: new.into() };
+            later = LaterIds::fold(later.take(), &event, &Actor::Bot, Timestamp::UNIX_EPOCH);
+            known.learn("C1", later.as_ref().unwrap());
+            ["C1", "G2", "C3", "C9"].map(|id| format!("{} {}", known.first(id), known.present(id)))
+        };
+        assert_eq!(change("C1", "G2"), ["C1 G2", "C1 G2", "C3 C3", "C9 C9"]);
+        assert_eq!(change("G2", "C3"), ["C1 C3", "C1 C3", "C1 C3", "C9 C9"]);
+        // And back to where it was.
+        assert_eq!(change("C3", "G2"), ["C1 G2", "C1 G2", "C1 G2", "C9 C9"]);
+        assert_eq!(change("G2", "C1"), ["C1 C1", "C1 C1", "C1 C1", "C9 C9"]);
+    }
+}
