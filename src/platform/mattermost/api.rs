@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::multipart::{self, Part};
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -23,6 +25,8 @@ const ATTEMPTS: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of an answer that anybody would read.
 const MOST: usize = 8 * 1024 * 1024;
+const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const PNG: HeaderValue = HeaderValue::from_static("image/png");
 
 pub struct Api {
     http: reqwest::Client,
@@ -65,12 +69,12 @@ impl Api {
     }
 
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ChatError> {
-        read(&self.call(Method::GET, path, "", Again::Harmless, Rank::Person, None::<&()>).await?)
+        read(&self.bytes(path).await?)
     }
 
     /// The content of a file.
     pub async fn bytes(&self, path: &str) -> Result<Vec<u8>, ChatError> {
-        self.call(Method::GET, path, "", Again::Harmless, Rank::Person, None::<&()>).await
+        self.call(Method::GET, path, "", Again::Harmless, Rank::Person, |request| request).await
     }
 
     /// `path` begins with a slash and stands below the API's base.
@@ -95,35 +99,24 @@ impl Api {
         rank: Rank,
         body: &(impl Serialize + Sync),
     ) -> Result<T, ChatError> {
-        read(&self.call(method, path, channel, again, rank, Some(body)).await?)
+        read(&self.call(method, path, channel, again, rank, |request| request.json(body)).await?)
     }
 
     /// Uploads bytes. What nobody refers to afterwards is seen by nobody: sent again is harmless.
     pub async fn upload<T: DeserializeOwned>(&self, path: &str, bytes: &[u8]) -> Result<T, ChatError> {
-        read(&self.bring(path, "application/octet-stream", bytes, Rank::Background).await?)
+        let fill = |request: RequestBuilder| request.header(CONTENT_TYPE, OCTETS).body(bytes.to_vec());
+        read(&self.call(Method::POST, path, "", Again::Harmless, Rank::Background, fill).await?)
     }
 
     /// Gives an account a picture.
     pub async fn set_picture(&self, user: &str, png: &[u8]) -> Result<(), ChatError> {
-        // In no PNG: its first bytes are no text, and this is no name of a chunk.
-        const BOUNDARY: &str = "sekoia-chatops-picture-7f2c41d09b";
-        let head = format!(
-            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"image\"; filename=\"bot.png\"\r\nContent-Type: image/png\r\n\r\n"
-        );
-        let tail = format!("\r\n--{BOUNDARY}--\r\n");
-        let body = [head.as_bytes(), png, tail.as_bytes()].concat();
-        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
-        self.bring(&format!("/users/{user}/image"), &kind, &body, Rank::Person).await.map(|_| ())
-    }
-
-    async fn bring(&self, path: &str, kind: &str, bytes: &[u8], rank: Rank) -> Result<Vec<u8>, ChatError> {
-        let shown = path.split('?').next().unwrap_or_default();
-        let span = info_span!("mattermost", method = "POST", path = shown);
-        let request = || {
-            let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(self.token.expose_secret());
-            request.header("content-type", kind).body(bytes.to_vec())
+        let fill = |request: RequestBuilder| {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, PNG)]);
+            let part = Part::bytes(png.to_vec()).file_name("bot.png").headers(headers);
+            request.multipart(multipart::Form::new().part("image", part))
         };
-        self.again_and_again(("upload", ""), Again::Harmless, rank, request).instrument(span).await
+        let path = format!("/users/{user}/image");
+        self.call(Method::POST, &path, "", Again::Harmless, Rank::Person, fill).await.map(|_| ())
     }
 
     /// Where the server leads a caller who asks for `path`. No redirect is followed, so the token
@@ -143,17 +136,13 @@ impl Api {
         channel: &str,
         again: Again,
         rank: Rank,
-        body: Option<&(impl Serialize + Sync)>,
+        fill: impl Fn(RequestBuilder) -> RequestBuilder,
     ) -> Result<Vec<u8>, ChatError> {
-        let span = info_span!("mattermost", %method, path);
+        let span = info_span!("mattermost", %method, path = path.split('?').next());
         let kind = format!("{method} {}", path.split(['/', '?']).nth(1).unwrap_or_default());
         self.again_and_again((&kind, channel), again, rank, || {
             let request = self.http.request(method.clone(), format!("{}{path}", self.base));
-            let request = request.bearer_auth(self.token.expose_secret());
-            match body {
-                Some(body) => request.json(body),
-                None => request,
-            }
+            fill(request.bearer_auth(self.token.expose_secret()))
         })
         .instrument(span)
         .await

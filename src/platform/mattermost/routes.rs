@@ -337,7 +337,7 @@ pub async fn command(State(state): State<Arc<Mattermost>>, called: Called) -> Re
 
 /// `POST /mattermost/action`: a pressed button or a chosen option.
 pub async fn action(State(state): State<Arc<Mattermost>>, called: Called) -> Response {
-    match state.press(&called).await {
+    match Box::pin(state.press(&called)).await {
         Ok(reply) => Json(reply).into_response(),
         Err(Stop::Refused(response)) => response,
         Err(Stop::Say(Instead(text))) => {
