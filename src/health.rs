@@ -171,7 +171,10 @@ impl Health {
         for look in 0_u64.. {
             for ((platform, seen), chat) in self.chats.iter().zip(bot.chats().iter()) {
                 let checked = chat.check().await;
-                let dead = checked.as_ref().err().filter(|error| matches!(error, ChatError::TokenDead(_)));
+                let dead = checked
+                    .as_ref()
+                    .err()
+                    .filter(|error| matches!(error, ChatError::TokenDead(_) | ChatError::OrganisationWide));
                 self.key(platform, token(platform), dead.map(|error| error as &dyn Display));
                 if seen.now(platform, checked) {
                     bot.chat_is_back(platform).await;
@@ -194,7 +197,7 @@ impl Health {
 }
 
 /// The setting that holds a platform's token.
-fn token(platform: &str) -> &'static str {
+pub fn token(platform: &str) -> &'static str {
     match platform {
         "slack" => "SLACK_BOT_TOKEN",
         _ => "MATTERMOST_BOT_TOKEN",

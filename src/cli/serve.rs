@@ -1,5 +1,7 @@
 //! `serve`: the bot.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tracing::{error, info, warn};
@@ -7,9 +9,14 @@ use tracing::{error, info, warn};
 use super::{asked_to_stop, env, environment, pairs, start_logging};
 use crate::access::Principal;
 use crate::app::App;
-use crate::config::{Config, StorePlace, without_effect};
+use crate::config::{Config, Faults, StorePlace, without_effect};
+use crate::health;
+use crate::platform::ChatError;
 use crate::store;
 use crate::text::{count, visible};
+
+/// So long a platform is waited for before the bot serves without having asked it.
+const AT_START: Duration = Duration::from_secs(3);
 
 pub async fn run() -> anyhow::Result<()> {
     let config = Config::read_from(env, pairs(&environment()))?;
@@ -32,6 +39,7 @@ pub async fn run() -> anyhow::Result<()> {
     let (address, region) = (listener.local_addr()?, config.sekoia.region);
     let settings = settings(&config);
     let app = App::build(config).await?;
+    refuse_what_never_works(&app).await?;
     let execution = match app.bot().frozen().await {
         Ok(Some(_)) => "frozen",
         Ok(None) => "not frozen",
@@ -47,6 +55,22 @@ pub async fn run() -> anyhow::Result<()> {
     }
     info!(%address, %region, "serving");
     app.serve(listener, asked_to_stop()).await
+}
+
+/// A token that can never work ends the start. A platform that does not answer now may do so later.
+async fn refuse_what_never_works(app: &App) -> Result<(), Faults> {
+    for chat in app.bot().chats().iter() {
+        if let Ok(Err(error @ ChatError::OrganisationWide)) = tokio::time::timeout(AT_START, chat.check()).await {
+            let setting = health::token(chat.name());
+            return Err(Faults::one(
+                setting,
+                format!(
+                    "{error}; install the app into the one workspace where it is used, and set the bot token of that install"
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// What an administrator wants to see of the settings, a line each. No secret is in it.

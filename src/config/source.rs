@@ -63,6 +63,12 @@ impl Faults {
         self.0.is_empty()
     }
 
+    pub fn one(name: &str, what: impl fmt::Display) -> Self {
+        let mut faults = Self::default();
+        faults.add(name, what);
+        faults
+    }
+
     pub(super) fn count(&self) -> usize {
         self.0.len()
     }

@@ -221,6 +221,9 @@ pub enum ChatError {
     TriggerExpired,
     #[error("the chat platform no longer accepts the bot's token: {0}")]
     TokenDead(String),
+    /// Its people and channels are of many workspaces; a session is of one.
+    #[error("the bot's token is of an organisation-wide install, which belongs to no workspace")]
+    OrganisationWide,
     #[error("the app lacks the scope {0}")]
     MissingScope(String),
     #[error("the chat platform asked to wait")]
@@ -245,8 +248,9 @@ impl ChatError {
 
     /// Whether it would be said of whatever is to be told there.
     pub fn is_of_channel(&self) -> bool {
-        use ChatError::{Archived, Forbidden, MissingScope, NotAChannel, NotInChannel, NotServed, TokenDead};
-        let of_bot = matches!(self, NotServed(_) | TokenDead(_) | MissingScope(_));
+        use ChatError::{Archived, Forbidden, MissingScope, NotAChannel, NotInChannel, NotServed};
+        use ChatError::{OrganisationWide, TokenDead};
+        let of_bot = matches!(self, NotServed(_) | TokenDead(_) | OrganisationWide | MissingScope(_));
         of_bot || matches!(self, NotInChannel | NotAChannel | Archived | Forbidden(_))
     }
 
@@ -260,6 +264,9 @@ impl ChatError {
         Cow::Borrowed(match self {
             ChatError::NotInChannel => return format!("Type {} here and try again.", wording.invite()).into(),
             ChatError::TokenDead(_) => wording.new_token,
+            ChatError::OrganisationWide => {
+                "Ask your bot administrator to install the app into the one workspace where it is used, and to set the bot token of that install."
+            }
             ChatError::NotServed(_) => "Ask your bot administrator to set that platform's variables again.",
             ChatError::MissingScope(_) => wording.rights,
             ChatError::Forbidden(_) => "An administrator of the chat has to let the bot post here.",

@@ -226,6 +226,14 @@ impl Stage {
             .expect("the binary runs")
     }
 
+    /// `serve` with all settings, where it ends by itself.
+    pub async fn serve_to_its_end(&self) -> std::process::Output {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sekoia-chatops"));
+        command.arg("serve").env_clear().envs(self.settings()).env("CHATOPS_LISTEN", "127.0.0.1:0");
+        let ended = tokio::task::spawn_blocking(move || command.output().expect("the binary runs"));
+        tokio::time::timeout(std::time::Duration::from_secs(20), ended).await.expect("it ends").expect("no panic")
+    }
+
     /// `audit verify` finds nothing wrong.
     pub fn verify_audit(&self) {
         let output = self.program(&["audit", "verify"]);

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use super::watching::until;
-use crate::harness::{Call, SOC, Setting, on_slack, run, usual};
+use crate::harness::{Call, Platform, SOC, Setting, Stage, on_slack, run, usual};
 
 #[test]
 fn viewers_look_and_operators_act() {
@@ -183,6 +183,57 @@ fn a_member_of_our_workspace_may_be_at_home_in_another_one() {
         s.taken(&s.slack().signed("/slack/interactivity", form, body.into_bytes(), now)).await;
         assert!(s.reply().await.text().contains("Sekoia confirms it"));
         s.checklist("✅ *2 Confirm your region*").await;
+    });
+}
+
+#[test]
+fn a_token_of_an_organisation_wide_install_is_refused_at_start() {
+    on_slack(Setting { durable: true, ..Setting::default() }, async |s| {
+        s.stop().await;
+        s.slack().edit(|state| state.organisation_wide = true);
+        let ended = s.serve_to_its_end().await;
+        assert_eq!(ended.status.code(), Some(2));
+        let said = String::from_utf8(ended.stderr).unwrap();
+        let faults = said.split_once("error: ").expect("an error").1;
+        assert_snapshot!(faults, @"
+        the configuration is not complete or not right:
+          SLACK_BOT_TOKEN: the bot's token is of an organisation-wide install, which belongs to no workspace; install the app into the one workspace where it is used, and set the bot token of that install
+        ");
+        // One that is set later, in the place of another, stands in the health and is said.
+        s.start().await;
+        let told = s.ask("alice", "status").await.text();
+        for says in
+            ["organisation-wide install", "Ask your bot administrator to install the app into the one workspace"]
+        {
+            assert!(told.contains(says), "{told}");
+        }
+        let ready: Value =
+            s.http.get(format!("http://{}/readyz", s.address())).send().await.unwrap().json().await.unwrap();
+        assert_eq!(ready["wrong"], json!({ "slack": "SLACK_BOT_TOKEN" }));
+    });
+}
+
+#[test]
+fn a_dead_token_of_the_chat_stands_in_the_health_until_it_works() {
+    run(Setting { durable: true, ..Setting::default() }, async |s| {
+        let (part, setting) = match s.chat.platform() {
+            Platform::Slack => ("slack", "SLACK_BOT_TOKEN"),
+            Platform::Mattermost => ("mattermost", "MATTERMOST_BOT_TOKEN"),
+        };
+        let ready = async |s: &Stage| -> Value {
+            s.http.get(format!("http://{}/readyz", s.address())).send().await.unwrap().json().await.unwrap()
+        };
+        s.stop().await;
+        s.chat.refuse_token(true);
+        s.start().await;
+        until("health shows it", s, async || ready(s).await["wrong"] == json!({ part: setting })).await;
+        let body = ready(s).await;
+        assert_eq!((&body[part], &body["sekoia"]), (&json!("failing"), &json!("ok")), "{body}");
+        s.stop().await;
+        s.chat.refuse_token(false);
+        s.start().await;
+        until("it works", s, async || ready(s).await[part] == "ok").await;
+        assert_eq!(ready(s).await["wrong"], Value::Null);
     });
 }
 

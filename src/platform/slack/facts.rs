@@ -42,7 +42,6 @@ pub(super) struct Facts {
     directs: Remembered<ChannelKey>,
 }
 
-#[derive(Deserialize)]
 struct Team {
     team_id: Arc<str>,
     /// `https://example.slack.com/`.
@@ -78,7 +77,17 @@ impl Facts {
     }
 
     async fn ask_team(&self) -> Result<Team, ChatError> {
-        self.api.get("auth.test", &[]).await
+        #[derive(Deserialize)]
+        struct Answer {
+            /// Of an organisation-wide install: the organisation's id, or nothing.
+            team_id: Option<Arc<str>>,
+            #[serde(default)]
+            is_enterprise_install: bool,
+            url: Option<Url>,
+        }
+        let Answer { team_id, is_enterprise_install, url } = self.api.get("auth.test", &[]).await?;
+        let team_id = team_id.filter(|id| !(is_enterprise_install || id.is_empty() || id.starts_with('E')));
+        Ok(Team { team_id: team_id.ok_or(ChatError::OrganisationWide)?, url })
     }
 
     /// Where people open the workspace.

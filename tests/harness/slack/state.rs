@@ -64,6 +64,8 @@ pub struct State {
     pub edits: Edits,
     /// Slack refuses the bot's token for a while.
     pub token_refused: bool,
+    /// The token is of an organisation-wide install.
+    pub organisation_wide: bool,
     /// Posted messages, by channel and `ts`.
     pub messages: BTreeMap<(String, String), Value>,
     /// What people put into forms, by the file's id.
@@ -151,6 +153,7 @@ impl State {
             response_url_life: Duration::from_mins(30),
             edits: Edits::default(),
             token_refused: false,
+            organisation_wide: false,
             messages: BTreeMap::new(),
             files: BTreeMap::new(),
             origin: String::new(),

@@ -205,6 +205,13 @@ pub(super) fn required<'a>(args: &'a Value, name: &str) -> Result<&'a str, Refus
 }
 
 fn auth_test(state: &State) -> Value {
+    if state.organisation_wide {
+        return json!({
+            "ok": true, "url": "https://nimbus.enterprise.slack.com/", "team": "Nimbus", "user": "sekoia",
+            "team_id": "E0NIMBUS", "user_id": state.app.user_id, "bot_id": state.app.bot_id,
+            "enterprise_id": "E0NIMBUS", "is_enterprise_install": true,
+        });
+    }
     json!({
         "ok": true, "url": format!("https://{}.slack.com/", state.team.domain), "team": state.team.name,
         "user": state.users.get(&state.app.user_id).map_or("sekoia", |user| &user.name),
