@@ -1,21 +1,16 @@
 //! Sensitive requests on their way to approval: looked up, checked, previewed, posted.
 
-use std::borrow::Cow;
-
 use super::approvers::Approvers;
 use super::failure::{Failure, instead};
 use super::inviting::{account, cut_off, said};
 use super::request_card::what;
 use super::{Ask, Bot, Told};
-use crate::action::{
-    self, Action, Gaps, KeyFacts, Kind, Named, Prepared, Problem, Replaced, Request as Wish, RoleFacts, Wanted,
-};
+use crate::action::{self, Action, Gaps, Kind, Named, Prepared, Problem, Replaced, Request as Wish, Wanted};
 use crate::approval::{self, Approval, ApprovalId, Item, Request};
 use crate::checklist::{Actor, Session};
 use crate::command::{Command, Typed, read};
-use crate::pace::Rank;
 use crate::platform::{ChannelKey, Inbound, UserId};
-use crate::sekoia::{ApiKey, KeyStatus, Permission, Region, Role};
+use crate::sekoia::Region;
 use crate::text::{count, shown};
 use crate::view::{Line, View};
 
@@ -33,7 +28,7 @@ impl Bot {
         }
         let (prepared, because) = match self.prepared.remove(ask.delivery) {
             Some(found) if found.0 == session.community.uuid => (found.1.clone(), wish.because.clone()),
-            _ => self.prepare(&session, wish, said, (ask.channel, ask.actor), ask.now).await?,
+            _ => Box::pin(self.prepare(&session, wish, said, (ask.channel, ask.actor), ask.now)).await?,
         };
         let rule = self.approval_policy.rule(kind);
         let needed = rule.needed(prepared.sensitive);
@@ -110,25 +105,12 @@ impl Bot {
         (channel, actor): (&ChannelKey, &UserId),
         now: jiff::Timestamp,
     ) -> Result<(Prepared, Option<String>), Failure> {
-        let meant = |names: Vec<&str>| said.and_then(|said| said.among(names.into_iter()));
-        let mut wish = Cow::Borrowed(wish);
-        let again = |wish: &mut Cow<'_, Wish>, names| {
-            if let Some(meant) = meant(names) {
-                *wish = Cow::Owned(meant);
-            }
-        };
+        let seen = self.look_up(&wish.wanted, session.community.uuid, said.is_some()).await?;
+        let meant = said.and_then(|said| said.among(seen.names(now)));
+        let wish = meant.as_ref().unwrap_or(wish);
         let own = Named::new(session.community.uuid.to_string(), &*session.community.name);
-        let sekoia = &self.sekoia;
-        let uuid = session.community.uuid;
         let prepared = match &wish.wanted {
-            Wanted::Invite { .. } => {
-                if said.is_some() {
-                    let roles = sekoia.roles(uuid).await?;
-                    again(&mut wish, roles.iter().map(Role::name).collect());
-                }
-                let Wanted::Invite { addresses, csv, file, role, communities, leave_out } = &wish.wanted else {
-                    return Err(instead("?"));
-                };
+            Wanted::Invite { addresses, csv, file, role, communities, leave_out } => {
                 let form = wish.community.is_some();
                 let chat = self.chats.of_channel(channel).map_err(Failure::Chat)?;
                 if form {
@@ -154,43 +136,14 @@ impl Bot {
                 let (root, children) = self.workspace().await?;
                 action::communities(names, about.as_deref(), &root, &children)
             }
-            Wanted::Role { .. } => {
-                let roles = sekoia.roles(uuid).await?;
-                let (catalogue, held) = (sekoia.permissions(uuid).await?, sekoia.my_permissions().await?);
-                again(&mut wish, roles.iter().map(Role::name).chain(catalogue.iter().map(Permission::title)).collect());
-                let Wanted::Role { name, about, with } = &wish.wanted else { return Err(instead("?")) };
-                let facts = RoleFacts { community: own, roles: &roles, catalogue: &catalogue, own: &held };
-                action::role(name, about.as_deref(), with, &facts)
+            Wanted::Role { name, about, with } => action::role(name, about.as_deref(), with, &seen.of_roles(own)),
+            Wanted::Key { name, preset, with, about, expires } => {
+                let facts = seen.of_keys(own, now);
+                action::key(name, preset.as_deref(), with, about.as_deref(), *expires, &facts)
             }
-            Wanted::Key { .. } | Wanted::Revoke { .. } | Wanted::Rotate { .. } => {
-                let keys = sekoia.api_keys(uuid).await?;
-                let me = sekoia.validate(Rank::Person).await?;
-                let revoking = matches!(wish.wanted, Wanted::Revoke { .. });
-                let catalogue = if revoking { Vec::new() } else { sekoia.permissions(uuid).await? };
-                let held = if revoking { Vec::new() } else { sekoia.my_permissions().await? };
-                let facts = KeyFacts {
-                    community: own,
-                    keys: &keys,
-                    catalogue: &catalogue,
-                    own: &held,
-                    own_key: me.key_uuid(),
-                    now,
-                };
-                let active = keys.iter().filter(|k| k.status(now) == KeyStatus::Active).map(ApiKey::name);
-                again(&mut wish, active.chain(catalogue.iter().map(Permission::title)).collect());
-                match &wish.wanted {
-                    Wanted::Key { name, preset, with, about, expires } => {
-                        action::key(name, preset.as_deref(), with, about.as_deref(), *expires, &facts)
-                    }
-                    Wanted::Revoke { key } => action::revoke(key, &facts),
-                    Wanted::Rotate { key, name, expires } => action::rotate(key, name.as_deref(), *expires, &facts),
-                    Wanted::Invite { .. }
-                    | Wanted::Resend { .. }
-                    | Wanted::Communities { .. }
-                    | Wanted::Role { .. } => {
-                        return Err(instead("?"));
-                    }
-                }
+            Wanted::Revoke { key } => action::revoke(key, &seen.of_keys(own, now)),
+            Wanted::Rotate { key, name, expires } => {
+                action::rotate(key, name.as_deref(), *expires, &seen.of_keys(own, now))
             }
         };
         let because = wish.because.clone();

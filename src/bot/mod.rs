@@ -15,6 +15,7 @@ mod digests;
 mod drift;
 mod duty;
 mod execute;
+mod facts;
 mod failure;
 mod forms;
 mod gate;
