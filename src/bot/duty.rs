@@ -101,3 +101,37 @@ impl Bot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_ends_by_the_clock_or_by_the_time_that_passed_whichever_comes_first() {
+        let (now, began, hour) = (Timestamp::now(), Instant::now(), Duration::from_hours(1));
+        let duty = Duty::new();
+        let on_duty = |until, at_most| {
+            duty.hold(Some((until, at_most)));
+            duty.since().is_some()
+        };
+        assert!(on_duty(now + hour, began + hour));
+        // All of its time passed, and the clock was set back meanwhile.
+        assert!(!on_duty(now + hour, began));
+        assert!(!on_duty(now, began + hour));
+        duty.hold(None);
+        assert_eq!(duty.since(), None);
+    }
+
+    #[test]
+    fn what_is_kept_began_once_and_what_lapsed_begins_anew() {
+        let (now, began, hour) = (Timestamp::now(), Instant::now(), Duration::from_hours(1));
+        let duty = Duty::new();
+        duty.hold(Some((now + hour, began + hour)));
+        let since = duty.since();
+        duty.hold(Some((now + hour * 2, began + hour * 2)));
+        assert_eq!(duty.since(), since);
+        duty.hold(Some((now + hour, began)));
+        duty.hold(Some((now + hour, began + hour)));
+        assert!(duty.since() > since, "somebody else may have had it");
+    }
+}

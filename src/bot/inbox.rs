@@ -223,7 +223,7 @@ fn not_recorded(error: &CommitError) -> View {
         ),
         _ => View::sentence("I could not record this, so nothing was done. Please try again in a minute."),
     };
-    view.note(format!("Reference for whoever runs this bot: {reference}"))
+    view.note(format!("Reference for your bot administrator: {reference}"))
 }
 
 /// A commit without streams and deliveries fails in one way only.
@@ -231,5 +231,24 @@ pub(super) fn only_store(error: CommitError) -> StoreError {
     match error {
         CommitError::Store(error) => error,
         other => StoreError::Corrupt { place: "table work".into(), why: other.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_recorded_and_what_may_be_are_two_answers() {
+        let said = |error| not_recorded(&CommitError::Store(error)).plain();
+        let full = StoreError::Corrupt { place: "work".into(), why: "the disk is full".into() };
+        for (error, says) in [
+            (StoreError::Unsettled, "My storage is slow, and I do not know yet whether this was recorded. If it was,"),
+            (StoreError::Busy, "My storage is busy, so this was not recorded and will not be done."),
+            (full, "I could not record this, so nothing was done."),
+        ] {
+            let said = said(error);
+            assert!(said.starts_with(says), "{said}");
+        }
     }
 }

@@ -254,6 +254,25 @@ fn what_can_no_longer_be_edited_is_replaced_and_its_buttons_lead_on() {
 }
 
 #[test]
+fn a_storm_that_cannot_be_edited_is_counted_on_in_a_new_message() {
+    run(durable(), async |s| {
+        set_up(s, &["alert urgency>=1"]).await;
+        until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
+        s.sekoia.storm(None, 50);
+        message(s, &["Alert storm", "45 alerts"]).await;
+        at_rest(s).await;
+        s.chat.close_edits(false);
+        s.sekoia.storm(None, 20);
+        let anew = message(s, &["Alert storm", "65 alerts"]).await;
+        assert!(steady(anew.text()).contains("This message replaces an earlier one <message>"), "{anew}");
+        at_rest(s).await;
+        let storms = standing(s, &["Alert storm"]);
+        assert_eq!(storms.len(), 2, "one that can be edited is");
+        assert!(storms[0].text().contains("45 alerts"), "{}", storms[0]);
+    });
+}
+
+#[test]
 fn an_alert_card_that_cannot_be_edited_is_replaced() {
     run(durable(), async |s| {
         set_up(s, &["alert urgency>=75"]).await;

@@ -430,6 +430,25 @@ fn a_digest_whose_chart_is_refused_says_so() {
 }
 
 #[test]
+fn a_digest_that_cannot_be_edited_is_replaced() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        s.nobody_watches().await;
+        s.chat.close_edits(true);
+        s.chat.fault(Call::Upload, ChatFault::Refuses);
+        with(s, async |kept| kept.missed(Timestamp::now()).await).await;
+        let first = posted(s, "Daily digest").await;
+        let anew = posted(s, "The chart could not be sent: ").await.text();
+        assert!(anew.contains("Daily digest"), "{anew}");
+        assert!(anew.contains("This message replaces an earlier one"), "{anew}");
+        let standing = s.chat.standing(SOC);
+        let digests: Vec<_> = standing.iter().filter(|seen| seen.text().contains("Daily digest")).collect();
+        assert_eq!(digests.len(), 2);
+        assert_eq!(digests[0].text(), first.text());
+    });
+}
+
+#[test]
 fn a_digest_that_was_switched_off_is_dropped() {
     run(durable(), async |s| {
         s.set_up().await;

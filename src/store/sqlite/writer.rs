@@ -161,3 +161,45 @@ impl Shared {
         ended.unwrap_or_else(|_| Err(StoreError::Unsettled.into()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    use crate::store::audit::Chain;
+    use crate::store::{SqliteStore, Store};
+
+    #[tokio::test]
+    async fn what_began_and_does_not_end_in_time_may_still_be_recorded() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("bot.db");
+        let store = SqliteStore::open(&path, Chain::new(&[vec![1; 32].into()])).await.unwrap();
+        let (goes_on, held) = tokio::sync::oneshot::channel::<()>();
+        // A disk that hangs after the first byte was written.
+        let slow = store.0.write(Patience::of_somebody(Duration::from_secs(1)), move |_, tx| {
+            async move {
+                sqlx::raw_sql("CREATE TABLE written (x)").execute(tx).await.map_err(StoreError::from)?;
+                let _ = held.await;
+                Ok(())
+            }
+            .boxed()
+        });
+        assert!(matches!(slow.await, Err(CommitError::Store(StoreError::Unsettled))));
+        let second = Patience::of_somebody(Duration::from_millis(300));
+        let busy = store.0.write(second, |_, _| async { Ok(()) }.boxed()).await;
+        assert!(matches!(busy, Err(CommitError::Store(StoreError::Busy))), "nothing of it began");
+        // It runs to its end, although nobody waits for it any more.
+        goes_on.send(()).unwrap();
+        let after = Patience::until_done(Duration::from_secs(10));
+        let read = store.0.write(after, |_, tx| {
+            async move {
+                sqlx::raw_sql("INSERT INTO written VALUES (1)").execute(tx).await.map_err(StoreError::from)?;
+                Ok(())
+            }
+            .boxed()
+        });
+        assert!(read.await.is_ok());
+        store.close().await;
+    }
+}
