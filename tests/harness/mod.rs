@@ -8,6 +8,7 @@ pub mod demo;
 mod happenings;
 pub mod hook;
 pub mod mattermost;
+mod outcome;
 mod platform;
 pub mod real_mattermost;
 mod script;

@@ -7,7 +7,7 @@ use sekoia_chatops::action::Kind;
 use sekoia_chatops::approval::{Policy, Rule};
 use sekoia_chatops::sandbox::Sandbox;
 
-use crate::harness::{Platform, Setting, Stage, nameless, run, usual};
+use crate::harness::{Platform, Setting, nameless, run, usual};
 
 fn durable() -> Setting {
     Setting { durable: true, ..Setting::default() }
@@ -33,10 +33,6 @@ fn keys(sekoia: &Sandbox, name: &str) -> (usize, usize) {
         let named: Vec<_> = world.keys.iter().filter(|k| k.name == name).collect();
         (named.len(), named.iter().filter(|k| k.revoked_at.is_none()).count())
     })
-}
-
-fn writes(s: &Stage) -> Vec<String> {
-    s.sekoia.calls().iter().filter(|c| c.method != "GET").map(|c| format!("{} {}", c.method, c.status)).collect()
 }
 
 #[test]
@@ -69,7 +65,7 @@ fn three_invitations_and_a_key_from_the_question_to_the_proof() {
         // Neither who asked nor somebody without the right.
         assert_snapshot!(s.click("alice", &card, "Approve").await.text(), @"You asked for this yourself, so you cannot decide it. These people can: @bob or @carol.");
         assert_snapshot!(s.click("dan", &card, "Approve").await.text(), @"You cannot decide this. These people can: @bob or @carol.");
-        assert_eq!(writes(s), Vec::<String>::new());
+        assert_eq!(s.writes(), Vec::<String>::new());
 
         assert_snapshot!(nameless(s.click("bob", &card, "Approve").await.text()), @"You approved: *Invite 3 people as Analyst*. It is carried out now.");
         let card = s.card("cy@elsewhere.example* · not accepted yet").await;
@@ -97,7 +93,7 @@ fn three_invitations_and_a_key_from_the_question_to_the_proof() {
         for address in ["ana@nimbus.example", "bob.roy@nimbus.example", "cy@elsewhere.example"] {
             assert_eq!(invited(&s.sekoia, address), 1, "{address}");
         }
-        assert_eq!(writes(s), ["POST 204", "POST 204", "POST 204"]);
+        assert_eq!(s.writes(), ["POST 204", "POST 204", "POST 204"]);
 
         s.request_for("alice", "key create forwarder for intake-forwarder expires 30d").await;
         let card = s.card("Approval needed").await;
@@ -190,7 +186,7 @@ fn a_rejection_has_a_reason_and_reaches_who_asked() {
         s.checklist_at_rest().await;
         // Whoever comes later is told who was first.
         assert_snapshot!(nameless(s.click("carol", &card, "Approve").await.text()), @"Already rejected by @bob · <date> <time> UTC. Reason: She left <!channel>");
-        assert_eq!(writes(s), Vec::<String>::new());
+        assert_eq!(s.writes(), Vec::<String>::new());
     });
 }
 
@@ -250,7 +246,7 @@ fn a_request_runs_out_by_a_clock_that_survives_a_restart() {
         ");
         s.checklist_at_rest().await;
         assert_snapshot!(nameless(s.click("bob", &card, "Approve").await.text()), @"Its time ran out on <date> <time> UTC. Ask again.");
-        assert_eq!(writes(s), Vec::<String>::new());
+        assert_eq!(s.writes(), Vec::<String>::new());
     });
 }
 
@@ -318,7 +314,7 @@ fn an_approver_who_left_the_group_before_the_click_approves_nothing() {
         s.stop().await;
         s.start().await;
         assert_snapshot!(s.click("bob", &card, "Approve").await.text(), @"You cannot decide this. These people can: @carol.");
-        assert_eq!(writes(s), Vec::<String>::new());
+        assert_eq!(s.writes(), Vec::<String>::new());
     });
 }
 
@@ -361,13 +357,13 @@ fn a_freeze_stops_everything_until_it_is_lifted() {
         ");
         s.card("Approved\n").await;
         tokio::time::sleep(Duration::from_millis(300)).await;
-        assert_eq!(writes(s), Vec::<String>::new());
+        assert_eq!(s.writes(), Vec::<String>::new());
         assert_snapshot!(s.ask("carol", "unfreeze").await.text(), @"Unfrozen: what was approved is carried out again. Every open channel reads it, with your name.");
         s.announced("The freeze was lifted").await;
         s.card("not accepted yet").await;
         s.direct().await;
         s.checklist_at_rest().await;
-        assert_eq!(writes(s), ["POST 204"]);
+        assert_eq!(s.writes(), ["POST 204"]);
         assert_snapshot!(s.ask("carol", "unfreeze").await.text(), @"Nothing is frozen.");
     });
 }
@@ -399,7 +395,7 @@ fn a_dry_run_shows_the_request_and_asks_nobody() {
         Header: Authorization: Bearer, with the bot's own key, which is never shown.
         "#);
         assert!(s.ask("alice", "approvals").await.text().contains("0 requests not settled"));
-        assert_eq!(writes(s), Vec::<String>::new());
+        assert_eq!(s.writes(), Vec::<String>::new());
     });
 }
 
@@ -494,7 +490,7 @@ fn a_hundred_clicks_are_one_approval_and_one_invitation() {
         s.card("not accepted yet").await;
         s.direct().await;
         s.checklist_at_rest().await;
-        assert_eq!((invited(&s.sekoia, "ana@nimbus.example"), writes(s)), (1, vec!["POST 204".to_owned()]));
+        assert_eq!((invited(&s.sekoia, "ana@nimbus.example"), s.writes()), (1, vec!["POST 204".to_owned()]));
     });
 }
 
@@ -762,7 +758,7 @@ fn what_was_frozen_beyond_its_time_runs_out() {
         s.ask("carol", "unfreeze").await;
         s.announced("The freeze was lifted").await;
         tokio::time::sleep(Duration::from_millis(300)).await;
-        assert_eq!(writes(s), Vec::<String>::new());
+        assert_eq!(s.writes(), Vec::<String>::new());
     });
 }
 

@@ -39,11 +39,6 @@ async fn until_ready_says(s: &Stage, what: &str, wanted: impl Fn(&Value) -> bool
     }
 }
 
-/// Keys of this name that work.
-fn active(s: &Stage, name: &str) -> usize {
-    s.sekoia.edit(|world| world.keys.iter().filter(|k| k.name == name && k.revoked_at.is_none()).count())
-}
-
 fn invited(s: &Stage, address: &str) -> usize {
     s.sekoia.edit(|world| world.members.iter().filter(|m| m.user.invited_email.as_deref() == Some(address)).count())
 }
@@ -110,12 +105,12 @@ fn a_key_whose_creation_could_not_be_recorded_is_said_to_be_revoked_when_it_is()
         let told = s.outcome("alice", &card, "Create and show").await.text();
         let says = "My storage failed after the key was created, so it is not shown. It is being revoked. When it is gone, I tell you, and you may press again.";
         assert!(told.contains(says), "{told}");
-        assert_eq!(active(s, "forwarder"), 1);
+        assert_eq!(s.active_keys("forwarder"), 1);
         s.sql(ROOM).await;
         // Without a restart.
         let gone = s.chat.next_where(LONG, "the news", |seen| seen.is_direct()).await;
         assert!(nameless(gone.text()).contains("so the key was revoked. You may press again until"), "{gone}");
-        assert_eq!(active(s, "forwarder"), 0);
+        assert_eq!(s.active_keys("forwarder"), 0);
         s.card("ready to be created").await;
         s.checklist("⏳").await;
     });
@@ -190,11 +185,11 @@ fn a_call_that_was_announced_while_the_clock_was_ahead_is_read_back_at_once() {
         s.call_sekoia(&announced.approval.request.action.call(0)).await;
         assert!(store.lease("duty", "gone", ahead, ahead + SignedDuration::from_secs(8)).await.unwrap());
         store.close().await;
-        assert_eq!(active(s, "forwarder"), 1);
+        assert_eq!(s.active_keys("forwarder"), 1);
         s.start().await;
         let gone = s.chat.next_where(LONG, "the news", Seen::is_direct).await;
         assert!(nameless(gone.text()).contains("so the key was revoked. You may press again until"), "{gone}");
-        assert_eq!(active(s, "forwarder"), 0);
+        assert_eq!(s.active_keys("forwarder"), 0);
         s.card("ready to be created").await;
     });
 }
@@ -228,11 +223,11 @@ fn a_key_that_was_shown_while_the_clock_was_ahead_is_revoked_when_nobody_confirm
         change(Actor::Bot, Command::Report { item: 0, outcome }).await;
         change(Actor::Bot, Command::Shown { item: 0 }).await;
         store.close().await;
-        assert_eq!(active(s, "forwarder"), 1);
+        assert_eq!(s.active_keys("forwarder"), 1);
         s.start().await;
         let gone = s.chat.next_where(LONG, "the news", Seen::is_direct).await;
         assert!(nameless(gone.text()).contains("so the key was revoked. You may press again until"), "{gone}");
-        assert_eq!(active(s, "forwarder"), 0);
+        assert_eq!(s.active_keys("forwarder"), 0);
         while !s.card("Request ").await.text().contains("ready to be created") {}
         s.stop().await;
         let kinds = s.store().await.history(&sekoia_chatops::approvals::stream(&id), 0, 99).await.unwrap();

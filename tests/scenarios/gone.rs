@@ -5,18 +5,11 @@ use sekoia_chatops::approval::{Policy, Rule};
 
 use crate::harness::{Call, ChatFault, Platform, Seen, Setting, Stage, nameless, run, usual};
 
-fn writes(s: &Stage) -> usize {
-    s.sekoia.calls().iter().filter(|call| call.method != "GET").count()
-}
-
 /// Frozen, so that something can happen between the approval and the call.
 async fn approved_while_frozen(s: &Stage, ask: &str) -> Seen {
     s.ask("carol", "freeze \"a change of people\"").await;
     s.announced("This holds in every channel").await;
-    s.request_for("alice", ask).await;
-    let card = s.card("Approval needed").await;
-    s.click("bob", &card, "Approve").await;
-    s.card("Approved").await
+    s.approved(ask, "Approved").await
 }
 
 #[test]
@@ -46,7 +39,7 @@ fn who_asked_is_gone_so_an_approver_confirms_it() {
         ⏸️ @alice, who asked for it, is deactivated. Nothing more is sent until another approver confirms it, or it is rejected.
         In #soc-setup · request <id> · Open the card <message>
         ");
-        assert_eq!(writes(s), 0);
+        assert_eq!(s.writes().len(), 0);
         assert_snapshot!(nameless(s.click("bob", &card, "Confirm").await.text()), @"You confirmed: *Invite ana@nimbus.example as Analyst*. It is carried out now.");
         s.card("ana@nimbus.example* · not accepted yet").await;
         s.checklist_at_rest().await;
@@ -54,7 +47,7 @@ fn who_asked_is_gone_so_an_approver_confirms_it() {
         if s.chat.platform() == Platform::Mattermost {
             s.direct().await;
         }
-        assert_eq!(writes(s), 1);
+        assert_eq!(s.writes().len(), 1);
     });
 }
 
@@ -82,7 +75,7 @@ fn who_approved_is_gone_so_somebody_else_has_to() {
         // One approval is bob's already: the two have to be two people's.
         assert!(s.click("bob", &card, "Confirm").await.text().contains("You already approved this"));
         assert!(s.click("alice", &card, "Confirm").await.text().contains("You asked for this yourself"));
-        assert_eq!(writes(s), 0);
+        assert_eq!(s.writes().len(), 0);
         s.click("dan", &card, "Confirm").await;
         let card = s.card("ana@nimbus.example* · not accepted yet").await;
         assert!(card.text().contains("Approved by @dan") && !card.text().contains("Approved by @carol"), "{card}");
@@ -110,7 +103,7 @@ fn a_guest_or_one_without_the_right_is_gone_too_and_may_be_rejected() {
             s.card("Rejected").await;
             s.direct().await;
             s.checklist_at_rest().await;
-            assert_eq!(writes(s), 0);
+            assert_eq!(s.writes().len(), 0);
         });
     }
 }
@@ -132,7 +125,7 @@ fn a_key_goes_to_nobody_when_its_approver_is_gone() {
         );
         let card = s.card("Confirmation needed").await;
         s.direct().await;
-        assert_eq!((writes(s), s.sekoia.secrets().len()), (0, 0));
+        assert_eq!((s.writes().len(), s.sekoia.secrets().len()), (0, 0));
         let told = s.click("carol", &card, "Confirm").await.text();
         assert!(told.contains("You confirmed") && told.contains("@alice may create it now."), "{told}");
         let card = s.card("ready to be created").await;
@@ -158,12 +151,12 @@ fn who_cannot_be_looked_up_is_waited_for() {
         s.announced("The freeze was lifted").await;
         let card = s.card("could not be looked up").await;
         assert!(card.text().contains("I try again by myself"), "{card}");
-        assert_eq!(writes(s), 0);
+        assert_eq!(s.writes().len(), 0);
         s.chat.mend();
         s.card("ana@nimbus.example* · not accepted yet").await;
         s.direct().await;
         s.checklist_at_rest().await;
-        assert_eq!(writes(s), 1);
+        assert_eq!(s.writes().len(), 1);
     });
 }
 

@@ -200,6 +200,11 @@ async fn server() -> (String, Shared) {
     (url, server)
 }
 
+/// The usual one, said.
+async fn installed(url: &str) -> String {
+    told(&install(url, "admin", &["--team", "acme"]).await)
+}
+
 async fn install(url: &str, token: &str, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sekoia-chatops"));
     command.args(["mattermost", "install", "--url", url, "--public-url", "http://127.0.0.1:9"]).args(more);
@@ -409,7 +414,7 @@ async fn what_makes_answers_worse_is_said_with_its_place() {
         server.settings["ServiceSettings"]["EnablePostUsernameOverride"] = json!(false);
         server.members = vec!["create_post".into()];
     }
-    assert_snapshot!(told(&install(&url, "admin", &["--team", "acme"]).await), @r#"
+    assert_snapshot!(installed(&url).await, @r#"
     exit 0
     MATTERMOST_URL=http://127.0.0.1:<port>
     MATTERMOST_BOT_TOKEN=bottoken1yyyyyyyyyyyyyyyyy
@@ -457,7 +462,7 @@ async fn what_makes_answers_worse_is_said_with_its_place() {
 async fn a_server_below_a_path_is_found_by_its_site_url() {
     let (url, server) = server().await;
     server.lock().unwrap().below = "/chat";
-    assert_snapshot!(told(&install(&url, "admin", &["--team", "acme"]).await), @"
+    assert_snapshot!(installed(&url).await, @"
     exit 1
     ---
     error: Reading the server's settings: the server leads elsewhere (302 Found); it is served at http://127.0.0.1:<port>/chat: give that with --url
@@ -472,7 +477,7 @@ async fn what_an_administrator_has_to_change_is_said() {
     server.lock().unwrap().settings = json!({ "ServiceSettings": {
         "EnableCommands": false, "EnableBotAccountCreation": false, "SiteURL": "", "AllowedUntrustedInternalConnections": "",
     }});
-    assert_snapshot!(told(&install(&url, "admin", &["--team", "acme"]).await), @"
+    assert_snapshot!(installed(&url).await, @"
     exit 1
     ---
     error: an administrator of the server has to change this before the bot works:
@@ -483,7 +488,7 @@ async fn what_an_administrator_has_to_change_is_said() {
     ");
     assert!(server.lock().unwrap().bot.is_none(), "nothing is begun that cannot be ended");
     server.lock().unwrap().settings["ServiceSettings"] = json!({ "SiteURL": "https://chat.example" });
-    assert_snapshot!(told(&install(&url, "admin", &["--team", "acme"]).await), @r#"
+    assert_snapshot!(installed(&url).await, @r#"
     exit 1
     MATTERMOST_URL=http://127.0.0.1:<port>
     MATTERMOST_BOT_TOKEN=bottoken1yyyyyyyyyyyyyyyyy

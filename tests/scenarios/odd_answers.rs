@@ -3,7 +3,7 @@
 
 use sekoia_chatops::sandbox::{Fault, FaultKind, NewAlert, Odd, Tenant};
 
-use crate::harness::{Seen, Setting, Stage, run, usual};
+use crate::harness::{Setting, Stage, run, usual};
 
 const ODD: [Odd; 6] = [Odd::Html, Odd::Queued, Odd::Empty, Odd::Cut, Odd::Other, Odd::Accepted];
 
@@ -11,23 +11,8 @@ fn status(odd: Odd) -> u16 {
     if odd == Odd::Accepted { 202 } else { 200 }
 }
 
-/// The calls that would change something, since so many of them.
-fn writes(s: &Stage, since: usize) -> Vec<(String, u16)> {
-    let calls = s.sekoia.calls();
-    let all: Vec<_> = calls.into_iter().filter(|call| call.method != "GET").map(|c| (c.method, c.status)).collect();
-    all[since..].to_vec()
-}
-
 fn odd_once(s: &Stage, odd: Odd, method: &str, path: &str) {
     s.sekoia.faults().add(Fault::new(FaultKind::Odd(odd)).method(method).on(path).times(1));
-}
-
-/// Asks and approves; gives the card that says so.
-async fn approved(s: &Stage, ask: &str, until: &str) -> Seen {
-    s.request_for("alice", ask).await;
-    let card = s.card("Approval needed").await;
-    s.click("bob", &card, "Approve").await;
-    s.card(until).await
 }
 
 /// Asked for and approved, answered oddly at first: in the end it is there once.
@@ -40,13 +25,13 @@ async fn done_after(
     good: u16,
     there: impl Fn(&Stage) -> usize,
 ) {
-    let before = writes(s, 0).len();
+    let before = s.writes().len();
     odd_once(s, odd, "POST", path);
-    let card = approved(s, ask, says).await;
+    let card = s.approved(ask, says).await;
     assert!(!card.text().contains("found in Sekoia"), "{odd:?}: {card}");
     assert_eq!(there(s), 1, "{odd:?}");
-    let post = |status| ("POST".to_owned(), status);
-    assert_eq!(writes(s, before), [post(status(odd)), post(good)], "{odd:?}");
+    let post = |status| format!("POST {status}");
+    assert_eq!(s.writes()[before..], [post(status(odd)), post(good)], "{odd:?}");
     s.direct().await;
     s.checklist_at_rest().await;
 }
@@ -103,10 +88,6 @@ fn of_a_role() {
     });
 }
 
-fn active(s: &Stage, name: &str) -> usize {
-    s.sekoia.edit(|world| world.keys.iter().filter(|k| k.name == name && k.revoked_at.is_none()).count())
-}
-
 /// Another active key.
 fn another_key(s: &Stage, name: &str) {
     s.sekoia.edit(|world| {
@@ -123,9 +104,9 @@ fn of_a_new_key() {
         s.set_up().await;
         for (i, odd) in ODD.into_iter().enumerate() {
             let name = format!("siem-{i}");
-            let before = writes(s, 0).len();
+            let before = s.writes().len();
             let card =
-                approved(s, &format!("key create {name} for read-alerts expires 30d"), "ready to be created").await;
+                s.approved(&format!("key create {name} for read-alerts expires 30d"), "ready to be created").await;
             s.direct().await;
             odd_once(s, odd, "POST", "/api-keys");
             let told = s.outcome("alice", &card, "Create and show").await.text();
@@ -133,14 +114,14 @@ fn of_a_new_key() {
             assert!(!told.contains("sandbox-key"), "{odd:?}: a secret that opens nothing");
             assert!(s.direct().await.text().contains("was not created"), "{odd:?}");
             let card = s.card("ready to be created").await;
-            assert_eq!((active(s, &name), writes(s, before).len()), (0, 1), "{odd:?}");
+            assert_eq!((s.active_keys(&name), s.writes()[before..].len()), (0, 1), "{odd:?}");
             let shown = s.opens("alice", &card, "Create and show").await;
             s.card("shown; revoked unless").await;
             s.submit("alice", &shown, &[]).await;
             s.card("created, shown once and saved").await;
             s.direct().await;
             s.checklist_at_rest().await;
-            assert_eq!((active(s, &name), writes(s, before).len()), (1, 2), "{odd:?}");
+            assert_eq!((s.active_keys(&name), s.writes()[before..].len()), (1, 2), "{odd:?}");
         }
     });
 }
@@ -152,12 +133,12 @@ fn of_a_revocation() {
         for (i, odd) in ODD.into_iter().enumerate() {
             let name = format!("stale-{i}");
             another_key(s, &name);
-            let before = writes(s, 0).len();
+            let before = s.writes().len();
             odd_once(s, odd, "DELETE", "/api-keys");
-            approved(s, &format!("key revoke {name}"), &format!("✅ *{name}*")).await;
-            let delete = |status| ("DELETE".to_owned(), status);
-            assert_eq!(writes(s, before), [delete(status(odd)), delete(200)], "{odd:?}");
-            assert_eq!(active(s, &name), 0, "{odd:?}");
+            s.approved(&format!("key revoke {name}"), &format!("✅ *{name}*")).await;
+            let delete = |status| format!("DELETE {status}");
+            assert_eq!(s.writes()[before..], [delete(status(odd)), delete(200)], "{odd:?}");
+            assert_eq!(s.active_keys(&name), 0, "{odd:?}");
             s.direct().await;
             s.checklist_at_rest().await;
         }
@@ -168,7 +149,7 @@ fn of_a_revocation() {
 fn of_the_revocation_that_ends_a_rotation() {
     usual(async |s| {
         s.set_up().await;
-        let card = approved(s, "key rotate log-forwarder expires 90d", "ready to be created").await;
+        let card = s.approved("key rotate log-forwarder expires 90d", "ready to be created").await;
         s.direct().await;
         let shown = s.opens("alice", &card, "Create and show").await;
         s.card("shown; revoked unless").await;
@@ -179,10 +160,10 @@ fn of_the_revocation_that_ends_a_rotation() {
         assert!(told.contains("did not say so"), "{told}");
         // Found to be there still, it may be pressed again.
         let card = s.card("New key in use").await;
-        assert_eq!(active(s, "log-forwarder"), 1);
+        assert_eq!(s.active_keys("log-forwarder"), 1);
         s.click("alice", &card, "Revoke the old key").await;
         s.card("Done\n").await;
-        assert_eq!(active(s, "log-forwarder"), 0);
+        assert_eq!(s.active_keys("log-forwarder"), 0);
         s.direct().await;
         s.checklist_at_rest().await;
     });
@@ -208,10 +189,10 @@ fn one_empty_list_after_a_lost_revocation_proves_nothing() {
         s.sekoia.faults().add(Fault::new(FaultKind::Reset).method("DELETE").times(1));
         s.click("bob", &card, "Approve").await;
         s.card("✅ *stale*").await;
-        assert_eq!(active(s, "stale"), 0);
+        assert_eq!(s.active_keys("stale"), 0);
         s.direct().await;
         s.checklist_at_rest().await;
-        assert_eq!(writes(s, 0).iter().map(|(_, status)| *status).filter(|status| *status == 200).count(), 1);
+        assert_eq!(s.writes().iter().filter(|call| call.ends_with(" 200")).count(), 1);
     });
 }
 
@@ -235,7 +216,7 @@ fn a_key_that_is_gone_at_two_looks_is_revoked() {
         assert!(card.text().contains("found in Sekoia by reading back"), "{card}");
         s.direct().await;
         s.checklist_at_rest().await;
-        assert_eq!(writes(s, 0).len(), 1);
+        assert_eq!(s.writes().len(), 1);
     });
 }
 
@@ -260,9 +241,9 @@ fn done_although_the_answer_was_odd() {
         s.ask("alice", "setup \"Banque Rivoli\"").await;
         s.checklist("").await;
         s.sekoia.faults().add(Fault::new(FaultKind::Malformed).on("/sub-communities").method("POST").times(1));
-        let card = approved(s, "community create \"Rivoli Cards\"", "✅ *Rivoli Cards*").await;
+        let card = s.approved("community create \"Rivoli Cards\"", "✅ *Rivoli Cards*").await;
         assert!(card.text().contains("no clear answer; found in Sekoia by reading back"), "{card}");
-        assert_eq!(writes(s, 0).len(), 1);
+        assert_eq!(s.writes().len(), 1);
         s.direct().await;
         s.checklist_at_rest().await;
     });
@@ -274,7 +255,7 @@ fn a_key_whose_answer_was_lost_is_found_whatever_the_clock_shows() {
     for hours in [-1, 1] {
         usual(async |s| {
             s.set_up().await;
-            let card = approved(s, "key create siem for read-alerts expires 30d", "ready to be created").await;
+            let card = s.approved("key create siem for read-alerts expires 30d", "ready to be created").await;
             s.direct().await;
             // Sekoia's clock and ours are an hour apart, in its dates and in its headers.
             s.sekoia.set_clock(jiff::SignedDuration::from_hours(hours));
@@ -282,7 +263,7 @@ fn a_key_whose_answer_was_lost_is_found_whatever_the_clock_shows() {
             s.outcome("alice", &card, "Create and show").await;
             assert!(s.direct().await.text().contains("the key was revoked"));
             s.card("ready to be created").await;
-            assert_eq!(active(s, "siem"), 0);
+            assert_eq!(s.active_keys("siem"), 0);
             s.checklist("⏳").await;
         });
     }

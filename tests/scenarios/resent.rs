@@ -12,15 +12,8 @@ fn pending(s: &Stage, address: &str) -> Vec<uuid::Uuid> {
     })
 }
 
-fn writes(s: &Stage) -> Vec<String> {
-    s.sekoia.calls().iter().filter(|c| c.method != "GET").map(|c| format!("{} {}", c.method, c.status)).collect()
-}
-
 async fn approved(s: &Stage, ask: &str, until: &str) -> Seen {
-    s.request_for("alice", ask).await;
-    let card = s.card("Approval needed").await;
-    s.click("bob", &card, "Approve").await;
-    let card = s.card(until).await;
+    let card = s.approved(ask, until).await;
     s.direct().await;
     s.checklist_at_rest().await;
     card
@@ -64,7 +57,7 @@ fn a_pending_invitation_is_replaced_by_a_new_one() {
         let second = pending(s, "ana@nimbus.example");
         assert_eq!((first.len(), second.len()), (1, 1));
         assert_ne!(first, second);
-        assert_eq!(writes(s), ["POST 204", "DELETE 204", "POST 204"]);
+        assert_eq!(s.writes(), ["POST 204", "DELETE 204", "POST 204"]);
     });
 }
 
@@ -81,7 +74,7 @@ fn who_accepted_meanwhile_is_not_removed() {
         assert!(card.text().contains("it was accepted meanwhile, so nothing was sent"), "{card}");
         s.direct().await;
         s.checklist_at_rest().await;
-        assert_eq!(writes(s), ["POST 204"]);
+        assert_eq!(s.writes(), ["POST 204"]);
         let told = s.ask("alice", "resend ana@nimbus.example").await.text();
         assert!(told.contains("ana@nimbus.example is in already."), "{told}");
     });
@@ -100,6 +93,6 @@ fn what_is_asked_to_be_sent_again_has_to_be_pending() {
             assert!(told.contains(says), "{typed}: {told}");
         }
         assert!(s.ask("dan", "resend ana@nimbus.example").await.text().contains("operator"));
-        assert_eq!(writes(s), Vec::<String>::new());
+        assert_eq!(s.writes(), Vec::<String>::new());
     });
 }

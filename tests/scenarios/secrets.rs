@@ -11,10 +11,6 @@ use sekoia_chatops::sandbox::{Fault, FaultKind};
 
 use crate::harness::{Call, ChatFault, QUICK, Seen, Setting, Stage, id_in, nameless, on_slack, run, usual};
 
-fn active(s: &Stage, name: &str) -> usize {
-    s.sekoia.edit(|world| world.keys.iter().filter(|k| k.name == name && k.revoked_at.is_none()).count())
-}
-
 /// A key that alice asked for and carol approved: its card, ready to be created.
 async fn ready(s: &Stage, ask: &str) -> Seen {
     s.request_for("alice", ask).await;
@@ -111,7 +107,7 @@ fn without_an_open_form_no_key_comes_into_being() {
         s.chat.fault(Call::OpenForm, ChatFault::Refuses);
         let told = s.click("alice", &card, "Create and show").await;
         assert_snapshot!(nameless(told.text()), @r#"The key is shown in a form, and I could not open one (the form's trigger expired). Nothing was created. Press "Create and show" on the request's card, or type `/sekoia show <id>`."#);
-        assert_eq!(active(s, "forwarder"), 0);
+        assert_eq!(s.active_keys("forwarder"), 0);
     });
 }
 
@@ -123,7 +119,7 @@ fn a_key_that_cannot_be_shown_is_revoked_and_may_be_had_again() {
         s.chat.fault(Call::FillForm, ChatFault::Refuses);
         let told = s.outcome("alice", &card, "Create and show").await.text();
         assert!(told.contains("The key could not be shown here, so it was revoked. You may press again."), "{told}");
-        assert_eq!(active(s, "forwarder"), 0);
+        assert_eq!(s.active_keys("forwarder"), 0);
         assert_snapshot!(nameless(s.direct().await.text()), @"
         *Create the API key forwarder*: nobody could be sure that the key's secret was saved, so the key was revoked. You may press again until <date> <time> UTC.
         In #soc-setup · request <id> · Open the card <message>
@@ -132,7 +128,7 @@ fn a_key_that_cannot_be_shown_is_revoked_and_may_be_had_again() {
         let card = s.card("ready to be created").await;
         let shown = press(s, &card).await;
         save(s, &shown).await;
-        assert_eq!(active(s, "forwarder"), 1);
+        assert_eq!(s.active_keys("forwarder"), 1);
     });
 }
 
@@ -144,14 +140,14 @@ fn a_key_that_nobody_confirms_is_revoked() {
         let card = ready(s, "key create forwarder for read-alerts").await;
         let shown = press(s, &card).await;
         s.card("shown; revoked unless").await;
-        assert_eq!(active(s, "forwarder"), 1);
+        assert_eq!(s.active_keys("forwarder"), 1);
         assert_snapshot!(nameless(s.direct().await.text()), @"
         *Create the API key forwarder*: nobody could be sure that the key's secret was saved, so the key was revoked. You may press again until <date> <time> UTC.
         In #soc-setup · request <id> · Open the card <message>
         [Create and show]!
         ");
         s.card("ready to be created").await;
-        assert_eq!(active(s, "forwarder"), 0);
+        assert_eq!(s.active_keys("forwarder"), 0);
         // Too late: the form's button says so.
         assert_snapshot!(s.submit("alice", &shown, &[]).await.text(), @r#"Too late: nobody said in time that it was saved, so the key was revoked. Press "Create and show" again."#);
         s.checklist("⏳").await;
@@ -177,10 +173,10 @@ fn a_lost_reply_leaves_no_key_behind() {
         [Create and show]!
         ");
         let card = s.card("ready to be created").await;
-        assert_eq!(active(s, "forwarder"), 0);
+        assert_eq!(s.active_keys("forwarder"), 0);
         let shown = press(s, &card).await;
         save(s, &shown).await;
-        assert_eq!(active(s, "forwarder"), 1);
+        assert_eq!(s.active_keys("forwarder"), 1);
     });
 }
 
@@ -196,7 +192,7 @@ fn pressed_twice_there_is_one_key() {
         let (with, without): (Vec<Seen>, Vec<Seen>) = forms.into_iter().partition(|f| f.text().contains(&secret));
         assert_eq!((with.len(), without.len()), (1, 1));
         save(s, &with[0]).await;
-        assert_eq!(active(s, "forwarder"), 1);
+        assert_eq!(s.active_keys("forwarder"), 1);
         assert_eq!(s.sekoia.secrets().len(), 2, "one key: its two strings");
     });
 }
@@ -233,11 +229,11 @@ fn a_rotation_keeps_both_keys_until_the_old_one_is_retired() {
         [Revoke the old key?]✗
         ");
         s.card("New key in use").await;
-        assert_eq!(active(s, "log-forwarder"), 1);
+        assert_eq!(s.active_keys("log-forwarder"), 1);
         assert_snapshot!(s.ask("bob", &format!("retire {id}")).await.text(), @"Only who asked for it can do that.");
         assert_snapshot!(s.click("alice", &saved, "Revoke the old key").await.text(), @"*log-forwarder* is revoked. The rotation is complete.");
         s.card("Done\n").await;
-        assert_eq!(active(s, "log-forwarder"), 0);
+        assert_eq!(s.active_keys("log-forwarder"), 0);
         s.direct().await;
         s.checklist_at_rest().await;
     });
@@ -275,7 +271,7 @@ fn an_older_form_confirms_nothing_of_a_newer_key() {
         assert!(s.submit("alice", &older, &[]).await.text().starts_with("Too late"));
         s.direct().await;
         s.card("ready to be created").await;
-        assert_eq!(active(s, "forwarder"), 0);
+        assert_eq!(s.active_keys("forwarder"), 0);
         s.checklist("⏳").await;
     });
 }

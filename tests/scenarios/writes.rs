@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use sekoia_chatops::sandbox::world::InvitationBody;
 use sekoia_chatops::sandbox::{Fault, FaultKind, Writes};
 
-use crate::harness::{Seen, Setting, Stage, id_in, nameless, run, usual};
+use crate::harness::{Setting, Stage, id_in, nameless, run, usual};
 
 const POST: &str = "POST";
 
@@ -30,14 +30,6 @@ fn twin(s: &Stage, name: &str) {
             world.communities.push(twin);
         }
     });
-}
-
-/// Alice asks, bob approves; the card is read until it says so.
-async fn approved(s: &Stage, ask: &str, until: &str) -> Seen {
-    s.request_for("alice", ask).await;
-    let card = s.card("Approval needed").await;
-    s.click("bob", &card, "Approve").await;
-    s.card(until).await
 }
 
 /// The statuses of the calls that would change something, in order.
@@ -119,7 +111,7 @@ fn errors_that_go_on_end_as_failed_and_may_be_tried_again() {
             body: Some("{\"code\":\"C12\",\"message\":\"The name is <!channel> reserved\"}".into()),
         };
         s.sekoia.faults().add(Fault::new(refused).on("/sub-communities").method(POST).times(1));
-        let card = approved(s, "community create \"Rivoli Cards\", \"Rivoli Loans\"", "Retry failed").await;
+        let card = s.approved("community create \"Rivoli Cards\", \"Rivoli Loans\"", "Retry failed").await;
         assert_snapshot!(nameless(&card), @"
         #soc-setup (updated)
         Done in part
@@ -190,7 +182,7 @@ fn what_cannot_be_read_back_is_left_to_a_person() {
 fn where_keys_may_not_write_a_person_does_it_and_sekoia_confirms_it() {
     run(Setting { writes: Writes::Refused, ..multi() }, async |s| {
         bank(s).await;
-        let card = approved(s, "invite ana@rivoli.example bob@rivoli.example as \"Analyst\"", "To do by hand").await;
+        let card = s.approved("invite ana@rivoli.example bob@rivoli.example as \"Analyst\"", "To do by hand").await;
         assert_snapshot!(nameless(&card), @r#"
         #soc-setup (updated)
         To do by hand
@@ -264,7 +256,7 @@ fn an_invitation_is_sent_in_whichever_form_sekoia_takes() {
     usual(async |s| {
         s.set_up().await;
         s.sekoia.edit(|world| world.invitations = InvitationBody::Emails);
-        approved(s, "invite ana@nimbus.example bob@nimbus.example", "bob@nimbus.example* · not accepted yet").await;
+        s.approved("invite ana@nimbus.example bob@nimbus.example", "bob@nimbus.example* · not accepted yet").await;
         s.direct().await;
         s.checklist_at_rest().await;
         // Learnt once.
@@ -276,7 +268,7 @@ fn an_invitation_is_sent_in_whichever_form_sekoia_takes() {
 fn people_are_tracked_until_they_come() {
     usual(async |s| {
         s.set_up().await;
-        let card = approved(s, "invite ana@nimbus.example", "not accepted yet").await;
+        let card = s.approved("invite ana@nimbus.example", "not accepted yet").await;
         s.direct().await;
         s.checklist_at_rest().await;
         let again = s.ask("alice", "invite ANA@nimbus.example zoe@nimbus.example").await;
