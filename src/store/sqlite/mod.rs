@@ -17,8 +17,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use jiff::Timestamp;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Row as _};
+use sqlx::{ConnectOptions, Connection, Row as _, SqlStr};
 use tokio::sync::OnceCell;
 use tracing::{error, warn};
 
@@ -30,7 +31,13 @@ pub use audit::Remembered;
 use rows::{Stored, number, stream_ids};
 use writer::{Patience, Writer};
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
+/// Version, name and text of each file in `src/store/migrations`. sqlx's `migrate!` would read the
+/// same at compile time, for which SQLite would be compiled twice.
+const MIGRATIONS: [(i64, &str, &str); 3] = [
+    (1, "streams", include_str!("../migrations/0001_streams.sql")),
+    (2, "lease", include_str!("../migrations/0002_lease.sql")),
+    (3, "seals", include_str!("../migrations/0003_seals.sql")),
+];
 
 /// How long a commit that nobody waits for may wait for other programs.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -52,6 +59,13 @@ struct Shared {
     unwritten: AtomicBool,
     /// What is not to be trusted and stays where it is, by what it is.
     suspects: Mutex<BTreeMap<String, Aside>>,
+}
+
+fn migrator() -> Migrator {
+    let each = MIGRATIONS.map(|(version, name, text)| {
+        Migration::new(version, name.into(), MigrationType::Simple, SqlStr::from_static(text), false)
+    });
+    Migrator::with_migrations(each.into())
 }
 
 impl SqliteStore {
@@ -289,7 +303,7 @@ impl Shared {
 
     async fn prepare(&self) -> Result<files::Identity, StoreError> {
         let mut connection = self.options.clone().busy_timeout(PATIENCE).connect().await?;
-        MIGRATIONS.run_direct(None, &mut connection, false).await?;
+        migrator().run_direct(None, &mut connection, false).await?;
         let remembered = heads::read(&self.path, &self.chain);
         if let Err(error) = &remembered {
             self.suspect(&heads::path(&self.path).display().to_string(), &error.to_string());
