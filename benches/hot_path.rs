@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use divan::Bencher;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -106,40 +106,34 @@ fn app(slack: &str, store: Arc<dyn Store>) -> App {
     App::with_store(config, store, &keys).expect("an app")
 }
 
-fn status(c: &mut Criterion) {
+/// One request, with so many sessions loaded.
+#[divan::bench(args = [10, 100_000])]
+fn status(bencher: Bencher, count: usize) {
     let runtime = Runtime::new().expect("a runtime");
-    let url = runtime.block_on(slack());
-    let mut group = c.benchmark_group("status");
-    for count in [10, 100_000] {
-        let app = runtime.block_on(async {
-            let app = app(&url, Arc::new(Synthetic));
-            for i in 0..count {
-                app.bot().sessions().read(&channel(i)).await.expect("a session");
-            }
-            // People and channels are asked about once.
-            for i in 0..10 {
-                let _ = app.router.clone().oneshot(request(i)).await;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-            app
-        });
-        group.bench_with_input(BenchmarkId::from_parameter(count), &count, |b, _| {
-            b.to_async(&runtime).iter_batched(
-                || request(rand::random_range(0..10)),
-                |request| async {
-                    let answer = app.router.clone().oneshot(request).await.expect("an answer");
-                    black_box(axum::body::to_bytes(answer.into_body(), usize::MAX).await.expect("a body"))
-                },
-                criterion::BatchSize::SmallInput,
-            );
-        });
-    }
-    group.finish();
+    let app = runtime.block_on(async {
+        let app = app(&slack().await, Arc::new(Synthetic));
+        for i in 0..count {
+            app.bot().sessions().read(&channel(i)).await.expect("a session");
+        }
+        // People and channels are asked about once.
+        for i in 0..10 {
+            let _ = app.router.clone().oneshot(request(i)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        app
+    });
+    bencher.with_inputs(|| request(rand::random_range(0..10))).bench_values(|request| {
+        runtime.block_on(async {
+            let answer = app.router.clone().oneshot(request).await.expect("an answer");
+            axum::body::to_bytes(answer.into_body(), usize::MAX).await.expect("a body")
+        })
+    });
 }
 
-fn words(c: &mut Criterion) {
+#[divan::bench]
+fn read_a_command(bencher: Bencher) {
     let typed = Words::Typed("skip notifications “we use our own alerting” because of <https://x.y|this>".into());
-    c.bench_function("read a command", |b| b.iter(|| read(black_box(&typed), "slack")));
+    bencher.bench(|| read(black_box(&typed), "slack").is_ok());
 }
 
 /// A store that makes up a session for whoever asks, so that it takes no memory of its own.
@@ -217,7 +211,7 @@ impl Store for Synthetic {
 }
 
 /// Not a time: resident memory a session, printed once.
-fn memory(_: &mut Criterion) {
+fn memory() {
     const COUNT: usize = 100_000;
     let runtime = Runtime::new().expect("a runtime");
     runtime.block_on(async {
@@ -237,6 +231,8 @@ fn resident() -> usize {
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap_or(0) * 1024
 }
 
-// Memory first: what the others free would be counted as room.
-criterion_group!(benches, memory, status, words);
-criterion_main!(benches);
+fn main() {
+    // Memory first: what the others free would be counted as room.
+    memory();
+    divan::main();
+}

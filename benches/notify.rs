@@ -2,8 +2,10 @@
 //! room for it if a second of them takes far less than a second.
 
 use std::hint::black_box;
+use std::sync::LazyLock;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use divan::Bencher;
+use divan::counter::ItemsCount;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use sekoia_chatops::checklist::Actor;
@@ -72,50 +74,67 @@ fn occurrences(communities: u32) -> Vec<Occurrence> {
         .collect()
 }
 
-fn evaluate(c: &mut Criterion) {
-    let mut group = c.benchmark_group("1,000 rules, 100 occurrences");
-    group.throughput(Throughput::Elements(100));
-    for communities in [40, 1] {
-        let (set, occurrences) = (set(communities), occurrences(communities));
-        group.bench_function(BenchmarkId::new("communities", communities), |b| {
-            b.iter(|| occurrences.iter().map(|o| set.fired(black_box(o), now()).len()).sum::<usize>());
-        });
-    }
-    let (rules, mut all) = (rules(7), set(40));
-    group.bench_function("a channel's rules change", |b| {
-        b.iter(|| all.set(&ChannelKey::web("client-7"), &[Uuid::from_u128(7)], black_box(&rules)));
-    });
-    group.finish();
+/// 100 occurrences against 1,000 rules, which so many communities share.
+#[divan::bench(args = [40, 1])]
+fn a_second_of_alerts(bencher: Bencher, communities: u32) {
+    let (set, occurrences) = (set(communities), occurrences(communities));
+    bencher
+        .counter(ItemsCount::new(occurrences.len()))
+        .bench(|| occurrences.iter().map(|o| set.fired(black_box(o), now()).len()).sum::<usize>());
 }
 
-/// A million of them: the journal is as large after the last quarter as before it.
-fn journal(c: &mut Criterion) {
-    let fired = |n: u32| Entry::Fired {
-        rule: n % 25,
-        urgency: u8::try_from(n % 101).ok(),
-        about: About::Entity(format!("host {}", n % 5_000).into()),
-    };
+#[divan::bench]
+fn a_channels_rules_change(bencher: Bencher) {
+    let (rules, mut all) = (rules(7), set(40));
+    bencher.bench_local(|| all.set(&ChannelKey::web("client-7"), &[Uuid::from_u128(7)], black_box(&rules)));
+}
+
+fn firing(n: u32) -> Entry {
+    let about = About::Entity(format!("host {}", n % 5_000).into());
+    Entry::Fired { rule: n % 25, urgency: u8::try_from(n % 101).ok(), about }
+}
+
+/// A million firings: the journal is as large after the last quarter as before it.
+fn busy() -> (Journal, Timestamp) {
     let mut journal = Journal::new(now());
     let mut sizes = Vec::new();
     for n in 0..1_000_000u32 {
-        journal.enter(fired(n), now() + SignedDuration::from_secs(i64::from(n) * 3));
+        journal.enter(firing(n), now() + SignedDuration::from_secs(i64::from(n) * 3));
         if n % 250_000 == 249_999 {
             sizes.push((journal.size(), serde_json::to_string(&journal).map_or(0, |json| json.len())));
         }
     }
     println!("journal after each quarter of 1,000,000 (entries, bytes of JSON): {sizes:?}");
-    let at = now() + SignedDuration::from_secs(3_000_000);
-    c.bench_function("enter a firing", |b| b.iter(|| journal.enter(fired(black_box(7)), at)));
-    c.bench_function("place a firing", |b| {
-        let mut storm = Storm::default();
-        b.iter(|| storm.fired(black_box(Some(80)), "a rule", at));
-    });
-    let rules = rules(0);
-    let week = || summary(&journal, &rules, Period::last(7 * 24, at), &TimeZone::UTC);
-    c.bench_function("summary of a busy week", |b| b.iter(week));
-    let week = week();
-    c.bench_function("chart", |b| b.iter(|| draw(black_box(&week), Chart::ByRule, &TimeZone::UTC)));
+    (journal, now() + SignedDuration::from_secs(3_000_000))
 }
 
-criterion_group!(benches, evaluate, journal);
-criterion_main!(benches);
+static BUSY: LazyLock<(Journal, Timestamp)> = LazyLock::new(busy);
+
+#[divan::bench]
+fn enter_a_firing(bencher: Bencher) {
+    let (mut journal, at) = BUSY.clone();
+    bencher.bench_local(|| journal.enter(firing(black_box(7)), at));
+}
+
+#[divan::bench]
+fn place_a_firing(bencher: Bencher) {
+    let mut storm = Storm::default();
+    bencher.bench_local(|| storm.fired(black_box(Some(80)), "a rule", BUSY.1));
+}
+
+#[divan::bench]
+fn summary_of_a_busy_week(bencher: Bencher) {
+    let (rules, (journal, at)) = (rules(0), &*BUSY);
+    bencher.bench(|| summary(journal, &rules, Period::last(7 * 24, *at), &TimeZone::UTC));
+}
+
+#[divan::bench]
+fn chart(bencher: Bencher) {
+    let (journal, at) = &*BUSY;
+    let week = summary(journal, &rules(0), Period::last(7 * 24, *at), &TimeZone::UTC);
+    bencher.bench(|| draw(black_box(&week), Chart::ByRule, &TimeZone::UTC));
+}
+
+fn main() {
+    divan::main();
+}

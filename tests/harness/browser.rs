@@ -4,17 +4,10 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use axum::http::Method;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use fantoccini::elements::Element;
-use fantoccini::key::Key;
-use fantoccini::wd::WebDriverCompatibleCommand;
-use fantoccini::{Client, ClientBuilder, Locator};
-use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
-use url::{ParseError, Url};
 
 use super::demo::Demo;
 
@@ -31,23 +24,20 @@ pub struct Browsers {
     _turn: MutexGuard<'static, ()>,
 }
 
-/// Somebody's window.
+/// Somebody's window, spoken to by WebDriver (W3C): the few commands that these tests need.
 pub struct Page {
-    client: Client,
+    http: reqwest::Client,
+    /// Of the session, with a slash at its end.
+    address: String,
 }
 
-/// A command of Chromium's own protocol, by the driver.
-#[derive(Debug)]
-struct Cdp(Value);
-
-impl WebDriverCompatibleCommand for Cdp {
-    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
-        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
-    }
-
-    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
-        (Method::POST, Some(self.0.to_string()))
-    }
+/// A key that is pressed, as WebDriver writes it.
+#[derive(Debug, Clone, Copy)]
+pub enum Key {
+    Tab = 0xe004,
+    Enter = 0xe007,
+    Escape = 0xe00c,
+    Down = 0xe015,
 }
 
 impl Browsers {
@@ -78,20 +68,18 @@ impl Browsers {
             "--lang=en-GB",
             "--hide-scrollbars",
         ];
-        let capabilities = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } });
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities.as_object().expect("an object").clone())
-            .connect(&self.address)
-            .await
-            .expect("a browser");
-        let page = Page { client };
+        let options = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } });
+        let mut page = Page { http: reqwest::Client::new(), address: self.address.clone() };
+        let session = page.send("session", json!({ "capabilities": { "alwaysMatch": options } })).await;
+        let id = session.expect("a browser")["sessionId"].as_str().expect("a session").to_owned();
+        page.address = format!("{}session/{id}/", self.address);
         // A real window cannot be as narrow as a phone.
         page.cdp(
             "Emulation.setDeviceMetricsOverride",
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false }),
         )
         .await;
-        page.client.goto(&format!("{}/?as={person}", demo.url)).await.expect("the page");
+        page.send("url", json!({ "url": format!("{}/?as={person}", demo.url) })).await.expect("the page");
         page.see("body[data-ready=true]").await;
         page
     }
@@ -105,8 +93,19 @@ impl Drop for Browsers {
 }
 
 impl Page {
+    /// One command: its value, or what went wrong.
+    async fn send(&self, command: &str, parameters: Value) -> Result<Value, String> {
+        let sent = self.http.post(format!("{}{command}", self.address)).json(&parameters).send().await;
+        let answer = sent.expect("the driver answers");
+        let fine = answer.status().is_success();
+        let mut body: Value = answer.json().await.expect("JSON");
+        let value = body["value"].take();
+        if fine { Ok(value) } else { Err(format!("{}: {}", value["error"], value["message"])) }
+    }
+
+    /// A command of Chromium's own protocol, by the driver.
     pub async fn cdp(&self, command: &str, parameters: Value) -> Value {
-        self.client.issue_cmd(Cdp(json!({ "cmd": command, "params": parameters }))).await.expect(command)
+        self.send("goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await.expect(command)
     }
 
     pub async fn dark(&self) {
@@ -115,12 +114,24 @@ impl Page {
     }
 
     pub async fn close(self) {
-        self.client.close().await.expect("closed");
+        let address = self.address.trim_end_matches('/');
+        self.http.delete(address).send().await.expect("closed");
     }
 
-    /// Waits for an element.
-    pub async fn see(&self, css: &str) -> Element {
-        self.client.wait().at_most(LONG).for_element(Locator::Css(css)).await.unwrap_or_else(|e| panic!("{css}: {e}"))
+    /// Waits for an element, and gives its name in WebDriver.
+    pub async fn see(&self, css: &str) -> String {
+        let until = Instant::now() + LONG;
+        loop {
+            match self.send("element", json!({ "using": "css selector", "value": css })).await {
+                // The one key of the answer is the same for every element.
+                Ok(element) => {
+                    let named = element.as_object().and_then(|fields| fields.values().next());
+                    return named.and_then(Value::as_str).expect("an element").to_owned();
+                }
+                Err(error) => assert!(Instant::now() < until, "{css}: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Waits until an element says this, and gives its whole text.
@@ -143,29 +154,34 @@ impl Page {
     }
 
     pub async fn run(&self, script: &str, arguments: Vec<Value>) -> Value {
-        self.client.execute(script, arguments).await.expect("a script that runs")
+        self.send("execute/sync", json!({ "script": script, "args": arguments })).await.expect("a script that runs")
     }
 
     /// The same for a script that calls its last argument with its result.
     pub async fn run_async(&self, script: &str) -> Value {
-        self.client.execute_async(script, vec![]).await.expect("a script that runs")
+        self.send("execute/async", json!({ "script": script, "args": [] })).await.expect("a script that runs")
     }
 
     pub async fn click(&self, css: &str) {
         let until = Instant::now() + LONG;
         // A message may be replaced between finding and pressing.
-        while let Err(error) = self.see(css).await.click().await {
+        loop {
+            let element = self.see(css).await;
+            let Err(error) = self.send(&format!("element/{element}/click"), json!({})).await else { return };
             assert!(Instant::now() < until, "{css}: {error}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
     pub async fn keys(&self, css: &str, keys: &str) {
-        self.see(css).await.send_keys(keys).await.unwrap_or_else(|e| panic!("{css}: {e}"));
+        let element = self.see(css).await;
+        let typed = self.send(&format!("element/{element}/value"), json!({ "text": keys })).await;
+        typed.unwrap_or_else(|e| panic!("{css}: {e}"));
     }
 
     pub async fn key(&self, css: &str, key: Key) {
-        self.keys(css, &char::from(key).to_string()).await;
+        let code = char::from_u32(key as u32).expect("a character");
+        self.keys(css, &code.to_string()).await;
     }
 
     /// Types into the composer and presses Enter.

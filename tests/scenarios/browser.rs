@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use fantoccini::key::Key;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::harness::browser::{Browsers, CARD, Page};
+use crate::harness::browser::{Browsers, CARD, Key, Page};
 use crate::harness::demo::{Demo, database};
 use crate::harness::steady;
 
