@@ -99,7 +99,7 @@ pub enum Denial {
     #[error("This channel is archived.")]
     Archived,
     #[error(
-        "That is for operators. Ask your bot administrator to add `{0}` to CHATOPS_OPERATORS. `whoami` shows your rights."
+        "That is for operators. Ask your bot administrator to add `{0}` to CHATOPS_OPERATORS. `/sekoia whoami` shows your rights."
     )]
     NotOperator(UserId),
     #[error(
@@ -107,7 +107,7 @@ pub enum Denial {
     )]
     NobodyIsOperator(UserId),
     #[error(
-        "That is for approvers. Ask your bot administrator to add `{0}` to CHATOPS_APPROVERS. `whoami` shows your rights."
+        "That is for approvers. Ask your bot administrator to add `{0}` to CHATOPS_APPROVERS. `/sekoia whoami` shows your rights."
     )]
     NotApprover(UserId),
     #[error("I cannot see this channel.")]

@@ -99,7 +99,7 @@ pub fn rotate(
     let permissions: Vec<Named> =
         old.permissions.iter().filter_map(|p| Some(Named::new(p.uuid.as_deref()?, p.title()))).collect();
     if permissions.is_empty() {
-        let why = "Sekoia shows no permissions for this key. Make a new one with `key create`.";
+        let why = "Sekoia shows no permissions for this key. Make a new one with `/sekoia key create`.";
         return Err(problem("key", Line::marked(why)));
     }
     let about = old.description.as_deref().map(str::trim).unwrap_or_default();

@@ -57,7 +57,7 @@ pub fn resend(whose: &Whose<'_>, facts: &ResendFacts<'_>) -> Result<Prepared, Pr
             let text = format!("{} {what}", shown(&person, 80));
             match whose {
                 Whose::Addresses(_) => {
-                    let line = Line::new().say(format!("{text}. ")).code("users").say(" shows who is.");
+                    let line = Line::new().say(format!("{text}. ")).code("/sekoia users").say(" shows who is.");
                     return Err(problem("addresses", line));
                 }
                 Whose::Request { .. } => notes.push(format!("{text}, left out.").into()),

@@ -97,7 +97,7 @@ pub enum Outcome {
 /// Why a command was refused; the text says what to do instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    #[error("There is no request with that id. `approvals` lists those of this channel.")]
+    #[error("There is no request with that id. `/sekoia approvals` lists those of this channel.")]
     NoSuch,
     #[error("{0}")]
     Already(String),
@@ -113,7 +113,7 @@ pub enum Refusal {
     Twice(String),
     #[error("Its time ran out on {0}. Ask again.")]
     TooLate(String),
-    #[error("A rejection needs a reason that others understand: `reject {0} <reason>`.")]
+    #[error("A rejection needs a reason that others understand: `/sekoia reject {0} <reason>`.")]
     NoReason(ApprovalId),
     #[error("A reason may have {MAX_REASON} characters; this one has {0}.")]
     ReasonTooLong(usize),
@@ -318,7 +318,7 @@ fn cancellable(approval: &Approval) -> Result<(), Refusal> {
         Status::Requested | Status::Approved | Status::Held | Status::ByHand => Ok(()),
         Status::Executing => Err(Refusal::UnderWay),
         Status::Cancelled => Err(Refusal::Already("Already cancelled.".into())),
-        Status::Handover => Err(Refusal::Already("The key exists already; `key revoke` revokes it.".into())),
+        Status::Handover => Err(Refusal::Already("The key exists already; `/sekoia key revoke` revokes it.".into())),
         status => Err(Refusal::Already(format!("Too late: it is {}.", status.name()))),
     }
 }

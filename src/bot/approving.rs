@@ -177,7 +177,7 @@ impl Bot {
         let waiting = self.approvals.open().await?.len();
         Ok(match (reason, changed) {
             (Some(_), true) => View::sentence(Line::marked(&format!(
-                "Frozen: nothing sensitive is carried out in any channel until an approver types `unfreeze`. Every open channel reads it, with your name and your reason. {} not settled. Keys whose secret was lost are still revoked.",
+                "Frozen: nothing sensitive is carried out in any channel until an approver types `/sekoia unfreeze`. Every open channel reads it, with your name and your reason. {} not settled. Keys whose secret was lost are still revoked.",
                 count(waiting, "request is", "requests are")
             ))),
             (None, true) => View::sentence(

@@ -46,8 +46,11 @@ impl Bot {
             Topic::All => all(),
             Topic::Task(of) => self.task(of, ask).await,
             Topic::Start => match self.known_of(ask).await {
-                Reader::MayNothing(denial) => View::sentence(denial.line(&self.chats.wording(ask.channel).await))
-                    .note(Line::marked("`help all` lists what I understand, `whoami` shows your id and your rights.")),
+                Reader::MayNothing(denial) => {
+                    View::sentence(denial.line(&self.chats.wording(ask.channel).await)).note(Line::marked(
+                        "`/sekoia help all` lists what I understand, `/sekoia whoami` shows your id and your rights.",
+                    ))
+                }
                 reader => match self.sessions.read(ask.channel).await {
                     Ok(None) => {
                         let rights = if let Reader::May(rights) = reader { Some(rights) } else { None };
@@ -82,7 +85,7 @@ impl Bot {
     }
 }
 
-const MORE: &str = "`help all` lists every command, `help requests` those of one task, `help skip` explains one.";
+const MORE: &str = "`/sekoia help all` lists every command, `/sekoia help requests` those of one task, `/sekoia help skip` explains one.";
 
 fn start(session: Option<&Session>, reader: &Reader, mentions: bool) -> View {
     const HEADING: &str = "What you can do here";
@@ -108,7 +111,8 @@ fn start(session: Option<&Session>, reader: &Reader, mentions: bool) -> View {
             line = if i > 0 { line.say(", ") } else { line }.code(*name);
         }
         if names.len() > NAMED {
-            line = line.say(format!(" and {} more: ", names.len() - NAMED)).code(format!("help {}", task.name()));
+            line =
+                line.say(format!(" and {} more: ", names.len() - NAMED)).code(format!("/sekoia help {}", task.name()));
         }
         (!names.is_empty()).then_some(line)
     });
@@ -143,7 +147,9 @@ fn all() -> View {
     for task in Task::ALL {
         view = view.line(Line::new().strong(task.title())).bullets(task.commands().map(bullet).collect());
     }
-    view.note(Line::marked("`help` and a command or a step tells more. Everything that a button does can be typed."))
+    view.note(Line::marked(
+        "`/sekoia help` and a command or a step tells more. Everything that a button does can be typed.",
+    ))
 }
 
 fn task(task: Task, reader: &Reader, denied: Option<Line>) -> View {
@@ -161,7 +167,7 @@ fn task(task: Task, reader: &Reader, denied: Option<Line>) -> View {
     for (i, spec) in others.iter().enumerate() {
         line = if i > 0 { line.say(", ") } else { line }.code(spec.name);
     }
-    view.note(line.say(". ").append(Line::marked("`whoami` shows your rights.")))
+    view.note(line.say(". ").append(Line::marked("`/sekoia whoami` shows your rights.")))
 }
 
 fn usage(spec: &Spec) -> String {

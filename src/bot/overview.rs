@@ -29,9 +29,9 @@ impl Bot {
         let all = self.sessions.channels(None, until).await?;
         if all.len() <= first {
             return Ok(View::sentence(Line::marked(if page == 1 {
-                "No channel is set up yet. `setup` opens one."
+                "No channel is set up yet. `/sekoia setup` opens one."
             } else {
-                "There is no such page; `overview` shows the first."
+                "There is no such page; `/sekoia overview` shows the first."
             })));
         }
         let mut view = View::new("All channels").heading("All channels");
@@ -85,7 +85,7 @@ impl Bot {
         }
         if count > aside.len() as u64 {
             let line = Line::new().say(format!("⚠️ set aside, not done: {count} in all; "));
-            lines.push(line.code("audit verify").say(" lists them"));
+            lines.push(line.code("sekoia-chatops audit verify").say(" lists them"));
         }
         Ok(lines)
     }
@@ -116,7 +116,10 @@ impl Bot {
         lines.extend(steps);
         lines.truncate(fit);
         if total > fit {
-            lines.push(Line::marked(&format!("… and {} more: `approvals` and `status` there", total - fit)));
+            lines.push(Line::marked(&format!(
+                "… and {} more: `/sekoia approvals` and `/sekoia status` there",
+                total - fit
+            )));
         }
         lines
     }

@@ -51,9 +51,9 @@ impl Bot {
         }
         if listed.is_empty() {
             view = view.line(Line::marked(if mine && total > 0 {
-                "None of them waits for your decision, and none is yours. `approvals` lists all of them."
+                "None of them waits for your decision, and none is yours. `/sekoia approvals` lists all of them."
             } else {
-                "Nothing waits. `audit` shows what was decided."
+                "Nothing waits. `/sekoia audit` shows what was decided."
             }));
         }
         let view = page.foot(view, if mine { "approvals mine" } else { "approvals page" });

@@ -156,7 +156,7 @@ fn choose<'a>(roles: &'a [Role], wanted: &str) -> Result<&'a Role, Failure> {
                 names.join(", ")
             ));
             Err(instead(if roles.len() > 15 {
-                line.say(", … (").code("roles").say(" lists them all).")
+                line.say(", … (").code("/sekoia roles").say(" lists them all).")
             } else {
                 line.say(".")
             }))
@@ -172,7 +172,7 @@ fn choose<'a>(roles: &'a [Role], wanted: &str) -> Result<&'a Role, Failure> {
                     .iter()
                     .take(20)
                     .map(|r| {
-                        let line = Line::new().code(format!("role show {}", quoted(&r.uuid))).say(" ");
+                        let line = Line::new().code(format!("/sekoia role show {}", quoted(&r.uuid))).say(" ");
                         line.strong(shown(r.name(), 60)).say(" · ").say(facts(r, &[]).plain())
                     })
                     .collect(),

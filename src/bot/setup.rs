@@ -147,7 +147,7 @@ fn choose<'a>(all: &'a [sekoia::Community], wanted: &str) -> Result<&'a sekoia::
             let lines = several
                 .iter()
                 .take(20)
-                .map(|c| Line::new().strong(shown(c.name(), 80)).say(" ").code(format!("setup {}", c.uuid)));
+                .map(|c| Line::new().strong(shown(c.name(), 80)).say(" ").code(format!("/sekoia setup {}", c.uuid)));
             let shown_of = count(several.len(), "community", "communities");
             let view = View::sentence(format!("{shown_of} match \"{}\". Say which one by its id:", shown(wanted, 80)))
                 .bullets(lines.collect());

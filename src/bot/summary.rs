@@ -127,7 +127,7 @@ pub(super) fn told(heading: impl Into<String>, summary: &Summary, rules: &Rules,
     let view = View::new(format!("{heading}: {total}")).heading(heading);
     if summary.rules.is_empty() {
         return view.line(Line::marked(
-            "There is nothing to sum up: this channel has no rules yet. `notify recommended` adds the three that Sekoia recommends.",
+            "There is nothing to sum up: this channel has no rules yet. `/sekoia notify recommended` adds the three that Sekoia recommends.",
         ));
     }
     let mut first = Line::new();
@@ -175,7 +175,7 @@ pub(super) fn told(heading: impl Into<String>, summary: &Summary, rules: &Rules,
     for line in summary.failing().take(NAMES) {
         let times = count(line.failed as usize, "time", "times");
         let fact = format!("⚠️ Rule {} could not be looked at {times}; ", line.number);
-        facts.push(Line::new().say(fact).code("notify").say(" says why"));
+        facts.push(Line::new().say(fact).code("/sekoia notify").say(" says why"));
     }
     let paused: Vec<&RuleLine> = summary.rules.iter().filter(|line| line.paused).collect();
     if !paused.is_empty() {
@@ -183,8 +183,9 @@ pub(super) fn told(heading: impl Into<String>, summary: &Summary, rules: &Rules,
     }
     view = view.bullets(facts);
     if summary.total() == 0 && rules.rules.is_empty() {
-        view = view
-            .line(Line::marked("All rules were removed. `notify recommended` adds the three that Sekoia recommends."));
+        view = view.line(Line::marked(
+            "All rules were removed. `/sekoia notify recommended` adds the three that Sekoia recommends.",
+        ));
     }
     if summary.counted_from > summary.period.from {
         let since = Line::new().say("Counted since ").moment(summary.counted_from);

@@ -75,13 +75,13 @@ pub enum Command {
 pub enum Refusal {
     #[error("This channel is not set up yet. An operator opens it with `/sekoia setup`.")]
     NoSession,
-    #[error("This channel is already set up for {0}. `status` shows where it stands.")]
+    #[error("This channel is already set up for {0}. `/sekoia status` shows where it stands.")]
     AlreadyOpen(Box<str>),
-    #[error("Already {1}: {0}. `reopen {name}` first if that has to change.", name = .0.name())]
+    #[error("Already {1}: {0}. `/sekoia reopen {name}` first if that has to change.", name = .0.name())]
     AlreadySettled(StepId, &'static str),
     #[error("Already open: {0}.")]
     AlreadyThere(StepId),
-    #[error("A skipped step needs a reason that others understand: `skip {name} <reason>`.", name = .0.name())]
+    #[error("A skipped step needs a reason that others understand: `/sekoia skip {name} <reason>`.", name = .0.name())]
     NoReason(StepId),
     #[error("A reason may have {MAX_REASON} characters; this one has {0}.")]
     ReasonTooLong(usize),
@@ -89,15 +89,15 @@ pub enum Refusal {
     SameAssignee(StepId, UserId),
     #[error("Nobody is assigned to {0}.")]
     NoAssignee(StepId),
-    #[error("{0} is in the past. Give today or a later day, for example `due {name} +7d`.", name = .1.name())]
+    #[error("{0} is in the past. Give today or a later day, for example `/sekoia due {name} +7d`.", name = .1.name())]
     PastDue(Date, StepId),
-    #[error("Already {1}: {0}. Only an open step has a due date: `reopen {name}` first.", name = .0.name())]
+    #[error("Already {1}: {0}. Only an open step has a due date: `/sekoia reopen {name}` first.", name = .0.name())]
     NotOpen(StepId, &'static str),
     #[error("Already due on {1}: {0}.")]
     SameDue(StepId, Date),
     #[error("There is no due date on {0}.")]
     NoDue(StepId),
-    #[error("Meanwhile somebody changed {0} or the channel's community. Look at it again: `step {name}`.", name = .0.name())]
+    #[error("Meanwhile somebody changed {0} or the channel's community. Look at it again: `/sekoia step {name}`.", name = .0.name())]
     Meanwhile(StepId),
     #[error("That is on record already.")]
     AlreadyConcluded,
@@ -116,7 +116,7 @@ impl Refusal {
                 .say("This channel is already set up for ")
                 .say(name.to_string())
                 .say(". ")
-                .code("status")
+                .code("/sekoia status")
                 .say(" shows where it stands."),
             Refusal::SameAssignee(step, user) => {
                 Line::new().say("Already assigned to ").person(user).say(format!(": {step}."))

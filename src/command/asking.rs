@@ -295,7 +295,11 @@ fn id(args: &mut Args<'_>) -> Result<String, Fault> {
     let word = args.next().ok_or_else(|| args.missing("the id of a request"))?;
     let id = fold(word.text().trim_matches(['`', '*', '#', '"', '.', ',']));
     let fits = (4..=ApprovalId::LENGTH).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_hexdigit());
-    if fits { Ok(id) } else { Err(args.bad(word.text(), "the id of a request", "`approvals` lists them".into())) }
+    if fits {
+        Ok(id)
+    } else {
+        Err(args.bad(word.text(), "the id of a request", "`/sekoia approvals` lists them".into()))
+    }
 }
 
 pub(super) fn approvals(_: &'static Spec, args: &mut Args<'_>) -> Parsed {

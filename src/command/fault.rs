@@ -79,7 +79,7 @@ impl Fault {
                 let line = Line::new().say("I do not know ").append(quoted(word));
                 match near {
                     Some(near) => line.say(". Did you mean ").code(meant(near, rest)).say("?"),
-                    None => line.say(". ").code("help").say(" lists what I understand."),
+                    None => line.say(". ").code("/sekoia help").say(" lists what I understand."),
                 }
             }
             Fault::Missing { spec, what } => {
@@ -112,7 +112,7 @@ impl fmt::Display for Fault {
                 write!(f, "I do not know \"{}\". Did you mean \"{}\"?", shown(word, 60), meant(near, rest))
             }
             Fault::Unknown { word, near: None, .. } => {
-                write!(f, "I do not know \"{}\". \"help\" lists what I understand.", shown(word, 60))
+                write!(f, "I do not know \"{}\". \"/sekoia help\" lists what I understand.", shown(word, 60))
             }
             Fault::Missing { spec, what } => write!(f, "\"{}\" needs to know {what}.", spec.name),
             Fault::BadValue { value, what, hint, .. } => {

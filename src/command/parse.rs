@@ -282,7 +282,7 @@ pub(super) fn due(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     if matches!(due, Some(Day::In(_))) && text.bytes().all(|b| b.is_ascii_digit()) {
         args.keyword("days");
     } else if counted {
-        return Err(args.bad(&text, "a number of days", "write `due users in 7 days`".into()));
+        return Err(args.bad(&text, "a number of days", "write `/sekoia due users in 7 days`".into()));
     }
     Ok(Command::Due { step, due })
 }
@@ -384,7 +384,7 @@ pub(super) fn notify_recommended(_: &'static Spec, args: &mut Args<'_>) -> Parse
 fn rule_wish(args: &mut Args<'_>, wish: RuleWish) -> Parsed {
     let number = args.number("a rule's number", 0, 1, 1_000_000)?;
     if number == 0 {
-        return Err(args.missing("which rule; `notify` lists them"));
+        return Err(args.missing("which rule; `/sekoia notify` lists them"));
     }
     Ok(Command::NotifyRule { number: u32::try_from(number).unwrap_or(u32::MAX), wish })
 }

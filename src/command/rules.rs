@@ -55,7 +55,11 @@ pub(super) fn notify_digest(spec: &'static Spec, args: &mut Args<'_>) -> Result<
         Some("weekly") if words.len() == 2 => Which::Weekly,
         _ => {
             let said = words.iter().map(Word::text).collect::<Vec<_>>().join(" ");
-            return Err(args.bad(&said, "a digest", "write `notify digest daily off` or `weekly off`".into()));
+            return Err(args.bad(
+                &said,
+                "a digest",
+                "write `/sekoia notify digest daily off` or `/sekoia notify digest weekly off`".into(),
+            ));
         }
     };
     Ok(Command::NotifyDigest(DigestWish::Off(which)))

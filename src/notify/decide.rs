@@ -65,39 +65,39 @@ pub enum Refusal {
     Impossible(Impossible),
     #[error("A rule for \"{title}\" could never fire here. {BY_WEBHOOK}.", title = .0.spec().title)]
     OnlyByWebhook(Trigger),
-    #[error("Rule {0} says that already. `notify` lists the rules.")]
+    #[error("Rule {0} says that already. `/sekoia notify` lists the rules.")]
     Duplicate(u32),
-    #[error("Rule {0} says that already, but it is paused. `notify resume {0}` wakes it.")]
+    #[error("Rule {0} says that already, but it is paused. `/sekoia notify resume {0}` wakes it.")]
     DuplicatePaused(u32),
-    #[error("A channel may have {MAX_RULES} rules. `notify remove <n>` makes room.")]
+    #[error("A channel may have {MAX_RULES} rules. `/sekoia notify remove <n>` makes room.")]
     TooMany,
-    #[error("The three rules that Sekoia recommends are here already. `notify` lists them.")]
+    #[error("The three rules that Sekoia recommends are here already. `/sekoia notify` lists them.")]
     NothingMissing,
     #[error("There is no rule {0}. {1}")]
     NoSuch(u32, &'static str),
-    #[error("Rule {0} is paused already. `notify resume {0}` wakes it.")]
+    #[error("Rule {0} is paused already. `/sekoia notify resume {0}` wakes it.")]
     AlreadyPaused(u32),
     #[error("Rule {0} is neither paused nor muted.")]
     AlreadyLive(u32),
     #[error(
-        "A rule is muted until a time to come, for 30 days at most. `notify pause {0}` stops it until somebody resumes it."
+        "A rule is muted until a time to come, for 30 days at most. `/sekoia notify pause {0}` stops it until somebody resumes it."
     )]
     MuteTime(u32),
     #[error("Rule {0} is muted until {time} already.", time = minute(*.1))]
     AlreadyMuted(u32, Timestamp),
-    #[error("No sample of rule {0} has come here. `notify test {0}` sends one.")]
+    #[error("No sample of rule {0} has come here. `/sekoia notify test {0}` sends one.")]
     NoSample(u32),
     #[error("This is not a hash of a webhook's token.")]
     NotAHash,
-    #[error("That address is in use already. `notify webhook` makes a new one.")]
+    #[error("That address is in use already. `/sekoia notify webhook` makes a new one.")]
     SameWebhook,
-    #[error("Meanwhile somebody made another address, or revoked it. `notify` shows how it stands.")]
+    #[error("Meanwhile somebody made another address, or revoked it. `/sekoia notify` shows how it stands.")]
     OtherWebhook,
-    #[error("There is no webhook to revoke. `notify webhook` makes one.")]
+    #[error("There is no webhook to revoke. `/sekoia notify webhook` makes one.")]
     NoWebhook,
-    #[error("That digest is set already. `notify` shows when it comes.")]
+    #[error("That digest is set already. `/sekoia notify` shows when it comes.")]
     SameDigest,
-    #[error("There is no {name} digest here. `notify digest {name} 08:30 Europe/Paris` sets one.", name = .0.name())]
+    #[error("There is no {name} digest here. `/sekoia notify digest {name} 08:30 Europe/Paris` sets one.", name = .0.name())]
     NoDigest(Which),
     #[error("That digest was sent already.")]
     AlreadySent,
@@ -216,9 +216,9 @@ pub fn decide(state: &Rules, command: Command, now: Timestamp) -> Result<Vec<Eve
 
 fn rule(state: &Rules, number: u32) -> Result<&Rule, Refusal> {
     let hint = if state.rules.is_empty() {
-        "This channel has none yet: `notify recommended` adds three."
+        "This channel has none yet: `/sekoia notify recommended` adds three."
     } else {
-        "`notify` lists them."
+        "`/sekoia notify` lists them."
     };
     state.rule(number).ok_or(Refusal::NoSuch(number, hint))
 }

@@ -43,7 +43,7 @@ impl SekoiaError {
             SekoiaError::Unauthorized { code, .. } => match code.as_str() {
                 "T301" => "The key has expired: create a new one in Settings > Workspace > API Keys and set SEKOIA_API_KEY.".into(),
                 "T302" => "The key was revoked: create a new one in Settings > Workspace > API Keys and set SEKOIA_API_KEY.".into(),
-                _ => "Check SEKOIA_API_KEY and SEKOIA_REGION: a key works in its own region only. `region probe` tries the others.".into(),
+                _ => "Check SEKOIA_API_KEY and SEKOIA_REGION: a key works in its own region only. `/sekoia region probe` tries the others.".into(),
             },
             SekoiaError::Forbidden { held: Some(true), .. } => {
                 "Another key would not help: do it in Sekoia's console, or ask Sekoia's support to allow it for API keys.".into()
@@ -52,7 +52,7 @@ impl SekoiaError {
                 "A key's permissions cannot be changed: create one that also has \"{permission}\", set SEKOIA_API_KEY and restart the bot."
             ),
             SekoiaError::NotFound { .. } => {
-                "It may have been deleted, or the key belongs to another community. `communities` shows what the key sees.".into()
+                "It may have been deleted, or the key belongs to another community. `/sekoia communities` shows what the key sees.".into()
             }
             SekoiaError::RateLimited { wait } | SekoiaError::Paused { wait } => format!(
                 "Try again in {}. Sekoia's firewall blocks an address that goes on, so the bot waits too.",

@@ -7,7 +7,7 @@ use super::slack::SlackWorld;
 use super::{Chat, Choice, Kind, SOC, Seen, SignedRequest, Stage, id_in};
 
 /// How long a person waits for something to appear.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(20);
 /// What a form says that is opened before it is known what it asks.
 const PLACEHOLDER: &str = "One moment";
 

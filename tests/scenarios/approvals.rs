@@ -214,7 +214,7 @@ fn who_asked_may_withdraw_and_nobody_else() {
         assert_snapshot!(nameless(s.ask("bob", "approvals").await.text()), @"
         Requests
         *Nimbus Payments* · 0 requests not settled
-        Nothing waits. `audit` shows what was decided.
+        Nothing waits. `/sekoia audit` shows what was decided.
         ");
     });
 }
@@ -327,7 +327,7 @@ fn forged_ids_lead_nowhere() {
             assert!(told.starts_with("There is no request with that id."), "{said}: {told}");
         }
         assert_snapshot!(s.ask("bob", "approve ../../x").await.text(), @r#"
-        "../../x" is not the id of a request: `approvals` lists them.
+        "../../x" is not the id of a request: `/sekoia approvals` lists them.
         Usage: `/sekoia approve <id>`
         Try: `/sekoia approve 7f3a`
         "#);
@@ -346,8 +346,8 @@ fn a_freeze_stops_everything_until_it_is_lifted() {
         s.set_up().await;
         s.request_for("alice", "invite ana@nimbus.example").await;
         let card = s.card("Approval needed").await;
-        assert_snapshot!(s.ask("alice", "freeze \"incident 42\"").await.text(), @"That is for approvers. Ask your bot administrator to add `chat:alice` to CHATOPS_APPROVERS. `whoami` shows your rights.");
-        assert_snapshot!(s.ask("carol", "freeze \"incident 42\"").await.text(), @"Frozen: nothing sensitive is carried out in any channel until an approver types `unfreeze`. Every open channel reads it, with your name and your reason. 1 request is not settled. Keys whose secret was lost are still revoked.");
+        assert_snapshot!(s.ask("alice", "freeze \"incident 42\"").await.text(), @"That is for approvers. Ask your bot administrator to add `chat:alice` to CHATOPS_APPROVERS. `/sekoia whoami` shows your rights.");
+        assert_snapshot!(s.ask("carol", "freeze \"incident 42\"").await.text(), @"Frozen: nothing sensitive is carried out in any channel until an approver types `/sekoia unfreeze`. Every open channel reads it, with your name and your reason. 1 request is not settled. Keys whose secret was lost are still revoked.");
         s.announced("This holds in every channel").await;
         s.card("Nothing is carried out").await;
         assert_snapshot!(nameless(s.ask("bob", "freeze again").await.text()), @"🧊 Nothing is carried out: frozen by @carol · <date> <time> UTC: incident 42");

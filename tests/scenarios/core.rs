@@ -321,20 +321,20 @@ fn every_refusal_says_what_to_do_instead() {
     ];
     assert_snapshot!(texts.join("\n"), @"
     This channel is not set up yet. An operator opens it with `/sekoia setup`.
-    This channel is already set up for Nimbus 1. `status` shows where it stands.
-    Already verified: step 5 (users). `reopen users` first if that has to change.
-    Already verified: step 5 (users). `reopen users` first if that has to change.
-    Already not applicable: step 3 (communities). `reopen communities` first if that has to change.
+    This channel is already set up for Nimbus 1. `/sekoia status` shows where it stands.
+    Already verified: step 5 (users). `/sekoia reopen users` first if that has to change.
+    Already verified: step 5 (users). `/sekoia reopen users` first if that has to change.
+    Already not applicable: step 3 (communities). `/sekoia reopen communities` first if that has to change.
     Already open: step 5 (users).
     Already open: quickstart.
-    A skipped step needs a reason that others understand: `skip users <reason>`.
+    A skipped step needs a reason that others understand: `/sekoia skip users <reason>`.
     A reason may have 500 characters; this one has 501.
     Already assigned to slack:U0BOB: step 5 (users).
     Nobody is assigned to step 5 (users).
-    2026-06-29 is in the past. Give today or a later day, for example `due users +7d`.
+    2026-06-29 is in the past. Give today or a later day, for example `/sekoia due users +7d`.
     Already due on 2026-07-09: step 5 (users).
     There is no due date on step 5 (users).
-    Already attested: step 5 (users). Only an open step has a due date: `reopen users` first.
+    Already attested: step 5 (users). Only an open step has a due date: `/sekoia reopen users` first.
     There is nothing to reset: no step was touched yet.
     ");
 }

@@ -173,7 +173,7 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
     alice: /sekoia done quickstart
         Sekoia confirms it: 1 intake, alerts arrive, 2 playbooks.
     dan: /sekoia done region
-        That is for operators. Ask your bot administrator to add web:dan to CHATOPS_OPERATORS. whoami shows your rights.
+        That is for operators. Ask your bot administrator to add web:dan to CHATOPS_OPERATORS. /sekoia whoami shows your rights.
     dan: /sekoia whoami
         You are Dan
     alice: /sekoia setup "Rivoli Payments (Nimbus)"
@@ -181,7 +181,7 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
     bob: /sekoia overview
         All channels
     carol: /sekoia freeze "fire drill"
-        Frozen: nothing sensitive is carried out in any channel until an approver types unfreeze. Every open channel reads it, with your name and your reason. 5 requests are not settled. Keys whose secret was lost are still revoked.
+        Frozen: nothing sensitive is carried out in any channel until an approver types /sekoia unfreeze. Every open channel reads it, with your name and your reason. 5 requests are not settled. Keys whose secret was lost are still revoked.
     carol: /sekoia unfreeze
         Unfrozen: what was approved is carried out again. Every open channel reads it, with your name.
     alice: /sekoia stauts
@@ -546,7 +546,7 @@ async fn alice_asks_bob_approves_and_one_window_shows_the_key() {
     let mut dan = Window::open(&demo, "dan").await;
     dan.press(&card, &format!("approve {id}"), &[]).await;
     assert_snapshot!(text(&dan.private().await), @"You cannot decide this. These people can: bob or carol.");
-    assert_snapshot!(text(&dan.ask(SOC, "/sekoia invite eve@evil.example").await), @r#"That is for operators. Ask your bot administrator to add web:dan to CHATOPS_OPERATORS. whoami shows your rights."#);
+    assert_snapshot!(text(&dan.ask(SOC, "/sekoia invite eve@evil.example").await), @"That is for operators. Ask your bot administrator to add web:dan to CHATOPS_OPERATORS. /sekoia whoami shows your rights.");
     bob.press(&card, &format!("approve {id}"), &[]).await;
     let alone = saying(&mut alice, "It is created when you press the button").await;
     assert_eq!(alone["channel"], "dm-alice");

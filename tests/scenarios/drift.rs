@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::harness::{Platform, QUICK, Setting, Stage, run, run_on};
 
 /// Longer than a look and the worker's tick.
-const LONG: Duration = Duration::from_secs(15);
+const LONG: Duration = Duration::from_secs(40);
 
 fn watchful() -> Setting {
     Setting { timing: Timing { drift: Duration::from_millis(300), ..QUICK }, durable: true, ..Setting::default() }

@@ -32,7 +32,7 @@ fn a_channel_that_the_bot_is_added_to_is_welcomed_once() {
         ");
         // Removed and added again, it is known there.
         joins(s, "sekoia", "quiet").await;
-        assert_snapshot!(s.click("dan", &welcome, "Set up this channel").await.text(), @"That is for operators. Ask your bot administrator to add `chat:dan` to CHATOPS_OPERATORS. `whoami` shows your rights.");
+        assert_snapshot!(s.click("dan", &welcome, "Set up this channel").await.text(), @"That is for operators. Ask your bot administrator to add `chat:dan` to CHATOPS_OPERATORS. `/sekoia whoami` shows your rights.");
         assert!(s.click("alice", &welcome, "Set up this channel").await.text().contains("now works on"));
         s.progress().await;
         // A channel that is set up needs no welcome, and one where the bot does not work gets none.
@@ -81,13 +81,13 @@ fn help_says_what_the_reader_may_do_now_by_task() {
         assert_snapshot!(help("alice").await, @"
         What you can do here
         *Nimbus Payments* · 1 of 7 settled · next: prerequisites
-        • *Work through the checklist*: `setup`, `status`, `next`, `step`, `done` and 7 more: `help checklist`
-        • *Look at the workspace*: `subscription`, `region`, `region probe`, `communities`, `roles` and 4 more: `help workspace`
-        • *Change the workspace, after an approval*: `community create`, `role create`, `invite`, `key create`, `key revoke` and 1 more: `help changes`
-        • *Decide requests and follow them*: `approvals`, `cancel`, `show`, `saved`, `retire` and 3 more: `help requests`
-        • *Be notified of alerts, silent intakes and playbooks*: `notify`, `notify summary`, `notify add`, `notify remove`, `notify pause` and 8 more: `help alerts`
+        • *Work through the checklist*: `setup`, `status`, `next`, `step`, `done` and 7 more: `/sekoia help checklist`
+        • *Look at the workspace*: `subscription`, `region`, `region probe`, `communities`, `roles` and 4 more: `/sekoia help workspace`
+        • *Change the workspace, after an approval*: `community create`, `role create`, `invite`, `key create`, `key revoke` and 1 more: `/sekoia help changes`
+        • *Decide requests and follow them*: `approvals`, `cancel`, `show`, `saved`, `retire` and 3 more: `/sekoia help requests`
+        • *Be notified of alerts, silent intakes and playbooks*: `notify`, `notify summary`, `notify add`, `notify remove`, `notify pause` and 8 more: `/sekoia help alerts`
         • *See who did what, and what waits*: `help`, `whoami`, `report`, `overview`, `audit`
-        Type them after `/sekoia`. Everything that a button does can be typed. `help all` lists every command, `help requests` those of one task, `help skip` explains one.
+        Type them after `/sekoia`. Everything that a button does can be typed. `/sekoia help all` lists every command, `/sekoia help requests` those of one task, `/sekoia help skip` explains one.
         [Next step]! [Checklist] [My requests]
         ");
         assert_snapshot!(help("dan").await, @"
@@ -97,7 +97,7 @@ fn help_says_what_the_reader_may_do_now_by_task() {
         • *Look at the workspace*: `subscription`, `region`, `communities`, `roles`, `role show`
         • *Be notified of alerts, silent intakes and playbooks*: `notify`, `notify summary`
         • *See who did what, and what waits*: `help`, `whoami`, `report`
-        Type them after `/sekoia`. Everything that a button does can be typed. `help all` lists every command, `help requests` those of one task, `help skip` explains one.
+        Type them after `/sekoia`. Everything that a button does can be typed. `/sekoia help all` lists every command, `/sekoia help requests` those of one task, `/sekoia help skip` explains one.
         [Next step]! [Checklist]
         ");
         assert_snapshot!(help("carol").await, @"
@@ -108,17 +108,17 @@ fn help_says_what_the_reader_may_do_now_by_task() {
         • *Decide requests and follow them*: `approvals`, `approve`, `reject`, `freeze`, `unfreeze`
         • *Be notified of alerts, silent intakes and playbooks*: `notify`, `notify summary`
         • *See who did what, and what waits*: `help`, `whoami`, `report`
-        Type them after `/sekoia`. Everything that a button does can be typed. `help all` lists every command, `help requests` those of one task, `help skip` explains one.
+        Type them after `/sekoia`. Everything that a button does can be typed. `/sekoia help all` lists every command, `/sekoia help requests` those of one task, `/sekoia help skip` explains one.
         [Next step]! [Checklist] [My requests]
         ");
         assert_snapshot!(help("gina").await, @"
         Guests have no rights here. Ask a full member of the workspace. Your id is `chat:gina`.
-        `help all` lists what I understand, `whoami` shows your id and your rights.
+        `/sekoia help all` lists what I understand, `/sekoia whoami` shows your id and your rights.
         ");
         assert_snapshot!(s.ask("dan", "help requests").await.text(), @"
         Decide requests and follow them
         You may use none of these commands.
-        For others: `approvals`, `cancel`, `approve`, `reject`, `show`, `saved`, `retire`, `retry`, `by hand`, `check`, `freeze`, `unfreeze`. `whoami` shows your rights.
+        For others: `approvals`, `cancel`, `approve`, `reject`, `show`, `saved`, `retire`, `retry`, `by hand`, `check`, `freeze`, `unfreeze`. `/sekoia whoami` shows your rights.
         ");
         assert_snapshot!(s.ask("carol", "help requests").await.text(), @"
         Decide requests and follow them
@@ -127,7 +127,7 @@ fn help_says_what_the_reader_may_do_now_by_task() {
         • `reject <id> <reason>` Rejects a request. (approver)
         • `freeze <reason>` Stops all sensitive execution. (approver)
         • `unfreeze` Allows it again. (approver)
-        For others: `cancel`, `show`, `saved`, `retire`, `retry`, `by hand`, `check`. `whoami` shows your rights.
+        For others: `cancel`, `show`, `saved`, `retire`, `retry`, `by hand`, `check`. `/sekoia whoami` shows your rights.
         ");
         // Nobody is told of commands that they may not use.
         let told = help("dan").await;
@@ -184,7 +184,7 @@ fn requests_are_decided_from_their_list_by_those_who_can() {
         [Withdraw] [Details]
         [All requests]
         ");
-        assert_snapshot!(s.ask("dan", "approvals").await.text(), @"That is for operators. Ask your bot administrator to add `chat:dan` to CHATOPS_OPERATORS. `whoami` shows your rights.");
+        assert_snapshot!(s.ask("dan", "approvals").await.text(), @"That is for operators. Ask your bot administrator to add `chat:dan` to CHATOPS_OPERATORS. `/sekoia whoami` shows your rights.");
         assert!(s.click("bob", &mine, "Approve").await.text().starts_with("You approved"));
         s.card("(1 so far)").await;
         // Carol approves and is no operator: what she can decide is listed for her too.

@@ -74,9 +74,9 @@ fn rules_are_added_listed_changed_and_removed() {
         assert_snapshot!(steady(s.ask("alice", "notify").await.text()), @"
         Notifications
         *Nimbus Payments* · 0 rules, 0 awake
-        No rule yet: nothing is told here. `notify recommended` adds the three that Sekoia recommends, `notify add alert urgency>=75` any other.
-        • No digest: `notify digest daily <time> Europe/Paris` sets one.
-        • No webhook for Sekoia's own rules: `notify webhook` makes one.
+        No rule yet: nothing is told here. `/sekoia notify recommended` adds the three that Sekoia recommends, `/sekoia notify add alert urgency>=75` any other.
+        • No digest: `/sekoia notify digest daily <time> Europe/Paris` sets one.
+        • No webhook for Sekoia's own rules: `/sekoia notify webhook` makes one.
         See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
         [Add a rule…] [Recommended] [Summary] [Done]! [Open step 7 (notifications)]
         ");
@@ -87,7 +87,7 @@ fn rules_are_added_listed_changed_and_removed() {
         "#);
         assert_snapshot!(s.ask("alice", "notify add silent for 30m").await.text(), @"
         Rule 2: No events from any intake for 30 minutes.
-        Sekoia tells nobody of this: I ask every so often. `notify` says how often.
+        Sekoia tells nobody of this: I ask every so often. `/sekoia notify` says how often.
         [Send a sample]! [All rules]
         ");
         assert!(s.ask("alice", "notify add connector").await.text().starts_with("Rule 3: Connector error."));
@@ -102,8 +102,8 @@ fn rules_are_added_listed_changed_and_removed() {
         • Alerts and cases: ⚠️ Sekoia's LiveAPI is not listened to at the moment
         • Silence of intakes: looked at every so often. How often depends on how many there are, which the first look tells; it has not been made yet.
         • Errors of connectors: looked at every so often. How often depends on how many there are, which the first look tells; it has not been made yet.
-        • No digest: `notify digest daily <time> Europe/Paris` sets one.
-        • No webhook for Sekoia's own rules: `notify webhook` makes one.
+        • No digest: `/sekoia notify digest daily <time> Europe/Paris` sets one.
+        • No webhook for Sekoia's own rules: `/sekoia notify webhook` makes one.
         See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
         [Add a rule…] [Recommended] [Summary] [Test a rule ▾] [Pause a rule ▾] [Remove a rule ▾] [Done]! [Open step 7 (notifications)]
         "#);
@@ -111,7 +111,7 @@ fn rules_are_added_listed_changed_and_removed() {
         Rule 2 is paused until somebody resumes it: No events from any intake for 30 minutes.
         [Resume] [All rules]
         ");
-        assert_snapshot!(s.ask("alice", "notify pause 2").await.text(), @"Rule 2 is paused already. `notify resume 2` wakes it.");
+        assert_snapshot!(s.ask("alice", "notify pause 2").await.text(), @"Rule 2 is paused already. `/sekoia notify resume 2` wakes it.");
         assert_snapshot!(steady(s.ask("alice", "notify mute 1 1h").await.text()), @r#"
         Rule 1 is quiet until <date> <time> UTC: Alert raised, urgency 75 or more, rule "Brute force".
         [Resume] [All rules]
@@ -125,13 +125,13 @@ fn rules_are_added_listed_changed_and_removed() {
         How they are evaluated:
         • Alerts and cases: ⚠️ Sekoia's LiveAPI is not listened to at the moment
         • Errors of connectors: looked at every so often. How often depends on how many there are, which the first look tells; it has not been made yet.
-        • No digest: `notify digest daily <time> Europe/Paris` sets one.
-        • No webhook for Sekoia's own rules: `notify webhook` makes one.
+        • No digest: `/sekoia notify digest daily <time> Europe/Paris` sets one.
+        • No webhook for Sekoia's own rules: `/sekoia notify webhook` makes one.
         See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
         [Add a rule…] [Recommended] [Summary] [Test a rule ▾] [Pause a rule ▾] [Resume a rule ▾] [Remove a rule ▾] [Done]! [Open step 7 (notifications)]
         "#);
-        assert_snapshot!(s.ask("alice", "notify test 2").await.text(), @"Rule 2 is paused: a sample would not arrive. `notify resume 2` wakes it.");
-        assert_snapshot!(steady(s.ask("alice", "notify test 1").await.text()), @"Rule 1 is muted until <date> <time> UTC: a sample would not arrive. `notify resume 1` wakes it.");
+        assert_snapshot!(s.ask("alice", "notify test 2").await.text(), @"Rule 2 is paused: a sample would not arrive. `/sekoia notify resume 2` wakes it.");
+        assert_snapshot!(steady(s.ask("alice", "notify test 1").await.text()), @"Rule 1 is muted until <date> <time> UTC: a sample would not arrive. `/sekoia notify resume 1` wakes it.");
         assert_snapshot!(s.ask("alice", "notify resume 2").await.text(), @"
         Rule 2 is awake again: No events from any intake for 30 minutes.
         [All rules]
@@ -141,13 +141,13 @@ fn rules_are_added_listed_changed_and_removed() {
         [All rules]
         "#);
         assert_snapshot!(s.ask("alice", "notify resume 1").await.text(), @"Rule 1 is neither paused nor muted.");
-        assert_snapshot!(s.ask("alice", "notify mute 1 60d").await.text(), @"A rule is muted until a time to come, for 30 days at most. `notify pause 1` stops it until somebody resumes it.");
+        assert_snapshot!(s.ask("alice", "notify mute 1 60d").await.text(), @"A rule is muted until a time to come, for 30 days at most. `/sekoia notify pause 1` stops it until somebody resumes it.");
         let removed = s.ask("alice", "notify remove 1").await;
         assert_snapshot!(removed.text(), @r#"
         Rule 1 is removed: Alert raised, urgency 75 or more, rule "Brute force". It comes back with `/sekoia notify add alert urgency>=75 rule="Brute force"`.
         [All rules]
         "#);
-        assert_snapshot!(s.ask("alice", "notify remove 1").await.text(), @"There is no rule 1. `notify` lists them.");
+        assert_snapshot!(s.ask("alice", "notify remove 1").await.text(), @"There is no rule 1. `/sekoia notify` lists them.");
         // The words that it gives make the same rule.
         let words = "notify add alert urgency>=75 rule=\"Brute force\"";
         assert!(removed.text().contains(words), "{removed}");
@@ -206,28 +206,28 @@ fn what_cannot_be_is_refused_with_what_to_type() {
         notify add playbook urgency>=3: "urgency 3" is not a condition of this trigger: `playbook` takes `playbook="Enrich IPs"`, `crashed`, `community="Nimbus"`.
         notify add alert community=Elsewhere: This channel is about Nimbus Payments, and so are its rules: nothing is told here of "Elsewhere". Set that community up in a channel of its own, with `/sekoia setup` there, and add the rule in it.
         notify add alert asset=srv-1: "srv-1" is not the UUID of an asset: Sekoia's alerts carry the UUIDs of their assets, not the names; an alert's message here shows them under "Assets".
-        notify add report urgency>=3: "urgency 3" is not a condition of this trigger: Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `notify webhook` shows how.
-        notify add report: A rule for "Report available" could never fire here. Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `notify webhook` shows how.
-        notify remove 9: There is no rule 9. This channel has none yet: `notify recommended` adds three.
-        notify pause: `notify pause` needs to know which rule; `notify` lists them.
+        notify add report urgency>=3: "urgency 3" is not a condition of this trigger: Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `/sekoia notify webhook` shows how.
+        notify add report: A rule for "Report available" could never fire here. Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `/sekoia notify webhook` shows how.
+        notify remove 9: There is no rule 9. This channel has none yet: `/sekoia notify recommended` adds three.
+        notify pause: `notify pause` needs to know which rule; `/sekoia notify` lists them.
         notify mute 1 never: "never" is not a time to be quiet: write `1h`, `8h` or `1d`, at most `30d`.
         notify digest daily 25:00: "25:00" is not a time of day: write hours and minutes, from 00:00 to 23:59, such as 08:30.
         notify digest daily 08:30 Europe/Pari: "Europe/Pari" is not a time zone: did you mean `Europe/Paris`?
         notify digest hourly 08:30: "hourly" is not how often a digest comes: write `daily` or `weekly`.
-        notify digest daily off: There is no daily digest here. `notify digest daily 08:30 Europe/Paris` sets one.
-        notify webhook revoke: There is no webhook to revoke. `notify webhook` makes one.
-        notify test 1: There is no rule 1. This channel has none yet: `notify recommended` adds three.
-        notify seen 1: There is no rule 1. This channel has none yet: `notify recommended` adds three.
+        notify digest daily off: There is no daily digest here. `/sekoia notify digest daily 08:30 Europe/Paris` sets one.
+        notify webhook revoke: There is no webhook to revoke. `/sekoia notify webhook` makes one.
+        notify test 1: There is no rule 1. This channel has none yet: `/sekoia notify recommended` adds three.
+        notify seen 1: There is no rule 1. This channel has none yet: `/sekoia notify recommended` adds three.
         "#);
         s.ask("alice", "notify add alert").await;
-        assert_snapshot!(s.ask("alice", "notify add alerts").await.text(), @"Rule 1 says that already. `notify` lists the rules.");
+        assert_snapshot!(s.ask("alice", "notify add alerts").await.text(), @"Rule 1 says that already. `/sekoia notify` lists the rules.");
         // Sekoia does not say what there is: the rule is added, and that is said.
         s.sekoia
             .faults()
             .add(Fault::new(FaultKind::Status { code: 500, retry_after: None, body: None }).on("/intakes"));
         assert_snapshot!(s.ask("alice", "notify add silent Okta").await.text(), @r#"
         Rule 2: No events from intake "Okta" for 1 hour.
-        Sekoia tells nobody of this: I ask every so often. `notify` says how often.
+        Sekoia tells nobody of this: I ask every so often. `/sekoia notify` says how often.
         ⚠️ I could not ask Sekoia whether the names in it exist (Sekoia failed (500)).
         [Send a sample]! [All rules]
         "#);
@@ -241,11 +241,11 @@ fn what_only_sekoia_tells_of_is_explained_and_a_stored_rule_for_it_stays_readabl
         s.set_up().await;
         for words in ["rule limited", "rule new", "rule deprecating", "rule deprecated", "report community=Nimbus"] {
             let told = s.ask("alice", &format!("notify add {words}")).await.text();
-            assert!(told.contains("could never fire here.") && told.contains("`notify webhook`"), "{told}");
+            assert!(told.contains("could never fire here.") && told.contains("`/sekoia notify webhook`"), "{told}");
         }
         let told = s.ask("alice", "notify add report available").await;
         assert_snapshot!(told.text(), @r#"
-        A rule for "Report available" could never fire here. Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `notify webhook` shows how.
+        A rule for "Report available" could never fire here. Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `/sekoia notify webhook` shows how.
         [Webhook]
         "#);
         let guide = s.opens("alice", &told, "Webhook").await;
@@ -358,7 +358,7 @@ fn the_recommended_three_come_after_one_confirmation() {
         • Alert raised, urgency 75 or more
         • No events from any intake for 1 hour
         • Error of any playbook
-        An urgency is a number up to 100; `notify add alert urgency>=80` takes another one. For EDR and Active Directory, Sekoia recommends 15 to 30 minutes of silence: `notify add silent "<intake>" for 15m`.
+        An urgency is a number up to 100; `/sekoia notify add alert urgency>=80` takes another one. For EDR and Active Directory, Sekoia recommends 15 to 30 minutes of silence: `/sekoia notify add silent "<intake>" for 15m`.
         [Add them]!
         "#);
         assert_snapshot!(s.click("alice", &proposed, "Add them").await.text(), @"
@@ -366,15 +366,15 @@ fn the_recommended_three_come_after_one_confirmation() {
         • *1* Alert raised, urgency 75 or more
         • *2* No events from any intake for 1 hour
         • *3* Error of any playbook
-        `notify test 1` sends a sample the whole way into this channel.
+        `/sekoia notify test 1` sends a sample the whole way into this channel.
         [Send a sample]! [All rules]
         ");
-        assert_snapshot!(s.ask("alice", "notify recommended").await.text(), @"The three rules that Sekoia recommends are here already. `notify` lists them.");
+        assert_snapshot!(s.ask("alice", "notify recommended").await.text(), @"The three rules that Sekoia recommends are here already. `/sekoia notify` lists them.");
         s.ask("alice", "notify remove 3").await;
         assert_snapshot!(s.ask("alice", "notify recommended").await.text(), @r#"
         Of the three rules that Sekoia recommends, these are not here yet:
         • Error of any playbook
-        An urgency is a number up to 100; `notify add alert urgency>=80` takes another one. For EDR and Active Directory, Sekoia recommends 15 to 30 minutes of silence: `notify add silent "<intake>" for 15m`.
+        An urgency is a number up to 100; `/sekoia notify add alert urgency>=80` takes another one. For EDR and Active Directory, Sekoia recommends 15 to 30 minutes of silence: `/sekoia notify add silent "<intake>" for 15m`.
         [Add them]!
         "#);
     });
@@ -419,10 +419,10 @@ fn a_digest_is_planned_with_its_schedule_and_ends_with_it() {
         s.set_up().await;
         assert_snapshot!(steady(s.ask("alice", "notify digest daily 08:30 Europe/Paris").await.text()), @"
         Every day at <time> (Europe/Paris), a digest comes here. The next one: <date> <time> UTC.
-        `notify digest daily off` ends it.
+        `/sekoia notify digest daily off` ends it.
         [All rules]
         ");
-        assert_snapshot!(s.ask("alice", "notify digest daily 08:30 Europe/Paris").await.text(), @"That digest is set already. `notify` shows when it comes.");
+        assert_snapshot!(s.ask("alice", "notify digest daily 08:30 Europe/Paris").await.text(), @"That digest is set already. `/sekoia notify` shows when it comes.");
         s.ask("alice", "notify digest weekly 07:00").await;
         let keys: Vec<String> = rows(s, WorkKind::Digest).await.into_iter().map(|row| row.key).collect();
         assert_eq!(keys.len(), 2);
@@ -447,14 +447,14 @@ fn a_sample_that_arrived_ticks_step_7() {
         s.sekoia.happen(Happening::IntakeBack { intake: Some("Key management HSM".into()) }).unwrap();
         assert_snapshot!(s.ask("alice", "done notifications").await.text(), @r#"
         No sample confirms step 7 (notifications) yet: 0 rules.
-        • Missing: a rule: "notify recommended" adds the three that Sekoia recommends, "notify add" any other
+        • Missing: a rule: "/sekoia notify recommended" adds the three that Sekoia recommends, "/sekoia notify add" any other
         Nothing was changed. You can mark it as done on your word; it will say "attested".
         [Check again] [Mark as done on my word?]
         "#);
         s.ask("alice", "notify recommended confirm").await;
         assert_snapshot!(s.ask("alice", "step 7 check").await.text(), @r#"
         This channel has: 3 rules; no digest; no webhook.
-        Missing: a sample that arrived: "notify test 1" sends one, and "It arrived" on it confirms that
+        Missing: a sample that arrived: "/sekoia notify test 1" sends one, and "It arrived" on it confirms that
         Step 7 of 7 · Configure notifications
         *Nimbus Payments*
         ☐ open
@@ -464,13 +464,13 @@ fn a_sample_that_arrived_ticks_step_7() {
         [Done]! [Check the rules] [Show details] [Add a rule…] [Skip…] [Assign to ▾] [Due date 📅]
         "#);
         // Nobody can have seen what never came.
-        assert_snapshot!(s.ask("alice", "notify seen 2").await.text(), @"No sample of rule 2 has come here. `notify test 2` sends one.");
+        assert_snapshot!(s.ask("alice", "notify seen 2").await.text(), @"No sample of rule 2 has come here. `/sekoia notify test 2` sends one.");
         s.nobody_watches().await;
-        assert_snapshot!(s.ask("alice", "notify test 2").await.text(), @r#"A sample is on its way through rule 2 into this channel: No events from any intake for 1 hour. It is marked as a sample. When you see it, press "It arrived" on it, or type `notify seen 2`."#);
+        assert_snapshot!(s.ask("alice", "notify test 2").await.text(), @r#"A sample is on its way through rule 2 into this channel: No events from any intake for 1 hour. It is marked as a sample. When you see it, press "It arrived" on it, or type `/sekoia notify seen 2`."#);
         let waiting = hints(s).await;
         let [Hint::Sample { rule: 2, occurrence, .. }] = &waiting[..] else { panic!("{waiting:?}") };
         assert_eq!(occurrence.what.trigger(), Some(Trigger::NoEvents));
-        assert_snapshot!(s.ask("alice", "notify seen 2").await.text(), @"No sample of rule 2 has come here. `notify test 2` sends one.");
+        assert_snapshot!(s.ask("alice", "notify seen 2").await.text(), @"No sample of rule 2 has come here. `/sekoia notify test 2` sends one.");
         s.stop().await;
         s.somebody_watches().await;
         s.start().await;
@@ -484,11 +484,11 @@ fn a_sample_that_arrived_ticks_step_7() {
         [It arrived]!
         ");
         // Another rule's sample is not this one's.
-        assert_snapshot!(s.ask("alice", "notify seen 1").await.text(), @"No sample of rule 1 has come here. `notify test 1` sends one.");
+        assert_snapshot!(s.ask("alice", "notify seen 1").await.text(), @"No sample of rule 1 has come here. `/sekoia notify test 1` sends one.");
         let seen = s.click("alice", &sample, "It arrived").await;
         assert_snapshot!(seen.text(), @"
         Noted: the sample of rule 2 arrived (No events from any intake for 1 hour).
-        `done notifications` ticks step 7, with this as its evidence.
+        `/sekoia done notifications` ticks step 7, with this as its evidence.
         [Tick step 7]! [All rules]
         ");
         assert_snapshot!(steady(s.click("alice", &seen, "Tick step 7").await.text()), @"
@@ -509,7 +509,7 @@ fn a_sample_that_arrived_ticks_step_7() {
         s.progress().await;
         assert_snapshot!(s.ask("alice", "done 7").await.text(), @r#"
         No sample confirms step 7 (notifications) yet: 3 rules; no digest; no webhook.
-        • Missing: a tested rule that is not paused: "notify resume 2" wakes one that was tested
+        • Missing: a tested rule that is not paused: "/sekoia notify resume 2" wakes one that was tested
         Nothing was changed. You can mark it as done on your word; it will say "attested".
         [Check again] [Mark as done on my word?]
         "#);
@@ -564,7 +564,7 @@ fn a_webhooks_address_is_shown_once_replaced_and_revoked() {
         [All rules]
         ");
         assert_eq!(post(s, &second, RAISED).await, unknown);
-        assert_snapshot!(s.ask("alice", "notify webhook revoke").await.text(), @"There is no webhook to revoke. `notify webhook` makes one.");
+        assert_snapshot!(s.ask("alice", "notify webhook revoke").await.text(), @"There is no webhook to revoke. `/sekoia notify webhook` makes one.");
 
         // The token is nowhere but in the forms.
         let token = second.rsplit('/').next().unwrap();
@@ -630,7 +630,7 @@ fn without_an_address_or_a_form_there_is_no_webhook() {
         s.say("alice", "notify webhook").await;
         assert_snapshot!(s.form_or_words().await.text(), @"
         Sekoia
-        The address could not be shown here, so it is worth nothing. `notify webhook` makes another one.
+        The address could not be shown here, so it is worth nothing. `/sekoia notify webhook` makes another one.
         [Close]
         ");
         assert!(s.ask("alice", "notify").await.text().contains("No webhook"));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 
+use super::watching::until;
 use crate::harness::{Call, ChatFault, Platform, SOC, Setting, nameless, run, usual};
 
 #[test]
@@ -125,6 +126,6 @@ fn what_is_refused_is_on_record_told_to_an_operator_and_tried_until_it_works() {
         s.ask("alice", "status").await;
         s.card("Rejected").await;
         s.checklist_at_rest().await;
-        assert!(!s.ask("alice", "overview").await.text().contains("not delivered"));
+        until("nothing is owed", s, async || !s.ask("alice", "overview").await.text().contains("not delivered")).await;
     });
 }

@@ -107,13 +107,13 @@ fn names_that_look_the_same_are_the_same() {
         role show STRASSE: Straße
         role show Ａｎａｌｙｓｔ: Analyst
         role show Same: Same
-        setup Nimbus\u{2060}\u{a0}payments: This channel is already set up for Nimbus Payments. `status` shows where it stands.
+        setup Nimbus\u{2060}\u{a0}payments: This channel is already set up for Nimbus Payments. `/sekoia status` shows where it stands.
         ");
         // Two that differ in case alone are asked for, with both names and ids.
         assert_snapshot!(s.ask("alice", "role show same").await.text(), @r#"
         2 roles are called "same". Say which one by its id:
-        • `role show "00000000-0000-0000-0000-000000001002"` *Same* · custom · 7 permissions
-        • `role show "00000000-0000-0000-0000-000000001003"` *SAME* · custom · 7 permissions
+        • `/sekoia role show "00000000-0000-0000-0000-000000001002"` *Same* · custom · 7 permissions
+        • `/sekoia role show "00000000-0000-0000-0000-000000001003"` *SAME* · custom · 7 permissions
         "#);
     });
 }
@@ -264,11 +264,11 @@ fn a_pasted_command_is_a_command() {
         s.set_up().await;
         for words in [
             "/sekoia whoami",
-            "`whoami`",
+            "`/sekoia whoami`",
             "*whoami*",
             "\"whoami\"",
             "who\u{200b}ami\u{2060}",
-            "```whoami```",
+            "```/sekoia whoami```",
             "whoami.",
         ] {
             let said = s.ask("alice", words).await;

@@ -381,7 +381,7 @@ fn help_tells_every_command() {
         • `report [markdown or json] [page]` The readiness report: every step, evidence, who and when, exceptions, as Markdown and JSON.
         • `overview [page]` All channels, and what waits for whom. (operator)
         • `audit [n]` The last records of this channel's history. (operator)
-        `help` and a command or a step tells more. Everything that a button does can be typed.
+        `/sekoia help` and a command or a step tells more. Everything that a button does can be typed.
         ");
         assert_snapshot!(s.ask("gina", "help skip").await.text(), @r#"
         `/sekoia skip <step> <reason>`

@@ -28,7 +28,7 @@ fn a_pending_invitation_is_replaced_by_a_new_one() {
         let first = pending(s, "ana@nimbus.example");
         // Every way to it: asked for anew, tried again, on the card, in the list.
         let told = s.ask("alice", "invite ana@nimbus.example").await.text();
-        assert!(told.contains("`resend ana@nimbus.example` sends what is not accepted yet again."), "{told}");
+        assert!(told.contains("`/sekoia resend ana@nimbus.example` sends what is not accepted yet again."), "{told}");
         assert_snapshot!(nameless(s.ask("alice", &format!("retry {id}")).await.text()), @"
         Everything was sent, and not everybody has accepted yet.
         Send again replaces their invitations by new ones, after an approval.

@@ -61,7 +61,7 @@ fn after_a_crash_before_the_decision_the_request_is_taken_up() {
         s.start().await;
         let told = s.reply().await;
         assert!(told.to_string().starts_with("to alice alone in #soc-setup\nSekoia confirms it"), "{told}");
-        assert!(s.progress().await.text().contains("✅ *1 Verify your subscription*"));
+        s.checklist("✅ *1 Verify your subscription*").await;
         let history = s.ask("alice", "audit").await.text();
         assert_eq!(history.matches("subscription verified").count(), 1, "{history}");
     });

@@ -9,10 +9,10 @@ use crate::harness::{Call, Platform, SOC, Setting, Stage, on_slack, run, usual};
 #[test]
 fn viewers_look_and_operators_act() {
     usual(async |s| {
-        assert_snapshot!(s.ask("dan", "setup").await.text(), @"That is for operators. Ask your bot administrator to add `chat:dan` to CHATOPS_OPERATORS. `whoami` shows your rights.");
+        assert_snapshot!(s.ask("dan", "setup").await.text(), @"That is for operators. Ask your bot administrator to add `chat:dan` to CHATOPS_OPERATORS. `/sekoia whoami` shows your rights.");
         let progress = s.set_up().await;
-        assert_snapshot!(s.ask("dan", "done region").await.text(), @"That is for operators. Ask your bot administrator to add `chat:dan` to CHATOPS_OPERATORS. `whoami` shows your rights.");
-        assert_snapshot!(s.ask("dan", "users").await.text(), @"That is for operators. Ask your bot administrator to add `chat:dan` to CHATOPS_OPERATORS. `whoami` shows your rights.");
+        assert_snapshot!(s.ask("dan", "done region").await.text(), @"That is for operators. Ask your bot administrator to add `chat:dan` to CHATOPS_OPERATORS. `/sekoia whoami` shows your rights.");
+        assert_snapshot!(s.ask("dan", "users").await.text(), @"That is for operators. Ask your bot administrator to add `chat:dan` to CHATOPS_OPERATORS. `/sekoia whoami` shows your rights.");
         assert_snapshot!(s.ask("dan", "whoami").await.text(), @"
         You are @dan, `chat:dan`.
         • viewer: you may look at this channel's checklist
@@ -24,7 +24,7 @@ fn viewers_look_and_operators_act() {
         • operator: you may open channels, tick, skip, assign and ask for changes
         • approver: you may approve or reject what others ask for, and freeze everything
         ");
-        assert_snapshot!(s.ask("alice", "freeze now").await.text(), @"That is for approvers. Ask your bot administrator to add `chat:alice` to CHATOPS_APPROVERS. `whoami` shows your rights.");
+        assert_snapshot!(s.ask("alice", "freeze now").await.text(), @"That is for approvers. Ask your bot administrator to add `chat:alice` to CHATOPS_APPROVERS. `/sekoia whoami` shows your rights.");
         // A viewer may press what only looks, and sees no button that changes.
         let card = s.click("dan", &progress, "Next").await;
         assert!(!card.text().contains("[Done]"), "{card}");
@@ -66,8 +66,8 @@ fn nobody_may_do_anything_until_somebody_is_configured() {
 #[test]
 fn approvers_are_operators_where_none_are_named() {
     run(Setting { operators: "", ..Setting::default() }, async |s| {
-        assert_snapshot!(s.ask("alice", "overview").await.text(), @"That is for operators. Ask your bot administrator to add `chat:alice` to CHATOPS_OPERATORS. `whoami` shows your rights.");
-        assert_snapshot!(s.ask("bob", "overview").await.text(), @"No channel is set up yet. `setup` opens one.");
+        assert_snapshot!(s.ask("alice", "overview").await.text(), @"That is for operators. Ask your bot administrator to add `chat:alice` to CHATOPS_OPERATORS. `/sekoia whoami` shows your rights.");
+        assert_snapshot!(s.ask("bob", "overview").await.text(), @"No channel is set up yet. `/sekoia setup` opens one.");
         assert_eq!(s.chat.calls(Call::ReadGroup), 1, "the group is remembered");
     });
 }

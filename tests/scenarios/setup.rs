@@ -63,7 +63,7 @@ fn setup_again_says_what_is_there_and_edits_nothing_twice() {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "setup").await, @"
         to alice alone in #soc-setup
-        This channel is already set up for Nimbus Payments. `status` shows where it stands.
+        This channel is already set up for Nimbus Payments. `/sekoia status` shows where it stands.
         ");
         // It looks whether its message stands, and changes nothing of it.
         assert_eq!(s.chat.calls(Call::Edit), 1);
@@ -121,9 +121,9 @@ fn a_community_is_named() {
         "#);
         assert_snapshot!(s.ask("alice", "setup rivoli").await.text(), @r#"
         3 communities match "rivoli". Say which one by its id:
-        • *Rivoli Markets* `setup 5d3fe5de-132b-4a9a-917b-0a61c3b71389`
-        • *Rivoli Payments (Nimbus)* `setup 2a62ddd9-bff6-478c-9338-c3ab2985d6f4`
-        • *Rivoli Retail* `setup 579aa13b-8279-4d5c-803e-eb061b0bf249`
+        • *Rivoli Markets* `/sekoia setup 5d3fe5de-132b-4a9a-917b-0a61c3b71389`
+        • *Rivoli Payments (Nimbus)* `/sekoia setup 2a62ddd9-bff6-478c-9338-c3ab2985d6f4`
+        • *Rivoli Retail* `/sekoia setup 579aa13b-8279-4d5c-803e-eb061b0bf249`
         "#);
         assert_snapshot!(s.ask("alice", "setup “rivoli retail”").await.text(), @"
         This channel now works on *Rivoli Retail*, in a multi-tenant workspace.

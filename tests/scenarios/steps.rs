@@ -49,7 +49,7 @@ fn a_step_is_done_because_sekoia_confirms_it() {
         let again = s.ask("bob", "done 1").await;
         assert_snapshot!(again, @"
         to bob alone in #soc-setup
-        Already verified: step 1 (subscription). `reopen subscription` first if that has to change.
+        Already verified: step 1 (subscription). `/sekoia reopen subscription` first if that has to change.
         ");
     });
 }
@@ -135,7 +135,7 @@ fn a_due_date_that_nobody_would_see_is_refused_and_an_assignee_is_shown() {
         s.set_up().await;
         s.ask("alice", "done region").await;
         s.progress().await;
-        assert_snapshot!(s.ask("alice", "due region +7d").await.text(), @"Already verified: step 2 (region). Only an open step has a due date: `reopen region` first.");
+        assert_snapshot!(s.ask("alice", "due region +7d").await.text(), @"Already verified: step 2 (region). Only an open step has a due date: `/sekoia reopen region` first.");
         let card = s.ask("alice", "assign region @bob").await;
         assert!(card.text().contains("In hand · @bob"), "{card}");
         s.progress().await;
@@ -227,7 +227,7 @@ fn a_step_is_skipped_with_a_reason_from_a_form() {
         [Open a step ▾] [Next]! [Refresh]
         "#);
         // The typed equal, and why not twice.
-        assert_snapshot!(s.ask("alice", "skip 7 because").await.text(), @"Already skipped: step 7 (notifications). `reopen notifications` first if that has to change.");
+        assert_snapshot!(s.ask("alice", "skip 7 because").await.text(), @"Already skipped: step 7 (notifications). `/sekoia reopen notifications` first if that has to change.");
         assert_snapshot!(steady(s.ask("alice", "reopen 7").await.text()), @"
         Open again.
         Step 7 of 7 · Configure notifications
@@ -276,7 +276,7 @@ fn a_step_is_given_to_somebody_with_a_due_date() {
         ☐ *7 Configure notifications*
         [Open a step ▾] [Next]! [Refresh]
         ");
-        assert_snapshot!(s.ask("alice", "due 5 2020-01-01").await.text(), @"2020-01-01 is in the past. Give today or a later day, for example `due users +7d`.");
+        assert_snapshot!(s.ask("alice", "due 5 2020-01-01").await.text(), @"2020-01-01 is in the past. Give today or a later day, for example `/sekoia due users +7d`.");
         assert_snapshot!(s.ask("alice", "due 5 someday").await.text(), @r#"
         "someday" is not a date: write 2026-12-01, today, tomorrow, friday, +7d, or none.
         Usage: `/sekoia due <step> <date or none>`

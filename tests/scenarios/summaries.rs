@@ -18,7 +18,7 @@ use crate::harness::hook::Stage as At;
 use crate::harness::slack::Fault;
 use crate::harness::{Call, ChatFault, Kind, SOC, Seen, Setting, Stage, on_slack, run};
 
-const LONG: Duration = Duration::from_secs(15);
+const LONG: Duration = Duration::from_secs(40);
 
 fn durable() -> Setting {
     Setting { durable: true, ..Setting::default() }
@@ -130,7 +130,7 @@ fn without_rules_the_summary_says_how_to_begin() {
         s.nobody_watches().await;
         assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
         Notifications of the last 24 hours
-        There is nothing to sum up: this channel has no rules yet. `notify recommended` adds the three that Sekoia recommends.
+        There is nothing to sum up: this channel has no rules yet. `/sekoia notify recommended` adds the three that Sekoia recommends.
         [Last 7 days]
         ");
         assert_eq!(s.chat.pictures().len(), 0);
@@ -172,7 +172,7 @@ fn the_summary_counts_and_the_chart_goes_to_whoever_asked() {
         • Noisiest entities: laptop-7 (2), mail`gateway` <!channel> (1)
         • Intakes that fell silent: Okta (1) · Open the intakes in Sekoia <https://app.sekoia.io/operations/intakes>
         • Did not fire: rule 3
-        • ⚠️ Rule 3 could not be looked at 1 time; `notify` says why
+        • ⚠️ Rule 3 could not be looked at 1 time; `/sekoia notify` says why
         The chart is in your direct messages.
         [Last 7 days]
         ");

@@ -207,10 +207,10 @@ fn a_slip_gets_the_nearest_word_and_a_bad_value_the_good_ones() {
     stp 3 -> I do not know "stp". Did you mean "step 3"?
     key crate x -> I do not know "key crate". Did you mean "key create x"?
     key -> I do not know "key". Did you mean "keys"?
-    frobnicate the widgets -> I do not know "frobnicate". "help" lists what I understand.
+    frobnicate the widgets -> I do not know "frobnicate". "/sekoia help" lists what I understand.
     /sekoia -> Help(Start)
     /sekoia status -> Status
-    / -> I do not know "/". "help" lists what I understand.
+    / -> I do not know "/". "/sekoia help" lists what I understand.
     don 4 -> I do not know "don". Did you mean "done 4"?
     skpi 3 because "one tenant" & more -> I do not know "skpi". Did you mean "skip 3 because "one tenant" & more"?
     asign users @bob -> I do not know "asign". Did you mean "assign users @bob"?

@@ -134,7 +134,9 @@ pub fn invite(people: &People, role: Option<&str>, facts: &InviteFacts<'_>, gaps
     }
     let (risks, sensitive) = risks::of(&newcomers, facts);
     if !pending.is_empty() {
-        notes.push("`resend <e-mail…>` sends the invitations again of those who are invited and not in yet.".into());
+        notes.push(
+            "`/sekoia resend <e-mail…>` sends the invitations again of those who are invited and not in yet.".into(),
+        );
     }
     let people = newcomers.into_iter().map(|person| (person.address.into(), person.grants)).collect();
     let action = Action::invite(people, Vec::new());
@@ -289,7 +291,7 @@ fn refuse_gaps(
         let mut text = Line::new().say(format!("There is nobody to invite. {}", account.sentence()));
         if !pending.is_empty() {
             let whose = pending.iter().take(5).cloned().collect::<Vec<_>>().join(" ");
-            text = text.say(" ").code(format!("resend {whose}")).say(" sends what is not accepted yet again.");
+            text = text.say(" ").code(format!("/sekoia resend {whose}")).say(" sends what is not accepted yet again.");
         }
         return Err(problem(field, text));
     }

@@ -62,7 +62,9 @@ impl Bot {
             let first = numbers.first().copied().unwrap_or_default();
             return Ok(View::sentence(format!("Added: {}.", count(numbers.len(), "rule", "rules")))
                 .bullets(lines.collect())
-                .line(Line::marked(&format!("`notify test {first}` sends a sample the whole way into this channel.")))
+                .line(Line::marked(&format!(
+                    "`/sekoia notify test {first}` sends a sample the whole way into this channel."
+                )))
                 .controls(vec![Control::primary("Send a sample", format!("notify test {first}")), all_rules()]));
         }
         let rules = self.notifications.read(ask.channel).await?;
@@ -79,7 +81,7 @@ impl Bot {
         Ok(View::sentence(said)
             .bullets(lines)
             .line(Line::marked(
-                "An urgency is a number up to 100; `notify add alert urgency>=80` takes another one. For EDR and Active Directory, Sekoia recommends 15 to 30 minutes of silence: `notify add silent \"<intake>\" for 15m`.",
+                "An urgency is a number up to 100; `/sekoia notify add alert urgency>=80` takes another one. For EDR and Active Directory, Sekoia recommends 15 to 30 minutes of silence: `/sekoia notify add silent \"<intake>\" for 15m`.",
             ))
             .controls(vec![Control::primary("Add them", "notify recommended confirm")]))
     }

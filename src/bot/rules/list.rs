@@ -44,12 +44,12 @@ fn source_of(trigger: Trigger) -> Source {
 pub(super) fn source(trigger: Trigger, webhook: bool) -> String {
     match (source_of(trigger), webhook) {
         (Source::Live, _) => "It is compared with what Sekoia's LiveAPI tells, which is at once.".into(),
-        (Source::Asked, _) => "Sekoia tells nobody of this: I ask every so often. `notify` says how often.".into(),
+        (Source::Asked, _) => "Sekoia tells nobody of this: I ask every so often. `/sekoia notify` says how often.".into(),
         (Source::Webhook, true) => {
             "Sekoia's API does not tell of this: it comes from a notification rule of Sekoia's own that posts to this channel's webhook.".into()
         }
         (Source::Webhook, false) => {
-            "Sekoia's API does not tell of this: it needs a notification rule of Sekoia's own and a webhook. `notify webhook` makes one.".into()
+            "Sekoia's API does not tell of this: it needs a notification rule of Sekoia's own and a webhook. `/sekoia notify webhook` makes one.".into()
         }
     }
 }
@@ -73,7 +73,7 @@ impl Bot {
         );
         if rules.rules.is_empty() {
             view = view.line(Line::marked(
-                "No rule yet: nothing is told here. `notify recommended` adds the three that Sekoia recommends, `notify add alert urgency>=75` any other.",
+                "No rule yet: nothing is told here. `/sekoia notify recommended` adds the three that Sekoia recommends, `/sekoia notify add alert urgency>=75` any other.",
             ));
         }
         let dropped = self.notifications.health.last_dropped(ask.channel);
@@ -201,7 +201,7 @@ impl Shape<'_> {
         };
         let mut lines: Vec<Line> = [&self.rules.daily, &self.rules.weekly].into_iter().flatten().map(next).collect();
         if lines.is_empty() {
-            lines.push(Line::marked("No digest: `notify digest daily 08:30 Europe/Paris` sets one."));
+            lines.push(Line::marked("No digest: `/sekoia notify digest daily 08:30 Europe/Paris` sets one."));
         }
         lines.push(match &self.rules.webhook {
             Some(webhook) => {
@@ -221,7 +221,7 @@ impl Shape<'_> {
                     None => line,
                 }
             }
-            None => Line::marked("No webhook for Sekoia's own rules: `notify webhook` makes one."),
+            None => Line::marked("No webhook for Sekoia's own rules: `/sekoia notify webhook` makes one."),
         });
         lines
     }

@@ -111,13 +111,14 @@ impl Bot {
         let session = self.session(ask).await?;
         let number = rule.number;
         if rule.paused {
-            let line =
-                format!("Rule {number} is paused: a sample would not arrive. `notify resume {number}` wakes it.");
+            let line = format!(
+                "Rule {number} is paused: a sample would not arrive. `/sekoia notify resume {number}` wakes it."
+            );
             return Err(instead(Line::marked(&line)));
         }
         if let Some(until) = rule.muted_until.filter(|_| rule.is_muted(ask.now)) {
             let line = Line::new().say(format!("Rule {number} is muted until ")).moment(until);
-            let line = line.say(": a sample would not arrive. ").code(format!("notify resume {number}"));
+            let line = line.say(": a sample would not arrive. ").code(format!("/sekoia notify resume {number}"));
             return Err(instead(line.say(" wakes it.")));
         }
         let occurrence = sample(rule, session.community.uuid, &session.community.name, ask.now);
@@ -128,7 +129,7 @@ impl Bot {
             "A sample is on its way through rule {number} into this channel: {}. It is marked as a sample. When you see it, press \"It arrived\" on it, or type ",
             rule.watch
         ));
-        Ok(View::sentence(line.code(format!("notify seen {number}")).say(".")))
+        Ok(View::sentence(line.code(format!("/sekoia notify seen {number}")).say(".")))
     }
 
     /// Whether the rule's last sample stands in the channel.
@@ -157,7 +158,7 @@ impl Bot {
             return Ok(view.controls(vec![all_rules()]));
         }
         Ok(view
-            .line(Line::marked(&format!("`done {name}` ticks step 7, with this as its evidence.")))
+            .line(Line::marked(&format!("`/sekoia done {name}` ticks step 7, with this as its evidence.")))
             .controls(vec![Control::primary("Tick step 7", format!("done {name}")), all_rules()]))
     }
 
@@ -176,7 +177,7 @@ impl Bot {
                 self.change_rules_and(ask, command, vec![row], Vec::new()).await?;
                 let line = Line::new().say(format!("{digest}, a digest comes here. The next one: ")).moment(next);
                 let which = Which::from(digest.every).name();
-                let end = Line::marked(&format!("`notify digest {which} off` ends it."));
+                let end = Line::marked(&format!("`/sekoia notify digest {which} off` ends it."));
                 Ok(View::sentence(line.say(".")).line(end).controls(vec![all_rules()]))
             }
             DigestWish::Place { every, at, said } => Ok(which_place(*every, *at, said, ask.now)),

@@ -120,7 +120,8 @@ impl Bot {
             // Nobody has it: it is worth nothing, it only looks as if there were one.
             warn!(%error, "the address that nobody saw is still listed");
         }
-        let line = "The address could not be shown here, so it is worth nothing. `notify webhook` makes another one.";
+        let line =
+            "The address could not be shown here, so it is worth nothing. `/sekoia notify webhook` makes another one.";
         Some(View::sentence(Line::marked(line)))
     }
 }

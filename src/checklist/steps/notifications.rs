@@ -21,17 +21,19 @@ pub fn check(rules: &Rules, now: Timestamp) -> Finding {
     if rules.rules.is_empty() {
         return Finding::wanting(
             summary,
-            "a rule: \"notify recommended\" adds the three that Sekoia recommends, \"notify add\" any other".into(),
+            "a rule: \"/sekoia notify recommended\" adds the three that Sekoia recommends, \"/sekoia notify add\" any other".into(),
         );
     }
     if tested.is_empty() {
         let missing = if let Some(rule) = rules.tested().next() {
             let number = rule.number;
-            format!("a tested rule that is not paused: \"notify resume {number}\" wakes one that was tested")
+            format!("a tested rule that is not paused: \"/sekoia notify resume {number}\" wakes one that was tested")
         } else {
             let number = rules.rules.iter().find(|rule| rule.is_live(now)).or(rules.rules.first());
             let number = number.map_or(1, |rule| rule.number);
-            format!("a sample that arrived: \"notify test {number}\" sends one, and \"It arrived\" on it confirms that")
+            format!(
+                "a sample that arrived: \"/sekoia notify test {number}\" sends one, and \"It arrived\" on it confirms that"
+            )
         };
         return Finding::wanting(summary, missing);
     }

@@ -43,7 +43,7 @@ use super::hook::Hook;
 pub use super::hook::Stage;
 
 /// How long `next` waits for the app to say something.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A Slack workspace with the app installed.
 #[derive(Debug, Clone)]

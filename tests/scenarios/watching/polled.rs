@@ -32,7 +32,10 @@ async fn more(s: &Stage, part: &str, times: usize) {
 }
 
 async fn says(s: &Stage, words: &str) {
-    until(&format!("`notify` says {words:?}"), s, async || s.ask("alice", "notify").await.text().contains(words)).await;
+    until(&format!("`/sekoia notify` says {words:?}"), s, async || {
+        s.ask("alice", "notify").await.text().contains(words)
+    })
+    .await;
 }
 
 #[test]
@@ -180,8 +183,8 @@ fn notify_tells_how_the_rules_do() {
         • Silence of 5 intakes: looked at every 5 seconds, so a rule `for 1h` tells you up to 5 seconds after that hour.
         • Failed runs of 3 playbooks: looked at every 5 seconds, so you are told up to 5 seconds after it happened.
         • Crashes of 3 playbooks: looked at every 10 seconds, so you are told up to 10 seconds after it happened.
-        • No digest: `notify digest daily <time> Europe/Paris` sets one.
-        • No webhook for Sekoia's own rules: `notify webhook` makes one.
+        • No digest: `/sekoia notify digest daily <time> Europe/Paris` sets one.
+        • No webhook for Sekoia's own rules: `/sekoia notify webhook` makes one.
         See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
         [Add a rule…] [Summary] [Test a rule ▾] [Pause a rule ▾] [Remove a rule ▾] [Done]! [Open step 7 (notifications)]
         ");
