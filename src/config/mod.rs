@@ -20,7 +20,7 @@ use url::Url;
 use crate::access::{Policy, Principal};
 use crate::approval;
 use crate::approvals::Timing;
-use crate::platform::mattermost;
+use crate::platform::is_mattermost_id;
 use crate::sekoia::{Region, Sekoia, is_loopback, may_receive_key};
 use source::Source;
 pub use source::{Faults, VARIABLES};
@@ -397,7 +397,7 @@ fn principals(source: &mut Source, name: &'static str) -> Vec<Principal> {
 fn channels(source: &mut Source) -> Vec<Box<str>> {
     source.list("CHATOPS_CHANNELS", |s| {
         if let Some(id) = s.strip_prefix("mattermost:") {
-            return if mattermost::is_id(id) {
+            return if is_mattermost_id(id) {
                 Ok(id.into())
             } else {
                 Err(format!("{s:?} is not a Mattermost channel id, which has 26 letters and digits (not a name)"))

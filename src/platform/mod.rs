@@ -21,6 +21,20 @@ use serde::{Deserialize, Serialize};
 use crate::pace::Rank;
 use crate::view::{CALL, Form, Line, Text, View};
 
+/// The only team, as it stands in channel keys.
+pub const WEB_TEAM: &str = "demo";
+
+/// Takes the place of the team in our keys: a channel's id is the same in every team.
+pub const MATTERMOST_SERVER: &str = "server";
+
+/// Stands before the id of somebody's conversation with the bot alone.
+pub const MATTERMOST_DIRECT: &str = "direct-";
+
+/// Mattermost's ids: 26 letters and digits. They become parts of paths and keys.
+pub fn is_mattermost_id(id: &str) -> bool {
+    id.len() == 26 && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+}
+
 /// A person's immutable id with its platform: `slack:U0ALICE`. Never a name, never an e-mail.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -84,17 +98,17 @@ impl ChannelKey {
     }
 
     pub fn web(channel: &str) -> Self {
-        Self(format!("web:{}:{channel}", web::TEAM).into())
+        Self(format!("web:{WEB_TEAM}:{channel}").into())
     }
 
     /// Of a server's channel: its id is the same in every team.
     pub fn mattermost(channel: &str) -> Self {
-        Self(format!("mattermost:{}:{channel}", mattermost::SERVER).into())
+        Self(format!("mattermost:{MATTERMOST_SERVER}:{channel}").into())
     }
 
     /// Somebody's conversation with the bot alone.
     pub fn mattermost_direct(channel: &str) -> Self {
-        Self(format!("mattermost:{}:{}{channel}", mattermost::SERVER, mattermost::DIRECT).into())
+        Self(format!("mattermost:{MATTERMOST_SERVER}:{MATTERMOST_DIRECT}{channel}").into())
     }
 
     pub fn as_str(&self) -> &str {

@@ -13,17 +13,17 @@ use serde_json::{Value, json};
 use tracing::{debug, warn};
 
 use super::api::{Again, Api};
+use super::attachments;
 use super::facts::{Facts, native};
 use super::forms::{self, Dialog, Reader};
 use super::names::Names;
 use super::render::{self, Said, Standing};
 use super::seal::{Asked, Pressed, Sealer};
-use super::{DIRECT, SERVER, attachments};
 use crate::config::MattermostConfig;
 use crate::pace::Rank;
 use crate::platform::{
-    ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, Picture, ReplyTo, UserId,
-    Wording,
+    ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MATTERMOST_DIRECT, MATTERMOST_SERVER, MessageId,
+    Person, Picture, ReplyTo, UserId, Wording,
 };
 use crate::text::visible;
 use crate::view::{Block, Form, Line, View};
@@ -262,7 +262,7 @@ impl ChatPlatform for MattermostClient {
     }
 
     async fn team(&self) -> Result<Arc<str>, ChatError> {
-        Ok(SERVER.into())
+        Ok(MATTERMOST_SERVER.into())
     }
 
     async fn check(&self) -> Result<(), ChatError> {
@@ -290,7 +290,7 @@ impl ChatPlatform for MattermostClient {
     }
 
     fn is_direct(&self, channel: &ChannelKey) -> bool {
-        channel.channel().starts_with(DIRECT)
+        channel.channel().starts_with(MATTERMOST_DIRECT)
     }
 
     fn forms_take_files(&self) -> bool {

@@ -9,10 +9,12 @@ use tokio::sync::OnceCell;
 
 use super::api::{Again, Api};
 use super::names::{Names, mentioned};
-use super::{DIRECT, SERVER, is_id};
 use crate::pace::Rank;
 use crate::platform::remembered::Remembered;
-use crate::platform::{ChannelFacts, ChannelKey, ChatError, MessageId, Person, UserId};
+use crate::platform::{
+    ChannelFacts, ChannelKey, ChatError, MATTERMOST_DIRECT, MATTERMOST_SERVER, MessageId, Person, UserId,
+    is_mattermost_id,
+};
 use crate::view::View;
 
 /// A press is read anew before it counts; this is for everything else that names people.
@@ -113,7 +115,7 @@ impl From<User> for Known {
     fn from(user: User) -> Self {
         let elsewhere = user.remote_id.filter(|id| !id.is_empty());
         let person = Person {
-            team: elsewhere.unwrap_or_else(|| SERVER.into()),
+            team: elsewhere.unwrap_or_else(|| MATTERMOST_SERVER.into()),
             also: None,
             active: user.delete_at == 0,
             guest: user.roles.split_whitespace().any(|role| role == "system_guest"),
@@ -298,7 +300,7 @@ impl Facts {
             name: Box<str>,
         }
         let (api, id) = (Arc::clone(&self.api), self.place(channel).await?.team);
-        if !is_id(&id) {
+        if !is_mattermost_id(&id) {
             return Err(ChatError::NotAChannel);
         }
         let path = format!("/teams/{id}");
@@ -324,7 +326,7 @@ impl Facts {
 }
 
 async fn known(api: &Api, id: &str) -> Result<Known, ChatError> {
-    if !is_id(id) {
+    if !is_mattermost_id(id) {
         return Err(ChatError::Refused("an id that is none".into()));
     }
     api.get::<User>(&format!("/users/{id}")).await.map(Known::from)
@@ -333,6 +335,6 @@ async fn known(api: &Api, id: &str) -> Result<Known, ChatError> {
 /// Mattermost's own id of a channel.
 pub fn native(channel: &ChannelKey) -> Result<&str, ChatError> {
     let id = channel.channel();
-    let id = id.strip_prefix(DIRECT).unwrap_or(id);
-    if is_id(id) { Ok(id) } else { Err(ChatError::NotAChannel) }
+    let id = id.strip_prefix(MATTERMOST_DIRECT).unwrap_or(id);
+    if is_mattermost_id(id) { Ok(id) } else { Err(ChatError::NotAChannel) }
 }

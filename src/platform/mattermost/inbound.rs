@@ -8,8 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::is_id;
-use crate::platform::{ChannelKey, Inbound, ReplyTo, UserId, Words};
+use crate::platform::{ChannelKey, Inbound, ReplyTo, UserId, Words, is_mattermost_id};
 
 /// The request could not be understood.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,7 +41,7 @@ pub fn slash(body: &[u8], at: Timestamp) -> Result<Inbound, Malformed> {
     }
     let field = |name: &str| one.get(name).map(|value| &**value).unwrap_or_default();
     let (user, channel, trigger) = (field("user_id"), field("channel_id"), field("trigger_id"));
-    if !(is_id(user) && is_id(channel)) {
+    if !(is_mattermost_id(user) && is_mattermost_id(channel)) {
         return Err(Malformed);
     }
     let people: Vec<(&str, &str)> = names.iter().map(|n| &**n).zip(ids.iter().map(|id| &**id)).collect();
@@ -89,8 +88,12 @@ struct Context {
 impl Action {
     pub fn read(body: &[u8]) -> Result<Self, Malformed> {
         let action: Self = serde_json::from_slice(body).map_err(|_| Malformed)?;
-        let ids = is_id(&action.user_id) && is_id(&action.channel_id);
-        if ids && (action.post_id.is_empty() || is_id(&action.post_id)) { Ok(action) } else { Err(Malformed) }
+        let ids = is_mattermost_id(&action.user_id) && is_mattermost_id(&action.channel_id);
+        if ids && (action.post_id.is_empty() || is_mattermost_id(&action.post_id)) {
+            Ok(action)
+        } else {
+            Err(Malformed)
+        }
     }
 
     pub fn sealed(&self) -> &str {
@@ -131,7 +134,7 @@ pub struct Submission {
 impl Submission {
     pub fn read(body: &[u8]) -> Result<Self, Malformed> {
         let submission: Self = serde_json::from_slice(body).map_err(|_| Malformed)?;
-        if is_id(&submission.user_id) { Ok(submission) } else { Err(Malformed) }
+        if is_mattermost_id(&submission.user_id) { Ok(submission) } else { Err(Malformed) }
     }
 }
 
@@ -146,7 +149,7 @@ fn key(channel: &str, direct: bool) -> ChannelKey {
 
 /// A conversation of two is named after both: `<id>__<id>`; no other channel may be.
 fn is_direct(name: &str) -> bool {
-    name.split_once("__").is_some_and(|(one, other)| is_id(one) && is_id(other))
+    name.split_once("__").is_some_and(|(one, other)| is_mattermost_id(one) && is_mattermost_id(other))
 }
 
 fn digest(bytes: &[u8]) -> Box<str> {
@@ -164,7 +167,7 @@ fn as_sent(text: &str, people: &[(&str, &str)]) -> String {
         // A full stop or a comma behind a name is the sentence's.
         let name = name.trim_end_matches(['.', ',', ':', ';', '!', '?', '-', '_']);
         let known = people.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        if let (true, Some((_, id))) = (begins && at >= done, known.filter(|(_, id)| is_id(id))) {
+        if let (true, Some((_, id))) = (begins && at >= done, known.filter(|(_, id)| is_mattermost_id(id))) {
             out.push_str(&escape(&text[done..at]));
             out.push_str(&format!("<@{id}|{}>", escape(name)));
             done = at + 1 + name.len();

@@ -29,17 +29,7 @@ pub use client::MattermostClient;
 pub use render::preview;
 pub use routes::{Mattermost, action, command, dialog};
 
-/// Takes the place of the team in our keys: a channel's id is the same in every team.
-pub const SERVER: &str = "server";
-/// Stands before the id of somebody's conversation with the bot alone.
-pub const DIRECT: &str = "direct-";
-
 /// Where anybody's browser finds an account's picture, at a server that people reach at `site`.
 fn picture_of(site: &url::Url, user: &str) -> String {
     format!("{}/api/v4/users/{user}/image", site.as_str().trim_end_matches('/'))
-}
-
-/// Mattermost's ids: 26 letters and digits. They become parts of paths and keys.
-pub fn is_id(id: &str) -> bool {
-    id.len() == 26 && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }

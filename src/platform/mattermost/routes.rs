@@ -16,12 +16,14 @@ use subtle::ConstantTimeEq;
 use tracing::warn;
 
 use super::client::MattermostClient;
+use super::forms;
 use super::inbound::{self, Action, Malformed, Submission};
 use super::seal::{Asked, Filled, Pressed, Unsealed};
-use super::{DIRECT, forms};
 use crate::bot::{Reply, Responder};
 use crate::config::MattermostConfig;
-use crate::platform::{ChannelKey, ChatError, ChatPlatform, Inbound, MessageId, ReplyTo, UserId, Words};
+use crate::platform::{
+    ChannelKey, ChatError, ChatPlatform, Inbound, MATTERMOST_DIRECT, MessageId, ReplyTo, UserId, Words,
+};
 use crate::server::{Body, Intake};
 use crate::view::{Block, View};
 
@@ -194,7 +196,7 @@ impl Mattermost {
     /// The answer to a press. Its reply takes text alone: with something to press, it is shown in
     /// another way if the server lets the bot.
     async fn beside(&self, about: &ChannelKey, actor: &UserId, thread: Option<&str>, view: &View) -> Value {
-        let direct = about.channel().starts_with(DIRECT);
+        let direct = about.channel().starts_with(MATTERMOST_DIRECT);
         if !direct && has_controls(view) && self.client.may_be_private() {
             match self.client.show_alone(about, actor, thread, view).await {
                 Ok(()) => return json!({}),
@@ -312,7 +314,7 @@ pub async fn command(State(state): State<Arc<Mattermost>>, called: Called) -> Re
     };
     let (channel, actor) = (inbound.channel.clone(), inbound.actor.clone());
     // What this request is answered with, and its `response_url`, is a post of whoever typed it.
-    let itself = !channel.channel().starts_with(DIRECT) && state.client.shows_itself().await;
+    let itself = !channel.channel().starts_with(MATTERMOST_DIRECT) && state.client.shows_itself().await;
     let thread = inbound::thread(&called.body);
     if itself {
         inbound.reply_to = ReplyTo::Private { thread: thread.clone() };

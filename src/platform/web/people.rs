@@ -8,8 +8,6 @@ use crate::access::{Policy, Principal};
 use crate::platform::{ChannelKey, UserId};
 use crate::view::{Block, Line, Span, View};
 
-/// The only team, as it stands in channel keys.
-pub const TEAM: &str = "demo";
 /// The bot, as an author.
 pub const BOT: &str = "sekoia";
 

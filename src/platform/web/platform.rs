@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use super::conversation::{Place, WebChat};
 use super::dialog::Dialog;
-use super::people::{self, TEAM, find, is_public};
+use super::people::{self, find, is_public};
 use crate::pace::Rank;
 use crate::platform::{
     ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, Picture, ReplyTo, UserId,
-    Wording,
+    WEB_TEAM, Wording,
 };
 use crate::view::{Form, View};
 
@@ -36,7 +36,7 @@ impl ChatPlatform for WebChat {
     }
 
     async fn team(&self) -> Result<Arc<str>, ChatError> {
-        Ok(TEAM.into())
+        Ok(WEB_TEAM.into())
     }
 
     async fn check(&self) -> Result<(), ChatError> {
@@ -45,7 +45,7 @@ impl ChatPlatform for WebChat {
 
     async fn person(&self, user: &UserId) -> Result<Person, ChatError> {
         let known = find(user.native()).filter(|_| user.platform() == "web");
-        let (team, name) = known.map_or(("", ""), |somebody| (TEAM, somebody.name));
+        let (team, name) = known.map_or(("", ""), |somebody| (WEB_TEAM, somebody.name));
         let active = known.is_some();
         Ok(Person { team: team.into(), also: None, active, guest: false, bot: false, name: name.into() })
     }
