@@ -8,13 +8,13 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use sekoia_chatops::chat::ChannelKey;
 use sekoia_chatops::checklist::Actor;
 use sekoia_chatops::notify::chart::{Chart, draw};
 use sekoia_chatops::notify::storm::Storm;
 use sekoia_chatops::notify::{
     About, Alert, Entry, Journal, Named, Occurrence, Period, Rule, RuleSet, Rules, Trigger, Watch, What, summary,
 };
-use sekoia_chatops::platform::ChannelKey;
 use uuid::Uuid;
 
 const RULES: u32 = 1_000;

@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::chat::view::Line;
+use crate::chat::{ChannelKey, ChatError, ChatPlatform, Chats, Person, UserId, Wording};
 use crate::command::Right;
-use crate::platform::{ChannelKey, ChatError, ChatPlatform, Chats, Person, UserId, Wording};
-use crate::view::Line;
 
 /// Somebody, or everybody in a user group.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,8 +16,8 @@ use tracing::{error, info, warn};
 
 use crate::access::Unread;
 use crate::bot::Bot;
+use crate::chat::{ChatError, Chats, Wording};
 use crate::pace::Rank;
-use crate::platform::{ChatError, Chats, Wording};
 use crate::sekoia::SekoiaError;
 use crate::store::Store;
 

@@ -19,8 +19,8 @@ use tracing::error;
 use uuid::Uuid;
 
 use crate::bot::Bot;
+use crate::chat::ChannelKey;
 use crate::notifications::{Hint, MOST_WAITING, decode};
-use crate::platform::ChannelKey;
 use crate::sekoia::{Id, instant};
 use crate::server::Intake;
 use crate::store::{Commit, Store, StoreError, WorkKind};

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 use tracing::{info, warn};
 
+use crate::chat::ChannelKey;
 use crate::checklist::Actor;
-use crate::platform::ChannelKey;
 use crate::sessions;
 use crate::store::{Commit, CommitError, Store, StoreError, StreamId};
 use crate::streams::{self, Folded, RACES};

@@ -11,8 +11,8 @@ use dashmap::DashMap;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
+use crate::chat::ChannelKey;
 use crate::checklist::{Actor, Event, Recorded, Refusal, Session};
-use crate::platform::ChannelKey;
 use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId, WorkKind};
 use crate::streams::{self, Folded, RACES};
 

@@ -2,10 +2,10 @@
 
 use super::names::{description, name};
 use super::{Action, Named, NewCommunity, Prepared, Problem, problem};
+use crate::chat::text::{self, count, shown};
 use crate::checklist::Mode;
 use crate::checklist::steps::communities::mode;
 use crate::sekoia::Community;
-use crate::text::{self, count, shown};
 
 /// Communities of one request.
 const MOST: usize = 20;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::{Action, Grant, Named, Replaced};
-use crate::text::shown;
+use crate::chat::text::shown;
 
 /// Roles that a title names.
 const NAMED: usize = 4;

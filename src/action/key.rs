@@ -3,13 +3,13 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::names::{description, name, one_of};
+use super::names::{self, description, name, one_of};
 use super::permissions::{Sources, beyond, risks};
 use super::preset::{PRESETS, Preset};
-use super::{Action, Expiry, Named, Prepared, Problem, names, problem};
+use super::{Action, Expiry, Named, Prepared, Problem, problem};
+use crate::chat::text::{same, shown};
+use crate::chat::view::{Line, day};
 use crate::sekoia::{ApiKey, KeyStatus, Permission};
-use crate::text::{same, shown};
-use crate::view::{Line, day};
 
 /// Characters of a name; Sekoia's own bound is not documented.
 const NAME: usize = 100;

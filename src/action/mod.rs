@@ -34,9 +34,9 @@ pub use resend::{Replaced, ResendFacts, Whose, resend};
 pub use role::{RoleFacts, role};
 pub use wanted::{Expiry, Request, Wanted};
 
+use crate::chat::view::Line;
 use crate::checklist::StepId;
 use crate::sekoia::{Call, Verb, invitation};
-use crate::view::Line;
 
 /// Something of Sekoia's, by its identifier and its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -275,7 +275,7 @@ impl Action {
 
     /// `Invite 3 people as Analyst`: what it is, in a few words.
     pub fn title(&self) -> String {
-        use crate::text::{count, shown};
+        use crate::chat::text::{count, shown};
         let short = |name: &str| shown(name, 60);
         match self {
             Action::Invite { people, replaces, .. } => {

@@ -1,8 +1,8 @@
 //! From a name that somebody typed to the one thing that is called so.
 
 use super::{Problem, problem};
-use crate::text::{self, Found, clean, fold, shown};
-use crate::view::Line;
+use crate::chat::text::{self, Found, clean, fold, shown};
+use crate::chat::view::Line;
 
 /// Names shown when nothing was found.
 const SHOWN: usize = 12;
@@ -78,7 +78,7 @@ pub fn name(field: &'static str, what: &str, typed: &str, max: usize) -> Result<
     if length > max {
         return Err(problem(field, format!("A {what}'s name may have {max} characters here; this one has {length}.")));
     }
-    if let Some(c) = name.chars().find(|c| crate::text::visible(c.encode_utf8(&mut [0; 4])) != c.to_string()) {
+    if let Some(c) = name.chars().find(|c| crate::chat::text::visible(c.encode_utf8(&mut [0; 4])) != c.to_string()) {
         return Err(problem(
             field,
             format!("The name holds a character that nobody can see (U+{:04X}).", u32::from(c)),

@@ -3,8 +3,8 @@
 use super::names::{instead, one_of};
 use super::preset::Preset;
 use super::{Named, Problem, problem};
+use crate::chat::text::{Found, count, find, shown};
 use crate::sekoia::{Permission, Role};
-use crate::text::{Found, count, find, shown};
 
 /// What may be named.
 pub struct Sources<'a> {

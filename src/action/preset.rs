@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::text::{Found, find};
+use crate::chat::text::{Found, find};
 
 /// What an integration needs and no more.
 #[derive(Debug, Deserialize)]

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::people::normal;
 use super::{Action, Grant, Named, Prepared, Problem, problem};
+use crate::chat::text::{count, shown};
+use crate::chat::view::Line;
 use crate::sekoia::{Avatar, Call, Verb};
-use crate::text::{count, shown};
-use crate::view::Line;
 
 /// A pending invitation that is withdrawn before its person is invited anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

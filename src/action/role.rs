@@ -3,10 +3,10 @@
 use super::names::{description, name};
 use super::permissions::{Sources, beyond, risks};
 use super::{Action, Named, Prepared, Problem, problem};
+use crate::chat::text::{self, shown};
+use crate::chat::view::Line;
 use crate::checklist::steps::roles::{BUILT_IN, TRAP};
 use crate::sekoia::{Permission, Role};
-use crate::text::{self, shown};
-use crate::view::Line;
 
 /// Characters of a name; Sekoia's own bound is not documented.
 const NAME: usize = 100;

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::{Absent, Approval, ApprovalId, Event, Guest, How, Item, Request, Stage, Status, held};
+use crate::chat::view::minute;
+use crate::chat::{MessageId, UserId};
 use crate::checklist::{Actor, MAX_REASON};
-use crate::platform::{MessageId, UserId};
-use crate::view::minute;
 
 /// What somebody, or the bot, wants of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,7 +154,7 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
             }
             if approval.votes.iter().any(|vote| vote.by == by) {
                 let left = usize::from(approval.request.needed) - approval.votes.len();
-                return Err(Refusal::Twice(crate::text::count(left, "approval", "approvals")));
+                return Err(Refusal::Twice(crate::chat::text::count(left, "approval", "approvals")));
             }
             if !approval.is_as_approved() {
                 return Err(Refusal::Altered);

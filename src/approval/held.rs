@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Approval, Command, Event, Item, Refusal, Stage};
-use crate::platform::UserId;
+use crate::chat::UserId;
 
 /// What somebody did for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,7 +124,7 @@ pub(super) fn confirm(approval: &Approval, by: &UserId, now: Timestamp) -> Resul
         return Err(Refusal::NobodyToReceive);
     }
     if now >= approval.request.expires {
-        return Err(Refusal::TooLate(crate::view::minute(approval.request.expires)));
+        return Err(Refusal::TooLate(crate::chat::view::minute(approval.request.expires)));
     }
     if !approval.is_as_approved() {
         return Err(Refusal::Altered);
@@ -137,7 +137,7 @@ pub(super) fn confirm(approval: &Approval, by: &UserId, now: Timestamp) -> Resul
     }
     let replaces = held.gone(Part::Approver).map(|absent| absent.user.clone());
     if replaces.is_some() && approval.votes.iter().any(|vote| vote.by == *by) {
-        return Err(Refusal::Twice(crate::text::count(1, "approval", "approvals")));
+        return Err(Refusal::Twice(crate::chat::text::count(1, "approval", "approvals")));
     }
     let excuses = held.gone(Part::Requester).map(|absent| absent.user.clone());
     Ok(Event::Confirmed { hash: approval.request.hash.clone(), replaces, excuses })

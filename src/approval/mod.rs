@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::action::Action;
+use crate::chat::{ChannelKey, MessageId, UserId};
 use crate::checklist::{Actor, Change, Community};
-use crate::platform::{ChannelKey, MessageId, UserId};
 
 /// What buttons carry and people type: eight hexadecimal digits. It opens nothing by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Approvals, ChangeError};
+use crate::chat::ChannelKey;
 use crate::checklist::{Actor, Change};
-use crate::platform::ChannelKey;
 use crate::store::{Commit, CommitError, Finished, Record, Schedule, StoreError, WorkKind};
 use crate::streams::{self, Folded, RACES};
 

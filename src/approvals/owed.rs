@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Approvals;
 use crate::action::Action;
 use crate::approval::{Approval, ApprovalId, Event, Guest, Item, Stage, Status};
-use crate::platform::{ChannelKey, UserId};
+use crate::chat::{ChannelKey, UserId};
 use crate::store::{Schedule, WorkKind};
 use crate::streams;
 

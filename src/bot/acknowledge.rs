@@ -9,16 +9,16 @@ use tracing::{info, warn};
 use super::failure::{Failure, instead};
 use super::watching::{self, Batch};
 use super::{Ask, Bot, Told};
+use crate::chat::ChannelKey;
+use crate::chat::text::shown;
+use crate::chat::view::{Line, View};
 use crate::checklist::Actor;
 use crate::notifications::{Acknowledged, News, decode};
 use crate::notify::{self, Event, Rules, What};
 use crate::pace::Rank;
-use crate::platform::ChannelKey;
 use crate::sekoia::{Alert, AlertStatus, Id, SekoiaError, Unwritten, move_alert, says_moved};
 use crate::store::{StoreError, Work, WorkKind};
 use crate::streams::RACES;
-use crate::text::shown;
-use crate::view::{Line, View};
 
 /// Looks at an alert of which nobody said whether it was moved.
 const LOOKS: u32 = 3;

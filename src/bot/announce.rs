@@ -8,11 +8,11 @@ use super::inbox::only_store;
 use super::outbox::LOOK_BACK;
 use super::request_card::{by, frozen_line};
 use crate::approvals::{Announcement, Frozen};
+use crate::chat::text::shown;
+use crate::chat::view::{Line, View};
+use crate::chat::{ChannelKey, ChatError};
 use crate::pace::Rank;
-use crate::platform::{ChannelKey, ChatError};
 use crate::store::{Commit, StoreError, Work};
-use crate::text::shown;
-use crate::view::{Line, View};
 
 /// Channels that are looked up at once.
 const PAGE: u32 = 200;

@@ -8,8 +8,8 @@ use super::{Ask, Bot};
 use crate::access::{Denial, Principal, Unread, among, standing};
 use crate::action::Kind;
 use crate::approval::Approval;
-use crate::platform::{ChatError, ChatPlatform, UserId};
-use crate::view::Line;
+use crate::chat::view::Line;
+use crate::chat::{ChatError, ChatPlatform, UserId};
 
 /// Approvers that are looked up.
 const ENOUGH: usize = 30;

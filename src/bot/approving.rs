@@ -8,10 +8,10 @@ use super::request_controls::controls_for;
 use super::{Ask, Bot, Told, resend};
 use crate::approval::{Approval, Command, Item, Outcome, Refusal, Status, decide};
 use crate::approvals::{ChangeError, Changed};
+use crate::chat::text::{count, shown};
+use crate::chat::view::{Control, Line, View};
 use crate::checklist::Actor;
 use crate::store::StoreError;
-use crate::text::{count, shown};
-use crate::view::{Control, Line, View};
 
 /// What cannot be read now is looked at again then.
 const LATER: std::time::Duration = std::time::Duration::from_mins(5);

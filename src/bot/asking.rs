@@ -7,12 +7,12 @@ use super::request_card::what;
 use super::{Ask, Bot, Told};
 use crate::action::{self, Action, Gaps, Kind, Named, Prepared, Problem, Replaced, Request as Wish, Wanted};
 use crate::approval::{self, Approval, ApprovalId, Item, Request};
+use crate::chat::text::{count, shown};
+use crate::chat::view::{Line, View};
+use crate::chat::{ChannelKey, Inbound, UserId};
 use crate::checklist::{Actor, Session};
 use crate::command::{Command, Typed, read};
-use crate::platform::{ChannelKey, Inbound, UserId};
 use crate::sekoia::Region;
-use crate::text::{count, shown};
-use crate::view::{Line, View};
 
 /// Requests shown in full by a dry run.
 const SAMPLES: usize = 3;
@@ -318,7 +318,7 @@ pub fn steps_by_hand(view: View, approval: &Approval, region: Region) -> View {
             if let (Some(old), true) = (replaces, approval.items.first().is_some_and(Item::is_done)) {
                 format!("Revoke: {}", old.name)
             } else {
-                let until = expires.map_or_else(|| "never".to_owned(), crate::view::day);
+                let until = expires.map_or_else(|| "never".to_owned(), crate::chat::view::day);
                 format!(
                     "Name: {name}\nDescription: {description}\nExpires: {until}\nPermissions:\n{}",
                     listed(permissions)

@@ -10,9 +10,9 @@ use jiff::civil::Date;
 use moka::sync::Cache;
 
 use super::cards;
+use crate::chat::ChannelKey;
+use crate::chat::view::View;
 use crate::checklist::Session;
-use crate::platform::ChannelKey;
-use crate::view::View;
 
 /// Channels; with what Slack is sent, about 10 KiB each.
 const MOST: u64 = 512;

@@ -22,7 +22,7 @@ use super::inbox::only_store;
 use super::outbox::Place;
 use crate::approval::ApprovalId;
 use crate::approvals::{Announcement, Notice};
-use crate::platform::{ChannelKey, ChatError, UserId};
+use crate::chat::{ChannelKey, ChatError, UserId};
 use crate::store::{Commit, StoreError, Work, WorkKind};
 
 /// Messages of one kind under way at the same time.

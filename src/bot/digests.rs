@@ -16,13 +16,13 @@ use super::delivery::{self, About, MOST_REFUSALS};
 use super::inbox::only_store;
 use super::replaced::marked;
 use super::summary::{told, without_chart};
+use crate::chat::view::View;
+use crate::chat::{ChannelKey, ChatError, MessageId, UserId};
 use crate::checklist::Actor;
 use crate::notifications::{ChangeError, decode, row_due};
 use crate::notify::{Command, Due, Event, Period, Planned, Rules, Which, decide};
 use crate::pace::Rank;
-use crate::platform::{ChannelKey, ChatError, MessageId, UserId};
 use crate::store::{Commit, Schedule, StoreError, Work, WorkKind};
-use crate::view::View;
 
 const AT_ONCE: u32 = 16;
 /// Attempts at a chart.

@@ -18,16 +18,16 @@ use super::inbox::only_store;
 use crate::action::Action;
 use crate::approval::{Approval, ApprovalId, Stage};
 use crate::approvals::{Notice, See};
+use crate::chat::text::shown;
+use crate::chat::{ChannelKey, UserId};
 use crate::checklist::facts::{Fact, Print};
 use crate::checklist::steps::Finding;
 use crate::checklist::worse::{by_name, openly, worse};
 use crate::checklist::{Actor, Command, Evidence, Refusal, Session, Status, StepId, decide};
 use crate::pace::Rank;
-use crate::platform::{ChannelKey, UserId};
 use crate::sekoia::{SekoiaError, in_background};
 use crate::sessions::ChangeError;
 use crate::store::{Commit, Schedule, StoreError, Work, WorkKind};
-use crate::text::shown;
 
 const AT_ONCE: u32 = 8;
 /// Steps of one interval: with six hours, one a minute. Background work has no more calls.

@@ -9,14 +9,14 @@ use crate::access::Denial;
 use crate::action::Problem;
 use crate::approval::Refusal;
 use crate::approvals;
+use crate::chat::text::shown;
+use crate::chat::view::{Control, Line, View};
+use crate::chat::{ChatError, Wording};
 use crate::checklist::Actor;
 use crate::command::{Command, Said};
-use crate::platform::{ChatError, Wording};
 use crate::sekoia::SekoiaError;
 use crate::sessions::ChangeError;
 use crate::store::StoreError;
-use crate::text::shown;
-use crate::view::{Control, Line, View};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {

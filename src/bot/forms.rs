@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use super::failure::Failure;
 use super::{Ask, Bot};
 use crate::action::{Kind, PRESETS, by_feature};
+use crate::chat::text::{natural, same, shown};
+use crate::chat::view::{Choice, Field, FieldKind, Form, Group, Line, Text};
 use crate::checklist::Session;
 use crate::command::{FORM, LEAVE_OUT, find};
 use crate::pace::Rank;
 use crate::sekoia::{ApiKey, KeyStatus, Permission};
-use crate::text::{natural, same, shown};
-use crate::view::{Choice, Field, FieldKind, Form, Group, Line, Text};
 
 /// Options of one group: Slack takes a hundred.
 const GROUP: usize = 100;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Bot;
 use crate::access::{Denial, Principal, among, standing};
 use crate::approval::{Absent, Approval, Gone, Part};
-use crate::platform::{ChatError, ChatPlatform, UserId};
+use crate::chat::{ChatError, ChatPlatform, UserId};
 use crate::store::StoreError;
 
 /// Whether somebody who was gone is there again is looked at then.

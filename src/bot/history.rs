@@ -7,13 +7,13 @@ use super::request_card::by;
 use super::{Ask, Bot, Told};
 use crate::approval::{Approval, ApprovalId};
 use crate::approvals::ControlEvent;
+use crate::chat::text::{first, shown};
+use crate::chat::view::{Line, View};
+use crate::chat::{ChannelKey, UserId};
 use crate::checklist::{Actor, Concluded, Event, Mode, Session};
-use crate::platform::{ChannelKey, UserId};
 use crate::sessions::stream;
 use crate::store::{Record, StoreError};
 use crate::streams;
-use crate::text::{first, shown};
-use crate::view::{Line, View};
 
 /// Requests whose votes are looked up, beside those that are open.
 const REQUESTS: usize = 50;

@@ -14,10 +14,10 @@ use tracing::{Instrument, error, info_span, warn};
 use super::failure::reference;
 use super::{Answer, Bot, Outcome};
 use crate::approvals::Notice;
+use crate::chat::view::{Line, View};
+use crate::chat::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
 use crate::command::{Command, Fault, Said, read};
-use crate::platform::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
 use crate::store::{Commit, CommitError, Finished, Schedule, StoreError, Work, WorkKind};
-use crate::view::{Line, View};
 
 /// What became of a request when it came in.
 pub enum Accepted {

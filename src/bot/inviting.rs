@@ -5,10 +5,10 @@ use super::{Bot, readback};
 use crate::action::people::{self, People};
 use crate::action::{self, Gaps, InviteFacts, Named, Prepared, Problem, communities_of, one_of};
 use crate::approval::ApprovalId;
-use crate::platform::{ChannelKey, ChatError, ChatPlatform, UserId};
+use crate::chat::text::shown;
+use crate::chat::view::Line;
+use crate::chat::{ChannelKey, ChatError, ChatPlatform, UserId};
 use crate::sekoia::{Avatar, Role};
-use crate::text::shown;
-use crate::view::Line;
 
 impl Bot {
     /// The text of a file that whoever asks attached to a message in the channel.

@@ -4,12 +4,12 @@ use jiff::Timestamp;
 
 use super::paging::Page;
 use super::{Ask, Bot, Told};
+use crate::chat::text::{count, natural, shown};
+use crate::chat::view::{Column, Line, Table, View, day};
 use crate::checklist::StepId;
 use crate::checklist::steps::keys::{SOON, days_left};
 use crate::pace::Rank;
 use crate::sekoia::{ApiKey, KeyStatus};
-use crate::text::{count, natural, shown};
-use crate::view::{Column, Line, Table, View, day};
 
 const KEYS: usize = 20;
 

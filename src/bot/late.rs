@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Bot;
 use super::watching::Batch;
+use crate::chat::ChannelKey;
 use crate::notifications::News;
 use crate::notify::What;
 use crate::notify::storm::{Names, OWN_CARDS, Swarm};
-use crate::platform::ChannelKey;
 use crate::store::{StoreError, Work};
 
 impl Bot {

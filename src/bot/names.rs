@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::Bot;
-use crate::platform::{ChannelKey, UserId};
-use crate::view::{Span, View};
+use crate::chat::view::{Span, View};
+use crate::chat::{ChannelKey, UserId};
 
 /// Whoever reads waits no longer for a name.
 const PATIENCE: Duration = Duration::from_secs(2);

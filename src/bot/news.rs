@@ -18,14 +18,15 @@ use super::delivery::{About, FIRST_WAIT, Failing, LONGEST_WAIT, MOST_REFUSALS, w
 use super::inbox::only_store;
 use super::outbox::LOOK_BACK;
 use super::replaced::{Original, marked};
-use super::{Bot, news_card, watching::Batch};
+use super::watching::Batch;
+use super::{Bot, news_card};
+use crate::chat::view::View;
+use crate::chat::{ChannelKey, ChatError, MessageId};
 use crate::notifications::{News, Posted, decode};
 use crate::notify::What;
 use crate::notify::storm::OWN_CARDS;
 use crate::pace::Rank;
-use crate::platform::{ChannelKey, ChatError, MessageId};
 use crate::store::{Commit, StoreError, Work, WorkKind};
-use crate::view::View;
 
 /// Rows that are looked at in one round; of one channel, those that are told.
 const AT_ONCE: u32 = 2_000;

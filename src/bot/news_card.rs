@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use super::news::is_over;
+use crate::chat::text::{count, shown};
+use crate::chat::view::{Control, Line, Tone, View};
 use crate::checklist::Actor;
 use crate::notifications::News;
 use crate::notify::storm::Swarm;
 use crate::notify::{Alert, Named, Playbook, Rules, What, band, minutes};
 use crate::sekoia::{Id, Region};
-use crate::text::{count, shown};
-use crate::view::{Control, Line, Tone, View};
 
 /// Characters of a title, a name, an error.
 const TITLE: usize = 200;

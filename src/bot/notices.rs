@@ -8,11 +8,11 @@ use super::request_card::{held_line, noting, outcomes, votes};
 use super::{Bot, resend};
 use crate::approval::{Approval, ApprovalId, Guest, Item, Stage, Status};
 use crate::approvals::{News, Notice, See};
+use crate::chat::text::{count, shown};
+use crate::chat::view::{Control, Line, View};
+use crate::chat::{ChannelKey, ChatError, UserId};
 use crate::pace::Rank;
-use crate::platform::{ChannelKey, ChatError, UserId};
 use crate::store::{StoreError, Work};
-use crate::text::{count, shown};
-use crate::view::{Control, Line, View};
 
 const OPEN_CARD: &str = "Open the card";
 /// Lines of outcomes; the card has them all.

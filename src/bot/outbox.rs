@@ -19,12 +19,12 @@ use super::duty::Duty;
 use super::replaced::{Original, marked};
 use super::{Bot, cards, request_card};
 use crate::approval::{self, ApprovalId};
+use crate::chat::view::View;
+use crate::chat::{ChannelKey, ChatError, ChatPlatform, MessageId};
 use crate::checklist::{Actor, Command, Session, decide};
 use crate::pace::Rank;
-use crate::platform::{ChannelKey, ChatError, ChatPlatform, MessageId};
 use crate::store::{StoreError, Work, WorkKind};
 use crate::streams::ChangeError;
-use crate::view::View;
 
 /// So long it is remembered what a settled message shows.
 const SETTLED: Duration = Duration::from_mins(1);

@@ -8,11 +8,11 @@ use super::cards::{menu_label, owner, today};
 use super::request_card::frozen_line;
 use super::{Ask, Bot, Told};
 use crate::approval::Approval;
+use crate::chat::ChannelKey;
+use crate::chat::text::shown;
+use crate::chat::view::{Control, Line, View};
 use crate::checklist::{Session, Status, StepId};
-use crate::platform::ChannelKey;
 use crate::store::StoreError;
-use crate::text::shown;
-use crate::view::{Control, Line, View};
 
 const CHANNELS: usize = 15;
 /// What was set aside, listed at once.

@@ -1,6 +1,6 @@
 //! Long lists, a page at a time: nothing is cut without saying so.
 
-use crate::view::{Control, View};
+use crate::chat::view::{Control, View};
 
 /// One page of a list.
 pub struct Page<'a, T> {

@@ -9,13 +9,13 @@ use super::Bot;
 use super::delivery::{About, LONGEST_WAIT};
 use super::outbox::Place;
 use crate::approvals::{Notice, See};
+use crate::chat::text::shown;
+use crate::chat::view::Line;
+use crate::chat::{ChannelKey, ChatError, UserId};
 use crate::checklist::Actor;
 use crate::notifications::{News, decode, row, row_due};
-use crate::platform::{ChannelKey, ChatError, UserId};
 use crate::sessions::progress_due;
 use crate::store::{Commit, Finished, Schedule, StoreError, Work, WorkKind};
-use crate::text::shown;
-use crate::view::Line;
 
 /// How it goes on.
 const AGAIN: &str = "I keep trying by myself, and at once when somebody types a command there.";

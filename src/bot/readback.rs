@@ -7,9 +7,9 @@ use super::{Ask, Bot, Told};
 use crate::action::people::normal;
 use crate::action::{Action, Named};
 use crate::approval::{Approval, Command, How, Item, Outcome};
+use crate::chat::text::shown;
+use crate::chat::view::View;
 use crate::sekoia::{ApiKey, Avatar, Community, KeyStatus, Role, SekoiaError};
-use crate::text::shown;
-use crate::view::View;
 
 /// What a look brought.
 pub(super) enum Seen {

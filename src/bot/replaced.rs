@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Bot;
 use crate::approval::ApprovalId;
+use crate::chat::view::{Block, Line, View};
+use crate::chat::{ChannelKey, ChatError, ChatPlatform, MessageId};
 use crate::notifications::{Posted, decode, row_due};
 use crate::pace::Rank;
-use crate::platform::{ChannelKey, ChatError, ChatPlatform, MessageId};
 use crate::store::{Commit, StoreError, Work, WorkKind};
-use crate::view::{Block, Line, View};
 
 /// That a message was replaced is remembered for so long: a button of Mattermost's lives no longer.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(180 * 24);

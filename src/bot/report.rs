@@ -8,10 +8,10 @@ use serde_json::{Value, json as value};
 use super::names::Names;
 use super::paging::Page;
 use super::{Ask, Bot, Told};
+use crate::chat::text::{shown, visible};
+use crate::chat::view::{Control, Line, View, minute};
+use crate::chat::{ChannelKey, UserId};
 use crate::checklist::{Actor, Change, Concluded, DOCS, Mode, Session, Status, StepId};
-use crate::platform::{ChannelKey, UserId};
-use crate::text::{shown, visible};
-use crate::view::{Control, Line, View, minute};
 
 /// Characters of a page: one code block of a chat message.
 const PAGE: usize = 2800;

@@ -6,10 +6,10 @@ use super::request_controls::controls;
 use crate::action::{Action, Grant, people};
 use crate::approval::{Approval, Guest, How, Item, Part, Stage, Status};
 use crate::approvals::Frozen;
+use crate::chat::text::{count, first, shown};
+use crate::chat::view::{Block, Line, Tone, View, day};
 use crate::checklist::Actor;
 use crate::sekoia::Region;
-use crate::text::{count, first, shown};
-use crate::view::{Block, Line, Tone, View, day};
 
 /// Lines of one list; the rest is told by `approvals <id>`.
 const LISTED: usize = 15;

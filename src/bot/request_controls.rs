@@ -3,8 +3,8 @@
 use super::resend;
 use super::waiting::Reader;
 use crate::approval::{Approval, Item, Status};
-use crate::text::{first, shown};
-use crate::view::{Confirm, Control, Style};
+use crate::chat::text::{first, shown};
+use crate::chat::view::{Confirm, Control, Style};
 
 /// Those that are of any use to one reader, where the message is for them alone.
 pub fn controls_for(approval: &Approval, reader: Reader) -> Vec<Control> {

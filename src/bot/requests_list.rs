@@ -6,8 +6,8 @@ use super::request_controls::controls_for;
 use super::waiting::Reader;
 use super::{Ask, Bot, Told};
 use crate::approval::Approval;
-use crate::text::{count, shown};
-use crate::view::{Control, Line, View};
+use crate::chat::text::{count, shown};
+use crate::chat::view::{Control, Line, View};
 
 const REQUESTS: usize = 10;
 /// Lines of one request in full.

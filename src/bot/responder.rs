@@ -11,9 +11,9 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, info_span, warn};
 
 use super::{Accepted, Answer, Bot, Pending};
+use crate::chat::view::{Line, View};
+use crate::chat::{ChannelKey, ChatError, ChatPlatform, FormContent, Inbound, ReplyTo, UserId};
 use crate::pace::Seldom;
-use crate::platform::{ChannelKey, ChatError, ChatPlatform, FormContent, Inbound, ReplyTo, UserId};
-use crate::view::{Line, View};
 
 /// Answers that wait at the same time. Beyond it, something outside hangs and is being asked by
 /// everybody: what only looks is refused, so that memory stays bounded.

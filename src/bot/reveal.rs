@@ -16,13 +16,13 @@ use super::rules::NewAddress;
 use super::{Ask, Bot};
 use crate::action::{Action, Named, revocation, says_revoked};
 use crate::approval::{self, Approval, ApprovalId, Command, Item, Outcome, decide};
+use crate::chat::text::{first, shown};
+use crate::chat::view::{Line, View, day};
+use crate::chat::{ChannelKey, ChatError, FormContent, SecretForm, UserId};
 use crate::checklist::Actor;
 use crate::pace::Rank;
-use crate::platform::{ChannelKey, ChatError, FormContent, SecretForm, UserId};
 use crate::sekoia::{CreatedKey, KeyStatus, SekoiaError, Unwritten};
 use crate::store::StoreError;
-use crate::text::{first, shown};
-use crate::view::{Line, View, day};
 
 /// Attempts to revoke a key that must not stay, before others have their turn.
 const ATTEMPTS: u32 = 3;

@@ -3,11 +3,11 @@
 use super::failure::{Failure, instead};
 use super::paging::Page;
 use super::{Ask, Bot, Told};
+use crate::chat::text::{Found, count, find, natural, quoted, shown};
+use crate::chat::view::{Column, Control, Line, Span, Table, View};
 use crate::checklist::StepId;
 use crate::checklist::steps::roles::{Holders, TRAP};
 use crate::sekoia::{Avatar, Permission, Role};
-use crate::text::{Found, count, find, natural, quoted, shown};
-use crate::view::{Column, Control, Line, Table, View};
 
 const ROLES: usize = 15;
 const PERMISSIONS: usize = 60;
@@ -35,7 +35,7 @@ impl Bot {
                 options: page
                     .items
                     .iter()
-                    .map(|r| crate::view::Choice {
+                    .map(|r| crate::chat::view::Choice {
                         label: shown(r.name(), 70).into(),
                         value: shown(&r.uuid, 70).into(),
                     })
@@ -136,7 +136,7 @@ fn by_feature(permissions: &[&Permission]) -> Vec<Line> {
         let feature = permission.feature.as_deref().unwrap_or("Other");
         let title = shown(permission.title(), 80);
         match lines.last_mut() {
-            Some(line) if last == Some(feature) => line.0.push(crate::view::Span::Plain(format!(", {title}").into())),
+            Some(line) if last == Some(feature) => line.0.push(Span::Plain(format!(", {title}").into())),
             _ => lines.push(Line::new().strong(shown(feature, 40)).say(": ").say(title)),
         }
         last = Some(feature);

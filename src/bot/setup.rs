@@ -3,13 +3,13 @@
 use super::failure::{Failure, instead};
 use super::outbox::Place;
 use super::{Ask, Bot, Told};
+use crate::chat::ChatError;
+use crate::chat::text::{Found, count, find, fold, natural, quoted, shown};
+use crate::chat::view::{Block, Choice, Control, Line, Style, View};
 use crate::checklist::{Command, Community, Mode, Refusal, Session, StepId};
 use crate::command::LIST;
-use crate::platform::ChatError;
 use crate::sekoia;
 use crate::sessions::ChangeError;
-use crate::text::{Found, count, find, fold, natural, quoted, shown};
-use crate::view::{Block, Choice, Control, Line, Style, View};
 
 /// Entries of a menu: fewer than Slack's 100.
 const MENU: usize = 90;
@@ -86,7 +86,7 @@ impl Bot {
     }
 
     /// Posts or edits the channel's message now, and says why if that does not work.
-    pub(super) async fn show_progress(&self, channel: &crate::platform::ChannelKey, anew: bool) -> Result<(), Failure> {
+    pub(super) async fn show_progress(&self, channel: &crate::chat::ChannelKey, anew: bool) -> Result<(), Failure> {
         match self.show(&Place::Checklist(channel.clone()), anew).await? {
             Ok(()) => Ok(()),
             Err(ChatError::NotInChannel) => Err(instead(Line::marked(&format!(

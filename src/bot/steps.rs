@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use super::cards;
 use super::failure::Failure;
-use super::{Ask, Bot, Told};
+use super::{Ask, Bot, Told, cards};
+use crate::chat::UserId;
+use crate::chat::text::shown;
+use crate::chat::view::{Control, Field, FieldKind, Form, Line, Style, View};
 use crate::checklist::steps::Finding;
 use crate::checklist::{Command, Evidence, Refusal, Session, Status, StepId};
 use crate::command::{Day, Product};
-use crate::platform::UserId;
-use crate::text::shown;
-use crate::view::{Control, Field, FieldKind, Form, Line, Style, View};
 
 impl Bot {
     pub(super) async fn status(&self, ask: &Ask<'_>) -> Result<Arc<View>, Failure> {
@@ -119,8 +118,10 @@ impl Bot {
         if confirmed {
             let changed = self.change(ask, Command::Reset).await?;
             let mut view = cards::checklist(&changed.session, ask.now);
-            view.blocks
-                .insert(0, crate::view::Block::Line(None, "The checklist starts over. The history stays.".into()));
+            view.blocks.insert(
+                0,
+                crate::chat::view::Block::Line(None, "The checklist starts over. The history stays.".into()),
+            );
             return Ok(view);
         }
         crate::checklist::decide(Some(&session), Command::Reset, ask.now)?;

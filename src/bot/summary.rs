@@ -8,14 +8,14 @@ use tracing::warn;
 
 use super::news_card::{OPEN_INTAKES, OPEN_PLAYBOOKS, intakes, playbooks};
 use super::{Ask, Bot, Told};
+use crate::chat::text::{count, shown};
+use crate::chat::view::{Column, Control, Line, Table, View};
+use crate::chat::{ChannelKey, ChatError, MessageId, Picture};
 use crate::notifications::{FiredLog, decode};
 use crate::notify::chart::{self, Chart};
 use crate::notify::{Bands, Count, Journal, Period, RuleLine, Rules, Summary, summary};
-use crate::platform::{ChannelKey, ChatError, MessageId, Picture};
 use crate::sekoia::Region;
 use crate::store::{StoreError, WorkKind};
-use crate::text::{count, shown};
-use crate::view::{Column, Control, Line, Table, View};
 
 /// Rules in the table; the others are counted.
 const ROWS: usize = 20;

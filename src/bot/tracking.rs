@@ -101,8 +101,8 @@ mod tests {
     use super::*;
     use crate::action::{Grant, Named};
     use crate::approval::{ApprovalId, Event, How, Recorded, Request};
+    use crate::chat::{ChannelKey, UserId};
     use crate::checklist::{Actor, Community};
-    use crate::platform::{ChannelKey, UserId};
 
     #[test]
     fn people_come_or_miss_their_link() {

@@ -2,10 +2,10 @@
 
 use super::paging::Page;
 use super::{Ask, Bot, Told};
+use crate::chat::text::{count, shown};
+use crate::chat::view::{Choice, Column, Control, Line, Table, View, day};
 use crate::checklist::StepId;
 use crate::sekoia::Avatar;
-use crate::text::{count, shown};
-use crate::view::{Choice, Column, Control, Line, Table, View, day};
 
 const MEMBERS: usize = 20;
 

@@ -4,10 +4,10 @@ use uuid::Uuid;
 
 use super::Bot;
 use super::failure::Failure;
+use crate::chat::ChannelKey;
 use crate::checklist::steps::{self, Finding};
 use crate::checklist::{Session, StepId};
 use crate::pace::Rank;
-use crate::platform::ChannelKey;
 use crate::sekoia::{Avatar, Community, Licence, SekoiaError};
 
 impl Bot {
@@ -93,7 +93,8 @@ impl Bot {
     /// Members of a community.
     pub(super) async fn members_of(&self, community: Uuid) -> Result<Vec<Avatar>, SekoiaError> {
         let mut members = self.sekoia.avatars(community).await?;
-        members.sort_by_cached_key(|m| (m.is_disabled(), m.is_pending(), crate::text::natural(&m.display_name())));
+        members
+            .sort_by_cached_key(|m| (m.is_disabled(), m.is_pending(), crate::chat::text::natural(&m.display_name())));
         Ok(members)
     }
 }

@@ -10,9 +10,9 @@ use super::{Ask, Bot};
 use crate::access::among;
 use crate::action::Kind;
 use crate::approval::{Approval, Item, Status};
+use crate::chat::text::{count, shown};
+use crate::chat::view::{Line, ahead};
 use crate::command::Right;
-use crate::text::{count, shown};
-use crate::view::{Line, ahead};
 
 /// What makes one reader of a request different from the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

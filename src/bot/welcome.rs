@@ -10,10 +10,10 @@ use super::Bot;
 use super::asking::people;
 use super::outbox::LOOK_BACK;
 use crate::access::Rights;
+use crate::chat::view::{Control, Line, View};
+use crate::chat::{ChannelKey, ChatError, ChatPlatform, UserId};
 use crate::pace::Rank;
-use crate::platform::{ChannelKey, ChatError, ChatPlatform, UserId};
 use crate::store::{Commit, CommitError, Found, Schedule, StoreError, Work, WorkKind};
-use crate::view::{Control, Line, View};
 
 /// Operators that are looked up.
 const ENOUGH: usize = 30;

@@ -3,13 +3,13 @@
 use super::failure::reference;
 use super::paging::Page;
 use super::{Ask, Bot, Told, cards};
+use crate::chat::text::{count, natural, shown};
+use crate::chat::view::{Confirm, Control, Line, Style, View, day};
 use crate::checklist::steps::communities::mode;
 use crate::checklist::steps::subscription::{self, Expiry};
 use crate::checklist::{Mode, StepId};
 use crate::pace::Rank;
 use crate::sekoia::{Licence, Region, days_until};
-use crate::text::{count, natural, shown};
-use crate::view::{Confirm, Control, Line, Style, View, day};
 
 const LICENCES: usize = 8;
 const COMMUNITIES: usize = 20;

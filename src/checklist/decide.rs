@@ -5,8 +5,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::{Community, Concluded, Event, Evidence, Mode, Session, Status, StepId};
-use crate::platform::{MessageId, UserId};
-use crate::view::Line;
+use crate::chat::view::Line;
+use crate::chat::{MessageId, UserId};
 
 /// What somebody wants of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,7 +185,7 @@ pub fn decide(state: Option<&Session>, command: Command, now: Timestamp) -> Resu
         },
         Command::Drift { step, seen, what } => match &session.step(step).status {
             Status::Verified { evidence } if **evidence == seen => {
-                Event::Drifted { step, what: crate::text::clip(&what, MAX_REASON).into() }
+                Event::Drifted { step, what: crate::chat::text::clip(&what, MAX_REASON).into() }
             }
             // What a person says is theirs, and what was verified again meanwhile was looked at.
             _ => return Err(Refusal::Meanwhile(step)),

@@ -6,7 +6,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Actor, Change, Community, Concluded, Evidence, Mode, Session, Status, StepId, StepState};
-use crate::platform::{MessageId, UserId};
+use crate::chat::{MessageId, UserId};
 
 /// Requests that a session remembers.
 const MOST_REQUESTS: usize = 500;

@@ -19,7 +19,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::platform::{MessageId, UserId};
+use crate::chat::{MessageId, UserId};
 use facts::Fact;
 
 /// Who did it: a person, or the bot by a rule of its own.

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::text::fold;
+use crate::chat::text::fold;
 
 /// One row of the checklist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use super::facts::{Ended, Fact, Key, Member, Near};
-use crate::text::{count, shown};
-use crate::view::day;
+use crate::chat::text::{count, shown};
+use crate::chat::view::day;
 
 /// Something that is worse than it was.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use super::{env, environment, pairs};
 use crate::approval::Approval;
 use crate::approvals::Control;
+use crate::chat::text;
 use crate::checklist::Session;
 use crate::config::{StoreConfig, StorePlace};
 use crate::moved::LaterIds;
@@ -16,7 +17,6 @@ use crate::notify::Rules;
 use crate::store::audit::Chain;
 use crate::store::{Loaded, Record, Remembered, SqliteStore, Store, StreamId, heads, keyfile};
 use crate::streams::{Folded, actor};
-use crate::text;
 
 #[derive(clap::Subcommand)]
 pub enum Command {

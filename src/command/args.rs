@@ -3,9 +3,9 @@
 use super::fault::Fault;
 use super::lexer::Word;
 use super::table::Spec;
+use crate::chat::UserId;
+use crate::chat::text::same;
 use crate::checklist::StepId;
-use crate::platform::UserId;
-use crate::text::same;
 
 /// Stands before a page's number.
 pub(super) const PAGE: &str = "page";

@@ -7,7 +7,7 @@ use super::table::Spec;
 use super::{Command, Fault};
 use crate::action::{Expiry, Kind, Request, Wanted};
 use crate::approval::ApprovalId;
-use crate::text::fold;
+use crate::chat::text::fold;
 
 type Parsed = Result<Command, Fault>;
 

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::table::Spec;
-use crate::text::shown;
-use crate::view::Line;
+use crate::chat::text::shown;
+use crate::chat::view::Line;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {

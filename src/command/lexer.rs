@@ -5,8 +5,8 @@ use std::str::Chars;
 
 use jiff::Timestamp;
 
-use crate::text::{clean, is_invisible};
-use crate::view::minute;
+use crate::chat::text::{clean, is_invisible};
+use crate::chat::view::minute;
 
 /// One word of what was said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -218,7 +218,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::text::quoted;
+    use crate::chat::text::quoted;
 
     fn words(text: &str) -> Vec<String> {
         lex(text)

@@ -23,9 +23,9 @@ pub use table::{Right, Spec, TABLE, find, readme_table};
 pub use tasks::Task;
 
 use crate::action::{Kind, Request};
+use crate::chat::UserId;
 use crate::checklist::StepId;
 use crate::notify::{Digest, Every, Watch, Which};
-use crate::platform::UserId;
 
 /// What somebody wants.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use super::args::{Args, PAGE, is, text, typed};
 use super::lexer::{Word, lex};
 use super::table::{Spec, TABLE, find};
 use super::{Command, Day, Fault, Product, RuleWish, Said, Task, Topic, WebhookWish};
+use crate::chat::Words;
+use crate::chat::text::{first as beginning, fold, is_invisible};
 use crate::checklist::StepId;
-use crate::platform::Words;
-use crate::text::{first as beginning, fold, is_invisible};
 
 /// What somebody said or pressed, as a command. People in it are the platform's.
 pub fn read(words: &Words, platform: &str) -> Result<Said, Fault> {

@@ -20,7 +20,7 @@ use url::Url;
 use crate::access::{Policy, Principal};
 use crate::approval;
 use crate::approvals::Timing;
-use crate::platform::is_mattermost_id;
+use crate::chat::is_mattermost_id;
 use crate::sekoia::{Region, Sekoia, is_loopback, may_receive_key};
 use source::Source;
 pub use source::{Faults, VARIABLES};

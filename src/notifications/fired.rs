@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::row;
+use crate::chat::ChannelKey;
 use crate::notify::Journal;
 use crate::notify::storm::Storm;
-use crate::platform::ChannelKey;
 use crate::store::{Schedule, WorkKind};
 
 /// The body of a [`WorkKind::Fired`] row, whose key is the channel.

@@ -14,11 +14,11 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::row;
+use crate::chat::ChannelKey;
+use crate::chat::text::shown;
 use crate::notify::Trigger;
 use crate::pace::Seldom;
-use crate::platform::ChannelKey;
 use crate::store::{Schedule, WorkKind};
-use crate::text::shown;
 
 /// Characters of an error.
 const WHY: usize = 200;

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::row_due;
+use crate::chat::ChannelKey;
 use crate::notify::Occurrence;
-use crate::platform::ChannelKey;
 use crate::store::{Schedule, WorkKind};
 
 /// Hints that wait for a channel at the same time. Sekoia's own storms are smaller; whoever else has

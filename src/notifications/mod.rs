@@ -18,9 +18,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 
+use crate::chat::ChannelKey;
 use crate::checklist::Actor;
 use crate::notify::{Event, Refusal, Rules};
-use crate::platform::ChannelKey;
 use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId, Work, WorkKind};
 use crate::streams::{self, Folded, RACES};
 

@@ -4,10 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{row, row_due};
+use crate::chat::{ChannelKey, MessageId};
 use crate::checklist::Actor;
 use crate::notify::storm::{Names, Swarm};
 use crate::notify::{Occurrence, What};
-use crate::platform::{ChannelKey, MessageId};
 use crate::store::{Schedule, WorkKind};
 
 /// More may come of a message for so long.

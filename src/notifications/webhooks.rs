@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
 use super::Notifications;
+use crate::chat::ChannelKey;
 use crate::notify::{Event, token_hash};
-use crate::platform::ChannelKey;
 use crate::store::StoreError;
 
 /// A token that is not known here may be one that another process made a moment ago: the rules are

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::trigger::Trigger;
-use crate::text::count;
+use crate::chat::text::count;
 
 /// Calls an hour that background work may make.
 pub const CALLS_AN_HOUR: usize = 60;

@@ -7,7 +7,7 @@ use super::event::Event;
 use super::state::{Rule, Rules, Which};
 use super::trigger::{BY_WEBHOOK, Trigger};
 use super::watch::{Impossible, Watch};
-use crate::view::{Line, minute};
+use crate::chat::view::{Line, minute};
 
 /// What somebody, or the bot, wants of a channel's rules.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::fmt;
 use super::trigger::{Key, Trigger};
 use super::values::short;
 use super::watch::{AlertStatus, Watch};
-use crate::text::{quoted, shown};
+use crate::chat::text::{quoted, shown};
 
 /// Characters of a name in a sentence.
 const NAME: usize = 60;
@@ -50,7 +50,7 @@ pub fn minutes(n: u16) -> String {
     match n {
         60 => "1 hour".into(),
         n if n > 0 && n.is_multiple_of(60) => format!("{} hours", n / 60),
-        n => crate::text::count(n.into(), "minute", "minutes"),
+        n => crate::chat::text::count(n.into(), "minute", "minutes"),
     }
 }
 

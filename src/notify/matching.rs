@@ -13,8 +13,8 @@ use super::occurrence::{Named, Occurrence, What};
 use super::state::{Rule, Rules, muted};
 use super::trigger::Trigger;
 use super::watch::AlertStatus;
-use crate::platform::ChannelKey;
-use crate::text::fold;
+use crate::chat::ChannelKey;
+use crate::chat::text::fold;
 
 /// A rule of a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

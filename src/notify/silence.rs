@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 use super::occurrence::{Named, Silence, What};
 use super::state::Rules;
 use super::trigger::Trigger;
-use crate::platform::ChannelKey;
-use crate::text::fold;
+use crate::chat::ChannelKey;
+use crate::chat::text::fold;
 
 /// Length of a bin of Sekoia's counters.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);

@@ -9,7 +9,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::text::{first, shown};
+use crate::chat::text::{first, shown};
 
 /// So many cards of their own within [`WINDOW`]; what comes then joins the storm.
 pub const OWN_CARDS: usize = 5;

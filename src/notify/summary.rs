@@ -11,8 +11,8 @@ use super::digest::Due;
 use super::journal::{Fired, Hour, Journal, began, hour_of};
 use super::state::Rules;
 use super::tally::{Tally, Times};
-use crate::text::shown;
-use crate::view::clock;
+use crate::chat::text::shown;
+use crate::chat::view::clock;
 
 /// A time in whole hours of the journal: what began before `until`, and not before `from`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

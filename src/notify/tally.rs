@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::text::first;
+use crate::chat::text::first;
 
 /// Names that are kept apart.
 pub const MOST_NAMES: usize = 32;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::watch::{AlertStatus, Impossible};
-use crate::text::clean;
+use crate::chat::text::clean;
 
 /// Sekoia's own range, in minutes.
 pub const SILENCE: std::ops::RangeInclusive<u16> = 15..=24 * 60;

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::trigger::{BY_WEBHOOK, Key, Trigger};
 use super::values::{asset, impossible, name, short, silence, statuses, urgency};
-use crate::text::{fold, same, shown};
-use crate::view::Line;
+use crate::chat::text::{fold, same, shown};
+use crate::chat::view::Line;
 
 /// A trigger and its conditions, all of which have to hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::values::impossible;
 use super::watch::Impossible;
-use crate::text::fold;
+use crate::chat::text::fold;
 
 /// What somebody said of a time zone.
 #[derive(Debug, Clone, PartialEq, Eq)]

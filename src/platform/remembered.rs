@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use moka::future::Cache;
 
-use super::ChatError;
+use crate::chat::ChatError;
 
 /// Entries, of each kind: a large workspace's worth.
 const MOST: u64 = 50_000;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::text::{count, shown};
+use crate::chat::text::{count, shown};
 
 /// Why a call did not bring what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -68,7 +68,7 @@ impl Chain {
             return Err(Unsealed::Missing);
         }
         let Some((id, mac)) = seal.split_once(':') else { return Err(Unsealed::Wrong) };
-        let Some(key) = self.key(id) else { return Err(Unsealed::UnknownKey(crate::text::shown(id, 16))) };
+        let Some(key) = self.key(id) else { return Err(Unsealed::UnknownKey(crate::chat::text::shown(id, 16))) };
         let mac = hex::decode(mac).unwrap_or_default();
         if key.is_row_mac(&fields(row), &mac) { Ok(()) } else { Err(Unsealed::Wrong) }
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sekoia_chatops::app::{App, open_store};
+use sekoia_chatops::chat::{ChannelKey, UserId};
 use sekoia_chatops::config::{Config, LogConfig, StoreConfig, StorePlace};
-use sekoia_chatops::platform::{ChannelKey, UserId};
 use sekoia_chatops::sandbox::{self, Sandbox};
 use sekoia_chatops::sekoia::Region;
 use sekoia_chatops::store::Store;

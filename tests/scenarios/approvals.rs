@@ -550,7 +550,7 @@ fn bad_requests_are_refused_before_anybody_is_asked() {
             let answer = s.ask("alice", &case).await.text();
             told.push(format!(
                 "{}\n  {}",
-                sekoia_chatops::text::first(&case, 70),
+                sekoia_chatops::chat::text::first(&case, 70),
                 answer.lines().next().unwrap_or_default()
             ));
         }

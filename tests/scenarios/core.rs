@@ -7,12 +7,12 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use sekoia_chatops::chat::{MessageId, UserId};
 use sekoia_chatops::checklist::facts::Fact;
 use sekoia_chatops::checklist::{
     Actor, Change, Command, Community, Event, Evidence, MAX_REASON, Mode, Recorded, Refusal, Session, Status, StepId,
     decide,
 };
-use sekoia_chatops::platform::{MessageId, UserId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -1,7 +1,7 @@
 //! What only Mattermost has: requests that nobody signs, rights that a bot may lack, threads.
 
 use insta::assert_snapshot;
-use sekoia_chatops::platform::ChannelKey;
+use sekoia_chatops::chat::ChannelKey;
 use sekoia_chatops::platform::mattermost::seal::{Filled, Pressed, Sealer};
 use sekoia_chatops::store::keyfile;
 use serde_json::{Value, json};

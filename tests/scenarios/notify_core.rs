@@ -10,6 +10,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use sekoia_chatops::chat::{ChannelKey, UserId};
 use sekoia_chatops::checklist::Actor;
 use sekoia_chatops::command::{digest, find, lex, rule};
 use sekoia_chatops::notify::chart::{Chart, alt, draw};
@@ -19,7 +20,6 @@ use sekoia_chatops::notify::{
     MAX_RULES, Named, Occurrence, Period, Playbook, Recorded, Refusal, Rule, RuleSet, Rules, Silence, Trigger, Watch,
     What, Which, decide, matches, silence, summary, token_hash,
 };
-use sekoia_chatops::platform::{ChannelKey, UserId};
 use sekoia_chatops::streams::Folded;
 use uuid::Uuid;
 

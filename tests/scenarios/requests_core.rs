@@ -9,8 +9,8 @@ use sekoia_chatops::approval::{
     Absent, Approval, ApprovalId, Command, Event, Gone, How, Item, Outcome, Part, Recorded, Refusal, Request, Stage,
     Status, decide,
 };
+use sekoia_chatops::chat::{ChannelKey, UserId};
 use sekoia_chatops::checklist::{Actor, Community};
-use sekoia_chatops::platform::{ChannelKey, UserId};
 use uuid::Uuid;
 
 const TTL: SignedDuration = SignedDuration::from_hours(24);

@@ -6,11 +6,11 @@ use insta::assert_snapshot;
 use jiff::civil::time;
 use jiff::{SignedDuration, Timestamp};
 use sekoia_chatops::app::open_store;
+use sekoia_chatops::chat::{ChannelKey, UserId};
 use sekoia_chatops::checklist::Actor;
 use sekoia_chatops::config::{StoreConfig, StorePlace};
 use sekoia_chatops::notifications::{FiredLog, Notifications, row};
 use sekoia_chatops::notify::{About, Command, Digest, Entry, Every, Journal, Trigger, Watch, decide};
-use sekoia_chatops::platform::{ChannelKey, UserId};
 use sekoia_chatops::store::{Commit, Schedule, Work, WorkKind};
 use serde_json::json;
 
@@ -501,10 +501,10 @@ async fn a_chart_on_mattermost_is_a_post_with_its_words() {
     use axum::extract::Query;
     use axum::routing::{get, post};
     use axum::{Json, Router};
+    use sekoia_chatops::chat::{ChatError, ChatPlatform, MessageId, Picture};
     use sekoia_chatops::config::MattermostConfig;
     use sekoia_chatops::platform::mattermost::MattermostClient;
     use sekoia_chatops::platform::mattermost::seal::Sealer;
-    use sekoia_chatops::platform::{ChatError, ChatPlatform, MessageId, Picture};
     use sekoia_chatops::store::keyfile;
     use serde_json::Value;
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use jiff::{SignedDuration, Timestamp};
+use sekoia_chatops::chat::ChannelKey;
 use sekoia_chatops::notifications::{FiredLog, News, Posted, decode};
 use sekoia_chatops::notify;
-use sekoia_chatops::platform::ChannelKey;
 use sekoia_chatops::store::{Commit, Schedule, Store, Work, WorkKind};
 use serde_json::json;
 use uuid::Uuid;
@@ -89,7 +89,7 @@ fn what_was_put_aside_overwrites_nothing_newer_and_does_not_stay_for_ever() {
         let (old_key, old) = titled(s, 2, now - SignedDuration::from_hours(8 * 24));
         let (again_key, again) = titled(s, 3, now);
         let posted =
-            Posted { message: sekoia_chatops::platform::MessageId("1.1".into()), seq: 1, replaces: None, at: None };
+            Posted { message: sekoia_chatops::chat::MessageId("1.1".into()), seq: 1, replaces: None, at: None };
         keep(
             &*store,
             vec![

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use jiff::{SignedDuration, Timestamp};
+use sekoia_chatops::chat::ChannelKey;
 use sekoia_chatops::notifications::{FiredLog, Hint, News, Posted, decode};
 use sekoia_chatops::notify;
-use sekoia_chatops::platform::ChannelKey;
 use sekoia_chatops::sandbox::world::AlertStatus;
 use sekoia_chatops::sandbox::{AlertChange, Fault, FaultKind, Happening, LiveFault, NewAlert};
 use sekoia_chatops::store::audit::Chain;

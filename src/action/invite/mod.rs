@@ -7,10 +7,10 @@ use std::collections::{HashMap, HashSet};
 use super::names::one_of;
 use super::people::{Account, Entry, MOST_DETAILS, People, Place, normal, readable};
 use super::{Action, Grant, Named, Prepared, Problem, problem};
+use crate::chat::text::shown;
+use crate::chat::view::Line;
 use crate::checklist::steps::roles::BUILT_IN;
 use crate::sekoia::{Avatar, Role};
-use crate::text::shown;
-use crate::view::Line;
 
 /// One request asks for at most so many people: more would hold the shared five calls a second for
 /// minutes, and nobody can look such a list through before approving it.

@@ -3,9 +3,9 @@
 use super::{InviteFacts, Invited};
 use crate::action::Named;
 use crate::action::people::{domain, unicode_domain};
+use crate::chat::text::{count, same, shown};
 use crate::checklist::steps::roles::{BUILT_IN, TRAP};
 use crate::sekoia::Role;
-use crate::text::{count, same, shown};
 
 /// A sentence for each risk, and whether they ask for the higher number of approvals.
 pub(super) fn of(people: &[Invited], facts: &InviteFacts<'_>) -> (Vec<Box<str>>, bool) {

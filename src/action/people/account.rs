@@ -1,7 +1,7 @@
 //! What became of every row of a list.
 
 use super::{People, Place};
-use crate::text::count;
+use crate::chat::text::count;
 
 /// Details that are kept; a list with more of them is refused.
 pub const MOST_DETAILS: usize = 500;

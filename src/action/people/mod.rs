@@ -18,7 +18,7 @@ pub use address::{domain, normal, readable, unicode_domain};
 pub use decode::decode;
 
 use super::{Problem, problem};
-use crate::text::shown;
+use crate::chat::text::shown;
 
 /// Characters of one text field of a form: the chats cut what is longer.
 pub const FIELD: usize = 3_000;

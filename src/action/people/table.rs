@@ -6,7 +6,7 @@ use super::column::{self, Columns};
 use super::heading::{Heading, heading};
 use super::list::{self, Item};
 use super::{Entry, People, Place, Row, quoted};
-use crate::text::count;
+use crate::chat::text::count;
 
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Lines by which the delimiter is chosen, and among which the headings are.

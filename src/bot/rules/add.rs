@@ -1,18 +1,18 @@
 //! Rules that somebody adds: one, or the three that Sekoia recommends.
 
-use super::super::failure::Failure;
-use super::super::{Ask, Bot, Told};
 use super::all_rules;
 use super::list::source;
 use crate::action::{Named, Problem, one_of};
+use crate::bot::failure::Failure;
+use crate::bot::{Ask, Bot, Told};
+use crate::chat::Inbound;
+use crate::chat::text::{Found, count, find as look_up, shown};
+use crate::chat::view::{Control, Line, View};
 use crate::checklist::Session;
 use crate::command::{Right, find};
 use crate::notify::{Command, Event, Key, Refusal, Watch};
 use crate::pace::Rank;
-use crate::platform::Inbound;
 use crate::sekoia::SekoiaError;
-use crate::text::{Found, count, find as look_up, shown};
-use crate::view::{Control, Line, View};
 
 /// What looking for a rule's names at Sekoia led to.
 enum Looked {
@@ -23,7 +23,7 @@ enum Looked {
 }
 
 impl Bot {
-    pub(in super::super) async fn notify_add(&self, ask: &Ask<'_>, watch: &Watch) -> Told {
+    pub(in crate::bot) async fn notify_add(&self, ask: &Ask<'_>, watch: &Watch) -> Told {
         let session = self.session(ask).await?;
         if !watch.trigger.spec().evaluated {
             let view = View::sentence(Refusal::OnlyByWebhook(watch.trigger).line());
@@ -50,7 +50,7 @@ impl Bot {
         Ok(view.controls(vec![test, all_rules()]))
     }
 
-    pub(in super::super) async fn notify_recommended(&self, ask: &Ask<'_>, confirmed: bool) -> Told {
+    pub(in crate::bot) async fn notify_recommended(&self, ask: &Ask<'_>, confirmed: bool) -> Told {
         self.session(ask).await?;
         if confirmed {
             let changed = self.change_rules(ask, Command::AddRecommended).await?;
@@ -122,7 +122,7 @@ impl Bot {
     }
 
     /// The problem of a form's rule that only Sekoia knows of, with its field's place.
-    pub(in super::super) async fn rule_problem(&self, inbound: &Inbound, watch: &Watch) -> Option<(usize, String)> {
+    pub(in crate::bot) async fn rule_problem(&self, inbound: &Inbound, watch: &Watch) -> Option<(usize, String)> {
         // Names are told to those alone who may add a rule.
         let rights = self.policy.rights(&self.chats, &inbound.actor, &inbound.channel).await.ok()?;
         self.policy.allow(&rights, Right::Operator, &inbound.actor).ok()?;

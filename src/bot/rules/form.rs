@@ -1,12 +1,12 @@
 //! The form of a rule. Its answers stand behind `--form`: the trigger, then `RULE_FIELDS`.
 
-use super::super::failure::Failure;
-use super::super::{Ask, Bot};
+use crate::bot::failure::Failure;
+use crate::bot::{Ask, Bot};
+use crate::chat::text::{natural, same, shown};
+use crate::chat::view::{Choice, Field, FieldKind, Form, Group, Line, Text};
 use crate::command::{FORM, RULE_FIELDS, find};
 use crate::notify::{AlertStatus, Key, MAX_NAME, TRIGGERS};
 use crate::pace::Rank;
-use crate::text::{natural, same, shown};
-use crate::view::{Choice, Field, FieldKind, Form, Group, Line, Text};
 
 /// Options of one group: Slack takes a hundred.
 const GROUP: usize = 100;
@@ -19,7 +19,7 @@ pub(super) fn place(field: &str) -> usize {
 }
 
 impl Bot {
-    pub(in super::super) async fn rule_form(&self, ask: &Ask<'_>) -> Result<Form, Failure> {
+    pub(in crate::bot) async fn rule_form(&self, ask: &Ask<'_>) -> Result<Form, Failure> {
         let session = self.session(ask).await?;
         let community = session.community.uuid;
         // Without the lists, the rest of the form is still worth having: names can be typed.

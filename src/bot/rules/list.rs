@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::super::paging::Page;
-use super::super::{Ask, Bot, Told};
+use crate::bot::paging::Page;
+use crate::bot::{Ask, Bot, Told};
+use crate::chat::text::{count, shown};
+use crate::chat::view::{Choice, Control, Line, View};
 use crate::checklist::{Actor, StepId};
 use crate::notifications::{FiredLog, Live, Look, MOST_WAITING, Snapshot, decode};
 use crate::notify::budget::Interval;
 use crate::notify::{Planned, Rule, Rules, Trigger};
 use crate::store::{StoreError, WorkKind};
-use crate::text::{count, shown};
-use crate::view::{Choice, Control, Line, View};
 
 const RULES: usize = 10;
 
@@ -55,7 +55,7 @@ pub(super) fn source(trigger: Trigger, webhook: bool) -> String {
 }
 
 impl Bot {
-    pub(in super::super) async fn notify_list(&self, ask: &Ask<'_>, page: usize) -> Told {
+    pub(in crate::bot) async fn notify_list(&self, ask: &Ask<'_>, page: usize) -> Told {
         let session = self.session(ask).await?;
         let rules = self.notifications.read(ask.channel).await?;
         let health = self.health_now().await?;

@@ -12,14 +12,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::failure::{Failure, instead};
 use super::{Ask, Bot, Told};
+use crate::chat::ChannelKey;
+use crate::chat::text::shown;
+use crate::chat::view::{Control, Line, View};
 use crate::checklist::{Actor, StepId};
 use crate::command::{DigestWish, RuleWish};
 use crate::notifications::{ChangeError, Changed, Hint, News};
 use crate::notify::{Command, Digest, Every, Refusal, Rule, Rules, Which, decide, sample, zone};
-use crate::platform::ChannelKey;
 use crate::store::{Finished, Schedule, StoreError, WorkKind};
-use crate::text::shown;
-use crate::view::{Control, Line, View};
 
 pub(super) use webhook::NewAddress;
 

@@ -9,16 +9,16 @@ use secrecy::SecretString;
 use tracing::{error, warn};
 use url::Url;
 
-use super::super::failure::{Failure, instead};
-use super::super::{Answer, Ask, Bot, Reveal};
 use super::all_rules;
 use super::list::by;
+use crate::bot::failure::{Failure, instead};
+use crate::bot::{Answer, Ask, Bot, Reveal};
+use crate::chat::view::{Control, Line, Style, View};
+use crate::chat::{ChannelKey, ChatError, FormContent, SecretForm, UserId};
 use crate::checklist::Actor;
 use crate::command::WebhookWish;
 use crate::notifications::ChangeError;
 use crate::notify::{Command, Refusal, Rules, decide, token_hash};
-use crate::platform::{ChannelKey, ChatError, FormContent, SecretForm, UserId};
-use crate::view::{Control, Line, Style, View};
 
 /// An address that may be made now, in a form that is to be opened.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +34,7 @@ pub struct NewAddress {
 const NO_ADDRESS: &str = "Sekoia posts from the internet, and I do not know under which address it reaches me. Whoever runs this bot sets CHATOPS_PUBLIC_URL, for example to https://bot.example.com, and starts it again.";
 
 impl Bot {
-    pub(in super::super) async fn notify_webhook(&self, ask: &Ask<'_>, wish: WebhookWish) -> Result<Answer, Failure> {
+    pub(in crate::bot) async fn notify_webhook(&self, ask: &Ask<'_>, wish: WebhookWish) -> Result<Answer, Failure> {
         self.session(ask).await?;
         let confirmed = match wish {
             WebhookWish::Make { confirmed } => confirmed,
@@ -72,7 +72,7 @@ impl Bot {
     }
 
     /// Makes the address and shows it in the open form. What is wrong instead is to be said there.
-    pub(in super::super) async fn reveal_webhook(
+    pub(in crate::bot) async fn reveal_webhook(
         &self,
         new: &NewAddress,
         opened: &str,
@@ -92,7 +92,7 @@ impl Bot {
         match self.notifications.change(&new.channel, &by, now, None, make, |_| Vec::new()).await {
             Ok(_) => tracing::info!(actor = new.by.as_str(), channel = new.channel.as_str(), "webhook made"),
             Err(ChangeError::Store(error)) => {
-                let reference = super::super::failure::reference();
+                let reference = crate::bot::failure::reference();
                 error!(reference, %error, "a webhook could not be recorded, so there is none");
                 let line = "My storage failed, so no address was made. Please try again in a minute.";
                 return Some(View::sentence(line).note(format!("Reference for your bot administrator: {reference}")));
@@ -153,7 +153,7 @@ fn form(base: &Url, token: &SecretString, console: &str) -> SecretForm {
 
 impl NewAddress {
     /// Nobody can open the form: nothing was made.
-    pub(in super::super) fn needs_a_form(error: Option<&ChatError>) -> View {
+    pub(in crate::bot) fn needs_a_form(error: Option<&ChatError>) -> View {
         let why = error.map_or(String::new(), |error| format!(" ({error})"));
         let line = Line::new().say(format!(
             "The address is a secret, so it is shown in a form, and I could not open one{why}. Nothing was made or replaced. Type "

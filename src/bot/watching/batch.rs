@@ -7,9 +7,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::bot::inbox::only_store;
+use crate::chat::ChannelKey;
 use crate::notifications::{FiredLog, News, decode};
 use crate::notify::Occurrence;
-use crate::platform::ChannelKey;
 use crate::store::{Commit, CommitError, Finished, Found, Schedule, Store, StoreError, Work, WorkKind};
 
 /// For so long it is known what a channel was told of. A hint is tried for about a day.

@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::source::{Ground, RANK, Report, Source, Trouble};
+use crate::chat::text::count;
 use crate::notify::{self, Named, Trigger, What};
 use crate::sekoia::{Id, LogLine, Playbook, PlaybookRun, SekoiaError};
-use crate::text::count;
 
 const KEPT: &str = "playbooks";
 const KEPT_CRASHES: &str = "crashes";

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::bot::Bot;
+use crate::chat::ChannelKey;
 use crate::notify::{Rule, RuleSet, Rules, Trigger, is_ahead};
-use crate::platform::ChannelKey;
 use crate::store::StoreError;
 
 /// Another process may have changed rules.

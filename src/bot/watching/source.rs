@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use super::scope::{Scope, Watched};
 use crate::bot::Bot;
+use crate::chat::ChannelKey;
 use crate::notifications::{decode, row};
 use crate::notify::{self, Occurrence, Trigger, What};
 use crate::pace::Rank;
-use crate::platform::ChannelKey;
 use crate::sekoia::{self, SekoiaError};
 use crate::store::{Finished, Schedule, StoreError, WorkKind};
 

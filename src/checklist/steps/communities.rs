@@ -1,10 +1,10 @@
 //! Step 3: single-tenant workspaces cannot hold communities.
 
 use super::{Finding, names};
+use crate::chat::text::{count, shown};
 use crate::checklist::Mode;
 use crate::checklist::facts::{Fact, Print};
 use crate::sekoia::Community;
-use crate::text::{count, shown};
 
 /// Whether a workspace holds several communities: `is_parent`, or children where it is missing.
 pub fn mode(root: &Community, children: usize) -> Mode {

@@ -5,9 +5,9 @@
 use jiff::Timestamp;
 
 use super::Finding;
+use crate::chat::text::count;
 use crate::checklist::facts::{Ended, Fact, Key, Print};
 use crate::sekoia::{ApiKey, KeyStatus, days_until};
-use crate::text::count;
 
 /// Keys with fewer days left are about to expire.
 pub const SOON: i64 = 30;

@@ -45,7 +45,7 @@ impl Finding {
 fn names<'a>(all: impl ExactSizeIterator<Item = &'a str>) -> String {
     const SHOWN: usize = 5;
     let total = all.len();
-    let mut out = all.take(SHOWN).map(|n| crate::text::shown(n, 60)).collect::<Vec<_>>().join(", ");
+    let mut out = all.take(SHOWN).map(|n| crate::chat::text::shown(n, 60)).collect::<Vec<_>>().join(", ");
     if total > SHOWN {
         out.push_str(&format!(" and {} more", total - SHOWN));
     }

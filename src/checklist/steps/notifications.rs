@@ -6,10 +6,10 @@
 use jiff::Timestamp;
 
 use super::Finding;
+use crate::chat::text::count;
+use crate::chat::view::{day, minute};
 use crate::checklist::facts::Fact;
 use crate::notify::{Rule, Rules};
-use crate::text::count;
-use crate::view::{day, minute};
 
 /// Tested rules that are named.
 const SHOWN: usize = 3;

@@ -1,9 +1,9 @@
 //! Before step 1: the bot's key is good and may read, and Admins have MFA on.
 
 use super::Finding;
+use crate::chat::text::count;
 use crate::checklist::facts::Fact;
 use crate::sekoia::Permission;
-use crate::text::count;
 
 /// Permissions without which some step cannot be read, by the name or title that Sekoia gives them.
 pub const READS: [&str; 7] = [

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::Finding;
+use crate::chat::text::{count, shown};
+use crate::chat::view::minute;
 use crate::checklist::facts::{Fact, Print};
 use crate::sekoia::{Intake, Playbook};
-use crate::text::{count, shown};
-use crate::view::minute;
 
 /// Intakes that send nothing, by identifier, with since when if that is known.
 pub type Silent = BTreeMap<Box<str>, Option<Timestamp>>;

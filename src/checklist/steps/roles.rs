@@ -4,9 +4,9 @@
 //! "Report reader" beside Analyst is no analyst any more.
 
 use super::{Finding, names};
+use crate::chat::text::count;
 use crate::checklist::facts::{Fact, Print};
 use crate::sekoia::{Avatar, Role};
-use crate::text::count;
 
 pub const BUILT_IN: [&str; 3] = ["Guest", "Analyst", "Admin"];
 

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Finding;
+use crate::chat::text::{count, shown};
+use crate::chat::view::day;
 use crate::checklist::facts::{Fact, Near, Print};
 use crate::sekoia::{Licence, days_until};
-use crate::text::{count, shown};
-use crate::view::day;
 
 /// How near the end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,9 +3,9 @@
 //! Evidence is for every viewer, people's names are for operators: it counts and names nobody.
 
 use super::Finding;
+use crate::chat::text::count;
 use crate::checklist::facts::{Fact, Member, Print};
 use crate::sekoia::Avatar;
-use crate::text::count;
 
 /// How many active Admins have no MFA.
 pub fn admins_without_mfa(members: &[Avatar]) -> usize {

@@ -82,7 +82,7 @@ pub fn by_rule(summary: &Summary, zone: &TimeZone) -> Result<Vec<u8>, ChartError
         canvas.text(&line.bands.total().to_string(), x + gap, y + 61.0, 110.0, style, Anchor::Left);
     }
     if left_out > 0 {
-        let more = format!("and {}", crate::text::count(left_out, "rule more", "rules more"));
+        let more = format!("and {}", crate::chat::text::count(left_out, "rule more", "rules more"));
         canvas.text(&more, MARGIN, f32::from(height) - 28.0, WIDTH - 2.0 * MARGIN, SMALL, Anchor::Left);
     }
     canvas.png()

@@ -4,7 +4,7 @@ use tiny_skia::{Color, FillRule, Paint, Path, PathBuilder, Pixmap, Rect, Transfo
 use ttf_parser::{Face, GlyphId, OutlineBuilder};
 
 use super::ChartError;
-use crate::text::visible;
+use crate::chat::text::visible;
 
 /// `0xRRGGBB`.
 pub type Rgb = u32;

@@ -44,7 +44,7 @@ pub fn draw(summary: &Summary, chart: Chart, zone: &TimeZone) -> Result<Vec<u8>,
 /// What the chart shows, in words.
 pub fn alt(summary: &Summary, chart: Chart, zone: &TimeZone) -> String {
     let title = title(summary, zone);
-    let total = crate::text::count(summary.total() as usize, "notification", "notifications");
+    let total = crate::chat::text::count(summary.total() as usize, "notification", "notifications");
     if summary.total() == 0 {
         return format!("{title}: nothing fired.");
     }

@@ -15,8 +15,8 @@ use url::{Origin, Url};
 
 use super::error::meaning;
 use super::limits::{CALLS, CALLS_WITHIN};
+use crate::chat::ChatError;
 use crate::pace::{Holds, Pace, Rank};
-use crate::platform::ChatError;
 use crate::resolve::Resolver;
 
 const TIMEOUT: Duration = Duration::from_secs(8);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::api::Api;
-use crate::platform::ChatError;
+use crate::chat::ChatError;
 
 /// Messages that are looked through, the latest first.
 const MESSAGES: u8 = 100;

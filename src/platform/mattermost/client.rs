@@ -19,14 +19,14 @@ use super::forms::{self, Dialog, Reader};
 use super::names::Names;
 use super::render::{self, Said, Standing};
 use super::seal::{Asked, Pressed, Sealer};
-use crate::config::MattermostConfig;
-use crate::pace::Rank;
-use crate::platform::{
+use crate::chat::text::visible;
+use crate::chat::view::{Block, Form, Line, View};
+use crate::chat::{
     ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MATTERMOST_DIRECT, MATTERMOST_SERVER, MessageId,
     Person, Picture, ReplyTo, UserId, Wording,
 };
-use crate::text::visible;
-use crate::view::{Block, Form, Line, View};
+use crate::config::MattermostConfig;
+use crate::pace::Rank;
 
 pub struct MattermostClient {
     api: Arc<Api>,

@@ -4,7 +4,7 @@
 use reqwest::StatusCode;
 use serde::Deserialize;
 
-use crate::platform::ChatError;
+use crate::chat::ChatError;
 
 /// The body of every refusal; a limited request's is plain text.
 #[derive(Debug, Default, Deserialize)]

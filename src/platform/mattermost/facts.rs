@@ -9,13 +9,13 @@ use tokio::sync::OnceCell;
 
 use super::api::{Again, Api};
 use super::names::{Names, mentioned};
-use crate::pace::Rank;
-use crate::platform::remembered::Remembered;
-use crate::platform::{
+use crate::chat::view::View;
+use crate::chat::{
     ChannelFacts, ChannelKey, ChatError, MATTERMOST_DIRECT, MATTERMOST_SERVER, MessageId, Person, UserId,
     is_mattermost_id,
 };
-use crate::view::View;
+use crate::pace::Rank;
+use crate::platform::remembered::Remembered;
 
 /// A press is read anew before it counts; this is for everything else that names people.
 const FACTS: Duration = Duration::from_mins(1);

@@ -13,9 +13,9 @@ use super::markdown::{block, line};
 use super::names::Names;
 use super::render::Choice;
 use super::seal::{Asked, FORM_LIVES, Filled, Pressed, Sealer};
-use crate::platform::{ChannelKey, SecretForm};
-use crate::text::{clip, first, shown};
-use crate::view::{CALL, Field, FieldKind, Form, Group};
+use crate::chat::text::{clip, first, shown};
+use crate::chat::view::{CALL, Field, FieldKind, Form, Group};
+use crate::chat::{ChannelKey, SecretForm};
 
 /// A dialog as it is opened.
 #[derive(Serialize)]
@@ -101,7 +101,7 @@ pub fn question(pressed: &Pressed, ask: &Asked, reader: Reader<'_>) -> Dialog {
         Dialog {
             callback_id: "form",
             title: shown(title, LABEL),
-            introduction_text: line(&crate::view::Line::new().say(intro.to_owned()), &Names::default()),
+            introduction_text: line(&crate::chat::view::Line::new().say(intro.to_owned()), &Names::default()),
             elements,
             submit_label: shown(submit, LABEL),
             notify_on_cancel: false,
@@ -196,7 +196,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::view;
+    use crate::chat::view;
 
     fn made(kind: FieldKind) -> Value {
         let field = Field { name: "role", label: "Role".into(), hint: "".into(), optional: true, kind };

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::platform::{ChannelKey, Inbound, ReplyTo, UserId, Words, is_mattermost_id};
+use crate::chat::{ChannelKey, Inbound, ReplyTo, UserId, Words, is_mattermost_id};
 
 /// The request could not be understood.
 #[derive(Debug, PartialEq, Eq)]

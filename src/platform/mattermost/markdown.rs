@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use super::names::Names;
-use crate::text::visible;
-use crate::view::{Line, OPEN, Span, Table, called, minute};
+use crate::chat::text::visible;
+use crate::chat::view::{Line, OPEN, Span, Table, called, minute};
 
 /// Shown by nobody; keeps what stands before it from being read with what stands behind it.
 const JOINER: char = '\u{2060}';
@@ -133,8 +133,8 @@ fn address(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::UserId;
-    use crate::view::Column;
+    use crate::chat::UserId;
+    use crate::chat::view::Column;
 
     #[test]
     fn typed_markup_stays_as_typed_and_mentions_nobody() {

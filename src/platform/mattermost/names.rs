@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::platform::{ChannelKey, UserId};
-use crate::view::{Block, CALL, Line, Span, View};
+use crate::chat::view::{Block, CALL, Line, Span, View};
+use crate::chat::{ChannelKey, UserId};
 
 /// What can be mentioned in one message.
 #[derive(Debug, Default)]

@@ -13,9 +13,9 @@ use super::limits::{MESSAGE, OPTIONS, SAID};
 use super::markdown::{block, escaped, line, table};
 use super::names::{Names, mentioned};
 use super::seal::{Asked, BUTTON_LIVES, Pressed, Sealer};
-use crate::platform::ChannelKey;
-use crate::text::{clip, first, shown};
-use crate::view::{Block, CALL, Control, Line, Style, Tone, View};
+use crate::chat::ChannelKey;
+use crate::chat::text::{clip, first, shown};
+use crate::chat::view::{Block, CALL, Control, Line, Style, Tone, View};
 
 /// A post's text and its attachments.
 #[derive(Debug, Serialize)]
@@ -319,7 +319,7 @@ mod tests {
     use secrecy::SecretSlice;
 
     use super::*;
-    use crate::view::{Choice as Option, Column, Confirm, Table};
+    use crate::chat::view::{Choice as Option, Column, Confirm, Table};
 
     fn render(view: &View) -> serde_json::Value {
         let sealer = Sealer::new(&[SecretSlice::from(vec![7; 32])]);

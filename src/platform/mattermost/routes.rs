@@ -20,12 +20,10 @@ use super::forms;
 use super::inbound::{self, Action, Malformed, Submission};
 use super::seal::{Asked, Filled, Pressed, Unsealed};
 use crate::bot::{Reply, Responder};
+use crate::chat::view::{Block, View};
+use crate::chat::{ChannelKey, ChatError, ChatPlatform, Inbound, MATTERMOST_DIRECT, MessageId, ReplyTo, UserId, Words};
 use crate::config::MattermostConfig;
-use crate::platform::{
-    ChannelKey, ChatError, ChatPlatform, Inbound, MATTERMOST_DIRECT, MessageId, ReplyTo, UserId, Words,
-};
 use crate::server::{Body, Intake};
-use crate::view::{Block, View};
 
 /// An answer that comes by then stands in the reply; a later one follows.
 const AT_ONCE: Duration = Duration::from_millis(2_500);

@@ -11,8 +11,8 @@ use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::platform::ChannelKey;
-use crate::view::Confirm;
+use crate::chat::ChannelKey;
+use crate::chat::view::Confirm;
 
 /// A message may stand for months before somebody presses something on it.
 pub const BUTTON_LIVES: SignedDuration = SignedDuration::from_hours(24 * 180);

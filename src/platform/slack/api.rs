@@ -15,9 +15,9 @@ use url::{Origin, Url};
 
 use super::limits::Limits;
 use super::render::Message;
+use crate::chat::ChatError;
 use crate::config::SlackConfig;
 use crate::pace::{Holds, Rank, Seldom};
-use crate::platform::ChatError;
 use crate::resolve::Resolver;
 
 /// One call, sent once. slack-morphism has no time-out of its own.

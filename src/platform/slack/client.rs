@@ -16,15 +16,15 @@ use super::files::FileRef;
 use super::forms;
 use super::history::Metadata;
 use super::render::{self, Message};
-use crate::config::SlackConfig;
-use crate::moved::Moved;
-use crate::pace::{Rank, Seldom};
-use crate::platform::{
+use crate::chat::view::{CALL, Form, View};
+use crate::chat::{
     ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, Picture, ReplyTo, UserId,
     Wording,
 };
+use crate::config::SlackConfig;
+use crate::moved::Moved;
+use crate::pace::{Rank, Seldom};
 use crate::store::{Store, StoreError};
-use crate::view::{CALL, Form, View};
 
 pub struct SlackClient {
     api: Arc<Api>,

@@ -8,9 +8,9 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use super::api::{Again, Api};
+use crate::chat::{ChannelFacts, ChannelKey, ChatError, Person, UserId};
 use crate::pace::Rank;
 use crate::platform::remembered::Remembered;
-use crate::platform::{ChannelFacts, ChannelKey, ChatError, Person, UserId};
 
 /// Who somebody is, and whether a channel is shared: Slack itself lets nobody act who left.
 const FACTS: Duration = Duration::from_mins(5);

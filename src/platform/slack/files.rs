@@ -8,7 +8,7 @@ use url::Url;
 
 use super::api::Api;
 use crate::action::people::decode;
-use crate::platform::ChatError;
+use crate::chat::ChatError;
 
 /// A form waits for three seconds in all.
 const TIMEOUT: Duration = Duration::from_secs(2);

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::block_kit::{Block, Choice, Entry, Group, Inline, Input, Modal, Plain, Rich};
 use super::render::{Room, blocks, choice, label, note, section};
-use crate::platform::{ChannelKey, SecretForm};
-use crate::text::first;
-use crate::view::{self, Field, FieldKind, Form, View};
+use crate::chat::text::first;
+use crate::chat::view::{self, Field, FieldKind, Form, View};
+use crate::chat::{ChannelKey, SecretForm};
 
 /// Slack keeps it to itself.
 #[derive(Serialize, Deserialize)]
@@ -149,7 +149,7 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
-    use crate::view::Line;
+    use crate::chat::view::Line;
 
     fn field(kind: FieldKind) -> serde_json::Value {
         let field = Field { name: "role", label: "Role".into(), hint: "".into(), optional: true, kind };

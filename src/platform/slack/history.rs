@@ -6,8 +6,8 @@ use serde_json::Value;
 use tracing::warn;
 
 use super::api::Api;
-use crate::platform::{ChatError, MessageId};
-use crate::view::View;
+use crate::chat::view::View;
+use crate::chat::{ChatError, MessageId};
 
 const EVENT_TYPE: &str = "sekoia_chatops";
 /// Pages of a channel's history; nobody waits for more of them.

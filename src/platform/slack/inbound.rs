@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::files::FileRef;
 use super::forms::{ANSWER, FORM, FormState};
-use crate::platform::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
+use crate::chat::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
 
 /// The request could not be understood.
 #[derive(Debug, PartialEq, Eq)]

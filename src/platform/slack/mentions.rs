@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::inbound::{Malformed, is_id};
-use crate::platform::{ChannelKey, Inbound, ReplyTo, UserId, Words};
+use crate::chat::{ChannelKey, Inbound, ReplyTo, UserId, Words};
 
 /// An event, or Slack's own check of the address.
 pub enum Event {

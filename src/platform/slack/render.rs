@@ -10,8 +10,8 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::block_kit::{Block, Choice, Confirm, Element, Emphasis, Inline, Plain, Rich, Section, Text};
 use super::inbound::is_id;
-use crate::text::{clip, visible};
-use crate::view::{self, Control, Line, Span, Style, View, minute};
+use crate::chat::text::{clip, visible};
+use crate::chat::view::{self, Control, Line, Span, Style, View, minute};
 
 /// Slack refuses a message whose blocks hold more characters than about 13,200 together.
 const MOST_CHARACTERS: usize = 12_000;

@@ -16,10 +16,10 @@ use super::mentions::{self, Event};
 use super::render::Message;
 use super::signature::Verifier;
 use crate::bot::{Reply, Responder};
+use crate::chat::view::View;
+use crate::chat::{ChannelKey, ChatError, Inbound, Words};
 use crate::config::SlackConfig;
-use crate::platform::{ChannelKey, ChatError, Inbound, Words};
 use crate::server::{Body, Intake};
-use crate::view::View;
 
 /// What the routes share.
 pub struct Slack {

@@ -6,9 +6,9 @@ use tracing::warn;
 use url::Url;
 
 use super::api::{Again, Api};
+use crate::chat::text::clip;
+use crate::chat::{ChatError, MessageId, Picture};
 use crate::pace::Rank;
-use crate::platform::{ChatError, MessageId, Picture};
-use crate::text::clip;
 
 /// Characters of an alternative text; Slack documents 1,000.
 const ALT: usize = 1_000;

@@ -17,7 +17,7 @@ use super::people::{self, BOT, PEOPLE, Somebody, sees};
 use super::platform::trigger;
 use super::routes::{Refusal, Web, is_token, no};
 use crate::action::people::decode;
-use crate::platform::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
+use crate::chat::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
 
 /// Characters that somebody may say at once.
 const MOST_TYPED: usize = 12_000;
@@ -123,7 +123,7 @@ fn addressed(text: &str) -> Addressed<'_> {
         return if command.eq_ignore_ascii_case("/sekoia") {
             Addressed::Command(words)
         } else {
-            Addressed::Unknown(crate::text::first(command, 40))
+            Addressed::Unknown(crate::chat::text::first(command, 40))
         };
     }
     match mentions(text).find(|(_, name)| name.eq_ignore_ascii_case(BOT)) {
@@ -212,7 +212,7 @@ pub struct Submit {
 #[serde(untagged)]
 enum Answer {
     Text(String),
-    /// A file as it is, whatever its encoding: `data:text/csv;base64,…`.
+    /// A file as it is, whatever its encoding: `data:chat/text/csv;base64,…`.
     File {
         file: String,
     },

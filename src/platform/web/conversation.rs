@@ -13,10 +13,11 @@ use super::people::{BOT, on_slack, sees};
 use super::render;
 use super::transcript::Transcript;
 use super::windows::Windows;
+use crate::chat::view::View;
+use crate::chat::{ChannelKey, Picture};
 use crate::platform::mattermost::seal::Sealer;
-use crate::platform::{ChannelKey, Picture, mattermost, slack};
+use crate::platform::{mattermost, slack};
 use crate::store::keyfile;
-use crate::view::View;
 
 /// Messages that are kept; beyond it the oldest are forgotten.
 const KEPT: usize = 3_000;

@@ -5,9 +5,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::render::{Choice, Span, Text, body, choice, spans};
-use crate::platform::SecretForm;
-use crate::text::visible;
-use crate::view::{self, Field, FieldKind, Form, View};
+use crate::chat::SecretForm;
+use crate::chat::text::visible;
+use crate::chat::view::{self, Field, FieldKind, Form, View};
 
 /// What a dialog shows. It may hold a secret: it does not print.
 #[derive(Serialize)]

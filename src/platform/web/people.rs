@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::access::{Policy, Principal};
-use crate::platform::{ChannelKey, UserId};
-use crate::view::{Block, Line, Span, View};
+use crate::chat::view::{Block, Line, Span, View};
+use crate::chat::{ChannelKey, UserId};
 
 /// The bot, as an author.
 pub const BOT: &str = "sekoia";

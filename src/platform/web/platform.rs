@@ -10,12 +10,12 @@ use uuid::Uuid;
 use super::conversation::{Place, WebChat};
 use super::dialog::Dialog;
 use super::people::{self, find, is_public};
-use crate::pace::Rank;
-use crate::platform::{
+use crate::chat::view::{Form, View};
+use crate::chat::{
     ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, Picture, ReplyTo, UserId,
     WEB_TEAM, Wording,
 };
-use crate::view::{Form, View};
+use crate::pace::Rank;
 
 /// As on Slack: whoever answers later can no longer open a form.
 const TRIGGER_LIVES_MS: i64 = 3_000;

@@ -11,9 +11,9 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::people;
-use crate::platform::Picture;
-use crate::text::visible;
-use crate::view::{self, Line, Style, View, minute};
+use crate::chat::Picture;
+use crate::chat::text::visible;
+use crate::chat::view::{self, Line, Style, View, minute};
 
 pub(super) type Text<'a> = Cow<'a, str>;
 

@@ -13,9 +13,9 @@ use tracing::error;
 use super::people::{is_public, named};
 use super::routes::{Refusal, Web, no};
 use crate::bot::Entry;
-use crate::platform::ChannelKey;
+use crate::chat::ChannelKey;
+use crate::chat::view::minute;
 use crate::sandbox::{Call, Fault, FaultKind, LiveFault};
-use crate::view::minute;
 
 const CALLS: usize = 100;
 const RECORDS: usize = 50;

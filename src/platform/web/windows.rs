@@ -10,7 +10,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::dialog::Dialog;
-use crate::platform::ChatError;
+use crate::chat::ChatError;
 
 /// What a window may lag behind.
 const LAG: usize = 32;
@@ -77,8 +77,8 @@ mod tests {
     use secrecy::ExposeSecret;
 
     use super::*;
-    use crate::platform::SecretForm;
-    use crate::view::Line;
+    use crate::chat::SecretForm;
+    use crate::chat::view::Line;
 
     fn next(dialogs: &mut Receiver<SecretString>) -> Option<String> {
         dialogs.try_recv().ok().map(|json| json.expose_secret().to_owned())

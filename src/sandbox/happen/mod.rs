@@ -184,7 +184,7 @@ impl Sandbox {
                 for _ in 0..times {
                     self.fail_playbook(uuid);
                 }
-                Ok(format!("{name} failed {}", crate::text::count(times, "time", "times")))
+                Ok(format!("{name} failed {}", crate::chat::text::count(times, "time", "times")))
             }
             Happening::PlaybookWorks { playbook } => {
                 let (uuid, name) = self.edit(|world| {

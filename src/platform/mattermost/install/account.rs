@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Installer, Stopped, stopped};
+use crate::chat::ChatError;
 use crate::pace::Rank;
-use crate::platform::ChatError;
 use crate::platform::mattermost::api::{Again, Api};
 use crate::platform::mattermost::picture;
 

@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::api::{Again, Api};
+use crate::chat::ChatError;
 use crate::pace::Rank;
-use crate::platform::ChatError;
 use account::Token;
 
 /// What is to be set up.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{Installer, Stopped, stopped};
-use crate::platform::ChatError;
+use crate::chat::ChatError;
 
 impl Installer<'_> {
     /// False if nothing can be set up before they are changed.

@@ -3,10 +3,9 @@
 //! Everything that only one platform has (signatures, block types, method names) stays in that
 //! platform's folder.
 
-pub mod mattermost;
-mod remembered;
-pub mod slack;
-pub mod web;
+pub mod table;
+pub mod text;
+pub mod view;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,7 +18,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::pace::Rank;
-use crate::view::{CALL, Form, Line, Text, View};
+use view::{CALL, Form, Line, Text, View};
 
 /// The only team, as it stands in channel keys.
 pub const WEB_TEAM: &str = "demo";
@@ -396,7 +395,7 @@ pub trait ChatPlatform: Send + Sync + 'static {
     /// The [fingerprint](View::fingerprint) of what a message of the bot's shows; none if that is
     /// not known.
     async fn shows(&self, channel: &ChannelKey, message: &MessageId) -> Result<Option<Box<str>>, ChatError>;
-    /// The address of a message, for a [`Span::Link`](crate::view::Span::Link); none if there is none.
+    /// The address of a message, for a [`Span::Link`](crate::chat::view::Span::Link); none if there is none.
     async fn link(&self, channel: &ChannelKey, message: &MessageId) -> Option<Box<str>>;
     /// Shows a picture, in the thread of the message `under` if one is given. Nobody finds it again
     /// by a mark: after [`ChatError::Unclear`] it may be there, after every other error it is not.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::text::visible;
+use super::text::visible;
 
 /// Short cells in rows, each row with a cell for every column.
 #[derive(Debug, Clone, PartialEq)]

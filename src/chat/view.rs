@@ -12,9 +12,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
-use crate::platform::{ChannelKey, UserId};
-pub use crate::table::{Column, Table};
-use crate::text::visible;
+pub use super::table::{Column, Table};
+use super::text::visible;
+use super::{ChannelKey, UserId};
 
 /// Either a text of the program's own or words from outside that were made [`visible`].
 pub type Text = Cow<'static, str>;

@@ -1,0 +1,8 @@
+//! The chat platforms: each receives, verifies, parses, renders and sends in its own way.
+//!
+//! Everything that only one platform has (signatures, block types, method names) stays in its folder.
+
+pub mod mattermost;
+mod remembered;
+pub mod slack;
+pub mod web;
