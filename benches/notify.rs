@@ -9,10 +9,10 @@ use divan::counter::ItemsCount;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use sekoia_chatops::chat::ChannelKey;
-use sekoia_chatops::checklist::Actor;
-use sekoia_chatops::notify::chart::{Chart, draw};
-use sekoia_chatops::notify::storm::Storm;
-use sekoia_chatops::notify::{
+use sekoia_chatops::domain::checklist::Actor;
+use sekoia_chatops::domain::notify::chart::{Chart, draw};
+use sekoia_chatops::domain::notify::storm::Storm;
+use sekoia_chatops::domain::notify::{
     About, Alert, Entry, Journal, Named, Occurrence, Period, Rule, RuleSet, Rules, Trigger, Watch, What, summary,
 };
 use uuid::Uuid;

@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use jiff::Timestamp;
 use secrecy::SecretSlice;
 use sekoia_chatops::chat::{ChannelKey, UserId};
-use sekoia_chatops::checklist::{Actor, Command, Community, Evidence, Mode, StepId, decide};
+use sekoia_chatops::domain::checklist::{Actor, Command, Community, Evidence, Mode, StepId, decide};
 use sekoia_chatops::sessions::Sessions;
 use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::{SqliteStore, keyfile};

@@ -13,12 +13,12 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 use url::Url;
 
-use crate::access::Policy;
-use crate::approval;
 use crate::approvals::Timing;
 use crate::bot::{Bot, Responder, Watcher, Worker};
 use crate::chat::{ChatPlatform, Chats};
 use crate::config::{Config, SekoiaConfig, StoreConfig, StorePlace};
+use crate::domain::access::Policy;
+use crate::domain::approval;
 use crate::health::Health;
 use crate::hooks::Hooks;
 use crate::pace::Rhythm;

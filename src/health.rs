@@ -14,9 +14,9 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::access::Unread;
 use crate::bot::Bot;
 use crate::chat::{ChatError, Chats, Wording};
+use crate::domain::access::Unread;
 use crate::pace::Rank;
 use crate::sekoia::SekoiaError;
 use crate::store::Store;

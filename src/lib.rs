@@ -42,22 +42,18 @@
 //! Imports go down this list, never up, except that a platform's routes hand over to the bot. The
 //! pure rooms (`checklist`, `approval`, `action`, `notify`, `command`, `view`) take the time as an argument and do no I/O.
 
-pub mod access;
-pub mod action;
 pub mod app;
-pub mod approval;
 pub mod approvals;
 pub mod bot;
 pub mod chat;
-pub mod checklist;
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod domain;
 pub mod health;
 pub mod hooks;
 pub mod moved;
 pub mod notifications;
-pub mod notify;
 pub mod pace;
 pub mod platform;
 pub mod rehearsal;

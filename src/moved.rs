@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use tracing::{info, warn};
 
 use crate::chat::ChannelKey;
-use crate::checklist::Actor;
+use crate::domain::checklist::Actor;
 use crate::sessions;
 use crate::store::{Commit, CommitError, Store, StoreError, StreamId};
 use crate::streams::{self, Folded, RACES};

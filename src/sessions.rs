@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use crate::chat::ChannelKey;
-use crate::checklist::{Actor, Event, Recorded, Refusal, Session};
+use crate::domain::checklist::{Actor, Event, Recorded, Refusal, Session};
 use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId, WorkKind};
 use crate::streams::{self, Folded, RACES};
 

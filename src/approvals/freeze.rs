@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Approvals, ChangeError};
 use crate::chat::ChannelKey;
-use crate::checklist::{Actor, Change};
+use crate::domain::checklist::{Actor, Change};
 use crate::store::{Commit, CommitError, Finished, Record, Schedule, StoreError, WorkKind};
 use crate::streams::{self, Folded, RACES};
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::approval::{Approval, ApprovalId, Event, Recorded, Refusal};
-use crate::checklist::Actor;
+use crate::domain::approval::{Approval, ApprovalId, Event, Recorded, Refusal};
+use crate::domain::checklist::Actor;
 use crate::pace::Rhythm;
 use crate::store::{Commit, CommitError, Finished, Store, StoreError, StreamId, WorkKind};
 use crate::streams::{self, Folded, RACES};

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Approvals;
-use crate::action::Action;
-use crate::approval::{Approval, ApprovalId, Event, Guest, Item, Stage, Status};
 use crate::chat::{ChannelKey, UserId};
+use crate::domain::action::Action;
+use crate::domain::approval::{Approval, ApprovalId, Event, Guest, Item, Stage, Status};
 use crate::store::{Schedule, WorkKind};
 use crate::streams;
 

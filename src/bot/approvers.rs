@@ -5,11 +5,11 @@ use futures_util::future::join_all;
 use super::asking::people;
 use super::failure::{Failure, instead};
 use super::{Ask, Bot};
-use crate::access::{Denial, Principal, Unread, among, standing};
-use crate::action::Kind;
-use crate::approval::Approval;
 use crate::chat::view::Line;
 use crate::chat::{ChatError, ChatPlatform, UserId};
+use crate::domain::access::{Denial, Principal, Unread, among, standing};
+use crate::domain::action::Kind;
+use crate::domain::approval::Approval;
 
 /// Approvers that are looked up.
 const ENOUGH: usize = 30;

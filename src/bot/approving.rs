@@ -6,11 +6,11 @@ use super::failure::{Failure, instead};
 use super::request_card::{frozen_line, held_line};
 use super::request_controls::controls_for;
 use super::{Ask, Bot, Told, resend};
-use crate::approval::{Approval, Command, Item, Outcome, Refusal, Status, decide};
 use crate::approvals::{ChangeError, Changed};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, View};
-use crate::checklist::Actor;
+use crate::domain::approval::{Approval, Command, Item, Outcome, Refusal, Status, decide};
+use crate::domain::checklist::Actor;
 use crate::store::StoreError;
 
 /// What cannot be read now is looked at again then.
@@ -194,7 +194,7 @@ impl Bot {
     /// What time does to requests: it runs out.
     pub(super) async fn expire_due(&self, now: Timestamp) -> Result<(), StoreError> {
         for work in self.sessions.store().due(crate::store::WorkKind::Open, now, 32).await? {
-            let id = crate::approval::ApprovalId::from(work.key.as_str());
+            let id = crate::domain::approval::ApprovalId::from(work.key.as_str());
             let expire = |state: Option<&Approval>| decide(state, Command::Expire, now);
             match self.approvals.change(&id, &Actor::Bot, now, Some(work.finished()), expire).await {
                 Ok(changed) => {

@@ -5,13 +5,13 @@ use super::failure::{Failure, instead};
 use super::inviting::{account, cut_off, said};
 use super::request_card::what;
 use super::{Ask, Bot, Told};
-use crate::action::{self, Action, Gaps, Kind, Named, Prepared, Problem, Replaced, Request as Wish, Wanted};
-use crate::approval::{self, Approval, ApprovalId, Item, Request};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, Inbound, UserId};
-use crate::checklist::{Actor, Session};
 use crate::command::{Command, Typed, read};
+use crate::domain::action::{self, Action, Gaps, Kind, Named, Prepared, Problem, Replaced, Request as Wish, Wanted};
+use crate::domain::approval::{self, Approval, ApprovalId, Item, Request};
+use crate::domain::checklist::{Actor, Session};
 use crate::sekoia::Region;
 
 /// Requests shown in full by a dry run.
@@ -37,7 +37,7 @@ impl Bot {
             return Ok(self.dry_run(&prepared, needed, &approvers));
         }
         if let Some(reason) = &because
-            && reason.chars().count() > crate::checklist::MAX_REASON
+            && reason.chars().count() > crate::domain::checklist::MAX_REASON
         {
             return Err(Failure::Wrong(Problem { field: "because", text: "Give a shorter reason.".into() }));
         }

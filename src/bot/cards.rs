@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::Ask;
 use crate::chat::text::shown;
 use crate::chat::view::{Block, Choice, Confirm, Control, Line, OPEN, Style, Text, View};
-use crate::checklist::{Actor, Change, DOCS, Mode, Session, Status, StepId, StepSpec, StepState};
+use crate::domain::checklist::{Actor, Change, DOCS, Mode, Session, Status, StepId, StepSpec, StepState};
 
 /// Characters of evidence or of a reason in one line of the checklist.
 const SHORT: usize = 110;

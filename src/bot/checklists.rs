@@ -12,7 +12,7 @@ use moka::sync::Cache;
 use super::cards;
 use crate::chat::ChannelKey;
 use crate::chat::view::View;
-use crate::checklist::Session;
+use crate::domain::checklist::Session;
 
 /// Channels; with what Slack is sent, about 10 KiB each.
 const MOST: u64 = 512;

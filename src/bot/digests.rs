@@ -18,9 +18,9 @@ use super::replaced::marked;
 use super::summary::{told, without_chart};
 use crate::chat::view::View;
 use crate::chat::{ChannelKey, ChatError, MessageId, UserId};
-use crate::checklist::Actor;
+use crate::domain::checklist::Actor;
+use crate::domain::notify::{Command, Due, Event, Period, Planned, Rules, Which, decide};
 use crate::notifications::{ChangeError, decode, row_due};
-use crate::notify::{Command, Due, Event, Period, Planned, Rules, Which, decide};
 use crate::pace::Rank;
 use crate::store::{Commit, Schedule, StoreError, Work, WorkKind};
 

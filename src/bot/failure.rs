@@ -5,15 +5,15 @@ use rand::RngExt;
 use tracing::{error, warn};
 
 use super::cards;
-use crate::access::Denial;
-use crate::action::Problem;
-use crate::approval::Refusal;
 use crate::approvals;
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Line, View};
 use crate::chat::{ChatError, Wording};
-use crate::checklist::Actor;
 use crate::command::{Command, Said};
+use crate::domain::access::Denial;
+use crate::domain::action::Problem;
+use crate::domain::approval::Refusal;
+use crate::domain::checklist::Actor;
 use crate::sekoia::SekoiaError;
 use crate::sessions::ChangeError;
 use crate::store::StoreError;
@@ -53,7 +53,7 @@ impl Failure {
 
     /// Whether all that is missing is that the channel is set up.
     pub fn is_not_set_up(&self) -> bool {
-        matches!(self, Failure::Change(ChangeError::Refused(crate::checklist::Refusal::NoSession)))
+        matches!(self, Failure::Change(ChangeError::Refused(crate::domain::checklist::Refusal::NoSession)))
     }
 
     /// Whether the same may succeed a little later, without anybody doing anything.
@@ -107,7 +107,7 @@ impl Failure {
                 };
                 View::sentence(line).note(format!("Reference for your bot administrator: {reference}"))
             }
-            Failure::Change(ChangeError::Refused(crate::checklist::Refusal::SameAssignee(step, user))) => {
+            Failure::Change(ChangeError::Refused(crate::domain::checklist::Refusal::SameAssignee(step, user))) => {
                 View::sentence(Line::new().say("Already assigned to ").person(&user).say(format!(": {step}.")))
             }
             Failure::Change(ChangeError::Refused(refusal)) => View::sentence(refusal.line()),

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 
 use super::failure::Failure;
 use super::{Ask, Bot};
-use crate::action::{Kind, PRESETS, by_feature};
 use crate::chat::text::{natural, same, shown};
 use crate::chat::view::{Choice, Field, FieldKind, Form, Group, Line, Text};
-use crate::checklist::Session;
 use crate::command::{FORM, LEAVE_OUT, find};
+use crate::domain::action::{Kind, PRESETS, by_feature};
+use crate::domain::checklist::Session;
 use crate::pace::Rank;
 use crate::sekoia::{ApiKey, KeyStatus, Permission};
 
@@ -183,7 +183,7 @@ impl Bot {
                 "Why not?",
                 "For who asked; stays on record, with your name.",
                 false,
-                text(true, u16::try_from(crate::checklist::MAX_REASON).unwrap_or(u16::MAX), ""),
+                text(true, u16::try_from(crate::domain::checklist::MAX_REASON).unwrap_or(u16::MAX), ""),
             )],
         })
     }

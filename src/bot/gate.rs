@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use super::Bot;
-use crate::access::{Denial, Principal, among, standing};
-use crate::approval::{Absent, Approval, Gone, Part};
 use crate::chat::{ChatError, ChatPlatform, UserId};
+use crate::domain::access::{Denial, Principal, among, standing};
+use crate::domain::approval::{Absent, Approval, Gone, Part};
 use crate::store::StoreError;
 
 /// Whether somebody who was gone is there again is looked at then.

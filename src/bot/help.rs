@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use super::{Ask, Bot, cards};
-use crate::access::{Denial, Rights};
 use crate::chat::ChatPlatform;
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Line, View};
-use crate::checklist::{Session, StepId};
 use crate::command::{Right, Spec, TABLE, Task, Topic};
+use crate::domain::access::{Denial, Rights};
+use crate::domain::checklist::{Session, StepId};
 
 /// Whoever asks for help waits no longer for their rights to be found out.
 const PATIENCE: Duration = Duration::from_millis(1_500);

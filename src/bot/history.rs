@@ -5,12 +5,12 @@ use jiff::Timestamp;
 
 use super::request_card::by;
 use super::{Ask, Bot, Told};
-use crate::approval::{Approval, ApprovalId};
 use crate::approvals::ControlEvent;
 use crate::chat::text::{first, shown};
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, UserId};
-use crate::checklist::{Actor, Concluded, Event, Mode, Session};
+use crate::domain::approval::{Approval, ApprovalId};
+use crate::domain::checklist::{Actor, Concluded, Event, Mode, Session};
 use crate::sessions::stream;
 use crate::store::{Record, StoreError};
 use crate::streams;

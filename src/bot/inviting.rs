@@ -2,12 +2,12 @@
 
 use super::failure::{Failure, instead};
 use super::{Bot, readback};
-use crate::action::people::{self, People};
-use crate::action::{self, Gaps, InviteFacts, Named, Prepared, Problem, communities_of, one_of};
-use crate::approval::ApprovalId;
 use crate::chat::text::shown;
 use crate::chat::view::Line;
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, UserId};
+use crate::domain::action::people::{self, People};
+use crate::domain::action::{self, Gaps, InviteFacts, Named, Prepared, Problem, communities_of, one_of};
+use crate::domain::approval::ApprovalId;
 use crate::sekoia::{Avatar, Role};
 
 impl Bot {

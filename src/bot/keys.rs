@@ -6,8 +6,8 @@ use super::paging::Page;
 use super::{Ask, Bot, Told};
 use crate::chat::text::{count, natural, shown};
 use crate::chat::view::{Column, Line, Table, View, day};
-use crate::checklist::StepId;
-use crate::checklist::steps::keys::{SOON, days_left};
+use crate::domain::checklist::StepId;
+use crate::domain::checklist::steps::keys::{SOON, days_left};
 use crate::pace::Rank;
 use crate::sekoia::{ApiKey, KeyStatus};
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::Bot;
 use super::watching::Batch;
 use crate::chat::ChannelKey;
+use crate::domain::notify::What;
+use crate::domain::notify::storm::{Names, OWN_CARDS, Swarm};
 use crate::notifications::News;
-use crate::notify::What;
-use crate::notify::storm::{Names, OWN_CARDS, Swarm};
 use crate::store::{StoreError, Work};
 
 impl Bot {

@@ -70,14 +70,14 @@ pub use responder::{Reply, Responder};
 pub use watching::Watcher;
 pub use worker::Worker;
 
-use crate::access::{Policy, Rights};
-use crate::action::Prepared;
-use crate::approval::{self, ApprovalId};
 use crate::approvals::{Approvals, Frozen, Timing};
 use crate::chat::view::{Form, Line, View};
 use crate::chat::{ChannelKey, Chats, Inbound, UserId, Wording};
-use crate::checklist::{Actor, Event, Refusal, Session, StepId};
 use crate::command::{Command, Fault, Right, Said, read};
+use crate::domain::access::{Policy, Rights};
+use crate::domain::action::Prepared;
+use crate::domain::approval::{self, ApprovalId};
+use crate::domain::checklist::{Actor, Event, Refusal, Session, StepId};
 use crate::notifications::Notifications;
 use crate::sekoia::Sekoia;
 use crate::sessions::{ChangeError, Changed, Sessions};
@@ -422,7 +422,7 @@ impl Bot {
 
     /// Decides, commits and applies one command of the checklist, then sees to the channel's
     /// message.
-    async fn change(&self, ask: &Ask<'_>, command: crate::checklist::Command) -> Result<Changed, Failure> {
+    async fn change(&self, ask: &Ask<'_>, command: crate::domain::checklist::Command) -> Result<Changed, Failure> {
         self.change_where(ask, command, |_| Ok(())).await
     }
 
@@ -430,12 +430,12 @@ impl Bot {
     async fn change_where(
         &self,
         ask: &Ask<'_>,
-        command: crate::checklist::Command,
+        command: crate::domain::checklist::Command,
         still: impl Fn(&Session) -> Result<(), Refusal> + Send + Sync,
     ) -> Result<Changed, Failure> {
         let by = Actor::Person(ask.actor.clone());
         let decide = |session: Option<&Session>| -> Result<Vec<Event>, Refusal> {
-            let events = crate::checklist::decide(session, command.clone(), ask.now)?;
+            let events = crate::domain::checklist::decide(session, command.clone(), ask.now)?;
             session.map_or(Ok(()), &still).map(|()| events)
         };
         let changed = self.sessions.change(ask.channel, &by, ask.now, ask.finished.clone(), decide).await?;

@@ -22,9 +22,9 @@ use super::watching::Batch;
 use super::{Bot, news_card};
 use crate::chat::view::View;
 use crate::chat::{ChannelKey, ChatError, MessageId};
+use crate::domain::notify::What;
+use crate::domain::notify::storm::OWN_CARDS;
 use crate::notifications::{News, Posted, decode};
-use crate::notify::What;
-use crate::notify::storm::OWN_CARDS;
 use crate::pace::Rank;
 use crate::store::{Commit, StoreError, Work, WorkKind};
 

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use super::news::is_over;
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, Tone, View};
-use crate::checklist::Actor;
+use crate::domain::checklist::Actor;
+use crate::domain::notify::storm::Swarm;
+use crate::domain::notify::{Alert, Named, Playbook, Rules, What, band, minutes};
 use crate::notifications::News;
-use crate::notify::storm::Swarm;
-use crate::notify::{Alert, Named, Playbook, Rules, What, band, minutes};
 use crate::sekoia::{Id, Region};
 
 /// Characters of a title, a name, an error.

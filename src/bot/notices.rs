@@ -6,11 +6,11 @@ use tracing::error;
 use super::outbox::LOOK_BACK;
 use super::request_card::{held_line, noting, outcomes, votes};
 use super::{Bot, resend};
-use crate::approval::{Approval, ApprovalId, Guest, Item, Stage, Status};
 use crate::approvals::{News, Notice, See};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, View};
 use crate::chat::{ChannelKey, ChatError, UserId};
+use crate::domain::approval::{Approval, ApprovalId, Guest, Item, Stage, Status};
 use crate::pace::Rank;
 use crate::store::{StoreError, Work};
 
@@ -172,8 +172,8 @@ fn news_of(approval: &Approval, news: News, link: Option<Line>) -> Option<View> 
                 (Stage::Rejected { reason, change }, _) => {
                     let line = Line::new().say("Rejected");
                     let line = match &change.by {
-                        crate::checklist::Actor::Person(user) => line.say(" by ").person(user),
-                        crate::checklist::Actor::Bot => line,
+                        crate::domain::checklist::Actor::Person(user) => line.say(" by ").person(user),
+                        crate::domain::checklist::Actor::Bot => line,
                     };
                     line.say(": ").strong(title).say(format!(". Reason: {}", shown(reason, 300)))
                 }

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use super::cards::{menu_label, owner, today};
 use super::request_card::frozen_line;
 use super::{Ask, Bot, Told};
-use crate::approval::Approval;
 use crate::chat::ChannelKey;
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Line, View};
-use crate::checklist::{Session, Status, StepId};
+use crate::domain::approval::Approval;
+use crate::domain::checklist::{Session, Status, StepId};
 use crate::store::StoreError;
 
 const CHANNELS: usize = 15;

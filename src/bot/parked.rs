@@ -12,7 +12,7 @@ use crate::approvals::{Notice, See};
 use crate::chat::text::shown;
 use crate::chat::view::Line;
 use crate::chat::{ChannelKey, ChatError, UserId};
-use crate::checklist::Actor;
+use crate::domain::checklist::Actor;
 use crate::notifications::{News, decode, row, row_due};
 use crate::sessions::progress_due;
 use crate::store::{Commit, Finished, Schedule, StoreError, Work, WorkKind};

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use super::failure::{Failure, instead};
 use super::{Ask, Bot, Told};
-use crate::action::people::normal;
-use crate::action::{Action, Named};
-use crate::approval::{Approval, Command, How, Item, Outcome};
 use crate::chat::text::shown;
 use crate::chat::view::View;
+use crate::domain::action::people::normal;
+use crate::domain::action::{Action, Named};
+use crate::domain::approval::{Approval, Command, How, Item, Outcome};
 use crate::sekoia::{ApiKey, Avatar, Community, KeyStatus, Role, SekoiaError};
 
 /// What a look brought.

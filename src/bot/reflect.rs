@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use super::Bot;
-use crate::approval::{Approval, ApprovalId, Stage, Status};
-use crate::checklist::{Actor, Command, Concluded, Refusal, Session, Status as StepStatus, decide};
+use crate::domain::approval::{Approval, ApprovalId, Stage, Status};
+use crate::domain::checklist::{Actor, Command, Concluded, Refusal, Session, Status as StepStatus, decide};
 use crate::sessions::ChangeError;
 
 impl Bot {

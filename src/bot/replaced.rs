@@ -5,9 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Bot;
-use crate::approval::ApprovalId;
 use crate::chat::view::{Block, Line, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, MessageId};
+use crate::domain::approval::ApprovalId;
 use crate::notifications::{Posted, decode, row_due};
 use crate::pace::Rank;
 use crate::store::{Commit, StoreError, Work, WorkKind};

@@ -11,7 +11,7 @@ use super::{Ask, Bot, Told};
 use crate::chat::text::{shown, visible};
 use crate::chat::view::{Control, Line, View, minute};
 use crate::chat::{ChannelKey, UserId};
-use crate::checklist::{Actor, Change, Concluded, DOCS, Mode, Session, Status, StepId};
+use crate::domain::checklist::{Actor, Change, Concluded, DOCS, Mode, Session, Status, StepId};
 
 /// Characters of a page: one code block of a chat message.
 const PAGE: usize = 2800;
@@ -295,8 +295,8 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checklist::Evidence;
-    use crate::checklist::facts::Fact;
+    use crate::domain::checklist::Evidence;
+    use crate::domain::checklist::facts::Fact;
 
     #[test]
     fn pieces_lose_nothing_and_keep_within_their_length() {

@@ -3,12 +3,12 @@
 use super::asking::steps_by_hand;
 use super::inviting::account;
 use super::request_controls::controls;
-use crate::action::{Action, Grant, people};
-use crate::approval::{Approval, Guest, How, Item, Part, Stage, Status};
 use crate::approvals::Frozen;
 use crate::chat::text::{count, first, shown};
 use crate::chat::view::{Block, Line, Tone, View, day};
-use crate::checklist::Actor;
+use crate::domain::action::{Action, Grant, people};
+use crate::domain::approval::{Approval, Guest, How, Item, Part, Stage, Status};
+use crate::domain::checklist::Actor;
 use crate::sekoia::Region;
 
 /// Lines of one list; the rest is told by `approvals <id>`.
@@ -280,7 +280,8 @@ pub fn by(line: Line, actor: &Actor) -> Line {
 }
 
 pub fn votes(approval: &Approval) -> Vec<Line> {
-    let vote = |v: &crate::approval::Vote| Line::new().say("✅ Approved by ").person(&v.by).say(" · ").moment(v.at);
+    let vote =
+        |v: &crate::domain::approval::Vote| Line::new().say("✅ Approved by ").person(&v.by).say(" · ").moment(v.at);
     approval.votes.iter().map(vote).collect()
 }
 

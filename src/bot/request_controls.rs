@@ -2,9 +2,9 @@
 
 use super::resend;
 use super::waiting::Reader;
-use crate::approval::{Approval, Item, Status};
 use crate::chat::text::{first, shown};
 use crate::chat::view::{Confirm, Control, Style};
+use crate::domain::approval::{Approval, Item, Status};
 
 /// Those that are of any use to one reader, where the message is for them alone.
 pub fn controls_for(approval: &Approval, reader: Reader) -> Vec<Control> {

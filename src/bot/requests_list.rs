@@ -5,9 +5,9 @@ use super::request_card::{accounted, everything, outcomes, risks, votes, what};
 use super::request_controls::controls_for;
 use super::waiting::Reader;
 use super::{Ask, Bot, Told};
-use crate::approval::Approval;
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, View};
+use crate::domain::approval::Approval;
 
 const REQUESTS: usize = 10;
 /// Lines of one request in full.

@@ -3,9 +3,9 @@
 use super::failure::{Failure, instead};
 use super::readback::{parsed, uuid};
 use super::{Bot, execute};
-use crate::action::{self, Action, Named, Prepared, Replaced, ResendFacts, Whose};
-use crate::approval::{Approval, ApprovalId, Guest, Item, Outcome};
-use crate::checklist::Session;
+use crate::domain::action::{self, Action, Named, Prepared, Replaced, ResendFacts, Whose};
+use crate::domain::approval::{Approval, ApprovalId, Guest, Item, Outcome};
+use crate::domain::checklist::Session;
 use crate::pace::Rank;
 use crate::sekoia::{Avatar, SekoiaError, Turn};
 

@@ -5,8 +5,8 @@ use super::paging::Page;
 use super::{Ask, Bot, Told};
 use crate::chat::text::{Found, count, find, natural, quoted, shown};
 use crate::chat::view::{Column, Control, Line, Span, Table, View};
-use crate::checklist::StepId;
-use crate::checklist::steps::roles::{Holders, TRAP};
+use crate::domain::checklist::StepId;
+use crate::domain::checklist::steps::roles::{Holders, TRAP};
 use crate::sekoia::{Avatar, Permission, Role};
 
 const ROLES: usize = 15;

@@ -6,8 +6,8 @@ use super::{Ask, Bot, Told};
 use crate::chat::ChatError;
 use crate::chat::text::{Found, count, find, fold, natural, quoted, shown};
 use crate::chat::view::{Block, Choice, Control, Line, Style, View};
-use crate::checklist::{Command, Community, Mode, Refusal, Session, StepId};
 use crate::command::LIST;
+use crate::domain::checklist::{Command, Community, Mode, Refusal, Session, StepId};
 use crate::sekoia;
 use crate::sessions::ChangeError;
 
@@ -36,7 +36,7 @@ impl Bot {
         let mode = match root.parent_community_uuid {
             // The key belongs to a unit of a larger workspace.
             Some(_) => Mode::MultiTenant,
-            None => crate::checklist::steps::communities::mode(&root, children.len()),
+            None => crate::domain::checklist::steps::communities::mode(&root, children.len()),
         };
         let mut all = vec![root];
         all.extend(children);

@@ -7,9 +7,9 @@ use super::{Ask, Bot, Told, cards};
 use crate::chat::UserId;
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Field, FieldKind, Form, Line, Style, View};
-use crate::checklist::steps::Finding;
-use crate::checklist::{Command, Evidence, Refusal, Session, Status, StepId};
 use crate::command::{Day, Product};
+use crate::domain::checklist::steps::Finding;
+use crate::domain::checklist::{Command, Evidence, Refusal, Session, Status, StepId};
 
 impl Bot {
     pub(super) async fn status(&self, ask: &Ask<'_>) -> Result<Arc<View>, Failure> {
@@ -39,7 +39,7 @@ impl Bot {
         let session = self.session(ask).await?;
         // Refused before Sekoia is asked: what is settled stays as it is.
         if !matches!(session.step(step).status, Status::Open | Status::Waiting { .. } | Status::Attested { .. }) {
-            crate::checklist::decide(Some(&session), Command::Attest { step, note: None }, ask.now)?;
+            crate::domain::checklist::decide(Some(&session), Command::Attest { step, note: None }, ask.now)?;
         }
         if anyway {
             return self.changed(ask, Command::Attest { step, note: None }, step, "Marked as done on your word.").await;
@@ -69,7 +69,7 @@ impl Bot {
     pub(super) async fn skip_form(&self, ask: &Ask<'_>, step: StepId) -> Result<Form, Failure> {
         let session = self.session(ask).await?;
         let trial = Command::Skip { step, reason: "a reason".into() };
-        crate::checklist::decide(Some(&session), trial, ask.now)?;
+        crate::domain::checklist::decide(Some(&session), trial, ask.now)?;
         Ok(Form {
             title: "Skip a step".into(),
             words: format!("skip {}", step.name()).into(),
@@ -83,7 +83,7 @@ impl Bot {
                 optional: false,
                 kind: FieldKind::Text {
                     multiline: true,
-                    max_length: u16::try_from(crate::checklist::MAX_REASON).unwrap_or(u16::MAX),
+                    max_length: u16::try_from(crate::domain::checklist::MAX_REASON).unwrap_or(u16::MAX),
                     initial: "".into(),
                 },
             }],
@@ -124,7 +124,7 @@ impl Bot {
             );
             return Ok(view);
         }
-        crate::checklist::decide(Some(&session), Command::Reset, ask.now)?;
+        crate::domain::checklist::decide(Some(&session), Command::Reset, ask.now)?;
         let settled = session.progress().settled();
         Ok(View::sentence(format!(
             "This opens all steps again ({settled} of {} are settled) and forgets who does what by when. The history stays.",

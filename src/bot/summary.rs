@@ -11,9 +11,9 @@ use super::{Ask, Bot, Told};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Column, Control, Line, Table, View};
 use crate::chat::{ChannelKey, ChatError, MessageId, Picture};
+use crate::domain::notify::chart::{self, Chart};
+use crate::domain::notify::{Bands, Count, Journal, Period, RuleLine, Rules, Summary, summary};
 use crate::notifications::{FiredLog, decode};
-use crate::notify::chart::{self, Chart};
-use crate::notify::{Bands, Count, Journal, Period, RuleLine, Rules, Summary, summary};
 use crate::sekoia::Region;
 use crate::store::{StoreError, WorkKind};
 

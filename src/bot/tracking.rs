@@ -8,9 +8,9 @@ use tracing::{debug, error, warn};
 
 use super::Bot;
 use super::readback::uuid;
-use crate::action::Action;
-use crate::action::people::normal;
-use crate::approval::{Approval, ApprovalId, Command, Guest, Item};
+use crate::domain::action::Action;
+use crate::domain::action::people::normal;
+use crate::domain::approval::{Approval, ApprovalId, Command, Guest, Item};
 use crate::sekoia::{Avatar, SekoiaError};
 use crate::store::{Commit, StoreError, WorkKind};
 
@@ -99,10 +99,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::action::{Grant, Named};
-    use crate::approval::{ApprovalId, Event, How, Recorded, Request};
     use crate::chat::{ChannelKey, UserId};
-    use crate::checklist::{Actor, Community};
+    use crate::domain::action::{Grant, Named};
+    use crate::domain::approval::{ApprovalId, Event, How, Recorded, Request};
+    use crate::domain::checklist::{Actor, Community};
 
     #[test]
     fn people_come_or_miss_their_link() {

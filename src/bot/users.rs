@@ -4,7 +4,7 @@ use super::paging::Page;
 use super::{Ask, Bot, Told};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Choice, Column, Control, Line, Table, View, day};
-use crate::checklist::StepId;
+use crate::domain::checklist::StepId;
 use crate::sekoia::Avatar;
 
 const MEMBERS: usize = 20;

@@ -5,8 +5,8 @@ use uuid::Uuid;
 use super::Bot;
 use super::failure::Failure;
 use crate::chat::ChannelKey;
-use crate::checklist::steps::{self, Finding};
-use crate::checklist::{Session, StepId};
+use crate::domain::checklist::steps::{self, Finding};
+use crate::domain::checklist::{Session, StepId};
 use crate::pace::Rank;
 use crate::sekoia::{Avatar, Community, Licence, SekoiaError};
 

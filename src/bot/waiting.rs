@@ -7,12 +7,12 @@ use super::asking::people;
 use super::failure::Failure;
 use super::request_card::{by, held_line};
 use super::{Ask, Bot};
-use crate::access::among;
-use crate::action::Kind;
-use crate::approval::{Approval, Item, Status};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Line, ahead};
 use crate::command::Right;
+use crate::domain::access::among;
+use crate::domain::action::Kind;
+use crate::domain::approval::{Approval, Item, Status};
 
 /// What makes one reader of a request different from the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

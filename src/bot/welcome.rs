@@ -9,9 +9,9 @@ use tracing::warn;
 use super::Bot;
 use super::asking::people;
 use super::outbox::LOOK_BACK;
-use crate::access::Rights;
 use crate::chat::view::{Control, Line, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, UserId};
+use crate::domain::access::Rights;
 use crate::pace::Rank;
 use crate::store::{Commit, CommitError, Found, Schedule, StoreError, Work, WorkKind};
 

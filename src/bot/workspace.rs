@@ -5,9 +5,9 @@ use super::paging::Page;
 use super::{Ask, Bot, Told, cards};
 use crate::chat::text::{count, natural, shown};
 use crate::chat::view::{Confirm, Control, Line, Style, View, day};
-use crate::checklist::steps::communities::mode;
-use crate::checklist::steps::subscription::{self, Expiry};
-use crate::checklist::{Mode, StepId};
+use crate::domain::checklist::steps::communities::mode;
+use crate::domain::checklist::steps::subscription::{self, Expiry};
+use crate::domain::checklist::{Mode, StepId};
 use crate::pace::Rank;
 use crate::sekoia::{Licence, Region, days_until};
 

@@ -7,13 +7,13 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 
 use super::{env, environment, pairs};
-use crate::approval::Approval;
 use crate::approvals::Control;
 use crate::chat::text;
-use crate::checklist::Session;
 use crate::config::{StoreConfig, StorePlace};
+use crate::domain::approval::Approval;
+use crate::domain::checklist::Session;
+use crate::domain::notify::Rules;
 use crate::moved::LaterIds;
-use crate::notify::Rules;
 use crate::store::audit::Chain;
 use crate::store::{Loaded, Record, Remembered, SqliteStore, Store, StreamId, heads, keyfile};
 use crate::streams::{Folded, actor};

@@ -7,11 +7,11 @@ use tokio::net::TcpListener;
 use tracing::{error, info, warn};
 
 use super::{asked_to_stop, env, environment, pairs, start_logging};
-use crate::access::Principal;
 use crate::app::App;
 use crate::chat::ChatError;
 use crate::chat::text::{count, visible};
 use crate::config::{Config, Faults, StorePlace, without_effect};
+use crate::domain::access::Principal;
 use crate::{health, store};
 
 /// So long a platform is waited for before the bot serves without having asked it.

@@ -5,7 +5,7 @@ use super::lexer::Word;
 use super::table::Spec;
 use crate::chat::UserId;
 use crate::chat::text::same;
-use crate::checklist::StepId;
+use crate::domain::checklist::StepId;
 
 /// Stands before a page's number.
 pub(super) const PAGE: &str = "page";

@@ -5,9 +5,9 @@ use super::lexer::Word;
 use super::parse::days;
 use super::table::Spec;
 use super::{Command, Fault};
-use crate::action::{Expiry, Kind, Request, Wanted};
-use crate::approval::ApprovalId;
 use crate::chat::text::fold;
+use crate::domain::action::{Expiry, Kind, Request, Wanted};
+use crate::domain::approval::ApprovalId;
 
 type Parsed = Result<Command, Fault>;
 
@@ -349,8 +349,8 @@ pub(super) fn check(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
 
 pub(super) fn freeze(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     let reason = args.rest().ok_or_else(|| args.missing("the reason"))?;
-    if reason.chars().count() > crate::checklist::MAX_REASON {
-        let most = crate::checklist::MAX_REASON;
+    if reason.chars().count() > crate::domain::checklist::MAX_REASON {
+        let most = crate::domain::checklist::MAX_REASON;
         return Err(args.bad(&reason, "a reason", format!("it may have {most} characters")));
     }
     Ok(Command::Freeze { reason })

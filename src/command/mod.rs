@@ -22,10 +22,10 @@ pub use rules::{RULE_FIELDS, digest, rule};
 pub use table::{Right, Spec, TABLE, find, readme_table};
 pub use tasks::Task;
 
-use crate::action::{Kind, Request};
 use crate::chat::UserId;
-use crate::checklist::StepId;
-use crate::notify::{Digest, Every, Watch, Which};
+use crate::domain::action::{Kind, Request};
+use crate::domain::checklist::StepId;
+use crate::domain::notify::{Digest, Every, Watch, Which};
 
 /// What somebody wants.
 #[derive(Debug, Clone, PartialEq, Eq)]

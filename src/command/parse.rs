@@ -8,7 +8,7 @@ use super::table::{Spec, TABLE, find};
 use super::{Command, Day, Fault, Product, RuleWish, Said, Task, Topic, WebhookWish};
 use crate::chat::Words;
 use crate::chat::text::{first as beginning, fold, is_invisible};
-use crate::checklist::StepId;
+use crate::domain::checklist::StepId;
 
 /// What somebody said or pressed, as a command. People in it are the platform's.
 pub fn read(words: &Words, platform: &str) -> Result<Said, Fault> {

@@ -9,7 +9,7 @@ use super::parse::{nearest, weekday};
 use super::table::Spec;
 use super::{Command, DigestWish, Fault};
 use crate::chat::text::fold;
-use crate::notify::{Digest, Every, Impossible, Key, Place, TRIGGERS, Trigger, Watch, Which, zone};
+use crate::domain::notify::{Digest, Every, Impossible, Key, Place, TRIGGERS, Trigger, Watch, Which, zone};
 
 /// What the form of a rule asks after the trigger, in this order.
 pub const RULE_FIELDS: [Key; 9] =

@@ -2,7 +2,7 @@
 
 use super::args::Args;
 use super::{Command, Fault, asking, parse, rules};
-use crate::checklist::StepId;
+use crate::domain::checklist::StepId;
 
 /// Who may say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

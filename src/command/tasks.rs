@@ -80,7 +80,7 @@ mod tests {
     fn no_task_is_called_like_a_command_or_a_step() {
         for task in Task::ALL {
             assert!(super::super::find(task.name()).is_none(), "{task:?}");
-            assert!(crate::checklist::StepId::find(task.name()).is_none(), "{task:?}");
+            assert!(crate::domain::checklist::StepId::find(task.name()).is_none(), "{task:?}");
             assert_eq!(Task::find(task.name()), Some(task));
         }
     }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::names::nearest;
 use super::source::{Source, VARIABLES, flat};
-use crate::access::Principal;
-use crate::action::Kind;
-use crate::approval::{Policy, Rule};
+use crate::domain::access::Principal;
+use crate::domain::action::Kind;
+use crate::domain::approval::{Policy, Rule};
 
 const REQUIRED: &str = "CHATOPS_APPROVALS_REQUIRED";
 const SELF_APPROVAL: &str = "CHATOPS_SELF_APPROVAL";

@@ -17,10 +17,10 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use url::Url;
 
-use crate::access::{Policy, Principal};
-use crate::approval;
 use crate::approvals::Timing;
 use crate::chat::is_mattermost_id;
+use crate::domain::access::{Policy, Principal};
+use crate::domain::approval;
 use crate::sekoia::{Region, Sekoia, is_loopback, may_receive_key};
 use source::Source;
 pub use source::{Faults, VARIABLES};

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::row;
 use crate::chat::ChannelKey;
-use crate::notify::Journal;
-use crate::notify::storm::Storm;
+use crate::domain::notify::Journal;
+use crate::domain::notify::storm::Storm;
 use crate::store::{Schedule, WorkKind};
 
 /// The body of a [`WorkKind::Fired`] row, whose key is the channel.

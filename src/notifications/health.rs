@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::row;
 use crate::chat::ChannelKey;
 use crate::chat::text::shown;
-use crate::notify::Trigger;
+use crate::domain::notify::Trigger;
 use crate::pace::Seldom;
 use crate::store::{Schedule, WorkKind};
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::row_due;
 use crate::chat::ChannelKey;
-use crate::notify::Occurrence;
+use crate::domain::notify::Occurrence;
 use crate::store::{Schedule, WorkKind};
 
 /// Hints that wait for a channel at the same time. Sekoia's own storms are smaller; whoever else has

@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 
 use crate::chat::ChannelKey;
-use crate::checklist::Actor;
-use crate::notify::{Event, Refusal, Rules};
+use crate::domain::checklist::Actor;
+use crate::domain::notify::{Event, Refusal, Rules};
 use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId, Work, WorkKind};
 use crate::streams::{self, Folded, RACES};
 

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{row, row_due};
 use crate::chat::{ChannelKey, MessageId};
-use crate::checklist::Actor;
-use crate::notify::storm::{Names, Swarm};
-use crate::notify::{Occurrence, What};
+use crate::domain::checklist::Actor;
+use crate::domain::notify::storm::{Names, Swarm};
+use crate::domain::notify::{Occurrence, What};
 use crate::store::{Schedule, WorkKind};
 
 /// More may come of a message for so long.

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 
 use super::Notifications;
 use crate::chat::ChannelKey;
-use crate::notify::{Event, token_hash};
+use crate::domain::notify::{Event, token_hash};
 use crate::store::StoreError;
 
 /// A token that is not known here may be one that another process made a moment ago: the rules are

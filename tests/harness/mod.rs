@@ -19,8 +19,8 @@ mod text;
 
 use std::time::Duration;
 
-use sekoia_chatops::approval;
 use sekoia_chatops::approvals::Timing;
+use sekoia_chatops::domain::approval;
 use sekoia_chatops::pace::Rhythm;
 use sekoia_chatops::sandbox;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use sekoia_chatops::action::Kind;
-use sekoia_chatops::approval::{Policy, Rule};
+use sekoia_chatops::domain::action::Kind;
+use sekoia_chatops::domain::approval::{Policy, Rule};
 use sekoia_chatops::sandbox::Sandbox;
 
 use crate::harness::{Platform, Setting, nameless, run, usual};

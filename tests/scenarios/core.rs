@@ -8,8 +8,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use sekoia_chatops::chat::{MessageId, UserId};
-use sekoia_chatops::checklist::facts::Fact;
-use sekoia_chatops::checklist::{
+use sekoia_chatops::domain::checklist::facts::Fact;
+use sekoia_chatops::domain::checklist::{
     Actor, Change, Command, Community, Event, Evidence, MAX_REASON, Mode, Recorded, Refusal, Session, Status, StepId,
     decide,
 };

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use sekoia_chatops::approval::{Approval, ApprovalId, Command, Outcome, decide};
 use sekoia_chatops::approvals::{Approvals, Timing};
-use sekoia_chatops::checklist::Actor;
+use sekoia_chatops::domain::approval::{Approval, ApprovalId, Command, Outcome, decide};
+use sekoia_chatops::domain::checklist::Actor;
 use serde_json::Value;
 use sqlx::Connection;
 

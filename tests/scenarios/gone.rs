@@ -1,7 +1,7 @@
 //! People on whom a request rests, and who are gone when it is carried out.
 
 use insta::assert_snapshot;
-use sekoia_chatops::approval::{Policy, Rule};
+use sekoia_chatops::domain::approval::{Policy, Rule};
 
 use crate::harness::{Call, ChatFault, Platform, Seen, Setting, Stage, nameless, run, usual};
 

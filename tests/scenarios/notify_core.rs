@@ -11,11 +11,11 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use sekoia_chatops::chat::{ChannelKey, UserId};
-use sekoia_chatops::checklist::Actor;
 use sekoia_chatops::command::{digest, find, lex, rule};
-use sekoia_chatops::notify::chart::{Chart, alt, draw};
-use sekoia_chatops::notify::storm::{OWN_CARDS, Place, QUIET, Storm};
-use sekoia_chatops::notify::{
+use sekoia_chatops::domain::checklist::Actor;
+use sekoia_chatops::domain::notify::chart::{Chart, alt, draw};
+use sekoia_chatops::domain::notify::storm::{OWN_CARDS, Place, QUIET, Storm};
+use sekoia_chatops::domain::notify::{
     About, Alert, AlertStatus, Case, Command, Conditions, Connector, Digest, Entry, Event, Every, Journal, KEPT, Key,
     MAX_RULES, Named, Occurrence, Period, Playbook, Recorded, Refusal, Rule, RuleSet, Rules, Silence, Trigger, Watch,
     What, Which, decide, matches, silence, summary, token_hash,

@@ -4,13 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use sekoia_chatops::action::{Action, Grant, Named};
-use sekoia_chatops::approval::{
+use sekoia_chatops::chat::{ChannelKey, UserId};
+use sekoia_chatops::domain::action::{Action, Grant, Named};
+use sekoia_chatops::domain::approval::{
     Absent, Approval, ApprovalId, Command, Event, Gone, How, Item, Outcome, Part, Recorded, Refusal, Request, Stage,
     Status, decide,
 };
-use sekoia_chatops::chat::{ChannelKey, UserId};
-use sekoia_chatops::checklist::{Actor, Community};
+use sekoia_chatops::domain::checklist::{Actor, Community};
 use uuid::Uuid;
 
 const TTL: SignedDuration = SignedDuration::from_hours(24);
@@ -268,7 +268,7 @@ fn an_action_that_was_edited_after_the_approval_is_not_carried_out() {
     people.push("mallory@evil.example".into());
     approved.items.push(Item::Waiting);
     let refused = decide(Some(&approved), Command::Start, start());
-    assert_eq!(refused, Err(sekoia_chatops::approval::Refusal::Altered));
+    assert_eq!(refused, Err(sekoia_chatops::domain::approval::Refusal::Altered));
 }
 
 #[test]

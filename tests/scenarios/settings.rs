@@ -4,8 +4,8 @@ use std::fs;
 
 use insta::assert_snapshot;
 use secrecy::ExposeSecret;
-use sekoia_chatops::action::Kind;
 use sekoia_chatops::config::{Config, Faults, LogConfig, StoreConfig, StorePlace, VARIABLES, without_effect};
+use sekoia_chatops::domain::action::Kind;
 use sekoia_chatops::sekoia::Region;
 
 type Env<'a> = &'a [(&'a str, &'a str)];

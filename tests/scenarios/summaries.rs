@@ -7,10 +7,10 @@ use jiff::civil::time;
 use jiff::{SignedDuration, Timestamp};
 use sekoia_chatops::app::open_store;
 use sekoia_chatops::chat::{ChannelKey, UserId};
-use sekoia_chatops::checklist::Actor;
 use sekoia_chatops::config::{StoreConfig, StorePlace};
+use sekoia_chatops::domain::checklist::Actor;
+use sekoia_chatops::domain::notify::{About, Command, Digest, Entry, Every, Journal, Trigger, Watch, decide};
 use sekoia_chatops::notifications::{FiredLog, Notifications, row};
-use sekoia_chatops::notify::{About, Command, Digest, Entry, Every, Journal, Trigger, Watch, decide};
 use sekoia_chatops::store::{Commit, Schedule, Work, WorkKind};
 use serde_json::json;
 
@@ -461,7 +461,7 @@ fn a_digest_that_was_switched_off_is_dropped() {
                 ..row(WorkKind::Digest, kept.daily_key(), &())
             };
             kept.commit(Commit { schedule: vec![row], ..Commit::default() }).await;
-            kept.change(Command::ClearDigest { which: sekoia_chatops::notify::Which::Daily }, now).await;
+            kept.change(Command::ClearDigest { which: sekoia_chatops::domain::notify::Which::Daily }, now).await;
         })
         .await;
         tokio::time::sleep(Duration::from_secs(3)).await;

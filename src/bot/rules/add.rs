@@ -2,15 +2,15 @@
 
 use super::all_rules;
 use super::list::source;
-use crate::action::{Named, Problem, one_of};
 use crate::bot::failure::Failure;
 use crate::bot::{Ask, Bot, Told};
 use crate::chat::Inbound;
 use crate::chat::text::{Found, count, find as look_up, shown};
 use crate::chat::view::{Control, Line, View};
-use crate::checklist::Session;
 use crate::command::{Right, find};
-use crate::notify::{Command, Event, Key, Refusal, Watch};
+use crate::domain::action::{Named, Problem, one_of};
+use crate::domain::checklist::Session;
+use crate::domain::notify::{Command, Event, Key, Refusal, Watch};
 use crate::pace::Rank;
 use crate::sekoia::SekoiaError;
 

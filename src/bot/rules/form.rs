@@ -5,7 +5,7 @@ use crate::bot::{Ask, Bot};
 use crate::chat::text::{natural, same, shown};
 use crate::chat::view::{Choice, Field, FieldKind, Form, Group, Line, Text};
 use crate::command::{FORM, RULE_FIELDS, find};
-use crate::notify::{AlertStatus, Key, MAX_NAME, TRIGGERS};
+use crate::domain::notify::{AlertStatus, Key, MAX_NAME, TRIGGERS};
 use crate::pace::Rank;
 
 /// Options of one group: Slack takes a hundred.

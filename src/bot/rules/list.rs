@@ -9,10 +9,10 @@ use crate::bot::paging::Page;
 use crate::bot::{Ask, Bot, Told};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Choice, Control, Line, View};
-use crate::checklist::{Actor, StepId};
+use crate::domain::checklist::{Actor, StepId};
+use crate::domain::notify::budget::Interval;
+use crate::domain::notify::{Planned, Rule, Rules, Trigger};
 use crate::notifications::{FiredLog, Live, Look, MOST_WAITING, Snapshot, decode};
-use crate::notify::budget::Interval;
-use crate::notify::{Planned, Rule, Rules, Trigger};
 use crate::store::{StoreError, WorkKind};
 
 const RULES: usize = 10;

@@ -15,10 +15,10 @@ use super::{Ask, Bot, Told};
 use crate::chat::ChannelKey;
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Line, View};
-use crate::checklist::{Actor, StepId};
 use crate::command::{DigestWish, RuleWish};
+use crate::domain::checklist::{Actor, StepId};
+use crate::domain::notify::{Command, Digest, Every, Refusal, Rule, Rules, Which, decide, sample, zone};
 use crate::notifications::{ChangeError, Changed, Hint, News};
-use crate::notify::{Command, Digest, Every, Refusal, Rule, Rules, Which, decide, sample, zone};
 use crate::store::{Finished, Schedule, StoreError, WorkKind};
 
 pub(super) use webhook::NewAddress;

@@ -15,10 +15,10 @@ use crate::bot::failure::{Failure, instead};
 use crate::bot::{Answer, Ask, Bot, Reveal};
 use crate::chat::view::{Control, Line, Style, View};
 use crate::chat::{ChannelKey, ChatError, FormContent, SecretForm, UserId};
-use crate::checklist::Actor;
 use crate::command::WebhookWish;
+use crate::domain::checklist::Actor;
+use crate::domain::notify::{Command, Refusal, Rules, decide, token_hash};
 use crate::notifications::ChangeError;
-use crate::notify::{Command, Refusal, Rules, decide, token_hash};
 
 /// An address that may be made now, in a form that is to be opened.
 #[derive(Debug, Clone, PartialEq)]

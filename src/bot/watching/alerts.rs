@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::source::{Ground, RANK, Report, Source, Trouble, told};
-use crate::notify::{Trigger, What, is_ahead};
+use crate::domain::notify::{Trigger, What, is_ahead};
 use crate::sekoia::{Alert, AlertDate, AlertQuery};
 
 const KEPT: &str = "alerts";
@@ -183,7 +183,7 @@ impl Cursor {
 }
 
 /// What a change changes.
-pub(super) fn print(alert: &Alert, told: &crate::notify::Alert) -> u64 {
+pub(super) fn print(alert: &Alert, told: &crate::domain::notify::Alert) -> u64 {
     let text = format!("{:?} {:?} {told:?}", alert.updated_at, alert.similar);
     Sha256::digest(text.as_bytes()).iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }

@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::bot::inbox::only_store;
 use crate::chat::ChannelKey;
+use crate::domain::notify::Occurrence;
 use crate::notifications::{FiredLog, News, decode};
-use crate::notify::Occurrence;
 use crate::store::{Commit, CommitError, Finished, Found, Schedule, Store, StoreError, Work, WorkKind};
 
 /// For so long it is known what a channel was told of. A hint is tried for about a day.

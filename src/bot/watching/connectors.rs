@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::source::{Ground, RANK, Report, Source, Trouble};
-use crate::notify::{self, Named, Trigger, What};
+use crate::domain::notify::{self, Named, Trigger, What};
 
 const KEPT: &str = "connectors";
 

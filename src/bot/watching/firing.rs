@@ -10,9 +10,9 @@ use super::scope::{Scope, Watched};
 use super::source::Report;
 use crate::bot::Bot;
 use crate::chat::ChannelKey;
+use crate::domain::notify::storm::Place;
+use crate::domain::notify::{Alert, AlertStatus, Entry, Occurrence, Trigger, What};
 use crate::notifications::{Acknowledged, News};
-use crate::notify::storm::Place;
-use crate::notify::{Alert, AlertStatus, Entry, Occurrence, Trigger, What};
 use crate::store::StoreError;
 use crate::streams::RACES;
 

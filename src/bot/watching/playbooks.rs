@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::source::{Ground, RANK, Report, Source, Trouble};
 use crate::chat::text::count;
-use crate::notify::{self, Named, Trigger, What};
+use crate::domain::notify::{self, Named, Trigger, What};
 use crate::sekoia::{Id, LogLine, Playbook, PlaybookRun, SekoiaError};
 
 const KEPT: &str = "playbooks";

@@ -17,9 +17,9 @@ use super::silence::Silences;
 use super::source::{Source, Trouble};
 use crate::bot::Bot;
 use crate::bot::inbox::only_store;
+use crate::domain::notify::Trigger;
+use crate::domain::notify::budget::{Interval, Load, Polled, intervals};
 use crate::notifications::{Counted, HEALTH, Live, Snapshot, decode};
-use crate::notify::Trigger;
-use crate::notify::budget::{Interval, Load, Polled, intervals};
 use crate::sekoia::SekoiaError;
 use crate::store::{Commit, StoreError, WorkKind};
 

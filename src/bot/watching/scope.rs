@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::bot::Bot;
 use crate::chat::ChannelKey;
-use crate::notify::{Rule, RuleSet, Rules, Trigger, is_ahead};
+use crate::domain::notify::{Rule, RuleSet, Rules, Trigger, is_ahead};
 use crate::store::StoreError;
 
 /// Another process may have changed rules.
@@ -98,8 +98,8 @@ fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checklist::Actor;
-    use crate::notify::Watch;
+    use crate::domain::checklist::Actor;
+    use crate::domain::notify::Watch;
 
     #[test]
     fn a_rule_that_was_made_while_the_clock_was_ahead_is_heard_all_the_same() {

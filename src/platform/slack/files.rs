@@ -7,8 +7,8 @@ use tracing::warn;
 use url::Url;
 
 use super::api::Api;
-use crate::action::people::decode;
 use crate::chat::ChatError;
+use crate::domain::action::people::decode;
 
 /// A form waits for three seconds in all.
 const TIMEOUT: Duration = Duration::from_secs(2);

@@ -16,8 +16,8 @@ use super::conversation::Place;
 use super::people::{self, BOT, PEOPLE, Somebody, sees};
 use super::platform::trigger;
 use super::routes::{Refusal, Web, is_token, no};
-use crate::action::people::decode;
 use crate::chat::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
+use crate::domain::action::people::decode;
 
 /// Characters that somebody may say at once.
 const MOST_TYPED: usize = 12_000;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::checklist::StepId;
+use crate::domain::checklist::StepId;
 
 #[derive(Serialize)]
 pub(super) struct Section {

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::access::{Policy, Principal};
 use crate::chat::view::{Block, Line, Span, View};
 use crate::chat::{ChannelKey, UserId};
+use crate::domain::access::{Policy, Principal};
 
 /// The bot, as an author.
 pub const BOT: &str = "sekoia";

@@ -1,0 +1,10 @@
+//! What is decided, without deciding anything else: who may do what, the checklist, requests,
+//! sensitive operations, notifications.
+//!
+//! Pure: no clock, no I/O, nothing asynchronous, no store, no platform. The time is an argument.
+
+pub mod access;
+pub mod action;
+pub mod approval;
+pub mod checklist;
+pub mod notify;
