@@ -12,7 +12,6 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use sekoia_chatops::app::App;
-use sekoia_chatops::approvals::Timing;
 use sekoia_chatops::chat::{ChannelKey, UserId, Words};
 use sekoia_chatops::command::read;
 use sekoia_chatops::config::{Config, LogConfig, SekoiaConfig, SlackConfig, StoreConfig, StorePlace};
@@ -20,7 +19,8 @@ use sekoia_chatops::domain::access::Policy;
 use sekoia_chatops::domain::approval;
 use sekoia_chatops::domain::checklist::{Actor, Command, Community, Evidence, Mode, Recorded, Session, StepId, decide};
 use sekoia_chatops::sekoia::Region;
-use sekoia_chatops::sessions::Sessions;
+use sekoia_chatops::state::approvals::Timing;
+use sekoia_chatops::state::sessions::Sessions;
 use sekoia_chatops::store::{
     Aside, Commit, CommitError, Loaded, Record, State, Store, StoreError, StreamId, Work, WorkKind,
 };

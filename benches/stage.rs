@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use secrecy::SecretSlice;
 use sekoia_chatops::chat::{ChannelKey, UserId};
 use sekoia_chatops::domain::checklist::{Actor, Command, Community, Evidence, Mode, StepId, decide};
-use sekoia_chatops::sessions::Sessions;
+use sekoia_chatops::state::sessions::Sessions;
 use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::{SqliteStore, keyfile};
 use serde_json::{Value, json};

@@ -13,7 +13,6 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 use url::Url;
 
-use crate::approvals::Timing;
 use crate::bot::{Bot, Responder, Watcher, Worker};
 use crate::chat::{ChatPlatform, Chats};
 use crate::config::{Config, SekoiaConfig, StoreConfig, StorePlace};
@@ -30,6 +29,7 @@ use crate::sandbox::Sandbox;
 use crate::sekoia::Sekoia;
 use crate::sekoia::live::Live;
 use crate::server::{self, Bounds, Intake};
+use crate::state::approvals::Timing;
 use crate::store::audit::Chain;
 use crate::store::{MemoryStore, SqliteStore, Store, keyfile};
 

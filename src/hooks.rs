@@ -20,9 +20,10 @@ use uuid::Uuid;
 
 use crate::bot::Bot;
 use crate::chat::ChannelKey;
-use crate::notifications::{Hint, MOST_WAITING, decode};
 use crate::sekoia::{Id, instant};
 use crate::server::Intake;
+use crate::state::hint::{Hint, MOST_WAITING};
+use crate::state::kept::decode;
 use crate::store::{Commit, Store, StoreError, WorkKind};
 
 /// Characters of a type or an action.

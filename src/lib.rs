@@ -43,7 +43,6 @@
 //! pure rooms (`checklist`, `approval`, `action`, `notify`, `command`, `view`) take the time as an argument and do no I/O.
 
 pub mod app;
-pub mod approvals;
 pub mod bot;
 pub mod chat;
 pub mod cli;
@@ -52,8 +51,6 @@ pub mod config;
 pub mod domain;
 pub mod health;
 pub mod hooks;
-pub mod moved;
-pub mod notifications;
 pub mod pace;
 pub mod platform;
 pub mod rehearsal;
@@ -61,6 +58,5 @@ pub mod resolve;
 pub mod sandbox;
 pub mod sekoia;
 pub mod server;
-pub mod sessions;
+pub mod state;
 pub mod store;
-pub mod streams;

@@ -1,9 +1,9 @@
 //! What only a debug build does, so that the tests can end the built program at exact points and
 //! need not wait for minutes. A release build holds none of it.
 
-use crate::approvals::Timing;
 #[cfg(debug_assertions)]
 use crate::pace::Rhythm;
+use crate::state::approvals::Timing;
 
 /// Ends the process as `kill -9` does, after so many commits.
 #[cfg(debug_assertions)]

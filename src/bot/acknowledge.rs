@@ -14,11 +14,12 @@ use crate::chat::text::shown;
 use crate::chat::view::{Line, View};
 use crate::domain::checklist::Actor;
 use crate::domain::notify::{self, Event, Rules, What};
-use crate::notifications::{Acknowledged, News, decode};
 use crate::pace::Rank;
 use crate::sekoia::{Alert, AlertStatus, Id, SekoiaError, Unwritten, move_alert, says_moved};
+use crate::state::feed::{Acknowledged, News};
+use crate::state::kept::decode;
+use crate::state::stream::RACES;
 use crate::store::{StoreError, Work, WorkKind};
-use crate::streams::RACES;
 
 /// Looks at an alert of which nobody said whether it was moved.
 const LOOKS: u32 = 3;

@@ -7,11 +7,11 @@ use super::Bot;
 use super::inbox::only_store;
 use super::outbox::LOOK_BACK;
 use super::request_card::{by, frozen_line};
-use crate::approvals::{Announcement, Frozen};
 use crate::chat::text::shown;
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, ChatError};
 use crate::pace::Rank;
+use crate::state::freeze::{Announcement, Frozen};
 use crate::store::{Commit, StoreError, Work};
 
 /// Channels that are looked up at once.

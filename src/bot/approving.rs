@@ -6,11 +6,11 @@ use super::failure::{Failure, instead};
 use super::request_card::{frozen_line, held_line};
 use super::request_controls::controls_for;
 use super::{Ask, Bot, Told, resend};
-use crate::approvals::{ChangeError, Changed};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, View};
 use crate::domain::approval::{Approval, Command, Item, Outcome, Refusal, Status, decide};
 use crate::domain::checklist::Actor;
+use crate::state::approvals::{ChangeError, Changed};
 use crate::store::StoreError;
 
 /// What cannot be read now is looked at again then.

@@ -52,7 +52,7 @@ impl Bot {
             account: prepared.account.clone(),
             needed,
             self_approval: rule.self_approval,
-            expires: crate::streams::sealed(ask.now + rule.ttl),
+            expires: crate::state::stream::sealed(ask.now + rule.ttl),
         });
         let by = Actor::Person(ask.actor.clone());
         let decide = |state: Option<&Approval>| {

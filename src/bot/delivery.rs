@@ -20,9 +20,10 @@ use tracing::{Instrument, debug, error, info_span, warn};
 use super::Bot;
 use super::inbox::only_store;
 use super::outbox::Place;
-use crate::approvals::{Announcement, Notice};
 use crate::chat::{ChannelKey, ChatError, UserId};
 use crate::domain::approval::ApprovalId;
+use crate::state::freeze::Announcement;
+use crate::state::owed::Notice;
 use crate::store::{Commit, StoreError, Work, WorkKind};
 
 /// Messages of one kind under way at the same time.

@@ -20,8 +20,9 @@ use crate::chat::view::View;
 use crate::chat::{ChannelKey, ChatError, MessageId, UserId};
 use crate::domain::checklist::Actor;
 use crate::domain::notify::{Command, Due, Event, Period, Planned, Rules, Which, decide};
-use crate::notifications::{ChangeError, decode, row_due};
 use crate::pace::Rank;
+use crate::state::kept::{decode, row_due};
+use crate::state::rules::ChangeError;
 use crate::store::{Commit, Schedule, StoreError, Work, WorkKind};
 
 const AT_ONCE: u32 = 16;

@@ -15,7 +15,6 @@ use tracing::{error, info, warn};
 use super::Bot;
 use super::failure::Failure;
 use super::inbox::only_store;
-use crate::approvals::{Notice, See};
 use crate::chat::text::shown;
 use crate::chat::{ChannelKey, UserId};
 use crate::domain::action::Action;
@@ -26,7 +25,8 @@ use crate::domain::checklist::worse::{by_name, openly, worse};
 use crate::domain::checklist::{Actor, Command, Evidence, Refusal, Session, Status, StepId, decide};
 use crate::pace::Rank;
 use crate::sekoia::{SekoiaError, in_background};
-use crate::sessions::ChangeError;
+use crate::state::owed::{Notice, See};
+use crate::state::sessions::ChangeError;
 use crate::store::{Commit, Schedule, StoreError, Work, WorkKind};
 
 const AT_ONCE: u32 = 8;
@@ -224,8 +224,12 @@ fn notice(channel: &ChannelKey, session: &Session, step: StepId, to: UserId, wha
         step.name(),
         step.name()
     );
-    let body =
-        crate::streams::encode(&Notice::Line { to, text, about: Some(channel.clone()), see: Some(See::Checklist) });
+    let body = crate::state::stream::encode(&Notice::Line {
+        to,
+        text,
+        about: Some(channel.clone()),
+        see: Some(See::Checklist),
+    });
     let key = format!("drift/{channel}/{}/{}", step.name(), now.as_millisecond());
     Schedule { kind: WorkKind::Notice, key, due: now, attempts: 0, body }
 }

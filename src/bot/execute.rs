@@ -14,11 +14,11 @@ use tracing::{Instrument, error, info, info_span, warn};
 use super::Bot;
 use super::gate::{FRESH, GONE};
 use super::readback::Seen;
-use crate::approvals::ChangeError;
 use crate::domain::approval::{Approval, ApprovalId, Command, How, Item, Outcome, Stage, decide};
 use crate::domain::checklist::Actor;
 use crate::pace::Rank;
 use crate::sekoia::{SekoiaError, Turn, Unwritten, Verb};
+use crate::state::approvals::ChangeError;
 use crate::store::{Commit, StoreError, Work, WorkKind};
 
 /// Sends of one call that Sekoia refused for the moment, or provably did not do.
@@ -127,7 +127,7 @@ impl Bot {
         if let Some(Item::Created { at, uuid, shown, until, lost }) = approval.items.first() {
             let timing = self.approvals.timing;
             // Shown while the clock was ahead: on record, so that it is waited for once, not each time.
-            let latest = crate::streams::sealed(now + timing.confirm);
+            let latest = crate::state::stream::sealed(now + timing.confirm);
             if *shown && lost.is_none() && *until > latest + Duration::from_millis(1) {
                 self.found_out(id, Command::ConfirmBy { item: 0, until: latest }).await?;
                 return Ok(());

@@ -5,7 +5,6 @@ use rand::RngExt;
 use tracing::{error, warn};
 
 use super::cards;
-use crate::approvals;
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Line, View};
 use crate::chat::{ChatError, Wording};
@@ -15,7 +14,8 @@ use crate::domain::action::Problem;
 use crate::domain::approval::Refusal;
 use crate::domain::checklist::Actor;
 use crate::sekoia::SekoiaError;
-use crate::sessions::ChangeError;
+use crate::state::approvals;
+use crate::state::sessions::ChangeError;
 use crate::store::StoreError;
 
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub enum Failure {
     #[error(transparent)]
     Request(approvals::ChangeError),
     #[error(transparent)]
-    Rules(#[from] crate::notifications::ChangeError),
+    Rules(#[from] crate::state::rules::ChangeError),
     /// What was asked for cannot be had.
     #[error(transparent)]
     Wrong(#[from] Problem),
@@ -46,7 +46,7 @@ impl Failure {
         match self {
             Failure::Change(ChangeError::Store(error))
             | Failure::Request(approvals::ChangeError::Store(error))
-            | Failure::Rules(crate::notifications::ChangeError::Store(error)) => error.may_pass(),
+            | Failure::Rules(crate::state::rules::ChangeError::Store(error)) => error.may_pass(),
             _ => false,
         }
     }
@@ -124,11 +124,11 @@ impl Failure {
                     None => line.say("."),
                 })
             }
-            Failure::Rules(crate::notifications::ChangeError::Store(error))
+            Failure::Rules(crate::state::rules::ChangeError::Store(error))
             | Failure::Request(approvals::ChangeError::Store(error)) => {
                 Failure::Change(ChangeError::Store(error)).view(said, wording)
             }
-            Failure::Rules(crate::notifications::ChangeError::Refused(refusal)) => View::sentence(refusal.line()),
+            Failure::Rules(crate::state::rules::ChangeError::Refused(refusal)) => View::sentence(refusal.line()),
             Failure::Rules(error) => View::sentence(Line::marked(&error.to_string())),
             Failure::Request(error) => View::sentence(Line::marked(&error.to_string())),
             Failure::Wrong(problem) => {

@@ -5,15 +5,15 @@ use jiff::Timestamp;
 
 use super::request_card::by;
 use super::{Ask, Bot, Told};
-use crate::approvals::ControlEvent;
 use crate::chat::text::{first, shown};
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, UserId};
 use crate::domain::approval::{Approval, ApprovalId};
 use crate::domain::checklist::{Actor, Concluded, Event, Mode, Session};
-use crate::sessions::stream;
+use crate::state::freeze::ControlEvent;
+use crate::state::sessions::stream;
+use crate::state::stream;
 use crate::store::{Record, StoreError};
-use crate::streams;
 
 /// Requests whose votes are looked up, beside those that are open.
 const REQUESTS: usize = 50;
@@ -107,7 +107,7 @@ fn recorded(record: &Record) -> Entry {
         Ok(event) => event_in_words(&event),
         Err(_) => Line::from(record.kind.clone()),
     };
-    let (at, by) = (record.at().ok(), streams::actor(&record.actor));
+    let (at, by) = (record.at().ok(), stream::actor(&record.actor));
     Entry { id: record.seq.to_string(), seq: Some(record.seq), at, by, what }
 }
 
@@ -116,7 +116,7 @@ fn frozen(record: &Record) -> Option<Entry> {
         ControlEvent::Frozen { reason } => format!("🧊 froze all execution: {}", shown(&reason, 200)),
         ControlEvent::Unfrozen => "lifted the freeze".into(),
     };
-    let (at, by) = (record.at().ok(), streams::actor(&record.actor));
+    let (at, by) = (record.at().ok(), stream::actor(&record.actor));
     Some(Entry { id: format!("freeze {}", record.seq), seq: None, at, by, what: what.into() })
 }
 

@@ -13,10 +13,10 @@ use tracing::{Instrument, error, info_span, warn};
 
 use super::failure::reference;
 use super::{Answer, Bot, Outcome};
-use crate::approvals::Notice;
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
 use crate::command::{Command, Fault, Said, read};
+use crate::state::owed::Notice;
 use crate::store::{Commit, CommitError, Finished, Schedule, StoreError, Work, WorkKind};
 
 /// What became of a request when it came in.
@@ -169,7 +169,7 @@ impl Bot {
             key: format!("answer/{}", inbound.delivery),
             due: Timestamp::now(),
             attempts: 0,
-            body: crate::streams::encode(&notice),
+            body: crate::state::stream::encode(&notice),
         };
         let commit = Commit { schedule: vec![owed], ..Commit::default() };
         self.sessions.store().commit(commit).await.map(|_| ()).map_err(only_store)

@@ -7,7 +7,7 @@ use super::watching::Batch;
 use crate::chat::ChannelKey;
 use crate::domain::notify::What;
 use crate::domain::notify::storm::{Names, OWN_CARDS, Swarm};
-use crate::notifications::News;
+use crate::state::feed::News;
 use crate::store::{StoreError, Work};
 
 impl Bot {

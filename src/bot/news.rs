@@ -24,8 +24,9 @@ use crate::chat::view::View;
 use crate::chat::{ChannelKey, ChatError, MessageId};
 use crate::domain::notify::What;
 use crate::domain::notify::storm::OWN_CARDS;
-use crate::notifications::{News, Posted, decode};
 use crate::pace::Rank;
+use crate::state::feed::{News, Posted};
+use crate::state::kept::decode;
 use crate::store::{Commit, StoreError, Work, WorkKind};
 
 /// Rows that are looked at in one round; of one channel, those that are told.

@@ -8,8 +8,8 @@ use crate::chat::view::{Control, Line, Tone, View};
 use crate::domain::checklist::Actor;
 use crate::domain::notify::storm::Swarm;
 use crate::domain::notify::{Alert, Named, Playbook, Rules, What, band, minutes};
-use crate::notifications::News;
 use crate::sekoia::{Id, Region};
+use crate::state::feed::News;
 
 /// Characters of a title, a name, an error.
 const TITLE: usize = 200;

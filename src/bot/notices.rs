@@ -6,12 +6,12 @@ use tracing::error;
 use super::outbox::LOOK_BACK;
 use super::request_card::{held_line, noting, outcomes, votes};
 use super::{Bot, resend};
-use crate::approvals::{News, Notice, See};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, View};
 use crate::chat::{ChannelKey, ChatError, UserId};
 use crate::domain::approval::{Approval, ApprovalId, Guest, Item, Stage, Status};
 use crate::pace::Rank;
+use crate::state::owed::{News, Notice, See};
 use crate::store::{StoreError, Work};
 
 const OPEN_CARD: &str = "Open the card";

@@ -23,8 +23,8 @@ use crate::chat::{ChannelKey, ChatError, ChatPlatform, MessageId};
 use crate::domain::approval::{self, ApprovalId};
 use crate::domain::checklist::{Actor, Command, Session, decide};
 use crate::pace::Rank;
+use crate::state::stream::ChangeError;
 use crate::store::{StoreError, Work, WorkKind};
-use crate::streams::ChangeError;
 
 /// So long it is remembered what a settled message shows.
 const SETTLED: Duration = Duration::from_mins(1);

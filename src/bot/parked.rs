@@ -8,13 +8,14 @@ use tracing::error;
 use super::Bot;
 use super::delivery::{About, LONGEST_WAIT};
 use super::outbox::Place;
-use crate::approvals::{Notice, See};
 use crate::chat::text::shown;
 use crate::chat::view::Line;
 use crate::chat::{ChannelKey, ChatError, UserId};
 use crate::domain::checklist::Actor;
-use crate::notifications::{News, decode, row, row_due};
-use crate::sessions::progress_due;
+use crate::state::feed::News;
+use crate::state::kept::{decode, row, row_due};
+use crate::state::owed::{Notice, See};
+use crate::state::sessions::progress_due;
 use crate::store::{Commit, Finished, Schedule, StoreError, Work, WorkKind};
 
 /// How it goes on.

@@ -7,7 +7,7 @@ use tracing::warn;
 use super::Bot;
 use crate::domain::approval::{Approval, ApprovalId, Stage, Status};
 use crate::domain::checklist::{Actor, Command, Concluded, Refusal, Session, Status as StepStatus, decide};
-use crate::sessions::ChangeError;
+use crate::state::sessions::ChangeError;
 
 impl Bot {
     /// Brings the session in line with one of its requests, as that is stored now. Nobody changes the

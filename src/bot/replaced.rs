@@ -8,8 +8,9 @@ use super::Bot;
 use crate::chat::view::{Block, Line, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, MessageId};
 use crate::domain::approval::ApprovalId;
-use crate::notifications::{Posted, decode, row_due};
 use crate::pace::Rank;
+use crate::state::feed::Posted;
+use crate::state::kept::{decode, row_due};
 use crate::store::{Commit, StoreError, Work, WorkKind};
 
 /// That a message was replaced is remembered for so long: a button of Mattermost's lives no longer.

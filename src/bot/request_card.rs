@@ -3,13 +3,13 @@
 use super::asking::steps_by_hand;
 use super::inviting::account;
 use super::request_controls::controls;
-use crate::approvals::Frozen;
 use crate::chat::text::{count, first, shown};
 use crate::chat::view::{Block, Line, Tone, View, day};
 use crate::domain::action::{Action, Grant, people};
 use crate::domain::approval::{Approval, Guest, How, Item, Part, Stage, Status};
 use crate::domain::checklist::Actor;
 use crate::sekoia::Region;
+use crate::state::freeze::Frozen;
 
 /// Lines of one list; the rest is told by `approvals <id>`.
 const LISTED: usize = 15;

@@ -109,7 +109,7 @@ impl Bot {
                 self.note_changes(reveal.by.as_str(), &changed);
                 changed.approval
             }
-            Err(crate::approvals::ChangeError::Store(error)) => {
+            Err(crate::state::approvals::ChangeError::Store(error)) => {
                 error!(%error, "a key could not be announced, so it is not created");
                 return told(STORE_FAILED);
             }
@@ -137,7 +137,7 @@ impl Bot {
             }
         };
         let uuid: Box<str> = created.uuid.as_str().into();
-        let until = crate::streams::sealed(Timestamp::now() + self.approvals.timing.confirm);
+        let until = crate::state::stream::sealed(Timestamp::now() + self.approvals.timing.confirm);
         if !self.settle_call(&approval, Outcome::Created { uuid: uuid.clone(), until }).await {
             // Nothing would see to its end: it is found by its name, and revoked.
             return told(

@@ -9,7 +9,7 @@ use crate::chat::view::{Block, Choice, Control, Line, Style, View};
 use crate::command::LIST;
 use crate::domain::checklist::{Command, Community, Mode, Refusal, Session, StepId};
 use crate::sekoia;
-use crate::sessions::ChangeError;
+use crate::state::sessions::ChangeError;
 
 /// Entries of a menu: fewer than Slack's 100.
 const MENU: usize = 90;

@@ -236,6 +236,6 @@ fn confirmation(step: StepId, evidence: &Evidence) -> String {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        Failure::Change(crate::sessions::ChangeError::Refused(refusal))
+        Failure::Change(crate::state::sessions::ChangeError::Refused(refusal))
     }
 }

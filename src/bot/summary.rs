@@ -13,8 +13,9 @@ use crate::chat::view::{Column, Control, Line, Table, View};
 use crate::chat::{ChannelKey, ChatError, MessageId, Picture};
 use crate::domain::notify::chart::{self, Chart};
 use crate::domain::notify::{Bands, Count, Journal, Period, RuleLine, Rules, Summary, summary};
-use crate::notifications::{FiredLog, decode};
 use crate::sekoia::Region;
+use crate::state::fired::FiredLog;
+use crate::state::kept::decode;
 use crate::store::{StoreError, WorkKind};
 
 /// Rules in the table; the others are counted.

@@ -7,16 +7,16 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 
 use super::{env, environment, pairs};
-use crate::approvals::Control;
 use crate::chat::text;
 use crate::config::{StoreConfig, StorePlace};
 use crate::domain::approval::Approval;
 use crate::domain::checklist::Session;
 use crate::domain::notify::Rules;
-use crate::moved::LaterIds;
+use crate::state::freeze::Control;
+use crate::state::moved::LaterIds;
+use crate::state::stream::{Folded, actor};
 use crate::store::audit::Chain;
 use crate::store::{Loaded, Record, Remembered, SqliteStore, Store, StreamId, heads, keyfile};
-use crate::streams::{Folded, actor};
 
 #[derive(clap::Subcommand)]
 pub enum Command {

@@ -17,11 +17,11 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use url::Url;
 
-use crate::approvals::Timing;
 use crate::chat::is_mattermost_id;
 use crate::domain::access::{Policy, Principal};
 use crate::domain::approval;
 use crate::sekoia::{Region, Sekoia, is_loopback, may_receive_key};
+use crate::state::approvals::Timing;
 use source::Source;
 pub use source::{Faults, VARIABLES};
 

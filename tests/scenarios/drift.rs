@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use sekoia_chatops::approvals::Timing;
 use sekoia_chatops::chat::{ChannelKey, UserId};
 use sekoia_chatops::domain::checklist::{Actor, Command, Community, Evidence, Mode, StepId, decide};
 use sekoia_chatops::sandbox::world::{ApiKey, Licence, Member, Silence, World};
 use sekoia_chatops::sandbox::{Fault, FaultKind};
-use sekoia_chatops::sessions::{ChangeError, Sessions, watch_due};
+use sekoia_chatops::state::approvals::Timing;
+use sekoia_chatops::state::sessions::{ChangeError, Sessions, watch_due};
 use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::{
     Commit, MemoryStore, NewRecord, Schedule, SqliteStore, State, Store, StreamId, WorkKind, Write, keyfile,

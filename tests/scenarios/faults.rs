@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use sekoia_chatops::approvals::{Approvals, Timing};
 use sekoia_chatops::domain::approval::{Approval, ApprovalId, Command, Outcome, decide};
 use sekoia_chatops::domain::checklist::Actor;
+use sekoia_chatops::state::approvals::{Approvals, Timing};
 use serde_json::Value;
 use sqlx::Connection;
 
@@ -230,7 +230,7 @@ fn a_key_that_was_shown_while_the_clock_was_ahead_is_revoked_when_nobody_confirm
         assert_eq!(s.active_keys("forwarder"), 0);
         while !s.card("Request ").await.text().contains("ready to be created") {}
         s.stop().await;
-        let kinds = s.store().await.history(&sekoia_chatops::approvals::stream(&id), 0, 99).await.unwrap();
+        let kinds = s.store().await.history(&sekoia_chatops::state::approvals::stream(&id), 0, 99).await.unwrap();
         let clamped = kinds.iter().filter(|record| record.kind == "key.confirm_by").count();
         assert_eq!(clamped, 1, "it is waited for once");
         s.start().await;

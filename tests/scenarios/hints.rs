@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use sekoia_chatops::notifications::{Hint, MOST_WAITING, Notifications};
 use sekoia_chatops::sandbox::{Fault, FaultKind, NewAlert, Tenant, WebhookDate};
+use sekoia_chatops::state::hint::{Hint, MOST_WAITING};
+use sekoia_chatops::state::rules::Notifications;
 use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::{Commit, MemoryStore, Schedule, Store, Work, WorkKind};
 use uuid::Uuid;

@@ -9,8 +9,10 @@ use secrecy::SecretSlice;
 use sekoia_chatops::command::{find, lex, rule};
 use sekoia_chatops::domain::checklist::Actor;
 use sekoia_chatops::domain::notify::{Event, Rule, Rules, Trigger, Watch, matches, sample};
-use sekoia_chatops::notifications::{Hint, Notifications, decode};
 use sekoia_chatops::sandbox::{Fault, FaultKind, Happening};
+use sekoia_chatops::state::hint::Hint;
+use sekoia_chatops::state::kept::decode;
+use sekoia_chatops::state::rules::Notifications;
 use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::{SqliteStore, Store, Work, WorkKind, keyfile};
 

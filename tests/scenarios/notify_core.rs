@@ -20,7 +20,7 @@ use sekoia_chatops::domain::notify::{
     MAX_RULES, Named, Occurrence, Period, Playbook, Recorded, Refusal, Rule, RuleSet, Rules, Silence, Trigger, Watch,
     What, Which, decide, matches, silence, summary, token_hash,
 };
-use sekoia_chatops::streams::Folded;
+use sekoia_chatops::state::stream::Folded;
 use uuid::Uuid;
 
 fn start() -> Timestamp {

@@ -10,7 +10,9 @@ use sekoia_chatops::chat::{ChannelKey, UserId};
 use sekoia_chatops::config::{StoreConfig, StorePlace};
 use sekoia_chatops::domain::checklist::Actor;
 use sekoia_chatops::domain::notify::{About, Command, Digest, Entry, Every, Journal, Trigger, Watch, decide};
-use sekoia_chatops::notifications::{FiredLog, Notifications, row};
+use sekoia_chatops::state::fired::FiredLog;
+use sekoia_chatops::state::kept::row;
+use sekoia_chatops::state::rules::Notifications;
 use sekoia_chatops::store::{Commit, Schedule, Work, WorkKind};
 use serde_json::json;
 

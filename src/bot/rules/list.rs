@@ -12,7 +12,10 @@ use crate::chat::view::{Choice, Control, Line, View};
 use crate::domain::checklist::{Actor, StepId};
 use crate::domain::notify::budget::Interval;
 use crate::domain::notify::{Planned, Rule, Rules, Trigger};
-use crate::notifications::{FiredLog, Live, Look, MOST_WAITING, Snapshot, decode};
+use crate::state::fired::FiredLog;
+use crate::state::hint::MOST_WAITING;
+use crate::state::kept::decode;
+use crate::state::rule_health::{Live, Look, Snapshot};
 use crate::store::{StoreError, WorkKind};
 
 const RULES: usize = 10;

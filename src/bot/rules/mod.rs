@@ -18,7 +18,9 @@ use crate::chat::view::{Control, Line, View};
 use crate::command::{DigestWish, RuleWish};
 use crate::domain::checklist::{Actor, StepId};
 use crate::domain::notify::{Command, Digest, Every, Refusal, Rule, Rules, Which, decide, sample, zone};
-use crate::notifications::{ChangeError, Changed, Hint, News};
+use crate::state::feed::News;
+use crate::state::hint::Hint;
+use crate::state::rules::{ChangeError, Changed};
 use crate::store::{Finished, Schedule, StoreError, WorkKind};
 
 pub(super) use webhook::NewAddress;
@@ -95,7 +97,7 @@ impl Bot {
             }
             RuleWish::Mute(minutes) => {
                 let time = SignedDuration::from_mins(i64::from(minutes));
-                let until = crate::streams::sealed(ask.now).checked_add(time).unwrap_or(Timestamp::MAX);
+                let until = crate::state::stream::sealed(ask.now).checked_add(time).unwrap_or(Timestamp::MAX);
                 self.change_rules(ask, Command::Mute { number, until }).await?;
                 let line = Line::new().say(format!("Rule {number} is quiet until ")).moment(until);
                 Ok(View::sentence(line.say(format!(": {}.", rule.watch)))

@@ -18,7 +18,7 @@ use crate::chat::{ChannelKey, ChatError, FormContent, SecretForm, UserId};
 use crate::command::WebhookWish;
 use crate::domain::checklist::Actor;
 use crate::domain::notify::{Command, Refusal, Rules, decide, token_hash};
-use crate::notifications::ChangeError;
+use crate::state::rules::ChangeError;
 
 /// An address that may be made now, in a form that is to be opened.
 #[derive(Debug, Clone, PartialEq)]

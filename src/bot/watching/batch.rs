@@ -9,7 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::bot::inbox::only_store;
 use crate::chat::ChannelKey;
 use crate::domain::notify::Occurrence;
-use crate::notifications::{FiredLog, News, decode};
+use crate::state::feed::News;
+use crate::state::fired::FiredLog;
+use crate::state::kept::decode;
 use crate::store::{Commit, CommitError, Finished, Found, Schedule, Store, StoreError, Work, WorkKind};
 
 /// For so long it is known what a channel was told of. A hint is tried for about a day.

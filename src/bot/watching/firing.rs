@@ -12,9 +12,9 @@ use crate::bot::Bot;
 use crate::chat::ChannelKey;
 use crate::domain::notify::storm::Place;
 use crate::domain::notify::{Alert, AlertStatus, Entry, Occurrence, Trigger, What};
-use crate::notifications::{Acknowledged, News};
+use crate::state::feed::{Acknowledged, News};
+use crate::state::stream::RACES;
 use crate::store::StoreError;
-use crate::streams::RACES;
 
 /// The rule that stands for Sekoia's own ones, of which nothing is known but that they fired.
 const SEKOIAS: u32 = 0;

@@ -19,10 +19,12 @@ use crate::bot::Bot;
 use crate::bot::inbox::only_store;
 use crate::chat::ChannelKey;
 use crate::domain::notify::{Occurrence, What};
-use crate::notifications::{Hint, News, decode};
 use crate::sekoia::{Alert, Id, SekoiaError};
+use crate::state::feed::News;
+use crate::state::hint::Hint;
+use crate::state::kept::decode;
+use crate::state::stream::RACES;
 use crate::store::{Commit, Finished, StoreError, Work, WorkKind};
-use crate::streams::RACES;
 
 /// Hints that are followed at once: so many uuids still fit into an address.
 const AT_ONCE: u32 = 50;

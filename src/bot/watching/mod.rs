@@ -25,9 +25,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Bot;
-use crate::notifications::Live as Listening;
 use crate::pace::Rhythm;
 use crate::sekoia::live::{Live, LiveTiming};
+use crate::state::rule_health::Live as Listening;
 
 pub(super) use batch::Batch;
 pub(super) use firing::acknowledged;

@@ -19,8 +19,9 @@ use crate::bot::Bot;
 use crate::bot::inbox::only_store;
 use crate::domain::notify::Trigger;
 use crate::domain::notify::budget::{Interval, Load, Polled, intervals};
-use crate::notifications::{Counted, HEALTH, Live, Snapshot, decode};
 use crate::sekoia::SekoiaError;
+use crate::state::kept::decode;
+use crate::state::rule_health::{Counted, HEALTH, Live, Snapshot};
 use crate::store::{Commit, StoreError, WorkKind};
 
 /// How often it is asked whether something is due.

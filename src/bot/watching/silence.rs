@@ -13,9 +13,9 @@ use crate::bot::failure::Failure;
 use crate::domain::checklist::steps::quickstart::Silent;
 use crate::domain::notify::silence::{Intake, Look, Memory, REACH, Suspect, Wanted, wanted};
 use crate::domain::notify::{Silence, Trigger, What};
-use crate::notifications::decode;
 use crate::pace::Rank;
 use crate::sekoia::{self, Id, SekoiaError};
+use crate::state::kept::decode;
 use crate::store::WorkKind;
 
 const KEPT: &str = "silence";

@@ -10,9 +10,9 @@ use super::scope::{Scope, Watched};
 use crate::bot::Bot;
 use crate::chat::ChannelKey;
 use crate::domain::notify::{self, Occurrence, Trigger, What};
-use crate::notifications::{decode, row};
 use crate::pace::Rank;
 use crate::sekoia::{self, SekoiaError};
+use crate::state::kept::{decode, row};
 use crate::store::{Finished, Schedule, StoreError, WorkKind};
 
 /// Nobody looks at the screen for what a source asks.

@@ -122,7 +122,7 @@ impl Sealer {
 
     /// `<64 hexadecimal digits>.<JSON>`.
     pub fn seal<T: Sealed>(&self, value: &T) -> String {
-        let json = crate::streams::encode(value);
+        let json = crate::state::stream::encode(value);
         let mac = self.0[0].clone().chain_update(T::KIND).chain_update(b"\n").chain_update(&json);
         format!("{}.{json}", hex::encode(mac.finalize().into_bytes()))
     }

@@ -22,8 +22,8 @@ use crate::chat::{
     Wording,
 };
 use crate::config::SlackConfig;
-use crate::moved::Moved;
 use crate::pace::{Rank, Seldom};
+use crate::state::moved::Moved;
 use crate::store::{Store, StoreError};
 
 pub struct SlackClient {

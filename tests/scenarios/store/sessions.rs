@@ -7,7 +7,7 @@ use jiff::ToSpan;
 use jiff::tz::TimeZone;
 use sekoia_chatops::chat::{ChannelKey, UserId};
 use sekoia_chatops::domain::checklist::{self, Actor, Community, Mode, Recorded, Session, StepId, decide};
-use sekoia_chatops::sessions::{self, ChangeError, Changed, Sessions};
+use sekoia_chatops::state::sessions::{self, ChangeError, Changed, Sessions};
 use sekoia_chatops::store::{Commit, Loaded, State, Store, WorkKind, Write};
 use tempfile::TempDir;
 use tokio::task::JoinSet;

@@ -9,7 +9,7 @@ use crate::store::{Schedule, Work, WorkKind};
 
 /// A row that holds `value` and is due at `due`.
 pub fn row_due(kind: WorkKind, key: impl Into<String>, value: &impl Serialize, due: Timestamp) -> Schedule {
-    Schedule { kind, key: key.into(), due, attempts: 0, body: crate::streams::encode(value) }
+    Schedule { kind, key: key.into(), due, attempts: 0, body: super::stream::encode(value) }
 }
 
 /// A row that only holds something: nobody waits for it.

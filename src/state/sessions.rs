@@ -11,10 +11,10 @@ use dashmap::DashMap;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
+use super::stream::{self, Folded, RACES};
 use crate::chat::ChannelKey;
 use crate::domain::checklist::{Actor, Event, Recorded, Refusal, Session};
 use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId, WorkKind};
-use crate::streams::{self, Folded, RACES};
 
 /// Changes that can be under way at the same time.
 const WRITERS: usize = 256;
@@ -28,8 +28,8 @@ pub struct Sessions {
     watch: Duration,
 }
 
-type Slot = streams::Slot<Arc<Session>>;
-pub type ChangeError = streams::ChangeError<Refusal>;
+type Slot = stream::Slot<Arc<Session>>;
+pub type ChangeError = stream::ChangeError<Refusal>;
 
 impl Folded for Session {
     const FAMILY: &'static str = "session";
@@ -55,7 +55,7 @@ pub struct Changed {
 
 /// The stream of a channel's session.
 pub fn stream(channel: &ChannelKey) -> StreamId {
-    streams::id::<Session>(channel.as_str())
+    stream::id::<Session>(channel.as_str())
 }
 
 impl Sessions {
@@ -118,7 +118,7 @@ impl Sessions {
         decide: impl Fn(Option<&Session>) -> Result<Vec<Event>, Refusal> + Send + Sync,
         also: impl Fn() -> Vec<Schedule> + Send + Sync,
     ) -> Result<Changed, ChangeError> {
-        let now = streams::sealed(now);
+        let now = stream::sealed(now);
         let _turn = self.writer(channel).lock().await;
         for _ in 0..RACES {
             let slot = self.slot(channel).await?;
@@ -128,7 +128,7 @@ impl Sessions {
             let events = decide(slot.state.as_deref()).map_err(ChangeError::Refused)?;
             let state = slot.state.as_deref().cloned();
             // Only an opening event makes a session out of nothing.
-            let (write, next) = streams::write(channel.as_str(), slot.version, state, &events, by, now)
+            let (write, next) = stream::write(channel.as_str(), slot.version, state, &events, by, now)
                 .ok_or(ChangeError::Refused(Refusal::NoSession))?;
             let next = Arc::new(next);
             // Whatever changed, the channel's message owes it to its readers.
@@ -192,7 +192,7 @@ impl Sessions {
     }
 
     async fn load(&self, channel: &ChannelKey) -> Result<Slot, StoreError> {
-        let streams::Slot { version, state, newer } = streams::load::<Session>(&*self.store, channel.as_str()).await?;
+        let stream::Slot { version, state, newer } = stream::load::<Session>(&*self.store, channel.as_str()).await?;
         Ok(Slot { version, state: state.map(Arc::new), newer })
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::row_due;
+use super::kept::row_due;
 use crate::chat::ChannelKey;
 use crate::domain::notify::Occurrence;
 use crate::store::{Schedule, WorkKind};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::row;
+use super::kept::row;
 use crate::chat::ChannelKey;
 use crate::domain::notify::Journal;
 use crate::domain::notify::storm::Storm;

@@ -5,12 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Approvals;
+use super::approvals::Approvals;
+use super::stream;
 use crate::chat::{ChannelKey, UserId};
 use crate::domain::action::Action;
 use crate::domain::approval::{Approval, ApprovalId, Event, Guest, Item, Stage, Status};
 use crate::store::{Schedule, WorkKind};
-use crate::streams;
 
 /// What one person is to be told of a request, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,11 +90,11 @@ impl Approvals {
             owed.push(work(WorkKind::Track, now));
         }
         if let Some(news) = news(before, after, events) {
-            let body = streams::encode(&Notice::Request { news, to: after.requester().cloned() });
+            let body = stream::encode(&Notice::Request { news, to: after.requester().cloned() });
             owed.push(Schedule { kind: WorkKind::Notice, key: format!("{id}/{version}"), due: now, attempts: 0, body });
         }
         for (n, to) in concerned(after, events).into_iter().enumerate() {
-            let body = streams::encode(&Notice::Request { news: News::Held, to: Some(to) });
+            let body = stream::encode(&Notice::Request { news: News::Held, to: Some(to) });
             let key = format!("{id}/{version}/{n}");
             owed.push(Schedule { kind: WorkKind::Notice, key, due: now, attempts: 0, body });
         }

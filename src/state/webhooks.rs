@@ -5,7 +5,7 @@ use dashmap::DashMap;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-use super::Notifications;
+use super::rules::Notifications;
 use crate::chat::ChannelKey;
 use crate::domain::notify::{Event, token_hash};
 use crate::store::StoreError;

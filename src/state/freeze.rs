@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Approvals, ChangeError};
+use super::approvals::{Approvals, ChangeError};
+use super::stream::{self, Folded, RACES};
 use crate::chat::ChannelKey;
 use crate::domain::checklist::{Actor, Change};
 use crate::store::{Commit, CommitError, Finished, Record, Schedule, StoreError, WorkKind};
-use crate::streams::{self, Folded, RACES};
 
 /// Whether anything sensitive may be carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl Announcement {
     /// One a channel: a later one takes the place of one that was not said yet.
     pub fn row(&self, now: Timestamp) -> Schedule {
         let key = self.channel.as_ref().map_or_else(|| "freeze".into(), |channel| format!("freeze/{channel}"));
-        Schedule { kind: WorkKind::Announce, key, due: now, attempts: 0, body: streams::encode(self) }
+        Schedule { kind: WorkKind::Announce, key, due: now, attempts: 0, body: stream::encode(self) }
     }
 }
 
@@ -80,13 +80,13 @@ const EVERYTHING: &str = "execution";
 
 impl Approvals {
     pub async fn frozen(&self) -> Result<Option<Frozen>, StoreError> {
-        let slot = streams::load::<Control>(&*self.store, EVERYTHING).await?;
+        let slot = stream::load::<Control>(&*self.store, EVERYTHING).await?;
         Ok(slot.state.and_then(|control| control.frozen))
     }
 
     /// The last records of when execution was stopped and allowed again.
     pub async fn freezes(&self, last: usize) -> Result<Vec<Record>, StoreError> {
-        let stream = streams::id::<Control>(EVERYTHING);
+        let stream = stream::id::<Control>(EVERYTHING);
         let version = self.store.load(&stream).await?.map_or(0, |loaded| loaded.version);
         let wanted = u32::try_from(last).unwrap_or(u32::MAX);
         self.store.history(&stream, version.saturating_sub(last as u64), wanted).await
@@ -100,9 +100,9 @@ impl Approvals {
         now: Timestamp,
         finished: Option<Finished>,
     ) -> Result<bool, ChangeError> {
-        let now = streams::sealed(now);
+        let now = stream::sealed(now);
         for _ in 0..RACES {
-            let slot = streams::load::<Control>(&*self.store, EVERYTHING).await?;
+            let slot = stream::load::<Control>(&*self.store, EVERYTHING).await?;
             if slot.newer {
                 return Err(ChangeError::Newer);
             }
@@ -118,7 +118,7 @@ impl Approvals {
                 channel: None,
             };
             let event = reason.map_or(ControlEvent::Unfrozen, |reason| ControlEvent::Frozen { reason: reason.into() });
-            let Some((write, _)) = streams::write(EVERYTHING, slot.version, slot.state, &[event], by, now) else {
+            let Some((write, _)) = stream::write(EVERYTHING, slot.version, slot.state, &[event], by, now) else {
                 return Ok(false);
             };
             // Everything that waited for it goes on, every card and every channel says so.

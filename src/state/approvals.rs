@@ -1,9 +1,6 @@
 //! The requests in the store: loaded when they are needed, changed by commit-then-apply, with
 //! everything that is owed because of a change in the same commit.
 
-mod freeze;
-mod owed;
-
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +8,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::stream::{self, Folded, RACES};
 use crate::domain::approval::{Approval, ApprovalId, Event, Recorded, Refusal};
 use crate::domain::checklist::Actor;
 use crate::pace::Rhythm;
 use crate::store::{Commit, CommitError, Finished, Store, StoreError, StreamId, WorkKind};
-use crate::streams::{self, Folded, RACES};
-
-pub use freeze::{Announcement, Control, ControlEvent, Frozen};
-pub use owed::{News, Notice, See};
 
 /// Changes that can be under way at the same time.
 const WRITERS: usize = 64;
@@ -58,7 +52,7 @@ impl Default for Timing {
 }
 
 pub struct Approvals {
-    store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Store>,
     /// Held by whoever changes a request: of two in one process the second decides on what the
     /// first left, instead of losing a race.
     writers: Box<[Mutex<()>]>,
@@ -73,7 +67,7 @@ pub struct Changed {
     pub events: Vec<Event>,
 }
 
-pub type ChangeError = streams::ChangeError<Refusal>;
+pub type ChangeError = stream::ChangeError<Refusal>;
 
 impl Folded for Approval {
     const FAMILY: &'static str = "approval";
@@ -91,7 +85,7 @@ impl Folded for Approval {
 
 /// The stream of a request.
 pub fn stream(id: &ApprovalId) -> StreamId {
-    streams::id::<Approval>(id.as_str())
+    stream::id::<Approval>(id.as_str())
 }
 
 impl Approvals {
@@ -104,7 +98,7 @@ impl Approvals {
     }
 
     pub async fn read_with_version(&self, id: &ApprovalId) -> Result<Option<(u64, Approval)>, StoreError> {
-        let slot = streams::load::<Approval>(&*self.store, id.as_str()).await?;
+        let slot = stream::load::<Approval>(&*self.store, id.as_str()).await?;
         Ok(slot.state.map(|approval| (slot.version, approval)))
     }
 
@@ -152,16 +146,16 @@ impl Approvals {
         finished: Option<Finished>,
         decide: impl Fn(Option<&Approval>) -> Result<Vec<Event>, Refusal> + Send + Sync,
     ) -> Result<Changed, ChangeError> {
-        let now = streams::sealed(now);
+        let now = stream::sealed(now);
         let _turn = self.writer(id).lock().await;
         for _ in 0..RACES {
-            let slot = streams::load::<Approval>(&*self.store, id.as_str()).await?;
+            let slot = stream::load::<Approval>(&*self.store, id.as_str()).await?;
             if slot.newer {
                 return Err(ChangeError::Newer);
             }
             let events = decide(slot.state.as_ref()).map_err(ChangeError::Refused)?;
             let before = slot.state.clone();
-            let (write, next) = streams::write(id.as_str(), slot.version, slot.state, &events, by, now)
+            let (write, next) = stream::write(id.as_str(), slot.version, slot.state, &events, by, now)
                 .ok_or(ChangeError::Refused(Refusal::NoSuch))?;
             let version = slot.version + events.len() as u64;
             let commit = Commit {

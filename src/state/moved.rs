@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 use tracing::{info, warn};
 
+use super::sessions;
+use super::stream::{self, Folded, RACES};
 use crate::chat::ChannelKey;
 use crate::domain::checklist::Actor;
-use crate::sessions;
 use crate::store::{Commit, CommitError, Store, StoreError, StreamId};
-use crate::streams::{self, Folded, RACES};
 
 /// Streams that are read at once.
 const PAGE: u32 = 200;
@@ -127,13 +127,13 @@ impl Moved {
         }
         let event = MoveEvent::IdChanged { old: old.channel().into(), new: new.into() };
         for _ in 0..RACES {
-            let slot = streams::load::<LaterIds>(&*self.store, first.channel()).await?;
+            let slot = stream::load::<LaterIds>(&*self.store, first.channel()).await?;
             // Delivered again, or a later release knows more about it.
             if slot.newer || slot.state.as_ref().and_then(|later| later.ids.last()).is_some_and(|id| **id == *new) {
                 return Ok(());
             }
-            let (events, by, now) = (std::slice::from_ref(&event), Actor::Bot, streams::sealed(now));
-            let Some((write, later)) = streams::write(first.channel(), slot.version, slot.state, events, &by, now)
+            let (events, by, now) = (std::slice::from_ref(&event), Actor::Bot, stream::sealed(now));
+            let Some((write, later)) = stream::write(first.channel(), slot.version, slot.state, events, &by, now)
             else {
                 return Ok(());
             };
@@ -162,7 +162,7 @@ impl Moved {
             let page = self.store.streams(LaterIds::FAMILY, after.as_ref(), PAGE).await?;
             let Some(last) = page.last() else { return Ok(known) };
             for stream in &page {
-                match streams::load::<LaterIds>(&*self.store, stream.key()).await {
+                match stream::load::<LaterIds>(&*self.store, stream.key()).await {
                     Ok(slot) => known.learn(stream.key(), &slot.state.unwrap_or_default()),
                     // Edited by somebody else: one channel is not found, all others are.
                     Err(error @ StoreError::Corrupt { .. }) => warn!(%error, "a channel's new id cannot be read"),

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::row;
+use super::kept::row;
 use crate::chat::ChannelKey;
 use crate::chat::text::shown;
 use crate::domain::notify::Trigger;

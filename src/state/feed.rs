@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{row, row_due};
+use super::kept::{row, row_due};
 use crate::chat::{ChannelKey, MessageId};
 use crate::domain::checklist::Actor;
 use crate::domain::notify::storm::{Names, Swarm};

@@ -4,13 +4,6 @@
 //! Rules are decided and audited like everything that people change. What Sekoia reports is not: it
 //! comes by the thousand, so it is kept as due work, one row a message, without a record.
 
-mod fired;
-mod health;
-mod hint;
-mod kept;
-mod news;
-mod webhooks;
-
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,18 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 
+use super::stream::{self, Folded, RACES};
 use crate::chat::ChannelKey;
 use crate::domain::checklist::Actor;
 use crate::domain::notify::{Event, Refusal, Rules};
 use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId, Work, WorkKind};
-use crate::streams::{self, Folded, RACES};
 
-pub use fired::FiredLog;
-pub use health::{Counted, HEALTH, Health, Live, Look, Snapshot};
-pub use hint::{Hint, MOST_WAITING};
-pub use kept::{decode, row, row_due};
-pub use news::{Acknowledged, News, Posted};
-use webhooks::Webhooks;
+use super::rule_health::Health;
+use super::webhooks::Webhooks;
 
 /// Changes that can be under way at the same time.
 const WRITERS: usize = 64;
@@ -46,7 +35,7 @@ pub struct Notifications {
     stirred: Notify,
     /// Counts it.
     revision: AtomicU64,
-    webhooks: Webhooks,
+    pub(super) webhooks: Webhooks,
     /// How the rules do, as whoever watches tells it.
     pub health: Health,
 }
@@ -59,11 +48,11 @@ pub struct Changed {
     pub events: Vec<Event>,
 }
 
-pub type ChangeError = streams::ChangeError<Refusal>;
+pub type ChangeError = stream::ChangeError<Refusal>;
 
 /// The stream of a channel's rules.
 pub fn stream(channel: &ChannelKey) -> StreamId {
-    streams::id::<Rules>(channel.as_str())
+    stream::id::<Rules>(channel.as_str())
 }
 
 impl Notifications {
@@ -86,7 +75,7 @@ impl Notifications {
 
     /// The channel's rules; none yet is none.
     pub async fn read(&self, channel: &ChannelKey) -> Result<Rules, StoreError> {
-        let slot = streams::load::<Rules>(&*self.store, channel.as_str()).await?;
+        let slot = stream::load::<Rules>(&*self.store, channel.as_str()).await?;
         Ok(slot.state.unwrap_or_default())
     }
 
@@ -114,17 +103,17 @@ impl Notifications {
         decide: impl Fn(&Rules) -> Result<Vec<Event>, Refusal> + Send + Sync,
         owed: impl Fn(&Rules) -> Vec<Schedule> + Send + Sync,
     ) -> Result<Changed, ChangeError> {
-        let now = streams::sealed(now);
+        let now = stream::sealed(now);
         let finished: Vec<Finished> = finished.into_iter().collect();
         let _turn = self.writer(channel).lock().await;
         for _ in 0..RACES {
-            let slot = streams::load::<Rules>(&*self.store, channel.as_str()).await?;
+            let slot = stream::load::<Rules>(&*self.store, channel.as_str()).await?;
             if slot.newer {
                 return Err(ChangeError::Newer);
             }
             let before = slot.state.unwrap_or_default();
             let events = decide(&before).map_err(ChangeError::Refused)?;
-            let Some((write, next)) = streams::write(channel.as_str(), slot.version, Some(before), &events, by, now)
+            let Some((write, next)) = stream::write(channel.as_str(), slot.version, Some(before), &events, by, now)
             else {
                 return Err(ChangeError::Contended);
             };
