@@ -12,7 +12,8 @@ use crate::chat::ChatError;
 use crate::chat::text::{count, visible};
 use crate::config::{Config, Faults, StorePlace, without_effect};
 use crate::domain::access::Principal;
-use crate::{health, store};
+use crate::server::health;
+use crate::store;
 
 /// So long a platform is waited for before the bot serves without having asked it.
 const AT_START: Duration = Duration::from_secs(3);

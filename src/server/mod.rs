@@ -2,6 +2,7 @@
 //! process's health.
 
 mod connections;
+pub mod health;
 mod intake;
 mod paths;
 mod places;
@@ -20,11 +21,11 @@ pub use intake::{Body, Intake};
 pub use places::Bounds;
 pub use refused::{Counts, Refused};
 
-use crate::health::Health;
 use crate::hooks::{self, Hooks};
 use crate::platform::mattermost::{self, Mattermost};
 use crate::platform::slack::{self, Slack};
 use crate::platform::web::{self, Origins, Web};
+use health::Health;
 use intake::{BODY_LIMIT, BODY_TIMEOUT};
 
 #[derive(Clone)]
