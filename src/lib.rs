@@ -49,7 +49,6 @@ pub mod cli;
 pub mod command;
 pub mod config;
 pub mod domain;
-pub mod hooks;
 pub mod pace;
 pub mod platform;
 pub mod rehearsal;

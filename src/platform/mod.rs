@@ -2,7 +2,10 @@
 //!
 //! Everything that only one platform has (signatures, block types, method names) stays in its folder.
 
+pub mod intake;
 pub mod mattermost;
+mod refused;
 mod remembered;
+pub mod sekoia_webhook;
 pub mod slack;
 pub mod web;

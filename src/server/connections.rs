@@ -28,9 +28,10 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
+use super::paths;
 use super::places::{AT_WORK, Bounds, HEAD, Open, Own, Place, REST};
-use super::{Intake, paths};
 use crate::pace::Seldom;
+use crate::platform::intake::Intake;
 
 /// Bytes of a request's head, and of what is read of a body at a time.
 const BUFFER: usize = 32 * 1024;

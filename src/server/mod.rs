@@ -1,12 +1,9 @@
-//! Every route in one place, how connections and bodies come in, what was refused, and the
-//! process's health.
+//! Every route in one place, how connections come in, and the process's health.
 
 mod connections;
 pub mod health;
-mod intake;
 mod paths;
 mod places;
-mod refused;
 
 use std::sync::Arc;
 
@@ -16,17 +13,16 @@ use axum::{Json, Router, middleware};
 use serde_json::Value;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
+use crate::platform::intake::Intake;
 pub use connections::serve;
-pub use intake::{Body, Intake};
 pub use places::Bounds;
-pub use refused::{Counts, Refused};
 
-use crate::hooks::{self, Hooks};
+use crate::platform::intake::{BODY_LIMIT, BODY_TIMEOUT};
 use crate::platform::mattermost::{self, Mattermost};
+use crate::platform::sekoia_webhook::{self, Hooks};
 use crate::platform::slack::{self, Slack};
 use crate::platform::web::{self, Origins, Web};
 use health::Health;
-use intake::{BODY_LIMIT, BODY_TIMEOUT};
 
 #[derive(Clone)]
 struct Ready {
@@ -61,7 +57,7 @@ pub fn mattermost(mattermost: Arc<Mattermost>) -> Router {
 
 /// What Sekoia calls.
 pub fn hooks(hooks: Hooks) -> Router {
-    Router::new().route("/hooks/sekoia/{token}", post(hooks::sekoia)).with_state(hooks)
+    Router::new().route("/hooks/sekoia/{token}", post(sekoia_webhook::sekoia)).with_state(hooks)
 }
 
 /// The demo's page and what it calls. Nothing is answered that was not asked from the page.

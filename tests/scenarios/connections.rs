@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::{get, post};
-use sekoia_chatops::server::{self, Bounds, Intake};
+use sekoia_chatops::platform::intake::Intake;
+use sekoia_chatops::server::{self, Bounds};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;

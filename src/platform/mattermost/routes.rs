@@ -23,7 +23,7 @@ use crate::bot::{Reply, Responder};
 use crate::chat::view::{Block, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, Inbound, MATTERMOST_DIRECT, MessageId, ReplyTo, UserId, Words};
 use crate::config::MattermostConfig;
-use crate::server::{Body, Intake};
+use crate::platform::intake::{Body, Intake};
 
 /// An answer that comes by then stands in the reply; a later one follows.
 const AT_ONCE: Duration = Duration::from_millis(2_500);

@@ -19,7 +19,7 @@ use crate::bot::{Reply, Responder};
 use crate::chat::view::View;
 use crate::chat::{ChannelKey, ChatError, Inbound, Words};
 use crate::config::SlackConfig;
-use crate::server::{Body, Intake};
+use crate::platform::intake::{Body, Intake};
 
 /// What the routes share.
 pub struct Slack {

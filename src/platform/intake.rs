@@ -16,7 +16,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Refused;
+use super::refused::Refused;
 
 /// No request that we understand is longer, in bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;

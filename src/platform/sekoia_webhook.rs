@@ -18,10 +18,10 @@ use tokio::sync::Mutex;
 use tracing::error;
 use uuid::Uuid;
 
+use super::intake::Intake;
 use crate::bot::Bot;
 use crate::chat::ChannelKey;
 use crate::sekoia::{Id, instant};
-use crate::server::Intake;
 use crate::state::hint::{Hint, MOST_WAITING};
 use crate::state::kept::decode;
 use crate::store::{Commit, Store, StoreError, WorkKind};
