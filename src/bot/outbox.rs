@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, Notify};
 use tracing::{debug, warn};
 
 use super::delivery::Failing;
-use super::duty::Duty;
+use super::lease::Duty;
 use super::replaced::{Original, marked};
 use super::{Bot, cards, request_card};
 use crate::chat::view::View;
