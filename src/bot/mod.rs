@@ -4,14 +4,12 @@
 //! a platform's message looks like.
 
 mod acknowledge;
-mod announce;
 mod approvers;
 mod approving;
 mod asking;
 mod cards;
 mod checklists;
 mod delivery;
-mod digests;
 mod drift;
 mod execute;
 mod facts;
@@ -23,19 +21,12 @@ mod history;
 mod inbox;
 mod inviting;
 mod keys;
-mod late;
 mod lease;
 mod names;
-mod news;
-mod news_card;
-mod notices;
-mod outbox;
 mod overview;
 mod paging;
-mod parked;
 mod readback;
 mod reflect;
-mod replaced;
 mod report;
 mod request_card;
 mod request_controls;
@@ -84,9 +75,9 @@ use crate::state::rules::Notifications;
 use crate::state::sessions::{ChangeError, Changed, Sessions};
 use crate::store::{Finished, Store, StoreError};
 use checklists::Checklists;
+use delivery::outbox::Outbox;
 use failure::Failure;
 use inbox::{Accepted, Pending};
-use outbox::Outbox;
 pub use reveal::Reveal;
 
 /// The bot: shared by every request and worker.

@@ -1,7 +1,7 @@
 //! `setup`: opens a channel for one community, or binds it to another.
 
+use super::delivery::outbox::Place;
 use super::failure::{Failure, instead};
-use super::outbox::Place;
 use super::{Ask, Bot, Told};
 use crate::chat::ChatError;
 use crate::chat::text::{Found, count, find, fold, natural, quoted, shown};

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use tracing::warn;
 
-use super::news_card::{OPEN_INTAKES, OPEN_PLAYBOOKS, intakes, playbooks};
+use super::delivery::feed_card::{OPEN_INTAKES, OPEN_PLAYBOOKS, intakes, playbooks};
 use super::{Ask, Bot, Told};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Column, Control, Line, Table, View};

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::Bot;
 use super::asking::people;
-use super::outbox::LOOK_BACK;
+use super::delivery::outbox::LOOK_BACK;
 use crate::chat::view::{Control, Line, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, UserId};
 use crate::domain::access::Rights;

@@ -5,6 +5,16 @@
 //! rarely, and at once when something says that it may work now: somebody speaks in the channel,
 //! or the platform takes the bot's token again.
 
+mod announce;
+mod coalesce;
+mod dead_letters;
+mod digests;
+mod feed;
+pub(super) mod feed_card;
+mod notices;
+pub(super) mod outbox;
+mod replaced;
+
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,12 +29,12 @@ use tracing::{Instrument, debug, error, info_span, warn};
 
 use super::Bot;
 use super::inbox::only_store;
-use super::outbox::Place;
 use crate::chat::{ChannelKey, ChatError, UserId};
 use crate::domain::approval::ApprovalId;
 use crate::state::freeze::Announcement;
 use crate::state::owed::Notice;
 use crate::store::{Commit, StoreError, Work, WorkKind};
+use outbox::Place;
 
 /// Messages of one kind under way at the same time.
 const AT_ONCE: usize = 64;

@@ -14,10 +14,10 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Mutex, Notify};
 use tracing::{debug, warn};
 
-use super::delivery::Failing;
-use super::lease::Duty;
+use super::Failing;
 use super::replaced::{Original, marked};
-use super::{Bot, cards, request_card};
+use crate::bot::lease::Duty;
+use crate::bot::{Bot, cards, request_card};
 use crate::chat::view::View;
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, MessageId};
 use crate::domain::approval::{self, ApprovalId};
@@ -29,11 +29,11 @@ use crate::store::{StoreError, Work, WorkKind};
 /// So long it is remembered what a settled message shows.
 const SETTLED: Duration = Duration::from_mins(1);
 /// How far back an unrecorded post is looked for.
-pub(super) const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
+pub(in crate::bot) const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
 
 /// A message that stays in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Place {
+pub(in crate::bot) enum Place {
     Checklist(ChannelKey),
     Card(ApprovalId),
 }
@@ -56,7 +56,7 @@ pub struct Outbox {
     pub(super) hints: AtomicU64,
     /// Channels that take news again, perhaps.
     pub(super) open_again: DashSet<ChannelKey>,
-    pub(super) duty: Duty,
+    pub(in crate::bot) duty: Duty,
     /// What came into being later was posted by nobody before this process.
     began: Timestamp,
 }
@@ -143,7 +143,7 @@ impl Outbox {
     }
 
     /// A post is about to be tried; whether it was before, so that it may stand there.
-    pub(super) fn tries(&self, work: &Work) -> bool {
+    pub(in crate::bot) fn tries(&self, work: &Work) -> bool {
         !self.tried.insert((work.kind, work.key.clone()))
     }
 
@@ -193,7 +193,7 @@ impl Outbox {
 impl Bot {
     /// Makes a message show what is stored. The outer error is the store's, the inner one the
     /// chat's. `anew`: somebody asks for it, so it is looked at whatever is known of it.
-    pub(super) async fn show(&self, place: &Place, anew: bool) -> Result<Result<(), ChatError>, StoreError> {
+    pub(in crate::bot) async fn show(&self, place: &Place, anew: bool) -> Result<Result<(), ChatError>, StoreError> {
         let asked = Instant::now();
         let lock = Arc::clone(self.outbox.shown.entry(place.clone()).or_default().value());
         let mut shown = lock.lock().await;
@@ -373,7 +373,7 @@ impl Bot {
     }
 
     /// What is older may have been said by another process.
-    pub(super) fn alone_since(&self) -> Timestamp {
+    pub(in crate::bot) fn alone_since(&self) -> Timestamp {
         self.on_duty().unwrap_or_else(Timestamp::now)
     }
 }

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::error;
 
-use super::Bot;
-use super::delivery::{About, LONGEST_WAIT};
 use super::outbox::Place;
+use super::{About, LONGEST_WAIT};
+use crate::bot::Bot;
 use crate::chat::text::shown;
 use crate::chat::view::Line;
 use crate::chat::{ChannelKey, ChatError, UserId};
@@ -203,7 +203,7 @@ impl Bot {
     }
 
     /// Messages that are not delivered, and why, a line each.
-    pub(super) async fn undelivered(&self) -> Result<Vec<Line>, StoreError> {
+    pub(in crate::bot) async fn undelivered(&self) -> Result<Vec<Line>, StoreError> {
         let parked = self.sessions.store().due(WorkKind::Parked, Timestamp::MAX, LISTED).await?;
         let parked: Vec<Parked> = parked.iter().filter_map(decode).collect();
         let mut lines: Vec<Line> = parked.iter().map(Parked::line).collect();
@@ -228,7 +228,7 @@ impl Bot {
 
     /// Whoever sends what is due from now on tries what was refused before: the token or the channel
     /// may be put right.
-    pub(super) async fn try_parked_again(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub(in crate::bot) async fn try_parked_again(&self, now: Timestamp) -> Result<(), StoreError> {
         for work in self.sessions.store().due(WorkKind::Parked, Timestamp::MAX, PAGE).await? {
             let Some(parked) = decode::<Parked>(&work) else { continue };
             let kinds = [

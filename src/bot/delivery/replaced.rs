@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Bot;
+use crate::bot::Bot;
 use crate::chat::view::{Block, Line, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, MessageId};
 use crate::domain::approval::ApprovalId;
@@ -135,7 +135,7 @@ impl Bot {
     }
 
     /// Forgets messages that were replaced long ago.
-    pub(super) async fn forget_replaced(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub(in crate::bot) async fn forget_replaced(&self, now: Timestamp) -> Result<(), StoreError> {
         let old = self.sessions.store().due(WorkKind::Replaced, now, PAGE).await?;
         if old.is_empty() {
             return Ok(());

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use tracing::{error, warn};
 
-use super::Bot;
-use super::inbox::only_store;
 use super::outbox::LOOK_BACK;
-use super::request_card::{by, frozen_line};
+use crate::bot::Bot;
+use crate::bot::inbox::only_store;
+use crate::bot::request_card::{by, frozen_line};
 use crate::chat::text::shown;
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, ChatError};

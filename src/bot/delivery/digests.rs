@@ -11,11 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
-use super::Bot;
-use super::delivery::{self, About, MOST_REFUSALS};
-use super::inbox::only_store;
 use super::replaced::marked;
-use super::summary::{told, without_chart};
+use super::{About, MOST_REFUSALS};
+use crate::bot::Bot;
+use crate::bot::delivery;
+use crate::bot::inbox::only_store;
+use crate::bot::summary::{told, without_chart};
 use crate::chat::view::View;
 use crate::chat::{ChannelKey, ChatError, MessageId, UserId};
 use crate::domain::checklist::Actor;
@@ -68,7 +69,7 @@ fn parts(key: &str) -> Option<(ChannelKey, Which, bool)> {
 
 impl Bot {
     /// Every digest has its row, whoever set it.
-    pub(super) async fn plan_digests(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub(in crate::bot) async fn plan_digests(&self, now: Timestamp) -> Result<(), StoreError> {
         for channel in self.notifications.channels().await? {
             let rules = match self.notifications.read(&channel).await {
                 Ok(rules) => rules,
@@ -92,7 +93,7 @@ impl Bot {
         Ok(())
     }
 
-    pub(super) async fn digests_due(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub(in crate::bot) async fn digests_due(&self, now: Timestamp) -> Result<(), StoreError> {
         // Side by side: one channel's trouble is not another's.
         let due = self.sessions.store().due(WorkKind::Digest, now, AT_ONCE).await?;
         join_all(due.iter().map(async |work| {

@@ -14,12 +14,12 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
-use super::delivery::{About, FIRST_WAIT, Failing, LONGEST_WAIT, MOST_REFUSALS, wait};
-use super::inbox::only_store;
 use super::outbox::LOOK_BACK;
 use super::replaced::{Original, marked};
-use super::watching::Batch;
-use super::{Bot, news_card};
+use super::{About, FIRST_WAIT, Failing, LONGEST_WAIT, MOST_REFUSALS, feed_card, wait};
+use crate::bot::Bot;
+use crate::bot::inbox::only_store;
+use crate::bot::watching::Batch;
 use crate::chat::view::View;
 use crate::chat::{ChannelKey, ChatError, MessageId};
 use crate::domain::notify::What;
@@ -73,7 +73,7 @@ type Due = HashMap<ChannelKey, Vec<(Work, News)>>;
 impl Bot {
     /// Tells what there is to tell until it is dropped. `since`: nobody else tells anything from
     /// then on.
-    pub(super) async fn tell_news(&self, since: Timestamp) {
+    pub(in crate::bot) async fn tell_news(&self, since: Timestamp) {
         let mut standings: HashMap<ChannelKey, Standing> = HashMap::new();
         let mut busy: HashSet<ChannelKey> = HashSet::new();
         let mut telling = FuturesUnordered::new();
@@ -121,7 +121,7 @@ impl Bot {
     }
 
     /// Tells what there is to tell now. Whoever was told before is looked up: it ended in between.
-    pub(super) async fn tell_rest(&self) {
+    pub(in crate::bot) async fn tell_rest(&self) {
         let mut standings: HashMap<ChannelKey, Standing> = HashMap::new();
         let since = Timestamp::now();
         let mut more = true;
@@ -289,7 +289,7 @@ impl Bot {
             return Ok(Ok(false));
         }
         let rules = self.notifications.read(&news.channel).await?;
-        let view = news_card::card(news, &rules, self.sekoia.region);
+        let view = feed_card::card(news, &rules, self.sekoia.region);
         let shown = match posted {
             Some(posted) => {
                 let chat = match self.chats.of_channel(&news.channel) {

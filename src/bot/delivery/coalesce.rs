@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Bot;
-use super::watching::Batch;
+use crate::bot::Bot;
+use crate::bot::watching::Batch;
 use crate::chat::ChannelKey;
 use crate::domain::notify::What;
 use crate::domain::notify::storm::{Names, OWN_CARDS, Swarm};

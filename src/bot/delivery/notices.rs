@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use tracing::error;
 
 use super::outbox::LOOK_BACK;
-use super::request_card::{held_line, noting, outcomes, votes};
-use super::{Bot, resend};
+use crate::bot::request_card::{held_line, noting, outcomes, votes};
+use crate::bot::{Bot, resend};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, View};
 use crate::chat::{ChannelKey, ChatError, UserId};

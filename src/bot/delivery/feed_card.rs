@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::news::is_over;
+use super::feed::is_over;
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, Tone, View};
 use crate::domain::checklist::Actor;
@@ -169,19 +169,19 @@ fn alert_url(region: Region, id: &str) -> String {
 }
 
 /// Labels of links to the pages below.
-pub(super) const OPEN_INTAKES: &str = "Open the intakes in Sekoia";
-pub(super) const OPEN_PLAYBOOKS: &str = "Open the playbooks in Sekoia";
+pub(in crate::bot) const OPEN_INTAKES: &str = "Open the intakes in Sekoia";
+pub(in crate::bot) const OPEN_PLAYBOOKS: &str = "Open the playbooks in Sekoia";
 
 /// Pages of the region's app. Those of one intake or playbook have no documented address.
 fn alerts(region: Region) -> String {
     format!("{}/operations/alerts", region.app())
 }
 
-pub(super) fn intakes(region: Region) -> String {
+pub(in crate::bot) fn intakes(region: Region) -> String {
     format!("{}/operations/intakes", region.app())
 }
 
-pub(super) fn playbooks(region: Region) -> String {
+pub(in crate::bot) fn playbooks(region: Region) -> String {
     format!("{}/operations/playbooks", region.app())
 }
 
