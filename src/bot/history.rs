@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::request_card::by;
+use super::approvals::card::by;
 use super::{Ask, Bot, Told};
 use crate::chat::text::{first, shown};
 use crate::chat::view::{Line, View};

@@ -4,45 +4,29 @@
 //! a platform's message looks like.
 
 mod acknowledge;
-mod approvers;
-mod approving;
-mod asking;
+mod approvals;
 mod cards;
 mod checklists;
 mod delivery;
 mod drift;
-mod execute;
-mod facts;
 mod failure;
-mod forms;
-mod gate;
 mod help;
 mod history;
 mod inbox;
-mod inviting;
 mod keys;
 mod lease;
 mod names;
 mod overview;
 mod paging;
-mod readback;
-mod reflect;
 mod report;
-mod request_card;
-mod request_controls;
-mod requests_list;
-mod resend;
 mod responder;
-mod reveal;
 mod roles;
 mod rules;
 mod setup;
 mod steps;
 mod summary;
-mod tracking;
 mod users;
 mod verify;
-mod waiting;
 mod watching;
 mod welcome;
 mod worker;
@@ -74,11 +58,11 @@ use crate::state::freeze::Frozen;
 use crate::state::rules::Notifications;
 use crate::state::sessions::{ChangeError, Changed, Sessions};
 use crate::store::{Finished, Store, StoreError};
+pub use approvals::reveal::Reveal;
 use checklists::Checklists;
 use delivery::outbox::Outbox;
 use failure::Failure;
 use inbox::{Accepted, Pending};
-pub use reveal::Reveal;
 
 /// The bot: shared by every request and worker.
 pub struct Bot {
@@ -266,7 +250,7 @@ impl Bot {
     async fn noting_freeze(&self, command: &Command, answer: Answer) -> Answer {
         match answer {
             Answer::View(view) if command.is_about_requests() => match self.approvals.frozen().await {
-                Ok(Some(frozen)) => request_card::noting(Arc::unwrap_or_clone(view), &frozen).into(),
+                Ok(Some(frozen)) => approvals::card::noting(Arc::unwrap_or_clone(view), &frozen).into(),
                 Ok(None) => Answer::View(view),
                 Err(error) => {
                     tracing::warn!(%error, "an answer cannot say whether execution is frozen");

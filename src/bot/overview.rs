@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use super::approvals::card::frozen_line;
 use super::cards::{menu_label, owner, today};
-use super::request_card::frozen_line;
 use super::{Ask, Bot, Told};
 use crate::chat::ChannelKey;
 use crate::chat::text::shown;

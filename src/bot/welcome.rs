@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use super::Bot;
-use super::asking::people;
+use super::approvals::submit::people;
 use super::delivery::outbox::LOOK_BACK;
 use crate::chat::view::{Control, Line, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, UserId};

@@ -5,8 +5,8 @@ use tracing::{error, warn};
 
 use super::outbox::LOOK_BACK;
 use crate::bot::Bot;
+use crate::bot::approvals::card::{by, frozen_line};
 use crate::bot::inbox::only_store;
-use crate::bot::request_card::{by, frozen_line};
 use crate::chat::text::shown;
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, ChatError};

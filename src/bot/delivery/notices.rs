@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use tracing::error;
 
 use super::outbox::LOOK_BACK;
-use crate::bot::request_card::{held_line, noting, outcomes, votes};
-use crate::bot::{Bot, resend};
+use crate::bot::Bot;
+use crate::bot::approvals::card::{held_line, noting, outcomes, votes};
+use crate::bot::approvals::resend;
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, View};
 use crate::chat::{ChannelKey, ChatError, UserId};

@@ -16,8 +16,9 @@ use tracing::{debug, warn};
 
 use super::Failing;
 use super::replaced::{Original, marked};
+use crate::bot::approvals::card;
 use crate::bot::lease::Duty;
-use crate::bot::{Bot, cards, request_card};
+use crate::bot::{Bot, cards};
 use crate::chat::view::View;
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, MessageId};
 use crate::domain::approval::{self, ApprovalId};
@@ -315,7 +316,7 @@ impl Bot {
                 Some((version, approval)) => {
                     let frozen = self.approvals.frozen().await?;
                     let channel = approval.request.channel.clone();
-                    let card = request_card::card(&approval, frozen.as_ref(), self.sekoia.region);
+                    let card = card::card(&approval, frozen.as_ref(), self.sekoia.region);
                     Some(Standing {
                         version,
                         frozen: frozen.is_some(),

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::{error, warn};
 
+use super::card::held_line;
 use super::execute::NOT_SHOWN;
-use super::failure::{Failure, instead};
-use super::request_card::held_line;
-use super::rules::NewAddress;
-use super::{Ask, Bot};
+use crate::bot::failure::{Failure, instead};
+use crate::bot::rules::NewAddress;
+use crate::bot::{Ask, Bot};
 use crate::chat::text::{first, shown};
 use crate::chat::view::{Line, View, day};
 use crate::chat::{ChannelKey, ChatError, FormContent, SecretForm, UserId};
@@ -47,11 +47,11 @@ pub struct NewKey {
 
 impl Bot {
     /// Whether who asks may have the key created now.
-    pub(super) async fn may_show(&self, ask: &Ask<'_>, id: &str) -> Result<Reveal, Failure> {
+    pub(in crate::bot) async fn may_show(&self, ask: &Ask<'_>, id: &str) -> Result<Reveal, Failure> {
         let approval = self.looked_at_again(self.request_of(ask, id).await?).await?;
         decide(Some(&approval), Command::Press { item: 0, by: ask.actor.clone(), clock: None }, ask.now)?;
         if let Some(frozen) = self.approvals.frozen().await? {
-            return Err(instead(super::request_card::frozen_line(&frozen)));
+            return Err(instead(super::card::frozen_line(&frozen)));
         }
         Ok(Reveal::Key(NewKey { id: approval.id, by: ask.actor.clone() }))
     }
@@ -62,7 +62,7 @@ impl Bot {
     }
 
     /// Makes the secret and shows it in the open form. What is wrong instead is to be said there.
-    pub(super) async fn reveal(&self, reveal: &Reveal, opened: &str, channel: &ChannelKey) -> Option<View> {
+    pub(in crate::bot) async fn reveal(&self, reveal: &Reveal, opened: &str, channel: &ChannelKey) -> Option<View> {
         match reveal {
             Reveal::Key(key) => Box::pin(self.reveal_key(key, opened, channel)).await,
             Reveal::Webhook(address) => Box::pin(self.reveal_webhook(address, opened, channel)).await,
@@ -97,7 +97,7 @@ impl Bot {
         };
         match self.approvals.frozen().await {
             Ok(None) => {}
-            Ok(Some(frozen)) => return Some(View::sentence(super::request_card::frozen_line(&frozen))),
+            Ok(Some(frozen)) => return Some(View::sentence(super::card::frozen_line(&frozen))),
             Err(_) => return told(STORE_FAILED),
         }
         let now = Timestamp::now();
@@ -205,7 +205,7 @@ impl Bot {
     async fn name_is_taken(&self, id: &ApprovalId) -> Result<bool, Failure> {
         let Some(approval) = self.approvals.read(id).await? else { return Ok(false) };
         let Action::CreateKey { community, name, .. } = &approval.request.action else { return Ok(false) };
-        let keys = self.sekoia.api_keys(super::readback::uuid(community)?).await?;
+        let keys = self.sekoia.api_keys(super::read_back::uuid(community)?).await?;
         let now = Timestamp::now();
         Ok(keys.iter().any(|key| key.name() == &**name && key.status(now) == KeyStatus::Active))
     }
@@ -286,7 +286,7 @@ impl Bot {
     }
 
     /// Revokes the replaced key of a rotation.
-    pub(super) async fn retire(&self, ask: &Ask<'_>, id: &str) -> super::Told {
+    pub(in crate::bot) async fn retire(&self, ask: &Ask<'_>, id: &str) -> crate::bot::Told {
         let approval = self.looked_at_again(self.request_of(ask, id).await?).await?;
         decide(Some(&approval), Command::Press { item: 1, by: ask.actor.clone(), clock: None }, ask.now)?;
         let Some(_held) = self.hold(&approval.id) else { return Err(approval::Refusal::UnderWay.into()) };
@@ -295,7 +295,7 @@ impl Bot {
         }
         let turn = self.sekoia.admit(Rank::Person).await?;
         if let Some(frozen) = self.approvals.frozen().await? {
-            return Err(instead(super::request_card::frozen_line(&frozen)));
+            return Err(instead(super::card::frozen_line(&frozen)));
         }
         let press = Command::Press { item: 1, by: ask.actor.clone(), clock: None };
         let changed = self.change_request(ask, &approval, press).await?.approval;
@@ -333,7 +333,7 @@ fn secret_form(approval: &Approval, secret: SecretString, uuid: &str, confirm: T
 
 impl Reveal {
     /// Nobody can open the form: nothing came into being.
-    pub(super) fn needs_a_form(&self, error: Option<&ChatError>) -> View {
+    pub(in crate::bot) fn needs_a_form(&self, error: Option<&ChatError>) -> View {
         let key = match self {
             Reveal::Key(key) => key,
             Reveal::Webhook(_) => return NewAddress::needs_a_form(error),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::Bot;
+use crate::bot::Bot;
 use crate::domain::action::{KeyFacts, Named, RoleFacts, Wanted};
 use crate::pace::Rank;
 use crate::sekoia::{ApiKey, KeyStatus, Permission, Role, SekoiaError, Validation};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::Bot;
+use crate::bot::Bot;
 use crate::chat::{ChatError, ChatPlatform, UserId};
 use crate::domain::access::{Denial, Principal, among, standing};
 use crate::domain::approval::{Absent, Approval, Gone, Part};

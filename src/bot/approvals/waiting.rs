@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use super::approvers::Approvers;
-use super::asking::people;
-use super::failure::Failure;
-use super::request_card::{by, held_line};
-use super::{Ask, Bot};
+use super::card::{by, held_line};
+use super::submit::people;
+use crate::bot::failure::Failure;
+use crate::bot::{Ask, Bot};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Line, ahead};
 use crate::command::Right;
@@ -75,7 +75,7 @@ impl Bot {
     }
 
     /// `Invite 3 people · 7f3a0b1c · asked by @alice · needs 1 approval by @bob until …`
-    pub(super) async fn request_line(&self, approval: &Approval, frozen: bool, now: Timestamp) -> Line {
+    pub(in crate::bot) async fn request_line(&self, approval: &Approval, frozen: bool, now: Timestamp) -> Line {
         let title = shown(&approval.request.action.title(), 120);
         let line = Line::new().strong(title).say(" · ").code(approval.id.to_string()).say(" · asked by ");
         let line = by(line, &approval.asked.by).say(" · ");

@@ -1,8 +1,8 @@
 //! A request as the channel sees it: what exactly, for whom, who decided, what became of it.
 
-use super::asking::steps_by_hand;
-use super::inviting::account;
-use super::request_controls::controls;
+use super::controls::controls;
+use super::people::account;
+use super::submit::steps_by_hand;
 use crate::chat::text::{count, first, shown};
 use crate::chat::view::{Block, Line, Tone, View, day};
 use crate::domain::action::{Action, Grant, people};

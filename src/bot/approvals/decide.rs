@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::failure::{Failure, instead};
-use super::request_card::{frozen_line, held_line};
-use super::request_controls::controls_for;
-use super::{Ask, Bot, Told, resend};
+use super::card::{frozen_line, held_line};
+use super::controls::controls_for;
+use super::resend;
+use crate::bot::failure::{Failure, instead};
+use crate::bot::{Ask, Bot, Told};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, View};
 use crate::domain::approval::{Approval, Command, Item, Outcome, Refusal, Status, decide};
@@ -55,7 +56,7 @@ impl Bot {
         self.outbox.wake();
     }
 
-    pub(super) async fn approve(&self, ask: &Ask<'_>, id: &str) -> Told {
+    pub(in crate::bot) async fn approve(&self, ask: &Ask<'_>, id: &str) -> Told {
         let approval = self.request_of(ask, id).await?;
         self.may_decide(ask, &approval).await?;
         let changed = self.change_request(ask, &approval, Command::Approve { by: ask.actor.clone() }).await?.approval;
@@ -83,14 +84,14 @@ impl Bot {
     }
 
     /// Whether this person's approval would count now.
-    pub(super) async fn may_approve(&self, ask: &Ask<'_>, id: &str) -> Result<(), Failure> {
+    pub(in crate::bot) async fn may_approve(&self, ask: &Ask<'_>, id: &str) -> Result<(), Failure> {
         let approval = self.request_of(ask, id).await?;
         self.may_decide(ask, &approval).await?;
         decide(Some(&approval), Command::Approve { by: ask.actor.clone() }, ask.now)?;
         Ok(())
     }
 
-    pub(super) async fn reject(&self, ask: &Ask<'_>, id: &str, reason: &str) -> Told {
+    pub(in crate::bot) async fn reject(&self, ask: &Ask<'_>, id: &str, reason: &str) -> Told {
         let approval = self.request_of(ask, id).await?;
         self.may_decide(ask, &approval).await?;
         let command = Command::Reject { by: ask.actor.clone(), reason: reason.into() };
@@ -99,7 +100,7 @@ impl Bot {
         Ok(View::sentence(line.say(". Who asked is told, with your reason.")))
     }
 
-    pub(super) async fn cancel(&self, ask: &Ask<'_>, id: &str) -> Told {
+    pub(in crate::bot) async fn cancel(&self, ask: &Ask<'_>, id: &str) -> Told {
         let approval = self.request_of(ask, id).await?;
         let changed = self.change_request(ask, &approval, Command::Cancel { by: ask.actor.clone() }).await?;
         let title = changed.approval.request.action.title();
@@ -111,7 +112,7 @@ impl Bot {
         Ok(View::sentence(line.say(". What is done stays done; the card says what is not.")))
     }
 
-    pub(super) async fn saved(&self, ask: &Ask<'_>, id: &str, key: Option<&str>) -> Told {
+    pub(in crate::bot) async fn saved(&self, ask: &Ask<'_>, id: &str, key: Option<&str>) -> Told {
         let approval = self.request_of(ask, id).await?;
         let saved = Command::Saved { by: ask.actor.clone(), key: key.map(Box::from) };
         let changed = self.change_request(ask, &approval, saved).await?.approval;
@@ -130,7 +131,7 @@ impl Bot {
         Ok(view)
     }
 
-    pub(super) async fn retry(&self, ask: &Ask<'_>, id: &str) -> Told {
+    pub(in crate::bot) async fn retry(&self, ask: &Ask<'_>, id: &str) -> Told {
         let approval = self.request_of(ask, id).await?;
         // Somebody may have done it by hand: what is there is not done again.
         let looked = self.settle_seen(ask, &approval).await?;
@@ -153,7 +154,7 @@ impl Bot {
     }
 
     /// What Sekoia refused becomes a task for a person.
-    pub(super) async fn by_hand(&self, ask: &Ask<'_>, id: &str) -> Told {
+    pub(in crate::bot) async fn by_hand(&self, ask: &Ask<'_>, id: &str) -> Told {
         let approval = self.request_of(ask, id).await?;
         let mut changed = None;
         for (item, state) in approval.items.iter().enumerate() {
@@ -168,7 +169,7 @@ impl Bot {
         Ok(View::sentence("The card now shows the exact values, and where to enter them."))
     }
 
-    pub(super) async fn freeze(&self, ask: &Ask<'_>, reason: Option<&str>) -> Told {
+    pub(in crate::bot) async fn freeze(&self, ask: &Ask<'_>, reason: Option<&str>) -> Told {
         let by = Actor::Person(ask.actor.clone());
         let reason = reason.map(str::trim);
         let changed = self.approvals.freeze(reason, &by, ask.now, ask.finished.clone()).await?;
@@ -192,7 +193,7 @@ impl Bot {
     }
 
     /// What time does to requests: it runs out.
-    pub(super) async fn expire_due(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub(in crate::bot) async fn expire_due(&self, now: Timestamp) -> Result<(), StoreError> {
         for work in self.sessions.store().due(crate::store::WorkKind::Open, now, 32).await? {
             let id = crate::domain::approval::ApprovalId::from(work.key.as_str());
             let expire = |state: Option<&Approval>| decide(state, Command::Expire, now);
@@ -206,12 +207,12 @@ impl Bot {
                     tracing::error!(%error, request = id.as_str(), "its time cannot run out yet");
                     let postponed = vec![(work.finished(), now + LATER)];
                     let commit = crate::store::Commit { postponed, ..Default::default() };
-                    self.sessions.store().commit(commit).await.map(|_| ()).map_err(super::inbox::only_store)?;
+                    self.sessions.store().commit(commit).await.map(|_| ()).map_err(crate::bot::inbox::only_store)?;
                 }
                 // It was settled, or is under way: its time means nothing any more.
                 Err(ChangeError::Refused(_)) => {
                     let commit = crate::store::Commit { finished: vec![work.finished()], ..Default::default() };
-                    self.sessions.store().commit(commit).await.map(|_| ()).map_err(super::inbox::only_store)?;
+                    self.sessions.store().commit(commit).await.map(|_| ()).map_err(crate::bot::inbox::only_store)?;
                 }
             }
         }

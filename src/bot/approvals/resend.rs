@@ -1,8 +1,9 @@
 //! Invitations that are sent again: the pending one is withdrawn before its person is invited anew.
 
-use super::failure::{Failure, instead};
-use super::readback::{parsed, uuid};
-use super::{Bot, execute};
+use super::execute;
+use super::read_back::{parsed, uuid};
+use crate::bot::Bot;
+use crate::bot::failure::{Failure, instead};
 use crate::domain::action::{self, Action, Named, Prepared, Replaced, ResendFacts, Whose};
 use crate::domain::approval::{Approval, ApprovalId, Guest, Item, Outcome};
 use crate::domain::checklist::Session;
@@ -130,7 +131,7 @@ pub(super) fn waits_for_guests(approval: &Approval) -> bool {
 }
 
 /// The words of a button that sends them again.
-pub(super) fn words(id: &ApprovalId) -> String {
+pub(in crate::bot) fn words(id: &ApprovalId) -> String {
     format!("resend {id}")
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tracing::{debug, error, warn};
 
-use super::Bot;
-use super::readback::uuid;
+use super::read_back::uuid;
+use crate::bot::Bot;
 use crate::domain::action::Action;
 use crate::domain::action::people::normal;
 use crate::domain::approval::{Approval, ApprovalId, Command, Guest, Item};
@@ -23,7 +23,7 @@ const LINK: SignedDuration = SignedDuration::from_hours(24);
 const AT_ONCE: u32 = 8;
 
 impl Bot {
-    pub(super) async fn track_due(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub(in crate::bot) async fn track_due(&self, now: Timestamp) -> Result<(), StoreError> {
         for work in self.sessions.store().due(WorkKind::Track, now, AT_ONCE).await? {
             let id = ApprovalId::from(work.key.as_str());
             let finished = Commit { finished: vec![work.finished()], ..Commit::default() };
@@ -51,7 +51,7 @@ impl Bot {
                     }
                 },
             };
-            self.sessions.store().commit(commit).await.map(|_| ()).map_err(super::inbox::only_store)?;
+            self.sessions.store().commit(commit).await.map(|_| ()).map_err(crate::bot::inbox::only_store)?;
             debug!(request = id.as_str(), "looked who came");
         }
         Ok(())

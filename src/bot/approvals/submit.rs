@@ -1,10 +1,10 @@
 //! Sensitive requests on their way to approval: looked up, checked, previewed, posted.
 
 use super::approvers::Approvers;
-use super::failure::{Failure, instead};
-use super::inviting::{account, cut_off, said};
-use super::request_card::what;
-use super::{Ask, Bot, Told};
+use super::card::what;
+use super::people::{account, cut_off, said};
+use crate::bot::failure::{Failure, instead};
+use crate::bot::{Ask, Bot, Told};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, Inbound, UserId};
@@ -19,7 +19,7 @@ const SAMPLES: usize = 3;
 
 impl Bot {
     /// Checks a request and posts it for approval; a dry run shows what would be sent.
-    pub(super) async fn request(&self, ask: &Ask<'_>, kind: Kind, wish: &Wish, said: Option<&Typed>) -> Told {
+    pub(in crate::bot) async fn request(&self, ask: &Ask<'_>, kind: Kind, wish: &Wish, said: Option<&Typed>) -> Told {
         let session = self.session(ask).await?;
         if wish.community.as_deref().is_some_and(|of| of != session.community.uuid.to_string()) {
             return Err(instead(

@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use super::Bot;
 use super::gate::{FRESH, GONE};
-use super::readback::Seen;
+use super::read_back::Seen;
+use crate::bot::Bot;
 use crate::domain::approval::{Approval, ApprovalId, Command, How, Item, Outcome, Stage, decide};
 use crate::domain::checklist::Actor;
 use crate::pace::Rank;
@@ -58,7 +58,7 @@ impl From<StoreError> for Halt {
 
 impl Bot {
     /// Starts or resumes what is due. Of one request, one task at a time.
-    pub(super) async fn execute_due(
+    pub(in crate::bot) async fn execute_due(
         self: &Arc<Self>,
         now: Timestamp,
         tasks: &TaskTracker,

@@ -2,9 +2,9 @@
 
 use futures_util::future::join_all;
 
-use super::asking::people;
-use super::failure::{Failure, instead};
-use super::{Ask, Bot};
+use super::submit::people;
+use crate::bot::failure::{Failure, instead};
+use crate::bot::{Ask, Bot};
 use crate::chat::view::Line;
 use crate::chat::{ChatError, ChatPlatform, UserId};
 use crate::domain::access::{Denial, Principal, Unread, among, standing};

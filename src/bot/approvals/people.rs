@@ -1,7 +1,8 @@
 //! Lists of people on their way to an invitation: files fetched, names looked up, the account said.
 
-use super::failure::{Failure, instead};
-use super::{Bot, readback};
+use super::read_back;
+use crate::bot::Bot;
+use crate::bot::failure::{Failure, instead};
 use crate::chat::text::shown;
 use crate::chat::view::Line;
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, UserId};
@@ -62,7 +63,7 @@ impl Bot {
         }
         let mut read: Vec<(Named, Vec<Avatar>, Vec<Role>)> = Vec::new();
         for community in meant {
-            let uuid = readback::uuid(&community)?;
+            let uuid = read_back::uuid(&community)?;
             read.push((community, self.sekoia.avatars(uuid).await?, self.sekoia.roles(uuid).await?));
         }
         let communities = read.iter().map(|(c, a, r)| (c.clone(), a.as_slice(), r.as_slice())).collect();

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use tracing::warn;
 
-use super::Bot;
+use crate::bot::Bot;
 use crate::domain::approval::{Approval, ApprovalId, Stage, Status};
 use crate::domain::checklist::{Actor, Command, Concluded, Refusal, Session, Status as StepStatus, decide};
 use crate::state::sessions::ChangeError;
@@ -12,7 +12,7 @@ use crate::state::sessions::ChangeError;
 impl Bot {
     /// Brings the session in line with one of its requests, as that is stored now. Nobody changes the
     /// request meanwhile: what was read of it before a decision would be recorded after it.
-    pub(super) async fn reflect(&self, id: &ApprovalId, now: Timestamp) {
+    pub(in crate::bot) async fn reflect(&self, id: &ApprovalId, now: Timestamp) {
         let _turn = self.approvals.turn(id).await;
         match self.approvals.read(id).await {
             Ok(Some(approval)) => self.reflect_read(&approval, now).await,

@@ -3,8 +3,8 @@
 
 use jiff::Timestamp;
 
-use super::failure::Failure;
-use super::{Ask, Bot};
+use crate::bot::failure::Failure;
+use crate::bot::{Ask, Bot};
 use crate::chat::text::{natural, same, shown};
 use crate::chat::view::{Choice, Field, FieldKind, Form, Group, Line, Text};
 use crate::command::{FORM, LEAVE_OUT, find};
@@ -29,7 +29,7 @@ pub fn fields(kind: Kind) -> &'static [&'static str] {
 }
 
 impl Bot {
-    pub(super) async fn request_form(&self, ask: &Ask<'_>, kind: Kind) -> Result<Form, Failure> {
+    pub(in crate::bot) async fn request_form(&self, ask: &Ask<'_>, kind: Kind) -> Result<Form, Failure> {
         let session = self.session(ask).await?;
         let uuid = session.community.uuid;
         let (title, words, fields) = match kind {
@@ -169,7 +169,7 @@ impl Bot {
         Ok(field("key", "Key", "Active keys; never the bot's own.", false, kind))
     }
 
-    pub(super) async fn reject_form(&self, ask: &Ask<'_>, id: &str) -> Result<Form, Failure> {
+    pub(in crate::bot) async fn reject_form(&self, ask: &Ask<'_>, id: &str) -> Result<Form, Failure> {
         let approval = self.request_of(ask, id).await?;
         self.may_decide(ask, &approval).await?;
         Ok(Form {

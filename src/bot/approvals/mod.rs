@@ -1,0 +1,19 @@
+//! Sensitive requests: submitted, decided, carried out, read back, shown.
+
+mod approvers;
+pub(super) mod card;
+mod checklist_sync;
+mod controls;
+mod decide;
+mod execute;
+mod facts;
+mod forms;
+mod gate;
+mod invitations;
+mod list;
+mod people;
+mod read_back;
+pub(super) mod resend;
+pub(super) mod reveal;
+pub(super) mod submit;
+mod waiting;
