@@ -3,7 +3,6 @@
 //! The only room that joins the others. Each command family has a file; none of them knows what
 //! a platform's message looks like.
 
-mod acknowledge;
 mod approvals;
 mod cards;
 mod checklists;
@@ -24,7 +23,6 @@ mod roles;
 mod rules;
 mod setup;
 mod steps;
-mod summary;
 mod users;
 mod verify;
 mod watching;

@@ -13,10 +13,9 @@ use tracing::{error, info, warn};
 
 use super::replaced::marked;
 use super::{About, MOST_REFUSALS};
-use crate::bot::Bot;
-use crate::bot::delivery;
 use crate::bot::inbox::only_store;
-use crate::bot::summary::{told, without_chart};
+use crate::bot::rules::summary::{told, without_chart};
+use crate::bot::{Bot, delivery};
 use crate::chat::view::View;
 use crate::chat::{ChannelKey, ChatError, MessageId, UserId};
 use crate::domain::checklist::Actor;

@@ -1,8 +1,10 @@
 //! The rules of a channel: listed, added, changed, tested; the webhook's address.
 
+mod acknowledge;
 mod add;
 mod form;
 mod list;
+pub(super) mod summary;
 mod webhook;
 
 use std::time::Duration;

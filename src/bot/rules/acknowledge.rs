@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use tracing::{info, warn};
 
-use super::failure::{Failure, instead};
-use super::watching::{self, Batch};
-use super::{Ask, Bot, Told};
+use crate::bot::failure::{Failure, instead};
+use crate::bot::watching::{self, Batch};
+use crate::bot::{Ask, Bot, Told};
 use crate::chat::ChannelKey;
 use crate::chat::text::shown;
 use crate::chat::view::{Line, View};
@@ -26,7 +26,7 @@ const LOOKS: u32 = 3;
 const BETWEEN: Duration = Duration::from_millis(700);
 
 impl Bot {
-    pub(super) async fn acknowledge(&self, ask: &Ask<'_>, alert: &str) -> Told {
+    pub(in crate::bot) async fn acknowledge(&self, ask: &Ask<'_>, alert: &str) -> Told {
         let session = self.session(ask).await?;
         let Some(id) = Id::parse(alert.trim()) else {
             return Err(instead(Line::marked(

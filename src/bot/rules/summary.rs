@@ -6,8 +6,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use tracing::warn;
 
-use super::delivery::feed_card::{OPEN_INTAKES, OPEN_PLAYBOOKS, intakes, playbooks};
-use super::{Ask, Bot, Told};
+use crate::bot::delivery::feed_card::{OPEN_INTAKES, OPEN_PLAYBOOKS, intakes, playbooks};
+use crate::bot::{Ask, Bot, Told};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Column, Control, Line, Table, View};
 use crate::chat::{ChannelKey, ChatError, MessageId, Picture};
@@ -28,7 +28,7 @@ const NAMES: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(12);
 
 impl Bot {
-    pub(super) async fn notify_summary(&self, ask: &Ask<'_>, hours: u16) -> Told {
+    pub(in crate::bot) async fn notify_summary(&self, ask: &Ask<'_>, hours: u16) -> Told {
         let rules = self.notifications.read(ask.channel).await?;
         let zone = zone_of(&rules);
         let summary = self.summed_up(ask.channel, &rules, Period::last(hours, ask.now), &zone, ask.now).await?;
@@ -60,7 +60,7 @@ impl Bot {
     }
 
     /// Counts what is kept of the channel.
-    pub(super) async fn summed_up(
+    pub(in crate::bot) async fn summed_up(
         &self,
         channel: &ChannelKey,
         rules: &Rules,
@@ -83,7 +83,7 @@ impl Bot {
     }
 
     /// Draws and shows the chart; drawing takes milliseconds that no other task should wait for.
-    pub(super) async fn send_chart(
+    pub(in crate::bot) async fn send_chart(
         &self,
         channel: &ChannelKey,
         under: Option<&MessageId>,
@@ -104,7 +104,7 @@ impl Bot {
 }
 
 /// What is said instead of the chart.
-pub(super) fn without_chart(why: &ChatError) -> String {
+pub(in crate::bot) fn without_chart(why: &ChatError) -> String {
     match why {
         ChatError::MissingScope(scope) => {
             format!(
@@ -122,7 +122,7 @@ fn zone_of(rules: &Rules) -> TimeZone {
 }
 
 /// The summary as a message.
-pub(super) fn told(heading: impl Into<String>, summary: &Summary, rules: &Rules, region: Region) -> View {
+pub(in crate::bot) fn told(heading: impl Into<String>, summary: &Summary, rules: &Rules, region: Region) -> View {
     let heading: String = heading.into();
     let total = count(summary.total() as usize, "notification", "notifications");
     let view = View::new(format!("{heading}: {total}")).heading(heading);
