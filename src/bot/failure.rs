@@ -4,7 +4,7 @@
 use rand::RngExt;
 use tracing::{error, warn};
 
-use super::cards;
+use super::steps::cards;
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Line, View};
 use crate::chat::{ChatError, Wording};

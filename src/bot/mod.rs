@@ -4,31 +4,17 @@
 //! a platform's message looks like.
 
 mod approvals;
-mod cards;
-mod checklists;
 mod delivery;
-mod drift;
 mod failure;
-mod help;
-mod history;
 mod inbox;
-mod keys;
 mod lease;
 mod names;
-mod overview;
 mod paging;
-mod report;
 mod responder;
-mod roles;
 mod rules;
-mod setup;
 mod steps;
-mod users;
-mod verify;
 mod watching;
-mod welcome;
 mod worker;
-mod workspace;
 
 use std::sync::Arc;
 
@@ -38,8 +24,8 @@ use moka::sync::Cache;
 use url::Url;
 use uuid::Uuid;
 
-pub use history::Entry;
 pub use responder::{Reply, Responder};
+pub use steps::history::Entry;
 pub use watching::Watcher;
 pub use worker::Worker;
 
@@ -57,10 +43,10 @@ use crate::state::rules::Notifications;
 use crate::state::sessions::{ChangeError, Changed, Sessions};
 use crate::store::{Finished, Store, StoreError};
 pub use approvals::reveal::Reveal;
-use checklists::Checklists;
 use delivery::outbox::Outbox;
 use failure::Failure;
 use inbox::{Accepted, Pending};
+use steps::status_cache::Checklists;
 
 /// The bot: shared by every request and worker.
 pub struct Bot {

@@ -16,9 +16,10 @@ use tracing::{debug, warn};
 
 use super::Failing;
 use super::replaced::{Original, marked};
+use crate::bot::Bot;
 use crate::bot::approvals::card;
 use crate::bot::lease::Duty;
-use crate::bot::{Bot, cards};
+use crate::bot::steps::cards;
 use crate::chat::view::View;
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, MessageId};
 use crate::domain::approval::{self, ApprovalId};

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::Ask;
+use crate::bot::Ask;
 use crate::chat::text::shown;
 use crate::chat::view::{Block, Choice, Confirm, Control, Line, OPEN, Style, Text, View};
 use crate::domain::checklist::{Actor, Change, DOCS, Mode, Session, Status, StepId, StepSpec, StepState};

@@ -1,8 +1,9 @@
 //! Steps 1 to 3, read side: subscription, region, communities.
 
-use super::failure::reference;
-use super::paging::Page;
-use super::{Ask, Bot, Told, cards};
+use super::cards;
+use crate::bot::failure::reference;
+use crate::bot::paging::Page;
+use crate::bot::{Ask, Bot, Told};
 use crate::chat::text::{count, natural, shown};
 use crate::chat::view::{Confirm, Control, Line, Style, View, day};
 use crate::domain::checklist::steps::communities::mode;
@@ -15,7 +16,7 @@ const LICENCES: usize = 8;
 const COMMUNITIES: usize = 20;
 
 impl Bot {
-    pub(super) async fn subscription(&self, ask: &Ask<'_>, page: usize) -> Told {
+    pub(in crate::bot) async fn subscription(&self, ask: &Ask<'_>, page: usize) -> Told {
         let session = self.session(ask).await?;
         let mut licences = self.licences_of(session.community.uuid).await?;
         licences.sort_by_key(|l| (subscription::expiry(l, ask.now) == Expiry::Expired, l.end));
@@ -33,7 +34,7 @@ impl Bot {
         Ok(self.footed(ask, page.foot(view, "subscription"), StepId::Subscription).await)
     }
 
-    pub(super) async fn region(&self, ask: &Ask<'_>) -> Told {
+    pub(in crate::bot) async fn region(&self, ask: &Ask<'_>) -> Told {
         self.session(ask).await?;
         let region = self.sekoia.region;
         self.sekoia.validate(Rank::Person).await?;
@@ -44,7 +45,7 @@ impl Bot {
         Ok(self.footed(ask, view, StepId::Region).await)
     }
 
-    pub(super) async fn region_probe(&self, confirmed: bool) -> Told {
+    pub(in crate::bot) async fn region_probe(&self, confirmed: bool) -> Told {
         let region = self.sekoia.region;
         if !confirmed {
             return Ok(View::sentence(format!(
@@ -82,7 +83,7 @@ impl Bot {
         Ok(view.bullets(lines))
     }
 
-    pub(super) async fn communities(&self, ask: &Ask<'_>, page: usize) -> Told {
+    pub(in crate::bot) async fn communities(&self, ask: &Ask<'_>, page: usize) -> Told {
         let session = self.session(ask).await?;
         let (root, mut children) = self.workspace().await?;
         children.sort_by_cached_key(|c| natural(c.name()));
@@ -124,7 +125,7 @@ impl Bot {
     }
 
     /// Adds where to read on, and the way to the step.
-    pub(super) async fn footed(&self, ask: &Ask<'_>, view: View, step: StepId) -> View {
+    pub(in crate::bot) async fn footed(&self, ask: &Ask<'_>, view: View, step: StepId) -> View {
         let mut controls = vec![Control::button(format!("Open {step}"), format!("step {}", step.name()))];
         let open = match self.sessions.read(ask.channel).await {
             Ok(Some(session)) => !session.step(step).status.is_settled(),

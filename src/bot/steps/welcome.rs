@@ -6,9 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tracing::warn;
 
-use super::Bot;
-use super::approvals::submit::people;
-use super::delivery::outbox::LOOK_BACK;
+use crate::bot::Bot;
+use crate::bot::approvals::submit::people;
+use crate::bot::delivery::outbox::LOOK_BACK;
 use crate::chat::view::{Control, Line, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, UserId};
 use crate::domain::access::Rights;
@@ -47,7 +47,7 @@ impl Bot {
     }
 
     /// Says so in the channel, unless it is set up by now.
-    pub(super) async fn welcome(&self, work: &Work) -> Result<Result<(), ChatError>, StoreError> {
+    pub(in crate::bot) async fn welcome(&self, work: &Work) -> Result<Result<(), ChatError>, StoreError> {
         let channel = ChannelKey::from(work.key.clone());
         if self.sessions.read(&channel).await?.is_some() {
             return Ok(Ok(()));
@@ -82,7 +82,7 @@ impl Bot {
 
     /// What a channel that is not set up answers with, to somebody with these rights, if they are
     /// known.
-    pub(super) async fn start(&self, channel: &ChannelKey, rights: Option<Rights>) -> View {
+    pub(in crate::bot) async fn start(&self, channel: &ChannelKey, rights: Option<Rights>) -> View {
         let view = View::sentence(Line::new().strong("This channel is not set up yet.")).line(WHAT);
         if rights.is_some_and(|rights| rights.operator) {
             return view

@@ -1,8 +1,8 @@
 //! Step 4, read side: the roles, and one role with all its permissions.
 
-use super::failure::{Failure, instead};
-use super::paging::Page;
-use super::{Ask, Bot, Told};
+use crate::bot::failure::{Failure, instead};
+use crate::bot::paging::Page;
+use crate::bot::{Ask, Bot, Told};
 use crate::chat::text::{Found, count, find, natural, quoted, shown};
 use crate::chat::view::{Column, Control, Line, Span, Table, View};
 use crate::domain::checklist::StepId;
@@ -13,7 +13,7 @@ const ROLES: usize = 15;
 const PERMISSIONS: usize = 60;
 
 impl Bot {
-    pub(super) async fn roles(&self, ask: &Ask<'_>, page: usize) -> Told {
+    pub(in crate::bot) async fn roles(&self, ask: &Ask<'_>, page: usize) -> Told {
         let session = self.session(ask).await?;
         let mut roles = self.sekoia.roles(session.community.uuid).await?;
         let members = self.members_if_allowed(session.community.uuid).await?;
@@ -45,7 +45,13 @@ impl Bot {
     }
 
     /// The role `wanted`, or the one that is called `whole`, on its first page.
-    pub(super) async fn role_show(&self, ask: &Ask<'_>, wanted: &str, page: usize, whole: Option<&str>) -> Told {
+    pub(in crate::bot) async fn role_show(
+        &self,
+        ask: &Ask<'_>,
+        wanted: &str,
+        page: usize,
+        whole: Option<&str>,
+    ) -> Told {
         let session = self.session(ask).await?;
         let roles = self.sekoia.roles(session.community.uuid).await?;
         let is_role = |name: &str| !matches!(find(name, &roles, |r| &r.uuid, Role::name), Found::Nothing);

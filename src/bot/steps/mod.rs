@@ -1,9 +1,24 @@
 //! The commands that look at a step or change it.
 
+pub(super) mod cards;
+mod help;
+pub(super) mod history;
+mod keys;
+mod overview;
+mod recheck;
+mod report;
+mod roles;
+mod setup;
+pub(super) mod status_cache;
+mod users;
+mod verify;
+mod welcome;
+mod workspace;
+
 use std::sync::Arc;
 
 use super::failure::Failure;
-use super::{Ask, Bot, Told, cards};
+use super::{Ask, Bot, Told};
 use crate::chat::UserId;
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Field, FieldKind, Form, Line, Style, View};

@@ -12,9 +12,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tracing::{error, info, warn};
 
-use super::Bot;
-use super::failure::Failure;
-use super::inbox::only_store;
+use crate::bot::Bot;
+use crate::bot::failure::Failure;
+use crate::bot::inbox::only_store;
 use crate::chat::text::shown;
 use crate::chat::{ChannelKey, UserId};
 use crate::domain::action::Action;
@@ -53,7 +53,7 @@ impl Drift {
 }
 
 impl Bot {
-    pub(super) async fn drift_due(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub(in crate::bot) async fn drift_due(&self, now: Timestamp) -> Result<(), StoreError> {
         let every = self.approvals.timing.drift;
         for work in self.sessions.store().due(WorkKind::Drift, now, AT_ONCE).await? {
             let next = self.look_again(&work).await.unwrap_or_else(|error| {

@@ -1,8 +1,8 @@
 //! `setup`: opens a channel for one community, or binds it to another.
 
-use super::delivery::outbox::Place;
-use super::failure::{Failure, instead};
-use super::{Ask, Bot, Told};
+use crate::bot::delivery::outbox::Place;
+use crate::bot::failure::{Failure, instead};
+use crate::bot::{Ask, Bot, Told};
 use crate::chat::ChatError;
 use crate::chat::text::{Found, count, find, fold, natural, quoted, shown};
 use crate::chat::view::{Block, Choice, Control, Line, Style, View};
@@ -16,7 +16,7 @@ const MENU: usize = 90;
 
 impl Bot {
     /// For the community `wanted`, or the one that is called `whole`, unconfirmed.
-    pub(super) async fn setup(
+    pub(in crate::bot) async fn setup(
         &self,
         ask: &Ask<'_>,
         wanted: Option<&str>,
@@ -162,7 +162,7 @@ fn choose<'a>(all: &'a [sekoia::Community], wanted: &str) -> Result<&'a sekoia::
 }
 
 fn menu(all: &[sekoia::Community], page: usize) -> View {
-    let page = super::paging::Page::of(all, page, MENU);
+    let page = crate::bot::paging::Page::of(all, page, MENU);
     let options =
         page.items.iter().map(|c| Choice { label: shown(c.name(), 70).into(), value: c.uuid.to_string().into() });
     let view = View::sentence(format!(

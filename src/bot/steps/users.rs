@@ -1,7 +1,7 @@
 //! Step 5, read side: members, pending invitations, MFA.
 
-use super::paging::Page;
-use super::{Ask, Bot, Told};
+use crate::bot::paging::Page;
+use crate::bot::{Ask, Bot, Told};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Choice, Column, Control, Line, Table, View, day};
 use crate::domain::checklist::StepId;
@@ -10,7 +10,7 @@ use crate::sekoia::Avatar;
 const MEMBERS: usize = 20;
 
 impl Bot {
-    pub(super) async fn users(&self, ask: &Ask<'_>, page: usize) -> Told {
+    pub(in crate::bot) async fn users(&self, ask: &Ask<'_>, page: usize) -> Told {
         let session = self.session(ask).await?;
         let members = self.members_of(session.community.uuid).await?;
         let pending = members.iter().filter(|m| m.is_pending()).count();

@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::Bot;
-use super::failure::Failure;
+use crate::bot::Bot;
+use crate::bot::failure::Failure;
 use crate::chat::ChannelKey;
 use crate::domain::checklist::steps::{self, Finding};
 use crate::domain::checklist::{Session, StepId};
@@ -59,7 +59,7 @@ impl Bot {
     }
 
     /// The community that the key belongs to, and those under it.
-    pub(super) async fn workspace(&self) -> Result<(Community, Vec<Community>), SekoiaError> {
+    pub(in crate::bot) async fn workspace(&self) -> Result<(Community, Vec<Community>), SekoiaError> {
         let own = match self.sekoia.me().await?.community {
             Some(uuid) => uuid,
             None => self.sekoia.my_communities().await?.first().map(|c| c.uuid).ok_or_else(|| {

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::approvals::card::frozen_line;
 use super::cards::{menu_label, owner, today};
-use super::{Ask, Bot, Told};
+use crate::bot::approvals::card::frozen_line;
+use crate::bot::{Ask, Bot, Told};
 use crate::chat::ChannelKey;
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Line, View};
@@ -22,7 +22,7 @@ const WAITING: usize = 8;
 const LINES: usize = 40;
 
 impl Bot {
-    pub(super) async fn overview(&self, ask: &Ask<'_>, page: usize) -> Told {
+    pub(in crate::bot) async fn overview(&self, ask: &Ask<'_>, page: usize) -> Told {
         let first = (page - 1) * CHANNELS;
         // One more than shown tells whether there is a next page.
         let until = u32::try_from(first + CHANNELS + 1).unwrap_or(u32::MAX);

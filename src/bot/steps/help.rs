@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::{Ask, Bot, cards};
+use super::cards;
+use crate::bot::{Ask, Bot};
 use crate::chat::ChatPlatform;
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Line, View};
@@ -39,7 +40,7 @@ impl Reader {
 }
 
 impl Bot {
-    pub(super) async fn help(&self, ask: &Ask<'_>, topic: Topic) -> View {
+    pub(in crate::bot) async fn help(&self, ask: &Ask<'_>, topic: Topic) -> View {
         match topic {
             Topic::Command(spec) => command(spec),
             Topic::Step(id) => step(id),

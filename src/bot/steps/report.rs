@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use serde_json::{Value, json as value};
 
-use super::names::Names;
-use super::paging::Page;
-use super::{Ask, Bot, Told};
+use crate::bot::names::Names;
+use crate::bot::paging::Page;
+use crate::bot::{Ask, Bot, Told};
 use crate::chat::text::{shown, visible};
 use crate::chat::view::{Control, Line, View, minute};
 use crate::chat::{ChannelKey, UserId};
@@ -17,7 +17,7 @@ use crate::domain::checklist::{Actor, Change, Concluded, DOCS, Mode, Session, St
 const PAGE: usize = 2800;
 
 impl Bot {
-    pub(super) async fn report(&self, ask: &Ask<'_>, as_json: bool, page: usize) -> Told {
+    pub(in crate::bot) async fn report(&self, ask: &Ask<'_>, as_json: bool, page: usize) -> Told {
         let session = self.session(ask).await?;
         let names = self.names(people(&session), [ask.channel]).await;
         let text = if as_json {
