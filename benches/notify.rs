@@ -8,8 +8,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use sekoia_chatops::chat::ChannelKey;
-use sekoia_chatops::domain::checklist::Actor;
+use sekoia_chatops::chat::{Actor, ChannelKey};
 use sekoia_chatops::domain::notify::chart::{Chart, draw};
 use sekoia_chatops::domain::notify::storm::Storm;
 use sekoia_chatops::domain::notify::{

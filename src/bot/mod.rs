@@ -30,12 +30,12 @@ pub use watching::Watcher;
 pub use worker::Worker;
 
 use crate::chat::view::{Form, Line, View};
-use crate::chat::{ChannelKey, Chats, Inbound, UserId, Wording};
+use crate::chat::{Actor, ChannelKey, Chats, Inbound, UserId, Wording};
 use crate::command::{Command, Fault, Right, Said, read};
 use crate::domain::access::{Policy, Rights};
 use crate::domain::action::Prepared;
 use crate::domain::approval::{self, ApprovalId};
-use crate::domain::checklist::{Actor, Event, Refusal, Session, StepId};
+use crate::domain::checklist::{Event, Refusal, Session, StepId};
 use crate::sekoia::Sekoia;
 use crate::state::approvals::{Approvals, Timing};
 use crate::state::freeze::Frozen;

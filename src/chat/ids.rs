@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// The only team, as it stands in channel keys.
 pub const WEB_TEAM: &str = "demo";
@@ -147,5 +149,37 @@ pub struct Person {
     pub guest: bool,
     pub bot: bool,
     /// As others there see it; empty if the platform does not tell.
+    pub name: Box<str>,
+}
+
+/// Who did it: a person, or the bot by a rule of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    Person(UserId),
+    Bot,
+}
+
+impl Actor {
+    /// As it stands in records: a person's id, or `bot`.
+    pub fn name(&self) -> &str {
+        match self {
+            Actor::Person(user) => user.as_str(),
+            Actor::Bot => "bot",
+        }
+    }
+}
+
+/// Who changed something, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    pub by: Actor,
+    pub at: Timestamp,
+}
+
+/// The Sekoia community that a session is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Community {
+    pub uuid: Uuid,
     pub name: Box<str>,
 }

@@ -9,7 +9,8 @@ pub mod text;
 pub mod view;
 
 pub use ids::{
-    ChannelKey, MATTERMOST_DIRECT, MATTERMOST_SERVER, MessageId, Person, UserId, WEB_TEAM, is_mattermost_id,
+    Actor, Change, ChannelKey, Community, MATTERMOST_DIRECT, MATTERMOST_SERVER, MessageId, Person, UserId, WEB_TEAM,
+    is_mattermost_id,
 };
 
 use std::borrow::Cow;

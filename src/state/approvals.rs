@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::stream::{self, Folded, RACES};
+use crate::chat::Actor;
 use crate::domain::approval::{Approval, ApprovalId, Event, Recorded, Refusal};
-use crate::domain::checklist::Actor;
 use crate::pace::Rhythm;
 use crate::store::{Commit, CommitError, Finished, Store, StoreError, StreamId, WorkKind};
 

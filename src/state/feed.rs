@@ -4,8 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::kept::{row, row_due};
-use crate::chat::{ChannelKey, MessageId};
-use crate::domain::checklist::Actor;
+use crate::chat::{Actor, ChannelKey, MessageId};
 use crate::domain::notify::storm::{Names, Swarm};
 use crate::domain::notify::{Occurrence, What};
 use crate::store::{Schedule, WorkKind};

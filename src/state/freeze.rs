@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approvals::{Approvals, ChangeError};
 use super::stream::{self, Folded, RACES};
-use crate::chat::ChannelKey;
-use crate::domain::checklist::{Actor, Change};
+use crate::chat::{Actor, Change, ChannelKey};
 use crate::store::{Commit, CommitError, Finished, Record, Schedule, StoreError, WorkKind};
 
 /// Whether anything sensitive may be carried out.

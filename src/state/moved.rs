@@ -13,8 +13,7 @@ use tracing::{info, warn};
 
 use super::sessions;
 use super::stream::{self, Folded, RACES};
-use crate::chat::ChannelKey;
-use crate::domain::checklist::Actor;
+use crate::chat::{Actor, ChannelKey};
 use crate::store::{Commit, CommitError, Store, StoreError, StreamId};
 
 /// Streams that are read at once.

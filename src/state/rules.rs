@@ -12,8 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 
 use super::stream::{self, Folded, RACES};
-use crate::chat::ChannelKey;
-use crate::domain::checklist::Actor;
+use crate::chat::{Actor, ChannelKey};
 use crate::domain::notify::{Event, Refusal, Rules};
 use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId, Work, WorkKind};
 

@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::stream::{self, Folded, RACES};
-use crate::chat::ChannelKey;
-use crate::domain::checklist::{Actor, Event, Recorded, Refusal, Session};
+use crate::chat::{Actor, ChannelKey};
+use crate::domain::checklist::{Event, Recorded, Refusal, Session};
 use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId, WorkKind};
 
 /// Changes that can be under way at the same time.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::checklist::Actor;
+use crate::chat::Actor;
 use crate::store::{Loaded, NewRecord, State, Store, StoreError, StreamId, Write};
 
 /// A state that is kept in a stream of its own.

@@ -7,11 +7,10 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use sekoia_chatops::chat::{MessageId, UserId};
+use sekoia_chatops::chat::{Actor, Change, Community, MessageId, UserId};
 use sekoia_chatops::domain::checklist::facts::Fact;
 use sekoia_chatops::domain::checklist::{
-    Actor, Change, Command, Community, Event, Evidence, MAX_REASON, Mode, Recorded, Refusal, Session, Status, StepId,
-    decide,
+    Command, Event, Evidence, MAX_REASON, Mode, Recorded, Refusal, Session, Status, StepId, decide,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use sekoia_chatops::chat::{ChannelKey, UserId};
-use sekoia_chatops::domain::checklist::{Actor, Command, Community, Evidence, Mode, StepId, decide};
+use sekoia_chatops::chat::{Actor, ChannelKey, Community, UserId};
+use sekoia_chatops::domain::checklist::{Command, Evidence, Mode, StepId, decide};
 use sekoia_chatops::sandbox::world::{ApiKey, Licence, Member, Silence, World};
 use sekoia_chatops::sandbox::{Fault, FaultKind};
 use sekoia_chatops::state::approvals::Timing;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
+use sekoia_chatops::chat::Actor;
 use sekoia_chatops::domain::approval::{Approval, ApprovalId, Command, Outcome, decide};
-use sekoia_chatops::domain::checklist::Actor;
 use sekoia_chatops::state::approvals::{Approvals, Timing};
 use serde_json::Value;
 use sqlx::Connection;

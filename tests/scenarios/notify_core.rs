@@ -10,9 +10,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use sekoia_chatops::chat::{ChannelKey, UserId};
+use sekoia_chatops::chat::{Actor, ChannelKey, UserId};
 use sekoia_chatops::command::{digest, find, lex, rule};
-use sekoia_chatops::domain::checklist::Actor;
 use sekoia_chatops::domain::notify::chart::{Chart, alt, draw};
 use sekoia_chatops::domain::notify::storm::{OWN_CARDS, Place, QUIET, Storm};
 use sekoia_chatops::domain::notify::{

@@ -4,13 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use sekoia_chatops::chat::{ChannelKey, UserId};
+use sekoia_chatops::chat::{Actor, ChannelKey, Community, UserId};
 use sekoia_chatops::domain::action::{Action, Grant, Named};
 use sekoia_chatops::domain::approval::{
     Absent, Approval, ApprovalId, Command, Event, Gone, How, Item, Outcome, Part, Recorded, Refusal, Request, Stage,
     Status, decide,
 };
-use sekoia_chatops::domain::checklist::{Actor, Community};
 use uuid::Uuid;
 
 const TTL: SignedDuration = SignedDuration::from_hours(24);

@@ -3,11 +3,11 @@
 use super::controls::controls;
 use super::people::account;
 use super::submit::steps_by_hand;
+use crate::chat::Actor;
 use crate::chat::text::{count, first, shown};
 use crate::chat::view::{Block, Line, Tone, View, day};
 use crate::domain::action::{Action, Grant, people};
 use crate::domain::approval::{Approval, Guest, How, Item, Part, Stage, Status};
-use crate::domain::checklist::Actor;
 use crate::sekoia::Region;
 use crate::state::freeze::Frozen;
 

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use crate::bot::Bot;
+use crate::chat::Actor;
 use crate::domain::approval::{Approval, ApprovalId, Stage, Status};
-use crate::domain::checklist::{Actor, Command, Concluded, Refusal, Session, Status as StepStatus, decide};
+use crate::domain::checklist::{Command, Concluded, Refusal, Session, Status as StepStatus, decide};
 use crate::state::sessions::ChangeError;
 
 impl Bot {

@@ -7,10 +7,10 @@ use super::controls::controls_for;
 use super::resend;
 use crate::bot::failure::{Failure, instead};
 use crate::bot::{Ask, Bot, Told};
+use crate::chat::Actor;
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, View};
 use crate::domain::approval::{Approval, Command, Item, Outcome, Refusal, Status, decide};
-use crate::domain::checklist::Actor;
 use crate::state::approvals::{ChangeError, Changed};
 use crate::store::StoreError;
 

@@ -99,10 +99,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::chat::{ChannelKey, UserId};
+    use crate::chat::{Actor, ChannelKey, Community, UserId};
     use crate::domain::action::{Grant, Named};
     use crate::domain::approval::{ApprovalId, Event, How, Recorded, Request};
-    use crate::domain::checklist::{Actor, Community};
 
     #[test]
     fn people_come_or_miss_their_link() {

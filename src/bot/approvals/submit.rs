@@ -7,11 +7,11 @@ use crate::bot::failure::{Failure, instead};
 use crate::bot::{Ask, Bot, Told};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Line, View};
-use crate::chat::{ChannelKey, Inbound, UserId};
+use crate::chat::{Actor, ChannelKey, Inbound, UserId};
 use crate::command::{Command, Typed, read};
 use crate::domain::action::{self, Action, Gaps, Kind, Named, Prepared, Problem, Replaced, Request as Wish, Wanted};
 use crate::domain::approval::{self, Approval, ApprovalId, Item, Request};
-use crate::domain::checklist::{Actor, Session};
+use crate::domain::checklist::Session;
 use crate::sekoia::Region;
 
 /// Requests shown in full by a dry run.

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::feed::is_over;
+use crate::chat::Actor;
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, Tone, View};
-use crate::domain::checklist::Actor;
 use crate::domain::notify::storm::Swarm;
 use crate::domain::notify::{Alert, Named, Playbook, Rules, What, band, minutes};
 use crate::sekoia::{Id, Region};

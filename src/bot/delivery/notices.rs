@@ -173,8 +173,8 @@ fn news_of(approval: &Approval, news: News, link: Option<Line>) -> Option<View> 
                 (Stage::Rejected { reason, change }, _) => {
                     let line = Line::new().say("Rejected");
                     let line = match &change.by {
-                        crate::domain::checklist::Actor::Person(user) => line.say(" by ").person(user),
-                        crate::domain::checklist::Actor::Bot => line,
+                        crate::chat::Actor::Person(user) => line.say(" by ").person(user),
+                        crate::chat::Actor::Bot => line,
                     };
                     line.say(": ").strong(title).say(format!(". Reason: {}", shown(reason, 300)))
                 }

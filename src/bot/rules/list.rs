@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use crate::bot::paging::Page;
 use crate::bot::{Ask, Bot, Told};
+use crate::chat::Actor;
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Choice, Control, Line, View};
-use crate::domain::checklist::{Actor, StepId};
+use crate::domain::checklist::StepId;
 use crate::domain::notify::budget::Interval;
 use crate::domain::notify::{Planned, Rule, Rules, Trigger};
 use crate::state::fired::FiredLog;

@@ -14,11 +14,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::failure::{Failure, instead};
 use super::{Ask, Bot, Told};
-use crate::chat::ChannelKey;
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Line, View};
+use crate::chat::{Actor, ChannelKey};
 use crate::command::{DigestWish, RuleWish};
-use crate::domain::checklist::{Actor, StepId};
+use crate::domain::checklist::StepId;
 use crate::domain::notify::{Command, Digest, Every, Refusal, Rule, Rules, Which, decide, sample, zone};
 use crate::state::feed::News;
 use crate::state::hint::Hint;

@@ -14,9 +14,8 @@ use super::list::by;
 use crate::bot::failure::{Failure, instead};
 use crate::bot::{Answer, Ask, Bot, Reveal};
 use crate::chat::view::{Control, Line, Style, View};
-use crate::chat::{ChannelKey, ChatError, FormContent, SecretForm, UserId};
+use crate::chat::{Actor, ChannelKey, ChatError, FormContent, SecretForm, UserId};
 use crate::command::WebhookWish;
-use crate::domain::checklist::Actor;
 use crate::domain::notify::{Command, Refusal, Rules, decide, token_hash};
 use crate::state::rules::ChangeError;
 

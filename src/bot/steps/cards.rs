@@ -9,7 +9,8 @@ use jiff::tz::TimeZone;
 use crate::bot::Ask;
 use crate::chat::text::shown;
 use crate::chat::view::{Block, Choice, Confirm, Control, Line, OPEN, Style, Text, View};
-use crate::domain::checklist::{Actor, Change, DOCS, Mode, Session, Status, StepId, StepSpec, StepState};
+use crate::chat::{Actor, Change};
+use crate::domain::checklist::{DOCS, Mode, Session, Status, StepId, StepSpec, StepState};
 
 /// Characters of evidence or of a reason in one line of the checklist.
 const SHORT: usize = 110;

@@ -10,8 +10,8 @@ use crate::bot::paging::Page;
 use crate::bot::{Ask, Bot, Told};
 use crate::chat::text::{shown, visible};
 use crate::chat::view::{Control, Line, View, minute};
-use crate::chat::{ChannelKey, UserId};
-use crate::domain::checklist::{Actor, Change, Concluded, DOCS, Mode, Session, Status, StepId};
+use crate::chat::{Actor, Change, ChannelKey, UserId};
+use crate::domain::checklist::{Concluded, DOCS, Mode, Session, Status, StepId};
 
 /// Characters of a page: one code block of a chat message.
 const PAGE: usize = 2800;

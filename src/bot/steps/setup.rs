@@ -3,11 +3,11 @@
 use crate::bot::delivery::outbox::Place;
 use crate::bot::failure::{Failure, instead};
 use crate::bot::{Ask, Bot, Told};
-use crate::chat::ChatError;
 use crate::chat::text::{Found, count, find, fold, natural, quoted, shown};
 use crate::chat::view::{Block, Choice, Control, Line, Style, View};
+use crate::chat::{ChatError, Community};
 use crate::command::LIST;
-use crate::domain::checklist::{Command, Community, Mode, Refusal, Session, StepId};
+use crate::domain::checklist::{Command, Mode, Refusal, Session, StepId};
 use crate::sekoia;
 use crate::state::sessions::ChangeError;
 

@@ -98,7 +98,7 @@ fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::checklist::Actor;
+    use crate::chat::Actor;
     use crate::domain::notify::Watch;
 
     #[test]

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::{Absent, Approval, ApprovalId, Event, Guest, How, Item, Request, Stage, Status, held};
 use crate::chat::view::minute;
-use crate::chat::{MessageId, UserId};
-use crate::domain::checklist::{Actor, MAX_REASON};
+use crate::chat::{Actor, MessageId, UserId};
+use crate::domain::checklist::MAX_REASON;
 
 /// What somebody, or the bot, wants of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,8 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Absent, Approval, ApprovalId, Guest, Held, Item, Request, Stage, Vote};
-use crate::chat::{MessageId, UserId};
-use crate::domain::checklist::{Actor, Change};
+use crate::chat::{Actor, Change, MessageId, UserId};
 
 /// Something that happened. Stored as the body of an audit record: a variant or a field is added,
 /// never renamed.

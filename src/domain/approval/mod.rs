@@ -22,8 +22,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::action::Action;
-use super::checklist::{Actor, Change, Community};
-use crate::chat::{ChannelKey, MessageId, UserId};
+use crate::chat::{Actor, Change, ChannelKey, Community, MessageId, UserId};
 
 /// What buttons carry and people type: eight hexadecimal digits. It opens nothing by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Community, Concluded, Event, Evidence, Mode, Session, Status, StepId};
+use super::{Concluded, Event, Evidence, Mode, Session, Status, StepId};
 use crate::chat::view::Line;
-use crate::chat::{MessageId, UserId};
+use crate::chat::{Community, MessageId, UserId};
 
 /// What somebody wants of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]

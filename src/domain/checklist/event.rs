@@ -5,8 +5,8 @@ use jiff::civil::Date;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Actor, Change, Community, Concluded, Evidence, Mode, Session, Status, StepId, StepState};
-use crate::chat::{MessageId, UserId};
+use super::{Concluded, Evidence, Mode, Session, Status, StepId, StepState};
+use crate::chat::{Actor, Change, Community, MessageId, UserId};
 
 /// Requests that a session remembers.
 const MOST_REQUESTS: usize = 500;

@@ -17,42 +17,9 @@ pub use table::{DOCS, STEPS, StepId, StepSpec};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use crate::chat::{MessageId, UserId};
+use crate::chat::{Actor, Change, Community, MessageId, UserId};
 use facts::Fact;
-
-/// Who did it: a person, or the bot by a rule of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Actor {
-    Person(UserId),
-    Bot,
-}
-
-impl Actor {
-    /// As it stands in records: a person's id, or `bot`.
-    pub fn name(&self) -> &str {
-        match self {
-            Actor::Person(user) => user.as_str(),
-            Actor::Bot => "bot",
-        }
-    }
-}
-
-/// Who changed something, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
-    pub by: Actor,
-    pub at: Timestamp,
-}
-
-/// The Sekoia community that a session is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Community {
-    pub uuid: Uuid,
-    pub name: Box<str>,
-}
 
 /// Whether the workspace may hold several communities (`is_parent` in Sekoia's API).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::digest::Digest;
 use super::state::{Planned, Rule, Rules, Webhook, Which};
 use super::watch::Watch;
-use crate::domain::checklist::{Actor, Change};
+use crate::chat::{Actor, Change};
 use crate::state::stream::Folded;
 
 /// Something that happened. Stored as the body of an audit record: a variant or a field is added,

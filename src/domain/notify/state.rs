@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::decide::LONGEST_MUTE;
 use super::digest::{Digest, Due, Every};
 use super::watch::Watch;
-use crate::domain::checklist::{Actor, Change};
+use crate::chat::{Actor, Change};
 
 /// One rule of a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
