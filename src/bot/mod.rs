@@ -31,8 +31,8 @@ pub use worker::Worker;
 
 use crate::chat::view::{Form, Line, View};
 use crate::chat::{Actor, ChannelKey, Chats, Inbound, UserId, Wording};
-use crate::command::{Command, Fault, Right, Said, read};
-use crate::domain::access::{Policy, Rights};
+use crate::command::{Command, Fault, Said, read};
+use crate::domain::access::{Policy, Right, Rights};
 use crate::domain::action::Prepared;
 use crate::domain::approval::{self, ApprovalId};
 use crate::domain::checklist::{Event, Refusal, Session, StepId};

@@ -19,7 +19,7 @@ pub use fault::Fault;
 pub use lexer::{Word, lex};
 pub use parse::{LIST, parse, read};
 pub use rules::{RULE_FIELDS, digest, rule};
-pub use table::{Right, Spec, TABLE, find, readme_table};
+pub use table::{Spec, TABLE, find, readme_table};
 pub use tasks::Task;
 
 use crate::chat::UserId;

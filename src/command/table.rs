@@ -2,27 +2,8 @@
 
 use super::args::Args;
 use super::{Command, Fault, asking, parse, rules};
+use crate::domain::access::Right;
 use crate::domain::checklist::StepId;
-
-/// Who may say it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Right {
-    Anybody,
-    Viewer,
-    Operator,
-    Approver,
-}
-
-impl Right {
-    pub fn name(self) -> &'static str {
-        match self {
-            Right::Anybody => "anybody",
-            Right::Viewer => "viewer",
-            Right::Operator => "operator",
-            Right::Approver => "approver",
-        }
-    }
-}
 
 /// One row.
 pub struct Spec {

@@ -10,7 +10,26 @@ use std::str::FromStr;
 
 use crate::chat::view::Line;
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, Chats, Person, UserId, Wording};
-use crate::command::Right;
+
+/// What somebody has to be to say a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Right {
+    Anybody,
+    Viewer,
+    Operator,
+    Approver,
+}
+
+impl Right {
+    pub fn name(self) -> &'static str {
+        match self {
+            Right::Anybody => "anybody",
+            Right::Viewer => "viewer",
+            Right::Operator => "operator",
+            Right::Approver => "approver",
+        }
+    }
+}
 
 /// Somebody, or everybody in a user group.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -245,7 +245,7 @@ impl Bot {
     }
 
     async fn check_wish(&self, inbound: &Inbound, wish: &Wish) -> Option<Problem> {
-        let right = crate::command::Right::Operator;
+        let right = crate::domain::access::Right::Operator;
         let rights = self.policy.rights(&self.chats, &inbound.actor, &inbound.channel).await.ok()?;
         self.policy.allow(&rights, right, &inbound.actor).ok()?;
         let session = self.sessions.read(&inbound.channel).await.ok()??;

@@ -9,8 +9,7 @@ use crate::bot::failure::Failure;
 use crate::bot::{Ask, Bot};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Line, ahead};
-use crate::command::Right;
-use crate::domain::access::among;
+use crate::domain::access::{Right, among};
 use crate::domain::action::Kind;
 use crate::domain::approval::{Approval, Item, Status};
 

@@ -10,8 +10,8 @@ use crate::bot::{Ask, Bot};
 use crate::chat::ChatPlatform;
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Line, View};
-use crate::command::{Right, Spec, TABLE, Task, Topic};
-use crate::domain::access::{Denial, Rights};
+use crate::command::{Spec, TABLE, Task, Topic};
+use crate::domain::access::{Denial, Right, Rights};
 use crate::domain::checklist::{Session, StepId};
 
 /// Whoever asks for help waits no longer for their rights to be found out.
