@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, Notify};
 
 use super::stream::{self, Folded, RACES};
 use crate::chat::{Actor, ChannelKey};
-use crate::domain::notify::{Event, Refusal, Rules};
+use crate::domain::notify::{Event, Recorded, Refusal, Rules};
 use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId, Work, WorkKind};
 
 use super::rule_health::Health;
@@ -177,5 +177,22 @@ impl Notifications {
         let place = hasher.finish() % self.writers.len() as u64;
         // Smaller than the number of writers, which is a usize.
         &self.writers[usize::try_from(place).unwrap_or_default()]
+    }
+}
+
+impl Folded for Rules {
+    const FAMILY: &'static str = "rules";
+    const SCHEMA: u32 = 1;
+    type Event = Event;
+
+    fn kind(event: &Event) -> &'static str {
+        event.kind()
+    }
+
+    /// A channel without rules has none: whatever happens begins with the empty list.
+    fn fold(state: Option<Self>, event: &Event, by: &Actor, at: Timestamp) -> Option<Self> {
+        let mut rules = state.unwrap_or_default();
+        rules.apply(&Recorded { event: event.clone(), by: by.clone(), at });
+        Some(rules)
     }
 }

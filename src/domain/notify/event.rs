@@ -7,7 +7,6 @@ use super::digest::Digest;
 use super::state::{Planned, Rule, Rules, Webhook, Which};
 use super::watch::Watch;
 use crate::chat::{Actor, Change};
-use crate::state::stream::Folded;
 
 /// Something that happened. Stored as the body of an audit record: a variant or a field is added,
 /// never renamed.
@@ -142,22 +141,5 @@ impl Rules {
             Which::Daily => &mut self.daily,
             Which::Weekly => &mut self.weekly,
         }
-    }
-}
-
-impl Folded for Rules {
-    const FAMILY: &'static str = "rules";
-    const SCHEMA: u32 = 1;
-    type Event = Event;
-
-    fn kind(event: &Event) -> &'static str {
-        event.kind()
-    }
-
-    /// A channel without rules has none: whatever happens begins with the empty list.
-    fn fold(state: Option<Self>, event: &Event, by: &Actor, at: Timestamp) -> Option<Self> {
-        let mut rules = state.unwrap_or_default();
-        rules.apply(&Recorded { event: event.clone(), by: by.clone(), at });
-        Some(rules)
     }
 }
