@@ -19,11 +19,11 @@ use sekoia_chatops::domain::access::Policy;
 use sekoia_chatops::domain::approval;
 use sekoia_chatops::domain::checklist::{Command, Evidence, Mode, Recorded, Session, StepId, decide};
 use sekoia_chatops::sekoia::Region;
-use sekoia_chatops::state::approvals::Timing;
 use sekoia_chatops::state::sessions::Sessions;
 use sekoia_chatops::store::{
     Aside, Commit, CommitError, Loaded, Record, State, Store, StoreError, StreamId, Work, WorkKind,
 };
+use sekoia_chatops::timing::Timing;
 use serde_json::json;
 use sha2::Sha256;
 use tokio::runtime::Runtime;

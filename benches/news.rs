@@ -21,7 +21,7 @@ use sekoia_chatops::domain::checklist::{self, Mode};
 use sekoia_chatops::domain::notify::{self, Key, Trigger, Watch};
 use sekoia_chatops::sandbox::{self, NewAlert, Options, Sandbox, Tenant, Writes};
 use sekoia_chatops::sekoia::Region;
-use sekoia_chatops::state::approvals::Timing;
+use sekoia_chatops::timing::Timing;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;

@@ -18,7 +18,6 @@ use crate::chat::{ChatPlatform, Chats};
 use crate::config::{Config, SekoiaConfig, StoreConfig, StorePlace};
 use crate::domain::access::Policy;
 use crate::domain::approval;
-use crate::pace::Rhythm;
 use crate::platform::intake::Intake;
 use crate::platform::mattermost::seal::Sealer;
 use crate::platform::mattermost::{Mattermost, MattermostClient};
@@ -30,9 +29,9 @@ use crate::sekoia::Sekoia;
 use crate::sekoia::live::Live;
 use crate::server::health::Health;
 use crate::server::{self, Bounds};
-use crate::state::approvals::Timing;
 use crate::store::audit::Chain;
 use crate::store::{MemoryStore, SqliteStore, Store, keyfile};
+use crate::timing::{Rhythm, Timing};
 
 /// Everything, built and not started.
 pub struct App {

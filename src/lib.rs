@@ -58,3 +58,4 @@ pub mod sekoia;
 pub mod server;
 pub mod state;
 pub mod store;
+pub mod timing;

@@ -21,31 +21,6 @@ pub enum Rank {
     Background,
 }
 
-/// How fast the watch over Sekoia goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rhythm {
-    /// How long a minute of its intervals lasts: a minute, but for those who cannot wait.
-    pub minute: Duration,
-    /// So long it is the only one that watches, unless it says again that it does. Another one asks
-    /// ten times as often, and has taken over within half a minute.
-    pub lease: Duration,
-    /// What comes so close together is looked at once.
-    pub gather: Duration,
-}
-
-impl Default for Rhythm {
-    fn default() -> Self {
-        Self { minute: Duration::from_mins(1), lease: Duration::from_secs(25), gather: Duration::from_millis(500) }
-    }
-}
-
-impl Rhythm {
-    /// A time of everyday, in this rhythm.
-    pub fn of(&self, time: Duration) -> Duration {
-        time.mul_f64(self.minute.as_secs_f64() / 60.0)
-    }
-}
-
 /// A shared budget of turns.
 pub struct Pace {
     max: usize,
@@ -229,12 +204,6 @@ mod tests {
     use super::*;
 
     const LONG: Duration = Duration::from_mins(5);
-
-    #[test]
-    fn another_process_has_taken_over_within_half_a_minute() {
-        let lease = Rhythm::default().lease;
-        assert!(lease + lease / 10 < Duration::from_secs(30));
-    }
 
     #[tokio::test]
     async fn whoever_would_wait_too_long_is_told_at_once() {

@@ -21,7 +21,7 @@ use crate::chat::is_mattermost_id;
 use crate::domain::access::{Policy, Principal};
 use crate::domain::approval;
 use crate::sekoia::{Region, Sekoia, is_loopback, may_receive_key};
-use crate::state::approvals::Timing;
+use crate::timing::Timing;
 use source::Source;
 pub use source::{Faults, VARIABLES};
 
@@ -151,7 +151,7 @@ impl Config {
             store: store?,
             access,
             approval: approval?,
-            timing: crate::rehearsal::timing(),
+            timing: crate::timing::timing(),
             log: log?,
         })
     }

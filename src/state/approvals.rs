@@ -3,7 +3,6 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex, MutexGuard};
@@ -11,45 +10,13 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::stream::{self, Folded, RACES};
 use crate::chat::Actor;
 use crate::domain::approval::{Approval, ApprovalId, Event, Recorded, Refusal};
-use crate::pace::Rhythm;
 use crate::store::{Commit, CommitError, Finished, Store, StoreError, StreamId, WorkKind};
+use crate::timing::Timing;
 
 /// Changes that can be under way at the same time.
 const WRITERS: usize = 64;
 /// Requests that are looked at when all open ones are wanted.
 const MOST_OPEN: u32 = 1_000;
-
-/// How long a write is left alone before somebody looks what became of it, and how fast everything
-/// goes that nobody waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timing {
-    /// Longer than any call takes: after it, whoever announced a call is not making it any more.
-    pub lease: Duration,
-    /// After a call without any answer, its absence is believed only this long after it: longer
-    /// than the proxies on the way keep a request.
-    pub proof: Duration,
-    /// Between two reads that have to agree.
-    pub between: Duration,
-    /// A shown key that nobody says to have saved stays so long.
-    pub confirm: Duration,
-    /// How often done steps are verified again.
-    pub drift: Duration,
-    /// How fast the watch over Sekoia goes.
-    pub watch: Rhythm,
-}
-
-impl Default for Timing {
-    fn default() -> Self {
-        Self {
-            lease: Duration::from_secs(12),
-            proof: Duration::from_secs(75),
-            between: Duration::from_secs(5),
-            confirm: Duration::from_mins(15),
-            drift: Duration::from_hours(6),
-            watch: Rhythm::default(),
-        }
-    }
-}
 
 pub struct Approvals {
     pub(super) store: Arc<dyn Store>,

@@ -20,9 +20,8 @@ mod text;
 use std::time::Duration;
 
 use sekoia_chatops::domain::approval;
-use sekoia_chatops::pace::Rhythm;
 use sekoia_chatops::sandbox;
-use sekoia_chatops::state::approvals::Timing;
+use sekoia_chatops::timing::{Rhythm, Timing};
 
 pub use self::chat::Chat;
 pub use self::platform::{Call, ChatFault, PLATFORMS, Platform};

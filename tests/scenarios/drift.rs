@@ -9,12 +9,12 @@ use sekoia_chatops::chat::{Actor, ChannelKey, Community, UserId};
 use sekoia_chatops::domain::checklist::{Command, Evidence, Mode, StepId, decide};
 use sekoia_chatops::sandbox::world::{ApiKey, Licence, Member, Silence, World};
 use sekoia_chatops::sandbox::{Fault, FaultKind};
-use sekoia_chatops::state::approvals::Timing;
 use sekoia_chatops::state::sessions::{ChangeError, Sessions, watch_due};
 use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::{
     Commit, MemoryStore, NewRecord, Schedule, SqliteStore, State, Store, StreamId, WorkKind, Write, keyfile,
 };
+use sekoia_chatops::timing::Timing;
 use uuid::Uuid;
 
 use crate::harness::{Platform, QUICK, Setting, Stage, run, run_on};

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use sekoia_chatops::chat::Actor;
 use sekoia_chatops::domain::approval::{Approval, ApprovalId, Command, Outcome, decide};
-use sekoia_chatops::state::approvals::{Approvals, Timing};
+use sekoia_chatops::state::approvals::Approvals;
+use sekoia_chatops::timing::Timing;
 use serde_json::Value;
 use sqlx::Connection;
 

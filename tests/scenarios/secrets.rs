@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use insta::assert_snapshot;
 use sekoia_chatops::sandbox::world::WorkingSecret;
 use sekoia_chatops::sandbox::{Fault, FaultKind};
-use sekoia_chatops::state::approvals::Timing;
+use sekoia_chatops::timing::Timing;
 
 use crate::harness::{Call, ChatFault, QUICK, Seen, Setting, Stage, id_in, nameless, on_slack, run, usual};
 

@@ -20,10 +20,10 @@ use super::scope::{Scope, Watched};
 use super::source::{Report, Trouble};
 use crate::bot::Bot;
 use crate::domain::notify::{Case, Occurrence, Trigger, What};
-use crate::pace::Rhythm;
 use crate::sekoia::live::{Live, LiveEvent, LiveFrame};
 use crate::sekoia::{AlertDate, SekoiaError};
 use crate::state::rule_health::Live as Listening;
+use crate::timing::Rhythm;
 
 /// Frames that wait to be looked at; beyond, Sekoia has to keep them.
 const ROOM: usize = 4_096;

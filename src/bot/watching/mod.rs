@@ -25,9 +25,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Bot;
-use crate::pace::Rhythm;
 use crate::sekoia::live::{Live, LiveTiming};
 use crate::state::rule_health::Live as Listening;
+use crate::timing::Rhythm;
 
 pub(super) use batch::Batch;
 pub(super) use firing::acknowledged;
