@@ -3,6 +3,7 @@
 //! The only room that joins the others. Each command family has a file; none of them knows what
 //! a platform's message looks like.
 
+mod access;
 mod approvals;
 mod delivery;
 mod failure;

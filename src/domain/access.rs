@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::chat::view::Line;
-use crate::chat::{ChannelKey, ChatError, ChatPlatform, Chats, Person, UserId, Wording};
+use crate::chat::{ChatError, Person, UserId, Wording};
 
 /// What somebody has to be to say a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,8 +141,8 @@ pub enum Denial {
     OtherId { user: UserId, what: &'static str, setting: &'static str, listed: UserId },
 }
 
-const OPERATORS: &str = "CHATOPS_OPERATORS";
-const APPROVERS: &str = "CHATOPS_APPROVERS";
+pub const OPERATORS: &str = "CHATOPS_OPERATORS";
+pub const APPROVERS: &str = "CHATOPS_APPROVERS";
 
 impl Denial {
     /// The sentence with what to do, in the words of the platform: ids and what can be typed as code;
@@ -167,7 +167,7 @@ impl Denial {
     }
 
     /// What cannot be established is a "no".
-    fn of(why: ChatError, user: &UserId) -> Self {
+    pub fn of(why: ChatError, user: &UserId) -> Self {
         match why {
             ChatError::NotInChannel => Denial::BotNotInChannel,
             ChatError::NotAChannel => Denial::NotAChannel(user.clone()),
@@ -177,64 +177,10 @@ impl Denial {
 }
 
 impl Policy {
-    /// What `user` may do in `channel`: asks the platform, which remembers group
-    /// membership for at most 60 s.
-    pub async fn rights(&self, chats: &Chats, user: &UserId, channel: &ChannelKey) -> Result<Rights, Denial> {
-        let unknown = |why| Denial::of(why, user);
-        let chat = chats.of_channel(channel).map_err(unknown)?;
-        let team = chat.team().await.map_err(unknown)?;
-        if channel.team() != &*team {
-            return Err(Denial::OtherTeam(user.clone()));
-        }
-        let person = chat.person(user).await.map_err(unknown)?;
-        standing(&person, &team, user)?;
-        self.admits(chat, user, channel).await?;
-        let mut unread = Vec::new();
-        let mut known = |found: Result<bool, Unread>| {
-            found.unwrap_or_else(|error| {
-                unread.push(error);
-                false
-            })
-        };
-        let approver = known(among(&self.approvers, APPROVERS, chat, user).await);
-        let operator = match self.operators.as_slice() {
-            [] => approver,
-            operators => known(among(operators, OPERATORS, chat, user).await),
-        };
-        let named = |id: &UserId| {
-            self.operators.iter().chain(&self.approvers).any(|p| matches!(p, Principal::User(user) if user == id))
-        };
-        Ok(Rights { operator, approver, unread, listed: person.also.filter(named) })
-    }
-
     /// Every user group that the settings name, with the setting.
     pub fn groups(&self) -> impl Iterator<Item = (&Principal, &'static str)> {
         let operators = self.operators.iter().map(|p| (p, OPERATORS));
         operators.chain(self.approvers.iter().map(|p| (p, APPROVERS))).filter(|(p, _)| p.is_group())
-    }
-
-    /// Whether the bot works in this channel at all, whoever asks.
-    pub async fn works_in(&self, chat: &dyn ChatPlatform, channel: &ChannelKey) -> Result<bool, ChatError> {
-        let facts = chat.channel(channel).await?;
-        let listed = chat.is_among(channel, &self.channels).await?;
-        Ok(!facts.archived && (listed || (self.channels.is_empty() && !facts.external)))
-    }
-
-    /// Whether the bot works in this channel at all.
-    async fn admits(&self, chat: &dyn ChatPlatform, user: &UserId, channel: &ChannelKey) -> Result<(), Denial> {
-        let facts = chat.channel(channel).await.map_err(|why| Denial::of(why, user))?;
-        let id: Box<str> = channel.channel().into();
-        let listed = chat.is_among(channel, &self.channels).await.map_err(|why| Denial::of(why, user))?;
-        if facts.archived {
-            return Err(Denial::Archived);
-        }
-        if facts.external && !listed {
-            return Err(Denial::External { channel: id, user: user.clone() });
-        }
-        if !self.channels.is_empty() && !listed {
-            return Err(Denial::NotListed { channel: id, user: user.clone() });
-        }
-        Ok(())
     }
 
     /// Whether `rights` are enough for `right`.
@@ -286,32 +232,6 @@ pub fn standing(person: &Person, team: &str, user: &UserId) -> Result<(), Denial
     Ok(())
 }
 
-/// Whether `user` is one of these, which `setting` names. People named by id first: they need no
-/// call. A group that cannot be read counts only for whoever is found nowhere else.
-pub async fn among(
-    principals: &[Principal],
-    setting: &str,
-    chat: &dyn ChatPlatform,
-    user: &UserId,
-) -> Result<bool, Unread> {
-    if principals.iter().any(|p| matches!(p, Principal::User(u) if u == user)) {
-        return Ok(true);
-    }
-    let mut failed = None;
-    for principal in principals {
-        if let Principal::Group { platform, id } = principal
-            && user.platform() == *platform
-        {
-            match chat.group(id).await {
-                Ok(members) if members.contains(user) => return Ok(true),
-                Ok(_) => {}
-                Err(why) => failed = Some(Unread::new(principal, setting, why)),
-            }
-        }
-    }
-    failed.map_or(Ok(false), Err)
-}
-
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -331,15 +251,6 @@ impl Principal {
         match self {
             Principal::User(user) => user.platform() == chat,
             Principal::Group { platform, .. } => *platform == chat,
-        }
-    }
-
-    /// Everybody who is meant, on the chat's platform.
-    pub async fn members(&self, chat: &dyn ChatPlatform) -> Result<Vec<UserId>, ChatError> {
-        match self {
-            Principal::User(user) if user.platform() == chat.name() => Ok(vec![user.clone()]),
-            Principal::Group { platform, id } if *platform == chat.name() => Ok(chat.group(id).await?.to_vec()),
-            Principal::User(_) | Principal::Group { .. } => Ok(Vec::new()),
         }
     }
 }

@@ -3,11 +3,12 @@
 use futures_util::future::join_all;
 
 use super::submit::people;
+use crate::bot::access::among;
 use crate::bot::failure::{Failure, instead};
 use crate::bot::{Ask, Bot};
 use crate::chat::view::Line;
 use crate::chat::{ChatError, ChatPlatform, UserId};
-use crate::domain::access::{Denial, Principal, Unread, among, standing};
+use crate::domain::access::{Denial, Principal, Unread, standing};
 use crate::domain::action::Kind;
 use crate::domain::approval::Approval;
 

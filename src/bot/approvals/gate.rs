@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use crate::bot::Bot;
+use crate::bot::access::among;
 use crate::chat::{ChatError, ChatPlatform, UserId};
-use crate::domain::access::{Denial, Principal, among, standing};
+use crate::domain::access::{Denial, Principal, standing};
 use crate::domain::approval::{Absent, Approval, Gone, Part};
 use crate::store::StoreError;
 

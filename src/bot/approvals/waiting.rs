@@ -5,11 +5,12 @@ use jiff::Timestamp;
 use super::approvers::Approvers;
 use super::card::{by, held_line};
 use super::submit::people;
+use crate::bot::access::among;
 use crate::bot::failure::Failure;
 use crate::bot::{Ask, Bot};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Line, ahead};
-use crate::domain::access::{Right, among};
+use crate::domain::access::Right;
 use crate::domain::action::Kind;
 use crate::domain::approval::{Approval, Item, Status};
 
