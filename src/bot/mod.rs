@@ -6,6 +6,7 @@
 mod access;
 mod approvals;
 mod delivery;
+mod dispatch;
 mod failure;
 mod inbox;
 mod lease;
@@ -30,10 +31,9 @@ pub use steps::history::Entry;
 pub use watching::Watcher;
 pub use worker::Worker;
 
-use crate::chat::view::{Form, Line, View};
-use crate::chat::{Actor, ChannelKey, Chats, Inbound, UserId, Wording};
-use crate::command::{Command, Fault, Said, read};
-use crate::domain::access::{Policy, Right, Rights};
+use crate::chat::view::{Form, View};
+use crate::chat::{Actor, ChannelKey, Chats, UserId};
+use crate::domain::access::{Policy, Rights};
 use crate::domain::action::Prepared;
 use crate::domain::approval::{self, ApprovalId};
 use crate::domain::checklist::{Event, Refusal, Session, StepId};
@@ -177,206 +177,6 @@ impl Bot {
         &self.chats
     }
 
-    /// What to tell whoever said this. Never fails: whatever goes wrong is what they are told.
-    /// `again`: nobody waits for it any more, so that what may pass is tried again later.
-    async fn answer(
-        &self,
-        inbound: &Inbound,
-        said: Result<Said, Fault>,
-        finished: Option<Finished>,
-        again: bool,
-    ) -> Outcome {
-        let platform = inbound.channel.platform();
-        match self.answer_as_is(inbound, said, finished, again).await {
-            Outcome::Settled(Answer::View(view)) if names::is_foreign_to(&view, platform) => {
-                let view = self.native_to(platform, Arc::unwrap_or_clone(view)).await;
-                Outcome::Settled(view.into())
-            }
-            outcome => outcome,
-        }
-    }
-
-    async fn answer_as_is(
-        &self,
-        inbound: &Inbound,
-        said: Result<Said, Fault>,
-        finished: Option<Finished>,
-        again: bool,
-    ) -> Outcome {
-        let said = match said {
-            Ok(said) => said,
-            Err(fault) => return Outcome::Settled(misunderstood(&fault).into()),
-        };
-        match self.dispatch(inbound, &said, finished).await {
-            Ok(answer) => Outcome::Settled(self.noting_freeze(&said.command, answer).await),
-            Err(failure) if failure.is_not_set_up() => {
-                let rights = self.policy.rights(&self.chats, &inbound.actor, &inbound.channel).await;
-                Outcome::Settled(self.start(&inbound.channel, rights.ok()).await.into())
-            }
-            Err(failure) => {
-                let unsettled = failure.is_ours() || (again && failure.is_passing());
-                let denied = matches!(failure, Failure::Denied(_));
-                let view = self.explain(failure, &said, &inbound.channel).await.into();
-                match (unsettled, denied) {
-                    (true, _) => Outcome::Unsettled(view),
-                    (false, true) => Outcome::Settled(view),
-                    (false, false) => Outcome::Settled(self.noting_freeze(&said.command, view).await),
-                }
-            }
-        }
-    }
-
-    /// What went wrong, in the words of the platform where somebody reads it.
-    async fn explain(&self, failure: Failure, said: &Said, channel: &ChannelKey) -> View {
-        let wording = if failure.speaks_of_platform() { self.chats.wording(channel).await } else { Wording::default() };
-        failure.view(said, &wording)
-    }
-
-    /// As long as nothing is carried out, every answer about requests says so.
-    async fn noting_freeze(&self, command: &Command, answer: Answer) -> Answer {
-        match answer {
-            Answer::View(view) if command.is_about_requests() => match self.approvals.frozen().await {
-                Ok(Some(frozen)) => approvals::card::noting(Arc::unwrap_or_clone(view), &frozen).into(),
-                Ok(None) => Answer::View(view),
-                Err(error) => {
-                    tracing::warn!(%error, "an answer cannot say whether execution is frozen");
-                    Answer::View(view)
-                }
-            },
-            answer => answer,
-        }
-    }
-
-    /// Why these words would come to nothing; none if they would, or if nobody knows by now. Nothing
-    /// is changed or recorded: a platform asks before it asks a question of its own.
-    pub async fn refusal(&self, inbound: &Inbound) -> Option<View> {
-        let said = read(&inbound.words, inbound.actor.platform()).ok()?;
-        let failure = self.would_refuse(inbound, &said).await.err()?;
-        if failure.is_ours() || failure.is_passing() {
-            return None;
-        }
-        Some(self.explain(failure, &said, &inbound.channel).await)
-    }
-
-    async fn would_refuse(&self, inbound: &Inbound, said: &Said) -> Result<(), Failure> {
-        let Inbound { actor, at, delivery, .. } = inbound;
-        let home = self.home_of(inbound, &said.command).await?;
-        let channel = home.as_ref().unwrap_or(&inbound.channel);
-        if said.spec.right == Right::Anybody {
-            return Ok(());
-        }
-        let rights = self.policy.rights(&self.chats, actor, channel).await?;
-        let ask = Ask { actor, channel, now: *at, rights, delivery, finished: None };
-        match &said.command {
-            Command::Approve { id } => self.may_approve(&ask, id).await,
-            _ => Ok(self.policy.allow(&ask.rights, said.spec.right, actor)?),
-        }
-    }
-
-    async fn dispatch(&self, inbound: &Inbound, said: &Said, finished: Option<Finished>) -> Result<Answer, Failure> {
-        let Inbound { actor, at, delivery, .. } = inbound;
-        if let Some(message) = &inbound.pressed
-            && let Some(view) = Box::pin(self.outdated(&inbound.channel, message)).await?
-        {
-            return Ok(view.into());
-        }
-        let home = self.home_of(inbound, &said.command).await?;
-        let channel = home.as_ref().unwrap_or(&inbound.channel);
-        let rights = match said.spec.right {
-            // Answered without asking anybody about them.
-            Right::Anybody => Rights::NONE,
-            right => {
-                let rights = self.policy.rights(&self.chats, actor, channel).await?;
-                // Who may see or decide a request depends on the request: its handler asks.
-                if !matches!(
-                    said.command,
-                    Command::Approve { .. }
-                        | Command::Reject { .. }
-                        | Command::Approvals { .. }
-                        | Command::Approval { .. }
-                ) {
-                    self.policy.allow(&rights, right, actor)?;
-                }
-                rights
-            }
-        };
-        let ask = Ask { actor, channel, now: *at, rights, delivery, finished };
-        // Boxed, all but the most frequent: a request's future is as large as its largest branch.
-        let view = match &said.command {
-            Command::Help(topic) => Ok(Box::pin(self.help(&ask, *topic)).await),
-            Command::WhoAmI => Ok(Box::pin(self.whoami(&ask)).await),
-            Command::Skip { step, reason: None } => {
-                return Box::pin(self.skip_form(&ask, *step)).await.map(Answer::Form);
-            }
-            Command::Ask { kind, request: None, .. } => {
-                return Box::pin(self.request_form(&ask, *kind)).await.map(Answer::Form);
-            }
-            Command::Reject { id, reason: None } => {
-                return Box::pin(self.reject_form(&ask, id)).await.map(Answer::Form);
-            }
-            Command::Show { id } => return Box::pin(self.may_show(&ask, id)).await.map(Answer::Secret),
-            Command::Ask { kind, request: Some(wish), said } => {
-                Box::pin(self.request(&ask, *kind, wish, said.as_ref())).await
-            }
-            Command::Approvals { mine, page } => Box::pin(self.approvals_list(&ask, *mine, *page)).await,
-            Command::Approval { id, page } => Box::pin(self.approvals_one(&ask, id, *page)).await,
-            Command::Approve { id } => Box::pin(self.approve(&ask, id)).await,
-            Command::Reject { id, reason: Some(reason) } => Box::pin(self.reject(&ask, id, reason)).await,
-            Command::Cancel { id } => Box::pin(self.cancel(&ask, id)).await,
-            Command::Saved { id, key } => Box::pin(self.saved(&ask, id, key.as_deref())).await,
-            Command::Retire { id } => Box::pin(self.retire(&ask, id)).await,
-            Command::Retry { id } => Box::pin(self.retry(&ask, id)).await,
-            Command::ByHand { id } => Box::pin(self.by_hand(&ask, id)).await,
-            Command::Check { id } => Box::pin(self.check(&ask, id)).await,
-            Command::Freeze { reason } => Box::pin(self.freeze(&ask, Some(reason))).await,
-            Command::Unfreeze => Box::pin(self.freeze(&ask, None)).await,
-            Command::Setup { community, page, confirmed, whole } => {
-                Box::pin(self.setup(&ask, community.as_deref(), *page, *confirmed, whole.as_deref())).await
-            }
-            Command::Status => return self.status(&ask).await.map(Answer::View),
-            Command::Next => Box::pin(self.next(&ask)).await,
-            Command::Step { step, check } => Box::pin(self.step(&ask, *step, *check)).await,
-            Command::Done { step, anyway } => Box::pin(self.done(&ask, *step, *anyway)).await,
-            Command::Skip { step, reason: Some(reason) } => Box::pin(self.skip(&ask, *step, reason)).await,
-            Command::Reopen(step) => Box::pin(self.reopen(&ask, *step)).await,
-            Command::Assign { step, to } => Box::pin(self.assign(&ask, *step, to.as_ref())).await,
-            Command::Due { step, due } => Box::pin(self.due(&ask, *step, *due)).await,
-            Command::Reset { confirmed } => Box::pin(self.reset(&ask, *confirmed)).await,
-            Command::Refresh => Box::pin(self.refresh(&ask)).await,
-            Command::Report { json, page } => Box::pin(self.report(&ask, *json, *page)).await,
-            Command::Overview { page } => Box::pin(self.overview(&ask, *page)).await,
-            Command::Audit { last } => Box::pin(self.audit(&ask, *last)).await,
-            Command::Subscription { page } => Box::pin(self.subscription(&ask, *page)).await,
-            Command::Region => Box::pin(self.region(&ask)).await,
-            Command::RegionProbe { confirmed } => Box::pin(self.region_probe(*confirmed)).await,
-            Command::Communities { page } => Box::pin(self.communities(&ask, *page)).await,
-            Command::Roles { page } => Box::pin(self.roles(&ask, *page)).await,
-            Command::RoleShow { role, page, whole } => {
-                Box::pin(self.role_show(&ask, role, *page, whole.as_deref())).await
-            }
-            Command::Users { page } => Box::pin(self.users(&ask, *page)).await,
-            Command::Keys { page } => Box::pin(self.keys(&ask, *page)).await,
-            Command::Quickstart(product) => Box::pin(self.quickstart(&ask, *product)).await,
-            Command::Notify { page } => Box::pin(self.notify_list(&ask, *page)).await,
-            Command::NotifySummary { hours } => Box::pin(self.notify_summary(&ask, *hours)).await,
-            Command::NotifyAdd { watch: Some(watch) } => Box::pin(self.notify_add(&ask, watch)).await,
-            Command::NotifyAdd { watch: None } => return Box::pin(self.rule_form(&ask)).await.map(Answer::Form),
-            Command::NotifyRecommended { confirmed } => Box::pin(self.notify_recommended(&ask, *confirmed)).await,
-            Command::NotifyRule { number, wish } => Box::pin(self.notify_rule(&ask, *number, *wish)).await,
-            Command::NotifyDigest(wish) => Box::pin(self.notify_digest(&ask, wish)).await,
-            Command::NotifyWebhook { wish } => return Box::pin(self.notify_webhook(&ask, *wish)).await,
-            Command::Acknowledge { alert } => Box::pin(self.acknowledge(&ask, alert)).await,
-        };
-        view.map(Answer::from)
-    }
-
-    /// The channel of a request that is spoken of in somebody's conversation with the bot alone.
-    async fn home_of(&self, inbound: &Inbound, command: &Command) -> Result<Option<ChannelKey>, Failure> {
-        let direct = self.chats.of_channel(&inbound.channel).is_ok_and(|chat| chat.is_direct(&inbound.channel));
-        let Some(id) = command.request().filter(|_| direct) else { return Ok(None) };
-        Ok(self.approvals.find(id).await?.map(|approval| approval.request.channel))
-    }
-
     /// The channel's session; without one, the answer is how to get one.
     async fn session(&self, ask: &Ask<'_>) -> Result<Arc<Session>, Failure> {
         Ok(self.sessions.read(ask.channel).await?.ok_or(Refusal::NoSession)?)
@@ -408,52 +208,6 @@ impl Bot {
         self.outbox.wake();
         Ok(changed)
     }
-
-    async fn whoami(&self, ask: &Ask<'_>) -> View {
-        let Ask { actor, channel, .. } = *ask;
-        let view = View::new(Line::new().say("You are ").person(actor))
-            .line(Line::new().say("You are ").person(actor).say(", ").code(actor.to_string()).say("."));
-        match self.policy.rights(&self.chats, actor, channel).await {
-            Ok(rights) => {
-                let mut may = vec!["viewer: you may look at this channel's checklist"];
-                if rights.operator {
-                    may.push("operator: you may open channels, tick, skip, assign and ask for changes");
-                }
-                if rights.approver {
-                    may.push("approver: you may approve or reject what others ask for, and freeze everything");
-                }
-                let lacks = match (rights.operator, rights.approver) {
-                    (false, _) => Some(
-                        "CHATOPS_OPERATORS makes operators, CHATOPS_APPROVERS makes approvers; both list ids like yours.",
-                    ),
-                    (true, false) => Some("CHATOPS_APPROVERS makes approvers; it lists ids like yours."),
-                    (true, true) => None,
-                };
-                let mut lines: Vec<Line> = may.into_iter().map(Line::from).collect();
-                for unread in &rights.unread {
-                    let advice = unread.advice(&self.chats.wording(channel).await);
-                    lines.push(Line::marked(&format!("perhaps more, which I cannot tell: {unread}. {advice}")));
-                }
-                let view = view.bullets(lines);
-                match lacks {
-                    Some(how) => view.note(how),
-                    None => view,
-                }
-            }
-            Err(denial) => view.line(denial.line(&self.chats.wording(channel).await)),
-        }
-    }
-}
-
-fn misunderstood(fault: &Fault) -> View {
-    let mut view = View::sentence(fault.line());
-    if let Some(usage) = fault.usage() {
-        view = view.line(Line::new().say("Usage: ").code(usage));
-    }
-    if let Some(example) = fault.example() {
-        view = view.line(Line::new().say("Try: ").code(format!("/sekoia {example}")));
-    }
-    view
 }
 
 /// Keeps a request to one task, until it is dropped.
