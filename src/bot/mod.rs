@@ -47,7 +47,6 @@ use crate::timing::Timing;
 pub use approvals::reveal::Reveal;
 use delivery::outbox::Outbox;
 use failure::Failure;
-use inbox::{Accepted, Pending};
 use steps::status_cache::Checklists;
 
 /// The bot: shared by every request and worker.

@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, info_span, warn};
 
-use super::{Accepted, Answer, Bot, Pending};
+use super::inbox::{Accepted, Pending};
+use super::{Answer, Bot};
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, FormContent, Inbound, ReplyTo, UserId};
 use crate::pace::Seldom;
