@@ -1,11 +1,11 @@
 //! A request as the channel sees it: what exactly, for whom, who decided, what became of it.
 
 use super::controls::controls;
+use super::manual::steps_by_hand;
 use super::people::account;
-use super::submit::steps_by_hand;
-use crate::chat::Actor;
 use crate::chat::text::{count, first, shown};
 use crate::chat::view::{Block, Line, Tone, View, day};
+use crate::chat::{Actor, UserId};
 use crate::domain::action::{Action, Grant, people};
 use crate::domain::approval::{Approval, Guest, How, Item, Part, Stage, Status};
 use crate::sekoia::Region;
@@ -376,4 +376,17 @@ pub fn noting(mut view: View, frozen: &Frozen) -> View {
         view.blocks.insert(first.map_or(view.blocks.len(), |first| first + 1), Block::Line(None, line));
     }
     view
+}
+
+/// Names people, as far as a line has room.
+pub fn people(mut line: Line, people: &[UserId]) -> Line {
+    const MOST: usize = 8;
+    for (i, user) in people.iter().take(MOST).enumerate() {
+        line = if i > 0 { line.say(" or ") } else { line };
+        line = line.person(user);
+    }
+    match people.len().saturating_sub(MOST) {
+        0 => line,
+        more => line.say(format!(" or {}", count(more, "other", "others"))),
+    }
 }

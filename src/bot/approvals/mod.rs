@@ -11,6 +11,7 @@ mod forms;
 mod gate;
 mod invitations;
 mod list;
+mod manual;
 mod people;
 mod read_back;
 pub(super) mod resend;

@@ -1,18 +1,17 @@
 //! Sensitive requests on their way to approval: looked up, checked, previewed, posted.
 
 use super::approvers::Approvers;
-use super::card::what;
-use super::people::{account, cut_off, said};
+use super::card::{people, what};
+use super::people::{account, cut_off};
 use crate::bot::failure::{Failure, instead};
 use crate::bot::{Ask, Bot, Told};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Line, View};
 use crate::chat::{Actor, ChannelKey, Inbound, UserId};
 use crate::command::{Command, Typed, read};
-use crate::domain::action::{self, Action, Gaps, Kind, Named, Prepared, Problem, Replaced, Request as Wish, Wanted};
-use crate::domain::approval::{self, Approval, ApprovalId, Item, Request};
+use crate::domain::action::{self, Gaps, Kind, Named, Prepared, Problem, Replaced, Request as Wish, Wanted};
+use crate::domain::approval::{self, Approval, ApprovalId, Request};
 use crate::domain::checklist::Session;
-use crate::sekoia::Region;
 
 /// Requests shown in full by a dry run.
 const SAMPLES: usize = 3;
@@ -261,75 +260,4 @@ impl Bot {
             Err(_) => None,
         }
     }
-}
-
-/// Names people, as far as a line has room.
-pub fn people(mut line: Line, people: &[UserId]) -> Line {
-    const MOST: usize = 8;
-    for (i, user) in people.iter().take(MOST).enumerate() {
-        line = if i > 0 { line.say(" or ") } else { line };
-        line = line.person(user);
-    }
-    match people.len().saturating_sub(MOST) {
-        0 => line,
-        more => line.say(format!(" or {}", count(more, "other", "others"))),
-    }
-}
-
-/// The exact values, and where to type them.
-pub fn steps_by_hand(view: View, approval: &Approval, region: Region) -> View {
-    let action = &approval.request.action;
-    let step = action.kind().step().spec();
-    let open = Line::new().say("In ").link("Sekoia's console", region.app()).say(format!(": {}. ", step.console));
-    let waiting: Vec<&str> = approval
-        .items
-        .iter()
-        .enumerate()
-        .filter(|(_, item)| matches!(item, Item::ByHand { .. }))
-        .map(|(i, _)| action.target(i))
-        .collect();
-    let values = match action {
-        Action::Invite { .. } => {
-            let by_hand = |item: &usize| matches!(approval.items.get(*item), Some(Item::ByHand { .. }));
-            let groups = action.invitations();
-            let each = groups.iter().filter_map(|group| {
-                let whom: Vec<&str> = group.items.clone().filter(by_hand).map(|item| action.target(item)).collect();
-                let to: Vec<String> =
-                    group.grants.iter().map(|g| format!("{} as {}", g.community.name, g.role.name)).collect();
-                (!whom.is_empty()).then(|| format!("{}\n\n{}", whom.join("\n"), to.join("\n")))
-            });
-            let mut values = each.collect::<Vec<_>>().join("\n\n");
-            if !approval.request.account.is_empty() {
-                values.push_str(&format!("\n\n{}", said(&approval.request.account)));
-            }
-            values
-        }
-        Action::CreateCommunities { communities, .. } => communities
-            .iter()
-            .filter(|c| waiting.contains(&&*c.name))
-            .map(|c| format!("Name: {}\nDescription: {}", c.name, c.description))
-            .collect::<Vec<_>>()
-            .join("\n\n"),
-        Action::CreateRole { name, description, permissions, .. } => {
-            let about = description.as_deref().unwrap_or_default();
-            format!("Name: {name}\nDescription: {about}\nPermissions:\n{}", listed(permissions))
-        }
-        Action::CreateKey { name, description, permissions, expires, replaces, .. } => {
-            if let (Some(old), true) = (replaces, approval.items.first().is_some_and(Item::is_done)) {
-                format!("Revoke: {}", old.name)
-            } else {
-                let until = expires.map_or_else(|| "never".to_owned(), crate::chat::view::day);
-                format!(
-                    "Name: {name}\nDescription: {description}\nExpires: {until}\nPermissions:\n{}",
-                    listed(permissions)
-                )
-            }
-        }
-        Action::RevokeKey { key, .. } => format!("Revoke: {}", key.name),
-    };
-    view.line(open.say("Enter exactly this, then press \"I did it\": I look whether Sekoia has it.")).code(values)
-}
-
-fn listed(permissions: &[Named]) -> String {
-    permissions.iter().map(|p| format!("- {}", p.name)).collect::<Vec<_>>().join("\n")
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use crate::bot::Bot;
-use crate::bot::approvals::submit::people;
+use crate::bot::approvals::card::people;
 use crate::bot::delivery::outbox::LOOK_BACK;
 use crate::chat::view::{Control, Line, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, UserId};
