@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::lexer::Word;
-use super::table::Spec;
+use super::spec::Spec;
 use crate::chat::UserId;
 use crate::chat::text::same;
 use crate::domain::checklist::StepId;
@@ -118,7 +118,7 @@ impl<'a> Args<'a> {
         let word = self.next().ok_or_else(|| self.missing("which step"))?;
         StepId::find(word.text()).ok_or_else(|| {
             let names = StepId::all().map(StepId::name);
-            match super::parse::nearest(word.text(), names) {
+            match super::suggest::nearest(word.text(), names) {
                 Some(near) => self.slip(word.text(), "a step", near, &self.left()),
                 None => self.bad(word.text(), "a step", "1 to 7, or a name such as `users`".into()),
             }

@@ -3,7 +3,7 @@
 use super::args::{Args, is, list, text};
 use super::lexer::Word;
 use super::parse::days;
-use super::table::Spec;
+use super::spec::Spec;
 use super::{Command, Fault};
 use crate::chat::text::fold;
 use crate::domain::action::{Expiry, Kind, Request, Wanted};

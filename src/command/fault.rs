@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::table::Spec;
+use super::spec::Spec;
 use crate::chat::text::shown;
 use crate::chat::view::Line;
 

@@ -9,6 +9,8 @@ mod fault;
 mod lexer;
 mod parse;
 mod rules;
+mod spec;
+mod suggest;
 mod table;
 mod tasks;
 
@@ -19,7 +21,8 @@ pub use fault::Fault;
 pub use lexer::{Word, lex};
 pub use parse::{LIST, parse, read};
 pub use rules::{RULE_FIELDS, digest, rule};
-pub use table::{Spec, TABLE, find, readme_table};
+pub use spec::Spec;
+pub use table::{TABLE, find, readme_table};
 pub use tasks::Task;
 
 use crate::chat::UserId;

@@ -4,7 +4,9 @@ use jiff::civil::{Date, Weekday};
 
 use super::args::{Args, PAGE, is, text, typed};
 use super::lexer::{Word, lex};
-use super::table::{Spec, TABLE, find};
+use super::spec::Spec;
+use super::suggest::nearest;
+use super::table::{TABLE, find};
 use super::{Command, Day, Fault, Product, RuleWish, Said, Task, Topic, WebhookWish};
 use crate::chat::Words;
 use crate::chat::text::{first as beginning, fold, is_invisible};
@@ -142,16 +144,6 @@ fn unknown(words: &[Word]) -> Fault {
     let rest = near.and_then(|(_, taken)| words.get(taken..)).map(typed).unwrap_or_default();
     let word = if group && !second.is_empty() { both } else { said };
     Fault::Unknown { word, near: near.map(|(near, _)| near), rest }
-}
-
-/// The candidate that is most like the word, if any is like it at all.
-pub(super) fn nearest(word: &str, candidates: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    let word = fold(beginning(word, 40));
-    candidates
-        .map(|c| (strsim::damerau_levenshtein(&word, c), c))
-        .filter(|(distance, c)| *distance <= (c.len() / 3).max(1))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, c)| c)
 }
 
 type Parsed = Result<Command, Fault>;

@@ -1,6 +1,7 @@
 //! What people want to get done, and the commands for it.
 
-use super::table::{Spec, TABLE};
+use super::spec::Spec;
+use super::table::TABLE;
 
 /// Something that several commands serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
