@@ -176,3 +176,8 @@ impl Posted {
         row(WorkKind::Posted, key, self)
     }
 }
+
+/// Whether it is about something that is over.
+pub fn is_over(news: &News) -> bool {
+    news.gone || news.back.is_some() || matches!(news.occurrence.what, What::Resumed(_))
+}

@@ -395,8 +395,3 @@ fn is_shown(posted: &Work, news: &News) -> bool {
 fn mark(key: &str, replaces: Option<&MessageId>) -> String {
     marked(format!("news {}", key.split_once('|').map_or(key, |(_, what)| what)), replaces)
 }
-
-/// Whether it is about something that is over.
-pub(super) fn is_over(news: &News) -> bool {
-    news.gone || news.back.is_some() || matches!(news.occurrence.what, What::Resumed(_))
-}

@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::feed::is_over;
 use crate::chat::Actor;
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, Tone, View};
 use crate::domain::notify::storm::Swarm;
 use crate::domain::notify::{Alert, Named, Playbook, Rules, What, band, minutes};
 use crate::sekoia::{Id, Region};
-use crate::state::feed::News;
+use crate::state::feed::{News, is_over};
 
 /// Characters of a title, a name, an error.
 const TITLE: usize = 200;

@@ -1,12 +1,13 @@
 //! Which events a command leads to, or why it is refused.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::digest::Digest;
 use super::event::Event;
-use super::state::{Rule, Rules, Which};
+use super::state::{LONGEST_MUTE, Rule, Rules, Which};
 use super::trigger::{BY_WEBHOOK, Trigger};
-use super::watch::{Impossible, Watch};
+use super::values::Impossible;
+use super::watch::Watch;
 use crate::chat::view::{Line, minute};
 
 /// What somebody, or the bot, wants of a channel's rules.
@@ -115,9 +116,6 @@ impl Refusal {
 
 /// Rules of one channel.
 pub const MAX_RULES: usize = 50;
-/// A longer silence is a pause, which `notify` shows as such.
-pub const LONGEST_MUTE: SignedDuration = SignedDuration::from_hours(30 * 24);
-
 /// Which events `command` leads to.
 pub fn decide(state: &Rules, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
     let event = match command {

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::trigger::{Key, Trigger};
-use super::values::short;
-use super::watch::{AlertStatus, Watch};
+use super::values::{AlertStatus, short};
+use super::watch::Watch;
 use crate::chat::text::{quoted, shown};
 
 /// Characters of a name in a sentence.

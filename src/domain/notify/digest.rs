@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 use serde::{Deserialize, Serialize};
 
-use super::watch::Impossible;
+use super::values::Impossible;
 use super::zone;
 
 /// How often.

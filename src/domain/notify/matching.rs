@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::occurrence::{Named, Occurrence, What};
 use super::state::{Rule, Rules, muted};
 use super::trigger::Trigger;
-use super::watch::AlertStatus;
+use super::values::AlertStatus;
 use crate::chat::ChannelKey;
 use crate::chat::text::fold;
 

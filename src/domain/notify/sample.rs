@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::occurrence::{Alert, Case, Connector, Named, Occurrence, Playbook, Silence, What};
 use super::state::Rule;
 use super::trigger::Trigger;
-use super::watch::AlertStatus;
+use super::values::AlertStatus;
 
 /// Without a condition: what Sekoia recommends to be told of.
 const URGENCY: u8 = 75;

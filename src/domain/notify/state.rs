@@ -4,10 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::decide::LONGEST_MUTE;
 use super::digest::{Digest, Due, Every};
 use super::watch::Watch;
 use crate::chat::{Actor, Change};
+
+/// A longer silence is a pause, which `notify` shows as such.
+pub const LONGEST_MUTE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// One rule of a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,8 +3,63 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::watch::{AlertStatus, Impossible};
-use crate::chat::text::clean;
+use serde::{Deserialize, Serialize};
+
+use crate::chat::text::{clean, same, shown};
+use crate::chat::view::Line;
+
+/// Where an alert stands, as Sekoia names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertStatus {
+    Pending,
+    Acknowledged,
+    Ongoing,
+    Rejected,
+    Closed,
+}
+
+/// A condition that cannot be, and what to type instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Impossible {
+    pub value: String,
+    pub what: &'static str,
+    /// The program's own words, in which backticks mark what can be typed.
+    pub hint: String,
+}
+
+impl Impossible {
+    /// As `command::Fault` says it, with what can be typed as code.
+    pub fn line(&self) -> Line {
+        let stop = if self.hint.ends_with('?') { "" } else { "." };
+        let line = Line::new().say(format!("\"{}\" is not {}: ", shown(&self.value, 60), self.what));
+        line.append(Line::marked(&self.hint)).say(stop)
+    }
+}
+
+impl AlertStatus {
+    pub const ALL: [AlertStatus; 5] = [
+        AlertStatus::Pending,
+        AlertStatus::Acknowledged,
+        AlertStatus::Ongoing,
+        AlertStatus::Rejected,
+        AlertStatus::Closed,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            AlertStatus::Pending => "Pending",
+            AlertStatus::Acknowledged => "Acknowledged",
+            AlertStatus::Ongoing => "Ongoing",
+            AlertStatus::Rejected => "Rejected",
+            AlertStatus::Closed => "Closed",
+        }
+    }
+
+    pub fn find(name: &str) -> Option<AlertStatus> {
+        AlertStatus::ALL.into_iter().find(|status| same(status.name(), name))
+    }
+}
 
 /// Sekoia's own range, in minutes.
 pub const SILENCE: std::ops::RangeInclusive<u16> = 15..=24 * 60;

@@ -9,9 +9,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::trigger::{BY_WEBHOOK, Key, Trigger};
-use super::values::{asset, impossible, name, short, silence, statuses, urgency};
-use crate::chat::text::{fold, same, shown};
-use crate::chat::view::Line;
+use super::values::{AlertStatus, Impossible, asset, impossible, name, short, silence, statuses, urgency};
+use crate::chat::text::{fold, shown};
 
 /// A trigger and its conditions, all of which have to hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,35 +51,6 @@ pub struct Conditions {
     pub crashed: bool,
 }
 
-/// Where an alert stands, as Sekoia names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AlertStatus {
-    Pending,
-    Acknowledged,
-    Ongoing,
-    Rejected,
-    Closed,
-}
-
-/// A condition that cannot be, and what to type instead.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Impossible {
-    pub value: String,
-    pub what: &'static str,
-    /// The program's own words, in which backticks mark what can be typed.
-    pub hint: String,
-}
-
-impl Impossible {
-    /// As `command::Fault` says it, with what can be typed as code.
-    pub fn line(&self) -> Line {
-        let stop = if self.hint.ends_with('?') { "" } else { "." };
-        let line = Line::new().say(format!("\"{}\" is not {}: ", shown(&self.value, 60), self.what));
-        line.append(Line::marked(&self.hint)).say(stop)
-    }
-}
-
 /// As `command::Fault` says it.
 impl fmt::Display for Impossible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,30 +61,6 @@ impl fmt::Display for Impossible {
 
 /// Without `for`: what Sekoia recommends.
 const SILENCE_DEFAULT: u16 = 60;
-
-impl AlertStatus {
-    pub const ALL: [AlertStatus; 5] = [
-        AlertStatus::Pending,
-        AlertStatus::Acknowledged,
-        AlertStatus::Ongoing,
-        AlertStatus::Rejected,
-        AlertStatus::Closed,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            AlertStatus::Pending => "Pending",
-            AlertStatus::Acknowledged => "Acknowledged",
-            AlertStatus::Ongoing => "Ongoing",
-            AlertStatus::Rejected => "Rejected",
-            AlertStatus::Closed => "Closed",
-        }
-    }
-
-    pub fn find(name: &str) -> Option<AlertStatus> {
-        AlertStatus::ALL.into_iter().find(|status| same(status.name(), name))
-    }
-}
 
 impl Watch {
     pub fn new(trigger: Trigger) -> Self {

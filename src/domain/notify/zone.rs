@@ -9,8 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::values::impossible;
-use super::watch::Impossible;
+use super::values::{Impossible, impossible};
 use crate::chat::text::fold;
 
 /// What somebody said of a time zone.

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::{broadcast, watch};
 
 use super::people::{BOT, on_slack, sees};
 use super::render;
-use super::transcript::Transcript;
+use super::transcript::{Kept, Message, Transcript};
 use super::windows::Windows;
 use crate::chat::view::View;
 use crate::chat::{ChannelKey, Picture};
@@ -25,43 +24,6 @@ const KEPT: usize = 3_000;
 const PICTURES: usize = 20;
 /// What a window may lag behind before it starts again with everything.
 const LAG: usize = 512;
-
-/// A message as the page gets it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Message {
-    pub id: u64,
-    pub channel: String,
-    /// The message in whose thread it stands.
-    pub thread: Option<u64>,
-    /// A person, or [`BOT`].
-    pub from: String,
-    /// The only person who sees it.
-    pub only: Option<String>,
-    pub at: Timestamp,
-    pub edited: Option<Timestamp>,
-    /// Whether it can be had as Slack and Mattermost would receive it.
-    pub slack: bool,
-    pub body: Box<RawValue>,
-}
-
-/// A message as it is kept.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Kept {
-    pub message: Message,
-    /// What Slack would receive.
-    pub slack: Option<Box<RawValue>>,
-    /// What Mattermost would. Older transcripts have none.
-    #[serde(default)]
-    pub mattermost: Option<Box<RawValue>>,
-    /// What the page called the act, so that the same sent again is said once.
-    pub act: Option<String>,
-    /// What the bot finds its own message again by. Older transcripts have none.
-    #[serde(default)]
-    pub mark: Option<String>,
-    /// Of a picture that is still there, the same in words.
-    #[serde(default)]
-    pub picture: Option<String>,
-}
 
 /// Where a message of the bot goes.
 pub(super) struct Place<'a> {

@@ -14,12 +14,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 
-use super::conversation::{Message, WebChat, visible_to};
+use super::conversation::{WebChat, visible_to};
 use super::guide::{self, Section};
 use super::happenings::{BUTTONS, Button};
 use super::people::{self, BOT, Channel, PEOPLE, Somebody};
 use super::routes::{Refusal, Web, is_token, no};
 use super::side::{SWITCHES, Switch};
+use super::transcript::Message;
 use crate::command::TABLE;
 
 /// A window that lost its server looks for it this often.

@@ -8,12 +8,50 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tracing::error;
-
-use super::conversation::Kept;
 
 /// Changes that come together are written together.
 const TOGETHER: Duration = Duration::from_millis(200);
+
+/// A message as the page gets it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Message {
+    pub id: u64,
+    pub channel: String,
+    /// The message in whose thread it stands.
+    pub thread: Option<u64>,
+    /// A person, or [`BOT`](super::people::BOT).
+    pub from: String,
+    /// The only person who sees it.
+    pub only: Option<String>,
+    pub at: Timestamp,
+    pub edited: Option<Timestamp>,
+    /// Whether it can be had as Slack and Mattermost would receive it.
+    pub slack: bool,
+    pub body: Box<RawValue>,
+}
+
+/// A message as it is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub message: Message,
+    /// What Slack would receive.
+    pub slack: Option<Box<RawValue>>,
+    /// What Mattermost would. Older transcripts have none.
+    #[serde(default)]
+    pub mattermost: Option<Box<RawValue>>,
+    /// What the page called the act, so that the same sent again is said once.
+    pub act: Option<String>,
+    /// What the bot finds its own message again by. Older transcripts have none.
+    #[serde(default)]
+    pub mark: Option<String>,
+    /// Of a picture that is still there, the same in words.
+    #[serde(default)]
+    pub picture: Option<String>,
+}
 
 pub(super) struct Transcript {
     to_write: Mutex<Option<Sender<Vec<u8>>>>,
