@@ -3,10 +3,10 @@
 //! # The way data flows
 //!
 //! ```text
-//! HTTP in -> platform adapter (limit, verify, parse) -> platform::Inbound -> command (words)
+//! HTTP in -> platform adapter (limit, verify, parse) -> chat::Inbound -> command (words)
 //!    -> bot: load the state, may this person?, decide(state, command, now)
 //!       -> events -> store::commit -> apply
-//!    -> view::View -> platform adapter (render) -> chat
+//!    -> chat::view::View -> platform adapter (render) -> chat
 //!    -> due work in the store (owed messages, recorded requests, approved calls) -> bot::Worker
 //! ```
 //!
@@ -15,32 +15,25 @@
 //! | Room | What lives there |
 //! | --- | --- |
 //! | [`cli`] | one file a subcommand |
-//! | [`config`] | environment and TOML, every fault reported at once |
 //! | [`app`] | the composition root: everything is built and stopped here |
-//! | [`server`], [`health`] | every route, limits, counters; how the outside is doing |
-//! | [`hooks`] | what Sekoia's own rules post |
-//! | [`platform`] | what a chat platform is: `slack`, `mattermost`, and `web`, the demo's page |
-//! | [`view`], [`table`], [`text`] | neutral messages and forms; hostile words made harmless |
+//! | [`server`] | every route, connections and their bounds; how the outside is doing |
+//! | [`platform`] | the adapters: `slack`, `mattermost`, `web` (the demo's page), what Sekoia's own rules post; how bodies come in |
+//! | [`bot`] | joins the others; a room each for the checklist's commands (`steps`), requests (`approvals`), notifications (`rules`), what is owed to the chat (`delivery`) and events at Sekoia (`watching`) |
+//! | [`config`] | environment and TOML, every fault reported at once |
 //! | [`command`] | the words: one table and its parser |
-//! | [`bot`] | joins the others; one file a command family |
-//! | [`access`] | who may do what |
-//! | [`approval`] | one sensitive request: its rule, its state, `decide` and `apply`: pure |
-//! | [`action`] | the sensitive operations, typed: validated, with their risks and calls: pure |
-//! | [`notifications`] | the rules of every channel over the store, and what is kept beside them |
-//! | [`notify`] | rules, occurrences, storms, digests, summaries and their chart: pure |
-//! | [`checklist`] | the steps, the session's state, `decide` and `apply`: pure |
-//! | [`sessions`], [`approvals`] | the sessions in memory and the requests, over the store |
-//! | [`moved`] | channels whose id changed, and the one that everything of them is kept under |
-//! | [`streams`] | a state that only its events change, loaded and committed with them |
-//! | [`sekoia`] | the API's client, its types, regions and errors |
-//! | [`resolve`] | names of hosts to addresses, each asked for once at a time |
-//! | [`pace`] | "at most so many in any second", people first |
-//! | [`store`] | state, history and due work in one transaction; the audit chain |
-//! | [`rehearsal`] | what only a debug build does, for the tests that kill it |
+//! | [`state`] | stored state in memory: sessions, requests, rules, and what is kept beside them, loaded and committed |
+//! | [`domain`] | what is decided: who may do what, the checklist, requests, sensitive operations, notifications: pure |
+//! | [`sekoia`] | the API's client, its types, regions, errors and live events |
 //! | [`sandbox`] | an embedded Sekoia to try and to test against |
+//! | [`store`] | state, history and due work in one transaction; the audit chain |
+//! | [`chat`] | what a chat is, without any adapter: ids, what was said, neutral messages and forms, hostile words made harmless |
+//! | [`resolve`] | names of hosts to addresses, each asked for once at a time |
+//! | [`timing`] | how long things take and how often they are done, with what the tests have instead |
+//! | [`pace`] | "at most so many in any second", people first |
+//! | [`rehearsal`] | what only a debug build does, for the tests that kill it |
 //!
-//! Imports go down this list, never up, except that a platform's routes hand over to the bot. The
-//! pure rooms (`checklist`, `approval`, `action`, `notify`, `command`, `view`) take the time as an argument and do no I/O.
+//! Imports go down this list, never up; a test reads them all. `domain`, `command` and `chat::view` take the time as an
+//! argument and do no I/O; in `domain` nothing is asynchronous either, which another test reads.
 
 pub mod app;
 pub mod bot;

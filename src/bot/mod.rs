@@ -1,7 +1,9 @@
 //! From what somebody said to what they are told: load, check rights, decide, commit, render.
 //!
-//! The only room that joins the others. Each command family has a file; none of them knows what
-//! a platform's message looks like.
+//! The only room that joins the others. What every command needs stands here; the checklist's
+//! commands (`steps`), requests (`approvals`), notifications (`rules`), what is owed to the chat
+//! (`delivery`) and events at Sekoia (`watching`) have rooms of their own. None of them knows what a
+//! platform's message looks like.
 
 mod access;
 mod approvals;

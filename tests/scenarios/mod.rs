@@ -34,6 +34,7 @@ mod requests_core;
 mod resent;
 mod restart;
 mod rights;
+mod rooms;
 mod secrets;
 mod settings;
 mod setup;
