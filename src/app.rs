@@ -202,10 +202,10 @@ impl App {
         }
         stopped.cancel();
         if tokio::time::timeout(LAST_CALLS, watching).await.is_err() {
-            warn!("the watch does not end; whoever watches next goes on where it was");
+            warn!("the watch over Sekoia does not end; the next process continues where it was");
         }
         if tokio::time::timeout(LAST_CALLS, worker).await.is_err() {
-            warn!("the worker is still busy; what is owed is made good after the restart");
+            warn!("the worker is still busy; pending messages are sent after the restart");
         }
         watch.abort();
         let _ = refused.await;

@@ -216,7 +216,7 @@ fn not_recorded(error: &CommitError) -> View {
     error!(reference, %error, "a change could not be recorded");
     let view = match error {
         CommitError::Store(StoreError::Unsettled) => View::sentence(
-            "My storage is slow, and I do not know yet whether this was recorded. If it was, I carry it out within a few minutes and tell you. Look at the present state before you repeat it.",
+            "My storage is slow, and it is not certain yet that this was recorded. If it was, I carry it out within a few minutes and tell you. Look at the present state before you repeat it.",
         ),
         CommitError::Store(StoreError::Busy) => View::sentence(
             "My storage is busy, so this was not recorded and will not be done. Please press or type it again in a minute.",
@@ -243,7 +243,7 @@ mod tests {
         let said = |error| not_recorded(&CommitError::Store(error)).plain();
         let full = StoreError::Corrupt { place: "work".into(), why: "the disk is full".into() };
         for (error, says) in [
-            (StoreError::Unsettled, "My storage is slow, and I do not know yet whether this was recorded. If it was,"),
+            (StoreError::Unsettled, "My storage is slow, and it is not certain yet that this was recorded. If it was,"),
             (StoreError::Busy, "My storage is busy, so this was not recorded and will not be done."),
             (full, "I could not record this, so nothing was done."),
         ] {

@@ -15,7 +15,7 @@ use crate::store::{StoreError, horizon};
 
 /// Deliveries are remembered for longer than any platform repeats them.
 const REMEMBERED: Duration = Duration::from_hours(24);
-/// How often the worker looks when nobody wakes it.
+/// How often the worker looks when nobody resumes it.
 const TICK: Duration = Duration::from_secs(2);
 /// How often it is looked whether that is this process's duty.
 const SOON: Duration = Duration::from_millis(200);
@@ -95,7 +95,7 @@ impl Worker {
                     error!(%error, "messages that were put aside are left there");
                 }
                 if let Err(error) = self.bot.plan_digests(now).await {
-                    error!(%error, "digests that nobody planned are not sent");
+                    error!(%error, "digests without a plan are not sent");
                 }
             }
             if since.is_some()

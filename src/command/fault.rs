@@ -76,10 +76,10 @@ impl Fault {
         match self {
             Fault::Answer { fault, .. } => fault.line(),
             Fault::Unknown { word, near, rest } => {
-                let line = Line::new().say("I do not know ").append(quoted(word));
+                let line = Line::new().say("Unknown command ").append(quoted(word));
                 match near {
                     Some(near) => line.say(". Did you mean ").code(meant(near, rest)).say("?"),
-                    None => line.say(". ").code("/sekoia help").say(" lists what I understand."),
+                    None => line.say(". ").code("/sekoia help").say(" lists the commands."),
                 }
             }
             Fault::Missing { spec, what } => {
@@ -109,10 +109,10 @@ impl fmt::Display for Fault {
         match self {
             Fault::Answer { fault, .. } => fault.fmt(f),
             Fault::Unknown { word, near: Some(near), rest } => {
-                write!(f, "I do not know \"{}\". Did you mean \"{}\"?", shown(word, 60), meant(near, rest))
+                write!(f, "Unknown command \"{}\". Did you mean \"{}\"?", shown(word, 60), meant(near, rest))
             }
             Fault::Unknown { word, near: None, .. } => {
-                write!(f, "I do not know \"{}\". \"/sekoia help\" lists what I understand.", shown(word, 60))
+                write!(f, "Unknown command \"{}\". \"/sekoia help\" lists the commands.", shown(word, 60))
             }
             Fault::Missing { spec, what } => write!(f, "\"{}\" needs to know {what}.", spec.name),
             Fault::BadValue { value, what, hint, .. } => {

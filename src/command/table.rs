@@ -125,7 +125,7 @@ pub static TABLE: &[Spec] = &[
         "<name, …> [about <description>] [because <reason>] [--dry-run]",
         Operator,
         asking::community_create,
-        "Creates one community or several, after an approval. Alone, it opens a form.",
+        "Creates one community or several, after an approval. Without arguments, opens a form.",
         "community create \"Rivoli Retail\"",
     )
     .of(Communities)
@@ -148,7 +148,7 @@ pub static TABLE: &[Spec] = &[
         "<name> [with <preset, role or permissions>] [about <description>] [because <reason>] [--dry-run]",
         Operator,
         asking::role_create,
-        "Creates a custom role, after an approval. Alone, it opens a form.",
+        "Creates a custom role, after an approval. Without arguments, opens a form.",
         "role create \"SOC lead\" with Analyst",
     )
     .of(Roles)
@@ -185,7 +185,7 @@ pub static TABLE: &[Spec] = &[
         "<name> [for <preset>] [with <permissions>] [about <description>] [expires <30d,180d,365d,date,never>] [because <reason>] [--dry-run]",
         Operator,
         asking::key_create,
-        "Creates an API key, after an approval, and shows it once, to who asked. Alone, it opens a form.",
+        "Creates an API key, after an approval, and shows it once, to who asked. Without arguments, opens a form.",
         "key create forwarder for intake-forwarder",
     )
     .of(Keys)
@@ -235,7 +235,7 @@ pub static TABLE: &[Spec] = &[
         "<trigger> [conditions]",
         Operator,
         rules::notify_add,
-        "Adds a rule. Alone, it opens a form.",
+        "Adds a rule. Without arguments, opens a form.",
         "notify add alert urgency>=75",
     )
     .of(Notifications)

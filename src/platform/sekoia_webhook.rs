@@ -149,7 +149,7 @@ pub async fn sekoia(
     // The same again is the same row.
     let commit = Commit { schedule: vec![hint.row(now)], ..Commit::default() };
     if let Err(error) = notifications.store().commit(commit).await {
-        error!(%error, "what a webhook said could not be kept; Sekoia is told to try again");
+        error!(%error, "what a webhook said could not be kept; Sekoia will send it again");
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     notifications.health.heard(&channel, now);

@@ -168,7 +168,7 @@ fn a_rejection_has_a_reason_and_reaches_who_asked() {
           For who asked; stays on record, with your name.
         [Cancel] [Reject it]!
         ");
-        assert_snapshot!(s.submit("bob", &form, &[("Why not?", "She left <!channel>")]).await.text(), @"You rejected: *Invite ana@nimbus.example as Analyst*. Who asked is told, with your reason.");
+        assert_snapshot!(s.submit("bob", &form, &[("Why not?", "She left <!channel>")]).await.text(), @"You rejected: *Invite ana@nimbus.example as Analyst*. The requester will see your reason.");
         assert_snapshot!(nameless(s.card("Rejected").await), @"
         #soc-setup (updated)
         Rejected
@@ -441,7 +441,7 @@ fn communities_roles_and_rotations() {
         May: Comment on alerts, Manage alert generation modes, Manage alerts, Update alert status, View alert statistics, View alerts, View generation mode, Manage archives, Manage views from archive, View archives, View archives, Create and edit asset-connectors data, View assets, View asset attributes, View asset categories, View asset types, View asset attribute names, Comment on cases, Manage AI cases settings, Manage cases, View cases, Create and edit countermeasure templates, Delete countermeasure templates, Read countermeasure templates, Manage custom fields and 45 more
         Asked by @alice
         • ⚠️ can change things: Comment on alerts, Manage alert generation modes, Manage alerts, Update alert status, Manage archives, Manage views from archive, Create and edit asset-connectors data, Comment on cases, Manage AI cases settings, Manage cases, Create and edit countermeasure templates, Delete countermeasure templates, Manage custom fields, Manage dashboards, Manage user's dashboards, Delete enti…
-        • ⚠️ Giving somebody a custom role takes their built-in role (Guest, Analyst, Admin) away; several custom roles add up.
+        • ⚠️ A custom role replaces a person's built-in role (Guest, Analyst, Admin); several custom roles add up.
         Needs 1 approval until <date> <time> UTC
         All 70, one by one: `/sekoia approvals <id>`
         Request <id> · SHA-256 <hash>…
@@ -619,7 +619,7 @@ fn forms_ask_for_everything_and_show_what_is_wrong_at_its_field() {
         assert!(form.text().contains(if s.chat.platform() == Platform::Mattermost { paste } else { usual }), "{form}");
         assert_snapshot!(form.text().replace("[Add a file: csv, txt, tsv]", "[____]").replace(paste, usual), @"
         Invite people
-        In *Nimbus Payments*. Somebody else approves it first.
+        In *Nimbus Payments*. A colleague approves it first.
         E-mail addresses (optional): [____]
           Pasted from anywhere, with names or without. At most 3,000 characters.
         Or a file (optional): [____]
@@ -631,7 +631,7 @@ fn forms_ask_for_everything_and_show_what_is_wrong_at_its_field() {
           ▾ Nimbus Payments
           Where they get this role.
         Why (optional): [____]
-          For whoever approves; stays on record.
+          The approvers see it; it stays on record.
         Rows that are unclear: [Ask for nothing and show me ▾]
           ▾ Ask for nothing and show me | Leave them out
           Those without an address, say. The card names them.
@@ -660,7 +660,7 @@ fn forms_ask_for_everything_and_show_what_is_wrong_at_its_field() {
         let (choices, text): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("  ▾ "));
         assert_snapshot!(text.join("\n"), @"
         Create an API key
-        In *Nimbus Payments*. Somebody else approves it first.
+        In *Nimbus Payments*. A colleague approves it first.
         Name: [____]
           Unique in the community.
         Description: [____]
@@ -672,7 +672,7 @@ fn forms_ask_for_everything_and_show_what_is_wrong_at_its_field() {
         Expires: [180d]
           30d, 180d, 365d, a date such as 2027-06-30, or never.
         Why (optional): [____]
-          For whoever approves; stays on record.
+          The approvers see it; it stays on record.
         [Cancel] [Ask for approval]!
         ");
         // Slack has groups of choices; elsewhere a choice says what it belongs to.

@@ -185,7 +185,7 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
     carol: /sekoia unfreeze
         Unfrozen: what was approved is carried out again. Every open channel reads it, with your name.
     alice: /sekoia stauts
-        I do not know "stauts". Did you mean status?
+        Unknown command "stauts". Did you mean status?
     alice: /sekoia due users yesterday
         "yesterday" is not a date: write <date>, today, tomorrow, friday, +7d, or none.
     alice: /sekoia invite ana@ as Analist

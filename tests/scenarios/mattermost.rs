@@ -343,7 +343,7 @@ fn lists_are_tables() {
         Nimbus Fraud Desk  custom, restricted to some intakes            3  1 member                                      Alerts and events of the payment gateway, and nothing else
         Tier 10 | @all     custom                                        7  1 member                                      Triage of alerts: reads everything about them, comments, changes their status
         ```
-        Giving somebody a custom role takes their built-in role (Guest, Analyst, Admin) away; several custom roles add up.
+        A custom role replaces a person's built-in role (Guest, Analyst, Admin); several custom roles add up.
         See: Roles <https://docs.sekoia.com/getting_started/roles/>, Custom roles <https://docs.sekoia.com/getting_started/custom_roles/>
         [Show a role ▾] [Done]! [Open step 4 (roles)]
         ");

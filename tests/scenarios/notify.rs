@@ -75,8 +75,8 @@ fn rules_are_added_listed_changed_and_removed() {
         s.nobody_watches().await;
         assert_snapshot!(steady(s.ask("alice", "notify").await.text()), @"
         Notifications
-        *Nimbus Payments* · 0 rules, 0 awake
-        No rule yet: nothing is told here. `/sekoia notify recommended` adds the three that Sekoia recommends, `/sekoia notify add alert urgency>=75` any other.
+        *Nimbus Payments* · 0 rules
+        No rule yet: nothing is posted here. `/sekoia notify recommended` adds the three that Sekoia recommends, `/sekoia notify add alert urgency>=75` any other.
         • No digest: `/sekoia notify digest daily <time> Europe/Paris` sets one.
         • No webhook for Sekoia's own rules: `/sekoia notify webhook` makes one.
         See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
@@ -89,61 +89,61 @@ fn rules_are_added_listed_changed_and_removed() {
         "#);
         assert_snapshot!(s.ask("alice", "notify add silent for 30m").await.text(), @"
         Rule 2: No events from any intake for 30 minutes.
-        Sekoia tells nobody of this: I ask every so often. `/sekoia notify` says how often.
+        Sekoia sends no events for this: I poll for them. `/sekoia notify` says how often.
         [Send a sample]! [All rules]
         ");
         assert!(s.ask("alice", "notify add connector").await.text().starts_with("Rule 3: Connector error."));
         let list = s.ask("alice", "notify").await;
         assert_snapshot!(steady(list.text()), @r#"
         Notifications
-        *Nimbus Payments* · 3 rules, 3 awake
+        *Nimbus Payments* · 3 rules, all active
         • *1* Alert raised, urgency 75 or more, rule "Brute force" · by @alice · LiveAPI, not evaluated yet · not fired yet · not tested
-        • *2* No events from any intake for 30 minutes · by @alice · asked every so often, not evaluated yet · not fired yet · not tested
-        • *3* Connector error · by @alice · asked every so often, not evaluated yet · not fired yet · not tested
+        • *2* No events from any intake for 30 minutes · by @alice · polled, not evaluated yet · not fired yet · not tested
+        • *3* Connector error · by @alice · polled, not evaluated yet · not fired yet · not tested
         How they are evaluated:
         • Alerts and cases: ⚠️ Sekoia's LiveAPI is not listened to at the moment
-        • Silence of intakes: looked at every so often. How often depends on how many there are, which the first look tells; it has not been made yet.
-        • Errors of connectors: looked at every so often. How often depends on how many there are, which the first look tells; it has not been made yet.
+        • Silence of intakes: polled. The interval depends on how many there are, which the first poll shows; it is still to come.
+        • Errors of connectors: polled. The interval depends on how many there are, which the first poll shows; it is still to come.
         • No digest: `/sekoia notify digest daily <time> Europe/Paris` sets one.
         • No webhook for Sekoia's own rules: `/sekoia notify webhook` makes one.
         See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
         [Add a rule…] [Recommended] [Summary] [Test a rule ▾] [Pause a rule ▾] [Remove a rule ▾] [Done]! [Open step 7 (notifications)]
         "#);
         assert_snapshot!(s.choose("alice", &list, "Pause a rule", Choice::Option("2 No events from any intake for 30 minutes")).await.text(), @"
-        Rule 2 is paused until somebody resumes it: No events from any intake for 30 minutes.
+        Rule 2 is paused until someone resumes it: No events from any intake for 30 minutes.
         [Resume] [All rules]
         ");
-        assert_snapshot!(s.ask("alice", "notify pause 2").await.text(), @"Rule 2 is paused already. `/sekoia notify resume 2` wakes it.");
+        assert_snapshot!(s.ask("alice", "notify pause 2").await.text(), @"Rule 2 is paused already. `/sekoia notify resume 2` resumes it.");
         assert_snapshot!(steady(s.ask("alice", "notify mute 1 1h").await.text()), @r#"
         Rule 1 is quiet until <date> <time> UTC: Alert raised, urgency 75 or more, rule "Brute force".
         [Resume] [All rules]
         "#);
         assert_snapshot!(steady(s.ask("alice", "notify").await.text()), @r#"
         Notifications
-        *Nimbus Payments* · 3 rules, 1 awake
+        *Nimbus Payments* · 3 rules, 1 active
         • *1* Alert raised, urgency 75 or more, rule "Brute force" · 🔇 muted until <date> <time> UTC · by @alice · LiveAPI, not evaluated yet · not fired yet · not tested
-        • *2* No events from any intake for 30 minutes · ⏸️ paused · by @alice · asked every so often, not evaluated yet · not fired yet · not tested
-        • *3* Connector error · by @alice · asked every so often, not evaluated yet · not fired yet · not tested
+        • *2* No events from any intake for 30 minutes · ⏸️ paused · by @alice · polled, not evaluated yet · not fired yet · not tested
+        • *3* Connector error · by @alice · polled, not evaluated yet · not fired yet · not tested
         How they are evaluated:
         • Alerts and cases: ⚠️ Sekoia's LiveAPI is not listened to at the moment
-        • Errors of connectors: looked at every so often. How often depends on how many there are, which the first look tells; it has not been made yet.
+        • Errors of connectors: polled. The interval depends on how many there are, which the first poll shows; it is still to come.
         • No digest: `/sekoia notify digest daily <time> Europe/Paris` sets one.
         • No webhook for Sekoia's own rules: `/sekoia notify webhook` makes one.
         See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
         [Add a rule…] [Recommended] [Summary] [Test a rule ▾] [Pause a rule ▾] [Resume a rule ▾] [Remove a rule ▾] [Done]! [Open step 7 (notifications)]
         "#);
-        assert_snapshot!(s.ask("alice", "notify test 2").await.text(), @"Rule 2 is paused: a sample would not arrive. `/sekoia notify resume 2` wakes it.");
-        assert_snapshot!(steady(s.ask("alice", "notify test 1").await.text()), @"Rule 1 is muted until <date> <time> UTC: a sample would not arrive. `/sekoia notify resume 1` wakes it.");
+        assert_snapshot!(s.ask("alice", "notify test 2").await.text(), @"Rule 2 is paused: a sample would not arrive. `/sekoia notify resume 2` resumes it.");
+        assert_snapshot!(steady(s.ask("alice", "notify test 1").await.text()), @"Rule 1 is muted until <date> <time> UTC: a sample would not arrive. `/sekoia notify resume 1` resumes it.");
         assert_snapshot!(s.ask("alice", "notify resume 2").await.text(), @"
-        Rule 2 is awake again: No events from any intake for 30 minutes.
+        Rule 2 is active again: No events from any intake for 30 minutes.
         [All rules]
         ");
         assert_snapshot!(s.ask("alice", "notify resume 1").await.text(), @r#"
-        Rule 1 is awake again: Alert raised, urgency 75 or more, rule "Brute force".
+        Rule 1 is active again: Alert raised, urgency 75 or more, rule "Brute force".
         [All rules]
         "#);
         assert_snapshot!(s.ask("alice", "notify resume 1").await.text(), @"Rule 1 is neither paused nor muted.");
-        assert_snapshot!(s.ask("alice", "notify mute 1 60d").await.text(), @"A rule is muted until a time to come, for 30 days at most. `/sekoia notify pause 1` stops it until somebody resumes it.");
+        assert_snapshot!(s.ask("alice", "notify mute 1 60d").await.text(), @"A rule is muted until a time to come, for 30 days at most. `/sekoia notify pause 1` stops it until someone resumes it.");
         let removed = s.ask("alice", "notify remove 1").await;
         assert_snapshot!(removed.text(), @r#"
         Rule 1 is removed: Alert raised, urgency 75 or more, rule "Brute force". It comes back with `/sekoia notify add alert urgency>=75 rule="Brute force"`.
@@ -206,10 +206,10 @@ fn what_cannot_be_is_refused_with_what_to_type() {
         notify add silent "Ofice firewall" for 1h: There is no intake called "Ofice firewall". Did you mean "Office firewall"?
         notify add playbook "Freeze a merchant" crashed: There is no playbook called "Freeze a merchant". Did you mean "Freeze a merchant account"?
         notify add playbook urgency>=3: "urgency 3" is not a condition of this trigger: `playbook` takes `playbook="Enrich IPs"`, `crashed`, `community="Nimbus"`.
-        notify add alert community=Elsewhere: This channel is about Nimbus Payments, and so are its rules: nothing is told here of "Elsewhere". Set that community up in a channel of its own, with `/sekoia setup` there, and add the rule in it.
+        notify add alert community=Elsewhere: This channel is about Nimbus Payments, and so are its rules: nothing is posted here about "Elsewhere". Set that community up in a channel of its own, with `/sekoia setup` there, and add the rule in it.
         notify add alert asset=srv-1: "srv-1" is not the UUID of an asset: Sekoia's alerts carry the UUIDs of their assets, not the names; an alert's message here shows them under "Assets".
-        notify add report urgency>=3: "urgency 3" is not a condition of this trigger: Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `/sekoia notify webhook` shows how.
-        notify add report: A rule for "Report available" could never fire here. Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `/sekoia notify webhook` shows how.
+        notify add report urgency>=3: "urgency 3" is not a condition of this trigger: Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is shown here. `/sekoia notify webhook` shows how.
+        notify add report: A rule for "Report available" could never fire here. Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is shown here. `/sekoia notify webhook` shows how.
         notify remove 9: There is no rule 9. This channel has none yet: `/sekoia notify recommended` adds three.
         notify pause: `notify pause` needs to know which rule; `/sekoia notify` lists them.
         notify mute 1 never: "never" is not a time to be quiet: write `1h`, `8h` or `1d`, at most `30d`.
@@ -229,7 +229,7 @@ fn what_cannot_be_is_refused_with_what_to_type() {
             .add(Fault::new(FaultKind::Status { code: 500, retry_after: None, body: None }).on("/intakes"));
         assert_snapshot!(s.ask("alice", "notify add silent Okta").await.text(), @r#"
         Rule 2: No events from intake "Okta" for 1 hour.
-        Sekoia tells nobody of this: I ask every so often. `/sekoia notify` says how often.
+        Sekoia sends no events for this: I poll for them. `/sekoia notify` says how often.
         ⚠️ I could not ask Sekoia whether the names in it exist (Sekoia failed (500)).
         [Send a sample]! [All rules]
         "#);
@@ -247,7 +247,7 @@ fn what_only_sekoia_tells_of_is_explained_and_a_stored_rule_for_it_stays_readabl
         }
         let told = s.ask("alice", "notify add report available").await;
         assert_snapshot!(told.text(), @r#"
-        A rule for "Report available" could never fire here. Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `/sekoia notify webhook` shows how.
+        A rule for "Report available" could never fire here. Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is shown here. `/sekoia notify webhook` shows how.
         [Webhook]
         "#);
         let guide = s.opens("alice", &told, "Webhook").await;
@@ -272,7 +272,7 @@ fn a_rule_is_about_the_community_of_its_channel() {
         // A parent's channel hears of none of its units.
         let refused = s.ask("alice", "notify add alert community=\"Rivoli Retail\"").await;
         assert_snapshot!(refused.text(), @r#"
-        This channel is about Banque Rivoli, and so are its rules: nothing is told here of "Rivoli Retail". Set that community up in a channel of its own, with `/sekoia setup` there, and add the rule in it.
+        This channel is about Banque Rivoli, and so are its rules: nothing is posted here about "Rivoli Retail". Set that community up in a channel of its own, with `/sekoia setup` there, and add the rule in it.
         Usage: `/sekoia notify add <trigger> [conditions]`
         Nothing was added.
         "#);
@@ -511,7 +511,7 @@ fn a_sample_that_arrived_ticks_step_7() {
         s.progress().await;
         assert_snapshot!(s.ask("alice", "done 7").await.text(), @r#"
         No sample confirms step 7 (notifications) yet: 3 rules; no digest; no webhook.
-        • Missing: a tested rule that is not paused: "/sekoia notify resume 2" wakes one that was tested
+        • Missing: a tested rule that is not paused: "/sekoia notify resume 2" resumes one that was tested
         Nothing was changed. You can mark it as done on your word; it will say "attested".
         [Check again] [Mark as done on my word?]
         "#);
@@ -614,7 +614,7 @@ fn what_is_posted_is_kept_once_or_refused() {
 fn without_an_address_or_a_form_there_is_no_webhook() {
     run_on(Platform::Slack, Setting { public_url: None, ..Setting::default() }, async |s| {
         s.set_up().await;
-        assert_snapshot!(s.ask("alice", "notify webhook").await.text(), @"Sekoia posts from the internet, and I do not know under which address it reaches me. Whoever runs this bot sets CHATOPS_PUBLIC_URL, for example to https://bot.example.com, and starts it again.");
+        assert_snapshot!(s.ask("alice", "notify webhook").await.text(), @"Sekoia posts from the internet, and I do not know under which address it reaches me. Ask your bot administrator to set CHATOPS_PUBLIC_URL, for example to https://bot.example.com, and starts it again.");
     });
     usual(async |s| {
         s.set_up().await;

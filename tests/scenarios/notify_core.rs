@@ -807,7 +807,7 @@ fn what_cannot_be_is_refused_with_the_reason() {
     "crashd" is not a condition: did you mean `crashed`? A name like that goes in quotes.
     "playbook b" is not possible here: `playbook` was given already.
     "urgency 50" is not a condition of this trigger: `case` takes `community="Nimbus"`.
-    "rule x" is not a condition of this trigger: Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `/sekoia notify webhook` shows how.
+    "rule x" is not a condition of this trigger: Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is shown here. `/sekoia notify webhook` shows how.
     "@bob" is not a condition of this trigger: `alert` takes `urgency>=75`, `status=Pending`, `rule="Brute force"`, `entity="HQ"`, `asset=<UUID>`, `community="Nimbus"`.
     "#);
 }
@@ -871,17 +871,17 @@ fn refusals_say_what_to_do_instead() {
     let refused = stories.map(|story| play(story).0.pop().unwrap().2.unwrap_err().to_string());
     assert_snapshot!(refused.join("\n"), @r#"
     "urgency>=75" is not a condition of this trigger: `case` takes `community="Nimbus"`.
-    A rule for "Report available" could never fire here. Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `/sekoia notify webhook` shows how.
+    A rule for "Report available" could never fire here. Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is shown here. `/sekoia notify webhook` shows how.
     No sample of rule 1 has come here. `/sekoia notify test 1` sends one.
     Rule 1 says that already. `/sekoia notify` lists the rules.
-    Rule 1 says that already, but it is paused. `/sekoia notify resume 1` wakes it.
+    Rule 1 says that already, but it is paused. `/sekoia notify resume 1` resumes it.
     A channel may have 50 rules. `/sekoia notify remove <n>` makes room.
     The three rules that Sekoia recommends are here already. `/sekoia notify` lists them.
     There is no rule 1. This channel has none yet: `/sekoia notify recommended` adds three.
     There is no rule 2. `/sekoia notify` lists them.
-    Rule 1 is paused already. `/sekoia notify resume 1` wakes it.
+    Rule 1 is paused already. `/sekoia notify resume 1` resumes it.
     Rule 1 is neither paused nor muted.
-    A rule is muted until a time to come, for 30 days at most. `/sekoia notify pause 1` stops it until somebody resumes it.
+    A rule is muted until a time to come, for 30 days at most. `/sekoia notify pause 1` stops it until someone resumes it.
     There is no webhook to revoke. `/sekoia notify webhook` makes one.
     There is no weekly digest here. `/sekoia notify digest weekly 08:30 Europe/Paris` sets one.
     That digest was sent already.

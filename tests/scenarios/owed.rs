@@ -107,10 +107,10 @@ fn what_is_refused_is_on_record_told_to_an_operator_and_tried_until_it_works() {
         }
         told.sort();
         assert_snapshot!(nameless(told.join("\n\n")), @r#"
-        I could not bring the card of request <id> in #soc-setup up to date: the bot is not in this channel. Type `/invite @sekoia` there and try again. I keep trying by myself, and at once when somebody types a command there.
+        I could not bring the card of request <id> in #soc-setup up to date: the bot is not in this channel. Type `/invite @sekoia` there and try again. I keep trying, and at once when a command is typed there.
         Open the card <message>
 
-        I could not bring the checklist of #soc-setup up to date: the bot is not in this channel. Type `/invite @sekoia` there and try again. I keep trying by myself, and at once when somebody types a command there.
+        I could not bring the checklist of #soc-setup up to date: the bot is not in this channel. Type `/invite @sekoia` there and try again. I keep trying, and at once when a command is typed there.
         Open the checklist <message>
 
         Rejected by @bob: *Invite ana@nimbus.example as Analyst*. Reason: no

@@ -219,7 +219,7 @@ fn backticks_of_people_are_no_markup() {
         key revoke a `b` *d: There is no active key called "a `b` *d". Did you mean "a `b` *c"?
         due users `x`: "`x`" is not a date: write 2026-12-01, today, tomorrow, friday, +7d, or none.
         notify add alert urgency>=`75`: "`75`" is not an urgency: give a number from 0 to 100, such as `urgency>=75`.
-        stat `x`: I do not know "stat". Did you mean `status `x``?
+        stat `x`: Unknown command "stat". Did you mean `status `x``?
         status `x`: `status` does not take "`x`".
         notify add playbook `x`: There is no playbook called "`x`". There are: Enrich new alerts with CTI, Freeze a merchant account, Notify the fraud desk.
         "#);
@@ -237,7 +237,7 @@ fn a_slip_keeps_what_followed_it() {
             shown.push(s.ask("alice", words).await.text());
         }
         assert_snapshot!(shown.join("\n\n"), @r#"
-        I do not know "don". Did you mean `done 4`?
+        Unknown command "don". Did you mean `done 4`?
         Try: `/sekoia done 4`
 
         "usres" is not a step: did you mean `users`?
@@ -248,7 +248,7 @@ fn a_slip_keeps_what_followed_it() {
         Usage: `/sekoia notify add <trigger> [conditions]`
         Try: `/sekoia notify add alert urgency>=80`
 
-        I do not know "skpi". Did you mean `skip 3 "one tenant"`?
+        Unknown command "skpi". Did you mean `skip 3 "one tenant"`?
         Try: `/sekoia skip 3 "one tenant"`
 
         "statsu" is not a topic: did you mean `status`?

@@ -265,7 +265,7 @@ fn by_hand_too_everybody_has_their_own() {
         3 of 4 rows; 1 left out: row 5: "nobody" is no e-mail address.
         "#);
         s.direct().await;
-        s.checklist("somebody to do by hand").await;
+        s.checklist("a person to do it by hand:").await;
     });
 }
 

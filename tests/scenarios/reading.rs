@@ -56,7 +56,7 @@ fn the_bank_reads_its_workspace() {
             • *Guest* · built in · 37 permissions · 0 members · 1 open invitation · 1 switched off · Read-only access
             • *Compliance Auditor* · custom · 4 permissions · 1 member · Looks at who has access to what, for the yearly review
             • *SOC Level 1* · custom · 7 permissions · 2 members · Triage of alerts: reads everything about them, comments, changes their status
-            Giving somebody a custom role takes their built-in role (Guest, Analyst, Admin) away; several custom roles add up.
+            A custom role replaces a person's built-in role (Guest, Analyst, Admin); several custom roles add up.
             See: Roles <https://docs.sekoia.com/getting_started/roles/>, Custom roles <https://docs.sekoia.com/getting_started/custom_roles/>
             [Show a role ▾] [Open step 4 (roles)]
             ");
@@ -114,7 +114,7 @@ fn every_step_is_checked_without_being_changed() {
         Before you start
         *Banque Rivoli*
         ☐ open
-        Whoever sets the workspace up needs administrator access and a secured account of their own.
+        The person who sets up the workspace needs administrator access and a secured account of their own.
         The bot checks that its API key is valid, which permissions it has, and whether every Admin has MFA on.
         In Sekoia: your own account, Security · See: Workspace setup overview <https://docs.sekoia.com/getting_started/>
         [Done]! [Check with Sekoia] [Skip…] [Assign to ▾] [Due date 📅]
@@ -342,10 +342,10 @@ fn help_tells_every_command() {
         • `resend <e-mail… or request id> [because <reason>] [--dry-run]` Sends invitations again that were not accepted, after an approval: each is replaced by a new one. (operator)
         • `keys [page]` API keys: status, expiry, days left. (operator)
         *Change the workspace, after an approval*
-        • `community create <name, …> [about <description>] [because <reason>] [--dry-run]` Creates one community or several, after an approval. Alone, it opens a form. (operator)
-        • `role create <name> [with <preset, role or permissions>] [about <description>] [because <reason>] [--dry-run]` Creates a custom role, after an approval. Alone, it opens a form. (operator)
+        • `community create <name, …> [about <description>] [because <reason>] [--dry-run]` Creates one community or several, after an approval. Without arguments, opens a form. (operator)
+        • `role create <name> [with <preset, role or permissions>] [about <description>] [because <reason>] [--dry-run]` Creates a custom role, after an approval. Without arguments, opens a form. (operator)
         • `invite <e-mail…, from <file>> [as <role>] [to <community, …>] [because <reason>] [--leave-out] [--dry-run]` Invites one person or hundreds, after an approval. Without arguments, opens a form, which takes a file too. (operator)
-        • `key create <name> [for <preset>] [with <permissions>] [about <description>] [expires <30d,180d,365d,date,never>] [because <reason>] [--dry-run]` Creates an API key, after an approval, and shows it once, to who asked. Alone, it opens a form. (operator)
+        • `key create <name> [for <preset>] [with <permissions>] [about <description>] [expires <30d,180d,365d,date,never>] [because <reason>] [--dry-run]` Creates an API key, after an approval, and shows it once, to who asked. Without arguments, opens a form. (operator)
         • `key revoke <name> [because <reason>] [--dry-run]` Revokes an API key, after an approval. (operator)
         • `key rotate <name> [as <new name>] [expires <30d,180d,365d,date,never>] [because <reason>] [--dry-run]` Replaces an API key, after an approval: the new one is shown, both work until you retire the old one. (operator)
         *Decide requests and follow them*
@@ -364,7 +364,7 @@ fn help_tells_every_command() {
         *Be notified of alerts, silent intakes and playbooks*
         • `notify [page]` The channel's notification rules: what they watch, how often, when they last fired, what fails.
         • `notify summary [24h or 7d]` What the rules did: how often, how urgent, what was noisy, how soon it was acknowledged; with a chart.
-        • `notify add <trigger> [conditions]` Adds a rule. Alone, it opens a form. (operator)
+        • `notify add <trigger> [conditions]` Adds a rule. Without arguments, opens a form. (operator)
         • `notify remove <n>` Removes a rule. (operator)
         • `notify pause <n>` Stops a rule until it is resumed. (operator)
         • `notify resume <n>` Ends a pause or a mute. (operator)
@@ -396,7 +396,7 @@ fn help_tells_every_command() {
         In Sekoia: Settings > Workspace > Roles.
         • `roles [page]` Roles with their permissions and members.
         • `role show <name> [page]` One role, with all its permissions.
-        • `role create <name> [with <preset, role or permissions>] [about <description>] [because <reason>] [--dry-run]` Creates a custom role, after an approval. Alone, it opens a form. (operator)
+        • `role create <name> [with <preset, role or permissions>] [about <description>] [because <reason>] [--dry-run]` Creates a custom role, after an approval. Without arguments, opens a form. (operator)
         See: Roles <https://docs.sekoia.com/getting_started/roles/>, Custom roles <https://docs.sekoia.com/getting_started/custom_roles/>
         [Open the step]
         ");
@@ -407,11 +407,11 @@ fn help_tells_every_command() {
         [Set up this channel]!
         ");
         assert_snapshot!(s.ask("alice", "stauts").await.text(), @r#"
-        I do not know "stauts". Did you mean `status`?
+        Unknown command "stauts". Did you mean `status`?
         Try: `/sekoia status`
         "#);
         assert_snapshot!(s.ask("alice", "key crate x").await.text(), @r#"
-        I do not know "key crate". Did you mean `key create x`?
+        Unknown command "key crate". Did you mean `key create x`?
         Try: `/sekoia key create x`
         "#);
         assert_snapshot!(s.ask("alice", "done region tomorrow").await.text(), @r#"

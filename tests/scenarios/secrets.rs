@@ -121,7 +121,7 @@ fn a_key_that_cannot_be_shown_is_revoked_and_may_be_had_again() {
         assert!(told.contains("The key could not be shown here, so it was revoked. You may press again."), "{told}");
         assert_eq!(s.active_keys("forwarder"), 0);
         assert_snapshot!(nameless(s.direct().await.text()), @"
-        *Create the API key forwarder*: nobody could be sure that the key's secret was saved, so the key was revoked. You may press again until <date> <time> UTC.
+        *Create the API key forwarder*: no one confirmed that the key's secret was saved, so the key was revoked. You may press again until <date> <time> UTC.
         In #soc-setup · request <id> · Open the card <message>
         [Create and show]!
         ");
@@ -142,7 +142,7 @@ fn a_key_that_nobody_confirms_is_revoked() {
         s.card("shown; revoked unless").await;
         assert_eq!(s.active_keys("forwarder"), 1);
         assert_snapshot!(nameless(s.direct().await.text()), @"
-        *Create the API key forwarder*: nobody could be sure that the key's secret was saved, so the key was revoked. You may press again until <date> <time> UTC.
+        *Create the API key forwarder*: no one confirmed that the key's secret was saved, so the key was revoked. You may press again until <date> <time> UTC.
         In #soc-setup · request <id> · Open the card <message>
         [Create and show]!
         ");
@@ -168,7 +168,7 @@ fn a_lost_reply_leaves_no_key_behind() {
             assert!(told.contains(says), "{told}");
         }
         assert_snapshot!(nameless(s.direct().await.text()), @"
-        *Create the API key forwarder*: nobody could be sure that the key's secret was saved, so the key was revoked. You may press again until <date> <time> UTC.
+        *Create the API key forwarder*: no one confirmed that the key's secret was saved, so the key was revoked. You may press again until <date> <time> UTC.
         In #soc-setup · request <id> · Open the card <message>
         [Create and show]!
         ");
@@ -244,12 +244,12 @@ fn the_bot_never_revokes_its_own_key() {
     usual(async |s| {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "key revoke sandbox-admin").await.text(), @"
-        That is the bot's own key. Whoever runs the bot replaces it, in Sekoia's console.
+        That is the bot's own key. Your bot administrator replaces it in Sekoia's console.
         Usage: `/sekoia key revoke <name> [because <reason>] [--dry-run]`
         Nothing was asked.
         ");
         assert_snapshot!(s.ask("alice", "key rotate sandbox-admin").await.text(), @"
-        That is the bot's own key. Whoever runs the bot replaces it, in Sekoia's console.
+        That is the bot's own key. Your bot administrator replaces it in Sekoia's console.
         Usage: `/sekoia key rotate <name> [as <new name>] [expires <30d,180d,365d,date,never>] [because <reason>] [--dry-run]`
         Nothing was asked.
         ");

@@ -49,7 +49,7 @@ fn a_channel_is_set_up() {
         Before you start
         *Nimbus Payments*
         ☐ open
-        Whoever sets the workspace up needs administrator access and a secured account of their own.
+        The person who sets up the workspace needs administrator access and a secured account of their own.
         The bot checks that its API key is valid, which permissions it has, and whether every Admin has MFA on.
         In Sekoia: your own account, Security · See: Workspace setup overview <https://docs.sekoia.com/getting_started/>
         [Done]! [Check with Sekoia] [Skip…] [Assign to ▾] [Due date 📅]

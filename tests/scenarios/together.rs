@@ -63,7 +63,7 @@ fn what_one_community_proved_ticks_no_step_of_another() {
         };
         tokio::join!(s.say("alice", "done users"), meanwhile);
         s.progress().await;
-        assert_snapshot!(s.reply().await.text(), @"Meanwhile somebody changed step 5 (users) or the channel's community. Look at it again: `/sekoia step users`.");
+        assert_snapshot!(s.reply().await.text(), @"Meanwhile someone changed step 5 (users) or the channel's community. Look at it again: `/sekoia step users`.");
         assert!(s.ask("dan", "status").await.text().contains("☐ *5 Invite users*"));
     });
 }

@@ -202,18 +202,18 @@ fn a_slip_gets_the_nearest_word_and_a_bad_value_the_good_ones() {
         "reset confirm please",
     ];
     assert_snapshot!(understood(&slips), @r#"
-    staus -> I do not know "staus". Did you mean "status"?
-    reprot -> I do not know "reprot". Did you mean "report"?
-    stp 3 -> I do not know "stp". Did you mean "step 3"?
-    key crate x -> I do not know "key crate". Did you mean "key create x"?
-    key -> I do not know "key". Did you mean "keys"?
-    frobnicate the widgets -> I do not know "frobnicate". "/sekoia help" lists what I understand.
+    staus -> Unknown command "staus". Did you mean "status"?
+    reprot -> Unknown command "reprot". Did you mean "report"?
+    stp 3 -> Unknown command "stp". Did you mean "step 3"?
+    key crate x -> Unknown command "key crate". Did you mean "key create x"?
+    key -> Unknown command "key". Did you mean "keys"?
+    frobnicate the widgets -> Unknown command "frobnicate". "/sekoia help" lists the commands.
     /sekoia -> Help(Start)
     /sekoia status -> Status
-    / -> I do not know "/". "/sekoia help" lists what I understand.
-    don 4 -> I do not know "don". Did you mean "done 4"?
-    skpi 3 because "one tenant" & more -> I do not know "skpi". Did you mean "skip 3 because "one tenant" & more"?
-    asign users @bob -> I do not know "asign". Did you mean "assign users @bob"?
+    / -> Unknown command "/". "/sekoia help" lists the commands.
+    don 4 -> Unknown command "don". Did you mean "done 4"?
+    skpi 3 because "one tenant" & more -> Unknown command "skpi". Did you mean "skip 3 because "one tenant" & more"?
+    asign users @bob -> Unknown command "asign". Did you mean "assign users @bob"?
     assign usres <@U0BOB|bob> -> "usres" is not a step: did you mean `users`?
     skip -> "skip" needs to know which step.
     skip 9 because -> "9" is not a step: 1 to 7, or a name such as `users`.
@@ -231,7 +231,7 @@ fn a_slip_gets_the_nearest_word_and_a_bad_value_the_good_ones() {
     help foo -> "foo" is not a topic: give a command, a step, or `all` for the list.
     role show -> "role show" needs to know which role.
     role show "" -> "role show" needs to know which role.
-    role shwo Analyst -> I do not know "role shwo". Did you mean "role show Analyst"?
+    role shwo Analyst -> Unknown command "role shwo". Did you mean "role show Analyst"?
     quickstart xdrr -> "xdrr" is not a product: give `defend` or `intelligence`.
     invite -> Ask { kind: Invite, request: None, said: None }
     unfreeze now -> "unfreeze" does not take "now".

@@ -207,12 +207,12 @@ fn where_keys_may_not_write_a_person_does_it_and_sekoia_confirms_it() {
         // The first refusal is remembered: the second is not sent.
         assert_eq!(statuses(s), [403]);
         assert_snapshot!(nameless(s.direct().await.text()), @r#"
-        Sekoia does not let the bot do this, so somebody has to do it by hand: *Invite 2 people as Analyst*
+        Sekoia does not let the bot do this, so it has to be done by hand: *Invite 2 people as Analyst*
         • ✋ *ana@rivoli.example* · Sekoia refuses API keys here (403): the bot's key has the permission "COMMUNITY_ADD_MEMBER"
         • ✋ *bob@rivoli.example* · Sekoia refuses API keys here (403): the bot's key has the permission "COMMUNITY_ADD_MEMBER"
         In #soc-setup · request <id> · Open the card <message>
         "#);
-        s.checklist("somebody to do by hand").await;
+        s.checklist("a person to do it by hand:").await;
         let told = s.ask("alice", "overview").await.text();
         assert!(told.contains("an operator has to do it by hand, as its card says"), "{told}");
         assert_snapshot!(s.click("alice", &card, "I did it").await.text(), @"Sekoia does not show: ana@rivoli.example, bob@rivoli.example. Nothing was marked as done for it.");
@@ -247,7 +247,7 @@ fn where_keys_may_not_write_a_person_does_it_and_sekoia_confirms_it() {
         let card = s.card("To do by hand").await;
         assert!(card.text().contains("Name: siem"), "{card}");
         s.direct().await;
-        s.checklist("somebody to do by hand").await;
+        s.checklist("a person to do it by hand:").await;
     });
 }
 
@@ -334,7 +334,7 @@ fn what_nobody_can_tell_is_given_up_or_sent_again_by_a_person() {
         s.card("Outcome unknown").await;
         s.direct().await;
         let told = s.ask("alice", "overview").await.text();
-        assert!(told.contains("nobody knows whether it was done: an operator has to look in Sekoia"), "{told}");
+        assert!(told.contains("unknown whether it was done: an operator has to look in Sekoia"), "{told}");
         // It is there already: trying again looks first.
         twin(s, "Rivoli Cards");
         assert_snapshot!(s.ask("alice", &format!("retry {id}")).await.text(), @"Sekoia has it already: nothing was sent.");
@@ -359,7 +359,7 @@ fn a_rotation_that_is_refused_is_done_by_hand_or_given_up() {
         let card = s.card("To do by hand").await;
         assert!(card.text().contains("Name: log-forwarder"), "{card}");
         s.direct().await;
-        s.checklist("somebody to do by hand").await;
+        s.checklist("a person to do it by hand:").await;
         assert_snapshot!(nameless(s.click("alice", &card, "Give up").await.text()), @"Withdrawn: *Replace the API key log-forwarder by log-forwarder <date>*. Nothing of it was done.");
         s.card("Withdrawn").await;
         s.checklist_at_rest().await;

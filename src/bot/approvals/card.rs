@@ -356,7 +356,7 @@ pub fn held_line(approval: &Approval) -> Option<Line> {
     } else if approval.can_be_confirmed() {
         ". Nothing more is sent until another approver confirms it, or it is rejected."
     } else {
-        ". A key is shown to who asked for it alone, so it is not created. Reject it, and let somebody else ask."
+        ". A key is shown to who asked for it alone, so it is not created. Reject it, and let a colleague ask."
     }))
 }
 

@@ -54,8 +54,8 @@ impl Bot {
 
 fn waiting_for(approval: &Approval, status: Status) -> Box<str> {
     let what = match status {
-        Status::ByHand => "somebody to do by hand ",
-        Status::Unknown => "somebody to look after ",
+        Status::ByHand => "a person to do it by hand: ",
+        Status::Unknown => "a person to look at it: ",
         _ => "",
     };
     format!("{what}request {}: {}", approval.id, approval.request.action.title()).into()

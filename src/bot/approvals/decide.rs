@@ -97,7 +97,7 @@ impl Bot {
         let command = Command::Reject { by: ask.actor.clone(), reason: reason.into() };
         let changed = self.change_request(ask, &approval, command).await?;
         let line = Line::new().say("You rejected: ").strong(changed.approval.request.action.title());
-        Ok(View::sentence(line.say(". Who asked is told, with your reason.")))
+        Ok(View::sentence(line.say(". The requester will see your reason.")))
     }
 
     pub(in crate::bot) async fn cancel(&self, ask: &Ask<'_>, id: &str) -> Told {

@@ -347,7 +347,7 @@ impl Bot {
                 }
                 // A key that nobody has the secret of is looked for until it is known to be gone.
                 Err(error) if secret => {
-                    warn!(%error, "nobody knows yet whether a key came into being");
+                    warn!(%error, "it is not known yet whether a key was created");
                     absent_since = None;
                     tokio::time::sleep(UNTIL_GONE).await;
                 }

@@ -131,7 +131,7 @@ impl Bot {
             ),
         };
         let mut fields = fields;
-        let why = "For whoever approves; stays on record.";
+        let why = "The approvers see it; it stays on record.";
         fields.push(field("because", "Why", why, true, text(true, 500, "")));
         if kind == Kind::Invite {
             fields.push(gaps());
@@ -145,7 +145,7 @@ impl Bot {
             intro: Line::new()
                 .say("In ")
                 .strong(shown(&session.community.name, 80))
-                .say(". Somebody else approves it first."),
+                .say(". A colleague approves it first."),
             fields,
         })
     }

@@ -46,7 +46,7 @@ impl Bot {
                     }
                     Ok(None) => finished,
                     Err(error) => {
-                        warn!(%error, request = id.as_str(), "nobody knows yet who came");
+                        warn!(%error, request = id.as_str(), "it is not known yet who accepted");
                         if now > approval.asked.at + LONGEST { finished } else { again }
                     }
                 },

@@ -147,7 +147,7 @@ impl Bot {
             Ok(Some(secret)) => secret,
             Ok(None) => return self.lost(&approval, &uuid, "Sekoia does not take the new key's secret").await,
             Err(error) => {
-                warn!(%error, "nobody can tell which secret works");
+                warn!(%error, "it is unknown which secret works");
                 return self.lost(&approval, &uuid, "Sekoia did not say whether it takes the new key's secret").await;
             }
         };

@@ -110,7 +110,7 @@ impl Bot {
                 None => line.say("on hold"),
             },
             Status::ByHand => line.say("✋ an operator has to do it by hand, as its card says"),
-            Status::Unknown => line.say("❓ nobody knows whether it was done: an operator has to look in Sekoia"),
+            Status::Unknown => line.say("❓ unknown whether it was done: an operator has to look in Sekoia"),
             settled => line.say(settled.name()),
         }
     }

@@ -18,7 +18,7 @@ use crate::state::sessions::progress_due;
 use crate::store::{Commit, Finished, Schedule, StoreError, Work, WorkKind};
 
 /// How it goes on.
-const AGAIN: &str = "I keep trying by myself, and at once when somebody types a command there.";
+const AGAIN: &str = "I keep trying, and at once when a command is typed there.";
 /// Listed at once.
 const LISTED: u32 = 32;
 /// Tried again at once.

@@ -168,7 +168,7 @@ impl Bot {
             if let Some(to) = self.recipient(&work).await? {
                 people.entry(to).or_default().push(work);
             } else {
-                error!(key = work.key, "a notice is for nobody; it is dropped");
+                error!(key = work.key, "a notice has no recipient; it is dropped");
                 self.keep(Commit { finished: vec![work.finished()], ..Commit::default() }).await?;
             }
         }

@@ -138,7 +138,7 @@ fn news_of(approval: &Approval, news: News, link: Option<Line>) -> Option<View> 
         News::Withdrawn => {
             let line = Line::new()
                 .strong(title)
-                .say(": nobody could be sure that the key's secret was saved, so the key was revoked.");
+                .say(": no one confirmed that the key's secret was saved, so the key was revoked.");
             let again = approval.status() == Status::Approved;
             let line = if again {
                 line.say(" You may press again until ").moment(approval.request.expires).say(".")
@@ -186,10 +186,10 @@ fn news_of(approval: &Approval, news: News, link: Option<Line>) -> Option<View> 
                     Line::new().say("Done in part: ").strong(title)
                 }
                 (_, Status::Failed) => Line::new().say("Failed: ").strong(title),
-                (_, Status::ByHand) => Line::new()
-                    .say("Sekoia does not let the bot do this, so somebody has to do it by hand: ")
-                    .strong(title),
-                (_, Status::Unknown) => Line::new().say("Nobody can tell whether this was done: ").strong(title),
+                (_, Status::ByHand) => {
+                    Line::new().say("Sekoia does not let the bot do this, so it has to be done by hand: ").strong(title)
+                }
+                (_, Status::Unknown) => Line::new().say("It is unknown whether this was done: ").strong(title),
                 _ => return None,
             };
             let mut view = View::sentence(line);

@@ -129,7 +129,7 @@ impl Bot {
 
     /// Whether Sekoia moved an alert although it did not say so, but something else.
     async fn moved_after_all(&self, id: &Id, said: SekoiaError) -> Result<(), SekoiaError> {
-        warn!(%said, "nobody said whether an alert was acknowledged; it is looked at");
+        warn!(%said, "it is unknown whether an alert was acknowledged; it is read again");
         for _ in 0..LOOKS {
             tokio::time::sleep(BETWEEN).await;
             if let Ok(alert) = self.sekoia.alert(id, Rank::Person).await

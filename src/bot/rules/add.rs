@@ -146,7 +146,7 @@ fn added(event: &Event) -> Option<u32> {
 /// A channel hears of its own community alone, a parent's of no unit.
 fn elsewhere(wanted: &str, own: &str) -> Line {
     let line = Line::new().say(format!(
-        "This channel is about {}, and so are its rules: nothing is told here of \"{}\". Set that community up in a channel of its own, with ",
+        "This channel is about {}, and so are its rules: nothing is posted here about \"{}\". Set that community up in a channel of its own, with ",
         shown(own, 80),
         shown(wanted, 60)
     ));

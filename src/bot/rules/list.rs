@@ -48,13 +48,22 @@ fn source_of(trigger: Trigger) -> Source {
 pub(super) fn source(trigger: Trigger, webhook: bool) -> String {
     match (source_of(trigger), webhook) {
         (Source::Live, _) => "It is compared with what Sekoia's LiveAPI tells, which is at once.".into(),
-        (Source::Asked, _) => "Sekoia tells nobody of this: I ask every so often. `/sekoia notify` says how often.".into(),
+        (Source::Asked, _) => "Sekoia sends no events for this: I poll for them. `/sekoia notify` says how often.".into(),
         (Source::Webhook, true) => {
             "Sekoia's API does not tell of this: it comes from a notification rule of Sekoia's own that posts to this channel's webhook.".into()
         }
         (Source::Webhook, false) => {
             "Sekoia's API does not tell of this: it needs a notification rule of Sekoia's own and a webhook. `/sekoia notify webhook` makes one.".into()
         }
+    }
+}
+
+/// How many of the rules are neither paused nor muted.
+fn active(live: usize, all: usize) -> String {
+    match (live, all) {
+        (_, 0) => String::new(),
+        (live, all) if live == all => ", all active".into(),
+        (live, _) => format!(", {live} active"),
     }
 }
 
@@ -71,13 +80,15 @@ impl Bot {
         let page = Page::of(&rules.rules, page, RULES);
         let live = rules.rules.iter().filter(|rule| rule.is_live(ask.now)).count();
         let mut view = View::new("Notifications").heading("Notifications").line(
-            Line::new()
-                .strong(shown(&session.community.name, 80))
-                .say(format!(" · {}, {live} awake", count(rules.rules.len(), "rule", "rules"))),
+            Line::new().strong(shown(&session.community.name, 80)).say(format!(
+                " · {}{}",
+                count(rules.rules.len(), "rule", "rules"),
+                active(live, rules.rules.len())
+            )),
         );
         if rules.rules.is_empty() {
             view = view.line(Line::marked(
-                "No rule yet: nothing is told here. `/sekoia notify recommended` adds the three that Sekoia recommends, `/sekoia notify add alert urgency>=75` any other.",
+                "No rule yet: nothing is posted here. `/sekoia notify recommended` adds the three that Sekoia recommends, `/sekoia notify add alert urgency>=75` any other.",
             ));
         }
         let dropped = self.notifications.health.last_dropped(ask.channel);
@@ -107,7 +118,7 @@ impl Bot {
                 Live::Lost { why, since } => line
                     .say("⚠️ Sekoia's LiveAPI is not connected since ")
                     .moment(*since)
-                    .say(format!(" ({}); until it is, I ask for alerts every so often", shown(why, 200))),
+                    .say(format!(" ({}); until it is, I poll for alerts", shown(why, 200))),
                 Live::Off => line.say("⚠️ Sekoia's LiveAPI is not listened to at the moment"),
             });
         }
@@ -163,7 +174,7 @@ impl Shape<'_> {
         let trigger = rule.watch.trigger;
         let line = match source_of(trigger) {
             Source::Live => line.say(" · LiveAPI"),
-            Source::Asked => line.say(" · asked every so often"),
+            Source::Asked => line.say(" · polled"),
             Source::Webhook if self.rules.webhook.is_none() => {
                 return line.say(" · ⚠️ needs the webhook, and there is none");
             }

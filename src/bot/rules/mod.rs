@@ -90,12 +90,13 @@ impl Bot {
             }
             RuleWish::Pause => {
                 self.change_rules(ask, Command::Pause { number }).await?;
-                Ok(View::sentence(format!("Rule {number} is paused until somebody resumes it: {}.", rule.watch))
+                Ok(View::sentence(format!("Rule {number} is paused until someone resumes it: {}.", rule.watch))
                     .controls(vec![Control::button("Resume", format!("notify resume {number}")), all_rules()]))
             }
             RuleWish::Resume => {
                 self.change_rules(ask, Command::Resume { number }).await?;
-                Ok(View::sentence(format!("Rule {number} is awake again: {}.", rule.watch)).controls(vec![all_rules()]))
+                Ok(View::sentence(format!("Rule {number} is active again: {}.", rule.watch))
+                    .controls(vec![all_rules()]))
             }
             RuleWish::Mute(minutes) => {
                 let time = SignedDuration::from_mins(i64::from(minutes));
@@ -116,14 +117,14 @@ impl Bot {
         let number = rule.number;
         if rule.paused {
             let line = format!(
-                "Rule {number} is paused: a sample would not arrive. `/sekoia notify resume {number}` wakes it."
+                "Rule {number} is paused: a sample would not arrive. `/sekoia notify resume {number}` resumes it."
             );
             return Err(instead(Line::marked(&line)));
         }
         if let Some(until) = rule.muted_until.filter(|_| rule.is_muted(ask.now)) {
             let line = Line::new().say(format!("Rule {number} is muted until ")).moment(until);
             let line = line.say(": a sample would not arrive. ").code(format!("/sekoia notify resume {number}"));
-            return Err(instead(line.say(" wakes it.")));
+            return Err(instead(line.say(" resumes it.")));
         }
         let occurrence = sample(rule, session.community.uuid, &session.community.name, ask.now);
         let key = News::sample_key(ask.channel, number, &occurrence).into();

@@ -108,7 +108,7 @@ pub(in crate::bot) fn without_chart(why: &ChatError) -> String {
     match why {
         ChatError::MissingScope(scope) => {
             format!(
-                "The chart could not be sent: the app lacks the scope {scope}. Whoever runs this bot adds it and installs the app again."
+                "The chart could not be sent: the app lacks the scope {scope}. Ask your bot administrator to add it and to install the app again."
             )
         }
         why => format!("The chart could not be sent: {why}."),

@@ -70,7 +70,7 @@ impl Watcher {
                         // What is on record already is said before the process ends.
                         let rest = self.bot.tell_rest();
                         if tokio::time::timeout(LAST_WORDS, rest).await.is_err() {
-                            warn!("some news are told by whoever watches next");
+                            warn!("the process that watches next posts what is left");
                         }
                     }
                 }

@@ -24,7 +24,8 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// A search takes five calls and more.
 const SEARCHES: usize = 3;
-const BLIND: &str = "without the permission \"View events\", silence shorter than an hour is told only after an hour";
+const BLIND: &str =
+    "without the permission \"View events\", silence shorter than an hour is reported only after an hour";
 
 pub(super) struct Silences;
 
@@ -162,7 +163,7 @@ async fn search(ground: &Ground<'_>, mut suspects: Vec<Suspect>, kept: &mut Kept
                 look.unsearched.insert(intake.clone());
                 let name = look.intakes.iter().find(|known| known.uuid == *intake).map(|known| &*known.name);
                 failed = Some(format!(
-                    "the last events of {} could not be searched for ({error}); its silence is told after an hour",
+                    "the last events of {} could not be searched for ({error}); its silence is reported after an hour",
                     name.unwrap_or(intake)
                 ));
                 // The next one would meet with the same.

@@ -172,7 +172,7 @@ fn existing<'a>(wanted: &str, facts: &KeyFacts<'a>) -> Result<&'a ApiKey, Proble
     if facts.own_key == Some(key.uuid.as_str()) {
         return Err(problem(
             "key",
-            "That is the bot's own key. Whoever runs the bot replaces it, in Sekoia's console.",
+            "That is the bot's own key. Your bot administrator replaces it in Sekoia's console.",
         ));
     }
     Ok(key)

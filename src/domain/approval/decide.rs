@@ -107,7 +107,7 @@ pub enum Refusal {
         "Too late: nobody said in time that it was saved, so the key was revoked. Press \"Create and show\" again."
     )]
     Revoked,
-    #[error("You asked for this yourself, so somebody else has to approve it. CHATOPS_SELF_APPROVAL says so.")]
+    #[error("You asked for this yourself, so a colleague has to approve it (CHATOPS_SELF_APPROVAL).")]
     OwnRequest,
     #[error("You already approved this; {0} still needed from others.")]
     Twice(String),
@@ -129,9 +129,9 @@ pub enum Refusal {
     NothingToDo,
     #[error("It is being done right now.")]
     UnderWay,
-    #[error("Somebody who asked for it or approved it is gone, so it has to be confirmed first. Its card says how.")]
+    #[error("A person who asked for it or approved it is gone, so it has to be confirmed first. Its card says how.")]
     Held,
-    #[error("The key would be shown to who asked for it, who is gone. Reject it, and let somebody else ask.")]
+    #[error("The key would be shown to who asked for it, who is gone. Reject it, and let a colleague ask.")]
     NobodyToReceive,
 }
 

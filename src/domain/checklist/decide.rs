@@ -97,7 +97,7 @@ pub enum Refusal {
     SameDue(StepId, Date),
     #[error("There is no due date on {0}.")]
     NoDue(StepId),
-    #[error("Meanwhile somebody changed {0} or the channel's community. Look at it again: `/sekoia step {name}`.", name = .0.name())]
+    #[error("Meanwhile someone changed {0} or the channel's community. Look at it again: `/sekoia step {name}`.", name = .0.name())]
     Meanwhile(StepId),
     #[error("That is on record already.")]
     AlreadyConcluded,

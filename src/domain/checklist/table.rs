@@ -53,7 +53,7 @@ pub const STEPS: [StepSpec; StepId::COUNT] = [
         name: "prerequisites",
         aliases: &["0", "before", "prerequisite"],
         title: "Before you start",
-        why: "Whoever sets the workspace up needs administrator access and a secured account of their own.",
+        why: "The person who sets up the workspace needs administrator access and a secured account of their own.",
         bot: "checks that its API key is valid, which permissions it has, and whether every Admin has MFA on",
         console: "your own account, Security",
         shows: None,

@@ -119,7 +119,7 @@ impl Interval {
         };
         let Some(of) = self.of else {
             return format!(
-                "{what} of {many}: looked at every so often. How often depends on how many there are, which the first look tells; it has not been made yet."
+                "{what} of {many}: polled. The interval depends on how many there are, which the first poll shows; it is still to come."
             );
         };
         let (about, time, once) = spoken(self.every);
@@ -210,7 +210,7 @@ mod tests {
         insta::assert_snapshot!(say(SILENCE, Duration::from_secs(4)), @"Silence of 12 intakes: looked at every 12 seconds, so a rule `for 1h` tells you up to 12 seconds after that hour.");
         let rest = Load { intakes: None, connectors: Some(1), connector_errors: true, ..SILENCE };
         insta::assert_snapshot!(say(rest, Duration::from_millis(333)), @"
-        Silence of intakes: looked at every so often. How often depends on how many there are, which the first look tells; it has not been made yet.
+        Silence of intakes: polled. The interval depends on how many there are, which the first poll shows; it is still to come.
         Errors of 1 connector: looked at every second, so you are told up to 1 second after it happened.
         ");
     }

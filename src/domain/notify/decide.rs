@@ -68,7 +68,7 @@ pub enum Refusal {
     OnlyByWebhook(Trigger),
     #[error("Rule {0} says that already. `/sekoia notify` lists the rules.")]
     Duplicate(u32),
-    #[error("Rule {0} says that already, but it is paused. `/sekoia notify resume {0}` wakes it.")]
+    #[error("Rule {0} says that already, but it is paused. `/sekoia notify resume {0}` resumes it.")]
     DuplicatePaused(u32),
     #[error("A channel may have {MAX_RULES} rules. `/sekoia notify remove <n>` makes room.")]
     TooMany,
@@ -76,12 +76,12 @@ pub enum Refusal {
     NothingMissing,
     #[error("There is no rule {0}. {1}")]
     NoSuch(u32, &'static str),
-    #[error("Rule {0} is paused already. `/sekoia notify resume {0}` wakes it.")]
+    #[error("Rule {0} is paused already. `/sekoia notify resume {0}` resumes it.")]
     AlreadyPaused(u32),
     #[error("Rule {0} is neither paused nor muted.")]
     AlreadyLive(u32),
     #[error(
-        "A rule is muted until a time to come, for 30 days at most. `/sekoia notify pause {0}` stops it until somebody resumes it."
+        "A rule is muted until a time to come, for 30 days at most. `/sekoia notify pause {0}` stops it until someone resumes it."
     )]
     MuteTime(u32),
     #[error("Rule {0} is muted until {time} already.", time = minute(*.1))]
@@ -92,7 +92,7 @@ pub enum Refusal {
     NotAHash,
     #[error("That address is in use already. `/sekoia notify webhook` makes a new one.")]
     SameWebhook,
-    #[error("Meanwhile somebody made another address, or revoked it. `/sekoia notify` shows how it stands.")]
+    #[error("Meanwhile someone made another address, or revoked it. `/sekoia notify` shows how it stands.")]
     OtherWebhook,
     #[error("There is no webhook to revoke. `/sekoia notify webhook` makes one.")]
     NoWebhook,

@@ -61,7 +61,7 @@ pub struct TriggerSpec {
 }
 
 /// What to do about a trigger that is not evaluated here.
-pub(super) const BY_WEBHOOK: &str = "Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is told here. `/sekoia notify webhook` shows how";
+pub(super) const BY_WEBHOOK: &str = "Sekoia's API does not tell of this; make a notification rule in Sekoia's console that posts to this channel's webhook: what it posts is shown here. `/sekoia notify webhook` shows how";
 
 const ALERT: &[Key] = &[Key::Urgency, Key::Status, Key::Rule, Key::Entity, Key::Asset, Key::Community];
 const ANYWHERE: &[Key] = &[Key::Community];

@@ -143,7 +143,7 @@ impl Shared {
                 Ok(_) => *slot = Some(connection),
                 // It may stand in the log although the disk did not say so.
                 Err(error) if is_io(&error) => {
-                    warn!(%error, "nobody knows whether a commit is on the disk");
+                    warn!(%error, "it is unknown whether a commit is on the disk");
                     return Err(StoreError::Unsettled.into());
                 }
                 Err(error) => return Err(error.into()),

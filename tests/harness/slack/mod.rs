@@ -154,7 +154,7 @@ impl SlackWorld {
     pub async fn within(&self, time: Duration, what: &str, wanted: impl Fn(&Seen) -> bool) -> Seen {
         let found = tokio::time::timeout(time, async {
             loop {
-                // Made before the look: whatever arrives in between wakes it.
+                // Made before the look: whatever arrives in between resumes it.
                 let arrived = self.0.arrived.notified();
                 if let Some(seen) = self.take(&wanted) {
                     return seen;

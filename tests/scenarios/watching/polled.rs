@@ -46,7 +46,7 @@ fn without_the_permission_to_search_silence_is_told_after_an_hour() {
         falls_silent(s, GATEWAY);
         rule(s, "silent \"Payment gateway\" for 30m").await;
         message(s, &["Silent intake", GATEWAY]).await;
-        says(s, "without the permission \"View events\", silence shorter than an hour is told only after an hour")
+        says(s, "without the permission \"View events\", silence shorter than an hour is reported only after an hour")
             .await;
         at_rest(s).await;
     });
@@ -174,10 +174,10 @@ fn notify_tells_how_the_rules_do() {
         .await;
         assert_snapshot!(steady(s.ask("alice", "notify").await.text()), @"
         Notifications
-        *Nimbus Payments* · 3 rules, 3 awake
+        *Nimbus Payments* · 3 rules, all active
         • *1* Alert raised, urgency 75 or more · by @alice · LiveAPI, last evaluated <date> <time> UTC · last fired <date> <time> UTC · not tested
-        • *2* No events from any intake for 1 hour · by @alice · asked every so often, last evaluated <date> <time> UTC · last fired <date> <time> UTC · not tested
-        • *3* Error of any playbook · by @alice · asked every so often, last evaluated <date> <time> UTC · not fired yet · not tested
+        • *2* No events from any intake for 1 hour · by @alice · polled, last evaluated <date> <time> UTC · last fired <date> <time> UTC · not tested
+        • *3* Error of any playbook · by @alice · polled, last evaluated <date> <time> UTC · not fired yet · not tested
         How they are evaluated:
         • Alerts and cases: Sekoia's LiveAPI tells of them at once; connected since <date> <time> UTC
         • Silence of 5 intakes: looked at every 5 seconds, so a rule `for 1h` tells you up to 5 seconds after that hour.
@@ -198,7 +198,7 @@ fn notify_tells_how_the_rules_do() {
         says(s, "Sekoia's LiveAPI is not connected since").await;
         let told = steady(s.ask("alice", "notify").await.text());
         let lost = "Sekoia's LiveAPI is not connected since <date> <time> UTC (";
-        assert!(told.contains(lost) && told.contains("); until it is, I ask for alerts every so often"), "{told}");
+        assert!(told.contains(lost) && told.contains("); until it is, I poll for alerts"), "{told}");
         at_rest(s).await;
     });
 }

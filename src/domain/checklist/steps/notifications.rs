@@ -27,7 +27,7 @@ pub fn check(rules: &Rules, now: Timestamp) -> Finding {
     if tested.is_empty() {
         let missing = if let Some(rule) = rules.tested().next() {
             let number = rule.number;
-            format!("a tested rule that is not paused: \"/sekoia notify resume {number}\" wakes one that was tested")
+            format!("a tested rule that is not paused: \"/sekoia notify resume {number}\" resumes one that was tested")
         } else {
             let number = rules.rules.iter().find(|rule| rule.is_live(now)).or(rules.rules.first());
             let number = number.map_or(1, |rule| rule.number);

@@ -11,7 +11,8 @@ use crate::sekoia::{Avatar, Role};
 pub const BUILT_IN: [&str; 3] = ["Guest", "Analyst", "Admin"];
 
 /// Said wherever roles are given.
-pub const TRAP: &str = "Giving somebody a custom role takes their built-in role (Guest, Analyst, Admin) away; several custom roles add up.";
+pub const TRAP: &str =
+    "A custom role replaces a person's built-in role (Guest, Analyst, Admin); several custom roles add up.";
 
 /// Who has a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
