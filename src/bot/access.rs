@@ -1,7 +1,7 @@
 //! Who somebody is: asked of the chat platform, for the rights to be decided on.
 
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, Chats, UserId};
-use crate::domain::access::{APPROVERS, Denial, OPERATORS, Policy, Principal, Rights, Unread, standing};
+use crate::domain::access::{APPROVERS, Denial, OPERATORS, Policy, Principal, Rights, Unread, refuse_outsiders};
 
 impl Policy {
     /// What `user` may do in `channel`: asks the platform, which remembers group
@@ -14,7 +14,7 @@ impl Policy {
             return Err(Denial::OtherTeam(user.clone()));
         }
         let person = chat.person(user).await.map_err(unknown)?;
-        standing(&person, &team, user)?;
+        refuse_outsiders(&person, &team, user)?;
         self.admits(chat, user, channel).await?;
         let mut unread = Vec::new();
         let mut known = |found: Result<bool, Unread>| {

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::{Answer, Ask, Bot, Outcome, approvals, names};
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, Inbound, Wording};
-use crate::command::{Command, Fault, Said, read};
+use crate::command::{Command, Fault, ParsedCommand, read};
 use crate::domain::access::{Right, Rights};
 use crate::store::Finished;
 
@@ -16,7 +16,7 @@ impl Bot {
     pub(super) async fn answer(
         &self,
         inbound: &Inbound,
-        said: Result<Said, Fault>,
+        said: Result<ParsedCommand, Fault>,
         finished: Option<Finished>,
         again: bool,
     ) -> Outcome {
@@ -33,7 +33,7 @@ impl Bot {
     async fn answer_as_is(
         &self,
         inbound: &Inbound,
-        said: Result<Said, Fault>,
+        said: Result<ParsedCommand, Fault>,
         finished: Option<Finished>,
         again: bool,
     ) -> Outcome {
@@ -61,7 +61,7 @@ impl Bot {
     }
 
     /// What went wrong, in the words of the platform where somebody reads it.
-    async fn explain(&self, failure: Failure, said: &Said, channel: &ChannelKey) -> View {
+    async fn explain(&self, failure: Failure, said: &ParsedCommand, channel: &ChannelKey) -> View {
         let wording = if failure.speaks_of_platform() { self.chats.wording(channel).await } else { Wording::default() };
         failure.view(said, &wording)
     }
@@ -92,7 +92,7 @@ impl Bot {
         Some(self.explain(failure, &said, &inbound.channel).await)
     }
 
-    async fn would_refuse(&self, inbound: &Inbound, said: &Said) -> Result<(), Failure> {
+    async fn would_refuse(&self, inbound: &Inbound, said: &ParsedCommand) -> Result<(), Failure> {
         let Inbound { actor, at, delivery, .. } = inbound;
         let home = self.home_of(inbound, &said.command).await?;
         let channel = home.as_ref().unwrap_or(&inbound.channel);
@@ -107,7 +107,12 @@ impl Bot {
         }
     }
 
-    async fn dispatch(&self, inbound: &Inbound, said: &Said, finished: Option<Finished>) -> Result<Answer, Failure> {
+    async fn dispatch(
+        &self,
+        inbound: &Inbound,
+        said: &ParsedCommand,
+        finished: Option<Finished>,
+    ) -> Result<Answer, Failure> {
         let Inbound { actor, at, delivery, .. } = inbound;
         if let Some(message) = &inbound.pressed
             && let Some(view) = Box::pin(self.outdated(&inbound.channel, message)).await?

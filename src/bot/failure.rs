@@ -8,7 +8,7 @@ use super::steps::cards;
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Line, View};
 use crate::chat::{Actor, ChatError, Wording};
-use crate::command::{Command, Said};
+use crate::command::{Command, ParsedCommand};
 use crate::domain::access::Denial;
 use crate::domain::action::Problem;
 use crate::domain::approval::Refusal;
@@ -86,7 +86,7 @@ impl Failure {
     }
 
     /// `wording`: of the platform whose people read it.
-    pub fn view(self, said: &Said, wording: &Wording) -> View {
+    pub fn view(self, said: &ParsedCommand, wording: &Wording) -> View {
         match self {
             Failure::Instead(view) => *view,
             Failure::Denied(denial) => View::sentence(denial.line(wording)),

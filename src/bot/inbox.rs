@@ -15,7 +15,7 @@ use super::failure::reference;
 use super::{Answer, Bot, Outcome};
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
-use crate::command::{Command, Fault, Said, read};
+use crate::command::{Command, Fault, ParsedCommand, read};
 use crate::state::owed::Notice;
 use crate::store::{Commit, CommitError, Finished, Schedule, StoreError, Work, WorkKind};
 
@@ -40,7 +40,7 @@ pub struct Pending {
 /// A recorded change that waits longer is taken up again: the request that brought it must have
 /// died, for no request takes that long.
 pub(super) const TAKEN_UP_AFTER: Duration = Duration::from_mins(2);
-const AT_ONCE: u32 = 32;
+const BATCH: u32 = 32;
 /// A recorded request is tried so often, two minutes apart, before its last failure is told.
 const MOST_ATTEMPTS: u32 = 10;
 
@@ -108,7 +108,7 @@ impl Bot {
     async fn settle(
         &self,
         inbound: &Inbound,
-        said: Result<Said, Fault>,
+        said: Result<ParsedCommand, Fault>,
         recorded: Option<Finished>,
         again: bool,
     ) -> Outcome {
@@ -178,7 +178,7 @@ impl Bot {
     /// Takes up what nobody sees to, each in a task of its own: one that waits for the chat or
     /// Sekoia keeps nobody else waiting.
     pub(super) async fn take_up_due(self: &Arc<Self>, until: Timestamp, tasks: &TaskTracker) -> Result<(), StoreError> {
-        let at_once = AT_ONCE.saturating_add(u32::try_from(self.taken.len()).unwrap_or(u32::MAX));
+        let at_once = BATCH.saturating_add(u32::try_from(self.taken.len()).unwrap_or(u32::MAX));
         for work in self.sessions.store().due(WorkKind::Inbound, until, at_once).await? {
             let Some(taken) = Taken::new(self, &work.key) else { continue };
             let (bot, span) = (Arc::clone(self), info_span!("taken up", delivery = work.key));

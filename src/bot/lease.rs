@@ -17,7 +17,7 @@ use super::Bot;
 /// What the lease is called.
 const LEASE: &str = "duty";
 
-pub(super) struct Duty {
+pub(super) struct Lease {
     holder: String,
     held: Mutex<Option<Held>>,
 }
@@ -31,7 +31,7 @@ struct Held {
     at_most: Instant,
 }
 
-impl Duty {
+impl Lease {
     pub fn new() -> Self {
         Self { holder: format!("{:016x}", rand::random::<u64>()), held: Mutex::new(None) }
     }
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn it_ends_by_the_clock_or_by_the_time_that_passed_whichever_comes_first() {
         let (now, began, hour) = (Timestamp::now(), Instant::now(), Duration::from_hours(1));
-        let duty = Duty::new();
+        let duty = Lease::new();
         let on_duty = |until, at_most| {
             duty.hold(Some((until, at_most)));
             duty.since().is_some()
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn what_is_kept_began_once_and_what_lapsed_begins_anew() {
         let (now, began, hour) = (Timestamp::now(), Instant::now(), Duration::from_hours(1));
-        let duty = Duty::new();
+        let duty = Lease::new();
         duty.hold(Some((now + hour, began + hour)));
         let since = duty.since();
         duty.hold(Some((now + hour * 2, began + hour * 2)));

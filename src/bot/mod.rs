@@ -121,7 +121,7 @@ struct Ask<'a> {
     finished: Option<Finished>,
 }
 
-type Told = Result<View, Failure>;
+type CommandResult = Result<View, Failure>;
 
 impl Bot {
     pub fn new(

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::env_file::{EnvFile, Replacement};
 use crate::config::{confidential, public_address};
-use crate::platform::mattermost::install::{Ready, Wanted, install};
+use crate::platform::mattermost::install::{Options, Ready, install};
 use crate::sekoia::is_loopback;
 
 #[derive(clap::Subcommand)]
@@ -75,7 +75,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         None => (EnvFile::default(), None),
     };
     let known = file.get(BOT_TOKEN).or_else(|| std::env::var(BOT_TOKEN).ok().filter(|token| !token.is_empty()));
-    let wanted = Wanted {
+    let wanted = Options {
         url: args.url,
         admin_token: args.admin_token,
         teams: args.teams,
@@ -118,7 +118,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
     )
 }
 
-fn merge(file: &mut EnvFile, wanted: &Wanted, ready: &Ready) {
+fn merge(file: &mut EnvFile, wanted: &Options, ready: &Ready) {
     let address = |url: &Url| url.as_str().trim_end_matches('/').to_owned();
     file.set(URL, &address(&wanted.url));
     file.set(BOT_TOKEN, ready.bot_token.expose_secret());
@@ -152,7 +152,7 @@ fn merge(file: &mut EnvFile, wanted: &Wanted, ready: &Ready) {
 }
 
 /// What is left to do.
-fn next(wanted: &Wanted, output: Option<&Path>) -> String {
+fn next(wanted: &Options, output: Option<&Path>) -> String {
     let file = match output {
         Some(path) if path.is_absolute() => path.display().to_string(),
         Some(path) => format!("./{}", path.display()),

@@ -6,7 +6,7 @@ use super::parse::days;
 use super::spec::Spec;
 use super::{Command, Fault};
 use crate::chat::text::fold;
-use crate::domain::action::{Expiry, Kind, Request, Wanted};
+use crate::domain::action::{Expiry, Kind, Request, RequestedAction};
 use crate::domain::approval::ApprovalId;
 
 type Parsed = Result<Command, Fault>;
@@ -85,8 +85,8 @@ fn begins(words: &[Word], name: &[String]) -> bool {
 fn ask(
     kind: Kind,
     args: &mut Args<'_>,
-    answered: impl FnOnce(&mut Args<'_>) -> Result<Wanted, Fault>,
-    typed: impl FnOnce(&mut Args<'_>) -> Result<Wanted, Fault>,
+    answered: impl FnOnce(&mut Args<'_>) -> Result<RequestedAction, Fault>,
+    typed: impl FnOnce(&mut Args<'_>) -> Result<RequestedAction, Fault>,
 ) -> Parsed {
     let said = Typed::of(args.spec, args.all());
     let dry_run = args.flag("dry-run");
@@ -123,7 +123,7 @@ pub(super) fn invite(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
         |args| {
             let (addresses, csv) = (args.answer().unwrap_or_default(), args.answer().unwrap_or_default());
             let (role, communities) = (args.answer(), chosen(args));
-            Ok(Wanted::Invite { addresses, csv, file: None, role, communities, leave_out: false })
+            Ok(RequestedAction::Invite { addresses, csv, file: None, role, communities, leave_out: false })
         },
         |args| {
             let leave_out = args.flag(LEAVE_OUT);
@@ -146,12 +146,12 @@ pub(super) fn invite(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
             if role.is_none() {
                 role = args.behind("as", &[BECAUSE])?.map(text);
             }
-            Ok(Wanted::Invite { addresses, csv: String::new(), file, role, communities, leave_out })
+            Ok(RequestedAction::Invite { addresses, csv: String::new(), file, role, communities, leave_out })
         },
     )?;
     // The form's last field: forms that were opened by an older version do not have it.
     if let Command::Ask { request: Some(Request { wanted, community: Some(_), .. }), .. } = &mut parsed
-        && let Wanted::Invite { leave_out, .. } = wanted
+        && let RequestedAction::Invite { leave_out, .. } = wanted
     {
         *leave_out = args.answer().as_deref() == Some(LEAVE_OUT);
     }
@@ -171,7 +171,7 @@ pub(super) fn resend(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     if args.is_empty() {
         return Err(args.missing("whose invitation: an e-mail address, or a request's id"));
     }
-    let typed = |args: &mut Args<'_>| Ok(Wanted::Resend { whose: text(args.until(&[BECAUSE])) });
+    let typed = |args: &mut Args<'_>| Ok(RequestedAction::Resend { whose: text(args.until(&[BECAUSE])) });
     ask(Kind::Invite, args, typed, typed)
 }
 
@@ -182,14 +182,14 @@ pub(super) fn community_create(_: &'static Spec, args: &mut Args<'_>) -> Parsed 
         |args| {
             let names = args.answer().unwrap_or_default();
             let names = names.lines().map(|n| n.trim().to_owned()).filter(|n| !n.is_empty()).collect();
-            Ok(Wanted::Communities { names, about: args.answer() })
+            Ok(RequestedAction::Communities { names, about: args.answer() })
         },
         |args| {
             let names = list(args.until(&["about", BECAUSE]));
             if names.is_empty() {
                 return Err(args.missing("a name"));
             }
-            Ok(Wanted::Communities { names, about: args.behind("about", &[BECAUSE])?.map(text) })
+            Ok(RequestedAction::Communities { names, about: args.behind("about", &[BECAUSE])?.map(text) })
         },
     )
 }
@@ -202,7 +202,7 @@ pub(super) fn role_create(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
             let (name, about) = (args.answer().unwrap_or_default(), args.answer());
             let mut with: Vec<String> = args.answer().into_iter().collect();
             with.extend(chosen(args));
-            Ok(Wanted::Role { name, about, with })
+            Ok(RequestedAction::Role { name, about, with })
         },
         |args| {
             let name = text(args.until(&["with", "about", BECAUSE]));
@@ -210,7 +210,7 @@ pub(super) fn role_create(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
                 return Err(args.missing("a name"));
             }
             let with = args.behind("with", &["about", BECAUSE])?.map(list).unwrap_or_default();
-            Ok(Wanted::Role { name, with, about: args.behind("about", &[BECAUSE])?.map(text) })
+            Ok(RequestedAction::Role { name, with, about: args.behind("about", &[BECAUSE])?.map(text) })
         },
     )
 }
@@ -224,7 +224,7 @@ pub(super) fn key_create(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
             let (name, about, preset) = (args.answer().unwrap_or_default(), args.answer(), args.answer());
             let with = chosen(args);
             let expires = args.answer().map(|word| expiry(args, &word)).transpose()?;
-            Ok(Wanted::Key { name, preset, with, about, expires })
+            Ok(RequestedAction::Key { name, preset, with, about, expires })
         },
         |args| {
             let name = text(args.until(&WORDS));
@@ -243,7 +243,7 @@ pub(super) fn key_create(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
                 } else if let Some(words) = args.behind("expires", &WORDS)? {
                     expires = Some(expiry(args, &text(words))?);
                 } else {
-                    return Ok(Wanted::Key { name, preset, with, about, expires });
+                    return Ok(RequestedAction::Key { name, preset, with, about, expires });
                 }
             }
         },
@@ -254,8 +254,8 @@ pub(super) fn key_revoke(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     ask(
         Kind::KeyRevoke,
         args,
-        |args| Ok(Wanted::Revoke { key: args.answer().unwrap_or_default() }),
-        |args| Ok(Wanted::Revoke { key: text(args.until(&[BECAUSE])) }),
+        |args| Ok(RequestedAction::Revoke { key: args.answer().unwrap_or_default() }),
+        |args| Ok(RequestedAction::Revoke { key: text(args.until(&[BECAUSE])) }),
     )
 }
 
@@ -266,7 +266,7 @@ pub(super) fn key_rotate(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
         |args| {
             let (key, name) = (args.answer().unwrap_or_default(), args.answer());
             let expires = args.answer().map(|word| expiry(args, &word)).transpose()?;
-            Ok(Wanted::Rotate { key, name, expires })
+            Ok(RequestedAction::Rotate { key, name, expires })
         },
         |args| {
             let key = text(args.until(&["as", "expires", BECAUSE]));
@@ -275,7 +275,7 @@ pub(super) fn key_rotate(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
                 Some(words) => Some(expiry(args, &text(words))?),
                 None => None,
             };
-            Ok(Wanted::Rotate { key, name, expires })
+            Ok(RequestedAction::Rotate { key, name, expires })
         },
     )
 }

@@ -233,7 +233,7 @@ pub enum WebhookWish {
 
 /// A command, and the row of the table that it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct ParsedCommand {
     pub spec: &'static Spec,
     pub command: Command,
 }

@@ -7,13 +7,13 @@ use super::lexer::{Word, lex};
 use super::spec::Spec;
 use super::suggest::nearest;
 use super::table::{TABLE, find};
-use super::{Command, Day, Fault, Product, RuleWish, Said, Task, Topic, WebhookWish};
+use super::{Command, Day, Fault, ParsedCommand, Product, RuleWish, Task, Topic, WebhookWish};
 use crate::chat::Words;
 use crate::chat::text::{first as beginning, fold, is_invisible};
 use crate::domain::checklist::StepId;
 
 /// What somebody said or pressed, as a command. People in it are the platform's.
-pub fn read(words: &Words, platform: &str) -> Result<Said, Fault> {
+pub fn read(words: &Words, platform: &str) -> Result<ParsedCommand, Fault> {
     match words {
         Words::Typed(text) => {
             let text = undecorated(text);
@@ -87,7 +87,7 @@ fn behind_ours(text: &str) -> Option<&str> {
 }
 
 /// Never panics, never looks at a word more often than the table has rows.
-pub fn parse(mut words: Vec<Word>, platform: &str) -> Result<Said, Fault> {
+pub fn parse(mut words: Vec<Word>, platform: &str) -> Result<ParsedCommand, Fault> {
     // `"role show" Analyst`: quotes around the name of a command are nobody's.
     if let Some(Word::Value(quoted)) = words.first() {
         let inner = lex(quoted);
@@ -103,7 +103,7 @@ pub fn parse(mut words: Vec<Word>, platform: &str) -> Result<Said, Fault> {
     let mut args = Args::new(spec, rest, platform);
     let command = (spec.parse)(spec, &mut args)?;
     args.finish()?;
-    Ok(Said { spec, command })
+    Ok(ParsedCommand { spec, command })
 }
 
 /// The row that the first words name, and how many they are.

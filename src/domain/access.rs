@@ -216,7 +216,7 @@ impl Policy {
 }
 
 /// Whether an account may have rights at all.
-pub fn standing(person: &Person, team: &str, user: &UserId) -> Result<(), Denial> {
+pub fn refuse_outsiders(person: &Person, team: &str, user: &UserId) -> Result<(), Denial> {
     if &*person.team != team {
         return Err(Denial::OtherTeam(user.clone()));
     }

@@ -6,17 +6,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 #[derive(Debug)]
-pub(super) struct Secrets(Mutex<Kept>);
+pub(super) struct Secrets(Mutex<Known>);
 
 #[derive(Debug)]
-struct Kept {
+struct Known {
     key_of: HashMap<String, Uuid>,
     shown: Vec<String>,
 }
 
 impl Secrets {
     pub(super) fn new(key_of: HashMap<String, Uuid>) -> Self {
-        Self(Mutex::new(Kept { key_of, shown: vec![] }))
+        Self(Mutex::new(Known { key_of, shown: vec![] }))
     }
 
     /// The key behind a token, active or not.
@@ -35,7 +35,7 @@ impl Secrets {
         self.kept().shown.clone()
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -296,7 +296,7 @@ proptest! {
             events.push(*events.last().unwrap() + SignedDuration::from_mins(gap.into()));
         }
         let intakes = vec![silence::Intake { uuid: "1".into(), name: "Okta".into(), created: Some(zero) }];
-        let wanted = [silence::Wanted { by: "1".into(), muted: false, intake: None, minutes }];
+        let wanted = [silence::WatchedIntake { by: "1".into(), muted: false, intake: None, minutes }];
         let (mut memory, mut is_silent, mut now) = (silence::Memory::default(), false, zero);
         while now < *events.last().unwrap() + SignedDuration::from_hours(6) {
             let came = || events.iter().filter(|at| **at <= now);

@@ -8,10 +8,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use sekoia_chatops::chat::Words;
-use sekoia_chatops::command::{Command, Fault, Said, Spec, TABLE, read, readme_table};
+use sekoia_chatops::command::{Command, Fault, ParsedCommand, Spec, TABLE, read, readme_table};
 use sekoia_chatops::domain::checklist::StepId;
 
-fn typed(text: &str) -> Result<Said, Fault> {
+fn typed(text: &str) -> Result<ParsedCommand, Fault> {
     read(&Words::Typed(text.to_owned()), "slack")
 }
 

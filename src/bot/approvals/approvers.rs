@@ -8,7 +8,7 @@ use crate::bot::failure::{Failure, instead};
 use crate::bot::{Ask, Bot};
 use crate::chat::view::Line;
 use crate::chat::{ChatError, ChatPlatform, UserId};
-use crate::domain::access::{Denial, Principal, Unread, standing};
+use crate::domain::access::{Denial, Principal, Unread, refuse_outsiders};
 use crate::domain::action::Kind;
 use crate::domain::approval::Approval;
 
@@ -82,7 +82,7 @@ impl Bot {
                 break;
             }
             match chat.person(&user).await {
-                Ok(person) if standing(&person, &team, &user).is_ok() => able.push(user),
+                Ok(person) if refuse_outsiders(&person, &team, &user).is_ok() => able.push(user),
                 // Left, a guest, or nobody that the platform knows: cannot approve.
                 Ok(_) | Err(ChatError::Refused(_)) => {}
                 Err(why) => unread.push(Unread::new(&Principal::User(user), &setting, why)),

@@ -29,7 +29,7 @@ pub fn card(approval: &Approval, frozen: Option<&Frozen>, region: Region) -> Vie
         view = view.line(line);
     }
     view = view.line(asked(approval)).bullets(risks(approval));
-    if let Some(line) = standing(approval, status) {
+    if let Some(line) = outcome_line(approval, status) {
         view = view.line(line);
     }
     view = view.bullets(votes(approval));
@@ -215,7 +215,7 @@ pub fn risks(approval: &Approval) -> Vec<Line> {
     approval.request.risks.iter().map(|risk| Line::new().say("⚠️ ").say(shown(risk, 400))).collect()
 }
 
-fn standing(approval: &Approval, status: Status) -> Option<Line> {
+fn outcome_line(approval: &Approval, status: Status) -> Option<Line> {
     let request = &approval.request;
     Some(match (&approval.stage, status) {
         (Stage::Requested, _) => {

@@ -13,7 +13,7 @@ use crate::state::sessions::ChangeError;
 impl Bot {
     /// Brings the session in line with one of its requests, as that is stored now. Nobody changes the
     /// request meanwhile: what was read of it before a decision would be recorded after it.
-    pub(in crate::bot) async fn reflect(&self, id: &ApprovalId, now: Timestamp) {
+    pub(in crate::bot) async fn sync_checklist(&self, id: &ApprovalId, now: Timestamp) {
         let _turn = self.approvals.turn(id).await;
         match self.approvals.read(id).await {
             Ok(Some(approval)) => self.reflect_read(&approval, now).await,

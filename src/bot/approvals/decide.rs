@@ -6,7 +6,7 @@ use super::card::{frozen_line, held_line};
 use super::controls::controls_for;
 use super::resend;
 use crate::bot::failure::{Failure, instead};
-use crate::bot::{Ask, Bot, Told};
+use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::Actor;
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, View};
@@ -44,7 +44,7 @@ impl Bot {
         let on = |state: Option<&Approval>| decide(state, command.clone(), ask.now);
         let changed = self.approvals.change(&approval.id, &by, ask.now, ask.finished.clone(), on).await?;
         self.note_changes(ask.actor.as_str(), &changed);
-        self.reflect(&approval.id, ask.now).await;
+        self.sync_checklist(&approval.id, ask.now).await;
         Ok(changed)
     }
 
@@ -56,7 +56,7 @@ impl Bot {
         self.outbox.wake();
     }
 
-    pub(in crate::bot) async fn approve(&self, ask: &Ask<'_>, id: &str) -> Told {
+    pub(in crate::bot) async fn approve(&self, ask: &Ask<'_>, id: &str) -> CommandResult {
         let approval = self.request_of(ask, id).await?;
         self.may_decide(ask, &approval).await?;
         let changed = self.change_request(ask, &approval, Command::Approve { by: ask.actor.clone() }).await?.approval;
@@ -91,7 +91,7 @@ impl Bot {
         Ok(())
     }
 
-    pub(in crate::bot) async fn reject(&self, ask: &Ask<'_>, id: &str, reason: &str) -> Told {
+    pub(in crate::bot) async fn reject(&self, ask: &Ask<'_>, id: &str, reason: &str) -> CommandResult {
         let approval = self.request_of(ask, id).await?;
         self.may_decide(ask, &approval).await?;
         let command = Command::Reject { by: ask.actor.clone(), reason: reason.into() };
@@ -100,7 +100,7 @@ impl Bot {
         Ok(View::sentence(line.say(". The requester will see your reason.")))
     }
 
-    pub(in crate::bot) async fn cancel(&self, ask: &Ask<'_>, id: &str) -> Told {
+    pub(in crate::bot) async fn cancel(&self, ask: &Ask<'_>, id: &str) -> CommandResult {
         let approval = self.request_of(ask, id).await?;
         let changed = self.change_request(ask, &approval, Command::Cancel { by: ask.actor.clone() }).await?;
         let title = changed.approval.request.action.title();
@@ -112,7 +112,7 @@ impl Bot {
         Ok(View::sentence(line.say(". What is done stays done; the card says what is not.")))
     }
 
-    pub(in crate::bot) async fn saved(&self, ask: &Ask<'_>, id: &str, key: Option<&str>) -> Told {
+    pub(in crate::bot) async fn saved(&self, ask: &Ask<'_>, id: &str, key: Option<&str>) -> CommandResult {
         let approval = self.request_of(ask, id).await?;
         let saved = Command::Saved { by: ask.actor.clone(), key: key.map(Box::from) };
         let changed = self.change_request(ask, &approval, saved).await?.approval;
@@ -131,7 +131,7 @@ impl Bot {
         Ok(view)
     }
 
-    pub(in crate::bot) async fn retry(&self, ask: &Ask<'_>, id: &str) -> Told {
+    pub(in crate::bot) async fn retry(&self, ask: &Ask<'_>, id: &str) -> CommandResult {
         let approval = self.request_of(ask, id).await?;
         // Somebody may have done it by hand: what is there is not done again.
         let looked = self.settle_seen(ask, &approval).await?;
@@ -154,7 +154,7 @@ impl Bot {
     }
 
     /// What Sekoia refused becomes a task for a person.
-    pub(in crate::bot) async fn by_hand(&self, ask: &Ask<'_>, id: &str) -> Told {
+    pub(in crate::bot) async fn by_hand(&self, ask: &Ask<'_>, id: &str) -> CommandResult {
         let approval = self.request_of(ask, id).await?;
         let mut changed = None;
         for (item, state) in approval.items.iter().enumerate() {
@@ -169,7 +169,7 @@ impl Bot {
         Ok(View::sentence("The card now shows the exact values, and where to enter them."))
     }
 
-    pub(in crate::bot) async fn freeze(&self, ask: &Ask<'_>, reason: Option<&str>) -> Told {
+    pub(in crate::bot) async fn freeze(&self, ask: &Ask<'_>, reason: Option<&str>) -> CommandResult {
         let by = Actor::Person(ask.actor.clone());
         let reason = reason.map(str::trim);
         let changed = self.approvals.freeze(reason, &by, ask.now, ask.finished.clone()).await?;
@@ -200,7 +200,7 @@ impl Bot {
             match self.approvals.change(&id, &Actor::Bot, now, Some(work.finished()), expire).await {
                 Ok(changed) => {
                     self.note_changes("bot", &changed);
-                    self.reflect(&id, now).await;
+                    self.sync_checklist(&id, now).await;
                 }
                 // One that cannot be read or changed keeps nobody else waiting.
                 Err(error @ (ChangeError::Store(_) | ChangeError::Newer | ChangeError::Contended)) => {

@@ -39,10 +39,10 @@ const FROZEN: Duration = Duration::from_mins(1);
 const STORE_FAILED: Duration = Duration::from_secs(5);
 /// Between two attempts to revoke a key that must not stay.
 const UNTIL_GONE: Duration = Duration::from_secs(30);
-const AT_ONCE: u32 = 32;
+const BATCH: u32 = 32;
 
 /// Why an execution stops before its end.
-pub(super) enum Halt {
+pub(super) enum StopReason {
     /// Nothing more to do now.
     Rest,
     /// It goes on then.
@@ -50,9 +50,9 @@ pub(super) enum Halt {
     Store(StoreError),
 }
 
-impl From<StoreError> for Halt {
+impl From<StoreError> for StopReason {
     fn from(error: StoreError) -> Self {
-        Halt::Store(error)
+        StopReason::Store(error)
     }
 }
 
@@ -65,7 +65,7 @@ impl Bot {
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
         // Those that are being worked on stay on the list, and must not keep others from it.
-        let at_once = AT_ONCE.saturating_add(u32::try_from(self.running.len()).unwrap_or(u32::MAX));
+        let at_once = BATCH.saturating_add(u32::try_from(self.running.len()).unwrap_or(u32::MAX));
         for work in self.sessions.store().due(WorkKind::Execute, now, at_once).await? {
             let id = ApprovalId::from(work.key.as_str());
             if self.running.contains_key(&id) {
@@ -101,9 +101,9 @@ impl Bot {
             }
         };
         let commit = match halt {
-            Halt::Rest => Commit { finished: vec![work.finished()], ..Commit::default() },
-            Halt::Until(then) => Commit { postponed: vec![(work.finished(), then)], ..Commit::default() },
-            Halt::Store(error) => {
+            StopReason::Rest => Commit { finished: vec![work.finished()], ..Commit::default() },
+            StopReason::Until(then) => Commit { postponed: vec![(work.finished(), then)], ..Commit::default() },
+            StopReason::Store(error) => {
                 error!(%error, "the store failed in the middle of a request; it goes on later");
                 Commit { postponed: vec![(work.finished(), Timestamp::now() + STORE_FAILED)], ..Commit::default() }
             }
@@ -115,21 +115,21 @@ impl Bot {
     }
 
     /// Does the next thing that there is to do.
-    async fn execute_step(&self, id: &ApprovalId, looked: &mut Option<Instant>) -> Result<(), Halt> {
-        let Some(approval) = self.approvals.read(id).await? else { return Err(Halt::Rest) };
+    async fn execute_step(&self, id: &ApprovalId, looked: &mut Option<Instant>) -> Result<(), StopReason> {
+        let Some(approval) = self.approvals.read(id).await? else { return Err(StopReason::Rest) };
         if !matches!(approval.stage, Stage::Approved) {
-            return Err(Halt::Rest);
+            return Err(StopReason::Rest);
         }
         let now = Timestamp::now();
         if let Some((item, since)) = approval.unclear().next() {
-            return self.clear_up(&approval, item, since).await;
+            return self.reconcile(&approval, item, since).await;
         }
         if let Some(Item::Created { at, uuid, shown, until, lost }) = approval.items.first() {
             let timing = self.approvals.timing;
             // Shown while the clock was ahead: on record, so that it is waited for once, not each time.
             let latest = crate::state::stream::sealed(now + timing.confirm);
             if *shown && lost.is_none() && *until > latest + Duration::from_millis(1) {
-                self.found_out(id, Command::ConfirmBy { item: 0, until: latest }).await?;
+                self.commit_as_bot(id, Command::ConfirmBy { item: 0, until: latest }).await?;
                 return Ok(());
             }
             let left = if *shown {
@@ -145,29 +145,29 @@ impl Bot {
                     return Ok(());
                 }
             } else if lost.is_none() && !left.is_zero() {
-                return Err(Halt::Until(now + left));
+                return Err(StopReason::Until(now + left));
             }
             let why = if *shown { NOT_CONFIRMED } else { NOT_SHOWN };
             return if self.withdraw(&approval, uuid, why).await? {
                 Ok(())
             } else {
-                Err(Halt::Until(Timestamp::now() + UNTIL_GONE))
+                Err(StopReason::Until(Timestamp::now() + UNTIL_GONE))
             };
         }
         if approval.next_call().is_none() {
-            return Err(Halt::Rest);
+            return Err(StopReason::Rest);
         }
         if !approval.is_as_approved() {
             error!(request = id.as_str(), "the stored action is not the one that was approved");
             let why = "the stored action is not the one that was approved".into();
-            self.found_out(id, Command::ReportRest { outcome: Outcome::Failed { why } }).await?;
-            return Err(Halt::Rest);
+            self.commit_as_bot(id, Command::ReportRest { outcome: Outcome::Failed { why } }).await?;
+            return Err(StopReason::Rest);
         }
         if looked.is_none_or(|looked| looked.elapsed() > FRESH) {
             let approval = self.still(&approval).await?;
             if let Some(held) = &approval.held {
                 let wait = if held.needs_somebody() { GONE } else { self.approvals.timing.lease };
-                return Err(Halt::Until(Timestamp::now() + wait));
+                return Err(StopReason::Until(Timestamp::now() + wait));
             }
             *looked = Some(Instant::now());
         }
@@ -175,19 +175,19 @@ impl Bot {
     }
 
     /// Sends the next call, once.
-    async fn send_next(&self, approval: &Approval) -> Result<(), Halt> {
+    async fn send_next(&self, approval: &Approval) -> Result<(), StopReason> {
         // A single call is somebody's who waits; a long list lets others go first.
         let rank = if approval.items.len() == 1 { Rank::Person } else { Rank::Background };
         let turn = match self.sekoia.admit(rank).await {
             Ok(turn) => turn,
-            Err(SekoiaError::Paused { wait }) => return Err(Halt::Until(Timestamp::now() + wait)),
-            Err(_) => return Err(Halt::Until(Timestamp::now() + FIRST_WAIT)),
+            Err(SekoiaError::Paused { wait }) => return Err(StopReason::Until(Timestamp::now() + wait)),
+            Err(_) => return Err(StopReason::Until(Timestamp::now() + FIRST_WAIT)),
         };
         // After every wait: whoever froze it meanwhile was told that nothing goes out.
         if self.approvals.frozen().await?.is_some() {
-            return Err(Halt::Until(Timestamp::now() + FROZEN));
+            return Err(StopReason::Until(Timestamp::now() + FROZEN));
         }
-        let Some(started) = self.found_out(&approval.id, Command::Start).await? else { return Ok(()) };
+        let Some(started) = self.commit_as_bot(&approval.id, Command::Start).await? else { return Ok(()) };
         let Some((item, _)) = started.unclear().next() else { return Ok(()) };
         let (outcome, everybody) = self.carry_out(&started, item, turn).await;
         let sends = started.sends(item);
@@ -261,15 +261,19 @@ impl Bot {
         everybody: bool,
     ) -> Result<(), StoreError> {
         let rest = everybody.then(|| outcome.clone());
-        self.found_out(&approval.id, Command::Report { item, outcome }).await?;
+        self.commit_as_bot(&approval.id, Command::Report { item, outcome }).await?;
         if let Some(outcome) = rest {
-            self.found_out(&approval.id, Command::ReportRest { outcome }).await?;
+            self.commit_as_bot(&approval.id, Command::ReportRest { outcome }).await?;
         }
         Ok(())
     }
 
     /// Commits something that the bot found out; none if it changes nothing any more.
-    pub(super) async fn found_out(&self, id: &ApprovalId, command: Command) -> Result<Option<Approval>, StoreError> {
+    pub(super) async fn commit_as_bot(
+        &self,
+        id: &ApprovalId,
+        command: Command,
+    ) -> Result<Option<Approval>, StoreError> {
         let now = Timestamp::now();
         let on = |state: Option<&Approval>| decide(state, command.clone(), now);
         match self.approvals.change(id, &Actor::Bot, now, None, on).await {
@@ -287,7 +291,7 @@ impl Bot {
 
     /// Finds out what became of a call by reading, before anything is sent again. Time is counted
     /// from here, by a clock that nobody sets: the other one may have been wrong at the call or since.
-    async fn clear_up(&self, approval: &Approval, item: usize, since: Timestamp) -> Result<(), Halt> {
+    async fn reconcile(&self, approval: &Approval, item: usize, since: Timestamp) -> Result<(), StopReason> {
         let timing = self.approvals.timing;
         let begun = Instant::now();
         // Whoever announced it may still be making it.
@@ -313,7 +317,7 @@ impl Bot {
                     // Whose secret is lost: on record before it is revoked.
                     let outcome = Outcome::Created { uuid, until: Timestamp::now() };
                     self.conclude(approval, item, outcome, false).await?;
-                    self.found_out(&approval.id, Command::Withdraw { item, why: NOT_SHOWN.into() }).await?;
+                    self.commit_as_bot(&approval.id, Command::Withdraw { item, why: NOT_SHOWN.into() }).await?;
                     return Ok(());
                 }
                 Ok(Seen::There { uuid }) => {

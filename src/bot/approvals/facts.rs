@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::bot::Bot;
-use crate::domain::action::{KeyFacts, Named, RoleFacts, Wanted};
+use crate::domain::action::{KeyFacts, Named, RequestedAction, RoleFacts};
 use crate::pace::Rank;
 use crate::sekoia::{ApiKey, KeyStatus, Permission, Role, SekoiaError, Validation};
 
@@ -21,24 +21,29 @@ pub(super) struct Facts {
 
 impl Bot {
     /// `typed`: names in it may still have to be told from keywords.
-    pub(super) async fn look_up(&self, wanted: &Wanted, community: Uuid, typed: bool) -> Result<Facts, SekoiaError> {
+    pub(super) async fn look_up(
+        &self,
+        wanted: &RequestedAction,
+        community: Uuid,
+        typed: bool,
+    ) -> Result<Facts, SekoiaError> {
         let sekoia = &self.sekoia;
         let mut facts = Facts::default();
         match wanted {
-            Wanted::Invite { .. } if typed => facts.roles = sekoia.roles(community).await?,
-            Wanted::Invite { .. } | Wanted::Resend { .. } | Wanted::Communities { .. } => {}
-            Wanted::Role { .. } => {
+            RequestedAction::Invite { .. } if typed => facts.roles = sekoia.roles(community).await?,
+            RequestedAction::Invite { .. } | RequestedAction::Resend { .. } | RequestedAction::Communities { .. } => {}
+            RequestedAction::Role { .. } => {
                 facts.roles = sekoia.roles(community).await?;
                 facts.catalogue = sekoia.permissions(community).await?;
                 facts.held = sekoia.my_permissions().await?;
             }
-            Wanted::Key { .. } | Wanted::Rotate { .. } => {
+            RequestedAction::Key { .. } | RequestedAction::Rotate { .. } => {
                 facts.keys = sekoia.api_keys(community).await?;
                 facts.me = Some(sekoia.validate(Rank::Person).await?);
                 facts.catalogue = sekoia.permissions(community).await?;
                 facts.held = sekoia.my_permissions().await?;
             }
-            Wanted::Revoke { .. } => {
+            RequestedAction::Revoke { .. } => {
                 facts.keys = sekoia.api_keys(community).await?;
                 facts.me = Some(sekoia.validate(Rank::Person).await?);
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::bot::Bot;
 use crate::bot::access::among;
 use crate::chat::{ChatError, ChatPlatform, UserId};
-use crate::domain::access::{Denial, Principal, standing};
+use crate::domain::access::{Denial, Principal, refuse_outsiders};
 use crate::domain::approval::{Absent, Approval, Gone, Part};
 use crate::store::StoreError;
 
@@ -30,9 +30,9 @@ impl Bot {
             }
         }
         let Some(command) = approval.held_by(absent) else { return Ok(approval.clone()) };
-        match self.found_out(&approval.id, command).await? {
+        match self.commit_as_bot(&approval.id, command).await? {
             Some(changed) => {
-                self.reflect(&changed.id, jiff::Timestamp::now()).await;
+                self.sync_checklist(&changed.id, jiff::Timestamp::now()).await;
                 Ok(changed)
             }
             // As it was.
@@ -77,7 +77,7 @@ async fn stands(chat: &dyn ChatPlatform, user: &UserId, principals: &[Principal]
         Err(ChatError::Refused(_)) => return Ok(Some(Gone::Deactivated)),
         Err(error) => return Err(error),
     };
-    Ok(match standing(&person, &team, user) {
+    Ok(match refuse_outsiders(&person, &team, user) {
         Ok(()) if among(principals, "", chat, user).await.map_err(|unread| unread.why)? => None,
         Ok(()) => Some(Gone::NoRight),
         Err(Denial::Inactive(_)) => Some(Gone::Deactivated),

@@ -20,11 +20,11 @@ const EVERY: Duration = Duration::from_hours(1);
 const LONGEST: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Sekoia's documentation: the link lives so long.
 const LINK: SignedDuration = SignedDuration::from_hours(24);
-const AT_ONCE: u32 = 8;
+const BATCH: u32 = 8;
 
 impl Bot {
     pub(in crate::bot) async fn track_due(&self, now: Timestamp) -> Result<(), StoreError> {
-        for work in self.sessions.store().due(WorkKind::Track, now, AT_ONCE).await? {
+        for work in self.sessions.store().due(WorkKind::Track, now, BATCH).await? {
             let id = ApprovalId::from(work.key.as_str());
             let finished = Commit { finished: vec![work.finished()], ..Commit::default() };
             let again = Commit { postponed: vec![(work.finished(), now + EVERY)], ..Commit::default() };
@@ -40,7 +40,7 @@ impl Bot {
                             .iter()
                             .enumerate()
                             .any(|(i, g)| approval.items[i].is_done() && !matches!(g, Guest::Accepted));
-                        self.found_out(&id, Command::Guests { guests }).await?;
+                        self.commit_as_bot(&id, Command::Guests { guests }).await?;
                         let over = now > approval.asked.at + LONGEST;
                         if waits && !over { again } else { finished }
                     }

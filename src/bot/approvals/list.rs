@@ -4,7 +4,7 @@ use super::card::{accounted, everything, outcomes, risks, votes, what};
 use super::controls::controls_for;
 use super::waiting::Reader;
 use crate::bot::paging::Page;
-use crate::bot::{Ask, Bot, Told};
+use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, View};
 use crate::domain::approval::Approval;
@@ -15,7 +15,7 @@ const DETAILS: usize = 25;
 
 impl Bot {
     /// What is not settled in this channel; `mine`: what waits for who asks, and what they asked for.
-    pub(in crate::bot) async fn approvals_list(&self, ask: &Ask<'_>, mine: bool, page: usize) -> Told {
+    pub(in crate::bot) async fn approvals_list(&self, ask: &Ask<'_>, mine: bool, page: usize) -> CommandResult {
         self.may_see_requests(ask).await?;
         let session = self.session(ask).await?;
         let frozen = self.approvals.frozen().await?.is_some();
@@ -66,7 +66,7 @@ impl Bot {
     }
 
     /// One request in full, with every approver and the outcome of every call.
-    pub(in crate::bot) async fn approvals_one(&self, ask: &Ask<'_>, id: &str, page: usize) -> Told {
+    pub(in crate::bot) async fn approvals_one(&self, ask: &Ask<'_>, id: &str, page: usize) -> CommandResult {
         self.may_see_requests(ask).await?;
         let approval = self.request_of(ask, id).await?;
         // Whoever approves can read all of it before, whoever asks what became of it after.

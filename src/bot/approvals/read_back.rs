@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::bot::failure::{Failure, instead};
-use crate::bot::{Ask, Bot, Told};
+use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::shown;
 use crate::chat::view::View;
 use crate::domain::action::people::normal;
@@ -109,7 +109,7 @@ impl Bot {
     }
 
     /// `I did it`, or somebody wants to know: what Sekoia shows is taken as done, nothing else is.
-    pub(in crate::bot) async fn check(&self, ask: &Ask<'_>, id: &str) -> Told {
+    pub(in crate::bot) async fn check(&self, ask: &Ask<'_>, id: &str) -> CommandResult {
         let approval = self.request_of(ask, id).await?;
         let Looked { done, missing } = self.settle_seen(ask, &approval).await?;
         match (done, missing.as_slice()) {

@@ -162,7 +162,7 @@ impl Bot {
             return self.lost(&approval, &uuid, "The key could not be shown here").await;
         }
         for _ in 0..RECORDS {
-            match self.found_out(&approval.id, Command::Shown { item: 0 }).await {
+            match self.commit_as_bot(&approval.id, Command::Shown { item: 0 }).await {
                 Ok(_) => return None,
                 Err(error) => warn!(%error, "it is not on record yet that the key was shown"),
             }
@@ -238,7 +238,7 @@ impl Bot {
     /// again. False if it may still be there: then whoever carries requests out goes on with it.
     pub(super) async fn withdraw(&self, approval: &Approval, uuid: &str, why: &str) -> Result<bool, StoreError> {
         let Action::CreateKey { community, name, .. } = &approval.request.action else { return Ok(true) };
-        self.found_out(&approval.id, Command::Withdraw { item: 0, why: why.into() }).await?;
+        self.commit_as_bot(&approval.id, Command::Withdraw { item: 0, why: why.into() }).await?;
         // Somebody may have said a moment before that it is saved.
         let current = self.approvals.read(&approval.id).await?;
         let Some(Item::Created { lost: Some(why), .. }) = current.as_ref().and_then(|a| a.items.first()) else {
@@ -250,7 +250,7 @@ impl Bot {
             match self.revoke_once(approval, community, &key).await {
                 Ok(true) => {
                     let outcome = Outcome::Withdrawn { why: why.clone() };
-                    self.found_out(&approval.id, Command::Report { item: 0, outcome }).await?;
+                    self.commit_as_bot(&approval.id, Command::Report { item: 0, outcome }).await?;
                     return Ok(true);
                 }
                 Ok(false) => warn!(attempt, "a key that must not stay is still there"),
@@ -285,7 +285,7 @@ impl Bot {
     }
 
     /// Revokes the replaced key of a rotation.
-    pub(in crate::bot) async fn retire(&self, ask: &Ask<'_>, id: &str) -> crate::bot::Told {
+    pub(in crate::bot) async fn retire(&self, ask: &Ask<'_>, id: &str) -> crate::bot::CommandResult {
         let approval = self.looked_at_again(self.request_of(ask, id).await?).await?;
         decide(Some(&approval), Command::Press { item: 1, by: ask.actor.clone(), clock: None }, ask.now)?;
         let Some(_held) = self.hold(&approval.id) else { return Err(approval::Refusal::UnderWay.into()) };

@@ -4,12 +4,12 @@ use super::approvers::Approvers;
 use super::card::{people, what};
 use super::people::{account, cut_off};
 use crate::bot::failure::{Failure, instead};
-use crate::bot::{Ask, Bot, Told};
+use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Line, View};
 use crate::chat::{Actor, ChannelKey, Inbound, UserId};
 use crate::command::{Command, Typed, read};
-use crate::domain::action::{self, Gaps, Kind, Named, Prepared, Problem, Replaced, Request as Wish, Wanted};
+use crate::domain::action::{self, Gaps, Kind, Named, Prepared, Problem, Replaced, Request as Wish, RequestedAction};
 use crate::domain::approval::{self, Approval, ApprovalId, Request};
 use crate::domain::checklist::Session;
 
@@ -18,7 +18,13 @@ const SAMPLES: usize = 3;
 
 impl Bot {
     /// Checks a request and posts it for approval; a dry run shows what would be sent.
-    pub(in crate::bot) async fn request(&self, ask: &Ask<'_>, kind: Kind, wish: &Wish, said: Option<&Typed>) -> Told {
+    pub(in crate::bot) async fn request(
+        &self,
+        ask: &Ask<'_>,
+        kind: Kind,
+        wish: &Wish,
+        said: Option<&Typed>,
+    ) -> CommandResult {
         let session = self.session(ask).await?;
         if wish.community.as_deref().is_some_and(|of| of != session.community.uuid.to_string()) {
             return Err(instead(
@@ -59,7 +65,7 @@ impl Bot {
         };
         let changed = self.approvals.change(&id, &by, ask.now, ask.finished.clone(), decide).await?;
         self.note_changes(ask.actor.as_str(), &changed);
-        self.reflect(&id, ask.now).await;
+        self.sync_checklist(&id, ask.now).await;
         let mut line = Line::new()
             .say("Asked: ")
             .strong(changed.approval.request.action.title())
@@ -109,7 +115,7 @@ impl Bot {
         let wish = meant.as_ref().unwrap_or(wish);
         let own = Named::new(session.community.uuid.to_string(), &*session.community.name);
         let prepared = match &wish.wanted {
-            Wanted::Invite { addresses, csv, file, role, communities, leave_out } => {
+            RequestedAction::Invite { addresses, csv, file, role, communities, leave_out } => {
                 let form = wish.community.is_some();
                 let chat = self.chats.of_channel(channel).map_err(Failure::Chat)?;
                 if form {
@@ -127,21 +133,23 @@ impl Bot {
                 };
                 self.prepare_invitations(&own, &people, role.as_deref(), communities, gaps).await?
             }
-            Wanted::Resend { whose } => {
+            RequestedAction::Resend { whose } => {
                 let prepared = self.prepare_resend(session, whose).await?;
                 return Ok((prepared, wish.because.clone()));
             }
-            Wanted::Communities { names, about } => {
+            RequestedAction::Communities { names, about } => {
                 let (root, children) = self.workspace().await?;
                 action::communities(names, about.as_deref(), &root, &children)
             }
-            Wanted::Role { name, about, with } => action::role(name, about.as_deref(), with, &seen.of_roles(own)),
-            Wanted::Key { name, preset, with, about, expires } => {
+            RequestedAction::Role { name, about, with } => {
+                action::role(name, about.as_deref(), with, &seen.of_roles(own))
+            }
+            RequestedAction::Key { name, preset, with, about, expires } => {
                 let facts = seen.of_keys(own, now);
                 action::key(name, preset.as_deref(), with, about.as_deref(), *expires, &facts)
             }
-            Wanted::Revoke { key } => action::revoke(key, &seen.of_keys(own, now)),
-            Wanted::Rotate { key, name, expires } => {
+            RequestedAction::Revoke { key } => action::revoke(key, &seen.of_keys(own, now)),
+            RequestedAction::Rotate { key, name, expires } => {
                 action::rotate(key, name.as_deref(), *expires, &seen.of_keys(own, now))
             }
         };

@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 use super::replaced::marked;
 use super::{About, MOST_REFUSALS};
 use crate::bot::inbox::only_store;
-use crate::bot::rules::summary::{told, without_chart};
+use crate::bot::rules::summary::{summary_view, without_chart};
 use crate::bot::{Bot, delivery};
 use crate::chat::view::View;
 use crate::chat::{Actor, ChannelKey, ChatError, MessageId, UserId};
@@ -24,7 +24,7 @@ use crate::state::kept::{decode, row_due};
 use crate::state::rules::ChangeError;
 use crate::store::{Commit, Schedule, StoreError, Work, WorkKind};
 
-const AT_ONCE: u32 = 16;
+const BATCH: u32 = 16;
 /// Attempts at a chart.
 const MOST_CHARTS: u32 = 6;
 /// How far back an unrecorded post is looked for.
@@ -93,7 +93,7 @@ impl Bot {
 
     pub(in crate::bot) async fn digests_due(&self, now: Timestamp) -> Result<(), StoreError> {
         // Side by side: one channel's trouble is not another's.
-        let due = self.sessions.store().due(WorkKind::Digest, now, AT_ONCE).await?;
+        let due = self.sessions.store().due(WorkKind::Digest, now, BATCH).await?;
         join_all(due.iter().map(async |work| {
             let done = match parts(&work.key) {
                 Some((channel, which, false)) => self.digest(work, &channel, which, now).await,
@@ -157,7 +157,7 @@ impl Bot {
             Which::Weekly => "Weekly digest",
         };
         let heading = format!("{name}, {}", period.in_words(zone));
-        Ok((summary.total() > 0, told(heading, &summary, rules, self.sekoia.region)))
+        Ok((summary.total() > 0, summary_view(heading, &summary, rules, self.sekoia.region)))
     }
 
     /// Posts it, unless it stands there already; so may an earlier one that nobody recorded.
@@ -286,7 +286,7 @@ impl Bot {
         chat.post(channel, &view, &marked(mark, Some(message)), Rank::Background).await.map(|_| ())
     }
 
-    /// Who set the digest, and what they are told when it cannot be posted.
+    /// Who set the digest, and what they read when it cannot be posted.
     pub(super) async fn about_digest(&self, work: &Work, why: &ChatError) -> Option<(UserId, ChannelKey, String)> {
         let (channel, which, _) = parts(&work.key)?;
         let rules = self.notifications.read(&channel).await.ok()?;

@@ -30,7 +30,7 @@ use crate::state::kept::decode;
 use crate::store::{Commit, StoreError, Work, WorkKind};
 
 /// Rows that are looked at in one round; of one channel, those that are told.
-const AT_ONCE: u32 = 2_000;
+const BATCH: u32 = 2_000;
 const IN_A_ROW: usize = 5;
 /// Clocks of the bot and of the chat may differ.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -43,7 +43,7 @@ const TICK: Duration = Duration::from_secs(2);
 
 /// How a channel took what it was told.
 #[derive(Default)]
-struct Standing {
+struct PostedCard {
     failures: u32,
     until: Option<Instant>,
     /// Until then what stands is not edited; what is new is posted.
@@ -54,7 +54,7 @@ struct Standing {
     dead: bool,
 }
 
-impl Standing {
+impl PostedCard {
     fn waits(&self) -> bool {
         self.until.is_some_and(|until| Instant::now() < until)
     }
@@ -74,7 +74,7 @@ impl Bot {
     /// Tells what there is to tell until it is dropped. `since`: nobody else tells anything from
     /// then on.
     pub(in crate::bot) async fn tell_news(&self, since: Timestamp) {
-        let mut standings: HashMap<ChannelKey, Standing> = HashMap::new();
+        let mut standings: HashMap<ChannelKey, PostedCard> = HashMap::new();
         let mut busy: HashSet<ChannelKey> = HashSet::new();
         let mut telling = FuturesUnordered::new();
         loop {
@@ -122,7 +122,7 @@ impl Bot {
 
     /// Tells what there is to tell now. Whoever was told before is looked up: it ended in between.
     pub(in crate::bot) async fn tell_rest(&self) {
-        let mut standings: HashMap<ChannelKey, Standing> = HashMap::new();
+        let mut standings: HashMap<ChannelKey, PostedCard> = HashMap::new();
         let since = Timestamp::now();
         let mut more = true;
         while std::mem::take(&mut more) {
@@ -147,7 +147,7 @@ impl Bot {
         let now = Timestamp::now();
         let mut due = Due::new();
         let mut unreadable = Commit::default();
-        for work in self.sessions.store().due(WorkKind::News, now, AT_ONCE).await? {
+        for work in self.sessions.store().due(WorkKind::News, now, BATCH).await? {
             match decode::<News>(&work) {
                 Some(news) if busy.contains(&news.channel) => {}
                 Some(news) => due.entry(news.channel.clone()).or_default().push((work, news)),
@@ -166,8 +166,8 @@ impl Bot {
         channel: ChannelKey,
         rows: Vec<(Work, News)>,
         since: Timestamp,
-        mut standing: Standing,
-    ) -> (ChannelKey, Standing, bool) {
+        mut standing: PostedCard,
+    ) -> (ChannelKey, PostedCard, bool) {
         let more = match self.tell_in_order(&channel, rows, since, &mut standing).await {
             Ok(more) => more,
             Err(error) => {
@@ -184,7 +184,7 @@ impl Bot {
         channel: &ChannelKey,
         mut rows: Vec<(Work, News)>,
         since: Timestamp,
-        standing: &mut Standing,
+        standing: &mut PostedCard,
     ) -> Result<bool, StoreError> {
         rows.sort_by(|(a, x), (b, y)| (x.first, &a.key).cmp(&(y.first, &b.key)));
         // What is new goes before what only changes.
@@ -214,7 +214,7 @@ impl Bot {
                     if !standing.takes {
                         self.channel_takes_news(channel).await?;
                     }
-                    *standing = Standing { takes: true, ..Standing::default() };
+                    *standing = PostedCard { takes: true, ..PostedCard::default() };
                     let finished = self.no_longer_parked(work).await?;
                     if !finished.is_empty() {
                         self.keep(Commit { finished, ..Commit::default() }).await?;

@@ -37,7 +37,7 @@ use crate::store::{Commit, StoreError, Work, WorkKind};
 use outbox::Place;
 
 /// Messages of one kind under way at the same time.
-const AT_ONCE: usize = 64;
+const BATCH: usize = 64;
 /// Notices that are put in order at the same time.
 const MOST_NOTICES: u32 = 500;
 /// How often it is looked whether there is any, when nobody says so.
@@ -145,10 +145,10 @@ impl Bot {
         tasks: &TaskTracker,
     ) -> Result<(), StoreError> {
         let busy = self.outbox.sending.iter().filter(|lane| lane.0 == kind).count();
-        let limit = u32::try_from(AT_ONCE + busy).unwrap_or(u32::MAX);
+        let limit = u32::try_from(BATCH + busy).unwrap_or(u32::MAX);
         let due = self.sessions.store().due(kind, now, limit).await?;
         let free = due.into_iter().filter_map(|work| Some((Sending::new(self, kind, &work.key)?, work)));
-        for (lane, work) in free.take(AT_ONCE.saturating_sub(busy)) {
+        for (lane, work) in free.take(BATCH.saturating_sub(busy)) {
             let span = info_span!("message", kind = kind.name(), key = work.key);
             let bot = Arc::clone(self);
             self.begin(lane, tasks, async move { bot.send(&work).await.map(|_| ()) }.instrument(span));
@@ -175,7 +175,7 @@ impl Bot {
         let busy = self.outbox.sending.iter().filter(|lane| lane.0 == WorkKind::Notice).count();
         let free = people.into_iter().filter(|(_, works)| works.iter().any(|work| work.due <= now));
         let free = free.filter_map(|(to, works)| Some((Sending::new(self, WorkKind::Notice, to.as_str())?, to, works)));
-        for (lane, to, mut works) in free.take(AT_ONCE.saturating_sub(busy)) {
+        for (lane, to, mut works) in free.take(BATCH.saturating_sub(busy)) {
             works.sort_by_key(|work| work.generation);
             let span = info_span!("notices", to = to.as_str());
             let bot = Arc::clone(self);
@@ -285,7 +285,7 @@ impl Bot {
             self.sessions.read_anew(channel).await?;
         }
         if let Place::Card(id) = &place {
-            self.reflect(id, now).await;
+            self.sync_checklist(id, now).await;
         }
         self.show(&place, false).await
     }

@@ -18,7 +18,7 @@ use super::Failing;
 use super::replaced::{Original, marked};
 use crate::bot::Bot;
 use crate::bot::approvals::card;
-use crate::bot::lease::Duty;
+use crate::bot::lease::Lease;
 use crate::bot::steps::cards;
 use crate::chat::view::View;
 use crate::chat::{Actor, ChannelKey, ChatError, ChatPlatform, MessageId};
@@ -58,7 +58,7 @@ pub struct Outbox {
     pub(super) hints: AtomicU64,
     /// Channels that take news again, perhaps.
     pub(super) open_again: DashSet<ChannelKey>,
-    pub(in crate::bot) duty: Duty,
+    pub(in crate::bot) duty: Lease,
     /// What came into being later was posted by nobody before this process.
     began: Timestamp,
 }
@@ -88,7 +88,7 @@ struct Unrecorded {
 }
 
 /// What a message has to show.
-struct Standing {
+struct PostedMessage {
     version: u64,
     frozen: bool,
     /// Nothing more is expected of it.
@@ -139,7 +139,7 @@ impl Outbox {
             sent: Notify::new(),
             hints: AtomicU64::new(0),
             open_again: DashSet::new(),
-            duty: Duty::new(),
+            duty: Lease::new(),
             began: Timestamp::now(),
         }
     }
@@ -199,15 +199,16 @@ impl Bot {
         let asked = Instant::now();
         let lock = Arc::clone(self.outbox.shown.entry(place.clone()).or_default().value());
         let mut shown = lock.lock().await;
-        let Some(standing) = self.standing(place).await? else { return Ok(Ok(())) };
-        let current = shown.version >= standing.version && shown.frozen == standing.frozen;
+        let Some(posted_message) = self.posted_message(place).await? else { return Ok(Ok(())) };
+        let current = shown.version >= posted_message.version && shown.frozen == posted_message.frozen;
         // Of many who ask at once, one look that began after they asked is enough.
         let looked = shown.at.is_some_and(|at| at >= asked);
         if current && (!anew || looked) {
             return Ok(Ok(()));
         }
         let began = Instant::now();
-        let Standing { version, frozen, settled, view, channel, message, mut replaces, since, rank } = standing;
+        let PostedMessage { version, frozen, settled, view, channel, message, mut replaces, since, rank } =
+            posted_message;
         let rank = if anew { Rank::Person } else { rank };
         let edited = |shown: &mut Shown| {
             (shown.version, shown.frozen, shown.at, shown.settled) = (version, frozen, Some(began), settled);
@@ -297,11 +298,11 @@ impl Bot {
     }
 
     /// What a message has to show; none if there is nothing to be shown.
-    async fn standing(&self, place: &Place) -> Result<Option<Standing>, StoreError> {
+    async fn posted_message(&self, place: &Place) -> Result<Option<PostedMessage>, StoreError> {
         let now = Timestamp::now();
         Ok(match place {
             Place::Checklist(channel) => {
-                self.sessions.read_with_version(channel).await?.map(|(version, session)| Standing {
+                self.sessions.read_with_version(channel).await?.map(|(version, session)| PostedMessage {
                     version,
                     frozen: false,
                     settled: false,
@@ -318,7 +319,7 @@ impl Bot {
                     let frozen = self.approvals.frozen().await?;
                     let channel = approval.request.channel.clone();
                     let card = card::card(&approval, frozen.as_ref(), self.sekoia.region);
-                    Some(Standing {
+                    Some(PostedMessage {
                         version,
                         frozen: frozen.is_some(),
                         settled: !approval.status().is_open(),

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use crate::bot::failure::{Failure, instead};
 use crate::bot::watching::{self, Batch};
-use crate::bot::{Ask, Bot, Told};
+use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::shown;
 use crate::chat::view::{Line, View};
 use crate::chat::{Actor, ChannelKey};
@@ -25,7 +25,7 @@ const LOOKS: u32 = 3;
 const BETWEEN: Duration = Duration::from_millis(700);
 
 impl Bot {
-    pub(in crate::bot) async fn acknowledge(&self, ask: &Ask<'_>, alert: &str) -> Told {
+    pub(in crate::bot) async fn acknowledge(&self, ask: &Ask<'_>, alert: &str) -> CommandResult {
         let session = self.session(ask).await?;
         let Some(id) = Id::parse(alert.trim()) else {
             return Err(instead(Line::marked(
@@ -165,7 +165,7 @@ async fn shown_as_acknowledged(
     let (key, now) = (News::alert_key(ask.channel, &alert.uuid), batch.now);
     let Some(news) = batch.news(&key).await? else { return Ok(()) };
     let before = news.clone();
-    let mut told = watching::told(alert);
+    let mut told = watching::notify_alert(alert);
     if by.is_some() {
         told.status = Some(AlertStatus::Acknowledged.name().into());
     }

@@ -3,7 +3,7 @@
 use super::all_rules;
 use super::list::source;
 use crate::bot::failure::Failure;
-use crate::bot::{Ask, Bot, Told};
+use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::Inbound;
 use crate::chat::text::{Found, count, find as look_up, shown};
 use crate::chat::view::{Control, Line, View};
@@ -24,7 +24,7 @@ enum Looked {
 }
 
 impl Bot {
-    pub(in crate::bot) async fn notify_add(&self, ask: &Ask<'_>, watch: &Watch) -> Told {
+    pub(in crate::bot) async fn notify_add(&self, ask: &Ask<'_>, watch: &Watch) -> CommandResult {
         let session = self.session(ask).await?;
         if !watch.trigger.spec().evaluated {
             let view = View::sentence(Refusal::OnlyByWebhook(watch.trigger).line());
@@ -51,7 +51,7 @@ impl Bot {
         Ok(view.controls(vec![test, all_rules()]))
     }
 
-    pub(in crate::bot) async fn notify_recommended(&self, ask: &Ask<'_>, confirmed: bool) -> Told {
+    pub(in crate::bot) async fn notify_recommended(&self, ask: &Ask<'_>, confirmed: bool) -> CommandResult {
         self.session(ask).await?;
         if confirmed {
             let changed = self.change_rules(ask, Command::AddRecommended).await?;

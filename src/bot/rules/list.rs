@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::bot::paging::Page;
-use crate::bot::{Ask, Bot, Told};
+use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::Actor;
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Choice, Control, Line, View};
@@ -68,7 +68,7 @@ fn active(live: usize, all: usize) -> String {
 }
 
 impl Bot {
-    pub(in crate::bot) async fn notify_list(&self, ask: &Ask<'_>, page: usize) -> Told {
+    pub(in crate::bot) async fn notify_list(&self, ask: &Ask<'_>, page: usize) -> CommandResult {
         let session = self.session(ask).await?;
         let rules = self.notifications.read(ask.channel).await?;
         let health = self.health_now().await?;

@@ -13,7 +13,7 @@ use jiff::civil::Time;
 use jiff::{SignedDuration, Timestamp};
 
 use super::failure::{Failure, instead};
-use super::{Ask, Bot, Told};
+use super::{Ask, Bot, CommandResult};
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Line, View};
 use crate::chat::{Actor, ChannelKey};
@@ -75,7 +75,7 @@ impl Bot {
         Ok(changed)
     }
 
-    pub(super) async fn notify_rule(&self, ask: &Ask<'_>, number: u32, wish: RuleWish) -> Told {
+    pub(super) async fn notify_rule(&self, ask: &Ask<'_>, number: u32, wish: RuleWish) -> CommandResult {
         self.session(ask).await?;
         let rules = self.notifications.read(ask.channel).await?;
         // Whatever is wished, it is of a rule that is there.
@@ -112,7 +112,7 @@ impl Bot {
     }
 
     /// Puts a sample where what Sekoia reports is taken from.
-    async fn test_rule(&self, ask: &Ask<'_>, rule: &Rule) -> Told {
+    async fn test_rule(&self, ask: &Ask<'_>, rule: &Rule) -> CommandResult {
         let session = self.session(ask).await?;
         let number = rule.number;
         if rule.paused {
@@ -149,7 +149,7 @@ impl Bot {
         Ok(false)
     }
 
-    async fn rule_seen(&self, ask: &Ask<'_>, rule: &Rule) -> Told {
+    async fn rule_seen(&self, ask: &Ask<'_>, rule: &Rule) -> CommandResult {
         let session = self.session(ask).await?;
         let number = rule.number;
         if !self.sample_came(rule).await? {
@@ -167,7 +167,7 @@ impl Bot {
             .controls(vec![Control::primary("Tick step 7", format!("done {name}")), all_rules()]))
     }
 
-    pub(super) async fn notify_digest(&self, ask: &Ask<'_>, wish: &DigestWish) -> Told {
+    pub(super) async fn notify_digest(&self, ask: &Ask<'_>, wish: &DigestWish) -> CommandResult {
         self.session(ask).await?;
         match wish {
             DigestWish::Set(digest) => {

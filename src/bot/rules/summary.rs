@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::warn;
 
 use crate::bot::delivery::feed_card::{OPEN_INTAKES, OPEN_PLAYBOOKS, intakes, playbooks};
-use crate::bot::{Ask, Bot, Told};
+use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Column, Control, Line, Table, View};
 use crate::chat::{ChannelKey, ChatError, MessageId, Picture};
@@ -28,7 +28,7 @@ const NAMES: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(12);
 
 impl Bot {
-    pub(in crate::bot) async fn notify_summary(&self, ask: &Ask<'_>, hours: u16) -> Told {
+    pub(in crate::bot) async fn notify_summary(&self, ask: &Ask<'_>, hours: u16) -> CommandResult {
         let rules = self.notifications.read(ask.channel).await?;
         let zone = zone_of(&rules);
         let summary = self.summed_up(ask.channel, &rules, Period::last(hours, ask.now), &zone, ask.now).await?;
@@ -38,7 +38,7 @@ impl Bot {
         } else {
             format!("Notifications of the last {days} days")
         };
-        let view = told(heading, &summary, &rules, self.sekoia.region);
+        let view = summary_view(heading, &summary, &rules, self.sekoia.region);
         let other = if hours == 24 {
             Control::button("Last 7 days", "notify summary 7d")
         } else {
@@ -122,7 +122,12 @@ fn zone_of(rules: &Rules) -> TimeZone {
 }
 
 /// The summary as a message.
-pub(in crate::bot) fn told(heading: impl Into<String>, summary: &Summary, rules: &Rules, region: Region) -> View {
+pub(in crate::bot) fn summary_view(
+    heading: impl Into<String>,
+    summary: &Summary,
+    rules: &Rules,
+    region: Region,
+) -> View {
     let heading: String = heading.into();
     let total = count(summary.total() as usize, "notification", "notifications");
     let view = View::new(format!("{heading}: {total}")).heading(heading);

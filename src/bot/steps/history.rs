@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use crate::bot::approvals::card::by;
-use crate::bot::{Ask, Bot, Told};
+use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::{first, shown};
 use crate::chat::view::{Line, View};
 use crate::chat::{Actor, ChannelKey, UserId};
@@ -70,7 +70,7 @@ impl Bot {
         Ok(found)
     }
 
-    pub(in crate::bot) async fn audit(&self, ask: &Ask<'_>, last: usize) -> Told {
+    pub(in crate::bot) async fn audit(&self, ask: &Ask<'_>, last: usize) -> CommandResult {
         let session = self.session(ask).await?;
         let (version, entries) = self.history(ask.channel, last).await?;
         Ok(View::new("History")

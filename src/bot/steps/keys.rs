@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::bot::paging::Page;
-use crate::bot::{Ask, Bot, Told};
+use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::{count, natural, shown};
 use crate::chat::view::{Column, Line, Table, View, day};
 use crate::domain::checklist::StepId;
@@ -14,7 +14,7 @@ use crate::sekoia::{ApiKey, KeyStatus};
 const KEYS: usize = 20;
 
 impl Bot {
-    pub(in crate::bot) async fn keys(&self, ask: &Ask<'_>, page: usize) -> Told {
+    pub(in crate::bot) async fn keys(&self, ask: &Ask<'_>, page: usize) -> CommandResult {
         let session = self.session(ask).await?;
         let own = self.sekoia.validate(Rank::Person).await?;
         let mut keys = self.sekoia.api_keys(session.community.uuid).await?;

@@ -18,7 +18,7 @@ mod workspace;
 use std::sync::Arc;
 
 use super::failure::Failure;
-use super::{Ask, Bot, Told};
+use super::{Ask, Bot, CommandResult};
 use crate::chat::UserId;
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Field, FieldKind, Form, Line, Style, View};
@@ -31,7 +31,7 @@ impl Bot {
         Ok(self.checklists.of(ask.channel, &self.session(ask).await?, ask.now))
     }
 
-    pub(super) async fn next(&self, ask: &Ask<'_>) -> Told {
+    pub(super) async fn next(&self, ask: &Ask<'_>) -> CommandResult {
         let session = self.session(ask).await?;
         let Some(step) = session.next_to_do() else {
             let news = "Every step is settled. What comes next is your product's quick start.";
@@ -40,17 +40,17 @@ impl Bot {
         Ok(cards::step(&session, step, ask, vec![]))
     }
 
-    pub(super) async fn step(&self, ask: &Ask<'_>, step: StepId, check: bool) -> Told {
+    pub(super) async fn step(&self, ask: &Ask<'_>, step: StepId, check: bool) -> CommandResult {
         let session = self.session(ask).await?;
         if !check {
             return Ok(cards::step(&session, step, ask, vec![]));
         }
         let finding = self.verify(ask.channel, &session, step, ask.now).await?;
-        Ok(cards::step(&session, step, ask, told(step, &finding)))
+        Ok(cards::step(&session, step, ask, finding_lines(step, &finding)))
     }
 
     /// Ticks a step if Sekoia confirms it; `anyway`, because a person says so.
-    pub(super) async fn done(&self, ask: &Ask<'_>, step: StepId, anyway: bool) -> Told {
+    pub(super) async fn done(&self, ask: &Ask<'_>, step: StepId, anyway: bool) -> CommandResult {
         let session = self.session(ask).await?;
         // Refused before Sekoia is asked: what is settled stays as it is.
         if !matches!(session.step(step).status, Status::Open | Status::Waiting { .. } | Status::Attested { .. }) {
@@ -76,7 +76,7 @@ impl Bot {
         }
     }
 
-    pub(super) async fn skip(&self, ask: &Ask<'_>, step: StepId, reason: &str) -> Told {
+    pub(super) async fn skip(&self, ask: &Ask<'_>, step: StepId, reason: &str) -> CommandResult {
         self.changed(ask, Command::Skip { step, reason: reason.into() }, step, "Skipped.").await
     }
 
@@ -105,11 +105,11 @@ impl Bot {
         })
     }
 
-    pub(super) async fn reopen(&self, ask: &Ask<'_>, step: StepId) -> Told {
+    pub(super) async fn reopen(&self, ask: &Ask<'_>, step: StepId) -> CommandResult {
         self.changed(ask, Command::Reopen { step }, step, "Open again.").await
     }
 
-    pub(super) async fn assign(&self, ask: &Ask<'_>, step: StepId, to: Option<&UserId>) -> Told {
+    pub(super) async fn assign(&self, ask: &Ask<'_>, step: StepId, to: Option<&UserId>) -> CommandResult {
         let news = match to {
             Some(user) => Line::new().say("Assigned to ").person(user).say("."),
             None => "Assigned to nobody.".into(),
@@ -117,7 +117,7 @@ impl Bot {
         self.changed(ask, Command::Assign { step, to: to.cloned() }, step, news).await
     }
 
-    pub(super) async fn due(&self, ask: &Ask<'_>, step: StepId, due: Option<Day>) -> Told {
+    pub(super) async fn due(&self, ask: &Ask<'_>, step: StepId, due: Option<Day>) -> CommandResult {
         let date = match due {
             None => None,
             Some(day) => Some(day.date(cards::today(ask.now)).ok_or_else(|| {
@@ -128,7 +128,7 @@ impl Bot {
         self.changed(ask, Command::SetDue { step, due: date }, step, news).await
     }
 
-    pub(super) async fn reset(&self, ask: &Ask<'_>, confirmed: bool) -> Told {
+    pub(super) async fn reset(&self, ask: &Ask<'_>, confirmed: bool) -> CommandResult {
         let session = self.session(ask).await?;
         if confirmed {
             let changed = self.change(ask, Command::Reset).await?;
@@ -153,7 +153,7 @@ impl Bot {
         }]))
     }
 
-    pub(super) async fn refresh(&self, ask: &Ask<'_>) -> Told {
+    pub(super) async fn refresh(&self, ask: &Ask<'_>) -> CommandResult {
         self.session(ask).await?;
         self.show_progress(ask.channel, true).await?;
         Ok(View::sentence("The channel's message is up to date."))
@@ -161,7 +161,14 @@ impl Bot {
 
     /// The same with what Sekoia said of `seen`: while it was asked, the channel may have been bound
     /// to another community, or the step changed.
-    async fn proven(&self, ask: &Ask<'_>, seen: &Session, command: Command, step: StepId, news: String) -> Told {
+    async fn proven(
+        &self,
+        ask: &Ask<'_>,
+        seen: &Session,
+        command: Command,
+        step: StepId,
+        news: String,
+    ) -> CommandResult {
         let still = |now: &Session| {
             let same = now.community.uuid == seen.community.uuid && now.step(step) == seen.step(step);
             if same { Ok(()) } else { Err(Refusal::Meanwhile(step)) }
@@ -171,12 +178,12 @@ impl Bot {
     }
 
     /// Changes a step and shows its card with what happened on top.
-    async fn changed(&self, ask: &Ask<'_>, command: Command, step: StepId, news: impl Into<Line>) -> Told {
+    async fn changed(&self, ask: &Ask<'_>, command: Command, step: StepId, news: impl Into<Line>) -> CommandResult {
         let changed = self.change(ask, command).await?;
         Ok(cards::step(&changed.session, step, ask, vec![news.into()]))
     }
 
-    pub(super) async fn quickstart(&self, ask: &Ask<'_>, product: Option<Product>) -> Told {
+    pub(super) async fn quickstart(&self, ask: &Ask<'_>, product: Option<Product>) -> CommandResult {
         let session = self.session(ask).await?;
         let finding = self.verify(ask.channel, &session, StepId::Quickstart, ask.now).await?;
         let mut view = View::new("What comes next").heading("What comes next");
@@ -195,7 +202,7 @@ impl Bot {
                 "Investigate, and pass reports on (15–20 min)".into(),
             ]);
         }
-        for line in told(StepId::Quickstart, &finding) {
+        for line in finding_lines(StepId::Quickstart, &finding) {
             view = view.line(line);
         }
         let controls = if ask.rights.operator && session.step(StepId::Quickstart).status == Status::Open {
@@ -223,7 +230,7 @@ fn not_yet(ask: &Ask<'_>, session: &Session, step: StepId, summary: &str, missin
 }
 
 /// A finding in words.
-fn told(step: StepId, finding: &Finding) -> Vec<Line> {
+fn finding_lines(step: StepId, finding: &Finding) -> Vec<Line> {
     match finding {
         Finding::Confirmed(evidence) => {
             let mut lines = vec![Line::from(confirmation(step, evidence))];

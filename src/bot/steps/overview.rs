@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::cards::{menu_label, owner, today};
 use crate::bot::approvals::card::frozen_line;
-use crate::bot::{Ask, Bot, Told};
+use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::ChannelKey;
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Line, View};
@@ -22,7 +22,7 @@ const WAITING: usize = 8;
 const LINES: usize = 40;
 
 impl Bot {
-    pub(in crate::bot) async fn overview(&self, ask: &Ask<'_>, page: usize) -> Told {
+    pub(in crate::bot) async fn overview(&self, ask: &Ask<'_>, page: usize) -> CommandResult {
         let first = (page - 1) * CHANNELS;
         // One more than shown tells whether there is a next page.
         let until = u32::try_from(first + CHANNELS + 1).unwrap_or(u32::MAX);

@@ -20,8 +20,8 @@ use crate::chat::{Actor, ChannelKey, UserId};
 use crate::domain::action::Action;
 use crate::domain::approval::{Approval, ApprovalId, Stage};
 use crate::domain::checklist::facts::{Fact, Print};
+use crate::domain::checklist::regression::{owner_text, public_text, regressions};
 use crate::domain::checklist::steps::Finding;
-use crate::domain::checklist::worse::{by_name, openly, worse};
 use crate::domain::checklist::{Command, Evidence, Refusal, Session, Status, StepId, decide};
 use crate::pace::Rank;
 use crate::sekoia::{SekoiaError, in_background};
@@ -29,7 +29,7 @@ use crate::state::owed::{Notice, See};
 use crate::state::sessions::ChangeError;
 use crate::store::{Commit, Schedule, StoreError, Work, WorkKind};
 
-const AT_ONCE: u32 = 8;
+const BATCH: u32 = 8;
 /// Steps of one interval: with six hours, one a minute. Background work has no more calls.
 const STEPS: u32 = 360;
 /// Sekoia could not be asked: again after this part of the interval.
@@ -41,21 +41,21 @@ const ON_THE_KEY: [StepId; 2] = [StepId::Keys, StepId::Prerequisites];
 #[derive(Debug, PartialEq, Eq)]
 struct Drift {
     /// For everybody in the channel.
-    openly: String,
+    public_text: String,
     /// For the owner alone: with the names of people and keys.
-    by_name: String,
+    owner_text: String,
 }
 
 impl Drift {
     fn said(text: String) -> Self {
-        Self { openly: text.clone(), by_name: text }
+        Self { public_text: text.clone(), owner_text: text }
     }
 }
 
 impl Bot {
     pub(in crate::bot) async fn drift_due(&self, now: Timestamp) -> Result<(), StoreError> {
         let every = self.approvals.timing.drift;
-        for work in self.sessions.store().due(WorkKind::Drift, now, AT_ONCE).await? {
+        for work in self.sessions.store().due(WorkKind::Drift, now, BATCH).await? {
             let next = self.look_again(&work).await.unwrap_or_else(|error| {
                 // It waits for its turn again, and keeps no other channel from having theirs.
                 error!(%error, channel = work.key, "done steps could not be verified again");
@@ -125,9 +125,9 @@ impl Bot {
             return Ok(every / SOONER);
         };
         warn!(%error, channel = channel.as_str(), "no step can be verified with this key");
-        let openly = shown(&error.to_string(), 300);
+        let public_text = shown(&error.to_string(), 300);
         let advice = error.advice();
-        let drift = Drift { by_name: format!("{openly}. {}", advice.trim_end_matches('.')), openly };
+        let drift = Drift { owner_text: format!("{public_text}. {}", advice.trim_end_matches('.')), public_text };
         let mut told: Vec<UserId> = Vec::new();
         for step in ON_THE_KEY {
             let Status::Verified { evidence } = &session.step(step).status else { continue };
@@ -178,7 +178,7 @@ impl Bot {
         tell: bool,
     ) -> Result<(), StoreError> {
         let community = session.community.uuid;
-        let what = &drift.openly;
+        let what = &drift.public_text;
         let reopen = |state: Option<&Session>| {
             let same = state.is_some_and(|state| state.community.uuid == community);
             if !same {
@@ -188,7 +188,7 @@ impl Bot {
         };
         let told = || {
             let to = owner(session, step).filter(|_| tell);
-            to.map(|to| notice(channel, session, step, to, &drift.by_name, now)).into_iter().collect()
+            to.map(|to| notice(channel, session, step, to, &drift.owner_text, now)).into_iter().collect()
         };
         match self.sessions.change_and(channel, &Actor::Bot, now, None, reopen, told).await {
             Ok(_) => {
@@ -248,8 +248,9 @@ fn drifted(before: &Evidence, finding: &Finding, expected: &HashSet<Print>) -> O
             // Evidence of before there were facts says nothing that could be compared.
             let (before, now) = (before.facts.as_deref()?, now.facts.as_deref()?);
             let counts = |fact: &&Fact| !fact.is_key(expected);
-            let worse = worse(before.iter().filter(counts), now.iter().filter(counts));
-            (!worse.is_empty()).then(|| Drift { openly: openly(&worse), by_name: by_name(&worse) })
+            let regressions = regressions(before.iter().filter(counts), now.iter().filter(counts));
+            (!regressions.is_empty())
+                .then(|| Drift { public_text: public_text(&regressions), owner_text: owner_text(&regressions) })
         }
         // Sekoia says nothing against it.
         Finding::NotApplicable { .. } | Finding::CannotTell { .. } => None,
@@ -267,7 +268,7 @@ mod tests {
     }
 
     fn change(before: &Evidence, now: &Finding) -> Option<String> {
-        drifted(before, now, &HashSet::new()).map(|drift| drift.openly)
+        drifted(before, now, &HashSet::new()).map(|drift| drift.public_text)
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::{Value, json as value};
 
 use crate::bot::names::Names;
 use crate::bot::paging::Page;
-use crate::bot::{Ask, Bot, Told};
+use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::{shown, visible};
 use crate::chat::view::{Control, Line, View, minute};
 use crate::chat::{Actor, Change, ChannelKey, UserId};
@@ -17,7 +17,7 @@ use crate::domain::checklist::{Concluded, DOCS, Mode, Session, Status, StepId};
 const PAGE: usize = 2800;
 
 impl Bot {
-    pub(in crate::bot) async fn report(&self, ask: &Ask<'_>, as_json: bool, page: usize) -> Told {
+    pub(in crate::bot) async fn report(&self, ask: &Ask<'_>, as_json: bool, page: usize) -> CommandResult {
         let session = self.session(ask).await?;
         let names = self.names(people(&session), [ask.channel]).await;
         let text = if as_json {

@@ -2,7 +2,7 @@
 
 use crate::bot::failure::{Failure, instead};
 use crate::bot::paging::Page;
-use crate::bot::{Ask, Bot, Told};
+use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::{Found, count, find, natural, quoted, shown};
 use crate::chat::view::{Column, Control, Line, Span, Table, View};
 use crate::domain::checklist::StepId;
@@ -13,7 +13,7 @@ const ROLES: usize = 15;
 const PERMISSIONS: usize = 60;
 
 impl Bot {
-    pub(in crate::bot) async fn roles(&self, ask: &Ask<'_>, page: usize) -> Told {
+    pub(in crate::bot) async fn roles(&self, ask: &Ask<'_>, page: usize) -> CommandResult {
         let session = self.session(ask).await?;
         let mut roles = self.sekoia.roles(session.community.uuid).await?;
         let members = self.members_if_allowed(session.community.uuid).await?;
@@ -51,7 +51,7 @@ impl Bot {
         wanted: &str,
         page: usize,
         whole: Option<&str>,
-    ) -> Told {
+    ) -> CommandResult {
         let session = self.session(ask).await?;
         let roles = self.sekoia.roles(session.community.uuid).await?;
         let is_role = |name: &str| !matches!(find(name, &roles, |r| &r.uuid, Role::name), Found::Nothing);

@@ -2,7 +2,7 @@
 
 use crate::bot::delivery::outbox::Place;
 use crate::bot::failure::{Failure, instead};
-use crate::bot::{Ask, Bot, Told};
+use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::{Found, count, find, fold, natural, quoted, shown};
 use crate::chat::view::{Block, Choice, Control, Line, Style, View};
 use crate::chat::{ChatError, Community};
@@ -23,7 +23,7 @@ impl Bot {
         page: usize,
         confirmed: bool,
         whole: Option<&str>,
-    ) -> Told {
+    ) -> CommandResult {
         if wanted.is_none()
             && page == 1
             && let Some(session) = self.sessions.read(ask.channel).await?

@@ -1,7 +1,7 @@
 //! Step 5, read side: members, pending invitations, MFA.
 
 use crate::bot::paging::Page;
-use crate::bot::{Ask, Bot, Told};
+use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Choice, Column, Control, Line, Table, View, day};
 use crate::domain::checklist::StepId;
@@ -10,7 +10,7 @@ use crate::sekoia::Avatar;
 const MEMBERS: usize = 20;
 
 impl Bot {
-    pub(in crate::bot) async fn users(&self, ask: &Ask<'_>, page: usize) -> Told {
+    pub(in crate::bot) async fn users(&self, ask: &Ask<'_>, page: usize) -> CommandResult {
         let session = self.session(ask).await?;
         let members = self.members_of(session.community.uuid).await?;
         let pending = members.iter().filter(|m| m.is_pending()).count();

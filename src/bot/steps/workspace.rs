@@ -3,7 +3,7 @@
 use super::cards;
 use crate::bot::failure::reference;
 use crate::bot::paging::Page;
-use crate::bot::{Ask, Bot, Told};
+use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::{count, natural, shown};
 use crate::chat::view::{Confirm, Control, Line, Style, View, day};
 use crate::domain::checklist::steps::communities::mode;
@@ -16,7 +16,7 @@ const LICENCES: usize = 8;
 const COMMUNITIES: usize = 20;
 
 impl Bot {
-    pub(in crate::bot) async fn subscription(&self, ask: &Ask<'_>, page: usize) -> Told {
+    pub(in crate::bot) async fn subscription(&self, ask: &Ask<'_>, page: usize) -> CommandResult {
         let session = self.session(ask).await?;
         let mut licences = self.licences_of(session.community.uuid).await?;
         licences.sort_by_key(|l| (subscription::expiry(l, ask.now) == Expiry::Expired, l.end));
@@ -34,7 +34,7 @@ impl Bot {
         Ok(self.footed(ask, page.foot(view, "subscription"), StepId::Subscription).await)
     }
 
-    pub(in crate::bot) async fn region(&self, ask: &Ask<'_>) -> Told {
+    pub(in crate::bot) async fn region(&self, ask: &Ask<'_>) -> CommandResult {
         self.session(ask).await?;
         let region = self.sekoia.region;
         self.sekoia.validate(Rank::Person).await?;
@@ -45,7 +45,7 @@ impl Bot {
         Ok(self.footed(ask, view, StepId::Region).await)
     }
 
-    pub(in crate::bot) async fn region_probe(&self, confirmed: bool) -> Told {
+    pub(in crate::bot) async fn region_probe(&self, confirmed: bool) -> CommandResult {
         let region = self.sekoia.region;
         if !confirmed {
             return Ok(View::sentence(format!(
@@ -83,7 +83,7 @@ impl Bot {
         Ok(view.bullets(lines))
     }
 
-    pub(in crate::bot) async fn communities(&self, ask: &Ask<'_>, page: usize) -> Told {
+    pub(in crate::bot) async fn communities(&self, ask: &Ask<'_>, page: usize) -> CommandResult {
         let session = self.session(ask).await?;
         let (root, mut children) = self.workspace().await?;
         children.sort_by_cached_key(|c| natural(c.name()));

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::source::{Ground, RANK, Report, Source, Trouble, told};
+use super::source::{PollContext, PollError, RANK, Report, Source, notify_alert};
 use crate::domain::notify::{Trigger, What, is_ahead};
 use crate::sekoia::{Alert, AlertDate, AlertQuery};
 
@@ -20,7 +20,7 @@ const AHEAD: SignedDuration = SignedDuration::from_hours(1);
 /// A rule is told of nothing from before, however late it is first looked at.
 const FIRST: SignedDuration = SignedDuration::from_hours(24);
 /// So many alerts, more or less, are one commit.
-const AT_ONCE: usize = 500;
+const BATCH: usize = 500;
 /// Alerts that are remembered beyond those that the next looks bring again, so that it is known
 /// what changed of them.
 const REMEMBERED: usize = 300;
@@ -67,7 +67,7 @@ impl Source for Alerts {
         }
     }
 
-    async fn look(&self, ground: &Ground<'_>) -> Result<Report, Trouble> {
+    async fn look(&self, ground: &PollContext<'_>) -> Result<Report, PollError> {
         let both = [Trigger::AlertRaised, Trigger::AlertUpdated];
         let Some(since) = ground.watched.since(&both, ground.now) else { return Ok(Report::default()) };
         let kept: Option<Cursor> = ground.kept(KEPT).await?;
@@ -84,7 +84,7 @@ impl Source for Alerts {
             to: ground.now + AHEAD,
             beyond: reach.seen,
         };
-        let list = ground.bot.sekoia().alerts(&query, AT_ONCE, RANK).await?;
+        let list = ground.bot.sekoia().alerts(&query, BATCH, RANK).await?;
         let mut report = Report::default();
         for alert in &list.alerts {
             if let Some((id, at, what)) = self.news(&mut cursor, alert, ground.now) {
@@ -113,7 +113,7 @@ impl Alerts {
         let at = at.unwrap_or(now);
         let reach = cursor.reach(self.0);
         reach.seen = reach.seen.max(at);
-        let mut news = told(alert);
+        let mut news = notify_alert(alert);
         let print = print(alert, &news);
         let before = cursor.seen.get(&alert.uuid).cloned();
         let raised = before.as_ref().is_some_and(|seen| seen.raised);

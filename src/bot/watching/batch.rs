@@ -22,8 +22,8 @@ const KNOWN: SignedDuration = SignedDuration::from_hours(48);
 pub(in crate::bot) struct Batch<'a> {
     store: &'a dyn Store,
     pub now: Timestamp,
-    logs: HashMap<ChannelKey, Kept<FiredLog>>,
-    news: BTreeMap<String, Kept<Option<News>>>,
+    logs: HashMap<ChannelKey, Row<FiredLog>>,
+    news: BTreeMap<String, Row<Option<News>>>,
     /// What was not told before, and is now.
     known: BTreeSet<String>,
     pub(super) fired: Vec<(ChannelKey, u32)>,
@@ -32,7 +32,7 @@ pub(in crate::bot) struct Batch<'a> {
 }
 
 /// A row as it is to be.
-struct Kept<T> {
+struct Row<T> {
     value: T,
     /// As it was found, if it was looked for.
     found: Option<Found>,
@@ -56,7 +56,7 @@ impl<'a> Batch<'a> {
     /// The message of that key, to be changed; none if there is none.
     pub async fn news(&mut self, key: &str) -> Result<Option<&mut News>, StoreError> {
         if !self.news.contains_key(key) {
-            let kept = Kept::of(self.store, WorkKind::News, key, |work| work.as_ref().and_then(decode)).await?;
+            let kept = Row::of(self.store, WorkKind::News, key, |work| work.as_ref().and_then(decode)).await?;
             self.news.insert(key.to_owned(), kept);
         }
         Ok(self.news.get_mut(key).and_then(|kept| kept.value.as_mut()))
@@ -64,7 +64,7 @@ impl<'a> Batch<'a> {
 
     /// What is to be shown of it changed.
     pub fn changed(&mut self, key: &str) {
-        if let Some(Kept { value: Some(news), changed, .. }) = self.news.get_mut(key) {
+        if let Some(Row { value: Some(news), changed, .. }) = self.news.get_mut(key) {
             if !*changed {
                 news.seq += 1;
             }
@@ -74,7 +74,7 @@ impl<'a> Batch<'a> {
 
     pub fn add(&mut self, key: String, news: News) {
         let found = self.news.remove(&key).and_then(|kept| kept.found);
-        self.news.insert(key, Kept { value: Some(news), found, changed: true });
+        self.news.insert(key, Row { value: Some(news), found, changed: true });
     }
 
     /// The channel's log, which is changed with this.
@@ -82,11 +82,11 @@ impl<'a> Batch<'a> {
         let now = self.now;
         let new = |work: Option<Work>| work.as_ref().and_then(decode).unwrap_or_else(|| FiredLog::new(now));
         if !self.logs.contains_key(channel) {
-            let kept = Kept::of(self.store, WorkKind::Fired, channel.as_str(), new).await?;
+            let kept = Row::of(self.store, WorkKind::Fired, channel.as_str(), new).await?;
             self.logs.insert(channel.clone(), kept);
         }
         let kept =
-            self.logs.entry(channel.clone()).or_insert_with(|| Kept { value: new(None), found: None, changed: false });
+            self.logs.entry(channel.clone()).or_insert_with(|| Row { value: new(None), found: None, changed: false });
         kept.changed = true;
         Ok(&mut kept.value)
     }
@@ -133,7 +133,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-impl<T> Kept<T> {
+impl<T> Row<T> {
     async fn of(
         store: &dyn Store,
         kind: WorkKind,

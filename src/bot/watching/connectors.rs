@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::source::{Ground, RANK, Report, Source, Trouble};
+use super::source::{PollContext, PollError, RANK, Report, Source};
 use crate::domain::notify::{self, Named, Trigger, What};
 
 const KEPT: &str = "connectors";
@@ -15,7 +15,7 @@ pub(super) struct Connectors;
 
 /// The failing ones, since when; what failed before anybody looked is not news.
 #[derive(Default, PartialEq, Clone, Serialize, Deserialize)]
-struct Kept {
+struct ConnectorCursor {
     failing: BTreeMap<String, Timestamp>,
 }
 
@@ -25,13 +25,13 @@ impl Source for Connectors {
         &[Trigger::ConnectorError]
     }
 
-    async fn look(&self, ground: &Ground<'_>) -> Result<Report, Trouble> {
+    async fn look(&self, ground: &PollContext<'_>) -> Result<Report, PollError> {
         if !ground.watched.waits_for(Trigger::ConnectorError) {
             return Ok(Report::default());
         }
-        let before: Option<Kept> = ground.kept(KEPT).await?;
+        let before: Option<ConnectorCursor> = ground.kept(KEPT).await?;
         let mut report = Report::default();
-        let mut kept = Kept::default();
+        let mut kept = ConnectorCursor::default();
         let connectors = ground.bot.sekoia().connectors(ground.community, RANK).await?;
         ground.bot.notifications.health.count(ground.community, |counted| counted.connectors = Some(connectors.len()));
         for connector in connectors {

@@ -17,7 +17,7 @@ use crate::state::stream::RACES;
 use crate::store::StoreError;
 
 /// The rule that stands for Sekoia's own ones, of which nothing is known but that they fired.
-const SEKOIAS: u32 = 0;
+const VENDOR_RULE: u32 = 0;
 
 impl Bot {
     /// Commits what a source reported, with everything that follows from it.
@@ -203,10 +203,10 @@ impl Batch<'_> {
         let log = self.log(channel).await?;
         let mut own = false;
         let mut swarms = Vec::new();
-        let sekoias = (webhook && rules.is_empty()).then_some(SEKOIAS);
+        let sekoias = (webhook && rules.is_empty()).then_some(VENDOR_RULE);
         for (i, rule) in rules.iter().copied().chain(sekoias).enumerate() {
             let entries = match i {
-                _ if rule == SEKOIAS => Vec::new(),
+                _ if rule == VENDOR_RULE => Vec::new(),
                 0 => Entry::fired(rule, occurrence).into_iter().collect(),
                 _ => Entry::fired_again(rule, occurrence, first),
             };
@@ -243,7 +243,9 @@ impl Batch<'_> {
                     log.silent.insert(silence.intake.uuid.clone().unwrap_or_default(), key.clone());
                 }
                 // Its end is not followed.
-                what if what.alert().is_some() && rule != SEKOIAS => log.journal.enter(Entry::Swarmed { rule }, first),
+                what if what.alert().is_some() && rule != VENDOR_RULE => {
+                    log.journal.enter(Entry::Swarmed { rule }, first);
+                }
                 _ => {}
             }
             if let Some(news) = self.news(&key).await? {
@@ -252,8 +254,8 @@ impl Batch<'_> {
                 self.changed(&key);
             } else {
                 let mut news = News::new(channel, occurrence.clone(), first);
-                news.rules = if rule == SEKOIAS { Vec::new() } else { vec![rule] };
-                news.webhook = rule == SEKOIAS;
+                news.rules = if rule == VENDOR_RULE { Vec::new() } else { vec![rule] };
+                news.webhook = rule == VENDOR_RULE;
                 news.swarm = Some(swarm);
                 self.add(key, news);
             }

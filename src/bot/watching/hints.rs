@@ -14,7 +14,7 @@ use super::alerts::print;
 use super::batch::Batch;
 use super::listening::{is_for_all, wait};
 use super::scope::Scope;
-use super::source::{RANK, Report, Trouble, told};
+use super::source::{PollError, RANK, Report, notify_alert};
 use crate::bot::Bot;
 use crate::bot::inbox::only_store;
 use crate::chat::ChannelKey;
@@ -27,7 +27,7 @@ use crate::state::stream::RACES;
 use crate::store::{Commit, Finished, StoreError, Work, WorkKind};
 
 /// Hints that are followed at once: so many uuids still fit into an address.
-const AT_ONCE: u32 = 50;
+const BATCH: u32 = 50;
 /// A hint that cannot be followed is tried again for about a day.
 const MOST_ATTEMPTS: u32 = 300;
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
@@ -44,9 +44,9 @@ struct Said {
 impl Bot {
     /// Follows hints that are due, once: what is told live must not wait for all of them. Whether
     /// there may be more.
-    pub(super) async fn follow_hints(&self, scope: &Scope) -> Result<bool, Trouble> {
-        let due = self.sessions.store().due(WorkKind::Hint, Timestamp::now(), AT_ONCE).await?;
-        let more = due.len() == AT_ONCE as usize;
+    pub(super) async fn follow_hints(&self, scope: &Scope) -> Result<bool, PollError> {
+        let due = self.sessions.store().due(WorkKind::Hint, Timestamp::now(), BATCH).await?;
+        let more = due.len() == BATCH as usize;
         let mut alerts = Vec::new();
         for work in due {
             match decode::<Hint>(&work) {
@@ -80,8 +80,8 @@ impl Bot {
         }
         match self.follow_alerts(scope, &alerts).await {
             Ok(()) => Ok(more),
-            Err(Trouble::Store(error)) => Err(error.into()),
-            Err(Trouble::Sekoia(error)) => {
+            Err(PollError::Store(error)) => Err(error.into()),
+            Err(PollError::Sekoia(error)) => {
                 self.put_off(&alerts, &error).await?;
                 // The others would meet with the same.
                 if is_for_all(&error) { Err(error.into()) } else { Ok(more) }
@@ -90,7 +90,7 @@ impl Bot {
     }
 
     /// Reads the alerts that hints speak of, all with one call.
-    async fn follow_alerts(&self, scope: &Scope, hints: &[Said]) -> Result<(), Trouble> {
+    async fn follow_alerts(&self, scope: &Scope, hints: &[Said]) -> Result<(), PollError> {
         let mut ids: Vec<&str> = hints.iter().map(|said| said.id.as_str()).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -225,7 +225,7 @@ fn of(scope: &Scope, community: Uuid, id: String, at: Timestamp, what: What) -> 
 
 /// The same as the lists bring, so that it is known whoever brings it first.
 fn occurrence(scope: &Scope, said: &Said, alert: &Alert) -> Occurrence {
-    let news = told(alert);
+    let news = notify_alert(alert);
     let (id, at, what) = if said.created {
         (format!("alert-{}", alert.uuid), alert.created_at, What::AlertRaised(news))
     } else {

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::alerts::Alerts;
 use super::scope::{Scope, Watched};
-use super::source::{Report, Trouble};
+use super::source::{PollError, Report};
 use crate::bot::Bot;
 use crate::domain::notify::{Case, Occurrence, Trigger, What};
 use crate::sekoia::live::{Live, LiveEvent, LiveFrame};
@@ -37,7 +37,7 @@ const AGAIN: Duration = Duration::from_secs(20);
 const TICK: Duration = Duration::from_secs(2);
 
 /// What there is to do.
-struct Ears {
+struct ListenState {
     rhythm: Rhythm,
     connected: bool,
     /// Something is new in all of them.
@@ -64,7 +64,7 @@ impl Bot {
         let listener = live.run(out, lost.clone());
         let hearing = async {
             let now = Instant::now();
-            let mut ears = Ears {
+            let mut state = ListenState {
                 rhythm: self.rhythm(),
                 connected: false,
                 everywhere: false,
@@ -78,15 +78,15 @@ impl Bot {
                 sekoia: now,
             };
             loop {
-                self.hear(&mut ears, &mut events).await;
-                match self.look_around(&mut ears).await {
+                self.hear(&mut state, &mut events).await;
+                match self.process_pending(&mut state).await {
                     Ok(()) => {}
-                    Err(Trouble::Sekoia(error)) => {
-                        ears.sekoia = Instant::now() + wait(&error, ears.rhythm);
+                    Err(PollError::Sekoia(error)) => {
+                        state.sekoia = Instant::now() + wait(&error, state.rhythm);
                         warn!(%error, "what is new at Sekoia could not be read yet");
                     }
-                    Err(Trouble::Store(error)) => {
-                        ears.store = Instant::now() + ears.rhythm.of(AGAIN);
+                    Err(PollError::Store(error)) => {
+                        state.store = Instant::now() + state.rhythm.of(AGAIN);
                         error!(%error, "what is new at Sekoia could not be kept yet");
                     }
                 }
@@ -99,43 +99,43 @@ impl Bot {
     }
 
     /// Waits until there may be something to do.
-    async fn hear(&self, ears: &mut Ears, events: &mut mpsc::Receiver<LiveEvent>) {
-        let tick = Instant::now() + ears.rhythm.of(TICK).max(Duration::from_millis(20));
+    async fn hear(&self, state: &mut ListenState, events: &mut mpsc::Receiver<LiveEvent>) {
+        let tick = Instant::now() + state.rhythm.of(TICK).max(Duration::from_millis(20));
         let event = tokio::select! {
             event = events.recv() => event,
             () = self.notifications.stirred() => None,
-            () = tokio::time::sleep_until(ears.due().min(tick)) => None,
+            () = tokio::time::sleep_until(state.due().min(tick)) => None,
         };
         let Some(event) = event else { return };
-        self.heard(ears, event);
+        self.heard(state, event);
         // What comes close together is looked at once.
-        tokio::time::sleep(ears.rhythm.gather).await;
+        tokio::time::sleep(state.rhythm.gather).await;
         while let Ok(event) = events.try_recv() {
-            self.heard(ears, event);
+            self.heard(state, event);
         }
     }
 
-    fn heard(&self, ears: &mut Ears, event: LiveEvent) {
+    fn heard(&self, state: &mut ListenState, event: LiveEvent) {
         let (now, health) = (Timestamp::now(), &self.notifications.health);
         match event {
             LiveEvent::Connected => {
-                (ears.connected, ears.everywhere) = (true, true);
+                (state.connected, state.everywhere) = (true, true);
                 health.live(Listening::Connected { since: now });
             }
             LiveEvent::Lost { why, .. } => {
-                if ears.connected {
+                if state.connected {
                     // Nothing is heard from now on.
-                    ears.next = Instant::now() + ears.rhythm.of(DEAF);
+                    state.next = Instant::now() + state.rhythm.of(DEAF);
                 }
-                ears.connected = false;
+                state.connected = false;
                 health.live(Listening::Lost { why: why.to_string(), since: now });
             }
             LiveEvent::Frame(frame) => match frame.kind.as_str() {
                 "alert" => match frame.community.as_deref().and_then(|c| Uuid::parse_str(c).ok()) {
-                    Some(community) => ears.is_new(community),
-                    None => ears.everywhere = true,
+                    Some(community) => state.is_new(community),
+                    None => state.everywhere = true,
                 },
-                "case" if ears.cases.len() < ROOM => ears.cases.push(frame),
+                "case" if state.cases.len() < ROOM => state.cases.push(frame),
                 "case" => warn!("too many cases wait to be told: one is lost"),
                 _ => {}
             },
@@ -143,61 +143,61 @@ impl Bot {
     }
 
     /// Does what there is to do.
-    async fn look_around(&self, ears: &mut Ears) -> Result<(), Trouble> {
-        if Instant::now() < ears.store {
+    async fn process_pending(&self, state: &mut ListenState) -> Result<(), PollError> {
+        if Instant::now() < state.store {
             return Ok(());
         }
         let scope = self.scope().await?;
         // Frames are all that is known of cases: they do not wait for Sekoia.
-        if !ears.cases.is_empty() {
-            let occurrences = ears.cases.iter().filter_map(|frame| case(&scope, frame)).collect();
+        if !state.cases.is_empty() {
+            let occurrences = state.cases.iter().filter_map(|frame| case(&scope, frame)).collect();
             self.take_report(&scope, Report { occurrences, ..Report::default() }).await?;
-            ears.cases.clear();
+            state.cases.clear();
         }
-        if Instant::now() < ears.sekoia {
+        if Instant::now() < state.sekoia {
             return Ok(());
         }
-        self.read_alerts(ears, &scope).await?;
-        ears.hints = self.follow_hints(&scope).await?;
+        self.read_alerts(state, &scope).await?;
+        state.hints = self.follow_hints(&scope).await?;
         Ok(())
     }
 
     /// Reads the alerts of the communities where something is new.
-    async fn read_alerts(&self, ears: &mut Ears, scope: &Scope) -> Result<(), Trouble> {
+    async fn read_alerts(&self, state: &mut ListenState, scope: &Scope) -> Result<(), PollError> {
         let now = Instant::now();
         let waits =
             |watched: &Watched| watched.waits_for(Trigger::AlertRaised) || watched.waits_for(Trigger::AlertUpdated);
         let waiting = scope.communities.iter().filter(|(_, watched)| waits(watched)).map(|(community, _)| *community);
         let waiting: BTreeSet<Uuid> = waiting.collect();
-        let everywhere = ears.everywhere || now >= ears.next;
+        let everywhere = state.everywhere || now >= state.next;
         if everywhere {
-            ears.everywhere = false;
-            let every = if ears.connected { HEARING } else { DEAF };
-            ears.next = now + ears.rhythm.of(every);
+            state.everywhere = false;
+            let every = if state.connected { HEARING } else { DEAF };
+            state.next = now + state.rhythm.of(every);
         }
         for community in &waiting {
             // A first rule may be older than its news.
-            if everywhere || !ears.waiting.contains(community) {
-                ears.is_new(*community);
+            if everywhere || !state.waiting.contains(community) {
+                state.is_new(*community);
             }
         }
-        ears.communities.retain(|community, _| waiting.contains(community));
-        ears.waiting = waiting;
+        state.communities.retain(|community, _| waiting.contains(community));
+        state.waiting = waiting;
         let due: Vec<Uuid> =
-            ears.communities.iter().filter(|(_, at)| **at <= now).map(|(community, _)| *community).collect();
+            state.communities.iter().filter(|(_, at)| **at <= now).map(|(community, _)| *community).collect();
         for community in due {
-            let mut read = self.see(&Alerts(AlertDate::Created), scope, community).await;
+            let mut read = self.poll_and_commit(&Alerts(AlertDate::Created), scope, community).await;
             if read.is_ok() {
-                read = self.see(&Alerts(AlertDate::Updated), scope, community).await;
+                read = self.poll_and_commit(&Alerts(AlertDate::Updated), scope, community).await;
             }
             match read {
                 Ok(()) => {
-                    ears.communities.remove(&community);
+                    state.communities.remove(&community);
                 }
-                Err(Trouble::Sekoia(error)) if !is_for_all(&error) => {
+                Err(PollError::Sekoia(error)) if !is_for_all(&error) => {
                     // One that may not be read keeps none of the others waiting.
                     warn!(%error, %community, "the alerts of a community could not be read yet");
-                    ears.communities.insert(community, Instant::now() + wait(&error, ears.rhythm));
+                    state.communities.insert(community, Instant::now() + wait(&error, state.rhythm));
                 }
                 Err(trouble) => return Err(trouble),
             }
@@ -206,7 +206,7 @@ impl Bot {
     }
 }
 
-impl Ears {
+impl ListenState {
     /// Something is new there. One that could not be read a moment ago keeps its time.
     fn is_new(&mut self, community: Uuid) {
         self.communities.entry(community).or_insert_with(Instant::now);

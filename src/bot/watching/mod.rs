@@ -32,7 +32,7 @@ use crate::timing::Rhythm;
 pub(super) use batch::Batch;
 pub(super) use firing::acknowledged;
 pub(super) use scope::Scoped;
-pub(super) use source::told;
+pub(super) use source::notify_alert;
 
 /// What the lease is called.
 const LEASE: &str = "watch";

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::source::{Ground, RANK, Report, Source, Trouble};
+use super::source::{PollContext, PollError, RANK, Report, Source};
 use crate::chat::text::count;
 use crate::domain::notify::{self, Named, Trigger, What};
 use crate::sekoia::{Id, LogLine, Playbook, PlaybookRun, SekoiaError};
 
 const KEPT: &str = "playbooks";
-const KEPT_CRASHES: &str = "crashes";
+const CRASHES: &str = "crashes";
 /// A run is listed by its start, and may fail as long after it.
 const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(2);
 /// Nothing older is told, however long nobody could look.
@@ -30,7 +30,7 @@ pub(super) struct Failures;
 pub(super) struct Crashes;
 
 #[derive(Default, Clone, PartialEq, Serialize, Deserialize)]
-struct Kept {
+struct RunCursor {
     /// When they were looked at last.
     since: Option<Timestamp>,
     /// Failed runs that are known, by when they began.
@@ -42,7 +42,7 @@ struct Kept {
 }
 
 #[derive(Default, Clone, PartialEq, Serialize, Deserialize)]
-struct KeptCrashes {
+struct CrashCursor {
     /// By trigger, the lines that are known.
     #[serde(default)]
     lines: BTreeMap<String, Vec<String>>,
@@ -57,11 +57,11 @@ impl Source for Failures {
         &[Trigger::PlaybookError]
     }
 
-    async fn look(&self, ground: &Ground<'_>) -> Result<Report, Trouble> {
+    async fn look(&self, ground: &PollContext<'_>) -> Result<Report, PollError> {
         let Some(asked) = ground.watched.since(&[Trigger::PlaybookError], ground.now) else {
             return Ok(Report::default());
         };
-        let before: Kept = ground.kept(KEPT).await?.unwrap_or_default();
+        let before: RunCursor = ground.kept(KEPT).await?.unwrap_or_default();
         let mut kept = before.clone();
         let mut report = Report::default();
         // What failed before anybody waited for it is no news, whatever was looked at long ago.
@@ -121,21 +121,21 @@ impl Source for Crashes {
     }
 
     fn name(&self) -> &'static str {
-        KEPT_CRASHES
+        CRASHES
     }
 
-    async fn look(&self, ground: &Ground<'_>) -> Result<Report, Trouble> {
+    async fn look(&self, ground: &PollContext<'_>) -> Result<Report, PollError> {
         let Some(asked) = ground.watched.since(&[Trigger::PlaybookError], ground.now) else {
             return Ok(Report::default());
         };
-        let before: KeptCrashes = ground.kept(KEPT_CRASHES).await?.unwrap_or_default();
+        let before: CrashCursor = ground.kept(CRASHES).await?.unwrap_or_default();
         let playbooks = listed(ground).await?;
         let each = |playbook| triggers(playbook).map(move |trigger| (playbook, trigger));
         let mut all: Vec<(&Playbook, &str)> = playbooks.iter().flat_map(each).collect();
         // Those that failed come last: Sekoia is left alone for a while after errors.
         all.sort_by_key(|(_, trigger)| before.failed.contains(*trigger));
         let mut report = Report::default();
-        let mut kept = KeptCrashes::default();
+        let mut kept = CrashCursor::default();
         let mut why: Option<SekoiaError> = None;
         let (mut read, mut left, mut stop) = (0_usize, 0_usize, false);
         for (playbook, trigger) in all {
@@ -199,14 +199,14 @@ impl Source for Crashes {
             remark.as_deref(),
         );
         if kept != before {
-            report.kept.push(ground.keep(KEPT_CRASHES, &kept));
+            report.kept.push(ground.keep(CRASHES, &kept));
         }
         Ok(report)
     }
 }
 
 /// The playbooks, counted for how often they can be looked at.
-async fn listed(ground: &Ground<'_>) -> Result<Vec<Playbook>, Trouble> {
+async fn listed(ground: &PollContext<'_>) -> Result<Vec<Playbook>, PollError> {
     let playbooks = ground.bot.sekoia().playbooks(ground.community, RANK).await?;
     ground.bot.notifications.health.count(ground.community, |counted| {
         counted.playbooks = Some(playbooks.len());
@@ -219,7 +219,7 @@ fn triggers(playbook: &Playbook) -> impl Iterator<Item = &str> {
     playbook.trigger_configurations.iter().map(|trigger| trigger.uuid.as_str())
 }
 
-async fn crashes_of(ground: &Ground<'_>, trigger: &str) -> Result<Vec<LogLine>, SekoiaError> {
+async fn crashes_of(ground: &PollContext<'_>, trigger: &str) -> Result<Vec<LogLine>, SekoiaError> {
     let Some(id) = Id::parse(trigger) else { return Ok(Vec::new()) };
     ground.bot.sekoia().trigger_crashes(ground.community, &id, RANK).await
 }
@@ -241,7 +241,7 @@ fn crashed(playbook: &Playbook, why: Option<&str>) -> What {
 }
 
 /// What a run said, if it may be read.
-async fn error_of(ground: &Ground<'_>, run: &PlaybookRun) -> Result<Option<Box<str>>, Trouble> {
+async fn error_of(ground: &PollContext<'_>, run: &PlaybookRun) -> Result<Option<Box<str>>, PollError> {
     let Some(id) = Id::parse(&run.uuid) else { return Ok(None) };
     match ground.bot.sekoia().run_errors(ground.community, &id, RANK).await {
         Ok(errors) => Ok(errors.first().map(|error| error.as_str().into())),

@@ -14,7 +14,7 @@ use super::listening::wait;
 use super::playbooks::{Crashes, Failures};
 use super::scope::Scope;
 use super::silence::Silences;
-use super::source::{Source, Trouble};
+use super::source::{PollError, Source};
 use crate::bot::Bot;
 use crate::bot::inbox::only_store;
 use crate::domain::notify::Trigger;
@@ -88,9 +88,9 @@ impl Bot {
             tokio::time::sleep_until(at.max(not_before)).await;
             let soon = every.min(rhythm.of(LONGEST_WAIT));
             let mut again = None;
-            match self.see(source(kind), &scope, community).await {
+            match self.poll_and_commit(source(kind), &scope, community).await {
                 Ok(()) => {}
-                Err(Trouble::Sekoia(error)) => {
+                Err(PollError::Sekoia(error)) => {
                     warn!(%error, ?kind, "Sekoia could not be looked at; again later");
                     let wait = wait(&error, rhythm);
                     again = Some(Instant::now() + wait.max(soon));
@@ -100,7 +100,7 @@ impl Bot {
                         not_before = Instant::now() + wait;
                     }
                 }
-                Err(Trouble::Store(error)) => {
+                Err(PollError::Store(error)) => {
                     error!(%error, ?kind, "what was seen at Sekoia could not be kept; again later");
                     again = Some(Instant::now() + soon);
                 }

@@ -7,11 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::source::{Ground, RANK, Report, Source, Trouble};
+use super::source::{PollContext, PollError, RANK, Report, Source};
 use crate::bot::Bot;
 use crate::bot::failure::Failure;
 use crate::domain::checklist::steps::quickstart::Silent;
-use crate::domain::notify::silence::{Intake, Look, Memory, REACH, Suspect, Wanted, wanted};
+use crate::domain::notify::silence::{Intake, Look, Memory, REACH, Suspect, WatchedIntake, wanted};
 use crate::domain::notify::{Silence, Trigger, What};
 use crate::pace::Rank;
 use crate::sekoia::{self, Id, SekoiaError};
@@ -30,7 +30,7 @@ const BLIND: &str =
 pub(super) struct Silences;
 
 #[derive(Default, Serialize, Deserialize)]
-struct Kept {
+struct SilenceCursor {
     memory: Memory,
     /// The hour of the last look.
     hour: Option<Timestamp>,
@@ -53,14 +53,15 @@ impl Source for Silences {
         &[Trigger::NoEvents]
     }
 
-    async fn look(&self, ground: &Ground<'_>) -> Result<Report, Trouble> {
+    async fn look(&self, ground: &PollContext<'_>) -> Result<Report, PollError> {
         let channels = ground.watched.channels.iter();
-        let wanted: Vec<Wanted> = channels.flat_map(|(channel, rules)| wanted(channel, rules, ground.now)).collect();
+        let wanted: Vec<WatchedIntake> =
+            channels.flat_map(|(channel, rules)| wanted(channel, rules, ground.now)).collect();
         let health = &ground.bot.notifications.health;
         if wanted.is_empty() {
             return Ok(Report::default());
         }
-        let mut kept: Kept = ground.kept(KEPT).await?.unwrap_or_default();
+        let mut kept: SilenceCursor = ground.kept(KEPT).await?.unwrap_or_default();
         let listed = ground.bot.sekoia().intakes(ground.community, RANK).await?;
         health.count(ground.community, |counted| counted.intakes = Some(listed.len()));
         let intakes: Vec<Intake> = listed
@@ -109,8 +110,8 @@ impl Bot {
     ) -> Result<Silent, Failure> {
         let row = self.sessions.store().find(WorkKind::Source, &format!("{KEPT}|{community}")).await?;
         // Where nobody waits for silence any more, nobody looks.
-        let fresh = |kept: &Kept| kept.hour.is_some_and(|hour| hour >= hour_of(now) - HOUR);
-        if let Some(kept) = row.and_then(|row| decode::<Kept>(&row)).filter(fresh) {
+        let fresh = |kept: &SilenceCursor| kept.hour.is_some_and(|hour| hour >= hour_of(now) - HOUR);
+        if let Some(kept) = row.and_then(|row| decode::<SilenceCursor>(&row)).filter(fresh) {
             let silent = kept.memory.silent(DAY, now);
             return Ok(silent.map(|(uuid, since)| (uuid.into(), Some(since))).collect());
         }
@@ -136,7 +137,12 @@ fn reached(silence: &Silence, now: Timestamp) -> Timestamp {
 
 /// Searches for the last events of some suspects. What fails for one is said, and keeps none of the
 /// others from being decided: that one is searched for after them the next time.
-async fn search(ground: &Ground<'_>, mut suspects: Vec<Suspect>, kept: &mut Kept, look: &mut Look) -> Option<String> {
+async fn search(
+    ground: &PollContext<'_>,
+    mut suspects: Vec<Suspect>,
+    kept: &mut SilenceCursor,
+    look: &mut Look,
+) -> Option<String> {
     kept.failed.retain(|intake, _| suspects.iter().any(|suspect| suspect.intake == *intake));
     suspects.sort_by_key(|suspect| kept.failed.get(&suspect.intake).copied());
     let mut failed = None;
@@ -178,7 +184,7 @@ async fn search(ground: &Ground<'_>, mut suspects: Vec<Suspect>, kept: &mut Kept
 
 /// The hours that are new since the last look; of intakes of which nothing is known, the newest
 /// hour that had events.
-async fn counts(ground: &Ground<'_>, kept: &mut Kept, intakes: &[Intake]) -> Result<Counts, Trouble> {
+async fn counts(ground: &PollContext<'_>, kept: &mut SilenceCursor, intakes: &[Intake]) -> Result<Counts, PollError> {
     let mut counts = Counts::new();
     let current = hour_of(ground.now);
     let begin = kept.hour.unwrap_or(current).max(current - REACH).min(current);
@@ -228,7 +234,7 @@ async fn counts(ground: &Ground<'_>, kept: &mut Kept, intakes: &[Intake]) -> Res
     Ok(counts)
 }
 
-async fn count(ground: &Ground<'_>, hour: Timestamp, counts: &mut Counts) -> Result<(), Trouble> {
+async fn count(ground: &PollContext<'_>, hour: Timestamp, counts: &mut Counts) -> Result<(), PollError> {
     // The next hour is another one: where bins are whole, its first second would bring all of it.
     let until = (hour + HOUR - SignedDuration::from_secs(1)).min(ground.now);
     let events = ground.bot.sekoia().events(ground.community, hour, until, RANK).await?;

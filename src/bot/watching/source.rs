@@ -28,11 +28,11 @@ pub(super) trait Source: Send + Sync {
         ""
     }
     /// What happened since the last look.
-    async fn look(&self, ground: &Ground<'_>) -> Result<Report, Trouble>;
+    async fn look(&self, ground: &PollContext<'_>) -> Result<Report, PollError>;
 }
 
 /// Where a source looks.
-pub(super) struct Ground<'a> {
+pub(super) struct PollContext<'a> {
     pub bot: &'a Bot,
     pub community: Uuid,
     pub watched: &'a Watched,
@@ -50,19 +50,19 @@ pub(in crate::bot) struct Report {
     pub more: bool,
     /// How far it was read, if there was more than one look brings.
     pub behind: Option<Timestamp>,
-    /// Only this channel is told: its webhook said so.
+    /// Only this channel is notify_alert: its webhook said so.
     pub only: Option<ChannelKey>,
 }
 
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
+pub(super) enum PollError {
     #[error(transparent)]
     Sekoia(#[from] SekoiaError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-impl Ground<'_> {
+impl PollContext<'_> {
     pub fn occurrence(&self, id: String, at: Timestamp, what: What) -> Occurrence {
         Occurrence {
             id: id.into(),
@@ -90,17 +90,22 @@ impl Ground<'_> {
 
 impl Bot {
     /// Looks until there is no more, commits what came, and says how it went.
-    pub(super) async fn see(&self, source: &dyn Source, scope: &Scope, community: Uuid) -> Result<(), Trouble> {
+    pub(super) async fn poll_and_commit(
+        &self,
+        source: &dyn Source,
+        scope: &Scope,
+        community: Uuid,
+    ) -> Result<(), PollError> {
         let Some(watched) = scope.communities.get(&community) else { return Ok(()) };
         loop {
             let now = Timestamp::now();
-            let ground = Ground { bot: self, community, watched, now };
+            let ground = PollContext { bot: self, community, watched, now };
             let looked = match source.look(&ground).await {
                 Ok(report) => {
                     let (more, behind) = (report.more, report.behind);
                     // A rule that was there when it was read is there now: it may be newer than the look.
                     let scope = self.scope().await?;
-                    self.take_report(&scope, report).await.map(|()| (more, behind)).map_err(Trouble::Store)
+                    self.take_report(&scope, report).await.map(|()| (more, behind)).map_err(PollError::Store)
                 }
                 Err(trouble) => Err(trouble),
             };
@@ -111,7 +116,7 @@ impl Bot {
                     Err(trouble) => health.failed(community, *trigger, source.name(), &trouble.to_string(), now),
                 }
             }
-            if let Err(Trouble::Sekoia(_)) = &looked {
+            if let Err(PollError::Sekoia(_)) = &looked {
                 self.count_failure(watched, source.triggers()).await?;
             }
             if !looked?.0 {
@@ -122,7 +127,7 @@ impl Bot {
 }
 
 /// An alert as rules and messages know it.
-pub(in crate::bot) fn told(alert: &sekoia::Alert) -> notify::Alert {
+pub(in crate::bot) fn notify_alert(alert: &sekoia::Alert) -> notify::Alert {
     let text = |text: Option<&str>| text.map(Into::into);
     let named = |named: Option<&sekoia::Named>| {
         named.map(|n| notify::Named { uuid: text(n.uuid.as_deref()), name: text(n.name.as_deref()) })

@@ -1,7 +1,7 @@
 //! Sensitive operations on Sekoia, typed: what exactly is asked for, which calls that takes, and
 //! what is risky about it.
 //!
-//! Pure: [`Wanted`] is checked against facts that somebody else read, and becomes an [`Action`]
+//! Pure: [`RequestedAction`] is checked against facts that somebody else read, and becomes an [`Action`]
 //! that names everything by its identifier. Nothing is called here.
 
 mod answer;
@@ -32,7 +32,7 @@ pub use permissions::by_feature;
 pub use preset::{PRESETS, Preset};
 pub use resend::{Replaced, ResendFacts, Whose, resend};
 pub use role::{RoleFacts, role};
-pub use wanted::{Expiry, Request, Wanted};
+pub use wanted::{Expiry, Request, RequestedAction};
 
 use super::checklist::StepId;
 use crate::chat::view::Line;
@@ -135,7 +135,7 @@ impl Kind {
     }
 }
 
-/// What was made of a [`Wanted`].
+/// What was made of a [`RequestedAction`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
     pub action: Action,

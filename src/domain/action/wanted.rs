@@ -5,7 +5,7 @@ use jiff::civil::Date;
 /// A request as it was typed or filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    pub wanted: Wanted,
+    pub wanted: RequestedAction,
     /// Why, for whoever approves.
     pub because: Option<String>,
     /// The community that a form was opened for.
@@ -15,7 +15,7 @@ pub struct Request {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub enum RequestedAction {
     Invite {
         /// People as they were typed or pasted.
         addresses: String,

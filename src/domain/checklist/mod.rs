@@ -6,9 +6,9 @@
 mod decide;
 mod event;
 pub mod facts;
+pub mod regression;
 pub mod steps;
 mod table;
-pub mod worse;
 
 pub use decide::{Command, MAX_REASON, Refusal, decide};
 pub use event::{Event, Recorded};

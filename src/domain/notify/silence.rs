@@ -56,7 +56,7 @@ pub struct Look {
 
 /// A time of silence that some rule waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Wanted {
+pub struct WatchedIntake {
     /// The rule, as no other one is called.
     pub by: Box<str>,
     /// It is muted: told when that ends, if it is still so.
@@ -107,19 +107,19 @@ pub struct Suspect {
 }
 
 /// What the rules of a channel wait for.
-pub fn wanted(channel: &ChannelKey, rules: &Rules, now: Timestamp) -> impl Iterator<Item = Wanted> {
+pub fn wanted(channel: &ChannelKey, rules: &Rules, now: Timestamp) -> impl Iterator<Item = WatchedIntake> {
     let silent = rules.rules.iter().filter(|rule| !rule.paused && rule.watch.trigger == Trigger::NoEvents);
     silent.filter_map(move |rule| {
         let conditions = &rule.watch.conditions;
         let intake = conditions.intake.as_deref().map(|name| fold(name).into_boxed_str());
         let by = format!("{channel}#{}", rule.number).into();
-        conditions.silent_for.map(|minutes| Wanted { by, muted: rule.is_muted(now), intake, minutes })
+        conditions.silent_for.map(|minutes| WatchedIntake { by, muted: rule.is_muted(now), intake, minutes })
     })
 }
 
 impl Memory {
     /// Compares a look with what is remembered. `now` is the end of the counted window.
-    pub fn look(&mut self, look: &Look, wanted: &[Wanted], now: Timestamp) -> Found {
+    pub fn look(&mut self, look: &Look, wanted: &[WatchedIntake], now: Timestamp) -> Found {
         let mut found = Found::default();
         let mut before = std::mem::take(&mut self.intakes);
         for intake in &look.intakes {
@@ -135,8 +135,8 @@ impl Memory {
             }
             let silence = now.duration_since(track.until);
             let named = (fold(&intake.name), fold(&intake.uuid));
-            let for_it = |w: &&Wanted| w.intake.as_deref().is_none_or(|n| n == named.0 || n == named.1);
-            let wanted: Vec<&Wanted> = wanted.iter().filter(for_it).collect();
+            let for_it = |w: &&WatchedIntake| w.intake.as_deref().is_none_or(|n| n == named.0 || n == named.1);
+            let wanted: Vec<&WatchedIntake> = wanted.iter().filter(for_it).collect();
             let times: BTreeSet<u16> = wanted.iter().map(|w| w.minutes).collect();
             // Nobody waits for these any more.
             track.silent.retain(|minutes| times.contains(minutes));
@@ -255,11 +255,11 @@ mod tests {
         Look { intakes, counts, ..Look::default() }
     }
 
-    fn by(by: &str, minutes: u16) -> Wanted {
-        Wanted { by: by.into(), muted: false, intake: None, minutes }
+    fn by(by: &str, minutes: u16) -> WatchedIntake {
+        WatchedIntake { by: by.into(), muted: false, intake: None, minutes }
     }
 
-    fn every(minutes: u16) -> Vec<Wanted> {
+    fn every(minutes: u16) -> Vec<WatchedIntake> {
         vec![by("a#1", minutes)]
     }
 
@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn whoever_was_not_told_of_a_silence_is_told_when_they_may_be() {
-        let muted = Wanted { muted: true, ..by("a#1", 60) };
+        let muted = WatchedIntake { muted: true, ..by("a#1", 60) };
         let mut memory = Memory::default();
         let silent = look(&[(0, 20)]);
         assert_eq!(memory.look(&silent, std::slice::from_ref(&muted), at(300)), Found::default());
@@ -381,7 +381,7 @@ mod tests {
         let mut memory = Memory::default();
         assert_eq!(said(&memory.look(&look(&[(0, 20)]), &every(60), at(300))), ["silent 60"]);
         assert_eq!(memory.look(&look(&[(0, 20)]), &[], at(301)), Found::default());
-        let okta = [Wanted { intake: Some("okta".into()), ..by("a#2", 120) }];
+        let okta = [WatchedIntake { intake: Some("okta".into()), ..by("a#2", 120) }];
         assert_eq!(said(&memory.look(&look(&[(0, 20)]), &okta, at(302))), ["silent 120"]);
         assert_eq!(memory.look(&Look::default(), &okta, at(303)), Found::default());
         assert_eq!(memory, Memory::default());

@@ -43,10 +43,10 @@ pub struct Api {
 
 /// Whether the same call may be sent again when nobody knows what became of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Again {
-    Harmless,
+pub enum Retry {
+    Idempotent,
     /// It would be seen twice.
-    Doubles,
+    MayDuplicate,
 }
 
 impl Api {
@@ -74,7 +74,7 @@ impl Api {
 
     /// The content of a file.
     pub async fn bytes(&self, path: &str) -> Result<Vec<u8>, ChatError> {
-        self.call(Method::GET, path, "", Again::Harmless, Rank::Person, |request| request).await
+        self.call(Method::GET, path, "", Retry::Idempotent, Rank::Person, |request| request).await
     }
 
     /// `path` begins with a slash and stands below the API's base.
@@ -82,7 +82,7 @@ impl Api {
         &self,
         method: Method,
         path: &str,
-        again: Again,
+        again: Retry,
         rank: Rank,
         body: &(impl Serialize + Sync),
     ) -> Result<T, ChatError> {
@@ -95,7 +95,7 @@ impl Api {
         channel: &str,
         method: Method,
         path: &str,
-        again: Again,
+        again: Retry,
         rank: Rank,
         body: &(impl Serialize + Sync),
     ) -> Result<T, ChatError> {
@@ -105,7 +105,7 @@ impl Api {
     /// Uploads bytes. What nobody refers to afterwards is seen by nobody: sent again is harmless.
     pub async fn upload<T: DeserializeOwned>(&self, path: &str, bytes: &[u8]) -> Result<T, ChatError> {
         let fill = |request: RequestBuilder| request.header(CONTENT_TYPE, OCTETS).body(bytes.to_vec());
-        read(&self.call(Method::POST, path, "", Again::Harmless, Rank::Background, fill).await?)
+        read(&self.call(Method::POST, path, "", Retry::Idempotent, Rank::Background, fill).await?)
     }
 
     /// Gives an account a picture.
@@ -116,7 +116,7 @@ impl Api {
             request.multipart(multipart::Form::new().part("image", part))
         };
         let path = format!("/users/{user}/image");
-        self.call(Method::POST, &path, "", Again::Harmless, Rank::Person, fill).await.map(|_| ())
+        self.call(Method::POST, &path, "", Retry::Idempotent, Rank::Person, fill).await.map(|_| ())
     }
 
     /// Where the server leads a caller who asks for `path`. No redirect is followed, so the token
@@ -134,13 +134,13 @@ impl Api {
         method: Method,
         path: &str,
         channel: &str,
-        again: Again,
+        again: Retry,
         rank: Rank,
         fill: impl Fn(RequestBuilder) -> RequestBuilder,
     ) -> Result<Vec<u8>, ChatError> {
         let span = info_span!("mattermost", %method, path = path.split('?').next());
         let kind = format!("{method} {}", path.split(['/', '?']).nth(1).unwrap_or_default());
-        self.again_and_again((&kind, channel), again, rank, || {
+        self.send_with_retry((&kind, channel), again, rank, || {
             let request = self.http.request(method.clone(), format!("{}{path}", self.base));
             fill(request.bearer_auth(self.token.expose_secret()))
         })
@@ -157,15 +157,15 @@ impl Api {
             return Err(ChatError::Refused("response_url leads elsewhere".into()));
         }
         let post = || self.http.post(url.clone()).json(message);
-        self.again_and_again(("answer", ""), Again::Harmless, Rank::Person, post).await.map(|_| ())
+        self.send_with_retry(("answer", ""), Retry::Idempotent, Rank::Person, post).await.map(|_| ())
     }
 
     /// The one retry policy: `Retry-After` is kept, passing faults are tried again if that is
     /// harmless, everything else is the caller's.
-    async fn again_and_again(
+    async fn send_with_retry(
         &self,
         (kind, channel): (&str, &str),
-        again: Again,
+        again: Retry,
         rank: Rank,
         request: impl Fn() -> RequestBuilder,
     ) -> Result<Vec<u8>, ChatError> {
@@ -198,7 +198,7 @@ impl Api {
                 Err(_) => ChatError::Unavailable("no connection".into()),
             };
             let passing = matches!(error, ChatError::Unavailable(_));
-            if !passing || again == Again::Doubles || attempt >= ATTEMPTS {
+            if !passing || again == Retry::MayDuplicate || attempt >= ATTEMPTS {
                 return Err(error);
             }
             warn!(%error, attempt, "sent again");

@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tracing::{debug, warn};
 
-use super::api::{Again, Api};
+use super::api::{Api, Retry};
 use super::attachments;
 use super::facts::{Facts, native};
 use super::forms::{self, Dialog, Reader};
 use super::names::Names;
-use super::render::{self, Said, Standing};
+use super::render::{self, RenderContext, Said};
 use super::seal::{Asked, Pressed, Sealer};
 use crate::chat::text::visible;
 use crate::chat::view::{Block, Form, Line, View};
@@ -143,7 +143,7 @@ impl MattermostClient {
         let names = self.facts.names(view).await;
         let only = only.map(UserId::native);
         let now = Timestamp::now();
-        let standing = Standing { sealer: &self.sealer, url: &self.actions, about, place, mark, only, now };
+        let standing = RenderContext { sealer: &self.sealer, url: &self.actions, about, place, mark, only, now };
         render::said(view, &names, standing)
     }
 
@@ -162,7 +162,7 @@ impl MattermostClient {
             NewPost { channel_id: place, root_id: thread, message: &text, props, pending_post_id: None, file_ids: &[] };
         let body = json!({ "user_id": user.native(), "post": post });
         let shown =
-            self.api.send::<Value>(Method::POST, "/posts/ephemeral", Again::Harmless, Rank::Person, &body).await;
+            self.api.send::<Value>(Method::POST, "/posts/ephemeral", Retry::Idempotent, Rank::Person, &body).await;
         if shown == Err(ChatError::NotInChannel) {
             debug!("the bot may not show something to one person alone");
             self.not_private_until.store(Timestamp::now().as_second() + NOT_PRIVATE, Ordering::Relaxed);
@@ -182,7 +182,10 @@ impl MattermostClient {
         let props = json!({ "attachments": attachments });
         let pending_post_id = Some(self.pending_id().await?);
         let post = NewPost { channel_id: place, root_id: None, message: &text, props, pending_post_id, file_ids: &[] };
-        self.api.send_to::<Value>(place, Method::POST, "/posts", Again::Harmless, Rank::Person, &post).await.map(|_| ())
+        self.api
+            .send_to::<Value>(place, Method::POST, "/posts", Retry::Idempotent, Rank::Person, &post)
+            .await
+            .map(|_| ())
     }
 
     async fn pending_id(&self) -> Result<String, ChatError> {
@@ -214,7 +217,7 @@ impl MattermostClient {
         }
         let request = Request { trigger_id: trigger, url: &self.dialogs, dialog };
         let path = "/actions/dialogs/open";
-        self.api.send::<Value>(Method::POST, path, Again::Doubles, Rank::Person, &request).await.map(|_| ())
+        self.api.send::<Value>(Method::POST, path, Retry::MayDuplicate, Rank::Person, &request).await.map(|_| ())
     }
 
     /// A refused edit says no more than that the bot may not: reading tells why.
@@ -313,7 +316,7 @@ impl ChatPlatform for MattermostClient {
         let pending_post_id = Some(self.pending_id().await?);
         let post = NewPost { channel_id: place, root_id: None, message: &text, props, pending_post_id, file_ids: &[] };
         // Sent again with the same id, it is the same post.
-        match self.api.send_to::<Post>(place, Method::POST, "/posts", Again::Harmless, rank, &post).await {
+        match self.api.send_to::<Post>(place, Method::POST, "/posts", Retry::Idempotent, rank, &post).await {
             Ok(posted) => Ok(MessageId(posted.id)),
             Err(ChatError::NotInChannel) => Err(self.why_not_posted(channel).await),
             Err(error) => Err(error),
@@ -354,7 +357,7 @@ impl ChatPlatform for MattermostClient {
             },
         });
         let path = format!("/posts/{}/patch", message.0);
-        match self.api.send_to::<Value>(native(channel)?, Method::PUT, &path, Again::Harmless, rank, &patch).await {
+        match self.api.send_to::<Value>(native(channel)?, Method::PUT, &path, Retry::Idempotent, rank, &patch).await {
             Ok(_) => Ok(()),
             Err(ChatError::NotInChannel) => Err(self.why_not_edited(channel, message).await),
             Err(error) => Err(error),
@@ -405,7 +408,8 @@ impl ChatPlatform for MattermostClient {
             pending_post_id: Some(self.pending_id().await?),
             file_ids: &file_ids,
         };
-        match self.api.send_to::<Value>(place, Method::POST, "/posts", Again::Harmless, Rank::Background, &post).await {
+        match self.api.send_to::<Value>(place, Method::POST, "/posts", Retry::Idempotent, Rank::Background, &post).await
+        {
             Ok(_) => Ok(()),
             Err(ChatError::Unavailable(_)) => Err(ChatError::Unclear),
             Err(error) => Err(error),

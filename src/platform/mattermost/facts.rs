@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
-use super::api::{Again, Api};
+use super::api::{Api, Retry};
 use super::names::{Names, mentioned};
 use crate::chat::view::View;
 use crate::chat::{
@@ -278,7 +278,7 @@ impl Facts {
             // It is the same one however often it is opened.
             let path = "/channels/direct";
             let both = [&*me, id.as_str()];
-            let opened: Opened = api.send(Method::POST, path, Again::Harmless, Rank::Background, &both).await?;
+            let opened: Opened = api.send(Method::POST, path, Retry::Idempotent, Rank::Background, &both).await?;
             Ok(ChannelKey::mattermost_direct(&opened.id))
         };
         self.directs.get(user.native(), ask).await

@@ -72,7 +72,7 @@ struct Context {
 
 /// What a message's controls are sealed for.
 #[derive(Clone, Copy)]
-pub struct Standing<'a> {
+pub struct RenderContext<'a> {
     pub sealer: &'a Sealer,
     /// Where presses go.
     pub url: &'a str,
@@ -85,7 +85,7 @@ pub struct Standing<'a> {
 }
 
 /// A message, within Mattermost's limits. What does not fit is said, never just left out.
-pub fn said(view: &View, names: &Names, standing: Standing<'_>) -> Said {
+pub fn said(view: &View, names: &Names, standing: RenderContext<'_>) -> Said {
     let mut parts = Parts::default();
     let mut room = SAID;
     let color = color(view.tone);
@@ -148,7 +148,7 @@ pub fn preview(view: &View, sealer: &Sealer, channel: &ChannelKey, only: Option<
     struct Props {
         attachments: Vec<Attachment>,
     }
-    let standing = Standing {
+    let standing = RenderContext {
         sealer,
         url: "https://bot.example.com/mattermost/action",
         about: channel,
@@ -248,7 +248,7 @@ fn small_print(blocks: &[Block]) -> Option<usize> {
     (last > 0 && matches!(blocks[last], Block::Note(_))).then_some(last)
 }
 
-fn action(id: String, control: &Control, standing: Standing<'_>) -> Action {
+fn action(id: String, control: &Control, standing: RenderContext<'_>) -> Action {
     let sealed = |words: &str, ask: Option<Asked>| {
         standing.sealer.seal(&Pressed {
             words: words.to_owned(),

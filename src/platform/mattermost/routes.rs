@@ -26,7 +26,7 @@ use crate::config::MattermostConfig;
 use crate::platform::intake::{Body, Intake};
 
 /// An answer that comes by then stands in the reply; a later one follows.
-const AT_ONCE: Duration = Duration::from_millis(2_500);
+const ANSWER_WITHIN: Duration = Duration::from_millis(2_500);
 /// Where nothing can follow, the reply is waited for as long as Mattermost waits.
 const AT_MOST: Duration = Duration::from_secs(25);
 
@@ -186,7 +186,7 @@ impl Mattermost {
             reply_to: ReplyTo::Private { thread: thread.clone() },
             at: called.now,
         };
-        let patience = if self.client.may_be_private() { AT_ONCE } else { AT_MOST };
+        let patience = if self.client.may_be_private() { ANSWER_WITHIN } else { AT_MOST };
         let Reply::Now(view) = self.responder.take_within(inbound, patience).await else { return Ok(json!({})) };
         Ok(self.beside(&about, &actor, thread.as_deref(), &view).await)
     }
@@ -228,7 +228,7 @@ impl Mattermost {
             reply_to: ReplyTo::Private { thread: thread.map(Box::from) },
             at: called.now,
         };
-        tokio::time::timeout(AT_ONCE, self.responder.bot().refusal(&inbound)).await.ok()?
+        tokio::time::timeout(ANSWER_WITHIN, self.responder.bot().refusal(&inbound)).await.ok()?
     }
 
     async fn submit(&self, called: &Called) -> Result<Value, Stop> {
@@ -272,7 +272,7 @@ impl Mattermost {
         {
             return Ok(json!({ "errors": { name: error } }));
         }
-        let reply = match self.responder.take_form_within(inbound, AT_ONCE).await {
+        let reply = match self.responder.take_form_within(inbound, ANSWER_WITHIN).await {
             Ok(reply) => reply,
             // The form stays open: what was filled in can be sent again.
             Err(view) => return Ok(json!({ "error": view.plain() })),
@@ -317,7 +317,7 @@ pub async fn command(State(state): State<Arc<Mattermost>>, called: Called) -> Re
     if itself {
         inbound.reply_to = ReplyTo::Private { thread: thread.clone() };
     }
-    let Reply::Now(view) = state.responder.take_within(inbound, AT_ONCE).await else {
+    let Reply::Now(view) = state.responder.take_within(inbound, ANSWER_WITHIN).await else {
         return Json(json!({})).into_response();
     };
     if itself {

@@ -48,10 +48,10 @@ pub(super) struct Api {
 
 /// Whether the same call may be sent again when nobody knows what became of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Again {
-    Harmless,
+pub(super) enum Retry {
+    Idempotent,
     /// It would be seen twice.
-    Doubles,
+    MayDuplicate,
 }
 
 impl Api {
@@ -87,7 +87,7 @@ impl Api {
     ) -> Result<T, ChatError> {
         let params: Vec<(&str, Option<&str>)> = params.to_vec();
         let channel = params.iter().find(|(name, _)| *name == "channel").and_then(|(_, id)| *id).unwrap_or_default();
-        self.call(method, channel, Again::Harmless, Rank::Person, || {
+        self.call(method, channel, Retry::Idempotent, Rank::Person, || {
             let params = params.clone();
             async move {
                 let session = self.client.open_session(&self.token);
@@ -102,7 +102,7 @@ impl Api {
         &self,
         method: &'static str,
         channel: &str,
-        again: Again,
+        again: Retry,
         rank: Rank,
         request: &(impl Serialize + Send + Sync),
     ) -> Result<T, ChatError> {
@@ -118,7 +118,7 @@ impl Api {
         &self,
         method: &'static str,
         channel: &str,
-        again: Again,
+        again: Retry,
         rank: Rank,
         send: impl Fn() -> F,
     ) -> Result<T, ChatError>
@@ -138,7 +138,7 @@ impl Api {
                 let error = match tokio::time::timeout(TIMEOUT, send()).await {
                     Ok(Ok(answer)) => return Ok(answer),
                     Ok(Err(error)) => error,
-                    Err(_) if again == Again::Harmless && attempt < ATTEMPTS => continue,
+                    Err(_) if again == Retry::Idempotent && attempt < ATTEMPTS => continue,
                     Err(_) => return Err(ChatError::Unavailable(format!("no answer within {} s", TIMEOUT.as_secs()))),
                 };
                 let limited = match &error {
@@ -159,7 +159,7 @@ impl Api {
                 }
                 let error = meaning(error);
                 let passing = matches!(error, ChatError::Unavailable(_));
-                if !passing || again == Again::Doubles || attempt >= ATTEMPTS {
+                if !passing || again == Retry::MayDuplicate || attempt >= ATTEMPTS {
                     return Err(error);
                 }
                 if let Some(missed) = AGAIN.now() {

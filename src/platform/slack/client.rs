@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tracing::{error, warn};
 
-use super::api::{Again, Api, patience};
+use super::api::{Api, Retry, patience};
 use super::block_kit::{Block, Modal};
 use super::facts::Facts;
 use super::files::FileRef;
@@ -76,7 +76,7 @@ impl SlackClient {
     async fn message<T: DeserializeOwned + Send>(
         &self,
         method: &'static str,
-        again: Again,
+        again: Retry,
         rank: Rank,
         mut request: Outgoing<'_>,
         view: &View,
@@ -208,7 +208,7 @@ impl ChatPlatform for SlackClient {
             return Err(ChatError::RateLimited);
         }
         let request = Outgoing { metadata: Some(Metadata::new(mark, view)), ..Outgoing::new(channel, view) };
-        let answer: Answer = self.message("chat.postMessage", Again::Doubles, rank, request, view).await?;
+        let answer: Answer = self.message("chat.postMessage", Retry::MayDuplicate, rank, request, view).await?;
         Ok(MessageId(answer.ts))
     }
 
@@ -233,7 +233,7 @@ impl ChatPlatform for SlackClient {
         let channel = &self.present(channel).await?;
         let metadata = Some(Metadata::new(mark, view));
         let request = Outgoing { ts: Some(&message.0), metadata, ..Outgoing::new(channel, view) };
-        let _: Ack = self.message("chat.update", Again::Harmless, rank, request, view).await?;
+        let _: Ack = self.message("chat.update", Retry::Idempotent, rank, request, view).await?;
         Ok(())
     }
 
@@ -287,7 +287,7 @@ impl ChatPlatform for SlackClient {
         let channel = &self.present(channel).await?;
         let request = Outgoing { user: Some(user.native()), thread_ts: thread, ..Outgoing::new(channel, view) };
         // An answer that is seen twice is better than one that is never seen.
-        let _: Ack = self.message("chat.postEphemeral", Again::Harmless, Rank::Person, request, view).await?;
+        let _: Ack = self.message("chat.postEphemeral", Retry::Idempotent, Rank::Person, request, view).await?;
         Ok(())
     }
 
@@ -311,7 +311,7 @@ impl ChatPlatform for SlackClient {
             None => forms::notice(&waiting),
         };
         let request = Request { trigger_id: trigger, view };
-        let answer: Answer = self.api.post("views.open", "", Again::Doubles, Rank::Person, &request).await?;
+        let answer: Answer = self.api.post("views.open", "", Retry::MayDuplicate, Rank::Person, &request).await?;
         Ok(answer.view.id)
     }
 
@@ -328,7 +328,7 @@ impl ChatPlatform for SlackClient {
         };
         let request = Request { view_id: opened, view };
         let filled: Result<Ack, ChatError> =
-            self.api.post("views.update", "", Again::Harmless, Rank::Person, &request).await;
+            self.api.post("views.update", "", Retry::Idempotent, Rank::Person, &request).await;
         match (filled, content) {
             // Slack's reason could repeat what it rejects.
             (Err(ChatError::Rejected(_)), FormContent::Secret(_)) => {

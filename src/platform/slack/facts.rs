@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::api::{Again, Api};
+use super::api::{Api, Retry};
 use crate::chat::{ChannelFacts, ChannelKey, ChatError, Person, UserId};
 use crate::pace::Rank;
 use crate::platform::remembered::Remembered;
@@ -269,7 +269,7 @@ impl Facts {
         self.directs
             .get(user.native(), || async move {
                 let answer: Answer =
-                    api.post("conversations.open", "", Again::Harmless, Rank::Person, &request).await?;
+                    api.post("conversations.open", "", Retry::Idempotent, Rank::Person, &request).await?;
                 Ok(ChannelKey::slack(&team, &answer.channel.id))
             })
             .await

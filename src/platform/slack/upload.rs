@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 use url::Url;
 
-use super::api::{Again, Api};
+use super::api::{Api, Retry};
 use crate::chat::text::clip;
 use crate::chat::{ChatError, MessageId, Picture};
 use crate::pace::Rank;
@@ -73,7 +73,7 @@ impl Api {
         let thread_ts = under.map(|message| &*message.0);
         let request = Request { files: [File { id: file, title }], channel_id: channel, thread_ts };
         let method = "files.completeUploadExternal";
-        match self.post::<Shown>(method, channel, Again::Doubles, Rank::Background, &request).await {
+        match self.post::<Shown>(method, channel, Retry::MayDuplicate, Rank::Background, &request).await {
             Ok(_) => Ok(()),
             Err(ChatError::Unavailable(_)) => Err(ChatError::Unclear),
             Err(error) => Err(error),

@@ -10,7 +10,7 @@ use tokio::sync::{broadcast, watch};
 
 use super::people::{BOT, on_slack, sees};
 use super::render;
-use super::transcript::{Kept, Message, Transcript};
+use super::transcript::{Message, StoredMessage, Transcript};
 use super::windows::Windows;
 use crate::chat::view::View;
 use crate::chat::{ChannelKey, Picture};
@@ -34,7 +34,7 @@ pub(super) struct Place<'a> {
 
 /// The chat that the page shows.
 pub struct WebChat {
-    messages: Mutex<BTreeMap<u64, Kept>>,
+    messages: Mutex<BTreeMap<u64, StoredMessage>>,
     live: broadcast::Sender<Arc<Message>>,
     windows: Windows,
     transcript: Option<Transcript>,
@@ -87,7 +87,7 @@ impl WebChat {
     }
 
     // Every change is made whole under the lock: a poisoned lock guards sound data.
-    fn messages(&self) -> MutexGuard<'_, BTreeMap<u64, Kept>> {
+    fn messages(&self) -> MutexGuard<'_, BTreeMap<u64, StoredMessage>> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -101,13 +101,13 @@ impl WebChat {
     }
 
     /// A message that `person` sees.
-    pub(super) fn find(&self, id: u64, person: &str) -> Option<Kept> {
+    pub(super) fn find(&self, id: u64, person: &str) -> Option<StoredMessage> {
         self.messages().get(&id).filter(|kept| visible_to(&kept.message, person)).cloned()
     }
 
     /// The newest message in `channel` that carries `mark`, if it was said at or after `since`.
     pub(super) fn find_mark(&self, channel: &str, mark: &str, since: Timestamp) -> Option<u64> {
-        let carries = |kept: &&Kept| kept.mark.as_deref() == Some(mark) && kept.message.channel == channel;
+        let carries = |kept: &&StoredMessage| kept.mark.as_deref() == Some(mark) && kept.message.channel == channel;
         let messages = self.messages();
         let newest = messages.values().rev().find(carries)?;
         (newest.message.at >= since).then_some(newest.message.id)
@@ -119,7 +119,10 @@ impl WebChat {
         if !messages.values().any(|kept| kept.act.as_deref() == Some(act)) {
             let message = next_message(&messages, from, place, render::typed(text));
             let act = Some(act.to_owned());
-            self.add(&mut messages, Kept { message, slack: None, mattermost: None, act, mark: None, picture: None });
+            self.add(
+                &mut messages,
+                StoredMessage { message, slack: None, mattermost: None, act, mark: None, picture: None },
+            );
         }
     }
 
@@ -131,7 +134,7 @@ impl WebChat {
         let message = Message { slack: true, ..next_message(&messages, BOT, place, render::body(view)) };
         self.add(
             &mut messages,
-            Kept { message, slack, mattermost, act: None, mark: mark.map(str::to_owned), picture: None },
+            StoredMessage { message, slack, mattermost, act: None, mark: mark.map(str::to_owned), picture: None },
         )
     }
 
@@ -149,10 +152,13 @@ impl WebChat {
             self.changed(&messages, message);
         }
         let message = next_message(&messages, BOT, place, render::picture(picture));
-        self.add(&mut messages, Kept { message, slack: None, mattermost: None, act: None, mark: None, picture: alt });
+        self.add(
+            &mut messages,
+            StoredMessage { message, slack: None, mattermost: None, act: None, mark: None, picture: alt },
+        );
     }
 
-    fn add(&self, messages: &mut BTreeMap<u64, Kept>, kept: Kept) -> u64 {
+    fn add(&self, messages: &mut BTreeMap<u64, StoredMessage>, kept: StoredMessage) -> u64 {
         let message = kept.message.clone();
         let id = message.id;
         messages.insert(id, kept);
@@ -180,7 +186,7 @@ impl WebChat {
         mattermost::preview(view, &self.sealer, &ChannelKey::mattermost(channel), only)
     }
 
-    fn changed(&self, messages: &BTreeMap<u64, Kept>, message: Message) {
+    fn changed(&self, messages: &BTreeMap<u64, StoredMessage>, message: Message) {
         if let Some(transcript) = &self.transcript {
             transcript.save(messages.values());
         }
@@ -189,7 +195,12 @@ impl WebChat {
     }
 }
 
-fn next_message(messages: &BTreeMap<u64, Kept>, from: &str, place: &Place<'_>, body: Box<RawValue>) -> Message {
+fn next_message(
+    messages: &BTreeMap<u64, StoredMessage>,
+    from: &str,
+    place: &Place<'_>,
+    body: Box<RawValue>,
+) -> Message {
     Message {
         id: messages.last_key_value().map_or(1, |(last, _)| last + 1),
         channel: place.channel.to_owned(),

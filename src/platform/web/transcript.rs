@@ -36,7 +36,7 @@ pub(super) struct Message {
 
 /// A message as it is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Kept {
+pub(super) struct StoredMessage {
     pub message: Message,
     /// What Slack would receive.
     pub slack: Option<Box<RawValue>>,
@@ -60,7 +60,7 @@ pub(super) struct Transcript {
 
 impl Transcript {
     /// Reads what the file holds.
-    pub fn open(path: PathBuf) -> anyhow::Result<(Self, Vec<Kept>)> {
+    pub fn open(path: PathBuf) -> anyhow::Result<(Self, Vec<StoredMessage>)> {
         let messages = match std::fs::read(&path) {
             Ok(json) => serde_json::from_slice(&json).with_context(|| {
                 format!("{} does not hold a conversation; move it away to start anew", path.display())
@@ -89,8 +89,8 @@ impl Transcript {
         Ok((Self { to_write: Mutex::new(Some(sender)), writer: Mutex::new(Some(writer)) }, messages))
     }
 
-    pub fn save<'a>(&self, messages: impl Iterator<Item = &'a Kept>) {
-        let messages: Vec<&Kept> = messages.collect();
+    pub fn save<'a>(&self, messages: impl Iterator<Item = &'a StoredMessage>) {
+        let messages: Vec<&StoredMessage> = messages.collect();
         // Own types: strings, numbers and maps with string keys.
         let json = serde_json::to_vec(&messages).expect("own types serialize");
         if let Some(writer) = &*self.to_write.lock().unwrap_or_else(PoisonError::into_inner) {

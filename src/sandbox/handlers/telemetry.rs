@@ -25,7 +25,7 @@ use crate::sandbox::error::ApiError;
 use crate::sandbox::world::{Bins, Intake};
 
 #[derive(Deserialize)]
-struct Wanted {
+struct EventQuery {
     earliest: Timestamp,
     latest: Timestamp,
     #[serde(default)]
@@ -76,7 +76,7 @@ pub(in crate::sandbox) async fn counters(
     body: Bytes,
 ) -> Result<Response, ApiError> {
     caller.require(READ_TELEMETRY)?;
-    let wanted: Wanted = match serde_json::from_slice(&body) {
+    let wanted: EventQuery = match serde_json::from_slice(&body) {
         Ok(wanted) => wanted,
         Err(error) => return Ok(invalid("body", &error.to_string())),
     };

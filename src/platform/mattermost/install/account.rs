@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Installer, Stopped, stopped};
 use crate::chat::ChatError;
 use crate::pace::Rank;
-use crate::platform::mattermost::api::{Again, Api};
+use crate::platform::mattermost::api::{Api, Retry};
 use crate::platform::mattermost::picture;
 
 /// Description of the bot's token, by which it is found again.
@@ -175,7 +175,7 @@ impl Installer<'_> {
         }
         let path = format!("/users/{bot}/tokens");
         let body = json!({ "description": TOKEN });
-        let sent = self.api.send(Method::POST, &path, Again::Doubles, Rank::Person, &body).await;
+        let sent = self.api.send(Method::POST, &path, Retry::MayDuplicate, Rank::Person, &body).await;
         let made: Made = sent.map_err(|error| stopped("Creating the bot's token", &error))?;
         self.so_far.done.push("bot token: created".into());
         Ok(made.token)

@@ -15,14 +15,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::api::{Again, Api};
+use super::api::{Api, Retry};
 use crate::chat::ChatError;
 use crate::pace::Rank;
 use account::Token;
 
 /// What is to be set up.
 #[derive(Debug)]
-pub struct Wanted {
+pub struct Options {
     pub url: Url,
     pub admin_token: SecretString,
     /// Names, as they stand in addresses.
@@ -97,7 +97,7 @@ pub struct Stopped {
 
 struct Installer<'a> {
     api: Api,
-    wanted: &'a Wanted,
+    wanted: &'a Options,
     /// The address that the server has for people's browsers.
     site: Option<Url>,
     /// Whether the answer to a command may carry the bot's name and picture.
@@ -109,7 +109,7 @@ struct Installer<'a> {
 ///
 /// # Errors
 /// [`Stopped`], with what stood in the way and what to do about it; then run it again.
-pub async fn install(wanted: &Wanted) -> anyhow::Result<Installed> {
+pub async fn install(wanted: &Options) -> anyhow::Result<Installed> {
     let api = Api::new(&wanted.url, wanted.admin_token.clone())?;
     let so_far = Installed::default();
     let mut installer = Installer { api, wanted, site: None, overrides: false, so_far };
@@ -145,7 +145,7 @@ impl Installer<'_> {
         path: &str,
         body: &Value,
     ) -> Result<T, Stopped> {
-        let sent = self.api.send(method, path, Again::Doubles, Rank::Person, body).await;
+        let sent = self.api.send(method, path, Retry::MayDuplicate, Rank::Person, body).await;
         sent.map_err(|error| stopped(doing, &error))
     }
 

@@ -1,7 +1,7 @@
-//! What became worse between two looks at a step.
+//! What became worse between two readings of a step.
 //!
 //! Facts are compared by their fields, never by sentences: a check may be worded anew. What gets
-//! better is told nobody.
+//! better is reported to no one.
 
 use std::collections::HashMap;
 
@@ -11,38 +11,41 @@ use crate::chat::view::day;
 
 /// Something that is worse than it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Worse {
+pub struct Regression {
     named: String,
     /// People and keys, which not everybody may know by name, are counted: one, and many.
     counted: Option<(&'static str, &'static str)>,
 }
 
-/// Changes that are told one by one.
+/// Changes that are listed one by one.
 const TOLD: usize = 5;
 /// Characters of a name.
 const NAME: usize = 60;
 
 /// What became worse since.
-pub fn worse<'a>(before: impl IntoIterator<Item = &'a Fact>, now: impl IntoIterator<Item = &'a Fact>) -> Vec<Worse> {
+pub fn regressions<'a>(
+    before: impl IntoIterator<Item = &'a Fact>,
+    now: impl IntoIterator<Item = &'a Fact>,
+) -> Vec<Regression> {
     let mut known: HashMap<_, &Fact> = before.into_iter().filter_map(|fact| Some((fact.key()?, fact))).collect();
     let mut changes = Vec::new();
     for fact in now {
         let was = fact.key().and_then(|key| known.remove(&key));
         changes.extend(became(was, fact));
     }
-    let mut gone: Vec<Worse> = known.into_values().filter_map(vanished).collect();
+    let mut gone: Vec<Regression> = known.into_values().filter_map(vanished).collect();
     gone.sort_by(|a, b| a.named.cmp(&b.named));
     changes.extend(gone);
     changes
 }
 
 /// For whoever has the step in hand: with the names.
-pub fn by_name(changes: &[Worse]) -> String {
-    told(changes.iter().map(|change| change.named.clone()).collect())
+pub fn owner_text(changes: &[Regression]) -> String {
+    sentence(changes.iter().map(|change| change.named.clone()).collect())
 }
 
 /// For everybody: people and keys are counted.
-pub fn openly(changes: &[Worse]) -> String {
+pub fn public_text(changes: &[Regression]) -> String {
     let mut lines = Vec::new();
     let mut counted: Vec<((&str, &str), usize)> = Vec::new();
     for change in changes {
@@ -56,10 +59,10 @@ pub fn openly(changes: &[Worse]) -> String {
     }
     let mut all: Vec<String> = counted.into_iter().map(|((one, many), n)| count(n, one, many)).collect();
     all.extend(lines);
-    told(all)
+    sentence(all)
 }
 
-fn told(mut lines: Vec<String>) -> String {
+fn sentence(mut lines: Vec<String>) -> String {
     let more = lines.len().saturating_sub(TOLD);
     if more > 0 {
         lines.truncate(TOLD);
@@ -68,12 +71,12 @@ fn told(mut lines: Vec<String>) -> String {
     lines.join("; ")
 }
 
-fn named(text: String) -> Worse {
-    Worse { named: text, counted: None }
+fn named(text: String) -> Regression {
+    Regression { named: text, counted: None }
 }
 
-fn counted(named: String, one: &'static str, many: &'static str) -> Worse {
-    Worse { named, counted: Some((one, many)) }
+fn counted(named: String, one: &'static str, many: &'static str) -> Regression {
+    Regression { named, counted: Some((one, many)) }
 }
 
 fn name(name: &str) -> String {
@@ -81,7 +84,7 @@ fn name(name: &str) -> String {
 }
 
 /// What is still listed.
-fn became(was: Option<&Fact>, now: &Fact) -> Vec<Worse> {
+fn became(was: Option<&Fact>, now: &Fact) -> Vec<Regression> {
     let one = match (was, now) {
         (Some(Fact::Role { may: before, .. }), Fact::Role { name: n, may, .. }) if before != may => {
             named(format!("the role {} can do other things than before", name(n)))
@@ -117,7 +120,7 @@ fn became(was: Option<&Fact>, now: &Fact) -> Vec<Worse> {
     vec![one]
 }
 
-fn member(was: Option<&Member>, now: &Member) -> Vec<Worse> {
+fn member(was: Option<&Member>, now: &Member) -> Vec<Regression> {
     let who = name(&now.name);
     let mut changes = Vec::new();
     if let Some(was) = was {
@@ -144,7 +147,7 @@ fn member(was: Option<&Member>, now: &Member) -> Vec<Worse> {
     changes
 }
 
-fn key(was: Option<&Key>, now: &Key) -> Option<Worse> {
+fn key(was: Option<&Key>, now: &Key) -> Option<Regression> {
     let which = name(&now.name);
     match now.ended {
         None if now.near && !was.is_some_and(|was| was.near) => {
@@ -163,7 +166,7 @@ fn key(was: Option<&Key>, now: &Key) -> Option<Worse> {
 }
 
 /// What is not listed any more.
-fn vanished(was: &Fact) -> Option<Worse> {
+fn vanished(was: &Fact) -> Option<Regression> {
     Some(match was {
         Fact::Role { name: n, .. } => named(format!("the role {} is gone", name(n))),
         Fact::Member(was) => {
@@ -204,7 +207,7 @@ mod tests {
     }
 
     fn said(before: &[Fact], now: &[Fact]) -> String {
-        by_name(&worse(before, now))
+        owner_text(&regressions(before, now))
     }
 
     #[test]
@@ -227,9 +230,9 @@ mod tests {
         let (bob, eve) = (member("1", "Guest", false), member("2", "Guest", false));
         assert_eq!(said(&[bob], &[eve]), "Bob Martin is no longer a member");
         let now = [key("a", Some(Ended::Revoked), false), key("b", None, true)];
-        let changes = worse(&[key("a", None, false)], &now);
-        assert_eq!(by_name(&changes), "the key a was revoked; the key b expires on 1970-01-31");
-        assert_eq!(openly(&changes), "1 key was revoked; 1 key expires soon");
+        let changes = regressions(&[key("a", None, false)], &now);
+        assert_eq!(owner_text(&changes), "the key a was revoked; the key b expires on 1970-01-31");
+        assert_eq!(public_text(&changes), "1 key was revoked; 1 key expires soon");
     }
 
     #[test]
@@ -252,8 +255,8 @@ mod tests {
         many.push(key("gone", Some(Ended::Expired), false));
         let kept = kept(many.clone());
         assert_eq!(kept.len(), MOST);
-        assert_eq!(worse(&*kept, &many), []);
+        assert_eq!(regressions(&*kept, &many), []);
         let unknown: Fact = serde_json::from_str(r#"{"fact":"weather","id":"1"}"#).unwrap();
-        assert_eq!(worse([&unknown], &[]), []);
+        assert_eq!(regressions([&unknown], &[]), []);
     }
 }
