@@ -1,5 +1,8 @@
 //! The composition root: a configuration becomes a running bot, and stops in order.
 
+#[cfg(feature = "demo")]
+pub mod demo;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,15 +26,13 @@ use crate::platform::mattermost::seal::Sealer;
 use crate::platform::mattermost::{Mattermost, MattermostClient};
 use crate::platform::sekoia_webhook::Hooks;
 use crate::platform::slack::{Slack, SlackClient};
-use crate::platform::web::{self, Origins, Web, WebChat};
-use crate::sandbox::Sandbox;
 use crate::sekoia::Sekoia;
 use crate::sekoia::live::Live;
 use crate::server::health::Health;
 use crate::server::{self, Bounds};
 use crate::store::audit::Chain;
 use crate::store::{MemoryStore, SqliteStore, Store, keyfile};
-use crate::timing::{Rhythm, Timing};
+use crate::timing::Timing;
 
 /// Everything, built and not started.
 pub struct App {
@@ -41,20 +42,6 @@ pub struct App {
     intake: Arc<Intake>,
     tasks: TaskTracker,
     watcher: Watcher,
-}
-
-/// What the demo runs with.
-pub struct Demo {
-    pub sekoia: SekoiaConfig,
-    pub sandbox: Arc<Sandbox>,
-    pub store: StoreConfig,
-    pub chat: Arc<WebChat>,
-    /// Where the page is reached, and the webhook with it.
-    pub public_url: Url,
-    /// Where the page may be opened.
-    pub origins: Origins,
-    /// What becomes of everything that is said, for whoever says it.
-    pub kept: String,
 }
 
 /// What is the same on every chat platform.
@@ -113,25 +100,6 @@ impl App {
                 routes = routes.merge(server::mattermost(Arc::new(mattermost)));
             }
             routes
-        })
-    }
-
-    /// The bot on the demo's chat page, against an embedded Sekoia.
-    pub async fn demo(demo: Demo) -> anyhow::Result<Self> {
-        one_tls_provider();
-        let store = open_store(&demo.store, &demo.store.keys()?).await?;
-        let platform: Arc<dyn ChatPlatform> = demo.chat.clone();
-        let chats = Chats::new([platform]);
-        // The embedded Sekoia has nothing to do but to answer, and whoever looks will not wait for minutes.
-        let watch = Rhythm { minute: Duration::from_secs(4), ..Rhythm::default() };
-        let house = House {
-            access: web::policy(),
-            approval: approval::Policy::default(),
-            timing: Timing { watch, ..Timing::default() },
-            public_url: Some(demo.public_url),
-        };
-        Self::around(demo.sekoia, house, store, chats, |responder, _| {
-            server::web(Arc::new(Web::new(demo.chat, responder, demo.sandbox, demo.kept)), Arc::new(demo.origins))
         })
     }
 

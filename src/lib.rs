@@ -46,6 +46,7 @@ pub mod pace;
 pub mod platform;
 pub mod rehearsal;
 pub mod resolve;
+#[cfg(feature = "demo")]
 pub mod sandbox;
 pub mod sekoia;
 pub mod server;

@@ -10,7 +10,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{asked_to_stop, env, start_logging};
-use crate::app::{App, Demo};
+use crate::app::App;
+use crate::app::demo::Demo;
 use crate::config::{LogConfig, SekoiaConfig, StoreConfig, StorePlace};
 use crate::platform::web::{Origins, PEOPLE, WebChat};
 use crate::sandbox::{self, Options, Sandbox, Tenant, Writes};

@@ -2,10 +2,12 @@
 //! configuration.
 
 mod audit;
+#[cfg(feature = "demo")]
 mod demo;
 mod env_file;
 mod manifest;
 mod mattermost;
+#[cfg(feature = "demo")]
 mod sandbox;
 mod serve;
 
@@ -29,15 +31,17 @@ enum Command {
     /// Run the bot; its settings come from the environment (see README)
     Serve,
     /// Try the whole bot in a browser: a chat page, made-up people and an embedded Sekoia
+    #[cfg(feature = "demo")]
     Demo(demo::Args),
     /// Run an embedded Sekoia to try the bot against, on a loopback address
+    #[cfg(feature = "demo")]
     Sandbox(sandbox::Args),
     /// Print a chat platform's app manifest
     #[command(subcommand)]
     Manifest(manifest::Command),
     /// Set up a Mattermost server for the bot
     #[command(subcommand)]
-    Mattermost(mattermost::Command),
+    Mattermost(Box<mattermost::Command>),
     /// Check or export the history that the store holds
     #[command(subcommand)]
     Audit(audit::Command),
@@ -60,13 +64,15 @@ pub fn run() -> ExitCode {
     let result = runtime.block_on(async {
         match cli.command {
             Command::Serve => serve::run().await,
+            #[cfg(feature = "demo")]
             Command::Demo(args) => demo::run(args).await,
+            #[cfg(feature = "demo")]
             Command::Sandbox(args) => sandbox::run(args).await,
             Command::Manifest(command) => {
                 manifest::run(&command);
                 Ok(())
             }
-            Command::Mattermost(command) => mattermost::run(command).await,
+            Command::Mattermost(command) => mattermost::run(*command).await,
             Command::Audit(command) => audit::run(command).await,
         }
     });

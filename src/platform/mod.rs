@@ -8,4 +8,5 @@ mod refused;
 mod remembered;
 pub mod sekoia_webhook;
 pub mod slack;
+#[cfg(feature = "demo")]
 pub mod web;

@@ -1,27 +1,26 @@
 //! Every route in one place, how connections come in, and the process's health.
 
 mod connections;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod health;
 mod paths;
 mod places;
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::routing::{get, post};
-use axum::{Json, Router, middleware};
+use axum::{Json, Router};
 use serde_json::Value;
-use tower_http::timeout::RequestBodyTimeoutLayer;
 
-use crate::platform::intake::Intake;
 pub use connections::serve;
 pub use places::Bounds;
 
-use crate::platform::intake::{BODY_LIMIT, BODY_TIMEOUT};
+use crate::platform::intake::Intake;
 use crate::platform::mattermost::{self, Mattermost};
 use crate::platform::sekoia_webhook::{self, Hooks};
 use crate::platform::slack::{self, Slack};
-use crate::platform::web::{self, Origins, Web};
 use health::Health;
 
 #[derive(Clone)]
@@ -58,26 +57,6 @@ pub fn mattermost(mattermost: Arc<Mattermost>) -> Router {
 /// What Sekoia calls.
 pub fn hooks(hooks: Hooks) -> Router {
     Router::new().route("/hooks/sekoia/{token}", post(sekoia_webhook::sekoia)).with_state(hooks)
-}
-
-/// The demo's page and what it calls. Nothing is answered that was not asked from the page.
-pub fn web(web: Arc<Web>, origins: Arc<Origins>) -> Router {
-    Router::new()
-        .route("/", get(web::index))
-        .route("/assets/{name}", get(web::asset))
-        .route("/demo/events", get(web::events))
-        .route("/demo/say", post(web::say))
-        .route("/demo/press", post(web::press))
-        .route("/demo/submit", post(web::submit))
-        .route("/demo/messages/{id}/{vendor}", get(web::as_received))
-        .route("/demo/side", get(web::side))
-        .route("/demo/console", get(web::console))
-        .route("/demo/faults", post(web::switch_fault))
-        .route("/demo/happen", post(web::happen))
-        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(web)
-        .layer(middleware::from_fn_with_state(origins, web::guard))
 }
 
 async fn readyz(State(ready): State<Ready>) -> Json<Value> {

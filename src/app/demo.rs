@@ -1,0 +1,53 @@
+//! The demo: the bot on its own chat page, against an embedded Sekoia.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use super::{App, House, one_tls_provider, open_store};
+use crate::chat::{ChatPlatform, Chats};
+use crate::config::{SekoiaConfig, StoreConfig};
+use crate::domain::approval;
+use crate::platform::web::{self, Origins, Web, WebChat};
+use crate::sandbox::Sandbox;
+use crate::server;
+use crate::timing::{Rhythm, Timing};
+
+/// What the demo runs with.
+pub struct Demo {
+    pub sekoia: SekoiaConfig,
+    pub sandbox: Arc<Sandbox>,
+    pub store: StoreConfig,
+    pub chat: Arc<WebChat>,
+    /// Where the page is reached, and the webhook with it.
+    pub public_url: Url,
+    /// Where the page may be opened.
+    pub origins: Origins,
+    /// What becomes of everything that is said, for whoever says it.
+    pub kept: String,
+}
+
+impl App {
+    /// The bot on the demo's chat page, against an embedded Sekoia.
+    pub async fn demo(demo: Demo) -> anyhow::Result<Self> {
+        one_tls_provider();
+        let store = open_store(&demo.store, &demo.store.keys()?).await?;
+        let platform: Arc<dyn ChatPlatform> = demo.chat.clone();
+        let chats = Chats::new([platform]);
+        // The embedded Sekoia has nothing to do but to answer, and whoever looks will not wait for minutes.
+        let watch = Rhythm { minute: Duration::from_secs(4), ..Rhythm::default() };
+        let house = House {
+            access: web::policy(),
+            approval: approval::Policy::default(),
+            timing: Timing { watch, ..Timing::default() },
+            public_url: Some(demo.public_url),
+        };
+        Self::around(demo.sekoia, house, store, chats, |responder, _| {
+            server::demo::routes(
+                Arc::new(Web::new(demo.chat, responder, demo.sandbox, demo.kept)),
+                Arc::new(demo.origins),
+            )
+        })
+    }
+}
