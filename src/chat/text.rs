@@ -94,9 +94,10 @@ pub enum NamePart {
 }
 
 /// Sorts names in the order in which people count: `Tier 2` before `Tier 10`, `tier 1` before both.
+/// Names that [`fold`] to the same are equal.
 pub fn natural(name: &str) -> Vec<NamePart> {
-    let mut parts = Vec::new();
-    let mut rest = name;
+    let (mut parts, name) = (Vec::new(), fold(name));
+    let mut rest = name.as_str();
     while let Some(c) = rest.chars().next() {
         let is_number = c.is_ascii_digit();
         let end = rest.find(|c: char| c.is_ascii_digit() != is_number).unwrap_or(rest.len());
@@ -105,7 +106,7 @@ pub fn natural(name: &str) -> Vec<NamePart> {
             let digits = part.trim_start_matches('0');
             NamePart::Number(digits.len(), digits.to_owned())
         } else {
-            NamePart::Word(part.to_lowercase())
+            NamePart::Word(part.to_owned())
         });
         rest = after;
     }
@@ -122,6 +123,7 @@ mod tests {
         names.sort_by_cached_key(|name| natural(name));
         let expected = ["", "9 b", "10 a", "Analyst", "tier", "Tier 1", "tier 2", "Tier 02b", "Tier 10", "Élan"];
         assert_eq!(names, expected);
+        assert_eq!(natural("Tier\u{a0}\u{ff11}0"), natural("tier 10"));
         // Longer than any number that a computer counts with.
         let digits = "9".repeat(400);
         assert!(natural(&format!("a{digits}")) < natural(&format!("a1{digits}")));
