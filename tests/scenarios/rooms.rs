@@ -38,12 +38,12 @@ fn map() -> Vec<String> {
     ["main".to_owned()].into_iter().chain(rooms).collect()
 }
 
-fn src() -> PathBuf {
+pub(super) fn src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
 /// Every source file below `folder`, by its path in `src` without `.rs` and `mod`.
-fn sources(folder: &Path) -> Vec<(Vec<String>, String)> {
+pub(super) fn sources(folder: &Path) -> Vec<(Vec<String>, String)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

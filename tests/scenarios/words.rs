@@ -11,6 +11,8 @@ use sekoia_chatops::chat::Words;
 use sekoia_chatops::command::{Command, Fault, ParsedCommand, Spec, TABLE, read, readme_table};
 use sekoia_chatops::domain::checklist::StepId;
 
+use super::rooms;
+
 fn typed(text: &str) -> Result<ParsedCommand, Fault> {
     read(&Words::Typed(text.to_owned()), "slack")
 }
@@ -458,4 +460,31 @@ fn the_readmes_commands_are_the_tables() {
         "README.md does not list the commands as src/command/table.rs has them. Mend it with:\n\n    \
          UPDATE_README=1 cargo test --test it -- the_readmes_commands\n"
     );
+}
+
+/// Commands in the code spans of these lines that cannot be copied as they stand: without what calls
+/// the bot. A step has the name of a command; alone it is the step.
+fn bare_commands(source: &str) -> Vec<&str> {
+    let program = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = program.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let spans = lines.flat_map(|line| line.split('`').skip(1).step_by(2));
+    let is_step = |span: &str| StepId::all().any(|step| step.name() == span);
+    let is_command = |span: &&str| {
+        let first = span.split(' ').next().unwrap_or_default();
+        TABLE.iter().any(|spec| spec.name.split(' ').next() == Some(first)) && !is_step(span)
+    };
+    spans.filter(is_command).collect()
+}
+
+#[test]
+fn commands_in_messages_are_written_as_they_are_typed() {
+    for (module, source) in rooms::sources(&rooms::src()) {
+        // The sandbox speaks of fields, and these two say what follows the word that calls the bot.
+        let apart = module[0] == "sandbox" || ["command/table", "command/tasks"].contains(&&*module.join("/"));
+        let bare = if apart { Vec::new() } else { bare_commands(&source) };
+        assert!(bare.is_empty(), "{}: {bare:?}", module.join("/"));
+    }
+    let lines =
+        "// `status`\n\"`status` shows it, `/sekoia next` and `users` do not: `users 2`\"\n#[cfg(test)]\n`next`";
+    assert_eq!(bare_commands(lines), ["status", "users 2"]);
 }
