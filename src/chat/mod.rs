@@ -23,9 +23,9 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::pace::Rank;
-use view::{CALL, Form, Line, Text, View};
+use view::{Form, Line, Text, View};
 
-/// One thing that somebody said or pressed, after its request was verified.
+/// One thing that a person said or pressed, after its request was verified.
 #[derive(Debug, Clone)]
 pub struct Inbound {
     /// What the platform gave this delivery; the same again means delivered again.
@@ -107,7 +107,7 @@ pub enum ChatError {
     Refused(String),
     #[error("the chat platform did not answer: {0}")]
     Unavailable(String),
-    /// Sent, and nobody said what became of it: it may be there to see.
+    /// Sent, with an unknown outcome: it may be there to see.
     #[error("the chat platform did not say whether it arrived")]
     Unclear,
 }
@@ -119,7 +119,7 @@ impl ChatError {
         matches!(self, Unavailable(_) | RateLimited | MessageGone | NotEditable)
     }
 
-    /// Whether it would be said of whatever is to be told there.
+    /// Whether the same would be said of every message there.
     pub fn is_of_channel(&self) -> bool {
         use ChatError::{Archived, Forbidden, MissingScope, NotAChannel, NotInChannel, NotServed};
         use ChatError::{OrganisationWide, TokenDead};
@@ -156,14 +156,11 @@ impl ChatError {
     }
 }
 
-/// What messages call the things of a platform.
+/// How messages speak of a platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wording {
-    pub platform: &'static str,
     /// The bot's name, as people mention it.
     pub bot: Arc<str>,
-    /// What calls the bot, with its slash.
-    pub call: Arc<str>,
     /// What to do about a token that is not taken any more.
     pub new_token: &'static str,
     /// What to do about a right that the bot lacks.
@@ -171,12 +168,10 @@ pub struct Wording {
 }
 
 impl Default for Wording {
-    /// Of a platform that nobody serves.
+    /// Of a platform without words of its own.
     fn default() -> Self {
         Self {
-            platform: "the chat platform",
             bot: "Sekoia".into(),
-            call: CALL.into(),
             new_token: "Ask your bot administrator to set a token that works.",
             rights: "Ask your bot administrator to give the bot that permission.",
         }
@@ -191,7 +186,7 @@ impl Wording {
     }
 }
 
-/// A picture, and the same in words for whoever cannot see it.
+/// A picture, and the same in words for people who cannot see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
     /// Of the file: `notifications.png`.
@@ -211,14 +206,16 @@ pub trait ChatPlatform: Send + Sync + 'static {
         false
     }
     /// What messages to its people call things.
-    async fn wording(&self) -> Wording;
+    async fn wording(&self) -> Wording {
+        Wording::default()
+    }
     /// The team that the app is installed in. Asked once.
     async fn team(&self) -> Result<Arc<str>, ChatError>;
     /// Whether the platform answers and takes the app's token, asked now.
     async fn check(&self) -> Result<(), ChatError>;
     /// Remembered for some minutes.
     async fn person(&self, user: &UserId) -> Result<Person, ChatError>;
-    /// What is asked next of somebody, or of a user group, is the present.
+    /// What is asked next about a person, or a user group, is the present.
     async fn forget(&self, user: &UserId, groups: &[&str]);
     /// Remembered for some minutes.
     async fn channel(&self, channel: &ChannelKey) -> Result<ChannelFacts, ChatError>;
@@ -231,7 +228,7 @@ pub trait ChatPlatform: Send + Sync + 'static {
     async fn group(&self, group: &str) -> Result<Arc<[UserId]>, ChatError>;
     /// The conversation of `user` with the bot alone.
     async fn direct(&self, user: &UserId) -> Result<ChannelKey, ChatError>;
-    /// Whether this is somebody's conversation with the bot alone.
+    /// Whether this is a person's direct conversation with the bot.
     fn is_direct(&self, channel: &ChannelKey) -> bool;
     /// Posts a message that carries `mark`, by which [`find_post`](Self::find_post) finds it again.
     async fn post(&self, channel: &ChannelKey, view: &View, mark: &str, rank: Rank) -> Result<MessageId, ChatError>;
@@ -242,7 +239,7 @@ pub trait ChatPlatform: Send + Sync + 'static {
         mark: &str,
         since: Timestamp,
     ) -> Result<Option<MessageId>, ChatError>;
-    /// Edits a message, which keeps its `mark`. [`ChatError::MessageGone`]: nobody sees it any more.
+    /// Edits a message, which keeps its `mark`. [`ChatError::MessageGone`]: it is not to be seen any more.
     /// [`ChatError::NotEditable`]: it stands as it was.
     async fn update(
         &self,
@@ -257,7 +254,7 @@ pub trait ChatPlatform: Send + Sync + 'static {
     async fn shows(&self, channel: &ChannelKey, message: &MessageId) -> Result<Option<Box<str>>, ChatError>;
     /// The address of a message, for a [`Span::Link`](crate::chat::view::Span::Link); none if there is none.
     async fn link(&self, channel: &ChannelKey, message: &MessageId) -> Option<Box<str>>;
-    /// Shows a picture, in the thread of the message `under` if one is given. Nobody finds it again
+    /// Shows a picture, in the thread of the message `under` if one is given. It is not found again
     /// by a mark: after [`ChatError::Unclear`] it may be there, after every other error it is not.
     async fn picture(
         &self,
@@ -274,7 +271,7 @@ pub trait ChatPlatform: Send + Sync + 'static {
     async fn attached(&self, _: &ChannelKey, _: &UserId, _name: &str) -> Result<Option<Vec<u8>>, ChatError> {
         Ok(None)
     }
-    /// How long whoever submits a form may wait for what is wrong with it.
+    /// How long the person who submits a form may wait for what is wrong with it.
     fn form_patience(&self) -> Duration;
     /// Tells one person something that only they see.
     async fn tell(&self, channel: &ChannelKey, user: &UserId, to: &ReplyTo, view: &View) -> Result<(), ChatError>;

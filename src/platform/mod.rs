@@ -10,3 +10,11 @@ pub mod sekoia_webhook;
 pub mod slack;
 #[cfg(feature = "demo")]
 pub mod web;
+
+/// Whether the same call may be sent again when its outcome is unknown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Retry {
+    Idempotent,
+    /// It would be seen twice.
+    MayDuplicate,
+}

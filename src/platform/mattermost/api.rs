@@ -17,6 +17,7 @@ use super::error::meaning;
 use super::limits::{CALLS, CALLS_WITHIN};
 use crate::chat::ChatError;
 use crate::pace::{Holds, Pace, Rank};
+use crate::platform::Retry;
 use crate::resolve::Resolver;
 
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -39,14 +40,6 @@ pub struct Api {
     pace: Pace,
     /// What the server itself asked to wait for, by kind of call and channel.
     holds: Holds,
-}
-
-/// Whether the same call may be sent again when nobody knows what became of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Retry {
-    Idempotent,
-    /// It would be seen twice.
-    MayDuplicate,
 }
 
 impl Api {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tracing::{debug, warn};
 
-use super::api::{Api, Retry};
+use super::api::Api;
 use super::attachments;
 use super::facts::{Facts, native};
 use super::forms::{self, Dialog, Reader};
@@ -27,6 +27,7 @@ use crate::chat::{
 };
 use crate::config::MattermostConfig;
 use crate::pace::Rank;
+use crate::platform::Retry;
 
 pub struct MattermostClient {
     api: Arc<Api>,
@@ -108,7 +109,7 @@ impl MattermostClient {
         self.not_private_until.load(Ordering::Relaxed) <= Timestamp::now().as_second()
     }
 
-    /// Whether the answer to a command would stand under the name of whoever typed it, and the bot
+    /// Whether the answer to a command would stand under the name of the person who typed it, and the bot
     /// can show it itself instead.
     pub(super) async fn shows_itself(&self) -> bool {
         self.may_be_private() && self.facts.author().await.is_some_and(|author| !author.is_shown)
@@ -256,9 +257,7 @@ impl ChatPlatform for MattermostClient {
 
     async fn wording(&self) -> Wording {
         Wording {
-            platform: "Mattermost",
             bot: self.facts.own_name().await.unwrap_or_else(|| "sekoia".into()),
-            call: Arc::clone(self.facts.call()),
             new_token: "Ask your bot administrator to make another token with `sekoia-chatops mattermost install --new-token` and to restart the bot.",
             rights: "Ask an administrator of the Mattermost server to give the bot that permission.",
         }
@@ -484,9 +483,9 @@ mod tests {
             trigger: "soc".into(),
         };
         let client = MattermostClient::new(&config, Sealer::new(&[secrecy::SecretSlice::from(vec![7; 32])])).unwrap();
-        // Nobody answers there: the name is the usual one.
+        // Nothing answers there: the name is the usual one.
         let wording = client.wording().await;
-        assert_eq!((wording.invite().as_str(), &*wording.call), ("`/invite @sekoia`", "/soc"));
+        assert_eq!((wording.invite().as_str(), client.typed("status").as_str()), ("`/invite @sekoia`", "/soc status"));
         for error in [ChatError::TokenDead("x".into()), ChatError::MissingScope("x".into())] {
             let advice = error.advice(&wording);
             assert!(advice.contains("attermost") && !advice.contains("Slack"), "{advice}");

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
-use super::api::{Api, Retry};
+use super::api::Api;
 use super::names::{Names, mentioned};
 use crate::chat::view::View;
 use crate::chat::{
@@ -15,13 +15,14 @@ use crate::chat::{
     is_mattermost_id,
 };
 use crate::pace::Rank;
+use crate::platform::Retry;
 use crate::platform::remembered::Remembered;
 
 /// A press is read anew before it counts; this is for everything else that names people.
 const FACTS: Duration = Duration::from_mins(1);
 /// An administrator may change them meanwhile.
 const SETTINGS: Duration = Duration::from_mins(5);
-/// Whoever typed a command waits no longer for whose answer it will be.
+/// The answer to a command waits no longer for its author to be known.
 const AUTHOR: Duration = Duration::from_millis(500);
 /// Somebody's conversation with the bot stays the same.
 const DIRECTS: Duration = Duration::from_hours(1);
@@ -65,7 +66,7 @@ pub struct Settings {
 pub struct Author {
     pub username: Arc<str>,
     pub icon_url: String,
-    /// Whether the server shows them; otherwise it shows those of whoever typed the command.
+    /// Whether the server shows them; otherwise it shows those of the person who typed the command.
     pub is_shown: bool,
 }
 
@@ -186,7 +187,7 @@ impl Facts {
         self.settings.get("", ask).await
     }
 
-    /// Nobody knows whose it is while the server does not say.
+    /// None while the server does not say.
     pub async fn author(&self) -> Option<Author> {
         let both = async { tokio::join!(self.settings(), self.account()) };
         let (Ok(settings), Ok(me)) = tokio::time::timeout(AUTHOR, both).await.ok()? else { return None };

@@ -38,7 +38,7 @@ pub fn line(line: &Line, names: &Names) -> String {
 }
 
 /// A line that is no heading, quote, item or code, and makes the line above no heading. What can be
-/// escaped is: whoever copies the line copies nothing that they do not see.
+/// escaped is: a person who copies the line copies nothing invisible.
 fn begun(line: String) -> String {
     let indented = line.len() - line.trim_start_matches(' ').len();
     let rest = &line[indented..];

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::chat::view::{Block, CALL, Line, Span, View};
+use crate::chat::view::{CALL, Span, View};
 use crate::chat::{ChannelKey, UserId};
 
 /// What can be mentioned in one message.
@@ -24,7 +24,7 @@ impl Names {
 /// Whom and what a view mentions.
 pub fn mentioned(view: &View) -> (Vec<&UserId>, Vec<&ChannelKey>) {
     let (mut people, mut channels) = (Vec::new(), Vec::new());
-    for span in view.blocks.iter().flat_map(lines).flat_map(|line| &line.0) {
+    for span in view.lines().flat_map(|line| &line.0) {
         match span {
             Span::Person(user) if !people.contains(&user) => people.push(user),
             Span::Channel(channel) if !channels.contains(&channel) => channels.push(channel),
@@ -32,12 +32,4 @@ pub fn mentioned(view: &View) -> (Vec<&UserId>, Vec<&ChannelKey>) {
         }
     }
     (people, channels)
-}
-
-fn lines(block: &Block) -> &[Line] {
-    match block {
-        Block::Line(_, line) | Block::Note(line) => std::slice::from_ref(line),
-        Block::Bullets(lines) | Block::List(_, lines) => lines,
-        Block::Heading(_) | Block::Code(_) | Block::Table(_) | Block::Controls(_) => &[],
-    }
 }

@@ -160,7 +160,7 @@ impl Mattermost {
             return Ok(json!({ "ephemeral_text": text, "skip_slack_parsing": true }));
         }
         if let Some(ask) = &pressed.ask {
-            // Nobody is asked whether they are sure of what they may not do.
+            // No one is asked whether they are sure of what they may not do.
             if let Some(view) = self.refusal(&action, &pressed, ask, thread.as_deref(), called).await {
                 return Ok(self.beside(&pressed.about, &actor, thread.as_deref(), &view).await);
             }
@@ -204,7 +204,7 @@ impl Mattermost {
         json!({ "ephemeral_text": self.client.words(view).await, "skip_slack_parsing": true })
     }
 
-    /// Why a press that asks first would come to nothing; none if nobody knows by now.
+    /// Why a press that asks first would come to nothing; none if that is not known by now.
     async fn refusal(
         &self,
         action: &Action,
@@ -311,7 +311,7 @@ pub async fn command(State(state): State<Arc<Mattermost>>, called: Called) -> Re
         Err(malformed) => return state.malformed(malformed),
     };
     let (channel, actor) = (inbound.channel.clone(), inbound.actor.clone());
-    // What this request is answered with, and its `response_url`, is a post of whoever typed it.
+    // What this request is answered with, and its `response_url`, is a post of the person who typed it.
     let itself = !channel.channel().starts_with(MATTERMOST_DIRECT) && state.client.shows_itself().await;
     let thread = inbound::thread(&called.body);
     if itself {

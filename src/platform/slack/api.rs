@@ -18,6 +18,7 @@ use super::render::Message;
 use crate::chat::ChatError;
 use crate::config::SlackConfig;
 use crate::pace::{Holds, Rank, Seldom};
+use crate::platform::Retry;
 use crate::resolve::Resolver;
 
 /// One call, sent once. slack-morphism has no time-out of its own.
@@ -44,14 +45,6 @@ pub(super) struct Api {
     pub limits: Limits,
     /// What Slack itself asked to wait for, by method and channel.
     holds: Holds,
-}
-
-/// Whether the same call may be sent again when nobody knows what became of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Retry {
-    Idempotent,
-    /// It would be seen twice.
-    MayDuplicate,
 }
 
 impl Api {

@@ -9,20 +9,21 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tracing::{error, warn};
 
-use super::api::{Api, Retry, patience};
+use super::api::{Api, patience};
 use super::block_kit::{Block, Modal};
 use super::facts::Facts;
 use super::files::FileRef;
 use super::forms;
 use super::history::Metadata;
 use super::render::{self, Message};
-use crate::chat::view::{CALL, Form, View};
+use crate::chat::view::{Form, View};
 use crate::chat::{
     ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, Picture, ReplyTo, UserId,
     Wording,
 };
 use crate::config::SlackConfig;
 use crate::pace::{Rank, Seldom};
+use crate::platform::Retry;
 use crate::state::moved::Moved;
 use crate::store::{Store, StoreError};
 
@@ -144,9 +145,7 @@ impl ChatPlatform for SlackClient {
 
     async fn wording(&self) -> Wording {
         Wording {
-            platform: "Slack",
             bot: self.facts.own_name().await.unwrap_or_else(|| "Sekoia".into()),
-            call: CALL.into(),
             new_token: "Ask your bot administrator to install the app in Slack again, to set its new token and to restart the bot.",
             rights: "Ask your bot administrator to add that scope to the app in Slack and to install it again.",
         }

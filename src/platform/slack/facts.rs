@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::api::{Api, Retry};
+use super::api::Api;
 use crate::chat::{ChannelFacts, ChannelKey, ChatError, Person, UserId};
 use crate::pace::Rank;
+use crate::platform::Retry;
 use crate::platform::remembered::Remembered;
 
 /// Who somebody is, and whether a channel is shared: Slack itself lets nobody act who left.
@@ -35,7 +36,6 @@ pub(super) struct Facts {
     api: Arc<Api>,
     /// A token belongs to one team for good.
     team: OnceCell<Team>,
-    name: OnceCell<Arc<str>>,
     people: Remembered<Known>,
     channels: Remembered<ChannelFacts>,
     groups: Remembered<Arc<[UserId]>>,
@@ -46,6 +46,8 @@ struct Team {
     team_id: Arc<str>,
     /// `https://example.slack.com/`.
     url: Option<Url>,
+    /// The bot's name, as people mention it.
+    user: Option<Arc<str>>,
 }
 
 impl Facts {
@@ -53,7 +55,6 @@ impl Facts {
         Self {
             api,
             team: OnceCell::new(),
-            name: OnceCell::new(),
             people: Remembered::new(FACTS),
             channels: Remembered::new(FACTS),
             groups: Remembered::guarded(MEMBERSHIP),
@@ -84,10 +85,11 @@ impl Facts {
             #[serde(default)]
             is_enterprise_install: bool,
             url: Option<Url>,
+            user: Option<Arc<str>>,
         }
-        let Answer { team_id, is_enterprise_install, url } = self.api.get("auth.test", &[]).await?;
+        let Answer { team_id, is_enterprise_install, url, user } = self.api.get("auth.test", &[]).await?;
         let team_id = team_id.filter(|id| !(is_enterprise_install || id.is_empty() || id.starts_with('E')));
-        Ok(Team { team_id: team_id.ok_or(ChatError::OrganisationWide)?, url })
+        Ok(Team { team_id: team_id.ok_or(ChatError::OrganisationWide)?, url, user })
     }
 
     /// Where people open the workspace.
@@ -98,13 +100,7 @@ impl Facts {
 
     /// The bot's name, as people mention it.
     pub async fn own_name(&self) -> Option<Arc<str>> {
-        #[derive(Deserialize)]
-        struct Answer {
-            user: Arc<str>,
-        }
-        let ask = async || self.api.get::<Answer>("auth.test", &[]).await.map(|answer| answer.user);
-        let name = tokio::time::timeout(NAME, self.name.get_or_try_init(ask)).await.ok()?;
-        name.ok().cloned()
+        tokio::time::timeout(NAME, self.installed()).await.ok()?.ok()?.user.clone()
     }
 
     pub async fn person(&self, user: &UserId) -> Result<Person, ChatError> {

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 use url::Url;
 
-use super::api::{Api, Retry};
+use super::api::Api;
 use crate::chat::text::clip;
 use crate::chat::{ChatError, MessageId, Picture};
 use crate::pace::Rank;
+use crate::platform::Retry;
 
 /// Characters of an alternative text; Slack documents 1,000.
 const ALT: usize = 1_000;

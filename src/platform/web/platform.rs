@@ -13,7 +13,7 @@ use super::people::{self, find, is_public};
 use crate::chat::view::{Form, View};
 use crate::chat::{
     ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, Picture, ReplyTo, UserId,
-    WEB_TEAM, Wording,
+    WEB_TEAM,
 };
 use crate::pace::Rank;
 
@@ -29,10 +29,6 @@ pub(super) fn trigger(window: &str, at: Timestamp) -> Box<str> {
 impl ChatPlatform for WebChat {
     fn name(&self) -> &'static str {
         "web"
-    }
-
-    async fn wording(&self) -> Wording {
-        Wording { platform: "this page", ..Wording::default() }
     }
 
     async fn team(&self) -> Result<Arc<str>, ChatError> {

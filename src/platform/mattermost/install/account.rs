@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::{Installer, Stopped, stopped};
 use crate::chat::ChatError;
 use crate::pace::Rank;
-use crate::platform::mattermost::api::{Api, Retry};
+use crate::platform::Retry;
+use crate::platform::mattermost::api::Api;
 use crate::platform::mattermost::picture;
 
 /// Description of the bot's token, by which it is found again.

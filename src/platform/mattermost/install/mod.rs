@@ -15,9 +15,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::api::{Api, Retry};
+use super::api::Api;
 use crate::chat::ChatError;
 use crate::pace::Rank;
+use crate::platform::Retry;
 use account::Token;
 
 /// What is to be set up.

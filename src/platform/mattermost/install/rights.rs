@@ -59,7 +59,7 @@ impl Installer<'_> {
         Ok(())
     }
 
-    /// The answer to a slash command is a post of whoever typed it, unless the server lets the bot
+    /// The answer to a slash command is a post of the person who typed it, unless the server lets the bot
     /// put its own name there, or show it itself.
     fn authorship(&mut self, private: bool) {
         if self.overrides {
