@@ -3,18 +3,17 @@
 
 use std::time::Duration;
 
-/// How long a write is left alone before somebody looks what became of it, and how fast everything
-/// goes that nobody waits for.
+/// How long a write is left alone before its outcome is read back, and how fast background work goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
-    /// Longer than any call takes: after it, whoever announced a call is not making it any more.
+    /// Longer than any call takes: after it, the process that announced a call is not making it any more.
     pub lease: Duration,
     /// After a call without any answer, its absence is believed only this long after it: longer
     /// than the proxies on the way keep a request.
     pub proof: Duration,
     /// Between two reads that have to agree.
     pub between: Duration,
-    /// A shown key that nobody says to have saved stays so long.
+    /// A shown key whose secret is not confirmed stays so long.
     pub confirm: Duration,
     /// How often done steps are verified again.
     pub drift: Duration,

@@ -24,7 +24,7 @@ pub struct Demo {
     pub public_url: Url,
     /// Where the page may be opened.
     pub origins: Origins,
-    /// What becomes of everything that is said, for whoever says it.
+    /// What the page says about what is kept.
     pub kept: String,
 }
 
@@ -35,7 +35,7 @@ impl App {
         let store = open_store(&demo.store, &demo.store.keys()?).await?;
         let platform: Arc<dyn ChatPlatform> = demo.chat.clone();
         let chats = Chats::new([platform]);
-        // The embedded Sekoia has nothing to do but to answer, and whoever looks will not wait for minutes.
+        // The embedded Sekoia has nothing to do but to answer, and a visitor will not wait for minutes.
         let watch = Rhythm { minute: Duration::from_secs(4), ..Rhythm::default() };
         let house = House {
             access: web::policy(),

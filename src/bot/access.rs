@@ -34,7 +34,7 @@ impl Policy {
         Ok(Rights { operator, approver, unread, listed: person.also.filter(named) })
     }
 
-    /// Whether the bot works in this channel at all, whoever asks.
+    /// Whether the bot works in this channel at all, for anyone.
     pub async fn works_in(&self, chat: &dyn ChatPlatform, channel: &ChannelKey) -> Result<bool, ChatError> {
         let facts = chat.channel(channel).await?;
         let listed = chat.is_among(channel, &self.channels).await?;
@@ -71,7 +71,7 @@ impl Principal {
 }
 
 /// Whether `user` is one of these, which `setting` names. People named by id first: they need no
-/// call. A group that cannot be read counts only for whoever is found nowhere else.
+/// call. A group that cannot be read counts only for a person who is found nowhere else.
 pub async fn among(
     principals: &[Principal],
     setting: &str,

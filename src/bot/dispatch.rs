@@ -11,8 +11,8 @@ use crate::domain::access::{Right, Rights};
 use crate::store::Finished;
 
 impl Bot {
-    /// What to tell whoever said this. Never fails: whatever goes wrong is what they are told.
-    /// `again`: nobody waits for it any more, so that what may pass is tried again later.
+    /// The answer. Never fails: what goes wrong is the answer then.
+    /// `again`: no one waits for it any more, so that what may pass is tried again later.
     pub(super) async fn answer(
         &self,
         inbound: &Inbound,
@@ -60,7 +60,7 @@ impl Bot {
         }
     }
 
-    /// What went wrong, in the words of the platform where somebody reads it.
+    /// What went wrong, in the words of the platform where it is read.
     async fn explain(&self, failure: Failure, said: &ParsedCommand, channel: &ChannelKey) -> View {
         let wording = if failure.speaks_of_platform() { self.chats.wording(channel).await } else { Wording::default() };
         failure.view(said, &wording)
@@ -81,7 +81,7 @@ impl Bot {
         }
     }
 
-    /// Why these words would come to nothing; none if they would, or if nobody knows by now. Nothing
+    /// Why these words would come to nothing; none if they would, or if that is not known by now. Nothing
     /// is changed or recorded: a platform asks before it asks a question of its own.
     pub async fn refusal(&self, inbound: &Inbound) -> Option<View> {
         let said = read(&inbound.words, inbound.actor.platform()).ok()?;
@@ -209,7 +209,7 @@ impl Bot {
         view.map(Answer::from)
     }
 
-    /// The channel of a request that is spoken of in somebody's conversation with the bot alone.
+    /// The channel of a request that is spoken of in a person's direct conversation with the bot.
     async fn home_of(&self, inbound: &Inbound, command: &Command) -> Result<Option<ChannelKey>, Failure> {
         let direct = self.chats.of_channel(&inbound.channel).is_ok_and(|chat| chat.is_direct(&inbound.channel));
         let Some(id) = command.request().filter(|_| direct) else { return Ok(None) };

@@ -132,6 +132,6 @@ mod tests {
         assert_eq!(duty.since(), since);
         duty.hold(Some((now + hour, began)));
         duty.hold(Some((now + hour, began + hour)));
-        assert!(duty.since() > since, "somebody else may have had it");
+        assert!(duty.since() > since, "another process may have had it");
     }
 }

@@ -15,7 +15,7 @@ use crate::store::{StoreError, horizon};
 
 /// Deliveries are remembered for longer than any platform repeats them.
 const REMEMBERED: Duration = Duration::from_hours(24);
-/// How often the worker looks when nobody resumes it.
+/// How often the worker looks without being woken.
 const TICK: Duration = Duration::from_secs(2);
 /// How often it is looked whether that is this process's duty.
 const SOON: Duration = Duration::from_millis(200);

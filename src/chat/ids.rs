@@ -13,7 +13,7 @@ pub const WEB_TEAM: &str = "demo";
 /// Takes the place of the team in our keys: a channel's id is the same in every team.
 pub const MATTERMOST_SERVER: &str = "server";
 
-/// Stands before the id of somebody's conversation with the bot alone.
+/// Stands before the id of a person's direct conversation with the bot.
 pub const MATTERMOST_DIRECT: &str = "direct-";
 
 /// Mattermost's ids: 26 letters and digits. They become parts of paths and keys.
@@ -92,7 +92,7 @@ impl ChannelKey {
         Self(format!("mattermost:{MATTERMOST_SERVER}:{channel}").into())
     }
 
-    /// Somebody's conversation with the bot alone.
+    /// A person's direct conversation with the bot.
     pub fn mattermost_direct(channel: &str) -> Self {
         Self(format!("mattermost:{MATTERMOST_SERVER}:{MATTERMOST_DIRECT}{channel}").into())
     }

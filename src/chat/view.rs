@@ -38,12 +38,12 @@ pub struct View {
 pub enum Tone {
     #[default]
     Plain,
-    /// Somebody or something is waited for.
+    /// A person or a process is waited for.
     Waiting,
     Done,
     /// Refused, failed, or too late.
     Refused,
-    /// Somebody should look now.
+    /// A person should look now.
     Urgent,
 }
 
@@ -298,7 +298,7 @@ impl std::fmt::Display for Line {
 /// The sign of what is still to do, as large as the other signs wherever a platform draws those.
 pub const OPEN: &str = "☐ ";
 
-/// What calls the bot, where nobody chose another word.
+/// What calls the bot, unless the server has another word for it.
 pub const CALL: &str = "/sekoia";
 
 /// Something to type, as it is typed where `call` calls the bot.

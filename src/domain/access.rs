@@ -11,7 +11,7 @@ use std::str::FromStr;
 use crate::chat::view::Line;
 use crate::chat::{ChatError, Person, UserId, Wording};
 
-/// What somebody has to be to say a command.
+/// The right that a command needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Right {
     Anybody,

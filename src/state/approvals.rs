@@ -143,7 +143,7 @@ impl Approvals {
         Err(ChangeError::Contended)
     }
 
-    /// As long as it is held, nobody in this process changes the request.
+    /// As long as it is held, nothing else in this process changes the request.
     pub async fn turn(&self, id: &ApprovalId) -> MutexGuard<'_, ()> {
         self.writer(id).lock().await
     }

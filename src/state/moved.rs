@@ -163,7 +163,7 @@ impl Moved {
             for stream in &page {
                 match stream::load::<LaterIds>(&*self.store, stream.key()).await {
                     Ok(slot) => known.learn(stream.key(), &slot.state.unwrap_or_default()),
-                    // Edited by somebody else: one channel is not found, all others are.
+                    // Edited from outside: one channel is not found, all others are.
                     Err(error @ StoreError::Corrupt { .. }) => warn!(%error, "a channel's new id cannot be read"),
                     Err(error) => return Err(error),
                 }

@@ -11,7 +11,7 @@ use crate::domain::checklist::{Command, Concluded, Refusal, Session, Status as S
 use crate::state::sessions::ChangeError;
 
 impl Bot {
-    /// Brings the session in line with one of its requests, as that is stored now. Nobody changes the
+    /// Brings the session in line with one of its requests, as that is stored now. No one changes the
     /// request meanwhile: what was read of it before a decision would be recorded after it.
     pub(in crate::bot) async fn sync_checklist(&self, id: &ApprovalId, now: Timestamp) {
         let _turn = self.approvals.turn(id).await;

@@ -20,7 +20,7 @@ pub(super) struct Facts {
 }
 
 impl Bot {
-    /// `typed`: names in it may still have to be told from keywords.
+    /// `typed`: names in it may still have to be separated from keywords.
     pub(super) async fn look_up(
         &self,
         wanted: &RequestedAction,

@@ -119,7 +119,7 @@ impl Bot {
         Some((to, channel, text))
     }
 
-    /// What to do in another channel, for somebody who reads it elsewhere.
+    /// What to do in another channel, for a person who reads it elsewhere.
     pub(super) async fn advice_there(&self, channel: &ChannelKey, why: &ChatError) -> String {
         why.advice(&self.chats.wording(channel).await).replace(" here ", " there ")
     }

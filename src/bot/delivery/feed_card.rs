@@ -14,7 +14,7 @@ use crate::state::feed::{News, is_over};
 const TITLE: usize = 200;
 const NAME: usize = 80;
 const ERROR: usize = 600;
-/// From here on Sekoia recommends to be told of alerts.
+/// From here on Sekoia recommends a notification.
 const URGENT: u8 = 75;
 /// Assets that are named.
 const ASSETS: usize = 5;

@@ -85,7 +85,7 @@ fn naming(text: &str, channel: Option<&ChannelKey>) -> Line {
     }
 }
 
-/// Commands in backticks can be copied; any other backtick is somebody's own.
+/// Commands in backticks can be copied; any other backtick is a person's own.
 fn copyable(mut line: Line, mut text: &str) -> Line {
     while let Some((before, typed)) = text.split_once("`/") {
         let Some((typed, after)) = typed.split_once('`') else { break };

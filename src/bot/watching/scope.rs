@@ -23,7 +23,7 @@ pub(in crate::bot) struct Scope {
     pub communities: BTreeMap<Uuid, Watched>,
 }
 
-/// Of what nobody knows since when it is waited for, so much is news.
+/// Where it is unknown since when events are waited for, so much counts as new.
 const UNKNOWN: SignedDuration = SignedDuration::from_hours(24);
 
 /// A community, and who is told of it.
@@ -47,8 +47,8 @@ impl Watched {
         self.rules(trigger).next().is_some()
     }
 
-    /// Since when somebody waits for any of these. A rule that was made while the clock was ahead
-    /// is taken for a day old: nobody knows better.
+    /// Since when any of these is waited for. A rule that was made while the clock was ahead
+    /// is taken for a day old, which is a guess.
     pub fn since(&self, triggers: &[Trigger], now: Timestamp) -> Option<Timestamp> {
         let made = triggers.iter().flat_map(|trigger| self.rules(*trigger)).map(|rule| rule.at);
         made.map(|at| if is_ahead(at, now) { now - UNKNOWN } else { at }).min()

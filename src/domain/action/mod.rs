@@ -1,7 +1,7 @@
 //! Sensitive operations on Sekoia, typed: what exactly is asked for, which calls that takes, and
 //! what is risky about it.
 //!
-//! Pure: [`RequestedAction`] is checked against facts that somebody else read, and becomes an [`Action`]
+//! Pure: [`RequestedAction`] is checked against facts that were read before, and becomes an [`Action`]
 //! that names everything by its identifier. Nothing is called here.
 
 mod answer;

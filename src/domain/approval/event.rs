@@ -59,7 +59,7 @@ pub enum Event {
     Shown {
         item: usize,
     },
-    /// It was shown while the clock was ahead: nobody waits longer than until then.
+    /// It was shown while the clock was ahead: it is waited for until then, not longer.
     ConfirmBy {
         item: usize,
         until: Timestamp,

@@ -189,7 +189,7 @@ mod tests {
         let second = Patience::of_somebody(Duration::from_millis(300));
         let busy = store.0.write(second, |_, _| async { Ok(()) }.boxed()).await;
         assert!(matches!(busy, Err(CommitError::Store(StoreError::Busy))), "nothing of it began");
-        // It runs to its end, although nobody waits for it any more.
+        // It runs to its end, although no one waits for it any more.
         goes_on.send(()).unwrap();
         let after = Patience::until_done(Duration::from_secs(10));
         let read = store.0.write(after, |_, tx| {
