@@ -4,6 +4,7 @@
 //! platform's folder.
 
 mod ids;
+mod line;
 pub mod table;
 pub mod text;
 pub mod view;
