@@ -94,7 +94,7 @@ pub enum NamePart {
 }
 
 /// Sorts names in the order in which people count: `Tier 2` before `Tier 10`, `tier 1` before both.
-/// Names that [`fold`] to the same are equal.
+/// Names that [`fold()`] to the same are equal.
 pub fn natural(name: &str) -> Vec<NamePart> {
     let (mut parts, name) = (Vec::new(), fold(name));
     let mut rest = name.as_str();

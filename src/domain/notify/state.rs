@@ -185,6 +185,7 @@ mod tests {
         }
         assert!(!muted(None, now));
     }
+
     #[test]
     fn a_digest_that_was_sent_or_set_while_the_clock_was_ahead_comes_all_the_same() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
