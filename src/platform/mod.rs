@@ -2,6 +2,9 @@
 //!
 //! Everything that only one platform has (signatures, block types, method names) stays in its folder.
 
+use crate::chat::ChatError;
+use crate::retry::{Failed, Next};
+
 pub mod intake;
 pub mod mattermost;
 mod refused;
@@ -11,10 +14,8 @@ pub mod slack;
 #[cfg(feature = "demo")]
 pub mod web;
 
-/// Whether the same call may be sent again when its outcome is unknown.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Retry {
-    Idempotent,
-    /// It would be seen twice.
-    MayDuplicate,
+/// A call that a platform did not carry out, or whose outcome it did not tell.
+fn failed(error: ChatError) -> Failed<ChatError> {
+    let next = if matches!(error, ChatError::Unavailable(_)) { Next::Passing } else { Next::Stop };
+    Failed { error, next }
 }

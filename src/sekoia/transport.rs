@@ -5,7 +5,6 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
 use rand::RngExt;
 use reqwest::{StatusCode, header};
@@ -22,6 +21,7 @@ use super::error::{ErrorBody, SekoiaError};
 use super::lenient::Page;
 use crate::pace::{Pace, Rank};
 use crate::resolve::Resolver;
+use crate::retry::{self, Failed, Next, Retry};
 
 tokio::task_local! {
     static BACKGROUND: ();
@@ -160,8 +160,6 @@ const PER_SECOND: usize = 5;
 /// Calls above 10 s are flagged by Sekoia's firewall.
 const TOTAL: Duration = Duration::from_secs(9);
 const CONNECT: Duration = Duration::from_secs(3);
-/// Sends of one read, the first included.
-const ATTEMPTS: usize = 3;
 /// A person waits this long for a pause to end; a longer one is told.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// So long a call waits for its turn among others.
@@ -213,33 +211,24 @@ impl Transport {
     /// The same, with the size of the answer in bytes.
     pub async fn get_sized<T: DeserializeOwned>(&self, rank: Rank, call: &Read<'_>) -> Result<(T, usize), SekoiaError> {
         let span = info_span!("sekoia", call = call.name, status = tracing::field::Empty);
-        async {
-            let mut backoff =
-                ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)).with_jitter().build();
-            let mut attempt = 1;
-            loop {
-                let error = match self.once(rank, call).await {
-                    Ok(value) => return Ok(value),
-                    Err(error) => error,
+        let read = retry::send(Retry::Idempotent, PATIENCE, || async {
+            self.once(rank, call).await.map_err(|error| {
+                let next = match &error {
+                    // Whoever waits is told.
+                    _ if self.pause() > PATIENCE => Next::Stop,
+                    SekoiaError::RateLimited { wait } => Next::Wait(*wait),
+                    error if error.is_passing() => Next::Passing,
+                    _ => Next::Stop,
                 };
-                if let SekoiaError::Forbidden { permission, .. } = error {
-                    return Err(self.compared(permission, call.name).await);
-                }
-                let wait = match &error {
-                    SekoiaError::RateLimited { wait } if *wait <= PATIENCE => *wait,
-                    error if error.is_passing() => backoff.next().unwrap_or(PATIENCE),
-                    _ => return Err(error),
-                };
-                if attempt == ATTEMPTS || self.pause() > PATIENCE {
-                    return Err(error);
-                }
-                debug!(%error, attempt, "read again");
-                attempt += 1;
-                tokio::time::sleep(wait).await;
+                Failed { error, next }
+            })
+        });
+        match read.instrument(span.clone()).await {
+            Err(SekoiaError::Forbidden { permission, .. }) => {
+                Err(self.compared(permission, call.name).instrument(span).await)
             }
+            result => result,
         }
-        .instrument(span)
-        .await
     }
 
     async fn once<T: DeserializeOwned>(&self, rank: Rank, call: &Read<'_>) -> Result<(T, usize), SekoiaError> {

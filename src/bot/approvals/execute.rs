@@ -17,6 +17,7 @@ use crate::bot::Bot;
 use crate::chat::Actor;
 use crate::domain::approval::{Approval, ApprovalId, Command, How, Item, Outcome, Stage, decide};
 use crate::pace::Rank;
+use crate::retry::wait_after;
 use crate::sekoia::{SekoiaError, Turn, Unwritten, Verb};
 use crate::state::approvals::ChangeError;
 use crate::store::{Commit, StoreError, Work, WorkKind};
@@ -199,7 +200,7 @@ impl Bot {
             Outcome::NotSent { why } => {
                 info!(sends, why = &**why, "nothing was done; it is tried again");
                 self.conclude(&started, item, outcome, false).await?;
-                let wait = FIRST_WAIT.saturating_mul(1 << sends.saturating_sub(1).min(8));
+                let wait = wait_after(sends.saturating_sub(1), FIRST_WAIT, LONGEST_WAIT);
                 tokio::time::sleep(wait.max(self.sekoia.paused_for()).min(LONGEST_WAIT)).await;
             }
             _ => self.conclude(&started, item, outcome, everybody).await?,

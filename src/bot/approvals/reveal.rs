@@ -20,6 +20,7 @@ use crate::chat::{Actor, ChannelKey, ChatError, FormContent, SecretForm, UserId}
 use crate::domain::action::{Action, Named, revocation, says_revoked};
 use crate::domain::approval::{self, Approval, ApprovalId, Command, Item, Outcome, decide};
 use crate::pace::Rank;
+use crate::retry::wait_after;
 use crate::sekoia::{CreatedKey, KeyStatus, SekoiaError, Unwritten};
 use crate::store::StoreError;
 
@@ -29,6 +30,7 @@ const ATTEMPTS: u32 = 3;
 const RECORDS: u32 = 5;
 const STORE_FAILED: &str = "My storage failed, so nothing was created. Please try again in a minute.";
 const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(4);
 
 /// A secret that may come into being now, for one person, in a form that is to be opened.
 #[derive(Debug, Clone, PartialEq)]
@@ -245,7 +247,6 @@ impl Bot {
             return Ok(true);
         };
         let key = Named::new(uuid, &**name);
-        let mut wait = FIRST_WAIT;
         for attempt in 1..=ATTEMPTS {
             match self.revoke_once(approval, community, &key).await {
                 Ok(true) => {
@@ -256,8 +257,7 @@ impl Bot {
                 Ok(false) => warn!(attempt, "a key that must not stay is still there"),
                 Err(error) => warn!(%error, attempt, "a key that must not stay could not be revoked yet"),
             }
-            tokio::time::sleep(wait).await;
-            wait *= 2;
+            tokio::time::sleep(wait_after(attempt - 1, FIRST_WAIT, LONGEST_WAIT)).await;
         }
         error!(request = approval.id.as_str(), "a key whose secret is lost is still there; it is tried again");
         Ok(false)

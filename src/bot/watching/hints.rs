@@ -19,6 +19,7 @@ use crate::bot::Bot;
 use crate::bot::inbox::only_store;
 use crate::chat::ChannelKey;
 use crate::domain::notify::{Occurrence, What};
+use crate::retry::wait_after;
 use crate::sekoia::{Alert, Id, SekoiaError};
 use crate::state::feed::News;
 use crate::state::hint::Hint;
@@ -145,8 +146,8 @@ impl Bot {
                 commit.finished.push(work.finished());
                 continue;
             }
-            let longest = wait(error, self.rhythm()).max(self.rhythm().of(LONGEST_WAIT));
-            let wait = wait(error, self.rhythm()).saturating_mul(1 << work.attempts.min(10)).min(longest);
+            let first = wait(error, self.rhythm());
+            let wait = wait_after(work.attempts, first, first.max(self.rhythm().of(LONGEST_WAIT)));
             debug!(%error, "a hint has to wait");
             commit.postponed.push((work.finished(), Timestamp::now() + wait));
         }

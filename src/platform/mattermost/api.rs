@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::multipart::{self, Part};
 use reqwest::{Method, RequestBuilder};
@@ -17,11 +16,11 @@ use super::error::meaning;
 use super::limits::{CALLS, CALLS_WITHIN};
 use crate::chat::ChatError;
 use crate::pace::{Holds, Pace, Rank};
-use crate::platform::Retry;
+use crate::platform::failed;
 use crate::resolve::Resolver;
+use crate::retry::{self, Failed, Next, Retry};
 
 const TIMEOUT: Duration = Duration::from_secs(8);
-const ATTEMPTS: usize = 3;
 /// A longer `Retry-After` is not waited for: whoever called decides what to do with the time.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of an answer that anybody would read.
@@ -129,7 +128,7 @@ impl Api {
         channel: &str,
         again: Retry,
         rank: Rank,
-        fill: impl Fn(RequestBuilder) -> RequestBuilder,
+        fill: impl Fn(RequestBuilder) -> RequestBuilder + Send + Sync,
     ) -> Result<Vec<u8>, ChatError> {
         let span = info_span!("mattermost", %method, path = path.split('?').next());
         let kind = format!("{method} {}", path.split(['/', '?']).nth(1).unwrap_or_default());
@@ -153,36 +152,30 @@ impl Api {
         self.send_with_retry(("answer", ""), Retry::Idempotent, Rank::Person, post).await.map(|_| ())
     }
 
-    /// The one retry policy: `Retry-After` is kept, passing faults are tried again if that is
-    /// harmless, everything else is the caller's.
+    /// One call, sent again where that is harmless.
     async fn send_with_retry(
         &self,
         (kind, channel): (&str, &str),
         again: Retry,
         rank: Rank,
-        request: impl Fn() -> RequestBuilder,
+        request: impl Fn() -> RequestBuilder + Send + Sync,
     ) -> Result<Vec<u8>, ChatError> {
-        let mut backoff =
-            ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)).with_jitter().build();
-        for attempt in 1.. {
-            let patience = if rank == Rank::Person { PATIENCE } else { Duration::from_mins(1) };
-            // Nobody waits for background work, and whoever puts it off sends what is true by then.
-            let with_server = if rank == Rank::Person { PATIENCE } else { Duration::from_secs(2) };
+        let patience = if rank == Rank::Person { PATIENCE } else { Duration::from_mins(1) };
+        // Nobody waits for background work, and whoever puts it off sends what is true by then.
+        let with_server = if rank == Rank::Person { PATIENCE } else { Duration::from_secs(2) };
+        retry::send(again, with_server, || async {
             let waited = self.holds.pass(kind, channel, with_server).await;
             if waited.is_err() || self.pace.turn(rank, patience).await.is_err() {
-                return Err(ChatError::RateLimited);
+                return Err(Failed::stop(ChatError::RateLimited));
             }
             let error = match request().send().await {
-                Ok(answer) if answer.status().is_success() => return whole(answer).await,
+                Ok(answer) if answer.status().is_success() => return whole(answer).await.map_err(Failed::stop),
                 Ok(answer) => {
                     let (status, wait) = (answer.status(), retry_after(&answer));
                     let error = meaning(status, &whole(answer).await.unwrap_or_default());
                     if error == ChatError::RateLimited {
                         self.holds.hold(kind, channel, wait);
-                        if attempt >= ATTEMPTS || wait > PATIENCE {
-                            return Err(error);
-                        }
-                        continue;
+                        return Err(Failed { error, next: Next::Wait(wait) });
                     }
                     error
                 }
@@ -190,14 +183,9 @@ impl Api {
                 Err(e) if e.is_timeout() => ChatError::Unavailable(format!("no answer within {} s", TIMEOUT.as_secs())),
                 Err(_) => ChatError::Unavailable("no connection".into()),
             };
-            let passing = matches!(error, ChatError::Unavailable(_));
-            if !passing || again == Retry::MayDuplicate || attempt >= ATTEMPTS {
-                return Err(error);
-            }
-            warn!(%error, attempt, "sent again");
-            tokio::time::sleep(backoff.next().unwrap_or(PATIENCE)).await;
-        }
-        Err(ChatError::RateLimited)
+            Err(failed(error))
+        })
+        .await
     }
 }
 

@@ -15,8 +15,8 @@ use crate::chat::{
     is_mattermost_id,
 };
 use crate::pace::Rank;
-use crate::platform::Retry;
 use crate::platform::remembered::Remembered;
+use crate::retry::Retry;
 
 /// A press is read anew before it counts; this is for everything else that names people.
 const FACTS: Duration = Duration::from_mins(1);

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -17,15 +16,13 @@ use super::limits::Limits;
 use super::render::Message;
 use crate::chat::ChatError;
 use crate::config::SlackConfig;
-use crate::pace::{Holds, Rank, Seldom};
-use crate::platform::Retry;
+use crate::pace::{Holds, Rank};
+use crate::platform::failed;
 use crate::resolve::Resolver;
+use crate::retry::{self, Failed, Next, Retry};
 
 /// One call, sent once. slack-morphism has no time-out of its own.
 const TIMEOUT: Duration = Duration::from_secs(8);
-const ATTEMPTS: usize = 3;
-/// While Slack cannot be reached, every call is sent again.
-static AGAIN: Seldom = Seldom::new();
 /// A longer `Retry-After` is not waited for: whoever called decides what to do with the time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -105,63 +102,39 @@ impl Api {
         .await
     }
 
-    /// The one retry policy: `Retry-After` is kept, passing faults are tried again if that is
-    /// harmless, everything else is the caller's.
+    /// One call, sent again where that is harmless.
     async fn call<T, F>(
         &self,
         method: &'static str,
         channel: &str,
         again: Retry,
         rank: Rank,
-        send: impl Fn() -> F,
+        send: impl Fn() -> F + Send + Sync,
     ) -> Result<T, ChatError>
     where
         F: Future<Output = Result<T, SlackClientError>> + Send,
     {
         let span = info_span!("slack", method);
         let pace = self.limits.method(method);
-        async {
-            let mut backoff =
-                ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)).with_jitter().build();
-            for attempt in 1.. {
-                let waited = self.holds.pass(method, channel, patience_with_slack(rank)).await;
-                if waited.is_err() || pace.turn(rank, patience(rank)).await.is_err() {
-                    return Err(ChatError::RateLimited);
-                }
-                let error = match tokio::time::timeout(TIMEOUT, send()).await {
-                    Ok(Ok(answer)) => return Ok(answer),
-                    Ok(Err(error)) => error,
-                    Err(_) if again == Retry::Idempotent && attempt < ATTEMPTS => continue,
-                    Err(_) => return Err(ChatError::Unavailable(format!("no answer within {} s", TIMEOUT.as_secs()))),
-                };
-                let limited = match &error {
-                    SlackClientError::RateLimitError(limit) => {
-                        Some(limit.retry_after.unwrap_or(Duration::from_secs(1)))
-                    }
-                    SlackClientError::ApiError(e) if matches!(e.code.as_str(), "ratelimited" | "rate_limited") => {
-                        Some(Duration::from_secs(1))
-                    }
-                    _ => None,
-                };
-                if let Some(wait) = limited {
-                    self.holds.hold(method, channel, wait);
-                    if attempt >= ATTEMPTS || wait > PATIENCE {
-                        return Err(ChatError::RateLimited);
-                    }
-                    continue;
-                }
-                let error = meaning(error);
-                let passing = matches!(error, ChatError::Unavailable(_));
-                if !passing || again == Retry::MayDuplicate || attempt >= ATTEMPTS {
-                    return Err(error);
-                }
-                if let Some(missed) = AGAIN.now() {
-                    warn!(%error, attempt, missed, "sent again");
-                }
-                tokio::time::sleep(backoff.next().unwrap_or(PATIENCE)).await;
+        retry::send(again, patience_with_slack(rank), || async {
+            let waited = self.holds.pass(method, channel, patience_with_slack(rank)).await;
+            if waited.is_err() || pace.turn(rank, patience(rank)).await.is_err() {
+                return Err(Failed::stop(ChatError::RateLimited));
             }
-            Err(ChatError::RateLimited)
-        }
+            let error = match tokio::time::timeout(TIMEOUT, send()).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    let error = ChatError::Unavailable(format!("no answer within {} s", TIMEOUT.as_secs()));
+                    return Err(failed(error));
+                }
+            };
+            if let Some(wait) = wait_asked(&error) {
+                self.holds.hold(method, channel, wait);
+                return Err(Failed { error: ChatError::RateLimited, next: Next::Wait(wait) });
+            }
+            Err(failed(meaning(error)))
+        })
         .instrument(span)
         .await
     }
@@ -174,28 +147,22 @@ impl Api {
             warn!(host = url.host_str(), "a response_url that leads elsewhere is not called");
             return Err(ChatError::Refused("response_url leads elsewhere".into()));
         }
-        let mut backoff =
-            ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)).with_jitter().build();
-        for attempt in 1.. {
+        retry::send(Retry::Idempotent, PATIENCE, || async {
             let error = match self.http.post(url.clone()).json(message).send().await {
                 Ok(answer) if answer.status().is_success() => return Ok(()),
                 Ok(answer) if answer.status() == 429 => {
                     let wait = answer.headers().get("retry-after").and_then(|v| v.to_str().ok()?.parse().ok());
-                    let wait = Duration::from_secs(wait.unwrap_or(1));
-                    if wait > PATIENCE || attempt >= ATTEMPTS {
-                        return Err(ChatError::RateLimited);
-                    }
-                    tokio::time::sleep(wait).await;
-                    continue;
+                    let next = Next::Wait(Duration::from_secs(wait.unwrap_or(1)));
+                    return Err(Failed { error: ChatError::RateLimited, next });
                 }
                 Ok(answer) if answer.status().is_client_error() => {
-                    return Err(ChatError::Refused(format!("the reply address answered {}", answer.status())));
+                    ChatError::Refused(format!("the reply address answered {}", answer.status()))
                 }
                 Ok(answer) => {
                     let status = answer.status();
                     let reason: String = answer.text().await.unwrap_or_default().chars().take(80).collect();
                     if REJECTIONS.iter().any(|code| reason.contains(code)) {
-                        return Err(ChatError::Rejected(reason));
+                        return Err(Failed::stop(ChatError::Rejected(reason)));
                     }
                     ChatError::Unavailable(status.to_string())
                 }
@@ -203,12 +170,20 @@ impl Api {
                 Err(e) if e.is_timeout() => ChatError::Unavailable("no answer in time".into()),
                 Err(_) => ChatError::Unavailable("no connection".into()),
             };
-            if attempt >= ATTEMPTS {
-                return Err(error);
-            }
-            tokio::time::sleep(backoff.next().unwrap_or(PATIENCE)).await;
+            Err(failed(error))
+        })
+        .await
+    }
+}
+
+/// How long Slack asks to wait, if that is why it refused a call.
+fn wait_asked(error: &SlackClientError) -> Option<Duration> {
+    match error {
+        SlackClientError::RateLimitError(limit) => Some(limit.retry_after.unwrap_or(Duration::from_secs(1))),
+        SlackClientError::ApiError(e) if matches!(e.code.as_str(), "ratelimited" | "rate_limited") => {
+            Some(Duration::from_secs(1))
         }
-        Err(ChatError::RateLimited)
+        _ => None,
     }
 }
 

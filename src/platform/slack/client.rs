@@ -23,7 +23,7 @@ use crate::chat::{
 };
 use crate::config::SlackConfig;
 use crate::pace::{Rank, Seldom};
-use crate::platform::Retry;
+use crate::retry::Retry;
 use crate::state::moved::Moved;
 use crate::store::{Store, StoreError};
 

@@ -10,8 +10,8 @@ use url::Url;
 use super::api::Api;
 use crate::chat::{ChannelFacts, ChannelKey, ChatError, Person, UserId};
 use crate::pace::Rank;
-use crate::platform::Retry;
 use crate::platform::remembered::Remembered;
+use crate::retry::Retry;
 
 /// Who somebody is, and whether a channel is shared: Slack itself lets nobody act who left.
 const FACTS: Duration = Duration::from_mins(5);
