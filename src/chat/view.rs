@@ -4,9 +4,6 @@
 //! every platform. Every control carries the typed words that it stands for: a click and the same
 //! words typed take one path, with one check of rights.
 
-use std::sync::OnceLock;
-
-use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::UserId;
@@ -24,8 +21,6 @@ pub struct View {
     pub tone: Tone,
     /// So many blocks keep their controls where they stand.
     pub kept: usize,
-    /// Room for a platform to keep what it made of a view that is said again and again.
-    pub made: Made,
 }
 
 /// How things stand with what a message is about, for a platform that can show it at a glance.
@@ -40,16 +35,6 @@ pub enum Tone {
     Refused,
     /// A person should look now.
     Urgent,
-}
-
-/// What a platform made of a view; of no account when two views are compared.
-#[derive(Debug, Clone, Default)]
-pub struct Made(pub OnceLock<Bytes>);
-
-impl PartialEq for Made {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

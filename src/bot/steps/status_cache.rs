@@ -14,7 +14,7 @@ use crate::chat::ChannelKey;
 use crate::chat::view::View;
 use crate::domain::checklist::Session;
 
-/// Channels; with what Slack is sent, about 10 KiB each.
+/// Channels, a few KiB each.
 const MOST: u64 = 512;
 
 pub struct Checklists(Cache<ChannelKey, Shown>);

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use jiff::Timestamp;
+use moka::sync::Cache;
 use serde_json::json;
 use tracing::error;
 
@@ -27,10 +29,13 @@ pub struct Slack {
     verifier: Verifier,
     responder: Responder,
     intake: Arc<Intake>,
+    sent: Sent,
 }
 
 /// Bytes of a usual reply: written without growing on the way.
 const REPLY: usize = 6 * 1024;
+/// Channels whose last reply is kept, if it may be asked for again.
+const MOST_SENT: u64 = 512;
 
 /// A request that Slack signed: its body, within the limit, and when it came.
 pub struct Signed {
@@ -61,7 +66,13 @@ impl Signed {
 
 impl Slack {
     pub fn new(client: Arc<SlackClient>, config: &SlackConfig, responder: Responder, intake: Arc<Intake>) -> Self {
-        Self { client, verifier: Verifier::new(&config.signing_secret), responder, intake }
+        Self {
+            client,
+            verifier: Verifier::new(&config.signing_secret),
+            responder,
+            intake,
+            sent: Sent(Cache::new(MOST_SENT)),
+        }
     }
 
     fn malformed(&self, _: Malformed) -> Response {
@@ -73,8 +84,12 @@ impl Slack {
             inbound.channel = channel;
         }
         inbound.channel = self.kept_as(inbound.channel).await;
+        let channel = inbound.channel.clone();
         match self.responder.take(inbound, inline).await {
-            Reply::Now(view) => reply(&view),
+            Reply::Now(view) => {
+                let json = self.sent.of(&channel, &view);
+                ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], json).into_response()
+            }
             Reply::Acknowledge => StatusCode::OK.into_response(),
         }
     }
@@ -118,14 +133,33 @@ fn unreadable(error: ChatError) -> String {
     format!("I could not read the file: {why}. Or paste its content into the field above.")
 }
 
-fn reply(view: &View) -> Response {
-    let json = view.made.0.get_or_init(|| {
-        let mut json = Vec::with_capacity(REPLY);
-        // Strings and maps with string keys always serialize.
-        serde_json::to_writer(&mut json, &Message::private(view, false)).expect("own types serialize");
-        json.into()
-    });
-    ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], json.clone()).into_response()
+/// What channels were sent lately, as Slack takes it: the checklist, which is the same for everybody
+/// who asks between two changes.
+struct Sent(Cache<ChannelKey, (Arc<View>, Bytes)>);
+
+impl Sent {
+    /// The view as Slack takes it.
+    fn of(&self, channel: &ChannelKey, view: &Arc<View>) -> Bytes {
+        // Whatever nobody else holds is said once.
+        if Arc::strong_count(view) == 1 {
+            return rendered(view);
+        }
+        if let Some((sent, json)) = self.0.get(channel)
+            && Arc::ptr_eq(&sent, view)
+        {
+            return json;
+        }
+        let json = rendered(view);
+        self.0.insert(channel.clone(), (Arc::clone(view), json.clone()));
+        json
+    }
+}
+
+fn rendered(view: &View) -> Bytes {
+    let mut json = Vec::with_capacity(REPLY);
+    // Strings and maps with string keys always serialize.
+    serde_json::to_writer(&mut json, &Message::private(view, false)).expect("own types serialize");
+    json.into()
 }
 
 /// `POST /slack/commands`: a slash command.

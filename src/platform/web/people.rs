@@ -145,7 +145,7 @@ pub fn on_slack(view: &View) -> View {
         Block::Note(content) => Block::Note(line(content)),
         other @ (Block::Heading(_) | Block::Code(_) | Block::Table(_) | Block::Controls(_)) => other.clone(),
     });
-    View { summary: line(&view.summary), blocks: blocks.collect(), tone: view.tone, kept: view.kept, ..View::default() }
+    View { summary: line(&view.summary), blocks: blocks.collect(), tone: view.tone, kept: view.kept }
 }
 
 fn span(span: &Span) -> Span {
