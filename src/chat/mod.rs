@@ -15,6 +15,7 @@ pub use ids::{
 };
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,8 +49,29 @@ pub struct Inbound {
 pub enum Words {
     /// Typed, or the words of a pressed control.
     Typed(String),
-    /// The words of a control or a form, and the answers, which are taken as they are.
+    /// The words of a control, and what was chosen with it, which is taken as it is.
     Answered { words: String, answers: Vec<String> },
+    /// The words of a form, and what was filled in, which is taken as it is.
+    Filled { words: String, answers: Answers },
+}
+
+/// What was filled in, by the names of the form's fields. A field that is not there was left empty.
+pub type Answers = BTreeMap<Box<str>, String>;
+
+/// What is wrong with a submitted form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// The name of the field; none if it is about no field in particular.
+    pub field: Option<&'static str>,
+    pub text: String,
+}
+
+impl FieldError {
+    /// The field that shows it, of those that the form has; none if it has none.
+    pub fn shown_at<'f>(&self, fields: &'f [String]) -> Option<&'f str> {
+        let named = fields.iter().find(|name| self.field == Some(name.as_str()));
+        named.or_else(|| fields.first()).map(String::as_str)
+    }
 }
 
 /// Where the private answer goes.

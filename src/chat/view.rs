@@ -83,7 +83,7 @@ pub struct Confirm {
     pub yes: Text,
 }
 
-/// A form: its answers, in the order of the fields, are appended to `words`.
+/// A form. What is filled in comes back with `words`, by the names of the fields.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Form {
     pub title: Text,

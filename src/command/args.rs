@@ -3,10 +3,12 @@
 use super::fault::Fault;
 use super::lexer::Word;
 use super::spec::Spec;
-use crate::chat::UserId;
 use crate::chat::text::same;
+use crate::chat::{Answers, UserId};
 use crate::domain::checklist::StepId;
 
+/// Stands before what a form brings: what a person types never begins so by accident.
+pub const FORM: &str = "--form";
 /// Stands before a page's number.
 pub(super) const PAGE: &str = "page";
 const MOST_PAGES: usize = 10_000;
@@ -16,11 +18,18 @@ pub(super) struct Args<'a> {
     pub spec: &'static Spec,
     /// The one on which it was said: whose people are meant.
     platform: &'a str,
+    /// What was filled into a form, if it is one.
+    filled: Option<Answers>,
 }
 
 impl<'a> Args<'a> {
     pub fn new(spec: &'static Spec, words: Vec<Word>, platform: &'a str) -> Self {
-        Self { words: words.into_iter(), spec, platform }
+        Self { words: words.into_iter(), spec, platform, filled: None }
+    }
+
+    #[must_use]
+    pub fn filled(self, filled: Option<Answers>) -> Self {
+        Self { filled, ..self }
     }
 
     pub fn next(&mut self) -> Option<Word> {
@@ -102,9 +111,34 @@ impl<'a> Args<'a> {
         Ok(Some(words))
     }
 
-    /// The next answer of a form; none if it was left empty.
-    pub fn answer(&mut self) -> Option<String> {
+    /// The next word as it is; none if nothing stands there.
+    pub fn value(&mut self) -> Option<String> {
         self.next().map(|w| w.text().to_owned()).filter(|text| !text.trim().is_empty())
+    }
+
+    /// Whether a form was filled in, which its words say.
+    ///
+    /// # Errors
+    /// They say so, and nothing was filled in.
+    pub fn form(&mut self) -> Result<bool, Fault> {
+        if !self.keyword(FORM) {
+            return Ok(false);
+        }
+        if self.filled.is_some() {
+            return Ok(true);
+        }
+        self.words = Vec::new().into_iter();
+        Err(Fault::NoForm { spec: self.spec })
+    }
+
+    /// What was filled into a field of the form; none if it was left empty.
+    pub fn answer(&mut self, field: &str) -> Option<String> {
+        self.filled.as_mut()?.remove(field).filter(|text| !text.trim().is_empty())
+    }
+
+    /// A reason: that of a form, or everything that is left.
+    pub fn reason(&mut self) -> Option<String> {
+        self.answer("reason").map(|reason| reason.trim().to_owned()).or_else(|| self.rest())
     }
 
     /// Everything that is left, as it was said.

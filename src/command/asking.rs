@@ -1,4 +1,4 @@
-//! The words of sensitive requests: typed with keywords, or the answers of a form in its order.
+//! The words of sensitive requests: typed with keywords, or the answers of a form.
 
 use super::args::{Args, is, list, text};
 use super::lexer::Word;
@@ -11,8 +11,6 @@ use crate::domain::approval::ApprovalId;
 
 type Parsed = Result<Command, Fault>;
 
-/// Stands before the answers of a form: what a person types never begins so by accident.
-pub const FORM: &str = "--form";
 const BECAUSE: &str = "because";
 /// Everything that ends a name which was typed without quotes.
 const KEYWORDS: [&str; 7] = ["as", "to", "with", "for", "about", "expires", BECAUSE];
@@ -93,12 +91,12 @@ fn ask(
     if args.is_empty() {
         return Ok(Command::Ask { kind, request: None, said: None });
     }
-    let form = args.keyword(FORM);
+    let form = args.form()?;
     let said = said.filter(|_| !form);
-    let community = if form { args.answer() } else { None };
+    let community = if form { args.value() } else { None };
     let wanted = if form { answered(args)? } else { typed(args)? };
     let because = if form {
-        args.answer()
+        args.answer(BECAUSE)
     } else if args.keyword(BECAUSE) {
         Some(args.rest().ok_or_else(|| args.missing("the reason"))?)
     } else {
@@ -108,8 +106,8 @@ fn ask(
 }
 
 /// The values of a choice of several.
-fn chosen(args: &mut Args<'_>) -> Vec<String> {
-    let answer = args.answer().unwrap_or_default();
+fn chosen(args: &mut Args<'_>, field: &str) -> Vec<String> {
+    let answer = args.answer(field).unwrap_or_default();
     answer.split(',').map(|v| v.trim().to_owned()).filter(|v| !v.is_empty()).collect()
 }
 
@@ -117,13 +115,18 @@ fn chosen(args: &mut Args<'_>) -> Vec<String> {
 pub const LEAVE_OUT: &str = "leave-out";
 
 pub(super) fn invite(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
-    let mut parsed = ask(
+    ask(
         Kind::Invite,
         args,
         |args| {
-            let (addresses, csv) = (args.answer().unwrap_or_default(), args.answer().unwrap_or_default());
-            let (role, communities) = (args.answer(), chosen(args));
-            Ok(RequestedAction::Invite { addresses, csv, file: None, role, communities, leave_out: false })
+            Ok(RequestedAction::Invite {
+                addresses: args.answer("addresses").unwrap_or_default(),
+                csv: args.answer("csv").unwrap_or_default(),
+                file: None,
+                role: args.answer("role"),
+                communities: chosen(args, "communities"),
+                leave_out: args.answer("gaps").as_deref() == Some(LEAVE_OUT),
+            })
         },
         |args| {
             let leave_out = args.flag(LEAVE_OUT);
@@ -148,14 +151,7 @@ pub(super) fn invite(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
             }
             Ok(RequestedAction::Invite { addresses, csv: String::new(), file, role, communities, leave_out })
         },
-    )?;
-    // The form's last field: forms that were opened by an older version do not have it.
-    if let Command::Ask { request: Some(Request { wanted, community: Some(_), .. }), .. } = &mut parsed
-        && let RequestedAction::Invite { leave_out, .. } = wanted
-    {
-        *leave_out = args.answer().as_deref() == Some(LEAVE_OUT);
-    }
-    Ok(parsed)
+    )
 }
 
 /// People as they were pasted: the quotes around a name belong to the list.
@@ -180,9 +176,9 @@ pub(super) fn community_create(_: &'static Spec, args: &mut Args<'_>) -> Parsed 
         Kind::CommunityCreate,
         args,
         |args| {
-            let names = args.answer().unwrap_or_default();
+            let names = args.answer("names").unwrap_or_default();
             let names = names.lines().map(|n| n.trim().to_owned()).filter(|n| !n.is_empty()).collect();
-            Ok(RequestedAction::Communities { names, about: args.answer() })
+            Ok(RequestedAction::Communities { names, about: args.answer("about") })
         },
         |args| {
             let names = list(args.until(&["about", BECAUSE]));
@@ -199,10 +195,10 @@ pub(super) fn role_create(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
         Kind::RoleCreate,
         args,
         |args| {
-            let (name, about) = (args.answer().unwrap_or_default(), args.answer());
-            let mut with: Vec<String> = args.answer().into_iter().collect();
-            with.extend(chosen(args));
-            Ok(RequestedAction::Role { name, about, with })
+            let mut with: Vec<String> = args.answer("preset").into_iter().collect();
+            with.extend(chosen(args, "with"));
+            let name = args.answer("name").unwrap_or_default();
+            Ok(RequestedAction::Role { name, about: args.answer("about"), with })
         },
         |args| {
             let name = text(args.until(&["with", "about", BECAUSE]));
@@ -221,10 +217,13 @@ pub(super) fn key_create(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
         Kind::KeyCreate,
         args,
         |args| {
-            let (name, about, preset) = (args.answer().unwrap_or_default(), args.answer(), args.answer());
-            let with = chosen(args);
-            let expires = args.answer().map(|word| expiry(args, &word)).transpose()?;
-            Ok(RequestedAction::Key { name, preset, with, about, expires })
+            Ok(RequestedAction::Key {
+                name: args.answer("name").unwrap_or_default(),
+                preset: args.answer("preset"),
+                with: chosen(args, "with"),
+                about: args.answer("about"),
+                expires: expires(args)?,
+            })
         },
         |args| {
             let name = text(args.until(&WORDS));
@@ -254,7 +253,7 @@ pub(super) fn key_revoke(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     ask(
         Kind::KeyRevoke,
         args,
-        |args| Ok(RequestedAction::Revoke { key: args.answer().unwrap_or_default() }),
+        |args| Ok(RequestedAction::Revoke { key: args.answer("key").unwrap_or_default() }),
         |args| Ok(RequestedAction::Revoke { key: text(args.until(&[BECAUSE])) }),
     )
 }
@@ -264,9 +263,8 @@ pub(super) fn key_rotate(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
         Kind::KeyRotate,
         args,
         |args| {
-            let (key, name) = (args.answer().unwrap_or_default(), args.answer());
-            let expires = args.answer().map(|word| expiry(args, &word)).transpose()?;
-            Ok(RequestedAction::Rotate { key, name, expires })
+            let key = args.answer("key").unwrap_or_default();
+            Ok(RequestedAction::Rotate { key, name: args.answer("name"), expires: expires(args)? })
         },
         |args| {
             let key = text(args.until(&["as", "expires", BECAUSE]));
@@ -278,6 +276,13 @@ pub(super) fn key_rotate(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
             Ok(RequestedAction::Rotate { key, name, expires })
         },
     )
+}
+
+/// What a form's field says of it.
+fn expires(args: &mut Args<'_>) -> Result<Option<Expiry>, Fault> {
+    const FIELD: &str = "expires";
+    let at = |fault| Fault::Answer { field: FIELD, fault: Box::new(fault) };
+    args.answer(FIELD).map(|word| expiry(args, &word).map_err(at)).transpose()
 }
 
 fn expiry(args: &Args<'_>, word: &str) -> Result<Expiry, Fault> {
@@ -315,7 +320,7 @@ pub(super) fn approve(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
 }
 
 pub(super) fn reject(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
-    Ok(Command::Reject { id: id(args)?, reason: args.rest() })
+    Ok(Command::Reject { id: id(args)?, reason: args.reason() })
 }
 
 pub(super) fn cancel(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
@@ -328,7 +333,7 @@ pub(super) fn show(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
 
 pub(super) fn saved(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     let id = id(args)?;
-    Ok(Command::Saved { id, key: args.answer() })
+    Ok(Command::Saved { id, key: args.value() })
 }
 
 pub(super) fn retire(_: &'static Spec, args: &mut Args<'_>) -> Parsed {

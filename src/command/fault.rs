@@ -31,19 +31,23 @@ pub enum Fault {
         spec: &'static Spec,
         text: String,
     },
-    /// In the answer to one of a form's questions, by its place.
+    /// In what was filled into one of a form's fields.
     Answer {
-        place: usize,
+        field: &'static str,
         fault: Box<Fault>,
+    },
+    /// The words of a form that was not filled in, or of one that an older release opened.
+    NoForm {
+        spec: &'static Spec,
     },
 }
 
 impl Fault {
-    /// The place of the form's field that it is about; the first one if it does not say.
-    pub fn place(&self) -> usize {
+    /// The name of the form's field that it is about, if it is about one.
+    pub fn field(&self) -> Option<&'static str> {
         match self {
-            Fault::Answer { place, .. } => *place,
-            _ => 0,
+            Fault::Answer { field, .. } => Some(field),
+            _ => None,
         }
     }
 
@@ -52,9 +56,10 @@ impl Fault {
         match self {
             Fault::Unknown { .. } => None,
             Fault::Answer { fault, .. } => fault.usage(),
-            Fault::Missing { spec, .. } | Fault::BadValue { spec, .. } | Fault::Leftover { spec, .. } => {
-                Some(spec.usage())
-            }
+            Fault::Missing { spec, .. }
+            | Fault::BadValue { spec, .. }
+            | Fault::Leftover { spec, .. }
+            | Fault::NoForm { spec } => Some(spec.usage()),
         }
     }
 
@@ -64,9 +69,10 @@ impl Fault {
             Fault::Unknown { near, rest, .. } => near.map(|near| meant(near, rest)),
             Fault::Answer { fault, .. } => fault.example(),
             Fault::BadValue { instead: Some(instead), .. } => Some(shown(instead, MOST_SHOWN)),
-            Fault::Missing { spec, .. } | Fault::BadValue { spec, .. } | Fault::Leftover { spec, .. } => {
-                Some(spec.example.to_owned())
-            }
+            Fault::Missing { spec, .. }
+            | Fault::BadValue { spec, .. }
+            | Fault::Leftover { spec, .. }
+            | Fault::NoForm { spec } => Some(spec.example.to_owned()),
         }
     }
 
@@ -88,6 +94,10 @@ impl Fault {
             Fault::BadValue { value, what, hint, .. } => {
                 let stop = if hint.ends_with('?') { "" } else { "." };
                 quoted(value).say(format!(" is not {what}: ")).append(Line::marked(hint)).say(stop)
+            }
+            Fault::NoForm { spec } => {
+                let line = Line::new().say("This form was opened before an upgrade, or was not filled in. Type ");
+                line.code(format!("/sekoia {}", spec.name)).say(" to open it again.")
             }
             Fault::Leftover { spec, text } => {
                 Line::new().code(spec.name).say(" does not take ").append(quoted(text)).say(".")
@@ -119,6 +129,11 @@ impl fmt::Display for Fault {
                 let stop = if hint.ends_with('?') { "" } else { "." };
                 write!(f, "\"{}\" is not {what}: {hint}{stop}", shown(value, 60))
             }
+            Fault::NoForm { spec } => write!(
+                f,
+                "This form was opened before an upgrade, or was not filled in. Type \"/sekoia {}\" to open it again.",
+                spec.name
+            ),
             Fault::Leftover { spec, text } => {
                 write!(f, "\"{}\" does not take \"{}\".", spec.name, shown(text, 60))
             }

@@ -16,11 +16,12 @@ mod tasks;
 
 use jiff::civil::{Date, Time, Weekday};
 
-pub use asking::{FORM, LEAVE_OUT, Typed};
+pub use args::FORM;
+pub use asking::{LEAVE_OUT, Typed};
 pub use fault::Fault;
 pub use lexer::{Word, lex};
 pub use parse::{LIST, parse, read};
-pub use rules::{RULE_FIELDS, digest, rule};
+pub use rules::{RULE_FIELDS, TRIGGER, digest, rule};
 pub use spec::Spec;
 pub use table::{TABLE, find, readme_table};
 pub use tasks::Task;

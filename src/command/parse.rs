@@ -8,8 +8,8 @@ use super::spec::Spec;
 use super::suggest::nearest;
 use super::table::{TABLE, find};
 use super::{Command, Day, Fault, ParsedCommand, Product, RuleWish, Task, Topic, WebhookWish};
-use crate::chat::Words;
 use crate::chat::text::{first as beginning, fold, is_invisible};
+use crate::chat::{Answers, Words};
 use crate::domain::checklist::StepId;
 
 /// What somebody said or pressed, as a command. People in it are the platform's.
@@ -27,6 +27,7 @@ pub fn read(words: &Words, platform: &str) -> Result<ParsedCommand, Fault> {
             all.extend(answers.iter().cloned().map(Word::Value));
             parse(all, platform)
         }
+        Words::Filled { words, answers } => parse_filled(lex(words), Some(answers.clone()), platform),
     }
 }
 
@@ -87,7 +88,12 @@ fn behind_ours(text: &str) -> Option<&str> {
 }
 
 /// Never panics, never looks at a word more often than the table has rows.
-pub fn parse(mut words: Vec<Word>, platform: &str) -> Result<ParsedCommand, Fault> {
+pub fn parse(words: Vec<Word>, platform: &str) -> Result<ParsedCommand, Fault> {
+    parse_filled(words, None, platform)
+}
+
+/// The same, with what was filled into a form.
+fn parse_filled(mut words: Vec<Word>, filled: Option<Answers>, platform: &str) -> Result<ParsedCommand, Fault> {
     // `"role show" Analyst`: quotes around the name of a command are nobody's.
     if let Some(Word::Value(quoted)) = words.first() {
         let inner = lex(quoted);
@@ -100,7 +106,7 @@ pub fn parse(mut words: Vec<Word>, platform: &str) -> Result<ParsedCommand, Faul
     }
     let Some((spec, taken)) = command_of(&words) else { return Err(unknown(&words)) };
     let rest = words.split_off(taken.min(words.len()));
-    let mut args = Args::new(spec, rest, platform);
+    let mut args = Args::new(spec, rest, platform).filled(filled);
     let command = (spec.parse)(spec, &mut args)?;
     args.finish()?;
     Ok(ParsedCommand { spec, command })
@@ -237,7 +243,7 @@ pub(super) fn done(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
 }
 
 pub(super) fn skip(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
-    Ok(Command::Skip { step: args.step()?, reason: args.rest() })
+    Ok(Command::Skip { step: args.step()?, reason: args.reason() })
 }
 
 pub(super) fn reopen(_: &'static Spec, args: &mut Args<'_>) -> Parsed {

@@ -3,7 +3,6 @@
 use jiff::civil::{Time, Weekday};
 
 use super::args::{Args, text, typed};
-use super::asking::FORM;
 use super::lexer::Word;
 use super::parse::weekday;
 use super::spec::Spec;
@@ -12,15 +11,17 @@ use super::{Command, DigestWish, Fault};
 use crate::chat::text::fold;
 use crate::domain::notify::{Digest, Every, Impossible, Key, Place, TRIGGERS, Trigger, Watch, Which, zone};
 
-/// What the form of a rule asks after the trigger, in this order.
+/// What the form of a rule asks for after the trigger.
 pub const RULE_FIELDS: [Key; 9] =
     [Key::Urgency, Key::Status, Key::Rule, Key::Entity, Key::Asset, Key::Intake, Key::For, Key::Playbook, Key::Crashed];
+/// The field of a rule's form that says what it waits for.
+pub const TRIGGER: &str = "trigger";
 /// The comparisons that somebody may write, longer ones first.
 const SIGNS: [&str; 6] = [">=", "<=", "≥", ">", "<", "="];
 
 /// `notify add`; alone, a form asks for the rule.
 pub(super) fn notify_add(spec: &'static Spec, args: &mut Args<'_>) -> Result<Command, Fault> {
-    if args.keyword(FORM) {
+    if args.form()? {
         return Ok(Command::NotifyAdd { watch: Some(answered(args)?) });
     }
     let words = args.take();
@@ -30,18 +31,17 @@ pub(super) fn notify_add(spec: &'static Spec, args: &mut Args<'_>) -> Result<Com
 
 /// The rule that a form asked for: its trigger, then the conditions of [`RULE_FIELDS`].
 fn answered(args: &mut Args<'_>) -> Result<Watch, Fault> {
-    let at = |place: usize, fault: Fault| Fault::Answer { place, fault: Box::new(fault) };
-    let said = args.answer().unwrap_or_default();
+    let at = |field: &'static str, fault: Fault| Fault::Answer { field, fault: Box::new(fault) };
+    let said = args.answer(TRIGGER).unwrap_or_default();
     let trigger = Trigger::find(&said)
-        .ok_or_else(|| at(0, args.bad(&said, "something to wait for", "choose one of the list".into())))?;
+        .ok_or_else(|| at(TRIGGER, args.bad(&said, "something to wait for", "choose one of the list".into())))?;
     let mut watch = Watch::new(trigger);
-    for (place, key) in (1..).zip(RULE_FIELDS) {
-        let Some(answer) = args.answer() else { continue };
-        watch.set(key, &answer).map_err(|e| at(place, fault(args, e)))?;
+    for key in RULE_FIELDS {
+        let Some(answer) = args.answer(key.name()) else { continue };
+        watch.set(key, &answer).map_err(|e| at(key.name(), fault(args, e)))?;
     }
     // What is left to be wrong is how a trigger and a status go together.
-    let status = RULE_FIELDS.iter().position(|key| *key == Key::Status).map_or(0, |place| place + 1);
-    watch.finished().map_err(|e| at(status, fault(args, e)))
+    watch.finished().map_err(|e| at(Key::Status.name(), fault(args, e)))
 }
 
 /// `notify digest`, also `notify digest daily off`.

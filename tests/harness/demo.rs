@@ -1,5 +1,6 @@
 //! `sekoia-chatops demo` as somebody starts it, and windows of its page without a browser.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -210,8 +211,11 @@ impl Window {
         assert_eq!((status.as_u16(), &body), (202, &json!({})), "{words}");
     }
 
+    /// A form with these answers to its first fields.
     pub fn filling(&self, form: &Value, answers: &[&str]) -> Value {
         let Self { person, id, .. } = self;
+        let names = form["fields"].as_array().into_iter().flatten().filter_map(|field| field["name"].as_str());
+        let answers: BTreeMap<&str, &str> = names.zip(answers.iter().copied()).collect();
         // A form that shows a secret has words as well, and nothing to fill in.
         let words = form.get("words").unwrap_or(&form["secret"]["words"]);
         let (form, channel) = (&form["id"], &form["channel"]);

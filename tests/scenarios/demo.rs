@@ -231,7 +231,7 @@ async fn a_form_says_what_is_wrong_and_is_submitted_once() {
     let form = alice.form().await;
     assert_snapshot!(form["fields"], @r#"[{"hint":"Stays on record, with your name.","initial":"","kind":"text","label":"Why is it left out?","max_length":500,"multiline":true,"name":"reason","optional":false}]"#);
     let (status, errors) = alice.post("/demo/submit", &alice.filling(&form, &["  "])).await;
-    assert_snapshot!(format!("{status} {errors}"), @r#"422 Unprocessable Entity {"error":"Give a reason that others will understand.","field":0}"#);
+    assert_snapshot!(format!("{status} {errors}"), @r#"422 Unprocessable Entity {"error":"Give a reason that others will understand.","field":"reason"}"#);
     let filled = alice.filling(&form, &["the bank invites its own"]);
     assert_eq!(alice.post("/demo/submit", &filled).await.0, 202);
     assert!(text(&alice.private().await).contains("skipped: the bank invites its own"));
@@ -247,11 +247,15 @@ async fn a_file_is_read_in_the_encoding_in_which_it_was_saved() {
     alice.say(SOC, "/sekoia invite").await;
     let form = alice.form().await;
     let chosen = |form: &Value, bytes: &[u8]| {
-        let field = |field: &Value| match field["name"].as_str() {
-            Some("csv") => json!({ "file": format!("data:text/csv;base64,{}", STANDARD.encode(bytes)) }),
-            _ => field["initial"].as_array().and_then(|all| all.first()).cloned().unwrap_or_else(|| json!("")),
+        let field = |field: &Value| {
+            let answer = match field["name"].as_str() {
+                Some("csv") => json!({ "file": format!("data:text/csv;base64,{}", STANDARD.encode(bytes)) }),
+                _ => field["initial"].as_array().and_then(|all| all.first()).cloned().unwrap_or_else(|| json!("")),
+            };
+            (field["name"].as_str().expect("a name").to_owned(), answer)
         };
-        let answers: Vec<Value> = form["fields"].as_array().expect("fields").iter().map(field).collect();
+        let answers: serde_json::Map<String, Value> =
+            form["fields"].as_array().expect("fields").iter().map(field).collect();
         let mut filled = alice.filling(form, &[]);
         filled["answers"] = json!(answers);
         filled
@@ -259,7 +263,7 @@ async fn a_file_is_read_in_the_encoding_in_which_it_was_saved() {
     let workbook = chosen(&form, b"PK\x03\x04");
     let western = chosen(&form, b"Pr\xe9nom;Courriel\r\nZo\xe9;zoe@rivoli.example\r\n");
     let (status, error) = alice.post("/demo/submit", &workbook).await;
-    assert_snapshot!(format!("{status} {error}"), @r#"422 Unprocessable Entity {"error":"This is a workbook or another archive, not text. Save it as CSV (in Excel: File, Save As, \"CSV UTF-8\") and choose that file.","field":1}"#);
+    assert_snapshot!(format!("{status} {error}"), @r#"422 Unprocessable Entity {"error":"This is a workbook or another archive, not text. Save it as CSV (in Excel: File, Save As, \"CSV UTF-8\") and choose that file.","field":"csv"}"#);
     assert_eq!(alice.post("/demo/submit", &western).await.0, 202);
     let asked = text(&alice.private().await);
     assert!(asked.contains("Invite zoe@rivoli.example as Analyst") && asked.contains("1 of 1 row."), "{asked}");

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use sekoia_chatops::chat::Words;
+use sekoia_chatops::chat::{Answers, Words};
 use sekoia_chatops::command::{Command, Fault, ParsedCommand, Spec, TABLE, read, readme_table};
 use sekoia_chatops::domain::checklist::StepId;
 
@@ -100,7 +100,15 @@ proptest! {
     fn whatever_is_answered_in_a_form_is_a_value_and_never_a_word(
         answer in prop_oneof![3 => anything(), 1 => select(vec!["anyway", "ANYWAY", "confirm"]).prop_map(String::from)],
     ) {
-        let answered = |words: &str| read(&Words::Answered { words: words.into(), answers: vec![answer.clone()] }, "slack");
+        let answered = |words: &str| {
+            let chosen = read(&Words::Answered { words: words.into(), answers: vec![answer.clone()] }, "slack");
+            let answers = Answers::from([("reason".into(), answer.clone())]);
+            let filled = read(&Words::Filled { words: words.into(), answers }, "slack");
+            if words.starts_with("skip") {
+                assert_eq!(filled, chosen, "in a form and with a control");
+            }
+            chosen
+        };
         let reason = Some(answer.trim().to_owned()).filter(|reason| !reason.is_empty());
         prop_assert_eq!(answered("skip 3").unwrap().command, Command::Skip { step: StepId::Communities, reason });
         if !answer.trim().is_empty() {

@@ -1,5 +1,4 @@
-//! The forms of sensitive requests. Their answers stand behind `--form`, in the order of the
-//! fields, as `command::asking` reads them.
+//! The forms of sensitive requests. `command::asking` reads what is filled in, by the fields' names.
 
 use jiff::Timestamp;
 
@@ -15,18 +14,6 @@ use crate::sekoia::{ApiKey, KeyStatus, Permission};
 
 /// Options of one group: Slack takes a hundred.
 const GROUP: usize = 100;
-
-/// The names of a form's fields, in their order.
-pub fn fields(kind: Kind) -> &'static [&'static str] {
-    match kind {
-        Kind::Invite => &["addresses", "csv", "role", "communities", "because", "gaps"],
-        Kind::CommunityCreate => &["names", "about", "because"],
-        Kind::RoleCreate => &["name", "about", "preset", "with", "because"],
-        Kind::KeyCreate => &["name", "about", "preset", "with", "expires", "because"],
-        Kind::KeyRevoke => &["key", "because"],
-        Kind::KeyRotate => &["key", "name", "expires", "because"],
-    }
-}
 
 impl Bot {
     pub(in crate::bot) async fn request_form(&self, ask: &Ask<'_>, kind: Kind) -> Result<Form, Failure> {

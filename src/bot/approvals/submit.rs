@@ -7,7 +7,7 @@ use crate::bot::failure::{Failure, instead};
 use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Line, View};
-use crate::chat::{Actor, ChannelKey, Inbound, UserId};
+use crate::chat::{Actor, ChannelKey, FieldError, Inbound, UserId};
 use crate::command::{Command, Typed, read};
 use crate::domain::action::{self, Gaps, Kind, Named, Prepared, Problem, Replaced, Request as Wish, RequestedAction};
 use crate::domain::approval::{self, Approval, ApprovalId, Request};
@@ -222,15 +222,17 @@ impl Bot {
             .note("Header: Authorization: Bearer, with the bot's own key, which is never shown.")
     }
 
-    /// What is wrong with a submitted form, by the place of the field that it belongs to. What
-    /// takes longer than a form may wait is told in a message instead.
-    pub async fn field_error(&self, inbound: &Inbound) -> Option<(usize, String)> {
+    /// What is wrong with a submitted form. What takes longer to find out than a form may wait is
+    /// told in a message instead.
+    pub async fn field_error(&self, inbound: &Inbound) -> Option<FieldError> {
         match read(&inbound.words, inbound.actor.platform()) {
-            Err(fault) => Some((fault.place(), fault.line().to_string())),
+            Err(fault) => Some(FieldError { field: fault.field(), text: fault.line().to_string() }),
             Ok(said) => match said.command {
-                Command::Skip { reason: None, .. } => Some((0, "Give a reason that others will understand.".into())),
-                Command::Reject { reason: None, .. } => Some((0, "Give a reason that others will understand.".into())),
-                Command::Ask { kind, request: Some(wish), .. } => {
+                Command::Skip { reason: None, .. } | Command::Reject { reason: None, .. } => {
+                    let text = "Give a reason that others will understand.".into();
+                    Some(FieldError { field: Some("reason"), text })
+                }
+                Command::Ask { request: Some(wish), .. } => {
                     // An uploaded file was fetched before: that time is gone.
                     // Later, its fields' errors come as a message.
                     let patience = self.chats.of_channel(&inbound.channel).ok()?.form_patience();
@@ -238,9 +240,7 @@ impl Bot {
                     let left = patience.saturating_sub(gone);
                     let checked = tokio::time::timeout(left, self.check_wish(inbound, &wish));
                     let problem = checked.await.ok()??;
-                    let fields = super::forms::fields(kind);
-                    let place = fields.iter().position(|name| *name == problem.field).unwrap_or(0);
-                    Some((place, problem.text.to_string()))
+                    Some(FieldError { field: Some(problem.field), text: problem.text.to_string() })
                 }
                 Command::NotifyAdd { watch: Some(watch) } => {
                     let patience = self.chats.of_channel(&inbound.channel).ok()?.form_patience();

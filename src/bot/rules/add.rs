@@ -4,10 +4,10 @@ use super::all_rules;
 use super::list::source;
 use crate::bot::failure::Failure;
 use crate::bot::{Ask, Bot, CommandResult};
-use crate::chat::Inbound;
 use crate::chat::text::{Found, count, find as look_up, shown};
 use crate::chat::view::{Control, Line, View};
-use crate::command::find;
+use crate::chat::{FieldError, Inbound};
+use crate::command::{TRIGGER, find};
 use crate::domain::access::Right;
 use crate::domain::action::{Named, Problem, one_of};
 use crate::domain::checklist::Session;
@@ -122,17 +122,18 @@ impl Bot {
         Looked::Found
     }
 
-    /// The problem of a form's rule that only Sekoia knows of, with its field's place.
-    pub(in crate::bot) async fn rule_problem(&self, inbound: &Inbound, watch: &Watch) -> Option<(usize, String)> {
+    /// The problem of a form's rule that only Sekoia knows of.
+    pub(in crate::bot) async fn rule_problem(&self, inbound: &Inbound, watch: &Watch) -> Option<FieldError> {
         // Names are told to those alone who may add a rule.
         let rights = self.policy.rights(&self.chats, &inbound.actor, &inbound.channel).await.ok()?;
         self.policy.allow(&rights, Right::Operator, &inbound.actor).ok()?;
         let session = self.sessions.read(&inbound.channel).await.ok()??;
         if !watch.trigger.spec().evaluated {
-            return Some((0, Refusal::OnlyByWebhook(watch.trigger).line().to_string()));
+            let text = Refusal::OnlyByWebhook(watch.trigger).line().to_string();
+            return Some(FieldError { field: Some(TRIGGER), text });
         }
         let Looked::Missing(problem) = self.look_for(&session, watch).await else { return None };
-        Some((super::form::place(problem.field), problem.text.to_string()))
+        Some(FieldError { field: Some(problem.field), text: problem.text.to_string() })
     }
 }
 

@@ -1,10 +1,10 @@
-//! The form of a rule. Its answers stand behind `--form`: the trigger, then `RULE_FIELDS`.
+//! The form of a rule: the trigger, then `RULE_FIELDS`.
 
 use crate::bot::failure::Failure;
 use crate::bot::{Ask, Bot};
 use crate::chat::text::{natural, same, shown};
 use crate::chat::view::{Choice, Field, FieldKind, Form, Group, Line, Text};
-use crate::command::{FORM, RULE_FIELDS, find};
+use crate::command::{FORM, RULE_FIELDS, TRIGGER, find};
 use crate::domain::notify::{AlertStatus, Key, MAX_NAME, TRIGGERS};
 use crate::pace::Rank;
 
@@ -12,11 +12,6 @@ use crate::pace::Rank;
 const GROUP: usize = 100;
 /// Characters that every platform takes as a choice's value.
 const VALUE: usize = 70;
-
-/// The place of a condition's field.
-pub(super) fn place(field: &str) -> usize {
-    RULE_FIELDS.iter().position(|key| key.name() == field).map_or(0, |place| place + 1)
-}
 
 impl Bot {
     pub(in crate::bot) async fn rule_form(&self, ask: &Ask<'_>) -> Result<Form, Failure> {
@@ -30,7 +25,7 @@ impl Bot {
         let triggers = TRIGGERS.iter().filter(|spec| spec.evaluated);
         let triggers = triggers.map(|spec| Choice { label: spec.title.into(), value: spec.words.into() });
         let mut fields = vec![Field {
-            name: "trigger",
+            name: TRIGGER,
             label: "Tell this channel of".into(),
             hint: "What follows narrows it down. What else rules in Sekoia's console tell comes by webhook: /sekoia notify webhook".into(),
             optional: false,

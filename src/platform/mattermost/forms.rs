@@ -15,7 +15,7 @@ use super::render::Choice;
 use super::seal::{Asked, FORM_LIVES, Filled, Pressed, Sealer};
 use crate::chat::text::{clip, first, shown};
 use crate::chat::view::{CALL, Field, FieldKind, Form, Group};
-use crate::chat::{ChannelKey, SecretForm};
+use crate::chat::{Answers, ChannelKey, SecretForm};
 
 /// A dialog as it is opened.
 #[derive(Serialize)]
@@ -177,9 +177,9 @@ fn offered(groups: &[Group]) -> Vec<Choice> {
     options.collect()
 }
 
-/// The answers of a submission, in the order of the form's fields.
-pub fn answers(fields: &[String], mut submission: HashMap<String, Value>) -> Vec<String> {
-    fields.iter().map(|field| submission.remove(field).map(answer).unwrap_or_default()).collect()
+/// The answers of a submission to the fields that the form has.
+pub fn answers(fields: &[String], mut submission: HashMap<String, Value>) -> Answers {
+    fields.iter().filter_map(|field| Some((field.as_str().into(), answer(submission.remove(field)?)))).collect()
 }
 
 fn answer(value: Value) -> String {
@@ -231,14 +231,16 @@ mod tests {
     }
 
     #[test]
-    fn answers_come_in_the_order_of_the_fields() {
+    fn answers_are_those_of_the_forms_fields() {
         let submission = HashMap::from([
             ("b".into(), json!(["x", "y"])),
             ("a".into(), json!("one")),
             ("n".into(), json!(5)),
             ("e".into(), json!(null)),
+            ("other".into(), json!("two")),
         ]);
         let fields = ["a", "b", "n", "e", "missing"].map(str::to_owned);
-        assert_eq!(answers(&fields, submission), ["one", "x,y", "5", "", ""]);
+        let expected = [("a", "one"), ("b", "x,y"), ("e", ""), ("n", "5")];
+        assert_eq!(answers(&fields, submission), expected.map(|(name, answer)| (name.into(), answer.into())).into());
     }
 }

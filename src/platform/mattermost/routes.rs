@@ -254,7 +254,7 @@ impl Mattermost {
             Words::Typed(words)
         } else {
             let answers = forms::answers(&fields, submission.submission.unwrap_or_default());
-            Words::Answered { words, answers }
+            Words::Filled { words, answers }
         };
         let inbound = Inbound {
             // A form is submitted once, however often its button is pressed.
@@ -267,10 +267,10 @@ impl Mattermost {
             reply_to: ReplyTo::Private { thread: None },
             at: called.now,
         };
-        if let Some((field, error)) = self.responder.bot().field_error(&inbound).await
-            && let Some(name) = fields.get(field)
+        if let Some(error) = self.responder.bot().field_error(&inbound).await
+            && let Some(name) = error.shown_at(&fields)
         {
-            return Ok(json!({ "errors": { name: error } }));
+            return Ok(json!({ "errors": { name: error.text } }));
         }
         let reply = match self.responder.take_form_within(inbound, ANSWER_WITHIN).await {
             Ok(reply) => reply,

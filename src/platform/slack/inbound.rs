@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::files::FileRef;
 use super::forms::{ANSWER, FORM, FormState};
-use crate::chat::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
+use crate::chat::{Answers, ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
 
 /// The request could not be understood.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,8 +71,8 @@ pub enum Interaction {
     Submitted {
         inbound: Inbound,
         fields: Vec<String>,
-        /// Uploaded files, by the place of the answer that their content is to be.
-        files: Vec<(usize, FileRef)>,
+        /// Uploaded files, by the name of the field whose answer their content is to be.
+        files: Vec<(String, FileRef)>,
     },
     /// Nothing that needs doing: a link was followed, a form was closed.
     Nothing,
@@ -223,18 +223,18 @@ fn submitted(payload: Payload, at: Timestamp) -> Result<Interaction, Malformed> 
     let state: FormState = serde_json::from_str(&view.private_metadata).map_err(|_| Malformed)?;
     let mut values = view.state.map(|s| s.values).unwrap_or_default();
     let fields: Vec<String> = view.blocks.into_iter().filter(|b| b.kind == "input").map(|b| b.block_id).collect();
-    let (mut answers, mut files) = (Vec::with_capacity(fields.len()), Vec::new());
-    for (place, field) in fields.iter().enumerate() {
+    let (mut answers, mut files) = (Answers::new(), Vec::new());
+    for field in &fields {
         let mut value = values.remove(field).and_then(|mut given| given.remove(ANSWER)).unwrap_or_default();
-        files.extend(value.file().map(|file| (place, file)));
-        answers.push(value.text());
+        files.extend(value.file().map(|file| (field.clone(), file)));
+        answers.insert(field.as_str().into(), value.text());
     }
     let inbound = Inbound {
         // A form is submitted once, however often its button is pressed.
         delivery: format!("slack:{}", view.id).into(),
         actor: UserId::slack(&payload.user.id),
         channel: state.channel,
-        words: Words::Answered { words: state.words, answers },
+        words: Words::Filled { words: state.words, answers },
         pressed: None,
         trigger: None,
         reply_to: ReplyTo::Private { thread: None },

@@ -106,21 +106,26 @@ impl Slack {
         }
     }
 
-    /// What is wrong with a submitted form, by the place of the field that it belongs to. The
-    /// content of uploaded files becomes their fields' answers.
-    async fn field_error(&self, inbound: &mut Inbound, files: &[(usize, FileRef)]) -> Option<(usize, String)> {
-        for (place, file) in files {
-            let content = match self.client.download(file).await {
-                Ok(content) => content,
-                Err(error) => return Some((*place, unreadable(error))),
-            };
-            if let Words::Answered { answers, .. } = &mut inbound.words
-                && let Some(answer) = answers.get_mut(*place)
-            {
-                *answer = content;
+    /// What is wrong with a submitted form, and the field that shows it. The content of uploaded
+    /// files becomes their fields' answers.
+    async fn field_error(
+        &self,
+        inbound: &mut Inbound,
+        fields: &[String],
+        files: Vec<(String, FileRef)>,
+    ) -> Option<(String, String)> {
+        for (field, file) in files {
+            match self.client.download(&file).await {
+                Ok(content) => {
+                    if let Words::Filled { answers, .. } = &mut inbound.words {
+                        answers.insert(field.into(), content);
+                    }
+                }
+                Err(error) => return Some((field, unreadable(error))),
             }
         }
-        self.responder.bot().field_error(inbound).await
+        let error = self.responder.bot().field_error(inbound).await?;
+        Some((error.shown_at(fields)?.to_owned(), error.text))
     }
 }
 
@@ -177,10 +182,8 @@ pub async fn interactivity(State(slack): State<Arc<Slack>>, request: Signed) -> 
         Ok(Interaction::Said(inbound)) => slack.handle(inbound, false).await,
         Ok(Interaction::Submitted { mut inbound, fields, files }) => {
             inbound.channel = slack.kept_as(inbound.channel).await;
-            if let Some((field, error)) = slack.field_error(&mut inbound, &files).await
-                && let Some(name) = fields.get(field)
-            {
-                return form_error(name, &error);
+            if let Some((field, error)) = slack.field_error(&mut inbound, &fields, files).await {
+                return form_error(&field, &error);
             }
             let Some(first) = fields.first() else { return slack.handle(inbound, false).await };
             match slack.responder.take_form(inbound).await {

@@ -1,5 +1,6 @@
 //! What a window sends: something said, a pressed control, a filled form.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -16,7 +17,7 @@ use super::conversation::Place;
 use super::people::{self, BOT, PEOPLE, Somebody, sees};
 use super::platform::trigger;
 use super::routes::{Refusal, Web, is_token, no};
-use crate::chat::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
+use crate::chat::{Answers, ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
 use crate::domain::action::people::decode;
 
 /// Characters that somebody may say at once.
@@ -177,24 +178,22 @@ pub async fn press(State(web): State<Arc<Web>>, Json(pressed): Json<Press>) -> R
         Some(_) => ReplyTo::Url { url: message.id.to_string(), replace: true },
         None => ReplyTo::Private { thread: message.thread.map(|id| id.to_string().into()) },
     };
-    if too_long(&pressed.answers).is_some() {
+    if pressed.answers.iter().any(|answer| is_too_long(answer)) {
         return no(StatusCode::PAYLOAD_TOO_LARGE, "That is longer than 200,000 characters. Choose something shorter.");
     }
-    let words = meant(pressed.words, pressed.answers);
+    let words = match pressed.answers {
+        none if none.is_empty() => Words::Typed(pressed.words),
+        answers => Words::Answered { words: pressed.words, answers },
+    };
     let mut inbound = pressed.who.inbound(person, &message.channel, words, reply_to);
     inbound.pressed = message.only.is_none().then(|| MessageId(message.id.to_string().into()));
     web.responder.take(inbound, false).await;
     Ok(accepted())
 }
 
-/// A control, or a form that only shows something, has no answers.
-fn meant(words: String, answers: Vec<String>) -> Words {
-    if answers.is_empty() { Words::Typed(words) } else { Words::Answered { words, answers } }
-}
-
-/// The place of an answer that nobody would read.
-fn too_long(answers: &[String]) -> Option<usize> {
-    answers.iter().position(|answer| answer.chars().count() > MOST_ANSWERED)
+/// An answer that nobody would read.
+fn is_too_long(answer: &str) -> bool {
+    answer.chars().count() > MOST_ANSWERED
 }
 
 #[derive(Deserialize)]
@@ -204,7 +203,8 @@ pub struct Submit {
     form: String,
     channel: String,
     words: String,
-    answers: Vec<Answer>,
+    /// By the names of the fields. A form that only shows something has none.
+    answers: BTreeMap<String, Answer>,
 }
 
 /// What stands in a field.
@@ -241,28 +241,34 @@ pub async fn submit(State(web): State<Arc<Web>>, Json(form): Json<Submit>) -> Re
     if !sees(person.id, &form.channel) {
         return no(StatusCode::NOT_FOUND, "There is no such channel for you. Choose one at the left.");
     }
-    let mut answers = Vec::with_capacity(form.answers.len());
-    for (field, answer) in form.answers.into_iter().enumerate() {
+    let fields: Vec<String> = form.answers.keys().cloned().collect();
+    let mut answers = Answers::new();
+    for (field, answer) in form.answers {
         match answer.text() {
-            Ok(text) => answers.push(text),
-            Err(why) => return Ok(wrong(StatusCode::UNPROCESSABLE_ENTITY, field, &why)),
-        }
+            Ok(text) if is_too_long(&text) => {
+                let why = "That is longer than 200,000 characters. Shorten it, or give it in two parts.";
+                return Ok(wrong(StatusCode::PAYLOAD_TOO_LARGE, &field, why));
+            }
+            Ok(text) => answers.insert(field.into(), text),
+            Err(why) => return Ok(wrong(StatusCode::UNPROCESSABLE_ENTITY, &field, &why)),
+        };
     }
-    if let Some(field) = too_long(&answers) {
-        let why = "That is longer than 200,000 characters. Shorten it, or give it in two parts.";
-        return Ok(wrong(StatusCode::PAYLOAD_TOO_LARGE, field, why));
-    }
-    let words = meant(form.words, answers);
+    let words = match answers {
+        none if none.is_empty() => Words::Typed(form.words),
+        answers => Words::Filled { words: form.words, answers },
+    };
     let inbound = who.inbound(person, &form.channel, words, ReplyTo::Private { thread: None });
-    if let Some((field, error)) = web.bot().field_error(&inbound).await {
-        return Ok(wrong(StatusCode::UNPROCESSABLE_ENTITY, field, &error));
+    if let Some(error) = web.bot().field_error(&inbound).await {
+        // The page shows at the form what belongs to no field.
+        let field = error.field.filter(|name| fields.iter().any(|field| field == name));
+        return Ok(wrong(StatusCode::UNPROCESSABLE_ENTITY, field.unwrap_or_default(), &error.text));
     }
     web.responder.take(inbound, false).await;
     Ok(accepted())
 }
 
 /// What is wrong with one field.
-fn wrong(status: StatusCode, field: usize, error: &str) -> Response {
+fn wrong(status: StatusCode, field: &str, error: &str) -> Response {
     (status, Json(json!({ "field": field, "error": error }))).into_response()
 }
 
@@ -296,10 +302,8 @@ mod tests {
     }
 
     #[test]
-    fn a_form_without_answers_is_its_words() {
-        assert_eq!(meant("key stored 1".into(), Vec::new()), Words::Typed("key stored 1".into()));
-        let answered = Words::Answered { words: "skip 3".into(), answers: vec!["later".into()] };
-        assert_eq!(meant("skip 3".into(), vec!["later".into()]), answered);
-        assert_eq!(too_long(&["é".repeat(MOST_ANSWERED), "é".repeat(MOST_ANSWERED + 1)]), Some(1));
+    fn an_answer_has_at_most_so_many_characters() {
+        assert!(!is_too_long(&"é".repeat(MOST_ANSWERED)));
+        assert!(is_too_long(&"é".repeat(MOST_ANSWERED + 1)));
     }
 }

@@ -93,7 +93,7 @@ export class Forms {
       const read = await Promise.all(fields.map((one) => one.read()));
       read.forEach(({ error }, n) => { if (error) fields[n].fail(error); });
       const wrong = read.findIndex(({ error }) => error);
-      if (wrong < 0) return read.map(({ answer }) => answer);
+      if (wrong < 0) return Object.fromEntries(read.map(({ answer }, n) => [fields[n].name, answer]));
       fields[wrong].focus();
       return null;
     });
@@ -105,7 +105,7 @@ export class Forms {
     const content = [
       this.#line(intro, 'intro'), h('div', { class: 'code' }, box, this.#chat.copyButton(box, 'copy-secret')), this.#line(note, 'note'),
     ];
-    return this.#sent(form, form.secret, this.#closer('Close without confirming'), content, () => []);
+    return this.#sent(form, form.secret, this.#closer('Close without confirming'), content, () => ({}));
   }
 
   /** A form with its buttons. `answers()` resolves to what is sent, or null when something is missing. */
@@ -138,7 +138,7 @@ export class Forms {
       return '';
     }
     settle();
-    const at = fields[result.data.field];
+    const at = fields.find((one) => one.name === result.data.field);
     if (!at) return result.error;
     at.fail(result.error);
     at.focus();
