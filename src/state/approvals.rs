@@ -1,16 +1,15 @@
 //! The requests in the store: loaded when they are needed, changed by commit-then-apply, with
 //! everything that is owed because of a change in the same commit.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::{Mutex, MutexGuard};
 
-use super::stream::{self, Folded, RACES};
+use super::freeze::Control;
+use super::stream::{self, Folded, Next, Streams, Turn};
 use crate::chat::Actor;
 use crate::domain::approval::{Approval, ApprovalId, Event, Recorded, Refusal};
-use crate::store::{Commit, CommitError, Finished, Store, StoreError, StreamId, WorkKind};
+use crate::store::{Commit, Finished, Store, StoreError, StreamId, WorkKind};
 use crate::timing::Timing;
 
 /// Changes that can be under way at the same time.
@@ -19,27 +18,19 @@ const WRITERS: usize = 64;
 const MOST_OPEN: u32 = 1_000;
 
 pub struct Approvals {
-    pub(super) store: Arc<dyn Store>,
-    /// Held by whoever changes a request: of two in one process the second decides on what the
-    /// first left, instead of losing a race.
-    writers: Box<[Mutex<()>]>,
+    streams: Streams<Approval>,
+    pub(super) control: Streams<Control>,
     pub timing: Timing,
 }
 
-/// A change that was committed.
-#[derive(Debug, Clone)]
-pub struct Changed {
-    pub version: u64,
-    pub approval: Approval,
-    pub events: Vec<Event>,
-}
-
+pub type Changed = stream::Changed<Approval>;
 pub type ChangeError = stream::ChangeError<Refusal>;
 
 impl Folded for Approval {
     const FAMILY: &'static str = "approval";
     const SCHEMA: u32 = 1;
     type Event = Event;
+    type Refusal = Refusal;
 
     fn kind(event: &Event) -> &'static str {
         event.kind()
@@ -47,6 +38,10 @@ impl Folded for Approval {
 
     fn fold(state: Option<Self>, event: &Event, by: &Actor, at: Timestamp) -> Option<Self> {
         Approval::apply(state, &Recorded { event: event.clone(), by: by.clone(), at })
+    }
+
+    fn not_begun() -> Option<Refusal> {
+        Some(Refusal::NoSuch)
     }
 }
 
@@ -57,7 +52,11 @@ pub fn stream(id: &ApprovalId) -> StreamId {
 
 impl Approvals {
     pub fn new(store: Arc<dyn Store>, timing: Timing) -> Self {
-        Self { store, writers: (0..WRITERS).map(|_| Mutex::default()).collect(), timing }
+        Self { streams: Streams::new(Arc::clone(&store), WRITERS), control: Streams::new(store, 1), timing }
+    }
+
+    pub(super) fn store(&self) -> &Arc<dyn Store> {
+        self.streams.store()
     }
 
     pub async fn read(&self, id: &ApprovalId) -> Result<Option<Approval>, StoreError> {
@@ -65,8 +64,8 @@ impl Approvals {
     }
 
     pub async fn read_with_version(&self, id: &ApprovalId) -> Result<Option<(u64, Approval)>, StoreError> {
-        let slot = stream::load::<Approval>(&*self.store, id.as_str()).await?;
-        Ok(slot.state.map(|approval| (slot.version, approval)))
+        let slot = self.streams.read(id.as_str()).await?;
+        Ok(slot.state.map(|approval| (slot.version, Arc::unwrap_or_clone(approval))))
     }
 
     /// The request whose id begins like this, if only one does.
@@ -80,7 +79,7 @@ impl Approvals {
             return self.read(&ApprovalId::from(typed.as_str())).await;
         }
         let before = StreamId::new(Approval::FAMILY, &typed);
-        let found = self.store.streams(Approval::FAMILY, Some(&before), 2).await?;
+        let found = self.store().streams(Approval::FAMILY, Some(&before), 2).await?;
         let mut alike = found.iter().filter(|id| id.key().starts_with(&typed));
         match (alike.next(), alike.next()) {
             (Some(one), None) => self.read(&ApprovalId::from(one.key())).await,
@@ -91,7 +90,7 @@ impl Approvals {
     /// Everything that is not settled, the one whose time runs out first at the front.
     pub async fn open(&self) -> Result<Vec<Approval>, StoreError> {
         let mut open = Vec::new();
-        for work in self.store.due(WorkKind::Open, Timestamp::MAX, MOST_OPEN).await? {
+        for work in self.store().due(WorkKind::Open, Timestamp::MAX, MOST_OPEN).await? {
             match self.read(&ApprovalId::from(work.key.as_str())).await {
                 Ok(Some(approval)) if approval.status().is_open() => open.push(approval),
                 Ok(_) => {}
@@ -113,46 +112,16 @@ impl Approvals {
         finished: Option<Finished>,
         decide: impl Fn(Option<&Approval>) -> Result<Vec<Event>, Refusal> + Send + Sync,
     ) -> Result<Changed, ChangeError> {
-        let now = stream::sealed(now);
-        let _turn = self.writer(id).lock().await;
-        for _ in 0..RACES {
-            let slot = stream::load::<Approval>(&*self.store, id.as_str()).await?;
-            if slot.newer {
-                return Err(ChangeError::Newer);
-            }
-            let events = decide(slot.state.as_ref()).map_err(ChangeError::Refused)?;
-            let before = slot.state.clone();
-            let (write, next) = stream::write(id.as_str(), slot.version, slot.state, &events, by, now)
-                .ok_or(ChangeError::Refused(Refusal::NoSuch))?;
-            let version = slot.version + events.len() as u64;
-            let commit = Commit {
-                writes: vec![write],
-                schedule: self.owed(before.as_ref(), &next, version, &events, now),
-                finished: finished.clone().into_iter().collect(),
-                ..Commit::default()
-            };
-            match self.store.commit(commit).await {
-                Ok(_) => return Ok(Changed { version, approval: next, events }),
-                // Another process was first.
-                Err(CommitError::Conflict(_)) => {}
-                Err(CommitError::Store(error)) => return Err(error.into()),
-                // Never asked for here.
-                Err(CommitError::Delivered) => return Err(ChangeError::Contended),
-            }
-        }
-        Err(ChangeError::Contended)
+        let beside = |next: &Next<'_, Approval>| Commit {
+            schedule: self.owed(next),
+            finished: finished.clone().into_iter().collect(),
+            ..Commit::default()
+        };
+        self.streams.change(id.as_str(), by, now, decide, beside).await
     }
 
     /// As long as it is held, nothing else in this process changes the request.
-    pub async fn turn(&self, id: &ApprovalId) -> MutexGuard<'_, ()> {
-        self.writer(id).lock().await
-    }
-
-    fn writer(&self, id: &ApprovalId) -> &Mutex<()> {
-        let mut hasher = DefaultHasher::new();
-        id.hash(&mut hasher);
-        let place = hasher.finish() % self.writers.len() as u64;
-        // Smaller than the number of writers, which is a usize.
-        &self.writers[usize::try_from(place).unwrap_or_default()]
+    pub async fn turn<'a>(&'a self, id: &'a ApprovalId) -> Turn<'a, Approval> {
+        self.streams.turn(id.as_str()).await
     }
 }

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::approvals::{Approvals, ChangeError};
-use super::stream::{self, Folded, RACES};
+use super::stream::{self, Already, Folded, Next};
 use crate::chat::{Actor, Change, ChannelKey};
-use crate::store::{Commit, CommitError, Finished, Record, Schedule, StoreError, WorkKind};
+use crate::store::{Commit, Finished, Record, Schedule, StoreError, WorkKind};
 
 /// Whether anything sensitive may be carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -55,6 +55,7 @@ impl Folded for Control {
     const FAMILY: &'static str = "control";
     const SCHEMA: u32 = 1;
     type Event = ControlEvent;
+    type Refusal = Already;
 
     fn kind(event: &ControlEvent) -> &'static str {
         match event {
@@ -79,16 +80,16 @@ const EVERYTHING: &str = "execution";
 
 impl Approvals {
     pub async fn frozen(&self) -> Result<Option<Frozen>, StoreError> {
-        let slot = stream::load::<Control>(&*self.store, EVERYTHING).await?;
-        Ok(slot.state.and_then(|control| control.frozen))
+        let slot = self.control.read(EVERYTHING).await?;
+        Ok(slot.state.and_then(|control| control.frozen.clone()))
     }
 
     /// The last records of when execution was stopped and allowed again.
     pub async fn freezes(&self, last: usize) -> Result<Vec<Record>, StoreError> {
         let stream = stream::id::<Control>(EVERYTHING);
-        let version = self.store.load(&stream).await?.map_or(0, |loaded| loaded.version);
+        let version = self.store().load(&stream).await?.map_or(0, |loaded| loaded.version);
         let wanted = u32::try_from(last).unwrap_or(u32::MAX);
-        self.store.history(&stream, version.saturating_sub(last as u64), wanted).await
+        self.store().history(&stream, version.saturating_sub(last as u64), wanted).await
     }
 
     /// Stops all execution, or allows it again. False if it is so already.
@@ -99,46 +100,40 @@ impl Approvals {
         now: Timestamp,
         finished: Option<Finished>,
     ) -> Result<bool, ChangeError> {
-        let now = stream::sealed(now);
-        for _ in 0..RACES {
-            let slot = stream::load::<Control>(&*self.store, EVERYTHING).await?;
-            if slot.newer {
-                return Err(ChangeError::Newer);
+        let turn = self.control.turn(EVERYTHING).await;
+        // Everything that waited for it goes on, every card and every channel says so.
+        let open = self.open().await?;
+        let decide = |control: Option<&Control>| {
+            if control.is_some_and(|control| control.frozen.is_some()) == reason.is_some() {
+                return Err(Already);
             }
-            let frozen = slot.state.as_ref().is_some_and(|control| control.frozen.is_some());
-            if frozen == reason.is_some() {
-                return Ok(false);
-            }
+            Ok(vec![reason.map_or(ControlEvent::Unfrozen, |reason| ControlEvent::Frozen { reason: reason.into() })])
+        };
+        let beside = |next: &Next<'_, Control>| {
             let announcement = Announcement {
-                version: slot.version + 1,
-                change: Change { by: by.clone(), at: now },
+                version: next.version,
+                change: Change { by: by.clone(), at: next.at },
                 reason: reason.map(Box::from),
-                ended: slot.state.as_ref().and_then(|control| control.frozen.clone()),
+                ended: next.before.and_then(|control| control.frozen.clone()),
                 channel: None,
             };
-            let event = reason.map_or(ControlEvent::Unfrozen, |reason| ControlEvent::Frozen { reason: reason.into() });
-            let Some((write, _)) = stream::write(EVERYTHING, slot.version, slot.state, &[event], by, now) else {
-                return Ok(false);
-            };
-            // Everything that waited for it goes on, every card and every channel says so.
-            let mut schedule = vec![announcement.row(now)];
-            for approval in self.open().await? {
+            let mut schedule = vec![announcement.row(next.at)];
+            for approval in &open {
                 let key = approval.id.as_str().to_owned();
-                let work = |kind| Schedule { kind, key: key.clone(), due: now, attempts: 0, body: String::new() };
+                let work = |kind| Schedule { kind, key: key.clone(), due: next.at, attempts: 0, body: String::new() };
                 schedule.push(work(WorkKind::Card));
                 if approval.next_call().is_some() {
                     schedule.push(work(WorkKind::Execute));
                 }
             }
-            let finished = finished.clone().into_iter().collect();
-            let commit = Commit { writes: vec![write], schedule, finished, ..Commit::default() };
-            match self.store.commit(commit).await {
-                Ok(_) => return Ok(true),
-                Err(CommitError::Conflict(_)) => {}
-                Err(CommitError::Store(error)) => return Err(error.into()),
-                Err(CommitError::Delivered) => return Err(ChangeError::Contended),
-            }
+            Commit { schedule, finished: finished.clone().into_iter().collect(), ..Commit::default() }
+        };
+        match turn.change(by, now, decide, beside).await {
+            Ok(_) => Ok(true),
+            Err(stream::ChangeError::Refused(Already)) => Ok(false),
+            Err(stream::ChangeError::Newer) => Err(ChangeError::Newer),
+            Err(stream::ChangeError::Contended) => Err(ChangeError::Contended),
+            Err(stream::ChangeError::Store(error)) => Err(error.into()),
         }
-        Err(ChangeError::Contended)
     }
 }

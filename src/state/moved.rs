@@ -12,9 +12,9 @@ use tokio::sync::OnceCell;
 use tracing::{info, warn};
 
 use super::sessions;
-use super::stream::{self, Folded, RACES};
+use super::stream::{Already, ChangeError, Folded, Streams};
 use crate::chat::{Actor, ChannelKey};
-use crate::store::{Commit, CommitError, Store, StoreError, StreamId};
+use crate::store::{Commit, Store, StoreError, StreamId};
 
 /// Streams that are read at once.
 const PAGE: u32 = 200;
@@ -35,6 +35,7 @@ impl Folded for LaterIds {
     const FAMILY: &'static str = "channel";
     const SCHEMA: u32 = 1;
     type Event = MoveEvent;
+    type Refusal = Already;
 
     fn kind(event: &MoveEvent) -> &'static str {
         match event {
@@ -53,7 +54,7 @@ impl Folded for LaterIds {
 
 /// Every channel whose id changed: read from the store once, then in memory.
 pub struct Moved {
-    store: Arc<dyn Store>,
+    streams: Streams<LaterIds>,
     known: OnceCell<RwLock<Known>>,
 }
 
@@ -85,7 +86,7 @@ impl Known {
 
 impl Moved {
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, known: OnceCell::new() }
+        Self { streams: Streams::new(store, 1), known: OnceCell::new() }
     }
 
     /// The key that everything of a channel is kept under.
@@ -118,36 +119,28 @@ impl Moved {
     /// itself stays by itself.
     pub async fn record(&self, old: &ChannelKey, new: &str, now: Timestamp) -> Result<(), StoreError> {
         let first = self.first(old).await?;
-        if self.store.load(&sessions::stream(&ChannelKey::slack(old.team(), new))).await?.is_some()
+        if self.streams.store().load(&sessions::stream(&ChannelKey::slack(old.team(), new))).await?.is_some()
             && first.channel() != new
         {
             warn!(old = old.channel(), new, "a channel's new id has a checklist of its own; both are kept apart");
             return Ok(());
         }
         let event = MoveEvent::IdChanged { old: old.channel().into(), new: new.into() };
-        for _ in 0..RACES {
-            let slot = stream::load::<LaterIds>(&*self.store, first.channel()).await?;
-            // Delivered again, or a later release knows more about it.
-            if slot.newer || slot.state.as_ref().and_then(|later| later.ids.last()).is_some_and(|id| **id == *new) {
-                return Ok(());
+        let decide = |later: Option<&LaterIds>| {
+            let delivered_again = later.and_then(|later| later.ids.last()).is_some_and(|id| **id == *new);
+            if delivered_again { Err(Already) } else { Ok(vec![event.clone()]) }
+        };
+        match self.streams.change(first.channel(), &Actor::Bot, now, decide, |_| Commit::default()).await {
+            Ok(changed) => {
+                let known = self.known().await?;
+                known.write().unwrap_or_else(PoisonError::into_inner).learn(first.channel(), &changed.state);
+                info!(old = old.channel(), new, "a channel has another id now");
+                Ok(())
             }
-            let (events, by, now) = (std::slice::from_ref(&event), Actor::Bot, stream::sealed(now));
-            let Some((write, later)) = stream::write(first.channel(), slot.version, slot.state, events, &by, now)
-            else {
-                return Ok(());
-            };
-            match self.store.commit(Commit { writes: vec![write], ..Commit::default() }).await {
-                Ok(_) => {
-                    let known = self.known().await?;
-                    known.write().unwrap_or_else(PoisonError::into_inner).learn(first.channel(), &later);
-                    info!(old = old.channel(), new, "a channel has another id now");
-                    return Ok(());
-                }
-                Err(CommitError::Store(error)) => return Err(error),
-                Err(CommitError::Conflict(_) | CommitError::Delivered) => {}
-            }
+            Err(ChangeError::Store(error)) => Err(error),
+            // A later release knows more about it, or other processes do.
+            Err(ChangeError::Refused(Already) | ChangeError::Newer | ChangeError::Contended) => Ok(()),
         }
-        Ok(())
     }
 
     async fn known(&self) -> Result<&RwLock<Known>, StoreError> {
@@ -158,10 +151,10 @@ impl Moved {
         let mut known = Known::default();
         let mut after: Option<StreamId> = None;
         loop {
-            let page = self.store.streams(LaterIds::FAMILY, after.as_ref(), PAGE).await?;
+            let page = self.streams.store().streams(LaterIds::FAMILY, after.as_ref(), PAGE).await?;
             let Some(last) = page.last() else { return Ok(known) };
             for stream in &page {
-                match stream::load::<LaterIds>(&*self.store, stream.key()).await {
+                match self.streams.read(stream.key()).await {
                     Ok(slot) => known.learn(stream.key(), &slot.state.unwrap_or_default()),
                     // Edited from outside: one channel is not found, all others are.
                     Err(error @ StoreError::Corrupt { .. }) => warn!(%error, "a channel's new id cannot be read"),

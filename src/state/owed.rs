@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::approvals::Approvals;
-use super::stream;
+use super::stream::{self, Next};
 use crate::chat::{ChannelKey, UserId};
 use crate::domain::action::Action;
 use crate::domain::approval::{Approval, ApprovalId, Event, Guest, Item, Stage, Status};
@@ -62,14 +62,8 @@ pub enum See {
 
 impl Approvals {
     /// What is owed because of a change.
-    pub(super) fn owed(
-        &self,
-        before: Option<&Approval>,
-        after: &Approval,
-        version: u64,
-        events: &[Event],
-        now: Timestamp,
-    ) -> Vec<Schedule> {
+    pub(super) fn owed(&self, next: &Next<'_, Approval>) -> Vec<Schedule> {
+        let Next { before, after, version, events, at: now } = *next;
         let id = after.id.as_str();
         let work = |kind, due| Schedule { kind, key: id.to_owned(), due, attempts: 0, body: String::new() };
         let mut owed = Vec::new();

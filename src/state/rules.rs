@@ -4,14 +4,13 @@
 //! Rules are decided and audited like everything that people change. What Sekoia reports is not: it
 //! comes by the thousand, so it is kept as due work, one row a message, without a record.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 
-use super::stream::{self, Folded, RACES};
+use super::stream::{self, Folded, Next, Streams};
 use crate::chat::{Actor, ChannelKey};
 use crate::domain::notify::{Event, Recorded, Refusal, Rules};
 use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId, Work, WorkKind};
@@ -25,9 +24,7 @@ const WRITERS: usize = 64;
 const PAGE: u32 = 500;
 
 pub struct Notifications {
-    store: Arc<dyn Store>,
-    /// Held by whoever changes a channel's rules.
-    writers: Box<[Mutex<()>]>,
+    streams: Streams<Rules>,
     /// Held by whoever writes what is kept beside the rules: it is read, changed and written whole.
     pub keeping: Mutex<()>,
     /// Rules changed, or something is to be looked at now.
@@ -39,14 +36,7 @@ pub struct Notifications {
     pub health: Health,
 }
 
-/// A change that was committed.
-#[derive(Debug, Clone)]
-pub struct Changed {
-    pub version: u64,
-    pub rules: Rules,
-    pub events: Vec<Event>,
-}
-
+pub type Changed = stream::Changed<Rules>;
 pub type ChangeError = stream::ChangeError<Refusal>;
 
 /// The stream of a channel's rules.
@@ -56,10 +46,8 @@ pub fn stream(channel: &ChannelKey) -> StreamId {
 
 impl Notifications {
     pub fn new(store: Arc<dyn Store>) -> Self {
-        let writers = (0..WRITERS).map(|_| Mutex::default()).collect();
         Self {
-            store,
-            writers,
+            streams: Streams::new(store, WRITERS),
             keeping: Mutex::default(),
             stirred: Notify::new(),
             webhooks: Webhooks::default(),
@@ -69,20 +57,20 @@ impl Notifications {
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {
-        &self.store
+        self.streams.store()
     }
 
     /// The channel's rules; none yet is none.
     pub async fn read(&self, channel: &ChannelKey) -> Result<Rules, StoreError> {
-        let slot = stream::load::<Rules>(&*self.store, channel.as_str()).await?;
-        Ok(slot.state.unwrap_or_default())
+        let slot = self.streams.read(channel.as_str()).await?;
+        Ok(slot.state.map(Arc::unwrap_or_clone).unwrap_or_default())
     }
 
     /// Every channel that ever had a rule, a webhook or a digest.
     pub async fn channels(&self) -> Result<Vec<ChannelKey>, StoreError> {
         let mut all: Vec<StreamId> = Vec::new();
         loop {
-            let page = self.store.streams(Rules::FAMILY, all.last(), PAGE).await?;
+            let page = self.store().streams(Rules::FAMILY, all.last(), PAGE).await?;
             let last = page.len() < PAGE as usize;
             all.extend(page);
             if last {
@@ -102,46 +90,29 @@ impl Notifications {
         decide: impl Fn(&Rules) -> Result<Vec<Event>, Refusal> + Send + Sync,
         owed: impl Fn(&Rules) -> Vec<Schedule> + Send + Sync,
     ) -> Result<Changed, ChangeError> {
-        let now = stream::sealed(now);
         let finished: Vec<Finished> = finished.into_iter().collect();
-        let _turn = self.writer(channel).lock().await;
-        for _ in 0..RACES {
-            let slot = stream::load::<Rules>(&*self.store, channel.as_str()).await?;
-            if slot.newer {
-                return Err(ChangeError::Newer);
-            }
-            let before = slot.state.unwrap_or_default();
-            let events = decide(&before).map_err(ChangeError::Refused)?;
-            let Some((write, next)) = stream::write(channel.as_str(), slot.version, Some(before), &events, by, now)
-            else {
-                return Err(ChangeError::Contended);
-            };
-            let commit =
-                Commit { writes: vec![write], schedule: owed(&next), finished: finished.clone(), ..Commit::default() };
-            match self.store.commit(commit).await {
-                Ok(_) => {
-                    let version = slot.version + events.len() as u64;
-                    self.webhooks.follow(channel, &events);
-                    self.stir();
-                    return Ok(Changed { version, rules: next, events });
-                }
-                // Another process was first.
-                Err(CommitError::Conflict(_)) => {}
-                Err(CommitError::Store(error)) => return Err(error.into()),
-                // Never asked for here.
-                Err(CommitError::Delivered) => return Err(ChangeError::Contended),
-            }
-        }
-        Err(ChangeError::Contended)
+        let none = Rules::default();
+        let decide = |rules: Option<&Rules>| decide(rules.unwrap_or(&none));
+        let beside = |next: &Next<'_, Rules>| Commit {
+            schedule: owed(next.after),
+            finished: finished.clone(),
+            ..Commit::default()
+        };
+        let turn = self.streams.turn(channel.as_str()).await;
+        let changed = turn.change(by, now, decide, beside).await?;
+        // Still in its turn: what is known of webhooks follows in the order of the commits.
+        self.webhooks.follow(channel, &changed.events);
+        self.stir();
+        Ok(changed)
     }
 
     /// Forgets what channels were told of long ago.
     pub async fn forget(&self, now: Timestamp) -> Result<(), StoreError> {
         loop {
-            let old = self.store.due(WorkKind::Known, now, PAGE).await?;
+            let old = self.store().due(WorkKind::Known, now, PAGE).await?;
             let last = old.len() < PAGE as usize;
             let commit = Commit { finished: old.iter().map(Work::finished).collect(), ..Commit::default() };
-            match self.store.commit(commit).await {
+            match self.store().commit(commit).await {
                 Ok(_) if last => return Ok(()),
                 Ok(_) => {}
                 Err(CommitError::Store(error)) => return Err(error),
@@ -170,20 +141,13 @@ impl Notifications {
     pub async fn stirred(&self) {
         self.stirred.notified().await;
     }
-
-    fn writer(&self, channel: &ChannelKey) -> &Mutex<()> {
-        let mut hasher = DefaultHasher::new();
-        channel.hash(&mut hasher);
-        let place = hasher.finish() % self.writers.len() as u64;
-        // Smaller than the number of writers, which is a usize.
-        &self.writers[usize::try_from(place).unwrap_or_default()]
-    }
 }
 
 impl Folded for Rules {
     const FAMILY: &'static str = "rules";
     const SCHEMA: u32 = 1;
     type Event = Event;
+    type Refusal = Refusal;
 
     fn kind(event: &Event) -> &'static str {
         event.kind()

@@ -1,34 +1,70 @@
-//! What a session and an approval have in common: a state that only its events change, loaded from
-//! a stream of the store and committed back to it with them.
+//! The engine under sessions, requests and rules: a state that only its events change, loaded from a
+//! stream of the store, decided on, committed with the events, and decided again if another process
+//! was first.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use dashmap::DashMap;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::chat::Actor;
-use crate::store::{Loaded, NewRecord, State, Store, StoreError, StreamId, Write};
+use crate::store::{Commit, CommitError, Loaded, NewRecord, State, Store, StoreError, StreamId, Write};
 
 /// A state that is kept in a stream of its own.
-pub trait Folded: Sized + Clone + Serialize + DeserializeOwned {
+pub trait Folded: Sized + Clone + Send + Sync + Serialize + DeserializeOwned {
     /// The streams' family.
     const FAMILY: &'static str;
     /// Of the stored JSON's shape. A release that writes another shape counts up.
     const SCHEMA: u32;
-    type Event: Serialize + DeserializeOwned + Send;
+    type Event: Serialize + DeserializeOwned + Send + Sync;
+    /// Why nothing is changed.
+    type Refusal: std::error::Error + Send + 'static;
 
     fn kind(event: &Self::Event) -> &'static str;
     /// The state after an event; `None` before the one with which it begins.
     fn fold(state: Option<Self>, event: &Self::Event, by: &Actor, at: Timestamp) -> Option<Self>;
+    /// Why events with which no state begins are refused; none if a state begins with any event.
+    fn not_begun() -> Option<Self::Refusal> {
+        None
+    }
 }
 
 /// A stream as it is stored. `version` 0: it does not exist.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Slot<S> {
     pub version: u64,
-    pub state: Option<S>,
+    pub state: Option<Arc<S>>,
     /// A newer release wrote it: to be read, not written.
     pub newer: bool,
 }
+
+/// What a decision leads to, before it is committed.
+#[derive(Debug)]
+pub struct Next<'a, S: Folded> {
+    pub before: Option<&'a S>,
+    pub after: &'a S,
+    /// Of `after`.
+    pub version: u64,
+    pub events: &'a [S::Event],
+    pub at: Timestamp,
+}
+
+/// A change that was committed.
+#[derive(Debug)]
+pub struct Changed<S: Folded> {
+    pub version: u64,
+    pub state: Arc<S>,
+    pub events: Vec<S::Event>,
+}
+
+/// It is so already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is so already")]
+pub struct Already;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError<R: std::error::Error + 'static> {
@@ -51,6 +87,146 @@ pub fn id<S: Folded>(key: &str) -> StreamId {
     StreamId::new(S::FAMILY, key)
 }
 
+/// The streams of one kind of state.
+pub struct Streams<S: Folded> {
+    store: Arc<dyn Store>,
+    /// Held for every change, never while `cache` is locked: of two changes in one process the second
+    /// decides on what the first left, instead of losing a race. Streams share them: one each would
+    /// weigh more than what it guards needs.
+    writers: Box<[Mutex<()>]>,
+    /// What was read and written last, by key, if it is kept in memory.
+    cache: Option<DashMap<Box<str>, Slot<S>>>,
+}
+
+/// As long as it is held, nothing else in this process changes the stream.
+pub struct Turn<'a, S: Folded> {
+    streams: &'a Streams<S>,
+    key: &'a str,
+    _writer: MutexGuard<'a, ()>,
+}
+
+impl<S: Folded> Streams<S> {
+    /// `writers`: changes that can be under way at the same time.
+    pub fn new(store: Arc<dyn Store>, writers: usize) -> Self {
+        Self { store, writers: (0..writers.max(1)).map(|_| Mutex::default()).collect(), cache: None }
+    }
+
+    /// Keeps every stream in memory that was read once: reading it again touches no disk, and shows what
+    /// another process changed only after the next change in this one.
+    #[must_use]
+    pub fn cached(self) -> Self {
+        Self { cache: Some(DashMap::new()), ..self }
+    }
+
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The stream, from memory if it is kept there.
+    pub async fn read(&self, key: &str) -> Result<Slot<S>, StoreError> {
+        if let Some(slot) = self.cache.as_ref().and_then(|cache| cache.get(key)) {
+            return Ok(slot.clone());
+        }
+        let loaded = load(&*self.store, key).await?;
+        Ok(match &self.cache {
+            // Another task may have loaded it meanwhile, and has at least as much.
+            Some(cache) => cache.entry(key.into()).or_insert(loaded).clone(),
+            None => loaded,
+        })
+    }
+
+    /// The stream as it is stored now: another process may have changed it.
+    pub async fn read_anew(&self, key: &str) -> Result<Slot<S>, StoreError> {
+        let _turn = self.turn(key).await;
+        self.reload(key).await?;
+        self.read(key).await
+    }
+
+    /// Waits until nothing else in this process changes the stream.
+    pub async fn turn<'a>(&'a self, key: &'a str) -> Turn<'a, S> {
+        Turn { streams: self, key, _writer: self.writer(key).lock().await }
+    }
+
+    /// Decides on the present state and commits what follows, with what `beside` makes of it.
+    pub async fn change(
+        &self,
+        key: &str,
+        by: &Actor,
+        now: Timestamp,
+        decide: impl Fn(Option<&S>) -> Result<Vec<S::Event>, S::Refusal> + Send + Sync,
+        beside: impl Fn(&Next<'_, S>) -> Commit + Send + Sync,
+    ) -> Result<Changed<S>, ChangeError<S::Refusal>> {
+        self.turn(key).await.change(by, now, decide, beside).await
+    }
+
+    fn writer(&self, key: &str) -> &Mutex<()> {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let place = hasher.finish() % self.writers.len() as u64;
+        // Smaller than the number of writers, which is a usize.
+        &self.writers[usize::try_from(place).unwrap_or_default()]
+    }
+
+    async fn reload(&self, key: &str) -> Result<(), StoreError> {
+        if self.cache.is_some() {
+            self.keep(key, load(&*self.store, key).await?);
+        }
+        Ok(())
+    }
+
+    fn keep(&self, key: &str, slot: Slot<S>) {
+        if let Some(cache) = &self.cache {
+            cache.insert(key.into(), slot);
+        }
+    }
+}
+
+impl<S: Folded> Turn<'_, S> {
+    /// The same as [`Streams::change`], in this turn.
+    pub async fn change(
+        &self,
+        by: &Actor,
+        now: Timestamp,
+        decide: impl Fn(Option<&S>) -> Result<Vec<S::Event>, S::Refusal> + Send + Sync,
+        beside: impl Fn(&Next<'_, S>) -> Commit + Send + Sync,
+    ) -> Result<Changed<S>, ChangeError<S::Refusal>> {
+        let (at, key, streams) = (sealed(now), self.key, self.streams);
+        for _ in 0..RACES {
+            let slot = streams.read(key).await?;
+            if slot.newer {
+                return Err(ChangeError::Newer);
+            }
+            let before = slot.state.as_deref();
+            let events = decide(before).map_err(ChangeError::Refused)?;
+            let Some((write, after)) = write(key, slot.version, before.cloned(), &events, by, at) else {
+                return Err(S::not_begun().map_or(ChangeError::Contended, ChangeError::Refused));
+            };
+            let version = slot.version + events.len() as u64;
+            let mut commit = beside(&Next { before, after: &after, version, events: &events, at });
+            commit.writes.push(write);
+            match streams.store.commit(commit).await {
+                Ok(_) => {
+                    let state = Arc::new(after);
+                    streams.keep(key, Slot { version, state: Some(Arc::clone(&state)), newer: false });
+                    return Ok(Changed { version, state, events });
+                }
+                // Another process was first.
+                Err(CommitError::Conflict(_)) => streams.reload(key).await?,
+                Err(CommitError::Store(error)) => return Err(error.into()),
+                // Never asked for here.
+                Err(CommitError::Delivered) => return Err(ChangeError::Contended),
+            }
+        }
+        Err(ChangeError::Contended)
+    }
+}
+
+impl<S> Clone for Slot<S> {
+    fn clone(&self) -> Self {
+        Self { version: self.version, state: self.state.clone(), newer: self.newer }
+    }
+}
+
 pub async fn load<S: Folded>(store: &dyn Store, key: &str) -> Result<Slot<S>, StoreError> {
     let stream = id::<S>(key);
     let Some(Loaded { version, state }) = store.load(&stream).await? else {
@@ -61,7 +237,7 @@ pub async fn load<S: Folded>(store: &dyn Store, key: &str) -> Result<Slot<S>, St
         place: stream.to_string(),
         why: if newer { "a newer release wrote it; upgrade this one".into() } else { e.to_string() },
     })?;
-    Ok(Slot { version, state: Some(read), newer })
+    Ok(Slot { version, state: Some(Arc::new(read)), newer })
 }
 
 /// Records are sealed to the millisecond: the state keeps no more, so that folding the records

@@ -183,7 +183,7 @@ fn a_call_that_was_announced_while_the_clock_was_ahead_is_read_back_at_once() {
         let press = |state: Option<&Approval>| decide(state, Command::Press { item: 0, by: by.clone(), clock }, ahead);
         let actor = Actor::Person(by.clone());
         let announced = approvals.change(&ApprovalId::from(&*id), &actor, ahead, None, press).await.unwrap();
-        s.call_sekoia(&announced.approval.request.action.call(0)).await;
+        s.call_sekoia(&announced.state.request.action.call(0)).await;
         assert!(store.lease("duty", "gone", ahead, ahead + SignedDuration::from_secs(8)).await.unwrap());
         store.close().await;
         assert_eq!(s.active_keys("forwarder"), 1);
@@ -214,7 +214,7 @@ fn a_key_that_was_shown_while_the_clock_was_ahead_is_revoked_when_nobody_confirm
         let (id, by) = (ApprovalId::from(&*id), s.person("alice"));
         let change = async |actor: Actor, command: Command| {
             let on = |state: Option<&Approval>| decide(state, command.clone(), ahead);
-            approvals.change(&id, &actor, ahead, None, on).await.unwrap().approval
+            approvals.change(&id, &actor, ahead, None, on).await.unwrap().state
         };
         let press = Command::Press { item: 0, by: by.clone(), clock: Some(Timestamp::now()) };
         let announced = change(Actor::Person(by.clone()), press).await;

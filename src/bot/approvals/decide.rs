@@ -50,7 +50,7 @@ impl Bot {
 
     pub(super) fn note_changes(&self, actor: &str, changed: &Changed) {
         for event in &changed.events {
-            let request = changed.approval.id.as_str();
+            let request = changed.state.id.as_str();
             tracing::info!(actor, request, kind = event.kind(), "changed");
         }
         self.outbox.wake();
@@ -59,7 +59,7 @@ impl Bot {
     pub(in crate::bot) async fn approve(&self, ask: &Ask<'_>, id: &str) -> CommandResult {
         let approval = self.request_of(ask, id).await?;
         self.may_decide(ask, &approval).await?;
-        let changed = self.change_request(ask, &approval, Command::Approve { by: ask.actor.clone() }).await?.approval;
+        let changed = self.change_request(ask, &approval, Command::Approve { by: ask.actor.clone() }).await?.state;
         let title = changed.request.action.title();
         let left = usize::from(changed.request.needed).saturating_sub(changed.votes.len());
         let said = if approval.needs_somebody() { "You confirmed: " } else { "You approved: " };
@@ -96,15 +96,15 @@ impl Bot {
         self.may_decide(ask, &approval).await?;
         let command = Command::Reject { by: ask.actor.clone(), reason: reason.into() };
         let changed = self.change_request(ask, &approval, command).await?;
-        let line = Line::new().say("You rejected: ").strong(changed.approval.request.action.title());
+        let line = Line::new().say("You rejected: ").strong(changed.state.request.action.title());
         Ok(View::sentence(line.say(". The requester will see your reason.")))
     }
 
     pub(in crate::bot) async fn cancel(&self, ask: &Ask<'_>, id: &str) -> CommandResult {
         let approval = self.request_of(ask, id).await?;
         let changed = self.change_request(ask, &approval, Command::Cancel { by: ask.actor.clone() }).await?;
-        let title = changed.approval.request.action.title();
-        if changed.approval.status() == Status::Cancelled {
+        let title = changed.state.request.action.title();
+        if changed.state.status() == Status::Cancelled {
             let line = Line::new().say("Withdrawn: ").strong(title).say(". Nothing of it was done.");
             return Ok(View::sentence(line));
         }
@@ -115,7 +115,7 @@ impl Bot {
     pub(in crate::bot) async fn saved(&self, ask: &Ask<'_>, id: &str, key: Option<&str>) -> CommandResult {
         let approval = self.request_of(ask, id).await?;
         let saved = Command::Saved { by: ask.actor.clone(), key: key.map(Box::from) };
-        let changed = self.change_request(ask, &approval, saved).await?.approval;
+        let changed = self.change_request(ask, &approval, saved).await?.state;
         let line = Line::new().say("Noted: ").strong(shown(changed.request.action.target(0), 80)).say(" is saved.");
         let mut view = View::sentence(line);
         if changed.is_rotation() {
@@ -143,7 +143,7 @@ impl Bot {
                 .line("Send again replaces their invitations by new ones, after an approval.");
             return Ok(view.controls(vec![Control::button("Send again", resend::words(&approval.id))]));
         }
-        let changed = self.change_request(ask, &approval, Command::Again).await?.approval;
+        let changed = self.change_request(ask, &approval, Command::Again).await?.state;
         let left = changed.count(|i| matches!(i, Item::Waiting));
         let line = if changed.waits_for_a_press(0) {
             "You may press \"Create and show\" again.".to_owned()

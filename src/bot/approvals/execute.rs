@@ -280,7 +280,7 @@ impl Bot {
         match self.approvals.change(id, &Actor::Bot, now, None, on).await {
             Ok(changed) => {
                 self.note_changes("bot", &changed);
-                Ok(Some(changed.approval))
+                Ok(Some(Arc::unwrap_or_clone(changed.state)))
             }
             Err(ChangeError::Store(error)) => Err(error),
             Err(error) => {

@@ -108,7 +108,7 @@ impl Bot {
         let approval = match self.approvals.change(&reveal.id, &by, now, None, press).await {
             Ok(changed) => {
                 self.note_changes(reveal.by.as_str(), &changed);
-                changed.approval
+                changed.state
             }
             Err(crate::state::approvals::ChangeError::Store(error)) => {
                 error!(%error, "a key could not be announced, so it is not created");
@@ -297,7 +297,7 @@ impl Bot {
             return Err(instead(super::card::frozen_line(&frozen)));
         }
         let press = Command::Press { item: 1, by: ask.actor.clone(), clock: None };
-        let changed = self.change_request(ask, &approval, press).await?.approval;
+        let changed = self.change_request(ask, &approval, press).await?.state;
         let (outcome, _) = self.carry_out(&changed, 1, turn).await;
         let done = matches!(outcome, Outcome::Done { .. });
         self.conclude(&changed, 1, outcome, false).await?;

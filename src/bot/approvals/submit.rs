@@ -68,9 +68,9 @@ impl Bot {
         self.sync_checklist(&id, ask.now).await;
         let mut line = Line::new()
             .say("Asked: ")
-            .strong(changed.approval.request.action.title())
+            .strong(changed.state.request.action.title())
             .say(format!(". It needs {} by ", count(usize::from(needed), "approval", "approvals")));
-        line = people(line, &approvers).say(" until ").moment(changed.approval.request.expires).say(".");
+        line = people(line, &approvers).say(" until ").moment(changed.state.request.expires).say(".");
         let notes = prepared.notes.iter().map(|n| Line::from(shown(n, 400))).collect();
         let mut view = View::sentence(line).bullets(notes);
         if let Some(account) = account(&prepared.account, Some(&id)) {

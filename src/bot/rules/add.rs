@@ -43,7 +43,7 @@ impl Bot {
         let changed = self.change_rules(ask, Command::Add { watch: watch.clone() }).await?;
         let number = changed.events.iter().find_map(added).unwrap_or_default();
         let mut view = View::sentence(format!("Rule {number}: {watch}."));
-        view = view.line(Line::marked(&source(watch.trigger, changed.rules.webhook.is_some())));
+        view = view.line(Line::marked(&source(watch.trigger, changed.state.webhook.is_some())));
         if let Some(error) = unknown {
             view = view.line(format!("⚠️ I could not ask Sekoia whether the names in it exist ({error})."));
         }
@@ -58,7 +58,7 @@ impl Bot {
             let numbers: Vec<u32> = changed.events.iter().filter_map(added).collect();
             let lines = numbers
                 .iter()
-                .filter_map(|n| changed.rules.rule(*n))
+                .filter_map(|n| changed.state.rule(*n))
                 .map(|rule| Line::new().strong(rule.number.to_string()).say(format!(" {}", rule.watch)));
             let first = numbers.first().copied().unwrap_or_default();
             return Ok(View::sentence(format!("Added: {}.", count(numbers.len(), "rule", "rules")))

@@ -132,7 +132,7 @@ impl Bot {
         let session = self.session(ask).await?;
         if confirmed {
             let changed = self.change(ask, Command::Reset).await?;
-            let mut view = cards::checklist(&changed.session, ask.now);
+            let mut view = cards::checklist(&changed.state, ask.now);
             view.blocks.insert(
                 0,
                 crate::chat::view::Block::Line(None, "The checklist starts over. The history stays.".into()),
@@ -174,13 +174,13 @@ impl Bot {
             if same { Ok(()) } else { Err(Refusal::Meanwhile(step)) }
         };
         let changed = self.change_where(ask, command, still).await?;
-        Ok(cards::step(&changed.session, step, ask, vec![news.into()]))
+        Ok(cards::step(&changed.state, step, ask, vec![news.into()]))
     }
 
     /// Changes a step and shows its card with what happened on top.
     async fn changed(&self, ask: &Ask<'_>, command: Command, step: StepId, news: impl Into<Line>) -> CommandResult {
         let changed = self.change(ask, command).await?;
-        Ok(cards::step(&changed.session, step, ask, vec![news.into()]))
+        Ok(cards::step(&changed.state, step, ask, vec![news.into()]))
     }
 
     pub(super) async fn quickstart(&self, ask: &Ask<'_>, product: Option<Product>) -> CommandResult {

@@ -65,7 +65,7 @@ impl Bot {
             }
             other => other?,
         };
-        let session = &changed.session;
+        let session = &changed.state;
         let name = shown(&session.community.name, 80);
         let mut view = View::new(format!("This channel is set up for {name}")).line(
             Line::new().say("This channel now works on ").strong(name).say(match mode {
