@@ -3,6 +3,7 @@
 mod audit;
 mod faults;
 mod sessions;
+mod streams;
 mod times;
 mod trust;
 
