@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use tracing::{error, warn};
 
-use super::outbox::LOOK_BACK;
+use super::post::Post;
 use crate::bot::Bot;
 use crate::bot::approvals::card::{by, frozen_line};
 use crate::bot::inbox::only_store;
@@ -49,27 +49,14 @@ impl Bot {
     }
 
     async fn announce_in(&self, channel: &ChannelKey, said: &Announcement, work: &Work) -> Result<(), ChatError> {
-        let chat = self.chats.of_channel(channel)?;
-        let mark = format!("freeze {}", said.version);
-        // An earlier attempt, or another process, may have said it.
-        let tried = self.outbox.tries(work);
-        let posted = async {
-            if tried || work.attempts > 0 || work.due < self.alone_since() {
-                let since = Timestamp::now() - LOOK_BACK;
-                if chat.find_post(channel, &mark, since).await?.is_some() {
-                    return Ok(());
-                }
-            }
-            let view = self.native_to(channel.platform(), view(said)).await;
-            chat.post(channel, &view, &mark, Rank::Person).await.map(|_| ())
-        };
-        match posted.await {
+        let post = Post::once(self, work, channel, format!("freeze {}", said.version), Rank::Person);
+        match self.post_once(&post, self.native_to(channel.platform(), view(said))).await {
             // Nobody reads it there, and the cards of requests say it too.
             Err(gone @ (ChatError::NotInChannel | ChatError::NotAChannel | ChatError::Archived)) => {
                 warn!(error = %gone, channel = channel.as_str(), "a channel is not told of a freeze");
                 Ok(())
             }
-            posted => posted,
+            posted => posted.map(|_| ()),
         }
     }
 }

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::error;
 
+use super::About;
 use super::outbox::Place;
-use super::{About, LONGEST_WAIT};
+use super::refusals::LONGEST_WAIT;
 use crate::bot::Bot;
 use crate::chat::text::shown;
 use crate::chat::view::Line;

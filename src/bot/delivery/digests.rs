@@ -11,11 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
-use super::replaced::marked;
-use super::{About, MOST_REFUSALS};
+use super::About;
+use super::post::{LOOK_BACK, LiveMessage, Post};
+use super::refusals::after_refusal;
+use crate::bot::Bot;
 use crate::bot::inbox::only_store;
 use crate::bot::rules::summary::{summary_view, without_chart};
-use crate::bot::{Bot, delivery};
 use crate::chat::view::View;
 use crate::chat::{Actor, ChannelKey, ChatError, MessageId, UserId};
 use crate::domain::notify::{Command, Due, Event, Period, Planned, Rules, Which, decide};
@@ -27,8 +28,6 @@ use crate::store::{Commit, Schedule, StoreError, Work, WorkKind};
 const BATCH: u32 = 16;
 /// Attempts at a chart.
 const MOST_CHARTS: u32 = 6;
-/// How far back an unrecorded post is looked for.
-const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
 /// The third part of the key of an owed chart.
 const CHART: &str = "chart";
 
@@ -126,17 +125,13 @@ impl Bot {
         match self.post_digest(work, channel, planned, due, &view, now).await {
             Ok((message, due)) => self.digest_sent(work, channel, which, &due, message, chart, now).await,
             Err(failed) => {
-                let (wait, attempts) = (delivery::wait(work.attempts, &failed), work.attempts + 1);
-                let mut commit = Commit { postponed: vec![(work.finished(), now + wait)], ..Commit::default() };
-                if failed.is_passing() || attempts < MOST_REFUSALS {
-                    warn!(error = %failed, attempts, "a digest has to wait");
-                } else {
-                    error!(error = %failed, attempts, "a digest is refused");
-                    let about = About { channel: Some(channel.clone()), to: None };
-                    commit.schedule = self.parked(work, &about, &failed, now).await?;
+                let about = About { channel: Some(channel.clone()), to: None };
+                let (commit, recorded) = self.postpone_refused(work, &about, &failed, now).await?;
+                self.keep(commit).await?;
+                if recorded {
                     self.outbox.wake();
                 }
-                self.keep(commit).await
+                Ok(())
             }
         }
     }
@@ -170,21 +165,21 @@ impl Bot {
         view: &View,
         now: Timestamp,
     ) -> Result<(MessageId, Due), ChatError> {
-        let chat = self.chats.of_channel(channel)?;
         let which = Which::from(planned.digest.every);
-        let tried = self.outbox.tries(work);
-        if tried || work.attempts > 0 || work.due < self.alone_since() {
+        let post = Post::once(self, work, channel, mark(which, due.at), Rank::Background);
+        if post.in_doubt || self.outbox.attempts.of_work(work) {
             let lately = Timestamp::now() - LOOK_BACK;
             let mut planned_at = Some(due);
             while let Some(due) = planned_at.filter(|due| due.at >= lately || due.at == work.due) {
-                if let Some(message) = chat.find_post(channel, &mark(which, due.at), due.at.max(lately)).await? {
+                let earlier = Post { mark: mark(which, due.at), since: due.at, in_doubt: true, ..post.clone() };
+                if let Some(message) = self.find_unrecorded(&earlier).await? {
                     return Ok((message, due));
                 }
                 let before = due.at - SignedDuration::from_secs(1);
                 planned_at = planned.digest.due(planned.since(now), before);
             }
         }
-        let message = chat.post(channel, view, &mark(which, due.at), Rank::Background).await?;
+        let message = self.post_new(&post, view, None).await?;
         Ok((message, due))
     }
 
@@ -210,7 +205,7 @@ impl Bot {
             Ok(changed) => {
                 let kinds: Vec<&str> = changed.events.iter().map(Event::kind).collect();
                 info!(channel = channel.as_str(), ?kinds, "a digest was sent");
-                self.outbox.settled(work);
+                self.outbox.attempts.recorded(&(work.kind, work.key.clone()));
                 let finished = self.no_longer_parked(work).await?;
                 if finished.is_empty() {
                     return Ok(());
@@ -256,34 +251,30 @@ impl Bot {
             Ok(()) | Err(ChatError::Unclear) => commit.finished.push(mine),
             Err(error) if error.is_passing() && work.attempts + 1 < MOST_CHARTS => {
                 warn!(%error, "a digest's chart has to wait");
-                commit.schedule.push(noted(false, now + delivery::wait(work.attempts, &error)));
+                commit.schedule.push(noted(false, now + after_refusal(work.attempts, &error).wait()));
             }
             Err(error) => {
                 warn!(%error, "a digest's chart could not be sent");
                 let view = self.digest_view(channel, &rules, planned, &due, now).await?.1.note(without_chart(&error));
-                if let Err(error) = self.digest_again(channel, &owed.message, &view, mark(which, owed.at)).await {
+                let live = LiveMessage {
+                    post: Post {
+                        in_doubt: false,
+                        ..Post::once(self, work, channel, mark(which, owed.at), Rank::Background)
+                    },
+                    view,
+                    message: Some(owed.message.clone()),
+                    replaces: None,
+                    original: None,
+                    reposts: false,
+                };
+                if let Err(error) = self.bring_up_to_date(&live).await? {
                     warn!(%error, "nor could that be said");
                 }
+                self.outbox.attempts.recorded(&live.post.work);
                 commit.finished.push(mine);
             }
         }
         self.keep(commit).await
-    }
-
-    /// Says something else in a digest's message, or in one that replaces it.
-    async fn digest_again(
-        &self,
-        channel: &ChannelKey,
-        message: &MessageId,
-        view: &View,
-        mark: String,
-    ) -> Result<(), ChatError> {
-        let chat = self.chats.of_channel(channel)?;
-        if self.edit(chat, channel, message, view, &mark, Rank::Background).await? {
-            return Ok(());
-        }
-        let view = self.naming_replaced(chat, channel, view, Some(message)).await;
-        chat.post(channel, &view, &marked(mark, Some(message)), Rank::Background).await.map(|_| ())
     }
 
     /// Who set the digest, and what they read when it cannot be posted.

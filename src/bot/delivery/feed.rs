@@ -14,14 +14,14 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
-use super::outbox::LOOK_BACK;
-use super::replaced::{Original, marked};
-use super::{About, FIRST_WAIT, Failing, LONGEST_WAIT, MOST_REFUSALS, feed_card, wait};
+use super::post::{LiveMessage, Outcome, Post, Unrecorded};
+use super::refusals::{AfterRefusal, FIRST_WAIT, MOST_REFUSALS, after_refusal};
+use super::replaced::Original;
+use super::{About, Failing, feed_card};
 use crate::bot::Bot;
 use crate::bot::inbox::only_store;
 use crate::bot::watching::Batch;
-use crate::chat::view::View;
-use crate::chat::{ChannelKey, ChatError, MessageId};
+use crate::chat::{ChannelKey, ChatError};
 use crate::domain::notify::What;
 use crate::domain::notify::storm::OWN_CARDS;
 use crate::pace::Rank;
@@ -233,24 +233,24 @@ impl Bot {
                 (standing.edits, standing.takes) = (Some(Instant::now() + FIRST_WAIT), false);
                 return Ok(false);
             }
+            let known = refused.is_for_good() && self.is_parked(&format!("{}/{}", work.kind.name(), work.key)).await;
+            let after = after_refusal(if known { MOST_REFUSALS } else { standing.failures }, &refused);
             standing.failures += 1;
             standing.takes = false;
-            let often = standing.failures >= MOST_REFUSALS;
-            let known = refused.is_for_good() && self.is_parked(&format!("{}/{}", work.kind.name(), work.key)).await;
-            if refused.is_for_good() && (often || known) {
-                error!(error = %refused, key = work.key, "news are refused");
-                let now = Timestamp::now();
-                let schedule = self.parked(work, &about, &refused, now).await?;
-                let postponed = vec![(work.finished(), now + wait(work.attempts.max(MOST_REFUSALS), &refused))];
-                self.keep(Commit { schedule, postponed, ..Commit::default() }).await?;
+            let dead_letter = matches!(after, AfterRefusal::DeadLetter(_));
+            if dead_letter && refused.is_for_good() {
+                let often = Work { attempts: work.attempts.max(MOST_REFUSALS), ..work.clone() };
+                let (commit, _) = self.postpone_refused(&often, &about, &refused, Timestamp::now()).await?;
+                self.keep(commit).await?;
                 self.outbox.wake();
                 standing.failures = 0;
                 continue;
             }
-            let wait = FIRST_WAIT.saturating_mul(1 << standing.failures.saturating_sub(1).min(10)).min(LONGEST_WAIT);
+            let wait = after.wait();
             warn!(error = %refused, channel = channel.as_str(), wait_s = wait.as_secs(), "news have to wait");
             standing.wait(wait);
-            if often && refused.is_of_channel() {
+            // The channel takes none of them.
+            if dead_letter {
                 if !std::mem::replace(&mut standing.dead, true) {
                     self.channel_refuses_news(channel, &refused).await?;
                 }
@@ -290,31 +290,35 @@ impl Bot {
         }
         let rules = self.notifications.read(&news.channel).await?;
         let view = feed_card::card(news, &rules, self.sekoia.region);
-        let shown = match posted {
-            Some(posted) => {
-                let chat = match self.chats.of_channel(&news.channel) {
-                    Ok(chat) => chat,
-                    Err(error) => return Ok(Err(error)),
-                };
-                let replaces = posted.replaces.as_ref();
-                let named = self.naming_replaced(chat, &news.channel, &view, replaces).await;
-                let mark = mark(&work.key, replaces);
-                match self.edit(chat, &news.channel, &posted.message, &named, &mark, Rank::Background).await {
-                    // Somebody deleted it, and has read it.
-                    Ok(true) | Err(ChatError::MessageGone) => Ok(Posted { seq: news.seq, ..posted }),
-                    Ok(false) => {
-                        let original = Original::News { key: work.key.clone() };
-                        self.note_replaced(&news.channel, &posted.message, &original).await?;
-                        self.post_news(work, news, &view, Some(posted.message), since).await
-                    }
-                    Err(error) => Err(error),
-                }
-            }
-            None => self.post_news(work, news, &view, None, since).await,
+        let live = LiveMessage {
+            post: Post {
+                work: (work.kind, work.key.clone()),
+                channel: news.channel.clone(),
+                mark: mark(&work.key),
+                rank: Rank::Background,
+                since: news.first - SKEW,
+                in_doubt: news.first < since,
+                insist: false,
+            },
+            view,
+            message: posted.as_ref().map(|posted| posted.message.clone()),
+            replaces: posted.as_ref().and_then(|posted| posted.replaces.clone()),
+            original: Some(Original::News { key: work.key.clone() }),
+            reposts: false,
         };
-        let shown = match shown {
-            Ok(shown) => shown,
+        let outcome = match self.bring_up_to_date(&live).await? {
+            Ok(outcome) => outcome,
             Err(error) => return Ok(Err(error)),
+        };
+        let shown = match outcome {
+            Outcome::InPlace(message) => {
+                let at = posted.and_then(|posted| posted.at);
+                Posted { message, seq: news.seq, replaces: live.replaces, at }
+            }
+            Outcome::Posted(Unrecorded { message, replaces, current }) => {
+                let at = replaces.is_some().then(Timestamp::now);
+                Posted { message, seq: if current { news.seq } else { 0 }, replaces, at }
+            }
         };
         debug!(key = work.key, "told");
         let mut commit = Commit { schedule: vec![shown.row(&work.key)], ..Commit::default() };
@@ -323,34 +327,8 @@ impl Bot {
             commit.postponed.push((work.finished(), news.rests_until().max(Timestamp::now())));
         }
         store.commit(commit).await.map_err(only_store)?;
-        self.outbox.settled(work);
+        self.outbox.attempts.recorded(&live.post.work);
         Ok(Ok(true))
-    }
-
-    async fn post_news(
-        &self,
-        work: &Work,
-        news: &News,
-        view: &View,
-        replaces: Option<MessageId>,
-        since: Timestamp,
-    ) -> Result<Posted, ChatError> {
-        let chat = self.chats.of_channel(&news.channel)?;
-        let mark = mark(&work.key, replaces.as_ref());
-        let view = self.naming_replaced(chat, &news.channel, view, replaces.as_ref()).await;
-        let at = replaces.is_some().then(Timestamp::now);
-        let shown = |message, seq| Posted { message, seq, replaces, at };
-        let tried = self.outbox.tries(work);
-        if news.first < since || tried {
-            let from = (news.first - SKEW).max(Timestamp::now() - LOOK_BACK);
-            if let Some(message) = chat.find_post(&news.channel, &mark, from).await? {
-                debug!("an unrecorded post was found");
-                let current = self.edit(chat, &news.channel, &message, &view, &mark, Rank::Background).await?;
-                return Ok(shown(message, if current { news.seq } else { 0 }));
-            }
-        }
-        let message = chat.post(&news.channel, &view, &mark, Rank::Background).await?;
-        Ok(shown(message, news.seq))
     }
 
     /// What is shown is left alone until something comes of it, or its storm is over.
@@ -376,7 +354,7 @@ impl Bot {
     /// Nothing more is expected of it.
     async fn forget_news(&self, work: &Work, news: &News, posted: Option<Work>) -> Result<(), StoreError> {
         let finished = posted.iter().map(Work::finished).chain([work.finished()]).collect();
-        self.outbox.settled(work);
+        self.outbox.attempts.recorded(&(work.kind, work.key.clone()));
         let _keeping = self.notifications.keeping.lock().await;
         let mut batch = Batch::new(&**self.sessions.store());
         if let What::Silent(_) | What::Resumed(_) = news.occurrence.what {
@@ -392,6 +370,6 @@ fn is_shown(posted: &Work, news: &News) -> bool {
 }
 
 /// By which a message is found again.
-fn mark(key: &str, replaces: Option<&MessageId>) -> String {
-    marked(format!("news {}", key.split_once('|').map_or(key, |(_, what)| what)), replaces)
+fn mark(key: &str) -> String {
+    format!("news {}", key.split_once('|').map_or(key, |(_, what)| what))
 }

@@ -6,6 +6,7 @@
 //! or the platform takes the bot's token again.
 
 mod announce;
+mod attempts;
 mod coalesce;
 mod dead_letters;
 mod digests;
@@ -13,6 +14,8 @@ mod feed;
 pub(super) mod feed_card;
 mod notices;
 pub(super) mod outbox;
+pub(super) mod post;
+mod refusals;
 mod replaced;
 
 use std::collections::BTreeMap;
@@ -35,6 +38,7 @@ use crate::state::freeze::Announcement;
 use crate::state::owed::Notice;
 use crate::store::{Commit, StoreError, Work, WorkKind};
 use outbox::Place;
+use refusals::after_refusal;
 
 /// Messages of one kind under way at the same time.
 const BATCH: usize = 64;
@@ -42,13 +46,6 @@ const BATCH: usize = 64;
 const MOST_NOTICES: u32 = 500;
 /// How often it is looked whether there is any, when nobody says so.
 const TICK: Duration = Duration::from_secs(2);
-/// The first wait after a failure; it doubles.
-pub(super) const FIRST_WAIT: Duration = Duration::from_secs(2);
-pub(super) const LONGEST_WAIT: Duration = Duration::from_mins(10);
-/// The longest one where nothing but another message or another release of the bot helps.
-const LONGEST_OF_ALL: Duration = Duration::from_hours(6);
-/// Attempts after which a refusal is put on record.
-pub(super) const MOST_REFUSALS: u32 = 3;
 /// How long whoever asked waits to hear whether the card stands.
 const CARD: Duration = Duration::from_secs(2);
 /// How often it is looked whether another process posted it.
@@ -75,12 +72,6 @@ impl About {
         let channel = self.channel.as_ref().map(ChannelKey::platform);
         channel.or(self.to.as_ref().map(UserId::platform)).unwrap_or_default()
     }
-}
-
-/// How long a message waits that failed so often before.
-pub(super) fn wait(attempts: u32, error: &ChatError) -> Duration {
-    let longest = if error.is_for_good() { LONGEST_OF_ALL } else { LONGEST_WAIT };
-    FIRST_WAIT.saturating_mul(1 << attempts.min(14)).min(longest)
 }
 
 /// Keeps a message to one task, until it is dropped.
@@ -239,21 +230,14 @@ impl Bot {
                 commit.finished.push(work.finished());
             }
             Ok(Err(error)) => {
-                let (wait, attempts) = (wait(work.attempts, &error), work.attempts + 1);
                 refused = error.is_of_channel();
-                commit.postponed.push((work.finished(), now + wait));
                 let about = self.about(work).await?;
-                let recorded = !error.is_passing() && attempts >= MOST_REFUSALS;
-                if recorded {
-                    error!(%error, attempts, wait_s = wait.as_secs(), "a message is refused");
-                    commit.schedule = self.parked(work, &about, &error, now).await?;
-                } else {
-                    warn!(%error, attempts, wait_s = wait.as_secs(), "a message has to wait");
-                }
+                let (put_off, recorded) = self.postpone_refused(work, &about, &error, now).await?;
+                commit = put_off;
                 self.outbox.failing.insert(key.clone(), Failing { error, about, recorded });
             }
             Err(error) => {
-                let wait = wait(work.attempts, &ChatError::RateLimited);
+                let wait = after_refusal(work.attempts, &ChatError::RateLimited).wait();
                 warn!(%error, wait_s = wait.as_secs(), "the store failed; a message has to wait");
                 commit.postponed.push((work.finished(), now + wait));
             }
@@ -262,7 +246,9 @@ impl Bot {
         self.keep(commit).await?;
         if sent {
             self.outbox.failing.remove(&key);
-            self.outbox.settled(work);
+            if Place::of(work).is_none() {
+                self.outbox.attempts.recorded(&key);
+            }
             self.token_works(work).await?;
         }
         // Said while it was being refused, and so of no use to whoever said it.

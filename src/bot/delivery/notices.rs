@@ -1,9 +1,10 @@
 //! What one person is told in a conversation of their own.
 
-use jiff::Timestamp;
+use std::future::ready;
+
 use tracing::error;
 
-use super::outbox::LOOK_BACK;
+use super::post::Post;
 use crate::bot::Bot;
 use crate::bot::approvals::card::{held_line, noting, outcomes, votes};
 use crate::bot::approvals::resend;
@@ -45,7 +46,7 @@ impl Bot {
                 (to, view)
             }
         };
-        Ok(self.tell_alone(&to, &view, work).await)
+        Ok(self.tell_alone(&to, view, work).await)
     }
 
     /// With a link to what it is about, if that stands anywhere.
@@ -61,19 +62,10 @@ impl Bot {
         })
     }
 
-    async fn tell_alone(&self, to: &UserId, view: &View, work: &Work) -> Result<(), ChatError> {
-        let chat = self.chats.of_user(to)?;
-        let channel = chat.direct(to).await?;
-        let mark = format!("notice {}", work.key);
-        // An earlier attempt, or another process, may have said it.
-        let tried = self.outbox.tries(work);
-        if tried || work.attempts > 0 || work.due < self.alone_since() {
-            let since = Timestamp::now() - LOOK_BACK;
-            if chat.find_post(&channel, &mark, since).await?.is_some() {
-                return Ok(());
-            }
-        }
-        chat.post(&channel, view, &mark, Rank::Person).await.map(|_| ())
+    async fn tell_alone(&self, to: &UserId, view: View, work: &Work) -> Result<(), ChatError> {
+        let channel = self.chats.of_user(to)?.direct(to).await?;
+        let post = Post::once(self, work, &channel, format!("notice {}", work.key), Rank::Person);
+        self.post_once(&post, ready(view)).await.map(|_| ())
     }
 }
 

@@ -10,18 +10,19 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use dashmap::{DashMap, DashSet};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::Failing;
-use super::replaced::{Original, marked};
+use super::attempts::Attempts;
+use super::post::{LiveMessage, Outcome, Post, Unrecorded, WorkId};
+use super::replaced::Original;
 use crate::bot::Bot;
 use crate::bot::approvals::card;
 use crate::bot::lease::Lease;
 use crate::bot::steps::cards;
-use crate::chat::view::View;
-use crate::chat::{Actor, ChannelKey, ChatError, ChatPlatform, MessageId};
+use crate::chat::{Actor, ChannelKey, ChatError, MessageId};
 use crate::domain::approval::{self, ApprovalId};
 use crate::domain::checklist::{Command, Session, decide};
 use crate::pace::Rank;
@@ -30,8 +31,6 @@ use crate::store::{StoreError, Work, WorkKind};
 
 /// So long it is remembered what a settled message shows.
 const SETTLED: Duration = Duration::from_mins(1);
-/// How far back an unrecorded post is looked for.
-pub(in crate::bot) const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
 
 /// A message that stays in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,12 +45,11 @@ pub struct Outbox {
     chat: Notify,
     work: Notify,
     news: Notify,
-    /// Posts that were tried and are not on record: each may stand there.
-    tried: DashSet<(WorkKind, String)>,
+    pub(super) attempts: Attempts,
     /// What is being sent: a message, or all that one person is told.
-    pub(super) sending: DashSet<(WorkKind, String)>,
+    pub(super) sending: DashSet<WorkId>,
     /// What could not be sent yet, and why. Of news, by channel.
-    pub(super) failing: DashMap<(WorkKind, String), Failing>,
+    pub(super) failing: DashMap<WorkId, Failing>,
     /// A message was sent, or was not.
     pub(super) sent: Notify,
     /// How often something said that what was refused may be taken now.
@@ -72,19 +70,6 @@ struct Shown {
     at: Option<Instant>,
     /// Nothing more is expected of it.
     settled: bool,
-    /// The mark of a post that was tried: it may stand there unrecorded.
-    tried: Option<String>,
-    /// Posted, but not recorded yet because the store failed: not to be posted again.
-    posted: Option<Unrecorded>,
-}
-
-/// A message that is not on record yet.
-#[derive(Clone)]
-struct Unrecorded {
-    message: MessageId,
-    replaces: Option<MessageId>,
-    /// It shows what it has to.
-    current: bool,
 }
 
 /// What a message has to show.
@@ -93,12 +78,7 @@ struct PostedMessage {
     frozen: bool,
     /// Nothing more is expected of it.
     settled: bool,
-    view: View,
-    channel: ChannelKey,
-    message: Option<MessageId>,
-    replaces: Option<MessageId>,
-    since: Timestamp,
-    rank: Rank,
+    live: LiveMessage,
 }
 
 impl Place {
@@ -110,12 +90,18 @@ impl Place {
         }
     }
 
-    fn mark(&self, replaces: Option<&MessageId>) -> String {
-        let mark = match self {
+    fn mark(&self) -> String {
+        match self {
             Place::Checklist(_) => "checklist".into(),
             Place::Card(id) => format!("card {id}"),
-        };
-        marked(mark, replaces)
+        }
+    }
+
+    fn work(&self) -> WorkId {
+        match self {
+            Place::Checklist(channel) => (WorkKind::Progress, channel.as_str().to_owned()),
+            Place::Card(id) => (WorkKind::Card, id.as_str().to_owned()),
+        }
     }
 
     fn original(&self) -> Original {
@@ -133,7 +119,7 @@ impl Outbox {
             chat: Notify::new(),
             work: Notify::new(),
             news: Notify::new(),
-            tried: DashSet::new(),
+            attempts: Attempts::default(),
             sending: DashSet::new(),
             failing: DashMap::new(),
             sent: Notify::new(),
@@ -142,16 +128,6 @@ impl Outbox {
             duty: Lease::new(),
             began: Timestamp::now(),
         }
-    }
-
-    /// A post is about to be tried; whether it was before, so that it may stand there.
-    pub(in crate::bot) fn tries(&self, work: &Work) -> bool {
-        !self.tried.insert((work.kind, work.key.clone()))
-    }
-
-    /// What became of it is on record.
-    pub(super) fn settled(&self, work: &Work) {
-        self.tried.remove(&(work.kind, work.key.clone()));
     }
 
     /// There is something to say or to do.
@@ -207,129 +183,94 @@ impl Bot {
             return Ok(Ok(()));
         }
         let began = Instant::now();
-        let PostedMessage { version, frozen, settled, view, channel, message, mut replaces, since, rank } =
-            posted_message;
-        let rank = if anew { Rank::Person } else { rank };
-        let edited = |shown: &mut Shown| {
-            (shown.version, shown.frozen, shown.at, shown.settled) = (version, frozen, Some(began), settled);
-        };
+        let PostedMessage { version, frozen, settled, mut live } = posted_message;
+        if anew {
+            (live.post.rank, live.post.insist) = (Rank::Person, true);
+        }
         if settled {
             // Hardly anything comes after it: the next edit is one more, and nothing else.
             self.outbox.forget_settled();
         }
-        let chat = match self.chats.of_channel(&channel) {
-            Ok(chat) => chat,
+        let outcome = match self.bring_up_to_date(&live).await? {
+            Ok(outcome) => outcome,
             Err(error) => return Ok(Err(error)),
         };
-        if let (Some(message), None) = (&message, &shown.posted) {
-            let mark = place.mark(replaces.as_ref());
-            let view = self.naming_replaced(chat, &channel, &view, replaces.as_ref()).await;
-            match self.edit(chat, &channel, message, &view, &mark, rank).await {
-                Ok(true) => {
-                    edited(&mut shown);
-                    return Ok(Ok(()));
-                }
-                Ok(false) => {
-                    self.note_replaced(&channel, message, &place.original()).await?;
-                    replaces = Some(message.clone());
-                }
-                // Somebody deleted it: it is posted again.
-                Err(ChatError::MessageGone) => shown.tried = Some(mark),
-                Err(error) => return Ok(Err(error)),
-            }
+        let mut edited = |version| {
+            (shown.version, shown.frozen, shown.at, shown.settled) = (version, frozen, Some(began), settled);
+        };
+        let Outcome::Posted(Unrecorded { message, replaces, current }) = outcome else {
+            edited(version);
+            return Ok(Ok(()));
+        };
+        let recorded = self.record_post(place, message, replaces).await?;
+        match recorded {
+            Some(_) => self.outbox.attempts.recorded(&live.post.work),
+            None => self.outbox.attempts.doubt(&live.post.work),
         }
-        if shown.posted.is_none() {
-            let view = self.naming_replaced(chat, &channel, &view, replaces.as_ref()).await;
-            match self.post_once(chat, place, &channel, &view, replaces, since, rank, &mut shown.tried, anew).await {
-                Ok(posted) => shown.posted = Some(posted),
-                Err(error) => return Ok(Err(error)),
-            }
-        }
-        let Some(Unrecorded { message, replaces, current }) = shown.posted.clone() else { return Ok(Ok(())) };
-        let (committed, events) = self.record_post(place, message, replaces).await?;
-        // What changed between the post and its record is still to be shown.
-        let seen = version + events == committed;
-        edited(&mut shown);
-        shown.posted = None;
         if !current {
-            shown.version = 0;
+            edited(0);
             return Ok(Err(ChatError::NotEditable));
         }
-        shown.version = if seen { committed } else { version };
+        // What changed between the post and its record is still to be shown.
+        let seen = recorded.filter(|(committed, events)| version + events == *committed);
+        edited(seen.map_or(version, |(committed, _)| committed));
         Ok(Ok(()))
-    }
-
-    /// Posts a message, unless one with its mark stands there already: then that one is edited.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one message")]
-    async fn post_once(
-        &self,
-        chat: &dyn ChatPlatform,
-        place: &Place,
-        channel: &ChannelKey,
-        view: &View,
-        replaces: Option<MessageId>,
-        since: Timestamp,
-        rank: Rank,
-        tried: &mut Option<String>,
-        anew: bool,
-    ) -> Result<Unrecorded, ChatError> {
-        let mark = place.mark(replaces.as_ref());
-        let alone = match place {
-            Place::Checklist(_) => self.outbox.began,
-            Place::Card(_) => self.alone_since(),
-        };
-        if tried.as_ref() == Some(&mark) || since < alone {
-            let since = since.max(Timestamp::now() - LOOK_BACK);
-            match chat.find_post(channel, &mark, since).await {
-                Ok(Some(message)) => {
-                    debug!("an unrecorded post was found");
-                    let current = self.edit(chat, channel, &message, view, &mark, rank).await?;
-                    return Ok(Unrecorded { message, replaces, current });
-                }
-                Ok(None) => {}
-                // Nobody can look, and a person asks for it: better twice than never.
-                Err(ChatError::MissingScope(_)) if anew => {}
-                Err(error) => return Err(error),
-            }
-        }
-        *tried = Some(mark.clone());
-        let message = chat.post(channel, view, &mark, rank).await?;
-        Ok(Unrecorded { message, replaces, current: true })
     }
 
     /// What a message has to show; none if there is nothing to be shown.
     async fn posted_message(&self, place: &Place) -> Result<Option<PostedMessage>, StoreError> {
         let now = Timestamp::now();
+        let live = |channel: &ChannelKey, rank, since, alone, view| LiveMessage {
+            post: Post {
+                work: place.work(),
+                channel: channel.clone(),
+                mark: place.mark(),
+                rank,
+                since,
+                in_doubt: since < alone,
+                insist: false,
+            },
+            view,
+            message: None,
+            replaces: None,
+            original: Some(place.original()),
+            reposts: true,
+        };
         Ok(match place {
             Place::Checklist(channel) => {
                 self.sessions.read_with_version(channel).await?.map(|(version, session)| PostedMessage {
                     version,
                     frozen: false,
                     settled: false,
-                    view: cards::checklist(&session, now),
-                    channel: channel.clone(),
-                    message: session.progress.clone(),
-                    replaces: session.replaces.clone(),
-                    since: session.opened.at,
-                    rank: Rank::Background,
+                    live: LiveMessage {
+                        message: session.progress.clone(),
+                        replaces: session.replaces.clone(),
+                        ..live(
+                            channel,
+                            Rank::Background,
+                            session.opened.at,
+                            self.outbox.began,
+                            cards::checklist(&session, now),
+                        )
+                    },
                 })
             }
             Place::Card(id) => match self.approvals.read_with_version(id).await? {
                 Some((version, approval)) => {
                     let frozen = self.approvals.frozen().await?;
-                    let channel = approval.request.channel.clone();
+                    let channel = &approval.request.channel;
                     let card = card::card(&approval, frozen.as_ref(), self.sekoia.region);
+                    let view = self.native_to(channel.platform(), card).await;
                     Some(PostedMessage {
                         version,
                         frozen: frozen.is_some(),
                         settled: !approval.status().is_open(),
-                        view: self.native_to(channel.platform(), card).await,
-                        channel,
-                        message: approval.card.clone(),
-                        replaces: approval.replaces.clone(),
-                        since: approval.asked.at,
-                        // Decisions go before everything else that is edited.
-                        rank: Rank::Person,
+                        live: LiveMessage {
+                            message: approval.card.clone(),
+                            replaces: approval.replaces.clone(),
+                            // Decisions go before everything else that is edited.
+                            ..live(channel, Rank::Person, approval.asked.at, self.alone_since(), view)
+                        },
                     })
                 }
                 None => None,
@@ -337,17 +278,18 @@ impl Bot {
         })
     }
 
-    /// Records where a message stands: the version that this makes, and by how much.
+    /// Records where a message stands: the version that this makes, and by how much; none if the
+    /// state does not take it.
     async fn record_post(
         &self,
         place: &Place,
         message: MessageId,
         replaces: Option<MessageId>,
-    ) -> Result<(u64, u64), StoreError> {
+    ) -> Result<Option<(u64, u64)>, StoreError> {
         let now = Timestamp::now();
         let failed = |error: String| {
             warn!(error, "the posted message could not be recorded yet");
-            Ok((0, 1))
+            Ok(None)
         };
         match place {
             Place::Checklist(channel) => {
@@ -356,7 +298,7 @@ impl Bot {
                     decide(session, command, now)
                 };
                 match self.sessions.change(channel, &Actor::Bot, now, None, posted).await {
-                    Ok(changed) => Ok((changed.version, changed.events.len() as u64)),
+                    Ok(changed) => Ok(Some((changed.version, changed.events.len() as u64))),
                     Err(ChangeError::Store(error)) => Err(error),
                     Err(error) => failed(error.to_string()),
                 }
@@ -367,7 +309,7 @@ impl Bot {
                     approval::decide(state, command, now)
                 };
                 match self.approvals.change(id, &Actor::Bot, now, None, posted).await {
-                    Ok(changed) => Ok((changed.version, changed.events.len() as u64)),
+                    Ok(changed) => Ok(Some((changed.version, changed.events.len() as u64))),
                     Err(ChangeError::Store(error)) => Err(error),
                     Err(error) => failed(error.to_string()),
                 }

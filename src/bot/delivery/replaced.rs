@@ -5,10 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::bot::Bot;
-use crate::chat::view::{Block, Line, View};
-use crate::chat::{ChannelKey, ChatError, ChatPlatform, MessageId};
+use crate::chat::view::{Line, View};
+use crate::chat::{ChannelKey, MessageId};
 use crate::domain::approval::ApprovalId;
-use crate::pace::Rank;
 use crate::state::feed::Posted;
 use crate::state::kept::{decode, row_due};
 use crate::store::{Commit, StoreError, Work, WorkKind};
@@ -27,59 +26,7 @@ pub(super) enum Original {
     News { key: String },
 }
 
-/// The mark of a message: one that replaces another is not taken for it.
-pub(super) fn marked(mark: String, replaces: Option<&MessageId>) -> String {
-    match replaces {
-        Some(old) => format!("{mark} after {}", old.0),
-        None => mark,
-    }
-}
-
 impl Bot {
-    /// Makes a message show a view; false if it may not be edited and shows something else.
-    pub(super) async fn edit(
-        &self,
-        chat: &dyn ChatPlatform,
-        channel: &ChannelKey,
-        message: &MessageId,
-        view: &View,
-        mark: &str,
-        rank: Rank,
-    ) -> Result<bool, ChatError> {
-        match chat.update(channel, message, view, mark, rank).await {
-            Ok(()) => return Ok(true),
-            Err(ChatError::NotEditable) => {}
-            Err(error) => return Err(error),
-        }
-        match chat.shows(channel, message).await {
-            Ok(shows) => Ok(shows.is_some_and(|shows| *shows == *view.fingerprint())),
-            // Whether it has to be replaced is found out later.
-            Err(error) if error.is_passing() => Err(error),
-            Err(_) => Ok(false),
-        }
-    }
-
-    /// The view of a message that replaces another one, which it names.
-    pub(super) async fn naming_replaced(
-        &self,
-        chat: &dyn ChatPlatform,
-        channel: &ChannelKey,
-        view: &View,
-        replaces: Option<&MessageId>,
-    ) -> View {
-        let mut view = view.clone();
-        let Some(old) = replaces else { return view };
-        let line = Line::new().say("This message replaces ");
-        let line = match chat.link(channel, old).await {
-            Some(url) => line.link("an earlier one", url.into_string()),
-            None => line.say("an earlier one"),
-        };
-        let line = line.say(", which can no longer be edited.");
-        let end = view.blocks.iter().position(|block| matches!(block, Block::Controls(_)));
-        view.blocks.insert(end.unwrap_or(view.blocks.len()), Block::Note(line));
-        view
-    }
-
     /// From now on what is pressed on a message is not acted upon, once another one is on record.
     pub(super) async fn note_replaced(
         &self,

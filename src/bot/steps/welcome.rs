@@ -8,7 +8,7 @@ use tracing::warn;
 
 use crate::bot::Bot;
 use crate::bot::approvals::card::people;
-use crate::bot::delivery::outbox::LOOK_BACK;
+use crate::bot::delivery::post::Post;
 use crate::chat::view::{Control, Line, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, UserId};
 use crate::domain::access::Rights;
@@ -52,9 +52,7 @@ impl Bot {
         if self.sessions.read(&channel).await?.is_some() {
             return Ok(Ok(()));
         }
-        // An earlier attempt, or another process, may have said it.
-        let tried = self.outbox.tries(work) || work.attempts > 0 || work.due < self.alone_since();
-        match self.post_welcome(&channel, tried).await {
+        match self.post_welcome(work, &channel).await {
             Err(gone @ (ChatError::NotInChannel | ChatError::NotAChannel | ChatError::Archived)) => {
                 warn!(error = %gone, channel = channel.as_str(), "a channel is not welcomed");
                 Ok(Ok(()))
@@ -63,21 +61,21 @@ impl Bot {
         }
     }
 
-    async fn post_welcome(&self, channel: &ChannelKey, tried: bool) -> Result<(), ChatError> {
-        const MARK: &str = "welcome";
+    async fn post_welcome(&self, work: &Work, channel: &ChannelKey) -> Result<(), ChatError> {
         let chat = self.chats.of_channel(channel)?;
         if !self.policy.works_in(chat, channel).await? {
             return Ok(());
         }
-        if tried && chat.find_post(channel, MARK, Timestamp::now() - LOOK_BACK).await?.is_some() {
-            return Ok(());
-        }
-        let view = View::new("Hello, I am Sekoia's setup bot")
+        let post = Post::once(self, work, channel, "welcome".into(), Rank::Person);
+        self.post_once(&post, self.hello(chat)).await.map(|_| ())
+    }
+
+    async fn hello(&self, chat: &dyn ChatPlatform) -> View {
+        View::new("Hello, I am Sekoia's setup bot")
             .heading("Hello, I am Sekoia's setup bot")
             .line(WHAT)
             .line(self.who_can(chat).await)
-            .controls(vec![Control::primary("Set up this channel", "setup"), Control::button("Help", "help")]);
-        chat.post(channel, &view, MARK, Rank::Person).await.map(|_| ())
+            .controls(vec![Control::primary("Set up this channel", "setup"), Control::button("Help", "help")])
     }
 
     /// What a channel that is not set up answers with, to somebody with these rights, if they are

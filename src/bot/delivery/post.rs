@@ -1,0 +1,268 @@
+//! One message on its way into the chat: the engine of everything that is delivered.
+//!
+//! A message carries a mark. If an earlier attempt, or another process, may have posted it without
+//! recording that, it is looked up by its mark before it is posted. One that stands is edited in
+//! place; one that may not be edited is replaced by another that names it. Where it stands is
+//! recorded by the caller, each in its own state; until then it is remembered here, so that a store
+//! that fails does not make it post the same again.
+
+use jiff::{SignedDuration, Timestamp};
+use tracing::debug;
+
+use super::attempts::Attempt;
+use super::replaced::Original;
+use crate::bot::Bot;
+use crate::chat::view::{Block, Line, View};
+use crate::chat::{ChannelKey, ChatError, ChatPlatform, MessageId};
+use crate::pace::Rank;
+use crate::store::{StoreError, Work, WorkKind};
+
+/// How far back an unrecorded post is looked for.
+pub(super) const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
+
+/// Pending work, by its kind and key.
+pub(super) type WorkId = (WorkKind, String);
+
+/// A message that is posted once.
+#[derive(Debug, Clone)]
+pub(in crate::bot) struct Post {
+    /// The pending work that it is sent for.
+    pub work: WorkId,
+    pub channel: ChannelKey,
+    /// By which it is found again.
+    pub mark: String,
+    pub rank: Rank,
+    /// It is not looked for among older messages.
+    pub since: Timestamp,
+    /// An earlier attempt or another process may have posted it unrecorded.
+    pub in_doubt: bool,
+    /// A person asks for it: where the bot may not look for it, it is posted all the same.
+    pub insist: bool,
+}
+
+/// A message that is posted once and then edited in its place.
+#[derive(Debug)]
+pub(super) struct LiveMessage {
+    pub post: Post,
+    pub view: View,
+    /// Where it stands, if that is on record.
+    pub message: Option<MessageId>,
+    /// The earlier message that the one on record replaces.
+    pub replaces: Option<MessageId>,
+    /// What a button on a replaced message was about; none if it has none.
+    pub original: Option<Original>,
+    /// One that a person deleted is posted again.
+    pub reposts: bool,
+}
+
+/// How a live message was brought up to date.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The message on record shows it, or was deleted and is not wanted again.
+    InPlace(MessageId),
+    /// Another message shows it, which is to be recorded.
+    Posted(Unrecorded),
+}
+
+/// A message that is not on record yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unrecorded {
+    pub message: MessageId,
+    pub replaces: Option<MessageId>,
+    /// It shows what it has to; otherwise it may not be edited, and has to be replaced in turn.
+    pub current: bool,
+}
+
+/// The mark of a message: one that replaces another is not taken for it.
+fn marked(mark: &str, replaces: Option<&MessageId>) -> String {
+    match replaces {
+        Some(old) => format!("{mark} after {}", old.0),
+        None => mark.to_owned(),
+    }
+}
+
+impl Post {
+    /// A message of pending work that needs no record of its own: the work is finished with it.
+    pub fn once(bot: &Bot, work: &Work, channel: &ChannelKey, mark: String, rank: Rank) -> Self {
+        Post {
+            work: (work.kind, work.key.clone()),
+            channel: channel.clone(),
+            mark,
+            rank,
+            since: Timestamp::MIN,
+            in_doubt: work.attempts > 0 || work.due < bot.alone_since(),
+            insist: false,
+        }
+    }
+}
+
+impl LiveMessage {
+    fn mark(&self) -> String {
+        marked(&self.post.mark, self.replaces.as_ref())
+    }
+}
+
+impl Bot {
+    /// Posts a message unless it stands there already; where it stands. The view is made only if it is
+    /// needed.
+    pub(in crate::bot) async fn post_once(
+        &self,
+        post: &Post,
+        view: impl Future<Output = View>,
+    ) -> Result<MessageId, ChatError> {
+        match self.find_unrecorded(post).await? {
+            Some(message) => Ok(message),
+            None => self.post_new(post, &view.await, None).await,
+        }
+    }
+
+    /// The message that stands there already, posted by an attempt that is not on record.
+    pub(super) async fn find_unrecorded(&self, post: &Post) -> Result<Option<MessageId>, ChatError> {
+        match self.outbox.attempts.of(post) {
+            Some(Attempt { posted: Some(posted), .. }) => return Ok(Some(posted.message)),
+            None if !post.in_doubt => return Ok(None),
+            _ => {}
+        }
+        let since = post.since.max(Timestamp::now() - LOOK_BACK);
+        match self.chats.of_channel(&post.channel)?.find_post(&post.channel, &post.mark, since).await {
+            Ok(found) => {
+                if found.is_some() {
+                    debug!("an unrecorded post was found");
+                }
+                Ok(found)
+            }
+            // Nobody can look: better twice than never.
+            Err(ChatError::MissingScope(_)) if post.insist => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn post_new(
+        &self,
+        post: &Post,
+        view: &View,
+        replaces: Option<&MessageId>,
+    ) -> Result<MessageId, ChatError> {
+        self.outbox.attempts.begin(post);
+        let message = self.chats.of_channel(&post.channel)?.post(&post.channel, view, &post.mark, post.rank).await?;
+        let posted = Unrecorded { message: message.clone(), replaces: replaces.cloned(), current: true };
+        self.outbox.attempts.posted(post, posted, view);
+        Ok(message)
+    }
+
+    /// Makes a live message show its view. The outer error is the store's, the inner one the chat's.
+    pub(super) async fn bring_up_to_date(&self, live: &LiveMessage) -> Result<Result<Outcome, ChatError>, StoreError> {
+        let channel = &live.post.channel;
+        let chat = match self.chats.of_channel(channel) {
+            Ok(chat) => chat,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut replaces = live.replaces.clone();
+        if let Some(posted) = self.outbox.attempts.unrecorded(live) {
+            replaces = posted.replaces;
+        } else if let Some(message) = &live.message {
+            let mark = live.mark();
+            let view = self.naming_replaced(chat, channel, &live.view, replaces.as_ref()).await;
+            match self.edit(chat, channel, message, &view, &mark, live.post.rank).await {
+                Ok(true) => return Ok(Ok(Outcome::InPlace(message.clone()))),
+                Ok(false) => {
+                    if let Some(original) = &live.original {
+                        self.note_replaced(channel, message, original).await?;
+                    }
+                    replaces = Some(message.clone());
+                }
+                Err(ChatError::MessageGone) if live.reposts => {
+                    self.outbox.attempts.begin(&Post { mark, ..live.post.clone() });
+                }
+                // Somebody deleted it, and has read it.
+                Err(ChatError::MessageGone) => return Ok(Ok(Outcome::InPlace(message.clone()))),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        Ok(self.post_or_edit(chat, live, replaces).await.map(Outcome::Posted))
+    }
+
+    /// Posts a live message, unless one with its mark stands there already: then that one is edited.
+    async fn post_or_edit(
+        &self,
+        chat: &dyn ChatPlatform,
+        live: &LiveMessage,
+        replaces: Option<MessageId>,
+    ) -> Result<Unrecorded, ChatError> {
+        let post = Post { mark: marked(&live.post.mark, replaces.as_ref()), ..live.post.clone() };
+        let view = self.naming_replaced(chat, &post.channel, &live.view, replaces.as_ref()).await;
+        let Some(message) = self.find_unrecorded(&post).await? else {
+            let message = self.post_new(&post, &view, replaces.as_ref()).await?;
+            return Ok(Unrecorded { message, replaces, current: true });
+        };
+        let current = self.outbox.attempts.shows(&post, &view)
+            || match self.edit(chat, &post.channel, &message, &view, &post.mark, post.rank).await {
+                Ok(edited) => edited,
+                Err(error) => {
+                    if error == ChatError::MessageGone {
+                        self.outbox.attempts.begin(&post);
+                    }
+                    return Err(error);
+                }
+            };
+        let posted = Unrecorded { message, replaces, current };
+        self.outbox.attempts.posted(&post, posted.clone(), &view);
+        Ok(posted)
+    }
+
+    /// Makes a message show a view; false if it may not be edited and shows something else.
+    async fn edit(
+        &self,
+        chat: &dyn ChatPlatform,
+        channel: &ChannelKey,
+        message: &MessageId,
+        view: &View,
+        mark: &str,
+        rank: Rank,
+    ) -> Result<bool, ChatError> {
+        match chat.update(channel, message, view, mark, rank).await {
+            Ok(()) => return Ok(true),
+            Err(ChatError::NotEditable) => {}
+            Err(error) => return Err(error),
+        }
+        match chat.shows(channel, message).await {
+            Ok(shows) => Ok(shows.is_some_and(|shows| *shows == *view.fingerprint())),
+            // Whether it has to be replaced is found out later.
+            Err(error) if error.is_passing() => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// The view of a message that replaces another one, which it names.
+    async fn naming_replaced(
+        &self,
+        chat: &dyn ChatPlatform,
+        channel: &ChannelKey,
+        view: &View,
+        replaces: Option<&MessageId>,
+    ) -> View {
+        let mut view = view.clone();
+        let Some(old) = replaces else { return view };
+        let line = Line::new().say("This message replaces ");
+        let line = match chat.link(channel, old).await {
+            Some(url) => line.link("an earlier one", url.into_string()),
+            None => line.say("an earlier one"),
+        };
+        let line = line.say(", which can no longer be edited.");
+        let end = view.blocks.iter().position(|block| matches!(block, Block::Controls(_)));
+        view.blocks.insert(end.unwrap_or(view.blocks.len()), Block::Note(line));
+        view
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_replaces_another_has_a_mark_of_its_own() {
+        let old = MessageId("1700.1".into());
+        assert_eq!(marked("card 1", None), "card 1");
+        assert_eq!(marked("card 1", Some(&old)), "card 1 after 1700.1");
+    }
+}
