@@ -11,11 +11,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
+use super::feed_health::{FeedHealth, FeedRefusal};
 use super::post::{LiveMessage, Outcome, Post, Unrecorded};
-use super::refusals::{AfterRefusal, FIRST_WAIT, MOST_REFUSALS, after_refusal};
+use super::refusals::MOST_REFUSALS;
 use super::replaced::Original;
 use super::{About, Failing, feed_card};
 use crate::bot::Bot;
@@ -41,40 +41,13 @@ const BETWEEN_REPLACEMENTS: SignedDuration = SignedDuration::from_mins(10);
 /// How often it is looked whether there are any, when nobody says so.
 const TICK: Duration = Duration::from_secs(2);
 
-/// How a channel took what it was told.
-#[derive(Default)]
-struct PostedCard {
-    failures: u32,
-    until: Option<Instant>,
-    /// Until then what stands is not edited; what is new is posted.
-    edits: Option<Instant>,
-    /// Nothing on record says that it takes nothing.
-    takes: bool,
-    /// That is on record.
-    dead: bool,
-}
-
-impl PostedCard {
-    fn waits(&self) -> bool {
-        self.until.is_some_and(|until| Instant::now() < until)
-    }
-
-    fn edits_wait(&self) -> bool {
-        self.edits.is_some_and(|until| Instant::now() < until)
-    }
-
-    fn wait(&mut self, time: Duration) {
-        self.until = Some(Instant::now() + time);
-    }
-}
-
 type Due = HashMap<ChannelKey, Vec<(Work, News)>>;
 
 impl Bot {
     /// Tells what there is to tell until it is dropped. `since`: nobody else tells anything from
     /// then on.
     pub(in crate::bot) async fn tell_news(&self, since: Timestamp) {
-        let mut standings: HashMap<ChannelKey, PostedCard> = HashMap::new();
+        let mut healths: HashMap<ChannelKey, FeedHealth> = HashMap::new();
         let mut busy: HashSet<ChannelKey> = HashSet::new();
         let mut telling = FuturesUnordered::new();
         loop {
@@ -95,16 +68,16 @@ impl Bot {
                 Due::new()
             });
             for (channel, rows) in due {
-                let mut standing = standings.remove(&channel).unwrap_or_default();
+                let mut health = healths.remove(&channel).unwrap_or_default();
                 if self.outbox.open_again.remove(&channel).is_some() {
-                    standing.until = None;
+                    health.try_now();
                 }
-                if standing.waits() {
-                    standings.insert(channel, standing);
+                if health.waits() {
+                    healths.insert(channel, health);
                     continue;
                 }
                 busy.insert(channel.clone());
-                telling.push(self.tell_channel(channel, rows, since, standing));
+                telling.push(self.tell_channel(channel, rows, since, health));
             }
             if told.is_empty() {
                 tokio::select! {
@@ -113,30 +86,30 @@ impl Bot {
                 }
             }
             // There may be more to tell there.
-            for (channel, standing, _) in told {
+            for (channel, health, _) in told {
                 busy.remove(&channel);
-                standings.insert(channel, standing);
+                healths.insert(channel, health);
             }
         }
     }
 
     /// Tells what there is to tell now. Whoever was told before is looked up: it ended in between.
     pub(in crate::bot) async fn tell_rest(&self) {
-        let mut standings: HashMap<ChannelKey, PostedCard> = HashMap::new();
+        let mut healths: HashMap<ChannelKey, FeedHealth> = HashMap::new();
         let since = Timestamp::now();
         let mut more = true;
         while std::mem::take(&mut more) {
             let Ok(due) = self.due_news(&HashSet::new()).await else { return };
             let due = due.into_iter().map(|(channel, rows)| {
-                let standing = standings.remove(&channel).unwrap_or_default();
-                (channel, rows, standing)
+                let health = healths.remove(&channel).unwrap_or_default();
+                (channel, rows, health)
             });
-            let (waiting, ready): (Vec<_>, Vec<_>) = due.partition(|(_, _, standing)| standing.waits());
-            standings.extend(waiting.into_iter().map(|(channel, _, standing)| (channel, standing)));
+            let (waiting, ready): (Vec<_>, Vec<_>) = due.partition(|(_, _, health)| health.waits());
+            healths.extend(waiting.into_iter().map(|(channel, _, health)| (channel, health)));
             let telling =
-                ready.into_iter().map(|(channel, rows, standing)| self.tell_channel(channel, rows, since, standing));
-            for (channel, standing, left) in join_all(telling).await {
-                standings.insert(channel, standing);
+                ready.into_iter().map(|(channel, rows, health)| self.tell_channel(channel, rows, since, health));
+            for (channel, health, left) in join_all(telling).await {
+                healths.insert(channel, health);
                 more |= left;
             }
         }
@@ -166,17 +139,17 @@ impl Bot {
         channel: ChannelKey,
         rows: Vec<(Work, News)>,
         since: Timestamp,
-        mut standing: PostedCard,
-    ) -> (ChannelKey, PostedCard, bool) {
-        let more = match self.tell_in_order(&channel, rows, since, &mut standing).await {
+        mut health: FeedHealth,
+    ) -> (ChannelKey, FeedHealth, bool) {
+        let more = match self.tell_in_order(&channel, rows, since, &mut health).await {
             Ok(more) => more,
             Err(error) => {
                 error!(%error, channel = channel.as_str(), "news could not be told");
-                standing.wait(TICK);
+                health.wait(TICK);
                 false
             }
         };
-        (channel, standing, more)
+        (channel, health, more)
     }
 
     async fn tell_in_order(
@@ -184,7 +157,7 @@ impl Bot {
         channel: &ChannelKey,
         mut rows: Vec<(Work, News)>,
         since: Timestamp,
-        standing: &mut PostedCard,
+        health: &mut FeedHealth,
     ) -> Result<bool, StoreError> {
         rows.sort_by(|(a, x), (b, y)| (x.first, &a.key).cmp(&(y.first, &b.key)));
         // What is new goes before what only changes.
@@ -203,7 +176,7 @@ impl Bot {
             return Ok(true);
         }
         let posts = new.len();
-        if standing.edits_wait() {
+        if health.edits_wait() {
             shown.clear();
         }
         new.append(&mut shown);
@@ -211,10 +184,10 @@ impl Bot {
         for (at, (work, news)) in rows.iter().enumerate().take(IN_A_ROW) {
             let refused = match self.tell_one(work, news, since).await? {
                 Ok(true) => {
-                    if !standing.takes {
+                    if health.is_in_doubt() {
                         self.channel_takes_news(channel).await?;
                     }
-                    *standing = PostedCard { takes: true, ..PostedCard::default() };
+                    health.took();
                     let finished = self.no_longer_parked(work).await?;
                     if !finished.is_empty() {
                         self.keep(Commit { finished, ..Commit::default() }).await?;
@@ -228,30 +201,21 @@ impl Bot {
             let key = (WorkKind::News, channel.as_str().to_owned());
             let about = About { channel: Some(channel.clone()), to: None };
             self.outbox.failing.insert(key, Failing { error: refused.clone(), about: about.clone(), recorded: true });
-            // Edits and posts have limits of their own: what is new need not wait for an edit.
-            if refused == ChatError::RateLimited && at >= posts {
-                (standing.edits, standing.takes) = (Some(Instant::now() + FIRST_WAIT), false);
-                return Ok(false);
-            }
             let known = refused.is_for_good() && self.is_parked(&format!("{}/{}", work.kind.name(), work.key)).await;
-            let after = after_refusal(if known { MOST_REFUSALS } else { standing.failures }, &refused);
-            standing.failures += 1;
-            standing.takes = false;
-            let dead_letter = matches!(after, AfterRefusal::DeadLetter(_));
-            if dead_letter && refused.is_for_good() {
-                let often = Work { attempts: work.attempts.max(MOST_REFUSALS), ..work.clone() };
-                let (commit, _) = self.postpone_refused(&often, &about, &refused, Timestamp::now()).await?;
-                self.keep(commit).await?;
-                self.outbox.wake();
-                standing.failures = 0;
-                continue;
-            }
-            let wait = after.wait();
+            let (wait, dead) = match health.refused(&refused, at >= posts, known) {
+                FeedRefusal::EditsWait => return Ok(false),
+                FeedRefusal::PassedOver => {
+                    let often = Work { attempts: work.attempts.max(MOST_REFUSALS), ..work.clone() };
+                    let (commit, _) = self.postpone_refused(&often, &about, &refused, Timestamp::now()).await?;
+                    self.keep(commit).await?;
+                    self.outbox.wake();
+                    continue;
+                }
+                FeedRefusal::AllWait { wait, dead } => (wait, dead),
+            };
             warn!(error = %refused, channel = channel.as_str(), wait_s = wait.as_secs(), "news have to wait");
-            standing.wait(wait);
-            // The channel takes none of them.
-            if dead_letter {
-                if !std::mem::replace(&mut standing.dead, true) {
+            if dead {
+                if health.dies() {
                     self.channel_refuses_news(channel, &refused).await?;
                 }
                 // Not looked at in every round until then: there may be many.

@@ -12,6 +12,7 @@ mod dead_letters;
 mod digests;
 mod feed;
 pub(super) mod feed_card;
+mod feed_health;
 mod notices;
 pub(super) mod outbox;
 pub(super) mod post;
