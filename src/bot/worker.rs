@@ -91,7 +91,7 @@ impl Worker {
             let since = self.bot.on_duty();
             if since.is_some() && since != began {
                 began = since;
-                if let Err(error) = self.bot.try_parked_again(now).await {
+                if let Err(error) = self.bot.retry_dead_letters(now).await {
                     error!(%error, "messages that were put aside are left there");
                 }
                 if let Err(error) = self.bot.plan_digests(now).await {

@@ -1,4 +1,4 @@
-//! What a change of a request owes: its card, news for who asked, calls to be made, a time to end.
+//! What a change of a request owes: its card, notices to people, calls to be made, a time to end.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::store::{Schedule, WorkKind};
 /// What one person is to be told of a request, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum News {
+pub enum RequestUpdate {
     /// A key may be created now.
     Ready,
     /// It came to this.
@@ -36,7 +36,9 @@ pub enum News {
 pub enum Notice {
     /// Who asked for the request that the key begins with, or somebody else whom it concerns.
     Request {
-        news: News,
+        /// Of an earlier name.
+        #[serde(rename = "news")]
+        update: RequestUpdate,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<UserId>,
     },
@@ -83,12 +85,12 @@ impl Approvals {
         if new_status && invited && status != Status::Executing {
             owed.push(work(WorkKind::Track, now));
         }
-        if let Some(news) = news(before, after, events) {
-            let body = stream::encode(&Notice::Request { news, to: after.requester().cloned() });
+        if let Some(update) = update(before, after, events) {
+            let body = stream::encode(&Notice::Request { update, to: after.requester().cloned() });
             owed.push(Schedule { kind: WorkKind::Notice, key: format!("{id}/{version}"), due: now, attempts: 0, body });
         }
         for (n, to) in concerned(after, events).into_iter().enumerate() {
-            let body = stream::encode(&Notice::Request { news: News::Held, to: Some(to) });
+            let body = stream::encode(&Notice::Request { update: RequestUpdate::Held, to: Some(to) });
             let key = format!("{id}/{version}/{n}");
             owed.push(Schedule { kind: WorkKind::Notice, key, due: now, attempts: 0, body });
         }
@@ -153,13 +155,13 @@ fn concerned(after: &Approval, events: &[Event]) -> Vec<UserId> {
 }
 
 /// What who asked is told of a change.
-fn news(before: Option<&Approval>, after: &Approval, events: &[Event]) -> Option<News> {
+fn update(before: Option<&Approval>, after: &Approval, events: &[Event]) -> Option<RequestUpdate> {
     if events.iter().any(|e| matches!(e, Event::Withdrawn { .. })) {
-        return Some(News::Withdrawn);
+        return Some(RequestUpdate::Withdrawn);
     }
     let lapsed = |a: &Approval| a.guests.iter().filter(|g| matches!(g, Guest::Lapsed)).count();
     if before.is_some_and(|before| lapsed(after) > lapsed(before)) {
-        return Some(News::Lapsed);
+        return Some(RequestUpdate::Lapsed);
     }
     let status = after.status();
     if before.map(Approval::status) == Some(status) {
@@ -167,15 +169,17 @@ fn news(before: Option<&Approval>, after: &Approval, events: &[Event]) -> Option
     }
     match status {
         Status::Approved if after.waits_for_a_press(0) => match before.map(Approval::status) {
-            Some(Status::Requested) => Some(News::Ready),
+            Some(Status::Requested) => Some(RequestUpdate::Ready),
             // Whoever was gone came back: it is as it was before.
-            Some(Status::Held) => events.iter().any(|e| matches!(e, Event::Confirmed { .. })).then_some(News::Ready),
+            Some(Status::Held) => {
+                events.iter().any(|e| matches!(e, Event::Confirmed { .. })).then_some(RequestUpdate::Ready)
+            }
             // What was not even sent, its form has said.
             _ if events.iter().any(|e| matches!(e, Event::NotSent { .. })) => None,
-            _ => Some(News::NotCreated),
+            _ => Some(RequestUpdate::NotCreated),
         },
         Status::Succeeded | Status::Failed | Status::ByHand | Status::Unknown | Status::Rejected | Status::Expired => {
-            Some(News::Outcome)
+            Some(RequestUpdate::Outcome)
         }
         Status::Requested
         | Status::Approved

@@ -41,7 +41,7 @@ fn horizon(kind: WorkKind) -> Option<Horizon> {
         // What was told is not to be told again.
         WorkKind::Known => Some(Horizon { most: 3 * day, then: 2 * day }),
         WorkKind::Replaced => Some(Horizon { most: 181 * day, then: 180 * day }),
-        WorkKind::Posted | WorkKind::Parked | WorkKind::Fired | WorkKind::Source => None,
+        WorkKind::Posted | WorkKind::DeadLetter | WorkKind::Fired | WorkKind::Source => None,
     }
 }
 

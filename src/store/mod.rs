@@ -110,8 +110,8 @@ pub enum WorkKind {
     Card,
     /// Something that one person is to be told.
     Notice,
-    /// A message that could not be delivered, with the reason. Kept for an operator to see.
-    Parked,
+    /// A message that the chat refuses, with the reason. Kept for an operator to see.
+    DeadLetter,
     /// An approved action whose calls are to be made, or whose outcome is to be found out.
     Execute,
     /// A request that is not settled; due when its time runs out.
@@ -151,7 +151,7 @@ impl WorkKind {
         WorkKind::Announce,
         WorkKind::Welcome,
         WorkKind::Replaced,
-        WorkKind::Parked,
+        WorkKind::DeadLetter,
         WorkKind::Execute,
         WorkKind::Open,
         WorkKind::Track,
@@ -171,7 +171,8 @@ impl WorkKind {
             WorkKind::Progress => "progress",
             WorkKind::Card => "card",
             WorkKind::Notice => "notice",
-            WorkKind::Parked => "parked",
+            // Of an earlier name.
+            WorkKind::DeadLetter => "parked",
             WorkKind::Execute => "execute",
             WorkKind::Open => "open",
             WorkKind::Track => "track",

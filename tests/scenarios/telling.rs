@@ -62,7 +62,7 @@ fn a_channel_without_the_bot_is_tried_until_it_takes_news_again() {
         assert_snapshot!(told.text(), @r#"I cannot tell #soc-setup what happens at Sekoia: the bot is not in this channel. Type `/invite @sekoia` there and try again. I try again by myself, every ten minutes at least; what is older than seven days by then is dropped."#);
         assert!(s.ask("alice", "overview").await.text().contains("not delivered (news"));
         let store = store(s).await;
-        assert_eq!(rows(&*store, WorkKind::Parked).await.len(), 1);
+        assert_eq!(rows(&*store, WorkKind::DeadLetter).await.len(), 1);
         s.chat.bot_joins(crate::harness::SOC);
         message(s, &["Alert storm", "3 alerts", "Kept"]).await;
         at_rest(s).await;
@@ -80,9 +80,9 @@ fn what_was_put_aside_overwrites_nothing_newer_and_does_not_stay_for_ever() {
         let (store, now) = (store(s).await, Timestamp::now());
         let put_aside = |key: &str, news: &News| {
             let body = serde_json::to_string(news).unwrap();
-            let parked = json!({ "kind": "news", "key": key, "why": "it was refused", "body": body });
+            let letter = json!({ "kind": "news", "key": key, "why": "it was refused", "body": body });
             let key = format!("news/{key}");
-            Schedule { kind: WorkKind::Parked, key, due: now, attempts: 0, body: parked.to_string() }
+            Schedule { kind: WorkKind::DeadLetter, key, due: now, attempts: 0, body: letter.to_string() }
         };
         let (key, stale) = titled(s, 1, now);
         let mut newer = stale.clone();
@@ -108,7 +108,7 @@ fn what_was_put_aside_overwrites_nothing_newer_and_does_not_stay_for_ever() {
         message(s, &["Waited 3"]).await;
         at_rest(s).await;
         assert_eq!(standing(s, &["Waited"]).len(), 2);
-        assert_eq!(rows(&*store, WorkKind::Parked).await, []);
+        assert_eq!(rows(&*store, WorkKind::DeadLetter).await, []);
         assert_eq!(store.find(WorkKind::Posted, &old_key).await.unwrap(), None);
         let stored: News = decode(&store.find(WorkKind::News, &key).await.unwrap().unwrap()).unwrap();
         assert!(stored.gone && stored.seq == 2);

@@ -1,4 +1,4 @@
-//! What every open channel is told, once: that execution was stopped, or is allowed again.
+//! Announcements to every open channel, made once: that execution was stopped, or is allowed again.
 
 use jiff::Timestamp;
 use tracing::{error, warn};
@@ -53,7 +53,7 @@ impl Bot {
         match self.post_once(&post, self.native_to(channel.platform(), view(said))).await {
             // Nobody reads it there, and the cards of requests say it too.
             Err(gone @ (ChatError::NotInChannel | ChatError::NotAChannel | ChatError::Archived)) => {
-                warn!(error = %gone, channel = channel.as_str(), "a channel is not told of a freeze");
+                warn!(error = %gone, channel = channel.as_str(), "a freeze is not announced in a channel");
                 Ok(())
             }
             posted => posted.map(|_| ()),

@@ -11,9 +11,9 @@ use crate::state::feed::News;
 use crate::store::{StoreError, Work};
 
 impl Bot {
-    /// Makes one message of what waits, if it is much. Not of the first that waits: nobody knows
-    /// whether it stands there already.
-    pub(super) async fn gather_late(&self, channel: &ChannelKey, waiting: &[(Work, News)]) -> Result<bool, StoreError> {
+    /// Makes one message of what waits, if it is much. The first that waits is left out: it may have
+    /// been posted already.
+    pub(super) async fn coalesce(&self, channel: &ChannelKey, waiting: &[(Work, News)]) -> Result<bool, StoreError> {
         let mut by_rule: BTreeMap<u32, Vec<&(Work, News)>> = BTreeMap::new();
         for row in waiting.iter().skip(1) {
             let (_, news) = row;
@@ -50,7 +50,7 @@ impl Bot {
                 }
             }
             if let What::Silent(_) | What::Resumed(_) = what {
-                // Their end is to be told where they are.
+                // Their end is shown where they are.
                 let silent = batch.log(channel).await?.silent.values_mut();
                 silent.filter(|of| **of == work.key).for_each(|of| of.clone_from(&key));
             }

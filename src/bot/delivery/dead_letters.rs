@@ -1,5 +1,5 @@
-//! What is on record of messages that a platform refuses: for an operator to see, in `overview` and
-//! in a message. The message itself stays pending, and is tried again by itself.
+//! Dead letters: the record of messages that a platform refuses, for an operator to see in `overview`
+//! and in a notice. The message itself stays pending, and is tried again by itself.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,12 +24,12 @@ const AGAIN: &str = "I keep trying, and at once when a command is typed there.";
 const LISTED: u32 = 32;
 /// Tried again at once.
 const PAGE: u32 = 1_000;
-/// Rows of news that are looked through.
-const MOST_NEWS: u32 = 2_000;
+/// Rows of the feed that are looked through.
+const MOST_FEED_ROWS: u32 = 2_000;
 
 /// A message that could not be delivered.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Parked {
+pub(super) struct DeadLetter {
     pub kind: Box<str>,
     pub key: String,
     pub why: String,
@@ -45,53 +45,69 @@ pub(super) struct Parked {
 }
 
 impl Bot {
-    /// What is on record of a message that is refused, and who is told of it once.
-    pub(super) async fn parked(
+    /// The dead letter of a message that is refused, and the first time a notice about it.
+    pub(super) async fn dead_letter(
         &self,
         work: &Work,
         about: &About,
         why: &ChatError,
         now: Timestamp,
     ) -> Result<Vec<Schedule>, StoreError> {
-        let key = key_of(work);
-        let known = self.sessions.store().find(WorkKind::Parked, &key).await?;
-        let before: Option<Parked> = known.as_ref().and_then(decode);
+        let key = letter_key(work);
+        let known = self.sessions.store().find(WorkKind::DeadLetter, &key).await?;
+        let before: Option<DeadLetter> = known.as_ref().and_then(decode);
         let first = before.is_none();
-        let parked = Parked {
+        let letter = DeadLetter {
             kind: work.kind.name().into(),
             key: work.key.clone(),
             why: why.to_string(),
             body: String::new(),
             channel: about.channel.clone(),
             to: about.to.clone(),
-            since: before.and_then(|parked| parked.since).or(Some(now)),
+            since: before.and_then(|letter| letter.since).or(Some(now)),
         };
-        let mut schedule = vec![row(WorkKind::Parked, key.clone(), &parked)];
-        if let Some((to, channel, text)) = self.about_parked(work, why).await.filter(|_| first) {
+        let mut schedule = vec![row(WorkKind::DeadLetter, key.clone(), &letter)];
+        if let Some((to, channel, text)) = self.dead_letter_notice(work, why).await.filter(|_| first) {
             let see = match Place::of(work) {
                 Some(Place::Checklist(_)) => Some(See::Checklist),
                 Some(Place::Card(id)) => Some(See::Card(id)),
                 None => None,
             };
             let notice = Notice::Line { to, text, about: Some(channel), see };
-            schedule.push(row_due(WorkKind::Notice, format!("parked/{key}"), &notice, now));
+            schedule.push(row_due(WorkKind::Notice, notice_key(&key), &notice, now));
         }
         Ok(schedule)
     }
 
-    /// What is on record of a message that is delivered now: that it was not, and that somebody is
-    /// still to be told so.
-    pub(super) async fn no_longer_parked(&self, work: &Work) -> Result<Vec<Finished>, StoreError> {
-        let (store, key) = (self.sessions.store(), key_of(work));
-        let Some(parked) = store.find(WorkKind::Parked, &key).await? else { return Ok(Vec::new()) };
-        let notice = format!("parked/{key}");
-        let told = store.find(WorkKind::Notice, &notice).await?;
+    /// What is to be finished with a message that is delivered now: its dead letter, and the notice of
+    /// it that is still pending.
+    pub(super) async fn dead_letter_of(&self, work: &Work) -> Result<Vec<Finished>, StoreError> {
+        self.rows_of(&letter_key(work)).await
+    }
+
+    /// A message is delivered now: it has no dead letter any more.
+    pub(super) async fn forget_dead_letter(&self, work: &Work) -> Result<(), StoreError> {
+        self.forget(self.dead_letter_of(work).await?).await
+    }
+
+    async fn forget(&self, finished: Vec<Finished>) -> Result<(), StoreError> {
+        if finished.is_empty() {
+            return Ok(());
+        }
+        self.keep(Commit { finished, ..Commit::default() }).await
+    }
+
+    async fn rows_of(&self, key: &str) -> Result<Vec<Finished>, StoreError> {
+        let store = self.sessions.store();
+        let Some(letter) = store.find(WorkKind::DeadLetter, key).await? else { return Ok(Vec::new()) };
+        let notice = notice_key(key);
+        let pending = store.find(WorkKind::Notice, &notice).await?;
         self.outbox.failing.remove(&(WorkKind::Notice, notice));
-        Ok([Some(parked), told].iter().flatten().map(Work::finished).collect())
+        Ok([Some(letter), pending].iter().flatten().map(Work::finished).collect())
     }
 
     /// Who set the channel up, or who asked, is an operator.
-    async fn about_parked(&self, work: &Work, why: &ChatError) -> Option<(UserId, ChannelKey, String)> {
+    async fn dead_letter_notice(&self, work: &Work, why: &ChatError) -> Option<(UserId, ChannelKey, String)> {
         if work.kind == WorkKind::Digest {
             return self.about_digest(work, why).await;
         }
@@ -138,14 +154,14 @@ impl Bot {
         Some((to, format!("I cannot tell {} {what}: {why}. {advice} {again}", channel.channel())))
     }
 
-    /// The channel takes no news, whatever they are: on record, and told once.
-    pub(super) async fn channel_refuses_news(&self, channel: &ChannelKey, why: &ChatError) -> Result<(), StoreError> {
-        let key = news_of(channel);
-        if self.is_parked(&key).await {
+    /// The channel takes nothing of its feed: a dead letter of the channel, with one notice about it.
+    pub(super) async fn channel_refuses_feed(&self, channel: &ChannelKey, why: &ChatError) -> Result<(), StoreError> {
+        let key = feed_key(channel);
+        if self.is_recorded(&key).await {
             return Ok(());
         }
-        error!(error = %why, channel = channel.as_str(), "a channel takes no news; they wait");
-        let parked = Parked {
+        error!(error = %why, channel = channel.as_str(), "a channel takes nothing of its feed, which waits");
+        let letter = DeadLetter {
             kind: WorkKind::News.name().into(),
             key: channel.as_str().into(),
             why: why.to_string(),
@@ -154,13 +170,13 @@ impl Bot {
             to: None,
             since: Some(Timestamp::now()),
         };
-        let mut schedule = vec![row(WorkKind::Parked, key.clone(), &parked)];
+        let mut schedule = vec![row(WorkKind::DeadLetter, key.clone(), &letter)];
         let again =
             "I try again by myself, every ten minutes at least; what is older than seven days by then is dropped.";
         if let Some((to, text)) = self.about_news(channel, "what happens at Sekoia", why, again).await {
             schedule.push(row_due(
                 WorkKind::Notice,
-                format!("parked/{key}"),
+                notice_key(&key),
                 &Notice::Line { to, text, about: Some(channel.clone()), see: None },
                 Timestamp::now(),
             ));
@@ -170,24 +186,18 @@ impl Bot {
         Ok(())
     }
 
-    /// It takes news, whatever is on record.
-    pub(super) async fn channel_takes_news(&self, channel: &ChannelKey) -> Result<(), StoreError> {
+    /// The channel takes its feed: it has no dead letter any more.
+    pub(super) async fn channel_takes_feed(&self, channel: &ChannelKey) -> Result<(), StoreError> {
         self.outbox.failing.remove(&(WorkKind::News, channel.as_str().to_owned()));
-        let (store, key) = (self.sessions.store(), news_of(channel));
-        let Some(parked) = store.find(WorkKind::Parked, &key).await? else { return Ok(()) };
-        let notice = format!("parked/{key}");
-        let told = store.find(WorkKind::Notice, &notice).await?;
-        self.outbox.failing.remove(&(WorkKind::Notice, notice));
-        let finished = [Some(parked), told].iter().flatten().map(Work::finished).collect();
-        self.keep(Commit { finished, ..Commit::default() }).await
+        self.forget(self.rows_of(&feed_key(channel)).await?).await
     }
 
-    /// A channel that took no news is tried at once.
-    pub(super) async fn try_news_again(&self, channel: &ChannelKey) -> Result<(), StoreError> {
+    /// The feed of a channel that took nothing of it is tried at once.
+    pub(super) async fn retry_feed(&self, channel: &ChannelKey) -> Result<(), StoreError> {
         let now = Timestamp::now();
         let soon = now + LONGEST_WAIT;
         let mut commit = Commit::default();
-        for work in self.sessions.store().due(WorkKind::News, soon, MOST_NEWS).await? {
+        for work in self.sessions.store().due(WorkKind::News, soon, MOST_FEED_ROWS).await? {
             if work.due > now && decode::<News>(&work).is_some_and(|news| news.channel == *channel) {
                 commit.postponed.push((work.finished(), now));
             }
@@ -198,18 +208,23 @@ impl Bot {
         Ok(())
     }
 
-    pub(super) async fn is_parked(&self, key: &str) -> bool {
-        matches!(self.sessions.store().find(WorkKind::Parked, key).await, Ok(Some(_)))
+    /// Whether a message has a dead letter.
+    pub(super) async fn is_dead_letter(&self, work: &Work) -> bool {
+        self.is_recorded(&letter_key(work)).await
+    }
+
+    async fn is_recorded(&self, key: &str) -> bool {
+        matches!(self.sessions.store().find(WorkKind::DeadLetter, key).await, Ok(Some(_)))
     }
 
     /// Messages that are not delivered, and why, a line each.
     pub(in crate::bot) async fn undelivered(&self) -> Result<Vec<Line>, StoreError> {
-        let parked = self.sessions.store().due(WorkKind::Parked, Timestamp::MAX, LISTED).await?;
-        let parked: Vec<Parked> = parked.iter().filter_map(decode).collect();
-        let mut lines: Vec<Line> = parked.iter().map(Parked::line).collect();
+        let letters = self.sessions.store().due(WorkKind::DeadLetter, Timestamp::MAX, LISTED).await?;
+        let letters: Vec<DeadLetter> = letters.iter().filter_map(decode).collect();
+        let mut lines: Vec<Line> = letters.iter().map(DeadLetter::line).collect();
         let waiting = self.outbox.failing.iter().filter(|failing| {
             let (kind, key) = failing.key();
-            !parked.iter().any(|parked| *parked.kind == *kind.name() && parked.key == *key)
+            !letters.iter().any(|letter| *letter.kind == *kind.name() && letter.key == *key)
         });
         lines.extend(waiting.take(LISTED as usize).map(|failing| {
             let (kind, key) = failing.key();
@@ -226,11 +241,11 @@ impl Bot {
         Ok(lines)
     }
 
-    /// Whoever sends what is due from now on tries what was refused before: the token or the channel
-    /// may be put right.
-    pub(in crate::bot) async fn try_parked_again(&self, now: Timestamp) -> Result<(), StoreError> {
-        for work in self.sessions.store().due(WorkKind::Parked, Timestamp::MAX, PAGE).await? {
-            let Some(parked) = decode::<Parked>(&work) else { continue };
+    /// A process that begins to send what is due tries what was refused before: the token or the
+    /// channel may have been put right.
+    pub(in crate::bot) async fn retry_dead_letters(&self, now: Timestamp) -> Result<(), StoreError> {
+        for work in self.sessions.store().due(WorkKind::DeadLetter, Timestamp::MAX, PAGE).await? {
+            let Some(letter) = decode::<DeadLetter>(&work) else { continue };
             let kinds = [
                 WorkKind::Announce,
                 WorkKind::Welcome,
@@ -240,14 +255,14 @@ impl Bot {
                 WorkKind::News,
                 WorkKind::Progress,
             ];
-            let kind = kinds.into_iter().find(|kind| *kind.name() == *parked.kind);
+            let kind = kinds.into_iter().find(|kind| *kind.name() == *letter.kind);
             let Some(kind) = kind else { continue };
             if work.due > now {
                 match kind {
-                    // Of a channel: whoever watches tries it.
-                    WorkKind::News if work.key == news_of(&ChannelKey::from(parked.key.clone())) => {}
-                    kind if self.sessions.store().find(kind, &parked.key).await?.is_some() => {
-                        self.due_now(kind, &parked.key, now).await?;
+                    // Of a channel: the process that watches tries it.
+                    WorkKind::News if work.key == feed_key(&ChannelKey::from(letter.key.clone())) => {}
+                    kind if self.sessions.store().find(kind, &letter.key).await?.is_some() => {
+                        self.due_now(kind, &letter.key, now).await?;
                     }
                     // It is not wanted any more.
                     _ => self.keep(Commit { finished: vec![work.finished()], ..Commit::default() }).await?,
@@ -255,12 +270,12 @@ impl Bot {
                 continue;
             }
             // An earlier release took it off the list of pending messages.
-            let again = Schedule { kind, key: parked.key.clone(), due: now, attempts: 1, body: parked.body.clone() };
+            let again = Schedule { kind, key: letter.key.clone(), due: now, attempts: 1, body: letter.body.clone() };
             let mut commit = Commit { finished: vec![work.finished()], ..Commit::default() };
             commit.schedule = match kind {
-                WorkKind::Progress => vec![progress_due(&ChannelKey::from(parked.key.clone()), now)],
+                WorkKind::Progress => vec![progress_due(&ChannelKey::from(letter.key.clone()), now)],
                 WorkKind::News => {
-                    let (wanted, shown) = self.still_news(&parked, now).await?;
+                    let (wanted, shown) = self.still_wanted(&letter, now).await?;
                     commit.finished.extend(shown);
                     if wanted { vec![again] } else { Vec::new() }
                 }
@@ -272,24 +287,24 @@ impl Bot {
         Ok(())
     }
 
-    /// Whether news that were put aside are to be told yet; if they are too old, what is to be
-    /// forgotten with them.
-    async fn still_news(&self, parked: &Parked, now: Timestamp) -> Result<(bool, Option<Finished>), StoreError> {
+    /// Whether a message of the feed that an earlier release put aside is still to be sent; if it is too
+    /// old, what is to be forgotten with it.
+    async fn still_wanted(&self, letter: &DeadLetter, now: Timestamp) -> Result<(bool, Option<Finished>), StoreError> {
         let store = self.sessions.store();
-        // More came of it meanwhile: that is told, or was.
-        if store.find(WorkKind::News, &parked.key).await?.is_some() {
+        // More came of it meanwhile: that is sent, or was.
+        if store.find(WorkKind::News, &letter.key).await?.is_some() {
             return Ok((false, None));
         }
-        let news: Option<News> = serde_json::from_str(&parked.body).ok();
+        let news: Option<News> = serde_json::from_str(&letter.body).ok();
         if news.is_some_and(|news| now < news.kept_until(false)) {
             return Ok((true, None));
         }
-        let shown = store.find(WorkKind::Posted, &parked.key).await?;
+        let shown = store.find(WorkKind::Posted, &letter.key).await?;
         Ok((false, shown.map(|shown| shown.finished())))
     }
 }
 
-impl Parked {
+impl DeadLetter {
     fn line(&self) -> Line {
         let line =
             what(Line::new().say("⚠️ not delivered ("), &self.kind, &self.key, self.channel.as_ref(), self.to.as_ref());
@@ -317,12 +332,17 @@ fn what(line: Line, kind: &str, key: &str, channel: Option<&ChannelKey>, to: Opt
     }
 }
 
-/// The key of what is on record of a message.
-fn key_of(work: &Work) -> String {
+/// The key of a message's dead letter.
+fn letter_key(work: &Work) -> String {
     format!("{}/{}", work.kind.name(), work.key)
 }
 
-/// The key under which it is on record that a channel takes no news.
-fn news_of(channel: &ChannelKey) -> String {
+/// The key of the notice about a dead letter. Stored, and of an earlier name.
+fn notice_key(key: &str) -> String {
+    format!("parked/{key}")
+}
+
+/// The key of the dead letter of a channel that takes nothing of its feed.
+fn feed_key(channel: &ChannelKey) -> String {
     format!("{}/{channel}", WorkKind::News.name())
 }

@@ -65,7 +65,7 @@ fn parts(key: &str) -> Option<(ChannelKey, Which, bool)> {
 }
 
 impl Bot {
-    /// Every digest has its row, whoever set it.
+    /// Every digest has its row, by whatever process it was set.
     pub(in crate::bot) async fn plan_digests(&self, now: Timestamp) -> Result<(), StoreError> {
         for channel in self.notifications.channels().await? {
             let rules = match self.notifications.read(&channel).await {
@@ -206,14 +206,10 @@ impl Bot {
                 let kinds: Vec<&str> = changed.events.iter().map(Event::kind).collect();
                 info!(channel = channel.as_str(), ?kinds, "a digest was sent");
                 self.outbox.attempts.recorded(&(work.kind, work.key.clone()));
-                let finished = self.no_longer_parked(work).await?;
-                if finished.is_empty() {
-                    return Ok(());
-                }
-                self.keep(Commit { finished, ..Commit::default() }).await
+                self.forget_dead_letter(work).await
             }
             Err(ChangeError::Store(error)) => Err(error),
-            // Switched off or set anew while it was posted: whoever did so planned what comes next.
+            // Switched off or set anew while it was posted: the person who did so planned what comes next.
             Err(error) => {
                 warn!(%error, "a digest is not recorded as sent");
                 self.keep(Commit { finished: vec![work.finished()], ..Commit::default() }).await

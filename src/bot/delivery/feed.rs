@@ -1,8 +1,9 @@
-//! News told to their channels: each message posted once and edited in place, the oldest first.
+//! The feed: what happens at Sekoia, sent to the channels. Each message is posted once and edited in
+//! place, the oldest first.
 //!
-//! Only the process that watches tells them: two would tell everything twice. A message may have
-//! been posted by whoever watched before, unrecorded; it carries a mark by which it is found.
-//! Channels do not wait for each other: one whose chat hangs keeps nobody else from the news.
+//! Only the process that watches sends it: two would send everything twice. A message may have been
+//! posted, unrecorded, by the process that watched before; it carries a mark by which it is found.
+//! Channels do not wait for each other: one whose chat hangs delays no other.
 
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
@@ -29,7 +30,7 @@ use crate::state::feed::{News, Posted};
 use crate::state::kept::decode;
 use crate::store::{Commit, StoreError, Work, WorkKind};
 
-/// Rows that are looked at in one round; of one channel, those that are told.
+/// Rows that are looked at in one round; of one channel, those that are sent.
 const BATCH: u32 = 2_000;
 const IN_A_ROW: usize = 5;
 /// Clocks of the bot and of the chat may differ.
@@ -44,27 +45,26 @@ const TICK: Duration = Duration::from_secs(2);
 type Due = HashMap<ChannelKey, Vec<(Work, News)>>;
 
 impl Bot {
-    /// Tells what there is to tell until it is dropped. `since`: nobody else tells anything from
-    /// then on.
-    pub(in crate::bot) async fn tell_news(&self, since: Timestamp) {
+    /// Sends the feed until it is dropped. `since`: no other process sends anything of it from then on.
+    pub(in crate::bot) async fn send_feed(&self, since: Timestamp) {
         let mut healths: HashMap<ChannelKey, FeedHealth> = HashMap::new();
         let mut busy: HashSet<ChannelKey> = HashSet::new();
-        let mut telling = FuturesUnordered::new();
+        let mut sending = FuturesUnordered::new();
         loop {
-            let mut told = Vec::new();
+            let mut sent = Vec::new();
             // They go on meanwhile: one that has a connection to the store and stands still would
-            // keep it from whoever waits for one here.
+            // keep it from the one that waits here.
             let due = {
-                let mut due = pin!(self.due_news(&busy));
+                let mut due = pin!(self.due_feed(&busy));
                 loop {
                     tokio::select! {
                         due = &mut due => break due,
-                        Some(one) = telling.next() => told.push(one),
+                        Some(one) = sending.next() => sent.push(one),
                     }
                 }
             };
             let due = due.unwrap_or_else(|error| {
-                error!(%error, "news could not be read");
+                error!(%error, "the feed could not be read");
                 Due::new()
             });
             for (channel, rows) in due {
@@ -77,46 +77,46 @@ impl Bot {
                     continue;
                 }
                 busy.insert(channel.clone());
-                telling.push(self.tell_channel(channel, rows, since, health));
+                sending.push(self.feed_channel(channel, rows, since, health));
             }
-            if told.is_empty() {
+            if sent.is_empty() {
                 tokio::select! {
-                    Some(one) = telling.next() => told.push(one),
+                    Some(one) = sending.next() => sent.push(one),
                     () = self.outbox.news(TICK) => {}
                 }
             }
-            // There may be more to tell there.
-            for (channel, health, _) in told {
+            // There may be more to send there.
+            for (channel, health, _) in sent {
                 busy.remove(&channel);
                 healths.insert(channel, health);
             }
         }
     }
 
-    /// Tells what there is to tell now. Whoever was told before is looked up: it ended in between.
-    pub(in crate::bot) async fn tell_rest(&self) {
+    /// Sends what there is to send now. What is older is looked up: the feed was interrupted in between.
+    pub(in crate::bot) async fn send_rest_of_feed(&self) {
         let mut healths: HashMap<ChannelKey, FeedHealth> = HashMap::new();
         let since = Timestamp::now();
         let mut more = true;
         while std::mem::take(&mut more) {
-            let Ok(due) = self.due_news(&HashSet::new()).await else { return };
+            let Ok(due) = self.due_feed(&HashSet::new()).await else { return };
             let due = due.into_iter().map(|(channel, rows)| {
                 let health = healths.remove(&channel).unwrap_or_default();
                 (channel, rows, health)
             });
             let (waiting, ready): (Vec<_>, Vec<_>) = due.partition(|(_, _, health)| health.waits());
             healths.extend(waiting.into_iter().map(|(channel, _, health)| (channel, health)));
-            let telling =
-                ready.into_iter().map(|(channel, rows, health)| self.tell_channel(channel, rows, since, health));
-            for (channel, health, left) in join_all(telling).await {
+            let sending =
+                ready.into_iter().map(|(channel, rows, health)| self.feed_channel(channel, rows, since, health));
+            for (channel, health, left) in join_all(sending).await {
                 healths.insert(channel, health);
                 more |= left;
             }
         }
     }
 
-    /// What is to be looked at now, but for channels that are being told.
-    async fn due_news(&self, busy: &HashSet<ChannelKey>) -> Result<Due, StoreError> {
+    /// What is to be looked at now, but for channels that are being served.
+    async fn due_feed(&self, busy: &HashSet<ChannelKey>) -> Result<Due, StoreError> {
         let now = Timestamp::now();
         let mut due = Due::new();
         let mut unreadable = Commit::default();
@@ -133,18 +133,18 @@ impl Bot {
         Ok(due)
     }
 
-    /// Tells one channel; whether there is more to tell there at once.
-    async fn tell_channel(
+    /// Serves one channel; whether there is more to send there at once.
+    async fn feed_channel(
         &self,
         channel: ChannelKey,
         rows: Vec<(Work, News)>,
         since: Timestamp,
         mut health: FeedHealth,
     ) -> (ChannelKey, FeedHealth, bool) {
-        let more = match self.tell_in_order(&channel, rows, since, &mut health).await {
+        let more = match self.feed_in_order(&channel, rows, since, &mut health).await {
             Ok(more) => more,
             Err(error) => {
-                error!(%error, channel = channel.as_str(), "news could not be told");
+                error!(%error, channel = channel.as_str(), "a channel's feed could not be sent");
                 health.wait(TICK);
                 false
             }
@@ -152,7 +152,7 @@ impl Bot {
         (channel, health, more)
     }
 
-    async fn tell_in_order(
+    async fn feed_in_order(
         &self,
         channel: &ChannelKey,
         mut rows: Vec<(Work, News)>,
@@ -165,14 +165,14 @@ impl Bot {
         for (work, news) in rows {
             let row = self.sessions.store().find(WorkKind::Posted, &work.key).await?;
             if Timestamp::now() >= news.kept_until(row.as_ref().is_some_and(|row| is_shown(row, &news))) {
-                self.forget_news(&work, &news, row).await?;
+                self.drop_message(&work, &news, row).await?;
             } else if row.is_some() {
                 shown.push((work, news));
             } else {
                 new.push((work, news));
             }
         }
-        if new.len() > OWN_CARDS && self.gather_late(channel, &new).await? {
+        if new.len() > OWN_CARDS && self.coalesce(channel, &new).await? {
             return Ok(true);
         }
         let posts = new.len();
@@ -182,16 +182,13 @@ impl Bot {
         new.append(&mut shown);
         let rows = new;
         for (at, (work, news)) in rows.iter().enumerate().take(IN_A_ROW) {
-            let refused = match self.tell_one(work, news, since).await? {
+            let refused = match self.feed_message(work, news, since).await? {
                 Ok(true) => {
                     if health.is_in_doubt() {
-                        self.channel_takes_news(channel).await?;
+                        self.channel_takes_feed(channel).await?;
                     }
                     health.took();
-                    let finished = self.no_longer_parked(work).await?;
-                    if !finished.is_empty() {
-                        self.keep(Commit { finished, ..Commit::default() }).await?;
-                    }
+                    self.forget_dead_letter(work).await?;
                     continue;
                 }
                 // Nobody asked the chat.
@@ -201,7 +198,7 @@ impl Bot {
             let key = (WorkKind::News, channel.as_str().to_owned());
             let about = About { channel: Some(channel.clone()), to: None };
             self.outbox.failing.insert(key, Failing { error: refused.clone(), about: about.clone(), recorded: true });
-            let known = refused.is_for_good() && self.is_parked(&format!("{}/{}", work.kind.name(), work.key)).await;
+            let known = refused.is_for_good() && self.is_dead_letter(work).await;
             let (wait, dead) = match health.refused(&refused, at >= posts, known) {
                 FeedRefusal::EditsWait => return Ok(false),
                 FeedRefusal::PassedOver => {
@@ -213,10 +210,10 @@ impl Bot {
                 }
                 FeedRefusal::AllWait { wait, dead } => (wait, dead),
             };
-            warn!(error = %refused, channel = channel.as_str(), wait_s = wait.as_secs(), "news have to wait");
+            warn!(error = %refused, channel = channel.as_str(), wait_s = wait.as_secs(), "a channel's feed has to wait");
             if dead {
                 if health.dies() {
-                    self.channel_refuses_news(channel, &refused).await?;
+                    self.channel_refuses_feed(channel, &refused).await?;
                 }
                 // Not looked at in every round until then: there may be many.
                 let then = Timestamp::now() + wait.saturating_sub(TICK / 2);
@@ -224,14 +221,14 @@ impl Bot {
                 let commit = Commit { postponed, ..Commit::default() };
                 self.sessions.store().commit(commit).await.map_err(only_store)?;
             }
-            // What comes after it waits too: everything is told in its order.
+            // What comes after it waits too: everything is sent in its order.
             return Ok(false);
         }
         Ok(rows.len() > IN_A_ROW)
     }
 
     /// Makes one message show what is stored; whether the chat was asked to.
-    async fn tell_one(
+    async fn feed_message(
         &self,
         work: &Work,
         news: &News,
@@ -284,7 +281,7 @@ impl Bot {
                 Posted { message, seq: if current { news.seq } else { 0 }, replaces, at }
             }
         };
-        debug!(key = work.key, "told");
+        debug!(key = work.key, "sent");
         let mut commit = Commit { schedule: vec![shown.row(&work.key)], ..Commit::default() };
         if shown.seq >= news.seq {
             // One that changed meanwhile stays due.
@@ -316,7 +313,7 @@ impl Bot {
     }
 
     /// Nothing more is expected of it.
-    async fn forget_news(&self, work: &Work, news: &News, posted: Option<Work>) -> Result<(), StoreError> {
+    async fn drop_message(&self, work: &Work, news: &News, posted: Option<Work>) -> Result<(), StoreError> {
         let finished = posted.iter().map(Work::finished).chain([work.finished()]).collect();
         self.outbox.attempts.recorded(&(work.kind, work.key.clone()));
         let _keeping = self.notifications.keeping.lock().await;

@@ -1,8 +1,8 @@
 //! Pending messages on their way: each by itself, so that one that waits for its chat holds up no
-//! other; what one person is told, in the order in which it became due.
+//! other; notices to one person go in the order in which they became due.
 //!
 //! A message stays pending until it is sent. What the platform refuses is tried again, ever more
-//! rarely, and at once when something says that it may work now: somebody speaks in the channel,
+//! rarely, and at once when something says that it may work now: a person types in the channel,
 //! or the platform takes the bot's token again.
 
 mod announce;
@@ -47,7 +47,7 @@ const BATCH: usize = 64;
 const MOST_NOTICES: u32 = 500;
 /// How often it is looked whether there is any, when nobody says so.
 const TICK: Duration = Duration::from_secs(2);
-/// How long whoever asked waits to hear whether the card stands.
+/// How long the requester waits to hear whether the card stands.
 const CARD: Duration = Duration::from_secs(2);
 /// How often it is looked whether another process posted it.
 const LOOK: Duration = Duration::from_millis(200);
@@ -114,7 +114,7 @@ impl Bot {
         tasks.wait().await;
     }
 
-    /// Begins to send what is due: cards and news before checklists.
+    /// Begins to send what is due: cards and notices before checklists.
     async fn send_due(self: &Arc<Self>, tasks: &TaskTracker) {
         let now = Timestamp::now();
         let mut begun = Ok(());
@@ -124,7 +124,7 @@ impl Bot {
             begun = begun.and(self.send_notices(now, tasks).await);
             begun = begun.and(self.send_kind(WorkKind::Welcome, now, tasks).await);
         }
-        // A checklist is shown by whoever changed it and knows it.
+        // A checklist is shown by the process that changed it and knows it.
         if let Err(error) = begun.and(self.send_kind(WorkKind::Progress, now, tasks).await) {
             error!(%error, "pending messages could not be read");
         }
@@ -148,7 +148,7 @@ impl Bot {
         Ok(())
     }
 
-    /// What one person is told, one after the other.
+    /// Notices to one person, one after the other.
     async fn send_notices(self: &Arc<Self>, now: Timestamp, tasks: &TaskTracker) -> Result<(), StoreError> {
         let store = self.sessions.store();
         if store.due(WorkKind::Notice, now, 1).await?.is_empty() {
@@ -179,7 +179,7 @@ impl Bot {
     async fn send_in_order(&self, works: Vec<Work>, now: Timestamp) -> Result<(), StoreError> {
         for work in works {
             let sent = work.due <= now && self.send(&work).await?;
-            // What nobody can be told keeps the rest waiting for a while only.
+            // One that can reach no one keeps the rest waiting for a while only.
             let key = (work.kind, work.key);
             let hopeless = |failing: &Failing| failing.recorded && failing.error.is_for_good();
             let passed_over = sent || self.outbox.failing.get(&key).is_some_and(|failing| hopeless(&failing));
@@ -209,7 +209,7 @@ impl Bot {
         });
     }
 
-    /// Sends one message; whether it is sent. Whoever was here before may have sent it.
+    /// Sends one message; whether it is sent. An earlier task may have sent it.
     async fn send(&self, work: &Work) -> Result<bool, StoreError> {
         let now = Timestamp::now();
         let work = match self.sessions.store().find(work.kind, &work.key).await? {
@@ -222,12 +222,12 @@ impl Bot {
         let work = &work;
         let key = (work.kind, work.key.clone());
         let hints = self.outbox.hints.load(Ordering::Relaxed);
-        let said = self.say_one(work, now).await;
+        let result = self.send_one(work, now).await;
         let (mut commit, mut refused) = (Commit::default(), false);
-        match said {
+        match result {
             Ok(Ok(())) => {
                 debug!("sent");
-                commit.finished = self.no_longer_parked(work).await?;
+                commit.finished = self.dead_letter_of(work).await?;
                 commit.finished.push(work.finished());
             }
             Ok(Err(error)) => {
@@ -252,14 +252,14 @@ impl Bot {
             }
             self.token_works(work).await?;
         }
-        // Said while it was being refused, and so of no use to whoever said it.
+        // The hint came while the message was being refused: it is tried once more.
         if refused && self.outbox.hints.load(Ordering::Relaxed) != hints {
             self.due_now(work.kind, &work.key, Timestamp::now()).await?;
         }
         Ok(sent)
     }
 
-    async fn say_one(&self, work: &Work, now: Timestamp) -> Result<Result<(), ChatError>, StoreError> {
+    async fn send_one(&self, work: &Work, now: Timestamp) -> Result<Result<(), ChatError>, StoreError> {
         let Some(place) = Place::of(work) else {
             return match work.kind {
                 WorkKind::Announce => self.announce(work).await,
@@ -277,7 +277,7 @@ impl Bot {
         self.show(&place, false).await
     }
 
-    /// Who is to be told; none if nobody can be.
+    /// To whom a notice goes; none if it reaches no one.
     async fn recipient(&self, work: &Work) -> Result<Option<UserId>, StoreError> {
         Ok(match serde_json::from_str::<Notice>(&work.body) {
             Ok(Notice::Line { to, .. } | Notice::Request { to: Some(to), .. }) => Some(to),
@@ -324,7 +324,7 @@ impl Bot {
         }
     }
 
-    /// Somebody speaks in a channel: what was refused there may be taken now.
+    /// A person types in a channel: what was refused there may be taken now.
     pub(super) async fn heard_from(&self, channel: &ChannelKey) {
         if self.outbox.failing.is_empty() {
             return;
@@ -355,7 +355,7 @@ impl Bot {
         let keys: Vec<_> = refused.map(|failing| failing.key().clone()).collect();
         for (kind, key) in keys {
             let tried = match kind {
-                WorkKind::News => self.try_news_again(&ChannelKey::from(key)).await,
+                WorkKind::News => self.retry_feed(&ChannelKey::from(key)).await,
                 _ => self.due_now(kind, &key, Timestamp::now()).await,
             };
             if let Err(error) = tried {

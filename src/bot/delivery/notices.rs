@@ -1,4 +1,4 @@
-//! What one person is told in a conversation of their own.
+//! Notices to one person, in a conversation of their own.
 
 use std::future::ready;
 
@@ -13,7 +13,7 @@ use crate::chat::view::{Control, Line, View};
 use crate::chat::{ChannelKey, ChatError, UserId};
 use crate::domain::approval::{Approval, ApprovalId, Guest, Item, Stage, Status};
 use crate::pace::Rank;
-use crate::state::owed::{News, Notice, See};
+use crate::state::owed::{Notice, RequestUpdate, See};
 use crate::store::{StoreError, Work};
 
 const OPEN_CARD: &str = "Open the card";
@@ -21,7 +21,7 @@ const OPEN_CARD: &str = "Open the card";
 const LISTED: usize = 5;
 
 impl Bot {
-    /// Tells one person something, in their own conversation with the bot.
+    /// Sends one person a notice, in their own conversation with the bot.
     pub(super) async fn notify(&self, work: &Work) -> Result<Result<(), ChatError>, StoreError> {
         let Ok(notice) = serde_json::from_str::<Notice>(&work.body) else {
             error!("a notice cannot be read; it is dropped");
@@ -32,12 +32,12 @@ impl Bot {
                 let view = View::sentence(naming(&text, about.as_ref()));
                 (to, self.with_link(view, about.as_ref(), see).await?)
             }
-            Notice::Request { news, to } => {
+            Notice::Request { update, to } => {
                 let id = work.key.split('/').next().unwrap_or_default();
                 let Some(approval) = self.approvals.read(&ApprovalId::from(id)).await? else { return Ok(Ok(())) };
                 let Some(to) = to.or_else(|| approval.requester().cloned()) else { return Ok(Ok(())) };
                 let link = self.link_to(&approval.request.channel, approval.card.as_ref(), OPEN_CARD).await;
-                let Some(mut view) = news_of(&approval, news, link) else { return Ok(Ok(())) };
+                let Some(mut view) = update_view(&approval, update, link) else { return Ok(Ok(())) };
                 if approval.status().is_open()
                     && let Some(frozen) = self.approvals.frozen().await?
                 {
@@ -46,7 +46,7 @@ impl Bot {
                 (to, view)
             }
         };
-        Ok(self.tell_alone(&to, view, work).await)
+        Ok(self.notify_person(&to, view, work).await)
     }
 
     /// With a link to what it is about, if that stands anywhere.
@@ -62,7 +62,7 @@ impl Bot {
         })
     }
 
-    async fn tell_alone(&self, to: &UserId, view: View, work: &Work) -> Result<(), ChatError> {
+    async fn notify_person(&self, to: &UserId, view: View, work: &Work) -> Result<(), ChatError> {
         let channel = self.chats.of_user(to)?.direct(to).await?;
         let post = Post::once(self, work, &channel, format!("notice {}", work.key), Rank::Person);
         self.post_once(&post, ready(view)).await.map(|_| ())
@@ -88,7 +88,7 @@ fn copyable(mut line: Line, mut text: &str) -> Line {
 }
 
 /// None if there is nothing to say of it any more.
-fn news_of(approval: &Approval, news: News, link: Option<Line>) -> Option<View> {
+fn update_view(approval: &Approval, update: RequestUpdate, link: Option<Line>) -> Option<View> {
     let title = approval.request.action.title();
     let mut place =
         Line::new().say("In ").channel(&approval.request.channel).say(format!(" · request {}", approval.id));
@@ -97,8 +97,8 @@ fn news_of(approval: &Approval, news: News, link: Option<Line>) -> Option<View> 
         place.0.extend(link.0);
     }
     let id = &approval.id;
-    match news {
-        News::Ready => {
+    match update {
+        RequestUpdate::Ready => {
             if approval.status() != Status::Approved {
                 return None;
             }
@@ -109,13 +109,13 @@ fn news_of(approval: &Approval, news: News, link: Option<Line>) -> Option<View> 
             let view = View::sentence(line.moment(approval.request.expires)).bullets(votes(approval)).line(place);
             Some(view.controls(vec![Control::primary("Create and show", format!("show {id}"))]))
         }
-        News::Held => {
+        RequestUpdate::Held => {
             let line = held_line(approval)?;
             let view = View::sentence(Line::new().strong(title)).line(line).line(place);
             // Those who approve decide on the card, which knows who they are.
             Some(view)
         }
-        News::NotCreated => {
+        RequestUpdate::NotCreated => {
             if approval.status() != Status::Approved {
                 return None;
             }
@@ -127,7 +127,7 @@ fn news_of(approval: &Approval, news: News, link: Option<Line>) -> Option<View> 
             let again = vec![Control::primary("Create and show", format!("show {id}"))];
             Some(View::sentence(line).line(place).controls(again))
         }
-        News::Withdrawn => {
+        RequestUpdate::Withdrawn => {
             let line = Line::new()
                 .strong(title)
                 .say(": no one confirmed that the key's secret was saved, so the key was revoked.");
@@ -141,7 +141,7 @@ fn news_of(approval: &Approval, news: News, link: Option<Line>) -> Option<View> 
             let controls = if again { vec![Control::primary("Create and show", format!("show {id}"))] } else { vec![] };
             Some(view.controls(controls))
         }
-        News::Lapsed => {
+        RequestUpdate::Lapsed => {
             let lapsed: Vec<&str> = approval
                 .guests
                 .iter()
@@ -159,7 +159,7 @@ fn news_of(approval: &Approval, news: News, link: Option<Line>) -> Option<View> 
             let again = vec![Control::button("Send again", resend::words(id))];
             Some(View::sentence(line).line(place).controls(again))
         }
-        News::Outcome => {
+        RequestUpdate::Outcome => {
             let status = approval.status();
             let line = match (&approval.stage, status) {
                 (Stage::Rejected { reason, change }, _) => {

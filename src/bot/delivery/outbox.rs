@@ -1,7 +1,7 @@
-//! Owed messages: a channel's checklist, a request's card, what one person is to be told.
+//! Pending messages that stay in their place: a channel's checklist and a request's card.
 //!
-//! That one is owed is due work in the store, so that a crash between a change and its message is
-//! made good after the restart. A message shows what is stored when it is sent, so that an edit
+//! That one is pending is due work in the store, so that a crash between a change and its message
+//! loses nothing. A message shows what is stored when it is sent, so that an edit
 //! that was superseded is never made. A new one carries a mark, by which it is looked up before it
 //! is posted again; edits of one message never overtake each other.
 
@@ -46,9 +46,9 @@ pub struct Outbox {
     work: Notify,
     news: Notify,
     pub(super) attempts: Attempts,
-    /// What is being sent: a message, or all that one person is told.
+    /// What is being sent: a message, or all notices to one person.
     pub(super) sending: DashSet<WorkId>,
-    /// What could not be sent yet, and why. Of news, by channel.
+    /// What could not be sent yet, and why. Of the feed, by channel.
     pub(super) failing: DashMap<WorkId, Failing>,
     /// A message was sent, or was not.
     pub(super) sent: Notify,
@@ -170,7 +170,7 @@ impl Outbox {
 
 impl Bot {
     /// Makes a message show what is stored. The outer error is the store's, the inner one the
-    /// chat's. `anew`: somebody asks for it, so it is looked at whatever is known of it.
+    /// chat's. `anew`: a person asks for it, so it is looked at whatever is known of it.
     pub(in crate::bot) async fn show(&self, place: &Place, anew: bool) -> Result<Result<(), ChatError>, StoreError> {
         let asked = Instant::now();
         let lock = Arc::clone(self.outbox.shown.entry(place.clone()).or_default().value());

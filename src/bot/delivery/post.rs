@@ -174,7 +174,7 @@ impl Bot {
                 Err(ChatError::MessageGone) if live.reposts => {
                     self.outbox.attempts.begin(&Post { mark, ..live.post.clone() });
                 }
-                // Somebody deleted it, and has read it.
+                // A person who deletes it has read it.
                 Err(ChatError::MessageGone) => return Ok(Ok(Outcome::InPlace(message.clone()))),
                 Err(error) => return Ok(Err(error)),
             }

@@ -61,7 +61,7 @@ impl Bot {
         let recorded = matches!(after, AfterRefusal::DeadLetter(_));
         if recorded {
             error!(%error, kind = work.kind.name(), key, attempts, wait_s, "a message is refused");
-            commit.schedule = self.parked(work, about, error, now).await?;
+            commit.schedule = self.dead_letter(work, about, error, now).await?;
         } else {
             warn!(%error, kind = work.kind.name(), key, attempts, wait_s, "a message has to wait");
         }

@@ -38,8 +38,7 @@ impl Bot {
         self.keep(Commit { schedule: vec![row], ..Commit::default() }).await
     }
 
-    /// What somebody is told who presses something on a message that was replaced; none if it is
-    /// the present one.
+    /// The answer to a button on a message that was replaced; none if it is the present one.
     pub async fn outdated(&self, channel: &ChannelKey, message: &MessageId) -> Result<Option<View>, StoreError> {
         let Some(row) = self.sessions.store().find(WorkKind::Replaced, &key(channel, message)).await? else {
             return Ok(None);

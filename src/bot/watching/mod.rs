@@ -68,7 +68,7 @@ impl Watcher {
                     () = self.watch(since, &lost) => {}
                     () = stop.cancelled() => {
                         // What is on record already is said before the process ends.
-                        let rest = self.bot.tell_rest();
+                        let rest = self.bot.send_rest_of_feed();
                         if tokio::time::timeout(LAST_WORDS, rest).await.is_err() {
                             warn!("the process that watches next posts what is left");
                         }
@@ -112,7 +112,7 @@ impl Watcher {
 
     async fn watch(&self, since: Timestamp, lost: &CancellationToken) {
         let live = (self.live)().with_timing(live_timing(self.bot.rhythm()));
-        tokio::join!(self.bot.listen(live, lost), self.bot.poll(), self.bot.tell_news(since));
+        tokio::join!(self.bot.listen(live, lost), self.bot.poll(), self.bot.send_feed(since));
     }
 }
 

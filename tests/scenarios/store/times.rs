@@ -45,7 +45,7 @@ async fn what_is_planned_for_later_than_can_be_is_planned_anew() {
         let due = async |kind| -> Vec<String> {
             store.due(kind, now, 9).await.unwrap().into_iter().map(|work| work.key).collect()
         };
-        let kept = [WorkKind::Posted, WorkKind::Parked, WorkKind::Fired, WorkKind::Source];
+        let kept = [WorkKind::Posted, WorkKind::DeadLetter, WorkKind::Fired, WorkKind::Source];
         for kind in WorkKind::ALL {
             let expected: &[&str] = match kind {
                 // What was told is not told again: it is forgotten in its time.
