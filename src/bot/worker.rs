@@ -137,6 +137,7 @@ impl Worker {
         self.bot.execute_due(now, tasks, stop).await?;
         self.bot.take_up_due(now, tasks).await?;
         self.bot.expire_due(now).await?;
+        self.bot.sync_checklists_due().await?;
         if self.bot.on_duty().is_some() {
             self.bot.track_due(now).await?;
         }

@@ -1,4 +1,4 @@
-//! What a change of a request owes: its card, notices to people, calls to be made, a time to end.
+//! What a change of a request owes: its card, its place on the checklist, notices to people, calls to be made, a time to end.
 
 use std::time::Duration;
 
@@ -74,6 +74,7 @@ impl Approvals {
         let posted = events.iter().all(|event| matches!(event, Event::CardPosted { .. }));
         if new_status || (!posted && is_milestone(after)) {
             owed.push(work(WorkKind::Card, now + card_delay(after)));
+            owed.push(work(WorkKind::ChecklistSync, now));
         }
         if new_status {
             owed.push(work(WorkKind::Open, open_until(after, status, now)));

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::stream::{self, Folded, Next, Streams};
 use crate::chat::{Actor, ChannelKey};
 use crate::domain::checklist::{Event, Recorded, Refusal, Session};
-use crate::store::{Commit, Finished, Schedule, Store, StoreError, StreamId, WorkKind};
+use crate::store::{Commit, Finished, Found, Schedule, Store, StoreError, StreamId, Work, WorkKind};
 
 /// Changes that can be under way at the same time.
 const WRITERS: usize = 256;
@@ -91,6 +91,20 @@ impl Sessions {
         self.change_and(channel, by, now, finished, decide, Vec::new).await
     }
 
+    /// The same for due work, which is finished with it. If it is other work by now, nothing is
+    /// changed: what was read for it may be out of date.
+    pub async fn change_for(
+        &self,
+        channel: &ChannelKey,
+        by: &Actor,
+        now: Timestamp,
+        work: &Work,
+        decide: impl Fn(Option<&Session>) -> Result<Vec<Event>, Refusal> + Send + Sync,
+    ) -> Result<Changed, ChangeError> {
+        let basis = (Some(work.finished()), Some(work.found()));
+        self.change_on(channel, by, now, basis, decide, Vec::new).await
+    }
+
     /// The same, with more that is owed because of it.
     pub async fn change_and(
         &self,
@@ -101,6 +115,18 @@ impl Sessions {
         decide: impl Fn(Option<&Session>) -> Result<Vec<Event>, Refusal> + Send + Sync,
         also: impl Fn() -> Vec<Schedule> + Send + Sync,
     ) -> Result<Changed, ChangeError> {
+        self.change_on(channel, by, now, (finished, None), decide, also).await
+    }
+
+    async fn change_on(
+        &self,
+        channel: &ChannelKey,
+        by: &Actor,
+        now: Timestamp,
+        (finished, rests_on): (Option<Finished>, Option<Found>),
+        decide: impl Fn(Option<&Session>) -> Result<Vec<Event>, Refusal> + Send + Sync,
+        also: impl Fn() -> Vec<Schedule> + Send + Sync,
+    ) -> Result<Changed, ChangeError> {
         let beside = |next: &Next<'_, Session>| {
             // Whatever changed, the channel's message owes it to its readers.
             let mut schedule = owed(channel, next.events, next.at);
@@ -108,7 +134,12 @@ impl Sessions {
                 schedule.push(watch_due(channel, next.at + self.watch));
             }
             schedule.extend(also());
-            Commit { schedule, finished: finished.clone().into_iter().collect(), ..Commit::default() }
+            Commit {
+                schedule,
+                finished: finished.clone().into_iter().collect(),
+                rests_on: rests_on.clone().into_iter().collect(),
+                ..Commit::default()
+            }
         };
         self.streams.change(channel.as_str(), by, now, decide, beside).await
     }

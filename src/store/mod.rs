@@ -108,6 +108,8 @@ pub enum WorkKind {
     Progress,
     /// A request's card that does not show the stored truth yet.
     Card,
+    /// A request that changed: the channel's checklist and history are to be brought in line with it.
+    ChecklistSync,
     /// Something that one person is to be told.
     Notice,
     /// A message that the chat refuses, with the reason. Kept for an operator to see.
@@ -143,10 +145,11 @@ pub enum WorkKind {
 }
 
 impl WorkKind {
-    pub const ALL: [WorkKind; 19] = [
+    pub const ALL: [WorkKind; 20] = [
         WorkKind::Inbound,
         WorkKind::Progress,
         WorkKind::Card,
+        WorkKind::ChecklistSync,
         WorkKind::Notice,
         WorkKind::Announce,
         WorkKind::Welcome,
@@ -170,6 +173,7 @@ impl WorkKind {
             WorkKind::Inbound => "inbound",
             WorkKind::Progress => "progress",
             WorkKind::Card => "card",
+            WorkKind::ChecklistSync => "checklist_sync",
             WorkKind::Notice => "notice",
             // Of an earlier name.
             WorkKind::DeadLetter => "parked",
@@ -238,6 +242,10 @@ impl Found {
 }
 
 impl Work {
+    pub fn found(&self) -> Found {
+        Found { kind: self.kind, key: self.key.clone(), generation: Some(self.generation) }
+    }
+
     pub fn finished(&self) -> Finished {
         Finished { kind: self.kind, key: self.key.clone(), generation: self.generation }
     }

@@ -94,6 +94,28 @@ fn an_approval_that_was_recorded_before_the_disk_was_full_is_carried_out_when_th
 }
 
 #[test]
+fn a_checklist_that_could_not_be_recorded_follows_its_request_when_there_is_room() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        let id = s.request_for("alice", "invite ana@nimbus.example").await;
+        s.card("Approval needed").await;
+        s.checklist("⏳").await;
+        s.sql("CREATE TRIGGER full BEFORE INSERT ON record WHEN NEW.kind = 'request.concluded' BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END").await;
+        s.ask("bob", &format!("reject {id} \"not now\"")).await;
+        s.card("Rejected").await;
+        s.direct().await;
+        assert!(s.ask("dan", "status").await.text().contains('⏳'), "the checklist is not recorded yet");
+        s.sql(ROOM).await;
+        // Without a restart, and without anybody typing again.
+        s.checklist_at_rest().await;
+        let history = s.ask("alice", "audit 50").await.text();
+        assert_eq!(history.matches("rejected by @bob").count(), 1, "{history}");
+        s.stop().await;
+        s.verify_audit();
+    });
+}
+
+#[test]
 fn a_key_whose_creation_could_not_be_recorded_is_said_to_be_revoked_when_it_is() {
     run(durable(), async |s| {
         s.set_up().await;

@@ -1,8 +1,14 @@
 //! The process ends, well or badly, and begins again.
 
-use sekoia_chatops::sandbox::{Fault, FaultKind};
+use std::sync::Arc;
 
-use crate::harness::{Call, ChatFault, Setting, run};
+use jiff::{SignedDuration, Timestamp};
+use sekoia_chatops::chat::Actor;
+use sekoia_chatops::domain::approval::{Approval, ApprovalId, Command, decide};
+use sekoia_chatops::sandbox::{Fault, FaultKind};
+use sekoia_chatops::state::approvals::Approvals;
+
+use crate::harness::{Call, ChatFault, QUICK, Setting, run};
 
 fn durable() -> Setting {
     Setting { durable: true, ..Setting::default() }
@@ -64,6 +70,39 @@ fn after_a_crash_before_the_decision_the_request_is_taken_up() {
         s.checklist("✅ *1 Verify your subscription*").await;
         let history = s.ask("alice", "audit").await.text();
         assert_eq!(history.matches("subscription verified").count(), 1, "{history}");
+    });
+}
+
+#[test]
+fn a_checklist_follows_a_decision_whose_process_ended_at_once() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        let id = s.request_for("alice", "invite ana@nimbus.example").await;
+        s.card("Approval needed").await;
+        s.checklist("⏳").await;
+        s.stop().await;
+        // What a process leaves that ends with the commit of a rejection.
+        let (store, now, bob) = (s.store().await, Timestamp::now(), s.person("bob"));
+        let reject = |state: Option<&Approval>| {
+            decide(state, Command::Reject { by: bob.clone(), reason: "not now".into() }, now)
+        };
+        let approvals = Approvals::new(Arc::clone(&store), QUICK);
+        approvals.change(&ApprovalId::from(&*id), &Actor::Person(bob.clone()), now, None, reject).await.unwrap();
+        // Another process sends cards and notices: the checklist does not wait for it.
+        let until = now + SignedDuration::from_secs(50);
+        assert!(store.lease("duty", "another", now, until).await.unwrap());
+        s.start().await;
+        s.checklist_at_rest().await;
+        let history = s.ask("alice", "audit 50").await.text();
+        assert_eq!(history.matches("rejected by @bob").count(), 1, "{history}");
+        assert!(store.lease("duty", "another", now, now).await.unwrap());
+        store.close().await;
+        s.card("Rejected").await;
+        s.direct().await;
+        let history = s.ask("alice", "audit 50").await.text();
+        assert_eq!(history.matches("rejected by @bob").count(), 1, "{history}");
+        s.stop().await;
+        s.verify_audit();
     });
 }
 

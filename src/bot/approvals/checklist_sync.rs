@@ -1,5 +1,8 @@
-//! What the channel's checklist and history say of a request: derived from the request, so that
-//! a crash between the two is made good by doing it again.
+//! What the channel's checklist and history say of a request: derived from the request, as due work
+//! that is committed with the change of the request and finished with that of the checklist. So a
+//! crash between the two, or a store that failed, loses nothing, and no change is recorded twice.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::warn;
@@ -8,21 +11,56 @@ use crate::bot::Bot;
 use crate::chat::Actor;
 use crate::domain::approval::{Approval, ApprovalId, Stage, Status};
 use crate::domain::checklist::{Command, Concluded, Refusal, Session, Status as StepStatus, decide};
+use crate::retry::wait_after;
 use crate::state::sessions::ChangeError;
+use crate::store::{Commit, StoreError, Work, WorkKind};
+
+/// Requests that are looked at in one round.
+const BATCH: u32 = 32;
+/// Before a checklist that could not be changed is tried again; it doubles.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
 impl Bot {
-    /// Brings the session in line with one of its requests, as that is stored now. No one changes the
-    /// request meanwhile: what was read of it before a decision would be recorded after it.
-    pub(in crate::bot) async fn sync_checklist(&self, id: &ApprovalId, now: Timestamp) {
-        let _turn = self.approvals.turn(id).await;
-        match self.approvals.read(id).await {
-            Ok(Some(approval)) => self.reflect_read(&approval, now).await,
-            Ok(None) => {}
-            Err(error) => warn!(%error, request = id.as_str(), "the checklist does not show this request yet"),
+    /// Brings the checklist in line with a request that changed, if that is still to be done. What fails
+    /// now is done later.
+    pub(in crate::bot) async fn sync_checklist(&self, id: &ApprovalId) {
+        if let Err(error) = self.sync(id).await {
+            warn!(%error, request = id.as_str(), "the checklist does not show this request yet");
         }
     }
 
-    async fn reflect_read(&self, approval: &Approval, now: Timestamp) {
+    /// Brings checklists in line with requests that changed and whose change was followed by nothing:
+    /// the bot changed them, the process ended, or the store failed.
+    pub(in crate::bot) async fn sync_checklists_due(&self) -> Result<(), StoreError> {
+        let now = Timestamp::now();
+        for work in self.sessions.store().due(WorkKind::ChecklistSync, now, BATCH).await? {
+            let Err(error) = self.sync(&ApprovalId::from(work.key.as_str())).await else { continue };
+            let wait = wait_after(work.attempts, FIRST_WAIT, LONGEST_WAIT);
+            warn!(%error, request = work.key, wait_s = wait.as_secs(), "the checklist does not show this request yet");
+            // It keeps no other waiting.
+            self.keep(Commit { postponed: vec![(work.finished(), now + wait)], ..Commit::default() }).await?;
+        }
+        Ok(())
+    }
+
+    async fn sync(&self, id: &ApprovalId) -> Result<(), ChangeError> {
+        // No one of this process changes the request meanwhile: what was read of it before a decision
+        // would be recorded after it. For other processes the commit rests on the work.
+        let _turn = self.approvals.turn(id).await;
+        let store = self.sessions.store();
+        let Some(work) = store.find(WorkKind::ChecklistSync, id.as_str()).await? else { return Ok(()) };
+        if let Some(approval) = self.approvals.read(id).await?
+            && self.sync_with(&approval, &work).await?
+        {
+            self.outbox.wake_chat();
+            return Ok(());
+        }
+        Ok(self.keep(Commit { finished: vec![work.finished()], ..Commit::default() }).await?)
+    }
+
+    /// Changes the checklist as a request says; false if there is nothing to be changed.
+    async fn sync_with(&self, approval: &Approval, work: &Work) -> Result<bool, ChangeError> {
         let channel = &approval.request.channel;
         let step = approval.request.action.kind().step();
         let status = approval.status();
@@ -31,6 +69,7 @@ impl Bot {
         } else {
             Command::Conclude { step, concluded: Box::new(concluded(approval, status)) }
         };
+        let now = Timestamp::now();
         let decide = |session: Option<&Session>| {
             let session = session.ok_or(Refusal::NoSession)?;
             if session.community.uuid != approval.request.community.uuid {
@@ -44,10 +83,12 @@ impl Bot {
             }
             decide(Some(session), command.clone(), now)
         };
-        match self.sessions.change(channel, &Actor::Bot, now, None, decide).await {
-            Ok(_) => self.outbox.wake_chat(),
-            Err(ChangeError::Refused(_)) => {}
-            Err(error) => warn!(%error, request = approval.id.as_str(), "the checklist does not show this request yet"),
+        // As it is stored: another process may have changed it.
+        self.sessions.read_anew(channel).await?;
+        match self.sessions.change_for(channel, &Actor::Bot, now, work, decide).await {
+            Ok(_) => Ok(true),
+            Err(ChangeError::Refused(_)) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 }

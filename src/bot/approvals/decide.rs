@@ -10,7 +10,7 @@ use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::Actor;
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, View};
-use crate::domain::approval::{Approval, Command, Item, Outcome, Refusal, Status, decide};
+use crate::domain::approval::{Approval, ApprovalId, Command, Item, Outcome, Refusal, Status, decide};
 use crate::state::approvals::{ChangeError, Changed};
 use crate::store::StoreError;
 
@@ -33,18 +33,19 @@ impl Bot {
         ))
     }
 
-    /// Commits one command on a request and shows what follows, everywhere.
+    /// Commits one command on a request. The checklist shows what follows before the person is
+    /// answered.
     pub(super) async fn change_request(
         &self,
         ask: &Ask<'_>,
-        approval: &Approval,
+        id: &ApprovalId,
         command: Command,
     ) -> Result<Changed, Failure> {
         let by = Actor::Person(ask.actor.clone());
         let on = |state: Option<&Approval>| decide(state, command.clone(), ask.now);
-        let changed = self.approvals.change(&approval.id, &by, ask.now, ask.finished.clone(), on).await?;
+        let changed = self.approvals.change(id, &by, ask.now, ask.finished.clone(), on).await?;
         self.note_changes(ask.actor.as_str(), &changed);
-        self.sync_checklist(&approval.id, ask.now).await;
+        self.sync_checklist(id).await;
         Ok(changed)
     }
 
@@ -59,7 +60,7 @@ impl Bot {
     pub(in crate::bot) async fn approve(&self, ask: &Ask<'_>, id: &str) -> CommandResult {
         let approval = self.request_of(ask, id).await?;
         self.may_decide(ask, &approval).await?;
-        let changed = self.change_request(ask, &approval, Command::Approve { by: ask.actor.clone() }).await?.state;
+        let changed = self.change_request(ask, &approval.id, Command::Approve { by: ask.actor.clone() }).await?.state;
         let title = changed.request.action.title();
         let left = usize::from(changed.request.needed).saturating_sub(changed.votes.len());
         let said = if approval.needs_somebody() { "You confirmed: " } else { "You approved: " };
@@ -95,14 +96,14 @@ impl Bot {
         let approval = self.request_of(ask, id).await?;
         self.may_decide(ask, &approval).await?;
         let command = Command::Reject { by: ask.actor.clone(), reason: reason.into() };
-        let changed = self.change_request(ask, &approval, command).await?;
+        let changed = self.change_request(ask, &approval.id, command).await?;
         let line = Line::new().say("You rejected: ").strong(changed.state.request.action.title());
         Ok(View::sentence(line.say(". The requester will see your reason.")))
     }
 
     pub(in crate::bot) async fn cancel(&self, ask: &Ask<'_>, id: &str) -> CommandResult {
         let approval = self.request_of(ask, id).await?;
-        let changed = self.change_request(ask, &approval, Command::Cancel { by: ask.actor.clone() }).await?;
+        let changed = self.change_request(ask, &approval.id, Command::Cancel { by: ask.actor.clone() }).await?;
         let title = changed.state.request.action.title();
         if changed.state.status() == Status::Cancelled {
             let line = Line::new().say("Withdrawn: ").strong(title).say(". Nothing of it was done.");
@@ -115,7 +116,7 @@ impl Bot {
     pub(in crate::bot) async fn saved(&self, ask: &Ask<'_>, id: &str, key: Option<&str>) -> CommandResult {
         let approval = self.request_of(ask, id).await?;
         let saved = Command::Saved { by: ask.actor.clone(), key: key.map(Box::from) };
-        let changed = self.change_request(ask, &approval, saved).await?.state;
+        let changed = self.change_request(ask, &approval.id, saved).await?.state;
         let line = Line::new().say("Noted: ").strong(shown(changed.request.action.target(0), 80)).say(" is saved.");
         let mut view = View::sentence(line);
         if changed.is_rotation() {
@@ -143,7 +144,7 @@ impl Bot {
                 .line("Send again replaces their invitations by new ones, after an approval.");
             return Ok(view.controls(vec![Control::button("Send again", resend::words(&approval.id))]));
         }
-        let changed = self.change_request(ask, &approval, Command::Again).await?.state;
+        let changed = self.change_request(ask, &approval.id, Command::Again).await?.state;
         let left = changed.count(|i| matches!(i, Item::Waiting));
         let line = if changed.waits_for_a_press(0) {
             "You may press \"Create and show\" again.".to_owned()
@@ -160,7 +161,7 @@ impl Bot {
         for (item, state) in approval.items.iter().enumerate() {
             if let Item::Failed { why, .. } = state {
                 let outcome = Outcome::ByHand { why: why.clone() };
-                changed = Some(self.change_request(ask, &approval, Command::Report { item, outcome }).await?);
+                changed = Some(self.change_request(ask, &approval.id, Command::Report { item, outcome }).await?);
             }
         }
         if changed.is_none() {
@@ -195,13 +196,10 @@ impl Bot {
     /// What time does to requests: it runs out.
     pub(in crate::bot) async fn expire_due(&self, now: Timestamp) -> Result<(), StoreError> {
         for work in self.sessions.store().due(crate::store::WorkKind::Open, now, 32).await? {
-            let id = crate::domain::approval::ApprovalId::from(work.key.as_str());
+            let id = ApprovalId::from(work.key.as_str());
             let expire = |state: Option<&Approval>| decide(state, Command::Expire, now);
             match self.approvals.change(&id, &Actor::Bot, now, Some(work.finished()), expire).await {
-                Ok(changed) => {
-                    self.note_changes("bot", &changed);
-                    self.sync_checklist(&id, now).await;
-                }
+                Ok(changed) => self.note_changes("bot", &changed),
                 // One that cannot be read or changed keeps nobody else waiting.
                 Err(error @ (ChangeError::Store(_) | ChangeError::Newer | ChangeError::Contended)) => {
                     tracing::error!(%error, request = id.as_str(), "its time cannot run out yet");

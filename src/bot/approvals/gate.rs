@@ -31,10 +31,7 @@ impl Bot {
         }
         let Some(command) = approval.held_by(absent) else { return Ok(approval.clone()) };
         match self.commit_as_bot(&approval.id, command).await? {
-            Some(changed) => {
-                self.sync_checklist(&changed.id, jiff::Timestamp::now()).await;
-                Ok(changed)
-            }
+            Some(changed) => Ok(changed),
             // As it was.
             None => Ok(self.approvals.read(&approval.id).await?.unwrap_or_else(|| approval.clone())),
         }

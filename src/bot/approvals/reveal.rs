@@ -297,7 +297,7 @@ impl Bot {
             return Err(instead(super::card::frozen_line(&frozen)));
         }
         let press = Command::Press { item: 1, by: ask.actor.clone(), clock: None };
-        let changed = self.change_request(ask, &approval, press).await?.state;
+        let changed = self.change_request(ask, &approval.id, press).await?.state;
         let (outcome, _) = self.carry_out(&changed, 1, turn).await;
         let done = matches!(outcome, Outcome::Done { .. });
         self.conclude(&changed, 1, outcome, false).await?;

@@ -7,10 +7,10 @@ use crate::bot::failure::{Failure, instead};
 use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Line, View};
-use crate::chat::{Actor, ChannelKey, FieldError, Inbound, UserId};
+use crate::chat::{ChannelKey, FieldError, Inbound, UserId};
 use crate::command::{Command, Typed, read};
 use crate::domain::action::{self, Gaps, Kind, Named, Prepared, Problem, Replaced, Request as Wish, RequestedAction};
-use crate::domain::approval::{self, Approval, ApprovalId, Request};
+use crate::domain::approval::{self, ApprovalId, Request};
 use crate::domain::checklist::Session;
 
 /// Requests shown in full by a dry run.
@@ -59,13 +59,7 @@ impl Bot {
             self_approval: rule.self_approval,
             expires: crate::state::stream::sealed(ask.now + rule.ttl),
         });
-        let by = Actor::Person(ask.actor.clone());
-        let decide = |state: Option<&Approval>| {
-            approval::decide(state, approval::Command::Ask { id: id.clone(), request: request.clone() }, ask.now)
-        };
-        let changed = self.approvals.change(&id, &by, ask.now, ask.finished.clone(), decide).await?;
-        self.note_changes(ask.actor.as_str(), &changed);
-        self.sync_checklist(&id, ask.now).await;
+        let changed = self.change_request(ask, &id, approval::Command::Ask { id: id.clone(), request }).await?;
         let mut line = Line::new()
             .say("Asked: ")
             .strong(changed.state.request.action.title())

@@ -222,7 +222,7 @@ impl Bot {
         let work = &work;
         let key = (work.kind, work.key.clone());
         let hints = self.outbox.hints.load(Ordering::Relaxed);
-        let result = self.send_one(work, now).await;
+        let result = self.send_one(work).await;
         let (mut commit, mut refused) = (Commit::default(), false);
         match result {
             Ok(Ok(())) => {
@@ -259,7 +259,7 @@ impl Bot {
         Ok(sent)
     }
 
-    async fn send_one(&self, work: &Work, now: Timestamp) -> Result<Result<(), ChatError>, StoreError> {
+    async fn send_one(&self, work: &Work) -> Result<Result<(), ChatError>, StoreError> {
         let Some(place) = Place::of(work) else {
             return match work.kind {
                 WorkKind::Announce => self.announce(work).await,
@@ -272,7 +272,8 @@ impl Bot {
             self.sessions.read_anew(channel).await?;
         }
         if let Place::Card(id) = &place {
-            self.sync_checklist(id, now).await;
+            // The checklist shows it first.
+            self.sync_checklist(id).await;
         }
         self.show(&place, false).await
     }

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use sekoia_chatops::chat::{Actor, ChannelKey, Community, UserId};
 use sekoia_chatops::domain::checklist::{self, Mode, Recorded, Session, StepId, decide};
 use sekoia_chatops::state::sessions::{self, ChangeError, Changed, Sessions};
-use sekoia_chatops::store::{Commit, Loaded, State, Store, WorkKind, Write};
+use sekoia_chatops::store::{Commit, Loaded, Schedule, State, Store, Work, WorkKind, Write};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -105,6 +105,34 @@ async fn two_processes_on_one_store_reload_what_they_lost_and_both_land() {
         }
     }
     all_landed_once(&*store, granted).await;
+}
+
+#[tokio::test]
+async fn work_that_another_process_superseded_changes_nothing() {
+    on_every_store(async |store| {
+        let sessions = Sessions::new(Arc::clone(&store));
+        open(&sessions).await;
+        let (kind, request) = (WorkKind::ChecklistSync, "r1");
+        let schedule = async || {
+            let new = Schedule { kind, key: request.into(), due: at(0), attempts: 0, body: String::new() };
+            store.commit(Commit { schedule: vec![new], ..Commit::default() }).await.unwrap();
+            store.find(kind, request).await.unwrap().unwrap()
+        };
+        let carry_out = async |work: &Work, on: &str| {
+            let wait = checklist::Command::Wait { step: StepId::Users, on: on.into() };
+            let decide = |session: Option<&Session>| decide(session, wait.clone(), at(0));
+            sessions.change_for(&channel(), &Actor::Bot, at(0), work, decide).await.map(|changed| changed.version)
+        };
+        let stale = schedule().await;
+        let present = schedule().await;
+        assert!(matches!(carry_out(&stale, "what was read before").await, Err(ChangeError::Contended)));
+        assert_eq!(store.find(kind, request).await.unwrap(), Some(present.clone()));
+        assert_eq!(carry_out(&present, "request r1").await.unwrap(), 2);
+        assert_eq!(store.find(kind, request).await.unwrap(), None, "it is finished in the same commit");
+        assert!(matches!(carry_out(&present, "request r1 again").await, Err(ChangeError::Contended)));
+        assert_eq!(store.load(&sessions::stream(&channel())).await.unwrap().unwrap().version, 2);
+    })
+    .await;
 }
 
 #[tokio::test]
