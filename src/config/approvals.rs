@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::names::nearest;
+use super::similar::nearest;
 use super::source::{Source, VARIABLES, flat};
 use crate::domain::access::Principal;
 use crate::domain::action::Kind;

@@ -6,6 +6,7 @@
 mod approvals;
 mod names;
 mod secrets;
+mod similar;
 mod source;
 
 use std::net::SocketAddr;
@@ -117,7 +118,7 @@ impl Config {
         environment: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, Faults> {
         let mut source = Source::open(env);
-        source.check_names(environment);
+        names::check(&mut source.faults, environment);
         let config = Self::gather(&mut source);
         match config {
             Some(config) if source.faults.is_empty() => Ok(config),
@@ -185,7 +186,7 @@ impl StoreConfig {
         environment: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, Faults> {
         let mut source = Source::open(env);
-        source.check_names(environment);
+        names::check(&mut source.faults, environment);
         match store(&mut source) {
             Some(config) if source.faults.is_empty() => Ok(config),
             _ => Err(source.faults),

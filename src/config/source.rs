@@ -5,7 +5,7 @@ use std::fmt;
 
 use secrecy::SecretString;
 
-use super::{names, secrets};
+use super::{secrets, similar};
 
 /// One variable of the contract.
 #[derive(Debug)]
@@ -128,11 +128,6 @@ impl Source {
         }
         source.values.append(&mut environment);
         source
-    }
-
-    /// Every name that looks like a setting and is none is a fault.
-    pub fn check_names<'a>(&mut self, environment: impl IntoIterator<Item = (&'a str, &'a str)>) {
-        names::check(&mut self.faults, environment);
     }
 
     /// Whether everything that is set could be read: only then is what is missing a fault.
@@ -261,7 +256,7 @@ impl Source {
 fn unknown_in_file(name: &str, value: &toml::Value) -> String {
     let shown = if value.is_table() { format!("unknown table [{name}]") } else { format!("unknown setting {name:?}") };
     let known: Vec<String> = VARIABLES.iter().map(|v| v.name.to_lowercase()).chain(["approval".into()]).collect();
-    match names::nearest(&name.to_lowercase(), known.iter().map(String::as_str)) {
+    match similar::nearest(&name.to_lowercase(), known.iter().map(String::as_str)) {
         Some("approval") => format!("{shown}; did you mean [approval.<action>]?"),
         Some(near) => format!("{shown}; did you mean {near:?}?"),
         None => shown,

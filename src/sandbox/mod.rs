@@ -24,6 +24,7 @@ mod handlers;
 mod happen;
 mod hook;
 mod json;
+mod listener;
 mod lists;
 mod live;
 #[cfg(test)]

@@ -18,7 +18,7 @@ use super::handlers::{
     access, activity, alerts, community, create, invitations, keys, me, playbooks, search, telemetry,
 };
 use super::hook::Stage;
-use super::serve::Abort;
+use super::listener::Abort;
 use super::spoil::{cut, doubled, endless, first_page, instead, instead_of_work};
 use super::{Sandbox, control, live};
 

@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::entries::{MOST_PAGES, PAGE, distinct};
 use super::lenient::Page;
-use super::listing::{MOST_BYTES, MOST_PAGES, PAGE, distinct};
+use super::listing::MOST_BYTES;
 use super::monitor::{Id, second};
 use super::transport::{Call, Read, Verb};
 use super::{Alert, AlertStatus, Listed, Sekoia, SekoiaError};

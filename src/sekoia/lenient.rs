@@ -11,7 +11,7 @@ use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visito
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::listing::{Identified, MOST_ENTRIES, distinct};
+use super::entries::{Identified, MOST_ENTRIES, distinct};
 
 /// Unix seconds, RFC 3339, `2021-06-23 09:13:22.077939` (taken as UTC) or a bare date; anything
 /// else is no instant.

@@ -2,63 +2,12 @@
 
 use std::collections::HashSet;
 
+use super::SekoiaError;
+use super::entries::{Identified, MOST_ENTRIES, MOST_PAGES, PAGE};
 use super::lenient::Page;
-use super::{
-    Alert, ApiKey, Avatar, AvatarRole, Community, Connector, Intake, Licence, MyCommunity, Permission, Playbook,
-    PlaybookRun, Role, SekoiaError,
-};
 
-/// Sekoia's largest page.
-pub(super) const PAGE: usize = 100;
-/// Calls that one list may take.
-pub(super) const MOST_PAGES: usize = 200;
-/// Entries of one list, whatever the size of its pages.
-pub(super) const MOST_ENTRIES: usize = MOST_PAGES * PAGE;
 /// Bytes of one list over all its pages.
 pub(super) const MOST_BYTES: usize = 48 * 1024 * 1024;
-
-/// Something of a list that has an identifier: the same one again is the same thing again.
-pub(super) trait Identified {
-    /// None where Sekoia gives it none.
-    fn key(&self) -> Option<Box<str>>;
-}
-
-macro_rules! identified_by_uuid {
-    ($($thing:ty),*) => {
-        $(impl Identified for $thing {
-            fn key(&self) -> Option<Box<str>> {
-                Some(self.uuid.to_string().into())
-            }
-        })*
-    };
-}
-
-identified_by_uuid!(Alert, ApiKey, Avatar, Community, Connector, Intake, MyCommunity, Playbook, PlaybookRun, Role);
-
-impl Identified for Permission {
-    fn key(&self) -> Option<Box<str>> {
-        self.uuid.as_deref().or(self.name.as_deref()).or(self.title.as_deref()).map(Box::from)
-    }
-}
-
-impl Identified for AvatarRole {
-    fn key(&self) -> Option<Box<str>> {
-        self.uuid.as_deref().or(self.name.as_deref()).map(Box::from)
-    }
-}
-
-impl Identified for Licence {
-    fn key(&self) -> Option<Box<str>> {
-        None
-    }
-}
-
-/// The things of a list, each once: the first of those with the same identifier stays.
-pub(super) fn distinct<T: Identified>(mut items: Vec<T>) -> Vec<T> {
-    let mut seen = HashSet::new();
-    items.retain(|item| item.key().is_none_or(|key| seen.insert(key)));
-    items
-}
 
 /// What was read of a list so far.
 pub(super) struct Listing<T> {
@@ -132,6 +81,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::sekoia::Role;
+    use crate::sekoia::entries::distinct;
 
     #[derive(Debug, Clone, PartialEq)]
     struct Thing(String);

@@ -7,6 +7,7 @@
 mod activity;
 mod alert;
 mod alerts;
+mod entries;
 mod error;
 mod lenient;
 mod listing;
@@ -37,8 +38,9 @@ pub use types::*;
 pub use writes::{INVITATIONS, invitation};
 
 use crate::pace::Rank;
+use entries::{Identified, PAGE};
 use lenient::Page;
-use listing::{Identified, Listing, PAGE};
+use listing::Listing;
 use transport::{Read, Transport};
 
 /// The client. Cheap to share behind an `Arc`; its budget is the whole process's.

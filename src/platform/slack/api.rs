@@ -13,7 +13,6 @@ use tracing::{Instrument, info_span, warn};
 use url::{Origin, Url};
 
 use super::limits::Limits;
-use super::render::Message;
 use crate::chat::ChatError;
 use crate::config::SlackConfig;
 use crate::pace::{Holds, Rank};
@@ -140,7 +139,7 @@ impl Api {
     }
 
     /// Answers by a `response_url`: no token, no redirect, and only where Slack's live.
-    pub async fn respond(&self, url: &str, message: &Message<'_>) -> Result<(), ChatError> {
+    pub async fn respond(&self, url: &str, message: &(impl Serialize + Sync)) -> Result<(), ChatError> {
         let url: Url = url.parse().map_err(|_| ChatError::Refused("response_url is not an address".into()))?;
         let slack = url.scheme() == "https" && url.host_str() == Some("hooks.slack.com");
         if !slack && url.origin() != self.own {

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::files::FileRef;
 use super::forms::{ANSWER, FORM, FormState};
+use super::ids::is_id;
 use crate::chat::{Answers, ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
 
 /// The request could not be understood.
@@ -277,9 +278,4 @@ fn reply_to(url: Option<String>, replace: bool) -> ReplyTo {
         Some(url) if !url.is_empty() => ReplyTo::Url { url, replace },
         _ => ReplyTo::Private { thread: None },
     }
-}
-
-/// Slack's ids: a letter or more, digits and letters, short. They become keys and log fields.
-pub fn is_id(id: &str) -> bool {
-    !id.is_empty() && id.len() <= 32 && id.bytes().all(|b| b.is_ascii_alphanumeric())
 }

@@ -4,7 +4,8 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::inbound::{Malformed, is_id};
+use super::ids::is_id;
+use super::inbound::Malformed;
 use crate::chat::{ChannelKey, Inbound, ReplyTo, UserId, Words};
 
 /// An event, or Slack's own check of the address.

@@ -7,6 +7,7 @@ mod facts;
 mod files;
 mod forms;
 mod history;
+mod ids;
 mod inbound;
 mod limits;
 mod mentions;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::block_kit::{Block, Choice, Confirm, Element, Emphasis, Inline, Plain, Rich, Section, Text};
-use super::inbound::is_id;
+use super::ids::is_id;
 use crate::chat::text::{clip, visible};
 use crate::chat::view::{self, Control, Line, Span, Style, View, minute};
 

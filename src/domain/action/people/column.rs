@@ -1,9 +1,9 @@
 //! Which column of a table holds the addresses of the people to invite: by what its cells are,
 //! then by its heading. Where two could be meant, it is asked.
 
+use super::cell::Cell;
 use super::heading::{Heading, Whose, heading, whose};
 use super::quoted;
-use super::table::Cell;
 
 /// What the columns of a table are for.
 #[derive(Debug, Clone, PartialEq, Eq)]

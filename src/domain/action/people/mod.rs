@@ -5,6 +5,7 @@
 
 mod account;
 mod address;
+mod cell;
 mod column;
 mod decode;
 mod heading;

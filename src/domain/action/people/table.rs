@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use super::cell::Cell;
 use super::column::{self, Columns};
 use super::heading::{Heading, heading};
 use super::list::{self, Item};
@@ -12,31 +13,6 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Lines by which the delimiter is chosen, and among which the headings are.
 const SAMPLE: usize = 300;
 const BEFORE_HEADINGS: usize = 30;
-
-/// A cell, with the addresses in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Cell {
-    pub text: String,
-    /// In their order, each once.
-    pub addresses: Vec<String>,
-}
-
-impl Cell {
-    fn new(text: &str) -> Self {
-        let text = text.trim();
-        let mut addresses: Vec<String> = Vec::new();
-        if text.contains('@') {
-            for item in list::cell(text) {
-                if let Item::Person(address) = item
-                    && !addresses.contains(&address)
-                {
-                    addresses.push(address);
-                }
-            }
-        }
-        Self { text: text.to_owned(), addresses }
-    }
-}
 
 /// Rows with their number, as a spreadsheet counts.
 type Grid = Vec<(usize, Vec<Cell>)>;
