@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use super::card::people;
+use super::lines::people;
 use crate::bot::access::among;
 use crate::bot::failure::{Failure, instead};
 use crate::bot::{Ask, Bot};

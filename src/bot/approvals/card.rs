@@ -1,13 +1,14 @@
 //! A request as the channel sees it: what exactly, for whom, who decided, what became of it.
 
 use super::controls::controls;
+use super::lines::{by, held_line};
 use super::manual::steps_by_hand;
 use super::people::account;
+use crate::chat::Actor;
 use crate::chat::text::{count, first, shown};
 use crate::chat::view::{Block, Line, Tone, View, day};
-use crate::chat::{Actor, UserId};
 use crate::domain::action::{Action, Grant, people};
-use crate::domain::approval::{Approval, Guest, How, Item, Part, Stage, Status};
+use crate::domain::approval::{Approval, Guest, How, Item, Stage, Status};
 use crate::sekoia::Region;
 use crate::state::freeze::Frozen;
 
@@ -272,13 +273,6 @@ fn progress(approval: &Approval) -> String {
     parts.join(" · ")
 }
 
-pub fn by(line: Line, actor: &Actor) -> Line {
-    match actor {
-        Actor::Person(user) => line.person(user),
-        Actor::Bot => line.say("the bot"),
-    }
-}
-
 pub fn votes(approval: &Approval) -> Vec<Line> {
     let vote =
         |v: &crate::domain::approval::Vote| Line::new().say("✅ Approved by ").person(&v.by).say(" · ").moment(v.at);
@@ -339,27 +333,6 @@ fn outcome(approval: &Approval, i: usize, item: &Item) -> Option<(u8, Line)> {
     })
 }
 
-/// Who is gone of those on whom it rests, and what that means.
-pub fn held_line(approval: &Approval) -> Option<Line> {
-    let held = approval.held.as_ref().filter(|_| approval.status().is_open())?;
-    let mut line = Line::new().say("⏸️ ");
-    for (i, absent) in held.who.iter().enumerate() {
-        line = if i > 0 { line.say("; ") } else { line };
-        let did = match absent.part {
-            Part::Requester => "asked for it",
-            Part::Approver => "approved it",
-        };
-        line = line.person(&absent.user).say(format!(", who {did}, {}", absent.why.says(absent.part)));
-    }
-    Some(line.say(if !held.needs_somebody() {
-        ". Nothing is sent until then; I try again by myself."
-    } else if approval.can_be_confirmed() {
-        ". Nothing more is sent until another approver confirms it, or it is rejected."
-    } else {
-        ". A key is shown to who asked for it alone, so it is not created. Reject it, and let a colleague ask."
-    }))
-}
-
 pub fn frozen_line(frozen: &Frozen) -> Line {
     by(Line::new().say("🧊 Nothing is carried out: frozen by "), &frozen.change.by)
         .say(" · ")
@@ -376,17 +349,4 @@ pub fn noting(mut view: View, frozen: &Frozen) -> View {
         view.blocks.insert(first.map_or(view.blocks.len(), |first| first + 1), Block::Line(None, line));
     }
     view
-}
-
-/// Names people, as far as a line has room.
-pub fn people(mut line: Line, people: &[UserId]) -> Line {
-    const MOST: usize = 8;
-    for (i, user) in people.iter().take(MOST).enumerate() {
-        line = if i > 0 { line.say(" or ") } else { line };
-        line = line.person(user);
-    }
-    match people.len().saturating_sub(MOST) {
-        0 => line,
-        more => line.say(format!(" or {}", count(more, "other", "others"))),
-    }
 }

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::card::{frozen_line, held_line};
+use super::card::frozen_line;
 use super::controls::controls_for;
+use super::lines::held_line;
 use super::resend;
 use crate::bot::failure::{Failure, instead};
 use crate::bot::{Ask, Bot, CommandResult};

@@ -10,6 +10,7 @@ mod facts;
 mod forms;
 mod gate;
 mod invitations;
+pub(super) mod lines;
 mod list;
 mod manual;
 mod people;

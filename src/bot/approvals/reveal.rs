@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::{error, warn};
 
-use super::card::held_line;
 use super::execute::NOT_SHOWN;
+use super::lines::held_line;
 use crate::bot::failure::{Failure, instead};
 use crate::bot::rules::NewAddress;
 use crate::bot::{Ask, Bot};

@@ -1,7 +1,8 @@
 //! Sensitive requests on their way to approval: looked up, checked, previewed, posted.
 
 use super::approvers::Approvers;
-use super::card::{people, what};
+use super::card::what;
+use super::lines::people;
 use super::people::{account, cut_off};
 use crate::bot::failure::{Failure, instead};
 use crate::bot::{Ask, Bot, CommandResult};

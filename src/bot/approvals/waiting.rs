@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::approvers::Approvers;
-use super::card::{by, held_line, people};
+use super::lines::{by, held_line, people};
 use crate::bot::access::among;
 use crate::bot::failure::Failure;
 use crate::bot::{Ask, Bot};

@@ -5,7 +5,8 @@ use tracing::{error, warn};
 
 use super::post::Post;
 use crate::bot::Bot;
-use crate::bot::approvals::card::{by, frozen_line};
+use crate::bot::approvals::card::frozen_line;
+use crate::bot::approvals::lines::by;
 use crate::bot::inbox::only_store;
 use crate::chat::text::shown;
 use crate::chat::view::{Line, View};

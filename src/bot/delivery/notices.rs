@@ -6,7 +6,8 @@ use tracing::error;
 
 use super::post::Post;
 use crate::bot::Bot;
-use crate::bot::approvals::card::{held_line, noting, outcomes, votes};
+use crate::bot::approvals::card::{noting, outcomes, votes};
+use crate::bot::approvals::lines::held_line;
 use crate::bot::approvals::resend;
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, View};

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::bot::approvals::card::by;
+use crate::bot::approvals::lines::by;
 use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::{first, shown};
 use crate::chat::view::{Line, View};

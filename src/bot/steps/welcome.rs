@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use crate::bot::Bot;
-use crate::bot::approvals::card::people;
+use crate::bot::approvals::lines::people;
 use crate::bot::delivery::post::Post;
 use crate::chat::view::{Control, Line, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, UserId};
