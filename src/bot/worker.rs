@@ -17,7 +17,7 @@ use crate::store::{StoreError, horizon};
 const REMEMBERED: Duration = Duration::from_hours(24);
 /// How often the worker looks without being woken.
 const TICK: Duration = Duration::from_secs(2);
-/// How often it is looked whether that is this process's duty.
+/// How often a process without the lease looks whether it has it now.
 const SOON: Duration = Duration::from_millis(200);
 /// Ticks between two clean-ups.
 const SWEEP: u32 = 900;
@@ -62,10 +62,10 @@ impl Worker {
             bot.deliver_rest(&messages).await;
         };
         tokio::select! {
-            () = bot.keep_duty() => {}
+            () = bot.hold_lease() => {}
             () = work => {}
         }
-        bot.leave_duty().await;
+        bot.give_back_lease().await;
     }
 
     async fn work(&self, stop: &CancellationToken, tasks: &TaskTracker) {
@@ -88,7 +88,7 @@ impl Worker {
         let mut began = None;
         while !stop.is_cancelled() {
             let now = Timestamp::now();
-            let since = self.bot.on_duty();
+            let since = self.bot.lease_since();
             if since.is_some() && since != began {
                 began = since;
                 if let Err(error) = self.bot.retry_dead_letters(now).await {
@@ -114,7 +114,7 @@ impl Worker {
     async fn watch_setup(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
             let watched = async {
-                match self.bot.on_duty() {
+                match self.bot.lease_since() {
                     Some(_) => self.bot.drift_due(Timestamp::now()).await,
                     None => Ok(()),
                 }
@@ -138,7 +138,7 @@ impl Worker {
         self.bot.take_up_due(now, tasks).await?;
         self.bot.expire_due(now).await?;
         self.bot.sync_checklists_due().await?;
-        if self.bot.on_duty().is_some() {
+        if self.bot.lease_since().is_some() {
             self.bot.track_due(now).await?;
         }
         if round.is_multiple_of(TEND) {

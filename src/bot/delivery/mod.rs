@@ -118,7 +118,7 @@ impl Bot {
     async fn send_due(self: &Arc<Self>, tasks: &TaskTracker) {
         let now = Timestamp::now();
         let mut begun = Ok(());
-        if self.on_duty().is_some() {
+        if self.lease_since().is_some() {
             begun = self.send_kind(WorkKind::Announce, now, tasks).await;
             begun = begun.and(self.send_kind(WorkKind::Card, now, tasks).await);
             begun = begun.and(self.send_notices(now, tasks).await);

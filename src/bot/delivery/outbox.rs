@@ -20,7 +20,7 @@ use super::post::{LiveMessage, Outcome, Post, Unrecorded, WorkId};
 use super::replaced::Original;
 use crate::bot::Bot;
 use crate::bot::approvals::card;
-use crate::bot::lease::Lease;
+use crate::bot::lease::{BACKGROUND, Lease};
 use crate::bot::steps::cards;
 use crate::chat::{Actor, ChannelKey, ChatError, MessageId};
 use crate::domain::approval::{self, ApprovalId};
@@ -56,7 +56,7 @@ pub struct Outbox {
     pub(super) hints: AtomicU64,
     /// Channels that take news again, perhaps.
     pub(super) open_again: DashSet<ChannelKey>,
-    pub(in crate::bot) duty: Lease,
+    pub(in crate::bot) lease: Lease,
     /// What came into being later was posted by nobody before this process.
     began: Timestamp,
 }
@@ -125,7 +125,7 @@ impl Outbox {
             sent: Notify::new(),
             hints: AtomicU64::new(0),
             open_again: DashSet::new(),
-            duty: Lease::new(),
+            lease: Lease::new(BACKGROUND),
             began: Timestamp::now(),
         }
     }
@@ -319,6 +319,6 @@ impl Bot {
 
     /// What is older may have been said by another process.
     pub(in crate::bot) fn alone_since(&self) -> Timestamp {
-        self.on_duty().unwrap_or_else(Timestamp::now)
+        self.lease_since().unwrap_or_else(Timestamp::now)
     }
 }

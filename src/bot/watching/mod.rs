@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Bot;
+use super::lease::{Lease, WATCH};
 use crate::sekoia::live::{Live, LiveTiming};
 use crate::state::rule_health::Live as Listening;
 use crate::timing::Rhythm;
@@ -34,9 +35,6 @@ pub(super) use firing::acknowledged;
 pub(super) use scope::Scoped;
 pub(super) use source::notify_alert;
 
-/// What the lease is called.
-const LEASE: &str = "watch";
-
 /// At a stop there is so long for what is not said yet.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -45,26 +43,25 @@ pub struct Watcher {
     bot: Arc<Bot>,
     /// Makes a listener, one after the other.
     live: Box<dyn Fn() -> Live + Send + Sync>,
-    holder: String,
+    lease: Lease,
 }
 
 impl Watcher {
     pub fn new(bot: Arc<Bot>, live: impl Fn() -> Live + Send + Sync + 'static) -> Self {
-        let holder = format!("{:016x}", rand::random::<u64>());
-        Self { bot, live: Box::new(live), holder }
+        Self { bot, live: Box::new(live), lease: Lease::new(WATCH) }
     }
 
     /// Runs until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        let rhythm = self.bot.rhythm();
+        let length = self.bot.rhythm().lease;
+        let store = &**self.bot.sessions.store();
         while !stop.is_cancelled() {
-            if self.lease(rhythm).await {
-                let since = Timestamp::now();
+            if let Some(since) = self.lease.ask(store, length).await {
                 info!("this process watches Sekoia");
                 let lost = stop.child_token();
                 tokio::select! {
                     // Whatever it was doing ends there: commits are whole or not at all.
-                    () = self.keep(rhythm) => warn!("another process watches Sekoia now"),
+                    () = self.lease.keep(store, length) => warn!("another process may watch Sekoia now"),
                     () = self.watch(since, &lost) => {}
                     () = stop.cancelled() => {
                         // What is on record already is said before the process ends.
@@ -78,36 +75,11 @@ impl Watcher {
                 self.bot.notifications.health.live(Listening::Off);
             }
             tokio::select! {
-                () = tokio::time::sleep(rhythm.lease / 10) => {}
+                () = tokio::time::sleep(length / 10) => {}
                 () = stop.cancelled() => {}
             }
         }
-        // The next one need not wait for the end of the lease.
-        let now = Timestamp::now();
-        if let Err(error) = self.bot.sessions.store().lease(LEASE, &self.holder, now, now).await {
-            warn!(%error, "the lease of the watch is left to lapse");
-        }
-    }
-
-    async fn lease(&self, rhythm: Rhythm) -> bool {
-        let now = Timestamp::now();
-        match self.bot.sessions.store().lease(LEASE, &self.holder, now, now + rhythm.lease).await {
-            Ok(held) => held,
-            Err(error) => {
-                warn!(%error, "the lease of the watch could not be asked for");
-                false
-            }
-        }
-    }
-
-    /// Renews the lease; returns when it may be another's.
-    async fn keep(&self, rhythm: Rhythm) {
-        loop {
-            tokio::time::sleep(rhythm.lease / 3).await;
-            if !self.lease(rhythm).await {
-                return;
-            }
-        }
+        self.lease.give_back(store).await;
     }
 
     async fn watch(&self, since: Timestamp, lost: &CancellationToken) {
