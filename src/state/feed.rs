@@ -1,73 +1,12 @@
-//! A message about something at Sekoia, as it is to be shown, and where it stands.
+//! Messages about what happens at Sekoia, as they are stored: what they say, and where they stand.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::kept::{row, row_due};
-use crate::chat::{Actor, ChannelKey, MessageId};
-use crate::domain::notify::storm::{Names, Swarm};
-use crate::domain::notify::{Occurrence, What};
+use crate::chat::MessageId;
+pub use crate::domain::notify::Card as News;
 use crate::store::{Schedule, WorkKind};
-
-/// More may come of a message for so long.
-const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// An intake that sends again after this is not waited for.
-const SILENT: SignedDuration = SignedDuration::from_hours(90 * 24);
-
-/// The body of a [`WorkKind::News`] row: due while it is not shown, kept for a while after.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct News {
-    pub channel: ChannelKey,
-    /// As it was when it was last looked at. Of a storm: the last that joined.
-    pub occurrence: Occurrence,
-    /// The channel's rules that fired.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rules: Vec<u32>,
-    /// When a rule fired for it last, if that was later than its beginning.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fired: Option<Timestamp>,
-    /// A rule of Sekoia's own reported it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub webhook: bool,
-    /// Counts what is to be shown.
-    pub seq: u64,
-    /// Many firings of one rule in one message.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub swarm: Option<Swarm>,
-    /// The firings waited for the chat, and came to be one message then.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub late: bool,
-    /// Of a storm: it is over, and no longer counts.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub over: bool,
-    /// Of a storm: intakes that send again.
-    #[serde(default, skip_serializing_if = "Names::is_empty")]
-    pub again: Names,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub acknowledged: Option<Acknowledged>,
-    /// The alert was deleted at Sekoia.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub gone: bool,
-    /// Events came again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub back: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub sample: bool,
-    /// By Sekoia's clock, if the alert's beginning was seen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub raised: Option<Timestamp>,
-    /// When it was first to be said: messages of a channel come in this order.
-    pub first: Timestamp,
-}
-
-/// That somebody acknowledged an alert.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Acknowledged {
-    /// None: it was done in Sekoia's console.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<Actor>,
-    pub at: Timestamp,
-}
 
 /// The body of a [`WorkKind::Posted`] row, of the same key. Only who posts writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,101 +22,14 @@ pub struct Posted {
     pub at: Option<Timestamp>,
 }
 
-impl News {
-    pub fn new(channel: &ChannelKey, occurrence: Occurrence, first: Timestamp) -> Self {
-        Self {
-            channel: channel.clone(),
-            occurrence,
-            rules: Vec::new(),
-            fired: None,
-            webhook: false,
-            seq: 1,
-            swarm: None,
-            late: false,
-            over: false,
-            again: Names::default(),
-            acknowledged: None,
-            gone: false,
-            back: None,
-            sample: false,
-            raised: None,
-            first,
-        }
-    }
-
-    /// The message that something is said in.
-    pub fn key(channel: &ChannelKey, occurrence: &Occurrence) -> String {
-        let what = match &occurrence.what {
-            What::AlertRaised(alert) | What::AlertUpdated(alert) => format!("alert-{}", alert.uuid),
-            What::Silent(silence) | What::Resumed(silence) => {
-                let intake = silence.intake.uuid.as_deref().unwrap_or_default();
-                format!("silent-{intake}-{}", silence.since.unwrap_or(occurrence.at).as_second())
-            }
-            What::PlaybookError(playbook) => match &playbook.run {
-                Some(run) => format!("playbook-{run}"),
-                None => occurrence.id.to_string(),
-            },
-            What::CaseCreated(case) | What::CaseUpdated(case) => format!("case-{}", case.uuid),
-            What::ConnectorError(_) | What::Other { .. } | What::Reported { .. } => occurrence.id.to_string(),
-        };
-        key(channel, &what)
-    }
-
-    pub fn storm_key(channel: &ChannelKey, rule: u32, swarm: &Swarm) -> String {
-        key(channel, &format!("storm-{rule}-{}", swarm.first.as_millisecond()))
-    }
-
-    /// Of the firings of a rule that waited for the chat.
-    pub fn late_key(channel: &ChannelKey, rule: u32, first: Timestamp) -> String {
-        key(channel, &format!("late-{rule}-{}", first.as_millisecond()))
-    }
-
-    pub fn sample_key(channel: &ChannelKey, rule: u32, occurrence: &Occurrence) -> String {
-        key(channel, &format!("sample-{rule}-{}", occurrence.id))
-    }
-
-    pub fn alert_key(channel: &ChannelKey, uuid: &str) -> String {
-        key(channel, &format!("alert-{uuid}"))
-    }
-
-    /// When its storm is over, if it still counts.
-    pub fn ends(&self) -> Option<Timestamp> {
-        self.swarm.as_ref().filter(|_| !self.over && !self.late).and_then(Swarm::ends)
-    }
-
-    /// Until when it is of use: an intake that is silent for long may still come back.
-    pub fn kept_until(&self, shown: bool) -> Timestamp {
-        let silence = matches!(self.occurrence.what, What::Silent(_) | What::Resumed(_));
-        let back = match &self.swarm {
-            Some(swarm) => self.again.total() >= swarm.count,
-            None => self.back.is_some(),
-        };
-        // That it came back is still to be told.
-        self.first + if silence && !(back && shown) { SILENT } else { KEPT }
-    }
-
-    /// When it is looked at again once it is shown.
-    pub fn rests_until(&self) -> Timestamp {
-        self.ends().unwrap_or_else(|| self.kept_until(true))
-    }
-
-    /// To be shown now.
-    pub fn row(&self, key: &str, now: Timestamp) -> Schedule {
-        row_due(WorkKind::News, key, self, now)
-    }
-}
-
-fn key(channel: &ChannelKey, what: &str) -> String {
-    format!("{channel}|{what}")
-}
-
 impl Posted {
     pub fn row(&self, key: &str) -> Schedule {
         row(WorkKind::Posted, key, self)
     }
 }
 
-/// Whether it is about something that is over.
-pub fn is_over(news: &News) -> bool {
-    news.gone || news.back.is_some() || matches!(news.occurrence.what, What::Resumed(_))
+/// The row of a card that is to be shown now: a [`WorkKind::News`], due while it is not shown, kept for a
+/// while after.
+pub fn card_row(card: &News, key: &str, now: Timestamp) -> Schedule {
+    row_due(WorkKind::News, key, card, now)
 }

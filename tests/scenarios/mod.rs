@@ -21,6 +21,7 @@ mod mattermost;
 mod mentions;
 mod newcomer;
 mod notify;
+mod notify_cards;
 mod notify_core;
 mod odd_answers;
 mod outages;

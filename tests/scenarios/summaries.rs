@@ -8,8 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use sekoia_chatops::app::open_store;
 use sekoia_chatops::chat::{Actor, ChannelKey, UserId};
 use sekoia_chatops::config::{StoreConfig, StorePlace};
-use sekoia_chatops::domain::notify::{About, Command, Digest, Entry, Every, Journal, Trigger, Watch, decide};
-use sekoia_chatops::state::fired::FiredLog;
+use sekoia_chatops::domain::notify::{
+    About, ChannelLog, Command, Digest, Entry, Every, Journal, Trigger, Watch, decide,
+};
 use sekoia_chatops::state::kept::row;
 use sekoia_chatops::state::rules::Notifications;
 use sekoia_chatops::store::{Commit, Schedule, Work, WorkKind};
@@ -68,7 +69,7 @@ impl Kept {
 
     async fn keep(&self, journal: Journal) {
         // As a newer release may write it: with more beside it.
-        let log: FiredLog =
+        let log: ChannelLog =
             serde_json::from_value(json!({ "journal": journal, "storms": {}, "of a later release": 1 }))
                 .expect("a log");
         let schedule = vec![row(WorkKind::Fired, self.soc.as_str(), &log)];

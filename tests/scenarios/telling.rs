@@ -5,9 +5,8 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use jiff::{SignedDuration, Timestamp};
 use sekoia_chatops::chat::ChannelKey;
-use sekoia_chatops::domain::notify;
-use sekoia_chatops::state::feed::{News, Posted};
-use sekoia_chatops::state::fired::FiredLog;
+use sekoia_chatops::domain::notify::{self, ChannelLog};
+use sekoia_chatops::state::feed::{News, Posted, card_row};
 use sekoia_chatops::state::kept::decode;
 use sekoia_chatops::store::{Commit, Schedule, Store, Work, WorkKind};
 use serde_json::json;
@@ -41,7 +40,7 @@ async fn keep(store: &dyn Store, schedule: Vec<Schedule>) {
     store.commit(Commit { schedule, ..Commit::default() }).await.unwrap();
 }
 
-async fn fired(store: &dyn Store, channel: &ChannelKey) -> FiredLog {
+async fn fired(store: &dyn Store, channel: &ChannelKey) -> ChannelLog {
     decode(&store.find(WorkKind::Fired, channel.as_str()).await.unwrap().unwrap()).unwrap()
 }
 
@@ -96,7 +95,7 @@ fn what_was_put_aside_overwrites_nothing_newer_and_does_not_stay_for_ever() {
             &*store,
             vec![
                 put_aside(&key, &stale),
-                newer.row(&key, now),
+                card_row(&newer, &key, now),
                 put_aside(&old_key, &old),
                 posted.row(&old_key),
                 put_aside(&again_key, &again),
@@ -130,7 +129,7 @@ fn an_intake_that_was_silent_for_long_is_still_said_to_be_back() {
         let key = fired(&*store, &soc(s)).await.silent.into_values().next().unwrap();
         let mut news: News = decode(&store.find(WorkKind::News, &key).await.unwrap().unwrap()).unwrap();
         news.first -= SignedDuration::from_hours(8 * 24);
-        keep(&*store, vec![news.row(&key, Timestamp::now())]).await;
+        keep(&*store, vec![card_row(&news, &key, Timestamp::now())]).await;
         s.start().await;
         at_rest(s).await;
         s.sekoia.wake_intake(intake);
@@ -203,7 +202,7 @@ fn a_storm_that_is_over_says_so() {
         // As if eleven minutes had passed.
         swarm.last -= SignedDuration::from_mins(11);
         news.swarm = Some(swarm);
-        keep(&*store, vec![news.row(&work.key, Timestamp::now())]).await;
+        keep(&*store, vec![card_row(&news, &work.key, Timestamp::now())]).await;
         s.start().await;
         let storm = message(s, &["Alert storm", "15 alerts", "It is over since"]).await;
         assert!(!storm.text().contains("Still counting"), "{storm}");

@@ -8,11 +8,10 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use jiff::{SignedDuration, Timestamp};
 use sekoia_chatops::chat::ChannelKey;
-use sekoia_chatops::domain::notify;
+use sekoia_chatops::domain::notify::{self, ChannelLog};
 use sekoia_chatops::sandbox::world::AlertStatus;
 use sekoia_chatops::sandbox::{AlertChange, Fault, FaultKind, Happening, LiveFault, NewAlert};
-use sekoia_chatops::state::feed::{News, Posted};
-use sekoia_chatops::state::fired::FiredLog;
+use sekoia_chatops::state::feed::{News, Posted, card_row};
 use sekoia_chatops::state::hint::Hint;
 use sekoia_chatops::state::kept::decode;
 use sekoia_chatops::store::audit::Chain;
@@ -105,7 +104,8 @@ pub(super) fn alert(s: &Stage, rule: &str, urgency: u8) -> sekoia_chatops::sandb
 
 /// How rule 1 fired, hour by hour, as summaries count it.
 pub(super) async fn counted(s: &Stage) -> Vec<notify::Fired> {
-    let log: FiredLog = decode(&store(s).await.find(WorkKind::Fired, soc(s).as_str()).await.unwrap().unwrap()).unwrap();
+    let log: ChannelLog =
+        decode(&store(s).await.find(WorkKind::Fired, soc(s).as_str()).await.unwrap().unwrap()).unwrap();
     let hours = log.journal.within(Timestamp::now() - SignedDuration::from_hours(3), Timestamp::MAX);
     hours.filter_map(|(_, hour)| hour.rules.get(&1).cloned()).collect()
 }
@@ -138,7 +138,7 @@ fn an_alert_that_two_rules_fire_for_is_one_and_is_acknowledged_once() {
         at_rest(s).await;
         s.stop().await;
         let work = store(s).await.find(WorkKind::Fired, soc(s).as_str()).await.unwrap().unwrap();
-        let log: FiredLog = decode(&work).unwrap();
+        let log: ChannelLog = decode(&work).unwrap();
         let period = notify::Period::last(3, Timestamp::now());
         let summary = notify::summary(&log.journal, &notify::Rules::default(), period, &jiff::tz::TimeZone::UTC);
         assert_eq!((summary.total(), summary.acknowledged), (1, 1));
@@ -277,7 +277,7 @@ fn a_storm_is_one_message_that_counts() {
         let read = s.sekoia.calls().len() - calls;
         assert!(read < 100, "{read} calls");
         let kept = store(s).await.find(WorkKind::Fired, soc(s).as_str()).await.unwrap().unwrap();
-        let log: FiredLog = decode(&kept).unwrap();
+        let log: ChannelLog = decode(&kept).unwrap();
         let hours = log.journal.within(Timestamp::now() - SignedDuration::from_hours(3), Timestamp::MAX);
         assert_eq!(hours.filter_map(|(_, hour)| hour.rules.get(&1)).map(|fired| fired.swarmed).sum::<u32>(), 495);
     });
@@ -446,7 +446,7 @@ fn what_waited_long_comes_as_one_message() {
             let occurrence = notify::Occurrence { id, at: first, community, community_name: None, what };
             let mut news = News::new(&soc(s), occurrence, first);
             news.rules = vec![1];
-            commit.schedule.push(news.row(&News::alert_key(&soc(s), &format!("waits-{number}")), first));
+            commit.schedule.push(card_row(&news, &News::alert_key(&soc(s), &format!("waits-{number}")), first));
         }
         store.commit(commit).await.unwrap();
         s.start().await;

@@ -302,10 +302,7 @@ impl Bot {
         let _keeping = self.notifications.keeping.lock().await;
         let mut batch = Batch::new(&**self.sessions.store());
         // It may have begun to count again.
-        if let Some(news) = batch.news(&work.key).await?
-            && news.ends().is_some_and(|end| now >= end)
-        {
-            news.over = true;
+        if batch.card(&work.key).await?.is_some_and(|card| card.close(now)) {
             batch.changed(&work.key);
         }
         // Another process was first: it is looked at again.

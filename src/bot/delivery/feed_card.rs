@@ -8,7 +8,7 @@ use crate::chat::view::{Control, Line, Tone, View};
 use crate::domain::notify::storm::Swarm;
 use crate::domain::notify::{Alert, Named, Playbook, Rules, What, band, minutes};
 use crate::sekoia::{Id, Region};
-use crate::state::feed::{News, is_over};
+use crate::state::feed::News;
 
 /// Characters of a title, a name, an error.
 const TITLE: usize = 200;
@@ -27,7 +27,7 @@ pub(super) fn card(news: &News, rules: &Rules, region: Region) -> View {
             What::AlertRaised(alert) | What::AlertUpdated(alert) => self::alert(news, alert, region),
             What::Silent(silence) | What::Resumed(silence) => {
                 let name = shown(silence.intake.label(), NAME);
-                let headline = if is_over(news) { "Intake sends again" } else { "Silent intake" };
+                let headline = if news.is_over() { "Intake sends again" } else { "Silent intake" };
                 let mut line = Line::new().say("No events");
                 if let Some(since) = silence.since {
                     line = line.say(" since ").moment(since);
@@ -79,7 +79,7 @@ pub(super) fn card(news: &News, rules: &Rules, region: Region) -> View {
 fn tone(news: &News) -> Tone {
     let urgency = news.occurrence.what.alert().and_then(|alert| alert.urgency);
     match &news.occurrence.what {
-        _ if is_over(news) || news.acknowledged.is_some() || news.gone => Tone::Done,
+        _ if news.is_over() || news.acknowledged.is_some() || news.gone => Tone::Done,
         _ if news.swarm.is_some() => Tone::Urgent,
         What::AlertRaised(_) | What::AlertUpdated(_) if urgency.is_some_and(|urgency| urgency >= URGENT) => {
             Tone::Urgent
@@ -290,7 +290,7 @@ fn controls(news: &News, rules: &Rules) -> Vec<Control> {
             controls.push(Control::primary("Acknowledge", format!("acknowledge {id}")));
         }
     }
-    let over = is_over(news) || news.acknowledged.is_some();
+    let over = news.is_over() || news.acknowledged.is_some();
     if let Some(rule) = news.rules.iter().find(|n| rules.rule(**n).is_some())
         && !over
     {

@@ -12,10 +12,9 @@ use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::shown;
 use crate::chat::view::{Line, View};
 use crate::chat::{Actor, ChannelKey};
-use crate::domain::notify::{self, Event, Rules, What};
+use crate::domain::notify::{self, Card, Event, Rules};
 use crate::pace::Rank;
 use crate::sekoia::{Alert, AlertStatus, Id, SekoiaError, Unwritten, move_alert, says_moved};
-use crate::state::feed::{Acknowledged, News};
 use crate::state::kept::decode;
 use crate::state::stream::RACES;
 use crate::store::{StoreError, Work, WorkKind};
@@ -109,10 +108,10 @@ impl Bot {
     async fn told_of(&self, channel: &ChannelKey, id: &str) -> Result<Option<notify::Alert>, Failure> {
         let store = self.sessions.store();
         let of = |work: &Work| {
-            let news = decode::<News>(work).filter(|news| news.channel == *channel && news.swarm.is_none())?;
-            news.occurrence.what.alert().cloned()
+            let card = decode::<Card>(work).filter(|card| card.channel == *channel && card.swarm.is_none())?;
+            card.occurrence.what.alert().cloned()
         };
-        if let Some(work) = store.find(WorkKind::News, &News::alert_key(channel, id)).await? {
+        if let Some(work) = store.find(WorkKind::News, &Card::alert_key(channel, id)).await? {
             return Ok(of(&work));
         }
         let kept = store.due(WorkKind::News, Timestamp::MAX, u32::MAX).await?;
@@ -162,35 +161,14 @@ async fn shown_as_acknowledged(
     alert: &Alert,
     by: Option<&Actor>,
 ) -> Result<(), StoreError> {
-    let (key, now) = (News::alert_key(ask.channel, &alert.uuid), batch.now);
-    let Some(news) = batch.news(&key).await? else { return Ok(()) };
-    let before = news.clone();
-    let mut told = watching::notify_alert(alert);
-    if by.is_some() {
-        told.status = Some(AlertStatus::Acknowledged.name().into());
-    }
-    let acknowledged = told.status.as_deref() == Some(AlertStatus::Acknowledged.name());
-    news.occurrence.what = What::AlertUpdated(told);
-    news.gone = false;
-    let mut entries = Vec::new();
-    if acknowledged && news.acknowledged.is_none() {
-        entries = watching::acknowledged(news, now);
-        news.acknowledged = Some(Acknowledged { by: by.cloned(), at: now });
-    }
-    // Sekoia told it before we did.
-    if let (Some(done), Some(_)) = (&mut news.acknowledged, by) {
-        done.by = by.cloned();
-    }
-    if *news != before {
+    let (key, now) = (Card::alert_key(ask.channel, &alert.uuid), batch.now);
+    let Some(card) = batch.card(&key).await? else { return Ok(()) };
+    let before = card.clone();
+    let noted = card.read(watching::notify_alert(alert), by, now);
+    if *card != before {
         batch.changed(&key);
     }
-    if !entries.is_empty() {
-        let log = batch.log(ask.channel).await?;
-        for entry in entries {
-            log.journal.enter(entry, now);
-        }
-    }
-    Ok(())
+    batch.note(ask.channel, noted, now).await
 }
 
 fn named(alert: &Alert) -> Line {

@@ -12,8 +12,7 @@ use crate::chat::text::{count, shown};
 use crate::chat::view::{Choice, Control, Line, View};
 use crate::domain::checklist::StepId;
 use crate::domain::notify::budget::Interval;
-use crate::domain::notify::{Planned, Rule, Rules, Trigger};
-use crate::state::fired::FiredLog;
+use crate::domain::notify::{ChannelLog, Planned, Rule, Rules, Trigger};
 use crate::state::hint::MOST_WAITING;
 use crate::state::kept::decode;
 use crate::state::rule_health::{Live, Look, Snapshot};
@@ -75,7 +74,7 @@ impl Bot {
         let community = session.community.uuid;
         let fired = self.sessions.store().find(WorkKind::Fired, ask.channel.as_str()).await?;
         let fired: BTreeMap<u32, Timestamp> =
-            fired.and_then(|work| decode::<FiredLog>(&work)).map(|log| log.fired).unwrap_or_default();
+            fired.and_then(|work| decode::<ChannelLog>(&work)).map(|log| log.fired).unwrap_or_default();
         let heard = self.notifications.health.last_heard(ask.channel);
         let page = Page::of(&rules.rules, page, RULES);
         let live = rules.rules.iter().filter(|rule| rule.is_live(ask.now)).count();

@@ -12,9 +12,8 @@ use crate::chat::text::{count, shown};
 use crate::chat::view::{Column, Control, Line, Table, View};
 use crate::chat::{ChannelKey, ChatError, MessageId, Picture};
 use crate::domain::notify::chart::{self, Chart};
-use crate::domain::notify::{Bands, Count, Journal, Period, RuleLine, Rules, Summary, summary};
+use crate::domain::notify::{Bands, ChannelLog, Count, Journal, Period, RuleLine, Rules, Summary, summary};
 use crate::sekoia::Region;
-use crate::state::fired::FiredLog;
 use crate::state::kept::decode;
 use crate::store::{StoreError, WorkKind};
 
@@ -69,7 +68,7 @@ impl Bot {
         now: Timestamp,
     ) -> Result<Summary, StoreError> {
         let kept = self.sessions.store().find(WorkKind::Fired, channel.as_str()).await?;
-        let log: Option<FiredLog> = kept.as_ref().and_then(decode);
+        let log: Option<ChannelLog> = kept.as_ref().and_then(decode);
         // Nothing fired yet: it is known since the first rule.
         let since = rules.rules.iter().map(|rule| rule.at).min().unwrap_or(now);
         let journal = log.map_or_else(|| Journal::new(since), |log| log.journal);

@@ -1,20 +1,20 @@
 //! What is kept beside the rules, changed in one commit: messages, what rules counted, and what a
 //! channel was told of.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::bot::inbox::only_store;
 use crate::chat::ChannelKey;
-use crate::domain::notify::Occurrence;
-use crate::state::feed::News;
-use crate::state::fired::FiredLog;
+use crate::domain::notify::{Card, ChannelLog, Firing, Missing, Noted, Occurrence, Stored, happened};
+use crate::state::feed::card_row;
+use crate::state::fired::log_row;
 use crate::state::kept::decode;
 use crate::store::{Commit, CommitError, Finished, Found, Schedule, Store, StoreError, Work, WorkKind};
 
-/// For so long it is known what a channel was told of. A hint is tried for about a day.
+/// For so long it is known what a channel was notified of. A hint is tried for about a day.
 const KNOWN: SignedDuration = SignedDuration::from_hours(48);
 
 /// What a commit changes beside the rules. Whoever makes one holds `Notifications::keeping`, and
@@ -22,13 +22,26 @@ const KNOWN: SignedDuration = SignedDuration::from_hours(48);
 pub(in crate::bot) struct Batch<'a> {
     store: &'a dyn Store,
     pub now: Timestamp,
-    logs: HashMap<ChannelKey, Row<FiredLog>>,
-    news: BTreeMap<String, Row<Option<News>>>,
-    /// What was not told before, and is now.
-    known: BTreeSet<String>,
-    pub(super) fired: Vec<(ChannelKey, u32)>,
+    logs: HashMap<ChannelKey, Row<ChannelLog>>,
+    cards: BTreeMap<String, Row<Option<Card>>>,
+    /// Whether a channel was notified of something before, by their key.
+    known: BTreeMap<String, Known>,
     /// Messages of one batch have an order too.
-    next: Timestamp,
+    last: Timestamp,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Known {
+    Not,
+    Before,
+    /// From now on.
+    Now,
+}
+
+/// What of a batch is one channel's.
+struct OfChannel<'a, 'b> {
+    batch: &'a Batch<'b>,
+    channel: &'a ChannelKey,
 }
 
 /// A row as it is to be.
@@ -42,80 +55,123 @@ struct Row<T> {
 impl<'a> Batch<'a> {
     pub fn new(store: &'a dyn Store) -> Self {
         let now = Timestamp::now();
-        Self {
-            store,
-            now,
-            logs: HashMap::new(),
-            news: BTreeMap::new(),
-            known: BTreeSet::new(),
-            fired: Vec::new(),
-            next: now,
+        Self { store, now, logs: HashMap::new(), cards: BTreeMap::new(), known: BTreeMap::new(), last: now }
+    }
+
+    /// Something happened: what follows from it is part of the batch.
+    pub(super) async fn happened(&mut self, firing: &Firing<'_>) -> Result<(), StoreError> {
+        let first = self.last + Duration::from_micros(1);
+        let outcome = loop {
+            let stored = OfChannel { batch: self, channel: firing.channel };
+            match happened(firing, &stored, self.now, first) {
+                Ok(outcome) => break outcome,
+                Err(Missing::Log) => self.read_log(firing.channel).await?,
+                Err(Missing::Card(key)) => self.read_card(&key).await?,
+                Err(Missing::Known) => self.read_known(firing.channel, firing.occurrence).await?,
+            }
+        };
+        if outcome.begins {
+            self.last = first;
+            self.known.insert(known_key(firing.channel, firing.occurrence), Known::Now);
         }
+        for (key, card) in outcome.cards {
+            match self.card(&key).await? {
+                Some(before) => {
+                    *before = card;
+                    self.changed(&key);
+                }
+                None => self.add(key, card),
+            }
+        }
+        self.note(firing.channel, outcome.log, outcome.at).await
     }
 
     /// The message of that key, to be changed; none if there is none.
-    pub async fn news(&mut self, key: &str) -> Result<Option<&mut News>, StoreError> {
-        if !self.news.contains_key(key) {
-            let kept = Row::of(self.store, WorkKind::News, key, |work| work.as_ref().and_then(decode)).await?;
-            self.news.insert(key.to_owned(), kept);
-        }
-        Ok(self.news.get_mut(key).and_then(|kept| kept.value.as_mut()))
+    pub async fn card(&mut self, key: &str) -> Result<Option<&mut Card>, StoreError> {
+        self.read_card(key).await?;
+        Ok(self.cards.get_mut(key).and_then(|row| row.value.as_mut()))
     }
 
     /// What is to be shown of it changed.
     pub fn changed(&mut self, key: &str) {
-        if let Some(Row { value: Some(news), changed, .. }) = self.news.get_mut(key) {
+        if let Some(Row { value: Some(card), changed, .. }) = self.cards.get_mut(key) {
             if !*changed {
-                news.seq += 1;
+                card.seq += 1;
             }
             *changed = true;
         }
     }
 
-    pub fn add(&mut self, key: String, news: News) {
-        let found = self.news.remove(&key).and_then(|kept| kept.found);
-        self.news.insert(key, Row { value: Some(news), found, changed: true });
+    pub fn add(&mut self, key: String, card: Card) {
+        let found = self.cards.remove(&key).and_then(|row| row.found);
+        self.cards.insert(key, Row { value: Some(card), found, changed: true });
+    }
+
+    /// The channel's log takes this in.
+    pub async fn note(&mut self, channel: &ChannelKey, all: Vec<Noted>, at: Timestamp) -> Result<(), StoreError> {
+        if !all.is_empty() {
+            let log = self.log(channel).await?;
+            for noted in all {
+                log.note(noted, at);
+            }
+        }
+        Ok(())
     }
 
     /// The channel's log, which is changed with this.
-    pub async fn log(&mut self, channel: &ChannelKey) -> Result<&mut FiredLog, StoreError> {
+    pub async fn log(&mut self, channel: &ChannelKey) -> Result<&mut ChannelLog, StoreError> {
+        self.read_log(channel).await?;
         let now = self.now;
-        let new = |work: Option<Work>| work.as_ref().and_then(decode).unwrap_or_else(|| FiredLog::new(now));
-        if !self.logs.contains_key(channel) {
-            let kept = Row::of(self.store, WorkKind::Fired, channel.as_str(), new).await?;
-            self.logs.insert(channel.clone(), kept);
+        let new = || Row { value: ChannelLog::new(now), found: None, changed: false };
+        let row = self.logs.entry(channel.clone()).or_insert_with(new);
+        row.changed = true;
+        Ok(&mut row.value)
+    }
+
+    async fn read_card(&mut self, key: &str) -> Result<(), StoreError> {
+        if !self.cards.contains_key(key) {
+            let row = Row::of(self.store, WorkKind::News, key, |work| work.as_ref().and_then(decode)).await?;
+            self.cards.insert(key.to_owned(), row);
         }
-        let kept =
-            self.logs.entry(channel.clone()).or_insert_with(|| Row { value: new(None), found: None, changed: false });
-        kept.changed = true;
-        Ok(&mut kept.value)
+        Ok(())
     }
 
-    /// Whether the channel was told of it before; from now on it was.
-    pub(super) async fn is_known(&mut self, channel: &ChannelKey, occurrence: &Occurrence) -> Result<bool, StoreError> {
-        let key = format!("{channel}|{}", occurrence.id);
-        Ok(self.store.find(WorkKind::Known, &key).await?.is_some() || !self.known.insert(key))
+    async fn read_log(&mut self, channel: &ChannelKey) -> Result<(), StoreError> {
+        if !self.logs.contains_key(channel) {
+            let new = |work: Option<Work>| work.as_ref().and_then(decode).unwrap_or_else(|| ChannelLog::new(self.now));
+            let row = Row::of(self.store, WorkKind::Fired, channel.as_str(), new).await?;
+            self.logs.insert(channel.clone(), row);
+        }
+        Ok(())
     }
 
-    pub(super) fn first(&mut self) -> Timestamp {
-        self.next += Duration::from_micros(1);
-        self.next
+    async fn read_known(&mut self, channel: &ChannelKey, occurrence: &Occurrence) -> Result<(), StoreError> {
+        let key = known_key(channel, occurrence);
+        if !self.known.contains_key(&key) {
+            let found = self.store.find(WorkKind::Known, &key).await?;
+            self.known.insert(key, if found.is_some() { Known::Before } else { Known::Not });
+        }
+        Ok(())
     }
 
     /// Commits everything that changed, with these; false if another process changed some of it
     /// meanwhile: then nothing is committed.
     pub async fn commit(self, kept: Vec<Schedule>, finished: Vec<Finished>) -> Result<bool, StoreError> {
         let mut commit = Commit { schedule: kept, finished, ..Commit::default() };
-        for (channel, log) in self.logs.into_iter().filter(|(_, log)| log.changed) {
-            commit.schedule.push(log.value.row(&channel));
+        for (channel, log) in self.logs {
+            // Also if it was only read: it says which message an intake's silence belongs to.
             commit.rests_on.extend(log.found);
+            if log.changed {
+                commit.schedule.push(log_row(&log.value, &channel));
+            }
         }
-        for (key, news) in self.news.into_iter().filter(|(_, news)| news.changed) {
-            commit.schedule.extend(news.value.map(|value| value.row(&key, self.now)));
-            commit.rests_on.extend(news.found);
+        for (key, card) in self.cards.into_iter().filter(|(_, card)| card.changed) {
+            commit.schedule.extend(card.value.map(|value| card_row(&value, &key, self.now)));
+            commit.rests_on.extend(card.found);
         }
         let forget = self.now + KNOWN;
-        commit.schedule.extend(self.known.into_iter().map(|key| Schedule {
+        let now_known = self.known.into_iter().filter(|(_, known)| *known == Known::Now);
+        commit.schedule.extend(now_known.map(|(key, _)| Schedule {
             kind: WorkKind::Known,
             key,
             due: forget,
@@ -144,4 +200,24 @@ impl<T> Row<T> {
         let found = Found { kind, key: key.to_owned(), generation: work.as_ref().map(|work| work.generation) };
         Ok(Self { value: value(work), found: Some(found), changed: false })
     }
+}
+
+impl Stored for OfChannel<'_, '_> {
+    fn log(&self) -> Result<&ChannelLog, Missing> {
+        self.batch.logs.get(self.channel).map(|row| &row.value).ok_or(Missing::Log)
+    }
+
+    fn card(&self, key: &str) -> Result<Option<&Card>, Missing> {
+        let row = self.batch.cards.get(key).ok_or_else(|| Missing::Card(key.to_owned()))?;
+        Ok(row.value.as_ref())
+    }
+
+    fn is_known(&self, occurrence: &Occurrence) -> Result<bool, Missing> {
+        let known = self.batch.known.get(&known_key(self.channel, occurrence)).ok_or(Missing::Known)?;
+        Ok(*known != Known::Not)
+    }
+}
+
+fn known_key(channel: &ChannelKey, occurrence: &Occurrence) -> String {
+    format!("{channel}|{}", occurrence.id)
 }

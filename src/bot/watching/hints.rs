@@ -18,10 +18,9 @@ use super::source::{PollError, RANK, Report, notify_alert};
 use crate::bot::Bot;
 use crate::bot::inbox::only_store;
 use crate::chat::ChannelKey;
-use crate::domain::notify::{Occurrence, What};
+use crate::domain::notify::{Card, Occurrence, What};
 use crate::retry::wait_after;
 use crate::sekoia::{Alert, Id, SekoiaError};
-use crate::state::feed::News;
 use crate::state::hint::Hint;
 use crate::state::kept::decode;
 use crate::state::stream::RACES;
@@ -164,11 +163,8 @@ impl Bot {
         let _keeping = self.notifications.keeping.lock().await;
         for _ in 0..RACES {
             let mut batch = Batch::new(&**self.sessions.store());
-            let key = News::alert_key(channel, uuid);
-            if let Some(news) = batch.news(&key).await?
-                && !news.gone
-            {
-                news.gone = true;
+            let key = Card::alert_key(channel, uuid);
+            if batch.card(&key).await?.is_some_and(Card::lose) {
                 batch.changed(&key);
             }
             if batch.commit(Vec::new(), finished.clone()).await? {
@@ -189,11 +185,9 @@ impl Bot {
         let _keeping = self.notifications.keeping.lock().await;
         for _ in 0..RACES {
             let mut batch = Batch::new(&**self.sessions.store());
-            let key = News::sample_key(channel, rule, occurrence);
-            if batch.news(&key).await?.is_none() {
-                let mut news = News::new(channel, occurrence.clone(), batch.now);
-                (news.rules, news.sample) = (vec![rule], true);
-                batch.add(key, news);
+            let key = Card::sample_key(channel, rule, occurrence);
+            if batch.card(&key).await?.is_none() {
+                batch.add(key, Card::of_sample(channel, rule, occurrence, batch.now));
             }
             if batch.commit(Vec::new(), vec![finished.clone()]).await? {
                 self.outbox.wake_news();

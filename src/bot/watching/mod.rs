@@ -31,7 +31,6 @@ use crate::state::rule_health::Live as Listening;
 use crate::timing::Rhythm;
 
 pub(super) use batch::Batch;
-pub(super) use firing::acknowledged;
 pub(super) use scope::Scoped;
 pub(super) use source::notify_alert;
 
