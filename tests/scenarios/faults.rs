@@ -11,7 +11,7 @@ use sekoia_chatops::timing::Timing;
 use serde_json::Value;
 use sqlx::Connection;
 
-use crate::harness::{QUICK, Seen, Setting, Stage, nameless, run};
+use crate::harness::{QUICK, SOC, Seen, Setting, Stage, nameless, run};
 
 fn durable() -> Setting {
     Setting { durable: true, ..Setting::default() }
@@ -90,6 +90,22 @@ fn an_approval_that_was_recorded_before_the_disk_was_full_is_carried_out_when_th
         s.direct().await;
         s.checklist_at_rest().await;
         assert_eq!(invited(s, "ana@nimbus.example"), 1);
+    });
+}
+
+#[test]
+fn a_message_whose_place_could_not_be_recorded_stays_one_and_shows_what_changed_meanwhile() {
+    run(durable(), async |s| {
+        s.set_up().await;
+        s.sql("CREATE TRIGGER full BEFORE INSERT ON record WHEN NEW.kind = 'approval.card_posted' BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END").await;
+        let id = s.request_for("alice", "invite ana@nimbus.example").await;
+        s.card("Approval needed").await;
+        s.ask("bob", &format!("reject {id} \"not now\"")).await;
+        s.sql(ROOM).await;
+        assert!(s.card("Rejected").await.to_string().contains("(updated)"));
+        let mut cards = s.chat.standing(SOC);
+        cards.retain(|seen| seen.text().contains(&format!("Request {id}")));
+        assert_eq!(cards.len(), 1, "it is not posted again");
     });
 }
 

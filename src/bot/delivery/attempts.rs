@@ -67,3 +67,67 @@ impl Attempts {
         self.of(post).is_some_and(|attempt| attempt.shows.is_some_and(|shows| shows == view.fingerprint()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::chat::{ChannelKey, MessageId};
+    use crate::pace::Rank;
+    use crate::store::WorkKind;
+
+    fn post(mark: &str) -> Post {
+        Post {
+            work: (WorkKind::Card, "r1".into()),
+            channel: ChannelKey::slack("T0SOC", "C0SOC"),
+            mark: mark.into(),
+            rank: Rank::Person,
+            since: Timestamp::MIN,
+            in_doubt: false,
+            insist: false,
+        }
+    }
+
+    fn live(message: Option<MessageId>) -> LiveMessage {
+        let view = View::sentence("One");
+        LiveMessage { post: post("card r1"), view, message, replaces: None, original: None, reposts: true }
+    }
+
+    fn id(id: &str) -> MessageId {
+        MessageId(id.into())
+    }
+
+    #[test]
+    fn a_post_is_remembered_until_it_is_on_record() {
+        let (attempts, post) = (Attempts::default(), post("card r1"));
+        assert!(attempts.of(&post).is_none());
+        attempts.begin(&post);
+        assert!(attempts.of(&post).is_some_and(|attempt| attempt.posted.is_none()), "it may stand there");
+        let posted = Unrecorded { message: id("1.1"), replaces: None, current: true };
+        attempts.posted(&post, posted.clone(), &View::sentence("One"));
+        assert_eq!(attempts.unrecorded(&live(None)), Some(posted.clone()));
+        assert_eq!(attempts.unrecorded(&live(Some(id("0.9")))), Some(posted));
+        assert_eq!(attempts.unrecorded(&live(Some(id("1.1")))), None, "another process recorded it");
+        assert!(attempts.shows(&post, &View::sentence("One")));
+        assert!(!attempts.shows(&post, &View::sentence("Two")), "it is to be edited");
+        attempts.doubt(&post.work);
+        assert!(attempts.of(&post).is_some() && attempts.unrecorded(&live(None)).is_none(), "it is looked up");
+        attempts.recorded(&post.work);
+        assert!(attempts.of(&post).is_none());
+    }
+
+    #[test]
+    fn an_attempt_is_at_one_message() {
+        let attempts = Attempts::default();
+        attempts.begin(&post("card r1"));
+        assert!(attempts.of(&post("card r1 after 1.1")).is_none());
+    }
+
+    #[test]
+    fn what_a_message_shows_that_may_not_be_edited_is_not_known() {
+        let (attempts, post, view) = (Attempts::default(), post("card r1"), View::sentence("One"));
+        attempts.posted(&post, Unrecorded { message: id("1.1"), replaces: None, current: false }, &view);
+        assert!(!attempts.shows(&post, &view));
+    }
+}

@@ -65,7 +65,7 @@ fn parts(key: &str) -> Option<(ChannelKey, Which, bool)> {
 }
 
 impl Bot {
-    /// Every digest has its row, by whatever process it was set.
+    /// Every digest has its row, whichever process set it.
     pub(in crate::bot) async fn plan_digests(&self, now: Timestamp) -> Result<(), StoreError> {
         for channel in self.notifications.channels().await? {
             let rules = match self.notifications.read(&channel).await {
@@ -212,6 +212,7 @@ impl Bot {
             // Switched off or set anew while it was posted: the person who did so planned what comes next.
             Err(error) => {
                 warn!(%error, "a digest is not recorded as sent");
+                self.outbox.attempts.recorded(&(work.kind, work.key.clone()));
                 self.keep(Commit { finished: vec![work.finished()], ..Commit::default() }).await
             }
         }

@@ -143,8 +143,9 @@ impl Bot {
         view: &View,
         replaces: Option<&MessageId>,
     ) -> Result<MessageId, ChatError> {
+        let chat = self.chats.of_channel(&post.channel)?;
         self.outbox.attempts.begin(post);
-        let message = self.chats.of_channel(&post.channel)?.post(&post.channel, view, &post.mark, post.rank).await?;
+        let message = chat.post(&post.channel, view, &post.mark, post.rank).await?;
         let posted = Unrecorded { message: message.clone(), replaces: replaces.cloned(), current: true };
         self.outbox.attempts.posted(post, posted, view);
         Ok(message)
