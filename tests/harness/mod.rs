@@ -24,7 +24,7 @@ use sekoia_chatops::sandbox;
 use sekoia_chatops::timing::{Rhythm, Timing};
 
 pub use self::chat::Chat;
-pub use self::platform::{Call, ChatFault, PLATFORMS, Platform};
+pub use self::platform::{Call, ChatFault, Platform};
 pub use self::seen::{Kind, Seen};
 pub use self::slack::{Choice, SignedRequest};
 pub use self::stage::Stage;
@@ -108,42 +108,52 @@ impl Drop for On {
     }
 }
 
-/// Runs a scenario on every platform, each time on a stage of its own, and makes sure that
-/// everything that it caused was looked at.
-pub fn run(setting: Setting, mut scenario: impl AsyncFnMut(&mut Stage)) {
-    // The same snapshot holds for every platform, letter for letter.
-    insta::allow_duplicates! {
-        for platform in PLATFORMS {
-            run_on(*platform, setting.clone(), &mut scenario);
+/// Two tests of one scenario: `<scenario>::slack` and `<scenario>::mattermost`.
+macro_rules! on_both {
+    ($scenario:ident) => {
+        mod $scenario {
+            use crate::harness::Platform;
+
+            #[test]
+            fn slack() {
+                super::$scenario(Platform::Slack);
+            }
+
+            #[test]
+            fn mattermost() {
+                super::$scenario(Platform::Mattermost);
+            }
         }
-    }
+    };
 }
+pub(crate) use on_both;
 
-/// A scenario on the usual stage, on every platform.
-pub fn usual(scenario: impl AsyncFnMut(&mut Stage)) {
-    run(Setting::default(), scenario);
-}
-
-/// A scenario that is about one platform alone.
-pub fn run_on(platform: Platform, setting: Setting, mut scenario: impl AsyncFnMut(&mut Stage)) {
-    let _on = On(platform);
+/// Runs a scenario on a stage of its own, and makes sure that everything that it caused was looked
+/// at.
+pub fn run(on: Platform, setting: Setting, scenario: impl AsyncFnOnce(&mut Stage)) {
+    let _on = On(on);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(async {
-        let mut stage = Stage::begin(platform, setting).await;
+    let story = async {
+        let mut stage = Stage::begin(on, setting).await;
         stage.start().await;
         scenario(&mut stage).await;
         stage.finish().await;
-    });
+    };
+    // The same snapshot holds for every platform, letter for letter.
+    insta::allow_duplicates! { runtime.expect("a runtime").block_on(story) }
 }
 
-/// What is about Mattermost's wire: nothing, where the bot does not serve it.
-pub fn on_mattermost(setting: Setting, scenario: impl AsyncFnMut(&mut Stage)) {
-    if PLATFORMS.contains(&Platform::Mattermost) {
-        run_on(Platform::Mattermost, setting, scenario);
-    }
+/// A scenario on the usual stage.
+pub fn usual(on: Platform, scenario: impl AsyncFnOnce(&mut Stage)) {
+    run(on, Setting::default(), scenario);
+}
+
+/// What is about Mattermost's wire.
+pub fn on_mattermost(setting: Setting, scenario: impl AsyncFnOnce(&mut Stage)) {
+    run(Platform::Mattermost, setting, scenario);
 }
 
 /// What is about Slack's wire, or about words that only Slack has.
-pub fn on_slack(setting: Setting, scenario: impl AsyncFnMut(&mut Stage)) {
-    run_on(Platform::Slack, setting, scenario);
+pub fn on_slack(setting: Setting, scenario: impl AsyncFnOnce(&mut Stage)) {
+    run(Platform::Slack, setting, scenario);
 }

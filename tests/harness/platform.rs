@@ -2,9 +2,6 @@
 
 use super::{mattermost, slack};
 
-/// On these every scenario that is not about one of them runs, one after the other.
-pub const PLATFORMS: &[Platform] = &[Platform::Slack, Platform::Mattermost];
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Platform {
     Slack,

@@ -7,7 +7,7 @@ use sekoia_chatops::domain::action::Kind;
 use sekoia_chatops::domain::approval::{Policy, Rule};
 use sekoia_chatops::sandbox::Sandbox;
 
-use crate::harness::{Platform, Setting, nameless, run, usual};
+use crate::harness::{Platform, Setting, nameless, on_both, run, usual};
 
 fn durable() -> Setting {
     Setting { durable: true, ..Setting::default() }
@@ -35,9 +35,9 @@ fn keys(sekoia: &Sandbox, name: &str) -> (usize, usize) {
     })
 }
 
-#[test]
-fn three_invitations_and_a_key_from_the_question_to_the_proof() {
-    run(durable(), async |s| {
+on_both!(three_invitations_and_a_key_from_the_question_to_the_proof);
+fn three_invitations_and_a_key_from_the_question_to_the_proof(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         let asked = s.ask("alice", "invite ana@nimbus.example Bob.Roy@nimbus.example, cy@elsewhere.example as Analyst because \"night shift\"").await;
         assert_snapshot!(nameless(&asked), @"
@@ -154,9 +154,9 @@ fn three_invitations_and_a_key_from_the_question_to_the_proof() {
     });
 }
 
-#[test]
-fn a_rejection_has_a_reason_and_reaches_who_asked() {
-    usual(async |s| {
+on_both!(a_rejection_has_a_reason_and_reaches_who_asked);
+fn a_rejection_has_a_reason_and_reaches_who_asked(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.request_for("alice", "invite ana@nimbus.example").await;
         let card = s.card("Approval needed").await;
@@ -190,9 +190,9 @@ fn a_rejection_has_a_reason_and_reaches_who_asked() {
     });
 }
 
-#[test]
-fn who_asked_may_withdraw_and_nobody_else() {
-    usual(async |s| {
+on_both!(who_asked_may_withdraw_and_nobody_else);
+fn who_asked_may_withdraw_and_nobody_else(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let id = s.request_for("alice", "key create x for read-alerts").await;
         let card = s.card("Approval needed").await;
@@ -219,10 +219,10 @@ fn who_asked_may_withdraw_and_nobody_else() {
     });
 }
 
-#[test]
-fn a_request_runs_out_by_a_clock_that_survives_a_restart() {
+on_both!(a_request_runs_out_by_a_clock_that_survives_a_restart);
+fn a_request_runs_out_by_a_clock_that_survives_a_restart(on: Platform) {
     let rule = Rule { ttl: Duration::from_millis(600), ..Rule::default() };
-    run(Setting { durable: true, ..ruled(rule) }, async |s| {
+    run(on, Setting { durable: true, ..ruled(rule) }, async |s| {
         s.set_up().await;
         s.request_for("alice", "invite ana@nimbus.example").await;
         let card = s.card("Approval needed").await;
@@ -250,9 +250,9 @@ fn a_request_runs_out_by_a_clock_that_survives_a_restart() {
     });
 }
 
-#[test]
-fn a_risky_request_needs_two_different_people() {
-    usual(async |s| {
+on_both!(a_risky_request_needs_two_different_people);
+fn a_risky_request_needs_two_different_people(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.request_for("alice", "invite ana@nimbus.example as Admin").await;
         let card = s.card("Approval needed").await;
@@ -269,29 +269,29 @@ fn a_risky_request_needs_two_different_people() {
     });
 }
 
-#[test]
-fn what_could_never_be_approved_is_refused_at_once() {
+on_both!(what_could_never_be_approved_is_refused_at_once);
+fn what_could_never_be_approved_is_refused_at_once(on: Platform) {
     let alone = Setting { approvers: "bob", ..Setting::default() };
-    run(alone, async |s| {
+    run(on, alone, async |s| {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "invite ana@nimbus.example as Admin").await.text(), @"This could never be approved: it needs 2 approvals (required_sensitive in [approval.invite]), and only 1 person may approve it (CHATOPS_APPROVERS). Nothing was asked. Ask your bot administrator to change one of the two.");
         assert_snapshot!(s.ask("bob", "invite ana@nimbus.example").await.text(), @"This could never be approved: it needs 1 approval (CHATOPS_APPROVALS_REQUIRED), and nobody but you may approve it, and not your own request (CHATOPS_APPROVERS). Nothing was asked. Ask your bot administrator to change one of the two, or to set CHATOPS_SELF_APPROVAL=true.");
     });
-    run(Setting { approvers: "", ..Setting::default() }, async |s| {
+    run(on, Setting { approvers: "", ..Setting::default() }, async |s| {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "invite ana@nimbus.example").await.text(), @"This could never be approved: it needs 1 approval (CHATOPS_APPROVALS_REQUIRED), and nobody may approve it (CHATOPS_APPROVERS). Nothing was asked. Ask your bot administrator to change one of the two.");
     });
     let mut approval = Policy::default();
     approval.per.insert(Kind::Invite, Rule { required: 3, ..Rule::default() });
-    run(Setting { approval, ..Setting::default() }, async |s| {
+    run(on, Setting { approval, ..Setting::default() }, async |s| {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "invite ana@nimbus.example").await.text(), @"This could never be approved: it needs 3 approvals (required in [approval.invite]), and only 2 people may approve it (CHATOPS_APPROVERS). Nothing was asked. Ask your bot administrator to change one of the two.");
     });
 }
 
-#[test]
-fn who_asked_may_approve_only_where_that_is_configured() {
-    run(ruled(Rule { self_approval: true, ..Rule::default() }), async |s| {
+on_both!(who_asked_may_approve_only_where_that_is_configured);
+fn who_asked_may_approve_only_where_that_is_configured(on: Platform) {
+    run(on, ruled(Rule { self_approval: true, ..Rule::default() }), async |s| {
         s.set_up().await;
         s.request_for("bob", "invite ana@nimbus.example").await;
         let card = s.card("Approval needed").await;
@@ -302,9 +302,9 @@ fn who_asked_may_approve_only_where_that_is_configured() {
     });
 }
 
-#[test]
-fn an_approver_who_left_the_group_before_the_click_approves_nothing() {
-    run(durable(), async |s| {
+on_both!(an_approver_who_left_the_group_before_the_click_approves_nothing);
+fn an_approver_who_left_the_group_before_the_click_approves_nothing(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.request_for("alice", "invite ana@nimbus.example").await;
         let card = s.card("Approval needed").await;
@@ -318,9 +318,9 @@ fn an_approver_who_left_the_group_before_the_click_approves_nothing() {
     });
 }
 
-#[test]
-fn forged_ids_lead_nowhere() {
-    usual(async |s| {
+on_both!(forged_ids_lead_nowhere);
+fn forged_ids_lead_nowhere(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         for said in ["approve deadbeef", "reject deadbeef no", "cancel deadbeef", "show deadbeef", "retire deadbeef"] {
             let told = s.ask("bob", said).await.text();
@@ -340,9 +340,9 @@ fn forged_ids_lead_nowhere() {
     });
 }
 
-#[test]
-fn a_freeze_stops_everything_until_it_is_lifted() {
-    usual(async |s| {
+on_both!(a_freeze_stops_everything_until_it_is_lifted);
+fn a_freeze_stops_everything_until_it_is_lifted(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.request_for("alice", "invite ana@nimbus.example").await;
         let card = s.card("Approval needed").await;
@@ -368,9 +368,9 @@ fn a_freeze_stops_everything_until_it_is_lifted() {
     });
 }
 
-#[test]
-fn a_dry_run_shows_the_request_and_asks_nobody() {
-    usual(async |s| {
+on_both!(a_dry_run_shows_the_request_and_asks_nobody);
+fn a_dry_run_shows_the_request_and_asks_nobody(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let dry = s.ask("alice", "key create siem with \"View alerts\", SIC_READ_INTAKES expires never —dry-run").await;
         assert_snapshot!(nameless(dry.text()), @r#"
@@ -399,10 +399,10 @@ fn a_dry_run_shows_the_request_and_asks_nobody() {
     });
 }
 
-#[test]
-fn communities_roles_and_rotations() {
+on_both!(communities_roles_and_rotations);
+fn communities_roles_and_rotations(on: Platform) {
     let multi = Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..Setting::default() };
-    run(multi, async |s| {
+    run(on, multi, async |s| {
         s.ask("alice", "setup \"Banque Rivoli\"").await;
         s.checklist("").await;
         let mut cards = Vec::new();
@@ -467,9 +467,9 @@ fn communities_roles_and_rotations() {
     });
 }
 
-#[test]
-fn a_hundred_clicks_are_one_approval_and_one_invitation() {
-    usual(async |s| {
+on_both!(a_hundred_clicks_are_one_approval_and_one_invitation);
+fn a_hundred_clicks_are_one_approval_and_one_invitation(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.request_for("alice", "invite ana@nimbus.example").await;
         let card = s.card("Approval needed").await;
@@ -494,9 +494,9 @@ fn a_hundred_clicks_are_one_approval_and_one_invitation() {
     });
 }
 
-#[test]
-fn approve_and_reject_at_once_have_one_winner() {
-    usual(async |s| {
+on_both!(approve_and_reject_at_once_have_one_winner);
+fn approve_and_reject_at_once_have_one_winner(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         for round in 0..10 {
             let address = format!("ana{round}@nimbus.example");
@@ -517,10 +517,10 @@ fn approve_and_reject_at_once_have_one_winner() {
     });
 }
 
+on_both!(bad_requests_are_refused_before_anybody_is_asked);
 /// What is wrong is said before anybody is asked to approve.
-#[test]
-fn bad_requests_are_refused_before_anybody_is_asked() {
-    usual(async |s| {
+fn bad_requests_are_refused_before_anybody_is_asked(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let many: Vec<String> = (0..2_000).map(|i| format!("p{i}@nimbus.example")).collect();
         let cases = [
@@ -598,7 +598,7 @@ fn bad_requests_are_refused_before_anybody_is_asked() {
         "#);
         assert!(s.ask("alice", "approvals").await.text().contains("0 requests not settled"));
     });
-    run(Setting { token: "reader", ..Setting::default() }, async |s| {
+    run(on, Setting { token: "reader", ..Setting::default() }, async |s| {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "key create x for ioc-collection-writer").await.text(), @"
         The bot's own key does not have this, so it gives it to no other: Manage IOC collections.
@@ -608,9 +608,9 @@ fn bad_requests_are_refused_before_anybody_is_asked() {
     });
 }
 
-#[test]
-fn forms_ask_for_everything_and_show_what_is_wrong_at_its_field() {
-    usual(async |s| {
+on_both!(forms_ask_for_everything_and_show_what_is_wrong_at_its_field);
+fn forms_ask_for_everything_and_show_what_is_wrong_at_its_field(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let form = s.form_for("alice", "invite").await;
         // Where forms take no files, what is in one is pasted, and the field says how much.
@@ -723,9 +723,9 @@ fn forms_ask_for_everything_and_show_what_is_wrong_at_its_field() {
     });
 }
 
-#[test]
-fn who_decides_can_read_every_address_before() {
-    usual(async |s| {
+on_both!(who_decides_can_read_every_address_before);
+fn who_decides_can_read_every_address_before(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let people: Vec<String> = (1..=40).map(|i| format!("p{i:02}@nimbus.example")).collect();
         let id = s.request_for("alice", &format!("invite {} mallory@evil.example", people.join(" "))).await;
@@ -741,10 +741,10 @@ fn who_decides_can_read_every_address_before() {
     });
 }
 
-#[test]
-fn what_was_frozen_beyond_its_time_runs_out() {
+on_both!(what_was_frozen_beyond_its_time_runs_out);
+fn what_was_frozen_beyond_its_time_runs_out(on: Platform) {
     let rule = Rule { ttl: Duration::from_millis(1_500), ..Rule::default() };
-    run(ruled(rule), async |s| {
+    run(on, ruled(rule), async |s| {
         s.set_up().await;
         s.ask("carol", "freeze \"incident 42\"").await;
         s.announced("This holds in every channel").await;
@@ -762,10 +762,10 @@ fn what_was_frozen_beyond_its_time_runs_out() {
     });
 }
 
-#[test]
-fn a_form_for_another_community_asks_for_nothing() {
+on_both!(a_form_for_another_community_asks_for_nothing);
+fn a_form_for_another_community_asks_for_nothing(on: Platform) {
     let multi = Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..Setting::default() };
-    run(multi, async |s| {
+    run(on, multi, async |s| {
         s.ask("alice", "setup \"Rivoli Retail\"").await;
         s.checklist("").await;
         let form = s.form_for("alice", "invite").await;

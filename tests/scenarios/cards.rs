@@ -6,11 +6,11 @@ use sekoia_chatops::sandbox::AlertChange;
 use sekoia_chatops::sandbox::world::AlertStatus;
 
 use super::watching::{alert, at_rest, durable, firings, message, rule, set_up, standing, until};
-use crate::harness::{Setting, run};
+use crate::harness::{Platform, Setting, on_both, run};
 
-#[test]
-fn a_change_is_told_to_those_who_wait_for_changes() {
-    run(durable(), async |s| {
+on_both!(a_change_is_told_to_those_who_wait_for_changes);
+fn a_change_is_told_to_those_who_wait_for_changes(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert updated urgency>=50 status=Ongoing"]).await;
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
         let raised = alert(s, "Lateral movement", 80);
@@ -29,9 +29,9 @@ fn a_change_is_told_to_those_who_wait_for_changes() {
     });
 }
 
-#[test]
-fn a_rule_that_is_muted_from_its_card_tells_nothing_until_it_is_resumed() {
-    run(durable(), async |s| {
+on_both!(a_rule_that_is_muted_from_its_card_tells_nothing_until_it_is_resumed);
+fn a_rule_that_is_muted_from_its_card_tells_nothing_until_it_is_resumed(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert rule=\"Noisy\"", "alert rule=\"Other\""]).await;
         let first = alert(s, "Noisy", 80);
         let card = message(s, &[&first.short_id]).await;
@@ -49,9 +49,9 @@ fn a_rule_that_is_muted_from_its_card_tells_nothing_until_it_is_resumed() {
     });
 }
 
-#[test]
-fn an_analyst_reads_a_card_and_changes_nothing() {
-    run(durable(), async |s| {
+on_both!(an_analyst_reads_a_card_and_changes_nothing);
+fn an_analyst_reads_a_card_and_changes_nothing(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert"]).await;
         let raised = alert(s, "Impossible travel", 80);
         let card = message(s, &[&raised.short_id]).await;
@@ -64,9 +64,9 @@ fn an_analyst_reads_a_card_and_changes_nothing() {
     });
 }
 
-#[test]
-fn a_card_leads_to_the_console_of_its_region() {
-    run(Setting { region: "USA1", ..durable() }, async |s| {
+on_both!(a_card_leads_to_the_console_of_its_region);
+fn a_card_leads_to_the_console_of_its_region(on: Platform) {
+    run(on, Setting { region: "USA1", ..durable() }, async |s| {
         set_up(s, &["alert"]).await;
         let raised = alert(s, "Impossible travel", 80);
         let card = message(s, &[&raised.short_id]).await;
@@ -76,9 +76,9 @@ fn a_card_leads_to_the_console_of_its_region() {
     });
 }
 
-#[test]
-fn every_channel_is_told_by_its_own_rules() {
-    run(durable(), async |s| {
+on_both!(every_channel_is_told_by_its_own_rules);
+fn every_channel_is_told_by_its_own_rules(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert urgency>=80"]).await;
         s.ask_in("nimbus-payments", "alice", "setup").await;
         s.progress().await;

@@ -8,7 +8,9 @@ use insta::assert_snapshot;
 
 use super::watching::{alert, at_rest, durable, message, set_up, standing, until};
 use crate::harness::slack::Fault;
-use crate::harness::{Call, ChatFault, Platform, SOC, Setting, Stage, id_in, nameless, on_slack, run, steady, usual};
+use crate::harness::{
+    Call, ChatFault, Platform, SOC, Setting, Stage, id_in, nameless, on_both, on_slack, run, steady, usual,
+};
 
 const OTHER: &str = "nimbus-payments";
 /// Less than the wait of half a minute that the platform asks for.
@@ -21,9 +23,9 @@ async fn two_channels(s: &Stage) {
     s.progress().await;
 }
 
-#[test]
-fn an_edit_that_waits_holds_up_no_card_anywhere() {
-    usual(async |s| {
+on_both!(an_edit_that_waits_holds_up_no_card_anywhere);
+fn an_edit_that_waits_holds_up_no_card_anywhere(on: Platform) {
+    usual(on, async |s| {
         two_channels(s).await;
         s.chat.fault(Call::Edit, ChatFault::LimitedFor(30));
         let edits = s.chat.calls(Call::Edit);
@@ -40,9 +42,9 @@ fn an_edit_that_waits_holds_up_no_card_anywhere() {
     });
 }
 
-#[test]
-fn a_card_that_waits_holds_up_no_other_and_is_not_said_to_stand_there() {
-    usual(async |s| {
+on_both!(a_card_that_waits_holds_up_no_other_and_is_not_said_to_stand_there);
+fn a_card_that_waits_holds_up_no_other_and_is_not_said_to_stand_there(on: Platform) {
+    usual(on, async |s| {
         two_channels(s).await;
         s.chat.fault(Call::Post, ChatFault::LimitedFor(30));
         let asked = s.ask("alice", "invite ana@nimbus.example").await;
@@ -65,9 +67,9 @@ fn a_card_that_waits_holds_up_no_other_and_is_not_said_to_stand_there() {
     });
 }
 
-#[test]
-fn a_token_that_is_refused_for_a_while_hides_no_card() {
-    usual(async |s| {
+on_both!(a_token_that_is_refused_for_a_while_hides_no_card);
+fn a_token_that_is_refused_for_a_while_hides_no_card(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         // Whoever is asked for is remembered for a while.
         s.ask("alice", "invite ana@nimbus.example").await;
@@ -118,9 +120,9 @@ fn a_channel_that_takes_nothing_from_the_bot_is_said_to() {
     });
 }
 
-#[test]
-fn what_one_person_is_told_comes_in_its_order() {
-    usual(async |s| {
+on_both!(what_one_person_is_told_comes_in_its_order);
+fn what_one_person_is_told_comes_in_its_order(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let mut asked = Vec::new();
         for name in ["ana", "ben"] {
@@ -147,9 +149,9 @@ fn what_one_person_is_told_comes_in_its_order() {
     });
 }
 
-#[test]
-fn refresh_looks_at_the_message_whenever_somebody_asks() {
-    usual(async |s| {
+on_both!(refresh_looks_at_the_message_whenever_somebody_asks);
+fn refresh_looks_at_the_message_whenever_somebody_asks(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.ask("alice", "done region").await;
         s.progress().await;
@@ -165,9 +167,9 @@ fn refresh_looks_at_the_message_whenever_somebody_asks() {
     });
 }
 
-#[test]
-fn a_direct_message_leads_to_the_card_and_no_words_can_forge_that() {
-    usual(async |s| {
+on_both!(a_direct_message_leads_to_the_card_and_no_words_can_forge_that);
+fn a_direct_message_leads_to_the_card_and_no_words_can_forge_that(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let id = s.request_for("alice", "invite ana@nimbus.example").await;
         let card = s.card("Approval needed").await;
@@ -191,10 +193,10 @@ fn a_direct_message_leads_to_the_card_and_no_words_can_forge_that() {
     });
 }
 
-#[test]
-fn what_can_no_longer_be_edited_is_replaced_and_its_buttons_lead_on() {
+on_both!(what_can_no_longer_be_edited_is_replaced_and_its_buttons_lead_on);
+fn what_can_no_longer_be_edited_is_replaced_and_its_buttons_lead_on(on: Platform) {
     for all in [false, true] {
-        usual(async |s| {
+        usual(on, async |s| {
             let checklist = s.set_up().await;
             s.request_for("alice", "invite ana@nimbus.example").await;
             let card = s.card("Approval needed").await;
@@ -256,9 +258,9 @@ fn what_can_no_longer_be_edited_is_replaced_and_its_buttons_lead_on() {
     }
 }
 
-#[test]
-fn a_storm_that_cannot_be_edited_is_counted_on_in_a_new_message() {
-    run(durable(), async |s| {
+on_both!(a_storm_that_cannot_be_edited_is_counted_on_in_a_new_message);
+fn a_storm_that_cannot_be_edited_is_counted_on_in_a_new_message(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert urgency>=1"]).await;
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
         s.sekoia.storm(None, 50);
@@ -275,9 +277,9 @@ fn a_storm_that_cannot_be_edited_is_counted_on_in_a_new_message() {
     });
 }
 
-#[test]
-fn an_alert_card_that_cannot_be_edited_is_replaced() {
-    run(durable(), async |s| {
+on_both!(an_alert_card_that_cannot_be_edited_is_replaced);
+fn an_alert_card_that_cannot_be_edited_is_replaced(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert urgency>=75"]).await;
         let raised = alert(s, "Brute force", 90);
         let card = message(s, &["Brute force", "[Acknowledge]"]).await;

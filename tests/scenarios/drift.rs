@@ -17,7 +17,7 @@ use sekoia_chatops::store::{
 use sekoia_chatops::timing::Timing;
 use uuid::Uuid;
 
-use crate::harness::{Platform, QUICK, Setting, Stage, run, run_on};
+use crate::harness::{Platform, QUICK, Setting, Stage, on_both, run};
 
 /// Longer than a look and the worker's tick.
 const LONG: Duration = Duration::from_secs(40);
@@ -108,9 +108,9 @@ fn add_key(world: &mut World, name: &str) {
     world.keys.push(new);
 }
 
-#[test]
-fn a_licence_that_nears_its_end() {
-    run(watchful(), async |s| {
+on_both!(a_licence_that_nears_its_end);
+fn a_licence_that_nears_its_end(on: Platform) {
+    run(on, watchful(), async |s| {
         let end = in_days(20);
         let ends = format!("Intelligence ends on {}", end.strftime("%Y-%m-%d"));
         let change = |world: &mut World| {
@@ -121,9 +121,9 @@ fn a_licence_that_nears_its_end() {
     });
 }
 
-#[test]
-fn a_key_that_nears_its_end_while_another_one_is_gone() {
-    run(watchful(), async |s| {
+on_both!(a_key_that_nears_its_end_while_another_one_is_gone);
+fn a_key_that_nears_its_end_while_another_one_is_gone(on: Platform) {
+    run(on, watchful(), async |s| {
         let end = in_days(3);
         let by_name =
             format!("the key cti-enrichment expires on {}; the key jira-tickets is gone", end.strftime("%Y-%m-%d"));
@@ -135,9 +135,9 @@ fn a_key_that_nears_its_end_while_another_one_is_gone() {
     });
 }
 
-#[test]
-fn a_key_that_was_revoked_though_another_one_is_new() {
-    run(watchful(), async |s| {
+on_both!(a_key_that_was_revoked_though_another_one_is_new);
+fn a_key_that_was_revoked_though_another_one_is_new(on: Platform) {
+    run(on, watchful(), async |s| {
         let change = |world: &mut World| {
             add_key(world, "cti-export");
             key(world, "cti-enrichment").revoked_at = Some(Timestamp::now());
@@ -146,9 +146,9 @@ fn a_key_that_was_revoked_though_another_one_is_new() {
     });
 }
 
-#[test]
-fn an_admin_without_mfa_though_another_one_has_it_now() {
-    run(watchful(), async |s| {
+on_both!(an_admin_without_mfa_though_another_one_has_it_now);
+fn an_admin_without_mfa_though_another_one_has_it_now(on: Platform) {
+    run(on, watchful(), async |s| {
         let change = |world: &mut World| {
             member(world, "Bruno").user.mfa_enabled = Some(true);
             member(world, "Ada").user.mfa_enabled = Some(false);
@@ -157,9 +157,9 @@ fn an_admin_without_mfa_though_another_one_has_it_now() {
     });
 }
 
-#[test]
-fn a_role_that_can_do_other_things() {
-    run(watchful(), async |s| {
+on_both!(a_role_that_can_do_other_things);
+fn a_role_that_can_do_other_things(on: Platform) {
+    run(on, watchful(), async |s| {
         let change = |world: &mut World| {
             let more = world.role("Admin").expect("a role").permissions[0];
             let role = world.roles.iter_mut().find(|role| role.name == "SOC Level 1").expect("a role");
@@ -171,9 +171,9 @@ fn a_role_that_can_do_other_things() {
     });
 }
 
-#[test]
-fn a_member_who_was_given_another_role() {
-    run(watchful(), async |s| {
+on_both!(a_member_who_was_given_another_role);
+fn a_member_who_was_given_another_role(on: Platform) {
+    run(on, watchful(), async |s| {
         let change = |world: &mut World| {
             let guest = world.role("Guest").expect("a role").uuid;
             member(world, "Luis").roles = vec![guest];
@@ -183,9 +183,9 @@ fn a_member_who_was_given_another_role() {
     });
 }
 
-#[test]
-fn a_member_who_was_deactivated_though_another_one_came() {
-    run(watchful(), async |s| {
+on_both!(a_member_who_was_deactivated_though_another_one_came);
+fn a_member_who_was_deactivated_though_another_one_came(on: Platform) {
+    run(on, watchful(), async |s| {
         let change = |world: &mut World| {
             member(world, "Chloé").enabled = false;
             let root = world.root;
@@ -195,9 +195,9 @@ fn a_member_who_was_deactivated_though_another_one_came() {
     });
 }
 
-#[test]
-fn an_intake_that_sends_nothing_for_a_day() {
-    run(watchful(), async |s| {
+on_both!(an_intake_that_sends_nothing_for_a_day);
+fn an_intake_that_sends_nothing_for_a_day(on: Platform) {
+    run(on, watchful(), async |s| {
         let change = |world: &mut World| {
             let intake = world.intakes.iter_mut().find(|intake| intake.name == "Office firewall").expect("an intake");
             let from = Timestamp::now() - SignedDuration::from_hours(26);
@@ -208,9 +208,9 @@ fn an_intake_that_sends_nothing_for_a_day() {
     });
 }
 
-#[test]
-fn an_intake_that_is_silent_for_as_long_as_a_rule_waits() {
-    run(watchful(), async |s| {
+on_both!(an_intake_that_is_silent_for_as_long_as_a_rule_waits);
+fn an_intake_that_is_silent_for_as_long_as_a_rule_waits(on: Platform) {
+    run(on, watchful(), async |s| {
         s.set_up().await;
         s.ask("alice", "notify add silent \"Office firewall\" for 1h").await;
         // The watch has looked.
@@ -227,9 +227,9 @@ fn an_intake_that_is_silent_for_as_long_as_a_rule_waits() {
     });
 }
 
-#[test]
-fn the_bots_own_key_that_was_revoked_is_one_change() {
-    run(watchful(), async |s| {
+on_both!(the_bots_own_key_that_was_revoked_is_one_change);
+fn the_bots_own_key_that_was_revoked_is_one_change(on: Platform) {
+    run(on, watchful(), async |s| {
         s.set_up().await;
         s.sekoia.edit(|world| member(world, "Bruno").user.mfa_enabled = Some(true));
         for step in ["prerequisites", "roles", "users", "keys"] {
@@ -252,9 +252,9 @@ fn the_bots_own_key_that_was_revoked_is_one_change() {
     });
 }
 
-#[test]
-fn what_the_bot_did_after_an_approval_is_no_drift() {
-    run(watchful(), async |s| {
+on_both!(what_the_bot_did_after_an_approval_is_no_drift);
+fn what_the_bot_did_after_an_approval_is_no_drift(on: Platform) {
+    run(on, watchful(), async |s| {
         s.set_up().await;
         s.ask("alice", "done keys").await;
         s.request_for("alice", "key revoke log-forwarder").await;
@@ -274,9 +274,9 @@ fn what_the_bot_did_after_an_approval_is_no_drift() {
     });
 }
 
-#[test]
-fn a_mute_and_a_rule_that_is_new_are_no_drift_and_a_pause_is() {
-    run(watchful(), async |s| {
+on_both!(a_mute_and_a_rule_that_is_new_are_no_drift_and_a_pause_is);
+fn a_mute_and_a_rule_that_is_new_are_no_drift_and_a_pause_is(on: Platform) {
+    run(on, watchful(), async |s| {
         s.set_up().await;
         s.ask("alice", "notify add alert urgency>=75").await;
         s.ask("alice", "notify test 1").await;
@@ -303,7 +303,7 @@ async fn store(s: &Stage) -> Arc<dyn Store> {
 
 #[test]
 fn channels_that_cannot_be_read_keep_nobody_waiting() {
-    run_on(Platform::Slack, watchful(), async |s| {
+    run(Platform::Slack, watchful(), async |s| {
         s.set_up().await;
         s.ask("alice", "done roles").await;
         s.checklist("✅ *4 Define roles*").await;
@@ -384,9 +384,9 @@ fn drop_custom_role(s: &Stage) {
     });
 }
 
-#[test]
-fn a_role_that_is_gone_opens_its_step_and_the_owner_is_told_once() {
-    run(watchful(), async |s| {
+on_both!(a_role_that_is_gone_opens_its_step_and_the_owner_is_told_once);
+fn a_role_that_is_gone_opens_its_step_and_the_owner_is_told_once(on: Platform) {
+    run(on, watchful(), async |s| {
         s.set_up().await;
         assert!(s.ask("alice", "done roles").await.text().contains("Sekoia confirms it"));
         s.checklist("✅ *4 Define roles*").await;
@@ -411,9 +411,9 @@ fn a_role_that_is_gone_opens_its_step_and_the_owner_is_told_once() {
     });
 }
 
-#[test]
-fn the_assignee_is_told_rather_than_who_ticked_it() {
-    run(watchful(), async |s| {
+on_both!(the_assignee_is_told_rather_than_who_ticked_it);
+fn the_assignee_is_told_rather_than_who_ticked_it(on: Platform) {
+    run(on, watchful(), async |s| {
         s.set_up().await;
         s.ask("alice", "assign roles @bob").await;
         s.ask("alice", "done roles").await;
@@ -426,9 +426,9 @@ fn the_assignee_is_told_rather_than_who_ticked_it() {
     });
 }
 
-#[test]
-fn what_people_attested_or_skipped_is_left_alone() {
-    run(watchful(), async |s| {
+on_both!(what_people_attested_or_skipped_is_left_alone);
+fn what_people_attested_or_skipped_is_left_alone(on: Platform) {
+    run(on, watchful(), async |s| {
         s.set_up().await;
         s.ask("alice", "done roles anyway").await;
         s.ask("alice", "skip users \"not now\"").await;
@@ -443,9 +443,9 @@ fn what_people_attested_or_skipped_is_left_alone() {
     });
 }
 
-#[test]
-fn a_sekoia_that_fails_changes_nothing() {
-    run(watchful(), async |s| {
+on_both!(a_sekoia_that_fails_changes_nothing);
+fn a_sekoia_that_fails_changes_nothing(on: Platform) {
+    run(on, watchful(), async |s| {
         s.set_up().await;
         s.ask("alice", "done roles").await;
         s.checklist("✅ *4 Define roles*").await;

@@ -11,7 +11,7 @@ use sekoia_chatops::timing::Timing;
 use serde_json::Value;
 use sqlx::Connection;
 
-use crate::harness::{QUICK, SOC, Seen, Setting, Stage, nameless, run};
+use crate::harness::{Platform, QUICK, SOC, Seen, Setting, Stage, nameless, on_both, run};
 
 fn durable() -> Setting {
     Setting { durable: true, ..Setting::default() }
@@ -44,9 +44,9 @@ fn invited(s: &Stage, address: &str) -> usize {
     s.sekoia.edit(|world| world.members.iter().filter(|m| m.user.invited_email.as_deref() == Some(address)).count())
 }
 
-#[test]
-fn a_full_disk_is_said_and_everything_goes_on_when_there_is_room_again() {
-    run(durable(), async |s| {
+on_both!(a_full_disk_is_said_and_everything_goes_on_when_there_is_room_again);
+fn a_full_disk_is_said_and_everything_goes_on_when_there_is_room_again(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.request_for("alice", "invite ana@nimbus.example").await;
         let card = s.card("Approval needed").await;
@@ -70,9 +70,9 @@ fn a_full_disk_is_said_and_everything_goes_on_when_there_is_room_again() {
     });
 }
 
-#[test]
-fn an_approval_that_was_recorded_before_the_disk_was_full_is_carried_out_when_there_is_room() {
-    run(durable(), async |s| {
+on_both!(an_approval_that_was_recorded_before_the_disk_was_full_is_carried_out_when_there_is_room);
+fn an_approval_that_was_recorded_before_the_disk_was_full_is_carried_out_when_there_is_room(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.request_for("alice", "invite ana@nimbus.example").await;
         let card = s.card("Approval needed").await;
@@ -93,9 +93,9 @@ fn an_approval_that_was_recorded_before_the_disk_was_full_is_carried_out_when_th
     });
 }
 
-#[test]
-fn a_message_whose_place_could_not_be_recorded_stays_one_and_shows_what_changed_meanwhile() {
-    run(durable(), async |s| {
+on_both!(a_message_whose_place_could_not_be_recorded_stays_one_and_shows_what_changed_meanwhile);
+fn a_message_whose_place_could_not_be_recorded_stays_one_and_shows_what_changed_meanwhile(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.sql("CREATE TRIGGER full BEFORE INSERT ON record WHEN NEW.kind = 'approval.card_posted' BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END").await;
         let id = s.request_for("alice", "invite ana@nimbus.example").await;
@@ -109,9 +109,9 @@ fn a_message_whose_place_could_not_be_recorded_stays_one_and_shows_what_changed_
     });
 }
 
-#[test]
-fn a_checklist_that_could_not_be_recorded_follows_its_request_when_there_is_room() {
-    run(durable(), async |s| {
+on_both!(a_checklist_that_could_not_be_recorded_follows_its_request_when_there_is_room);
+fn a_checklist_that_could_not_be_recorded_follows_its_request_when_there_is_room(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         let id = s.request_for("alice", "invite ana@nimbus.example").await;
         s.card("Approval needed").await;
@@ -131,9 +131,9 @@ fn a_checklist_that_could_not_be_recorded_follows_its_request_when_there_is_room
     });
 }
 
-#[test]
-fn a_key_whose_creation_could_not_be_recorded_is_said_to_be_revoked_when_it_is() {
-    run(durable(), async |s| {
+on_both!(a_key_whose_creation_could_not_be_recorded_is_said_to_be_revoked_when_it_is);
+fn a_key_whose_creation_could_not_be_recorded_is_said_to_be_revoked_when_it_is(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.request_for("alice", "key create forwarder for read-alerts").await;
         let card = s.card("Approval needed").await;
@@ -155,9 +155,9 @@ fn a_key_whose_creation_could_not_be_recorded_is_said_to_be_revoked_when_it_is()
     });
 }
 
-#[test]
-fn a_database_that_is_held_is_said_in_time_and_nothing_follows() {
-    run(durable(), async |s| {
+on_both!(a_database_that_is_held_is_said_in_time_and_nothing_follows);
+fn a_database_that_is_held_is_said_in_time_and_nothing_follows(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         let step = s.ask("alice", "step 7").await;
         let form = s.form_for("alice", "skip 7").await;
@@ -201,9 +201,9 @@ fn a_database_that_is_held_is_said_in_time_and_nothing_follows() {
     });
 }
 
-#[test]
-fn a_call_that_was_announced_while_the_clock_was_ahead_is_read_back_at_once() {
-    run(durable(), async |s| {
+on_both!(a_call_that_was_announced_while_the_clock_was_ahead_is_read_back_at_once);
+fn a_call_that_was_announced_while_the_clock_was_ahead_is_read_back_at_once(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         let id = s.request_for("alice", "key create forwarder for read-alerts").await;
         let card = s.card("Approval needed").await;
@@ -233,10 +233,10 @@ fn a_call_that_was_announced_while_the_clock_was_ahead_is_read_back_at_once() {
     });
 }
 
-#[test]
-fn a_key_that_was_shown_while_the_clock_was_ahead_is_revoked_when_nobody_confirms() {
+on_both!(a_key_that_was_shown_while_the_clock_was_ahead_is_revoked_when_nobody_confirms);
+fn a_key_that_was_shown_while_the_clock_was_ahead_is_revoked_when_nobody_confirms(on: Platform) {
     let timing = Timing { confirm: Duration::from_secs(2), ..QUICK };
-    run(Setting { timing, ..durable() }, async |s| {
+    run(on, Setting { timing, ..durable() }, async |s| {
         s.set_up().await;
         let id = s.request_for("alice", "key create forwarder for read-alerts").await;
         let card = s.card("Approval needed").await;
@@ -276,9 +276,9 @@ fn a_key_that_was_shown_while_the_clock_was_ahead_is_revoked_when_nobody_confirm
     });
 }
 
-#[test]
-fn a_request_that_somebody_wrote_into_the_database_is_never_carried_out() {
-    run(durable(), async |s| {
+on_both!(a_request_that_somebody_wrote_into_the_database_is_never_carried_out);
+fn a_request_that_somebody_wrote_into_the_database_is_never_carried_out(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.ask("carol", "freeze \"incident 42\"").await;
         s.announced("Nothing is").await;
@@ -310,9 +310,9 @@ fn a_request_that_somebody_wrote_into_the_database_is_never_carried_out() {
     });
 }
 
-#[test]
-fn an_edited_state_is_not_believed_whatever_it_says() {
-    run(durable(), async |s| {
+on_both!(an_edited_state_is_not_believed_whatever_it_says);
+fn an_edited_state_is_not_believed_whatever_it_says(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.ask("carol", "freeze \"incident 42\"").await;
         s.announced("Nothing is").await;

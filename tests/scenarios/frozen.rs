@@ -2,15 +2,15 @@
 
 use insta::assert_snapshot;
 
-use crate::harness::{Call, ChatFault, SOC, Setting, nameless, run, usual};
+use crate::harness::{Call, ChatFault, Platform, SOC, Setting, nameless, on_both, run, usual};
 
 fn durable() -> Setting {
     Setting { durable: true, ..Setting::default() }
 }
 
-#[test]
-fn every_open_channel_is_told_once_of_a_freeze_and_of_its_end() {
-    run(durable(), async |s| {
+on_both!(every_open_channel_is_told_once_of_a_freeze_and_of_its_end);
+fn every_open_channel_is_told_once_of_a_freeze_and_of_its_end(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.ask_in("nimbus-payments", "alice", "setup").await;
         s.progress().await;
@@ -48,9 +48,9 @@ fn every_open_channel_is_told_once_of_a_freeze_and_of_its_end() {
     });
 }
 
-#[test]
-fn what_a_channel_is_told_survives_a_crash_and_a_lost_answer() {
-    run(durable(), async |s| {
+on_both!(what_a_channel_is_told_survives_a_crash_and_a_lost_answer);
+fn what_a_channel_is_told_survives_a_crash_and_a_lost_answer(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.chat.fault(Call::Post, ChatFault::Fails);
         s.chat.fault(Call::Post, ChatFault::Fails);
@@ -70,9 +70,9 @@ fn what_a_channel_is_told_survives_a_crash_and_a_lost_answer() {
     });
 }
 
-#[test]
-fn as_long_as_it_lasts_every_answer_about_a_request_says_so() {
-    usual(async |s| {
+on_both!(as_long_as_it_lasts_every_answer_about_a_request_says_so);
+fn as_long_as_it_lasts_every_answer_about_a_request_says_so(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.ask("carol", "freeze \"incident 42\"").await;
         s.announced("incident 42").await;
@@ -117,9 +117,9 @@ fn as_long_as_it_lasts_every_answer_about_a_request_says_so() {
     });
 }
 
-#[test]
-fn the_history_says_who_froze_rejected_withdrew_and_voted_and_why() {
-    usual(async |s| {
+on_both!(the_history_says_who_froze_rejected_withdrew_and_voted_and_why);
+fn the_history_says_who_froze_rejected_withdrew_and_voted_and_why(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.ask("carol", "freeze \"incident 42\"").await;
         s.announced("incident 42").await;

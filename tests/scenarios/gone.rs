@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use sekoia_chatops::domain::approval::{Policy, Rule};
 
-use crate::harness::{Call, ChatFault, Platform, Seen, Setting, Stage, nameless, run, usual};
+use crate::harness::{Call, ChatFault, Platform, Seen, Setting, Stage, nameless, on_both, run, usual};
 
 /// Frozen, so that something can happen between the approval and the call.
 async fn approved_while_frozen(s: &Stage, ask: &str) -> Seen {
@@ -12,9 +12,9 @@ async fn approved_while_frozen(s: &Stage, ask: &str) -> Seen {
     s.approved(ask, "Approved").await
 }
 
-#[test]
-fn who_asked_is_gone_so_an_approver_confirms_it() {
-    usual(async |s| {
+on_both!(who_asked_is_gone_so_an_approver_confirms_it);
+fn who_asked_is_gone_so_an_approver_confirms_it(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         approved_while_frozen(s, "invite ana@nimbus.example").await;
         s.chat.deactivated("alice");
@@ -51,11 +51,11 @@ fn who_asked_is_gone_so_an_approver_confirms_it() {
     });
 }
 
-#[test]
-fn who_approved_is_gone_so_somebody_else_has_to() {
+on_both!(who_approved_is_gone_so_somebody_else_has_to);
+fn who_approved_is_gone_so_somebody_else_has_to(on: Platform) {
     let two = Rule { required: 2, ..Rule::default() };
     let approval = Policy { usual: two, ..Policy::default() };
-    run(Setting { approval, approvers: "bob,carol,dan", ..Setting::default() }, async |s| {
+    run(on, Setting { approval, approvers: "bob,carol,dan", ..Setting::default() }, async |s| {
         s.set_up().await;
         s.ask("dan", "freeze \"a change of people\"").await;
         s.announced("This holds in every channel").await;
@@ -84,13 +84,13 @@ fn who_approved_is_gone_so_somebody_else_has_to() {
     });
 }
 
-#[test]
-fn a_guest_or_one_without_the_right_is_gone_too_and_may_be_rejected() {
+on_both!(a_guest_or_one_without_the_right_is_gone_too_and_may_be_rejected);
+fn a_guest_or_one_without_the_right_is_gone_too_and_may_be_rejected(on: Platform) {
     for (change, says) in [
         (Box::new(|s: &Stage| s.chat.becomes_guest("bob")) as Box<dyn Fn(&Stage)>, "is a guest now"),
         (Box::new(|s: &Stage| s.chat.approvers(&["carol"])), "is no longer an approver"),
     ] {
-        usual(async |s| {
+        usual(on, async |s| {
             s.set_up().await;
             approved_while_frozen(s, "key revoke log-forwarder").await;
             change(s);
@@ -108,9 +108,9 @@ fn a_guest_or_one_without_the_right_is_gone_too_and_may_be_rejected() {
     }
 }
 
-#[test]
-fn a_key_goes_to_nobody_when_its_approver_is_gone() {
-    usual(async |s| {
+on_both!(a_key_goes_to_nobody_when_its_approver_is_gone);
+fn a_key_goes_to_nobody_when_its_approver_is_gone(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.request_for("alice", "key create siem for read-alerts expires 30d").await;
         let card = s.card("Approval needed").await;
@@ -139,9 +139,9 @@ fn a_key_goes_to_nobody_when_its_approver_is_gone() {
     });
 }
 
-#[test]
-fn who_cannot_be_looked_up_is_waited_for() {
-    run(Setting { approvers: "bob,carol", ..Setting::default() }, async |s| {
+on_both!(who_cannot_be_looked_up_is_waited_for);
+fn who_cannot_be_looked_up_is_waited_for(on: Platform) {
+    run(on, Setting { approvers: "bob,carol", ..Setting::default() }, async |s| {
         s.set_up().await;
         approved_while_frozen(s, "invite ana@nimbus.example").await;
         for _ in 0..200 {
@@ -160,9 +160,9 @@ fn who_cannot_be_looked_up_is_waited_for() {
     });
 }
 
-#[test]
-fn who_is_there_again_needs_no_confirmation() {
-    usual(async |s| {
+on_both!(who_is_there_again_needs_no_confirmation);
+fn who_is_there_again_needs_no_confirmation(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.request_for("alice", "key create siem for read-alerts expires 30d").await;
         let card = s.card("Approval needed").await;

@@ -12,7 +12,7 @@ use sekoia_chatops::store::{Commit, MemoryStore, Schedule, Store, Work, WorkKind
 use uuid::Uuid;
 
 use super::watching::{LONG, alert, at_rest, durable, firings, message, rule, set_up, soc, standing, store, until};
-use crate::harness::{Setting, Stage, run};
+use crate::harness::{Platform, Setting, Stage, on_both, run};
 
 /// As the webhook's route does it.
 async fn hint(s: &Stage, action: &str, uuid: Uuid) {
@@ -29,9 +29,9 @@ async fn hint(s: &Stage, action: &str, uuid: Uuid) {
     store(s).await.commit(commit).await.unwrap();
 }
 
-#[test]
-fn a_webhook_is_believed_when_sekoia_says_so() {
-    run(Setting { tenant: Tenant::Multi, ..durable() }, async |s| {
+on_both!(a_webhook_is_believed_when_sekoia_says_so);
+fn a_webhook_is_believed_when_sekoia_says_so(on: Platform) {
+    run(on, Setting { tenant: Tenant::Multi, ..durable() }, async |s| {
         s.ask("alice", "setup \"Rivoli Retail\"").await;
         s.progress().await;
         // A rule that fires for nothing: without any, nobody watches the channel.
@@ -68,9 +68,9 @@ async fn posts(s: &Stage) {
     s.sekoia.add_webhook(&format!("http://{}{path}", s.address()), WebhookDate::CreatedAt).unwrap();
 }
 
-#[test]
-fn a_storm_that_is_posted_too_is_counted_once() {
-    run(durable(), async |s| {
+on_both!(a_storm_that_is_posted_too_is_counted_once);
+fn a_storm_that_is_posted_too_is_counted_once(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert urgency>=1"]).await;
         posts(s).await;
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
@@ -87,9 +87,9 @@ fn a_storm_that_is_posted_too_is_counted_once() {
     });
 }
 
-#[test]
-fn a_backlog_of_hints_keeps_nothing_else_waiting() {
-    run(durable(), async |s| {
+on_both!(a_backlog_of_hints_keeps_nothing_else_waiting);
+fn a_backlog_of_hints_keeps_nothing_else_waiting(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert rule=\"Live\"", "alert rule=\"By webhook\""]).await;
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
         let posted = s.sekoia.raise_alert(&NewAlert { rule: Some("By webhook".into()), ..NewAlert::default() });
@@ -118,9 +118,9 @@ fn a_backlog_of_hints_keeps_nothing_else_waiting() {
     });
 }
 
-#[test]
-fn what_sekoia_cannot_be_asked_about_is_told_as_it_was_posted() {
-    run(durable(), async |s| {
+on_both!(what_sekoia_cannot_be_asked_about_is_told_as_it_was_posted);
+fn what_sekoia_cannot_be_asked_about_is_told_as_it_was_posted(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert rule=\"Nothing\""]).await;
         let form = s.form_for("alice", "notify webhook").await;
         let text = form.text();
@@ -144,9 +144,9 @@ fn what_sekoia_cannot_be_asked_about_is_told_as_it_was_posted() {
     });
 }
 
-#[test]
-fn a_hint_waits_for_sekoia_and_is_followed_once() {
-    run(durable(), async |s| {
+on_both!(a_hint_waits_for_sekoia_and_is_followed_once);
+fn a_hint_waits_for_sekoia_and_is_followed_once(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert rule=\"Nothing\""]).await;
         let raised = alert(s, "By webhook", 42);
         s.sekoia
@@ -162,9 +162,9 @@ fn a_hint_waits_for_sekoia_and_is_followed_once() {
     });
 }
 
-#[test]
-fn who_has_the_address_of_a_webhook_cannot_fill_the_store() {
-    run(durable(), async |s| {
+on_both!(who_has_the_address_of_a_webhook_cannot_fill_the_store);
+fn who_has_the_address_of_a_webhook_cannot_fill_the_store(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert rule=\"Nothing\""]).await;
         let form = s.form_for("alice", "notify webhook").await;
         let text = form.text();

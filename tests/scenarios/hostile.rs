@@ -2,14 +2,14 @@
 
 use insta::assert_snapshot;
 
-use crate::harness::{SOC, steady, usual};
+use crate::harness::{Platform, SOC, on_both, steady, usual};
 
 const NASTY: &str =
     "@all ~old @robo *bold* <!channel> <@U0BOB> </script> =cmd() \u{202e}gpj\u{200b} \u{1b}[31mred :tada: `x` &amp;";
 
-#[test]
-fn markup_in_names_is_shown_as_typed() {
-    usual(async |s| {
+on_both!(markup_in_names_is_shown_as_typed);
+fn markup_in_names_is_shown_as_typed(on: Platform) {
+    usual(on, async |s| {
         s.sekoia.edit(|world| {
             let root = world.root;
             for community in &mut world.communities {
@@ -50,9 +50,9 @@ fn markup_in_names_is_shown_as_typed() {
     });
 }
 
-#[test]
-fn markup_in_a_reason_is_shown_as_typed() {
-    usual(async |s| {
+on_both!(markup_in_a_reason_is_shown_as_typed);
+fn markup_in_a_reason_is_shown_as_typed(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let typed = "skip 7 \"@all <!channel> *Approved by* <@U0BOB> \u{202e}evil \u{1b}[2J\"";
         let told = s.ask("alice", typed).await.text();
@@ -61,9 +61,9 @@ fn markup_in_a_reason_is_shown_as_typed() {
     });
 }
 
-#[test]
-fn very_long_words_are_answered() {
-    usual(async |s| {
+on_both!(very_long_words_are_answered);
+fn very_long_words_are_answered(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         for text in
             ["x".repeat(100_000), format!("skip 7 {}", "y".repeat(20_000)), format!("help {}", "<".repeat(50_000))]

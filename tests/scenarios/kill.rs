@@ -16,7 +16,7 @@ use sekoia_chatops::sandbox;
 use tokio::sync::Semaphore;
 
 use crate::harness::hook::Stage as At;
-use crate::harness::{PLATFORMS, Platform, SOC, Seen, Setting, Stage, id_in};
+use crate::harness::{Platform, SOC, Seen, Setting, Stage, id_in, on_both};
 
 /// Where the program is killed.
 #[derive(Debug, Clone, Copy)]
@@ -286,12 +286,22 @@ impl Story {
 }
 
 /// Kills at the first point, the second, and so on, until the story ends before its point comes.
-async fn all(platform: Platform, point: impl Fn(usize) -> Point + Copy + Send + 'static) -> usize {
-    all_of(platform, point, |story| Box::pin(story.tell())).await
+/// How many points there are.
+fn all(platform: Platform, point: impl Fn(usize) -> Point + Copy + Send + 'static) -> usize {
+    all_of(platform, point, |story| Box::pin(story.tell()))
 }
 
 /// The same of any story.
-async fn all_of(
+fn all_of(
+    platform: Platform,
+    point: impl Fn(usize) -> Point + Copy + Send + 'static,
+    tell: fn(Story) -> BoxFuture<'static, bool>,
+) -> usize {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
+    runtime.expect("a runtime").block_on(killed_at_each(platform, point, tell))
+}
+
+async fn killed_at_each(
     platform: Platform,
     point: impl Fn(usize) -> Point + Copy + Send + 'static,
     tell: fn(Story) -> BoxFuture<'static, bool>,
@@ -316,36 +326,32 @@ async fn all_of(
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn after_every_commit() {
-    let points = all(Platform::Slack, Point::Commit).await;
+#[test]
+fn after_every_commit() {
+    let points = all(Platform::Slack, Point::Commit);
     assert!(points > 25, "only {points} commits");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn before_every_call_to_sekoia() {
-    let points = all(Platform::Slack, |n| Point::Sekoia(n, sandbox::Stage::Arrived)).await;
+#[test]
+fn before_every_call_to_sekoia() {
+    let points = all(Platform::Slack, |n| Point::Sekoia(n, sandbox::Stage::Arrived));
     assert!(points > 10, "only {points} calls");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn after_every_call_to_sekoia() {
-    let points = all(Platform::Slack, |n| Point::Sekoia(n, sandbox::Stage::Done)).await;
+#[test]
+fn after_every_call_to_sekoia() {
+    let points = all(Platform::Slack, |n| Point::Sekoia(n, sandbox::Stage::Done));
     assert!(points > 10, "only {points} calls");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn before_every_call_to_the_chat() {
-    for platform in PLATFORMS {
-        let points = all(*platform, |n| Point::Chat(n, At::Arrived)).await;
-        assert!(points > 10, "only {points} calls");
-    }
+on_both!(before_every_call_to_the_chat);
+fn before_every_call_to_the_chat(on: Platform) {
+    let points = all(on, |n| Point::Chat(n, At::Arrived));
+    assert!(points > 10, "only {points} calls");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn after_every_call_to_the_chat() {
-    for platform in PLATFORMS {
-        let points = all(*platform, |n| Point::Chat(n, At::Done)).await;
-        assert!(points > 10, "only {points} calls");
-    }
+on_both!(after_every_call_to_the_chat);
+fn after_every_call_to_the_chat(on: Platform) {
+    let points = all(on, |n| Point::Chat(n, At::Done));
+    assert!(points > 10, "only {points} calls");
 }

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::harness::{Call, ChatFault, Platform, SOC, Setting, Stage, nameless, on_slack, run, usual};
+use crate::harness::{Call, ChatFault, Platform, SOC, Setting, Stage, nameless, on_both, on_slack, run, usual};
 
 /// Somebody, or the bot, was added to a channel.
 async fn joins(s: &Stage, user: &str, channel: &str) {
@@ -47,9 +47,9 @@ fn a_channel_that_the_bot_is_added_to_is_welcomed_once() {
     });
 }
 
-#[test]
-fn a_channel_that_is_not_set_up_answers_everything_with_how_it_begins() {
-    usual(async |s| {
+on_both!(a_channel_that_is_not_set_up_answers_everything_with_how_it_begins);
+fn a_channel_that_is_not_set_up_answers_everything_with_how_it_begins(on: Platform) {
+    usual(on, async |s| {
         assert_snapshot!(s.ask("dan", "next").await.text(), @"
         *This channel is not set up yet.*
         I set up Sekoia workspaces from a channel: seven steps, each checked with Sekoia's API, approvals by button for what is sensitive, and a record of who did what.
@@ -67,14 +67,14 @@ fn a_channel_that_is_not_set_up_answers_everything_with_how_it_begins() {
         assert!(s.click("alice", &start, "Set up this channel").await.text().contains("now works on"));
         s.progress().await;
     });
-    run(Setting { operators: "", approvers: "", ..Setting::default() }, async |s| {
+    run(on, Setting { operators: "", approvers: "", ..Setting::default() }, async |s| {
         assert!(s.ask("dan", "status").await.text().contains("Nobody can set it up yet"));
     });
 }
 
-#[test]
-fn help_says_what_the_reader_may_do_now_by_task() {
-    usual(async |s| {
+on_both!(help_says_what_the_reader_may_do_now_by_task);
+fn help_says_what_the_reader_may_do_now_by_task(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let mentioned = " or, also in threads, after mentioning me";
         let help = async |who: &str| s.ask(who, "").await.text().replace(mentioned, "");
@@ -137,9 +137,9 @@ fn help_says_what_the_reader_may_do_now_by_task() {
     });
 }
 
-#[test]
-fn help_answers_whatever_the_platform_does() {
-    usual(async |s| {
+on_both!(help_answers_whatever_the_platform_does);
+fn help_answers_whatever_the_platform_does(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         for fault in [ChatFault::Fails, ChatFault::Hangs] {
             for _ in 0..6 {
@@ -153,9 +153,9 @@ fn help_answers_whatever_the_platform_does() {
     });
 }
 
-#[test]
-fn requests_are_decided_from_their_list_by_those_who_can() {
-    usual(async |s| {
+on_both!(requests_are_decided_from_their_list_by_those_who_can);
+fn requests_are_decided_from_their_list_by_those_who_can(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.request_for("alice", "invite ana@nimbus.example as Admin").await;
         s.card("Approval needed").await;
@@ -210,9 +210,9 @@ fn requests_are_decided_from_their_list_by_those_who_can() {
     });
 }
 
-#[test]
-fn one_request_offers_its_reader_what_is_theirs_and_the_card_offers_all() {
-    usual(async |s| {
+on_both!(one_request_offers_its_reader_what_is_theirs_and_the_card_offers_all);
+fn one_request_offers_its_reader_what_is_theirs_and_the_card_offers_all(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let id = s.request_for("alice", "invite ana@nimbus.example as Admin").await;
         let card = s.card("Approval needed").await;
@@ -232,9 +232,9 @@ fn one_request_offers_its_reader_what_is_theirs_and_the_card_offers_all() {
     });
 }
 
-#[test]
-fn the_overview_says_what_waits_for_whom() {
-    usual(async |s| {
+on_both!(the_overview_says_what_waits_for_whom);
+fn the_overview_says_what_waits_for_whom(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.ask_in("nimbus-payments", "alice", "setup").await;
         s.progress().await;
@@ -303,9 +303,9 @@ fn who_is_on_another_platform_is_shown_by_name() {
     });
 }
 
-#[test]
-fn a_report_names_people_and_a_program_is_given_their_ids() {
-    usual(async |s| {
+on_both!(a_report_names_people_and_a_program_is_given_their_ids);
+fn a_report_names_people_and_a_program_is_given_their_ids(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.ask("alice", "done region").await;
         s.progress().await;

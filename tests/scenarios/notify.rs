@@ -16,7 +16,7 @@ use sekoia_chatops::state::rules::Notifications;
 use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::{SqliteStore, Store, Work, WorkKind, keyfile};
 
-use crate::harness::{Call, ChatFault, Choice, Platform, SOC, Seen, Setting, Stage, run, run_on, steady, usual};
+use crate::harness::{Call, ChatFault, Choice, Platform, SOC, Seen, Setting, Stage, on_both, run, steady, usual};
 
 /// Longer than anything takes that works.
 const LONG: Duration = Duration::from_secs(20);
@@ -62,9 +62,9 @@ async fn post(s: &Stage, address: &str, body: &str) -> (u16, Vec<u8>) {
 
 const RAISED: &str = r#"{"type":"alert","action":"created","attributes":{"uuid":"5f0c1e0a-0000-4000-8000-000000000001","short_id":"ALa1b2c3"},"metadata":{"version":2,"created_at":"2026-11-23T09:30:00Z","community_uuid":"5f0c1e0a-0000-4000-8000-000000000002","avatar_uuid":null,"user_uuid":null,"permissions":[]}}"#;
 
-#[test]
-fn rules_are_added_listed_changed_and_removed() {
-    run(durable(), async |s| {
+on_both!(rules_are_added_listed_changed_and_removed);
+fn rules_are_added_listed_changed_and_removed(on: Platform) {
+    run(on, durable(), async |s| {
         assert_snapshot!(s.ask("alice", "notify").await.text(), @"
         *This channel is not set up yet.*
         I set up Sekoia workspaces from a channel: seven steps, each checked with Sekoia's API, approvals by button for what is sensitive, and a record of who did what.
@@ -157,9 +157,9 @@ fn rules_are_added_listed_changed_and_removed() {
     });
 }
 
-#[test]
-fn what_cannot_be_is_refused_with_what_to_type() {
-    usual(async |s| {
+on_both!(what_cannot_be_is_refused_with_what_to_type);
+fn what_cannot_be_is_refused_with_what_to_type(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let mut told = Vec::new();
         for words in [
@@ -236,10 +236,10 @@ fn what_cannot_be_is_refused_with_what_to_type() {
     });
 }
 
+on_both!(what_only_sekoia_tells_of_is_explained_and_a_stored_rule_for_it_stays_readable);
 /// An earlier version may have stored one.
-#[test]
-fn what_only_sekoia_tells_of_is_explained_and_a_stored_rule_for_it_stays_readable() {
-    run(durable(), async |s| {
+fn what_only_sekoia_tells_of_is_explained_and_a_stored_rule_for_it_stays_readable(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         for words in ["rule limited", "rule new", "rule deprecating", "rule deprecated", "report community=Nimbus"] {
             let told = s.ask("alice", &format!("notify add {words}")).await.text();
@@ -263,10 +263,10 @@ fn what_only_sekoia_tells_of_is_explained_and_a_stored_rule_for_it_stays_readabl
     });
 }
 
-#[test]
-fn a_rule_is_about_the_community_of_its_channel() {
+on_both!(a_rule_is_about_the_community_of_its_channel);
+fn a_rule_is_about_the_community_of_its_channel(on: Platform) {
     let multi = Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..Setting::default() };
-    run(multi, async |s| {
+    run(on, multi, async |s| {
         s.ask("alice", "setup \"Banque Rivoli\"").await;
         s.progress().await;
         // A parent's channel hears of none of its units.
@@ -287,9 +287,9 @@ fn a_rule_is_about_the_community_of_its_channel() {
     });
 }
 
-#[test]
-fn a_form_asks_for_a_rule_and_says_what_is_wrong_where() {
-    usual(async |s| {
+on_both!(a_form_asks_for_a_rule_and_says_what_is_wrong_where);
+fn a_form_asks_for_a_rule_and_says_what_is_wrong_where(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let form = s.form_for("alice", "notify add").await;
         assert_snapshot!(form.text(), @"
@@ -350,9 +350,9 @@ fn a_form_asks_for_a_rule_and_says_what_is_wrong_where() {
     });
 }
 
-#[test]
-fn the_recommended_three_come_after_one_confirmation() {
-    usual(async |s| {
+on_both!(the_recommended_three_come_after_one_confirmation);
+fn the_recommended_three_come_after_one_confirmation(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let proposed = s.ask("alice", "notify recommended").await;
         assert_snapshot!(proposed.text(), @r#"
@@ -382,9 +382,9 @@ fn the_recommended_three_come_after_one_confirmation() {
     });
 }
 
-#[test]
-fn viewers_look_and_operators_change() {
-    usual(async |s| {
+on_both!(viewers_look_and_operators_change);
+fn viewers_look_and_operators_change(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.ask("alice", "notify recommended confirm").await;
         let list = s.ask("dan", "notify").await;
@@ -415,9 +415,9 @@ fn viewers_look_and_operators_change() {
     });
 }
 
-#[test]
-fn a_digest_is_planned_with_its_schedule_and_ends_with_it() {
-    run(durable(), async |s| {
+on_both!(a_digest_is_planned_with_its_schedule_and_ends_with_it);
+fn a_digest_is_planned_with_its_schedule_and_ends_with_it(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         assert_snapshot!(steady(s.ask("alice", "notify digest daily 08:30 Europe/Paris").await.text()), @"
         Every day at <time> (Europe/Paris), a digest comes here. The next one: <date> <time> UTC.
@@ -441,9 +441,9 @@ fn a_digest_is_planned_with_its_schedule_and_ends_with_it() {
     });
 }
 
-#[test]
-fn a_sample_that_arrived_ticks_step_7() {
-    run(durable(), async |s| {
+on_both!(a_sample_that_arrived_ticks_step_7);
+fn a_sample_that_arrived_ticks_step_7(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         // The only one that is silent: nothing else is to be told here.
         s.sekoia.happen(Happening::IntakeBack { intake: Some("Key management HSM".into()) }).unwrap();
@@ -518,9 +518,9 @@ fn a_sample_that_arrived_ticks_step_7() {
     });
 }
 
-#[test]
-fn a_webhooks_address_is_shown_once_replaced_and_revoked() {
-    run(durable(), async |s| {
+on_both!(a_webhooks_address_is_shown_once_replaced_and_revoked);
+fn a_webhooks_address_is_shown_once_replaced_and_revoked(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         let form = shown(s, "notify webhook").await;
         let first = address(&form);
@@ -577,9 +577,9 @@ fn a_webhooks_address_is_shown_once_replaced_and_revoked() {
     });
 }
 
-#[test]
-fn what_is_posted_is_kept_once_or_refused() {
-    run(durable(), async |s| {
+on_both!(what_is_posted_is_kept_once_or_refused);
+fn what_is_posted_is_kept_once_or_refused(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         let form = shown(s, "notify webhook").await;
         let address = address(&form);
@@ -610,13 +610,13 @@ fn what_is_posted_is_kept_once_or_refused() {
     });
 }
 
-#[test]
-fn without_an_address_or_a_form_there_is_no_webhook() {
-    run_on(Platform::Slack, Setting { public_url: None, ..Setting::default() }, async |s| {
+on_both!(without_an_address_or_a_form_there_is_no_webhook);
+fn without_an_address_or_a_form_there_is_no_webhook(on: Platform) {
+    run(Platform::Slack, Setting { public_url: None, ..Setting::default() }, async |s| {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "notify webhook").await.text(), @"Sekoia posts from the internet, and I do not know under which address it reaches me. Ask your bot administrator to set CHATOPS_PUBLIC_URL, for example to https://bot.example.com, and starts it again.");
     });
-    usual(async |s| {
+    usual(on, async |s| {
         s.set_up().await;
         s.chat.fault(Call::OpenForm, ChatFault::Refuses);
         let told = s.ask("alice", "notify webhook").await.text();
@@ -626,7 +626,7 @@ fn without_an_address_or_a_form_there_is_no_webhook() {
         assert!(s.ask("alice", "notify").await.text().contains("No webhook"));
     });
     // Where a form is opened first and filled later, that can fail too.
-    run_on(Platform::Slack, Setting::default(), async |s| {
+    run(Platform::Slack, Setting::default(), async |s| {
         s.set_up().await;
         s.chat.fault(Call::FillForm, ChatFault::Refuses);
         s.say("alice", "notify webhook").await;

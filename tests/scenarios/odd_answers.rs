@@ -3,7 +3,7 @@
 
 use sekoia_chatops::sandbox::{Fault, FaultKind, NewAlert, Odd, Tenant};
 
-use crate::harness::{Setting, Stage, run, usual};
+use crate::harness::{Platform, Setting, Stage, on_both, run, usual};
 
 const ODD: [Odd; 6] = [Odd::Html, Odd::Queued, Odd::Empty, Odd::Cut, Odd::Other, Odd::Accepted];
 
@@ -36,9 +36,9 @@ async fn done_after(
     s.checklist_at_rest().await;
 }
 
-#[test]
-fn of_an_invitation() {
-    usual(async |s| {
+on_both!(of_an_invitation);
+fn of_an_invitation(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         for (i, odd) in ODD.into_iter().enumerate() {
             let address = format!("ana{i}@nimbus.example");
@@ -53,9 +53,9 @@ fn of_an_invitation() {
     });
 }
 
-#[test]
-fn of_a_community() {
-    run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
+on_both!(of_a_community);
+fn of_a_community(on: Platform) {
+    run(on, Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         s.ask("alice", "setup \"Banque Rivoli\"").await;
         s.checklist("").await;
         for (i, odd) in ODD.into_iter().enumerate() {
@@ -75,9 +75,9 @@ fn of_a_community() {
     });
 }
 
-#[test]
-fn of_a_role() {
-    usual(async |s| {
+on_both!(of_a_role);
+fn of_a_role(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         for (i, odd) in ODD.into_iter().enumerate() {
             let name = format!("Night {i}");
@@ -98,9 +98,9 @@ fn another_key(s: &Stage, name: &str) {
     });
 }
 
-#[test]
-fn of_a_new_key() {
-    usual(async |s| {
+on_both!(of_a_new_key);
+fn of_a_new_key(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         for (i, odd) in ODD.into_iter().enumerate() {
             let name = format!("siem-{i}");
@@ -126,9 +126,9 @@ fn of_a_new_key() {
     });
 }
 
-#[test]
-fn of_a_revocation() {
-    usual(async |s| {
+on_both!(of_a_revocation);
+fn of_a_revocation(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         for (i, odd) in ODD.into_iter().enumerate() {
             let name = format!("stale-{i}");
@@ -145,9 +145,9 @@ fn of_a_revocation() {
     });
 }
 
-#[test]
-fn of_the_revocation_that_ends_a_rotation() {
-    usual(async |s| {
+on_both!(of_the_revocation_that_ends_a_rotation);
+fn of_the_revocation_that_ends_a_rotation(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let card = s.approved("key rotate log-forwarder expires 90d", "ready to be created").await;
         s.direct().await;
@@ -169,9 +169,9 @@ fn of_the_revocation_that_ends_a_rotation() {
     });
 }
 
-#[test]
-fn one_empty_list_after_a_lost_revocation_proves_nothing() {
-    usual(async |s| {
+on_both!(one_empty_list_after_a_lost_revocation_proves_nothing);
+fn one_empty_list_after_a_lost_revocation_proves_nothing(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         another_key(s, "stale");
         s.request_for("alice", "key revoke stale").await;
@@ -196,9 +196,9 @@ fn one_empty_list_after_a_lost_revocation_proves_nothing() {
     });
 }
 
-#[test]
-fn a_key_that_is_gone_at_two_looks_is_revoked() {
-    usual(async |s| {
+on_both!(a_key_that_is_gone_at_two_looks_is_revoked);
+fn a_key_that_is_gone_at_two_looks_is_revoked(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         another_key(s, "stale");
         s.request_for("alice", "key revoke stale").await;
@@ -220,9 +220,9 @@ fn a_key_that_is_gone_at_two_looks_is_revoked() {
     });
 }
 
-#[test]
-fn of_an_acknowledgement() {
-    usual(async |s| {
+on_both!(of_an_acknowledgement);
+fn of_an_acknowledgement(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         for odd in ODD {
             let alert = s.sekoia.raise_alert(&NewAlert::default());
@@ -235,9 +235,9 @@ fn of_an_acknowledgement() {
     });
 }
 
-#[test]
-fn done_although_the_answer_was_odd() {
-    run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
+on_both!(done_although_the_answer_was_odd);
+fn done_although_the_answer_was_odd(on: Platform) {
+    run(on, Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         s.ask("alice", "setup \"Banque Rivoli\"").await;
         s.checklist("").await;
         s.sekoia.faults().add(Fault::new(FaultKind::Malformed).on("/sub-communities").method("POST").times(1));
@@ -249,11 +249,11 @@ fn done_although_the_answer_was_odd() {
     });
 }
 
+on_both!(a_key_whose_answer_was_lost_is_found_whatever_the_clock_shows);
 /// Whichever way the bot's clock is wrong, a key that it made is found and revoked.
-#[test]
-fn a_key_whose_answer_was_lost_is_found_whatever_the_clock_shows() {
+fn a_key_whose_answer_was_lost_is_found_whatever_the_clock_shows(on: Platform) {
     for hours in [-1, 1] {
-        usual(async |s| {
+        usual(on, async |s| {
             s.set_up().await;
             let card = s.approved("key create siem for read-alerts expires 30d", "ready to be created").await;
             s.direct().await;

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use sekoia_chatops::sandbox::{Fault, FaultKind};
 
-use crate::harness::{Call, ChatFault, Setting, on_slack, run, steady, usual};
+use crate::harness::{Call, ChatFault, Platform, Setting, on_both, on_slack, run, steady, usual};
 
 /// Without the reference, which differs.
 fn told(text: &str) -> String {
@@ -17,9 +17,9 @@ fn told(text: &str) -> String {
     steady(text.lines().map(line).collect::<Vec<_>>().join("\n"))
 }
 
-#[test]
-fn a_missing_permission_is_named() {
-    run(Setting { token: "limited", ..Setting::default() }, async |s| {
+on_both!(a_missing_permission_is_named);
+fn a_missing_permission_is_named(on: Platform) {
+    run(on, Setting { token: "limited", ..Setting::default() }, async |s| {
         s.set_up().await;
         assert_snapshot!(told(&s.ask("alice", "done subscription").await.text()), @r#"
         Sekoia refuses this to the bot's API key (403): it lacks the permission "Read community licenses".
@@ -36,10 +36,10 @@ fn a_missing_permission_is_named() {
     });
 }
 
-#[test]
-fn a_dead_key_is_explained() {
+on_both!(a_dead_key_is_explained);
+fn a_dead_key_is_explained(on: Platform) {
     for (token, says) in [("expired", "has expired"), ("revoked", "was revoked")] {
-        run(Setting { token, ..Setting::default() }, async |s| {
+        run(on, Setting { token, ..Setting::default() }, async |s| {
             let told = s.ask("alice", "setup").await.text();
             assert!(told.contains("401") && told.contains(says) && told.contains("Nothing was changed."), "{told}");
             assert!(s.ask("alice", "status").await.text().contains("not set up yet"));
@@ -47,17 +47,17 @@ fn a_dead_key_is_explained() {
     }
 }
 
-#[test]
-fn one_failure_of_sekoia_goes_unnoticed() {
-    usual(async |s| {
+on_both!(one_failure_of_sekoia_goes_unnoticed);
+fn one_failure_of_sekoia_goes_unnoticed(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.sekoia.faults().add(Fault::new(FaultKind::Reset).on("/licenses").times(1));
         assert!(s.ask("alice", "subscription").await.text().contains("Defend"));
     });
 }
 
-#[test]
-fn sekoia_failing_changes_nothing() {
+on_both!(sekoia_failing_changes_nothing);
+fn sekoia_failing_changes_nothing(on: Platform) {
     let kinds = [
         ("500", FaultKind::Status { code: 500, retry_after: None, body: None }),
         ("503", FaultKind::Status { code: 503, retry_after: None, body: None }),
@@ -69,7 +69,7 @@ fn sekoia_failing_changes_nothing() {
     let mut all = Vec::new();
     for (name, kind) in kinds {
         let mut said = String::new();
-        usual(async |s| {
+        usual(on, async |s| {
             s.set_up().await;
             s.sekoia.faults().add(Fault::new(kind.clone()).on("/licenses"));
             let failed = s.ask("alice", "done subscription").await;
@@ -118,9 +118,9 @@ fn sekoia_failing_changes_nothing() {
     ");
 }
 
-#[test]
-fn sekoia_hanging_holds_nobody_up() {
-    usual(async |s| {
+on_both!(sekoia_hanging_holds_nobody_up);
+fn sekoia_hanging_holds_nobody_up(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.sekoia.faults().add(Fault::new(FaultKind::Latency { ms: 60_000 }));
         s.say("alice", "done subscription").await;
@@ -132,9 +132,9 @@ fn sekoia_hanging_holds_nobody_up() {
     });
 }
 
-#[test]
-fn a_chat_that_limits_or_fails_is_tried_again() {
-    usual(async |s| {
+on_both!(a_chat_that_limits_or_fails_is_tried_again);
+fn a_chat_that_limits_or_fails_is_tried_again(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         for fault in [ChatFault::LimitedFor(1), ChatFault::Fails] {
             s.chat.fault(Call::Edit, fault);
@@ -225,9 +225,9 @@ fn a_post_that_slack_did_not_confirm_is_not_made_twice() {
     });
 }
 
-#[test]
-fn a_form_that_cannot_be_filled_says_what_to_type() {
-    usual(async |s| {
+on_both!(a_form_that_cannot_be_filled_says_what_to_type);
+fn a_form_that_cannot_be_filled_says_what_to_type(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         // The group is not remembered yet: the placeholder is opened while the rights are checked.
         let card = s.ask("carol", "step 7").await;

@@ -5,11 +5,11 @@ use std::time::Duration;
 use insta::assert_snapshot;
 
 use super::watching::until;
-use crate::harness::{Call, ChatFault, Platform, SOC, Setting, nameless, run, usual};
+use crate::harness::{Call, ChatFault, Platform, SOC, Setting, nameless, on_both, run, usual};
 
-#[test]
-fn a_card_whose_post_was_not_confirmed_is_found_and_not_posted_twice() {
-    usual(async |s| {
+on_both!(a_card_whose_post_was_not_confirmed_is_found_and_not_posted_twice);
+fn a_card_whose_post_was_not_confirmed_is_found_and_not_posted_twice(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.chat.fault(Call::Post, ChatFault::LosesReply);
         s.request_for("alice", "invite ana@nimbus.example").await;
@@ -28,9 +28,9 @@ fn a_card_whose_post_was_not_confirmed_is_found_and_not_posted_twice() {
     });
 }
 
-#[test]
-fn news_are_told_once_although_nobody_confirmed_them() {
-    usual(async |s| {
+on_both!(news_are_told_once_although_nobody_confirmed_them);
+fn news_are_told_once_although_nobody_confirmed_them(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let id = s.request_for("alice", "invite ana@nimbus.example").await;
         s.card("Approval needed").await;
@@ -49,9 +49,9 @@ fn news_are_told_once_although_nobody_confirmed_them() {
     });
 }
 
-#[test]
-fn a_notice_that_cannot_be_recorded_is_said_once() {
-    run(Setting { durable: true, ..Setting::default() }, async |s| {
+on_both!(a_notice_that_cannot_be_recorded_is_said_once);
+fn a_notice_that_cannot_be_recorded_is_said_once(on: Platform) {
+    run(on, Setting { durable: true, ..Setting::default() }, async |s| {
         s.set_up().await;
         let id = s.request_for("alice", "invite ana@nimbus.example").await;
         s.card("Approval needed").await;
@@ -73,9 +73,9 @@ fn a_notice_that_cannot_be_recorded_is_said_once() {
     });
 }
 
-#[test]
-fn limits_are_kept_and_superseded_edits_are_dropped() {
-    usual(async |s| {
+on_both!(limits_are_kept_and_superseded_edits_are_dropped);
+fn limits_are_kept_and_superseded_edits_are_dropped(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.request_for("alice", "invite ana@nimbus.example").await;
         let card = s.card("Approval needed").await;
@@ -91,9 +91,9 @@ fn limits_are_kept_and_superseded_edits_are_dropped() {
     });
 }
 
-#[test]
-fn what_is_refused_is_on_record_told_to_an_operator_and_tried_until_it_works() {
-    run(Setting { durable: true, ..Setting::default() }, async |s| {
+on_both!(what_is_refused_is_on_record_told_to_an_operator_and_tried_until_it_works);
+fn what_is_refused_is_on_record_told_to_an_operator_and_tried_until_it_works(on: Platform) {
+    run(on, Setting { durable: true, ..Setting::default() }, async |s| {
         s.set_up().await;
         let id = s.request_for("alice", "invite ana@nimbus.example").await;
         s.card("Approval needed").await;

@@ -3,7 +3,7 @@
 
 use insta::assert_snapshot;
 
-use crate::harness::{SOC, Seen, Setting, Stage, nameless, on_slack, run, steady, usual};
+use crate::harness::{Platform, SOC, Seen, Setting, Stage, nameless, on_both, on_slack, run, steady, usual};
 
 /// Custom roles, by their names.
 fn roles(s: &Stage, names: &[&str]) {
@@ -23,9 +23,9 @@ fn first(seen: &Seen) -> String {
     seen.text().lines().next().unwrap_or_default().to_owned()
 }
 
-#[test]
-fn a_name_that_ends_in_a_number_is_not_a_page() {
-    usual(async |s| {
+on_both!(a_name_that_ends_in_a_number_is_not_a_page);
+fn a_name_that_ends_in_a_number_is_not_a_page(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         roles(s, &["Tier", "Tier 1", "Landing page", "Landing page 2", "Health check"]);
         let mut shown = Vec::new();
@@ -60,9 +60,9 @@ fn a_name_that_ends_in_a_number_is_not_a_page() {
     });
 }
 
-#[test]
-fn the_pages_of_a_role_are_those_of_that_role() {
-    usual(async |s| {
+on_both!(the_pages_of_a_role_are_those_of_that_role);
+fn the_pages_of_a_role_are_those_of_that_role(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         roles(s, &["Tier", "Tier 2"]);
         s.sekoia.edit(|world| {
@@ -80,9 +80,9 @@ fn the_pages_of_a_role_are_those_of_that_role() {
     });
 }
 
-#[test]
-fn names_that_look_the_same_are_the_same() {
-    usual(async |s| {
+on_both!(names_that_look_the_same_are_the_same);
+fn names_that_look_the_same_are_the_same(on: Platform) {
+    usual(on, async |s| {
         roles(s, &["Élise & Co", "Straße", "Same", "SAME"]);
         s.set_up().await;
         let mut shown = Vec::new();
@@ -131,9 +131,9 @@ impl Named for str {
     }
 }
 
-#[test]
-fn a_name_is_taken_however_it_is_written() {
-    usual(async |s| {
+on_both!(a_name_is_taken_however_it_is_written);
+fn a_name_is_taken_however_it_is_written(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let mut refused = Vec::new();
         for words in [
@@ -194,9 +194,9 @@ fn what_a_chat_makes_of_words_is_kept_as_they_were_read() {
     });
 }
 
-#[test]
-fn backticks_of_people_are_no_markup() {
-    usual(async |s| {
+on_both!(backticks_of_people_are_no_markup);
+fn backticks_of_people_are_no_markup(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.sekoia.edit(|world| {
             let key = world.keys.iter_mut().find(|key| key.name == "log-forwarder").expect("the key");
@@ -226,9 +226,9 @@ fn backticks_of_people_are_no_markup() {
     });
 }
 
-#[test]
-fn a_slip_keeps_what_followed_it() {
-    usual(async |s| {
+on_both!(a_slip_keeps_what_followed_it);
+fn a_slip_keeps_what_followed_it(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let mut shown = Vec::new();
         for words in
@@ -258,9 +258,9 @@ fn a_slip_keeps_what_followed_it() {
     });
 }
 
-#[test]
-fn a_pasted_command_is_a_command() {
-    usual(async |s| {
+on_both!(a_pasted_command_is_a_command);
+fn a_pasted_command_is_a_command(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         for words in [
             "/sekoia whoami",
@@ -277,9 +277,9 @@ fn a_pasted_command_is_a_command() {
     });
 }
 
-#[test]
-fn a_key_that_holds_a_keyword_in_its_name_is_found() {
-    run(Setting::default(), async |s| {
+on_both!(a_key_that_holds_a_keyword_in_its_name_is_found);
+fn a_key_that_holds_a_keyword_in_its_name_is_found(on: Platform) {
+    run(on, Setting::default(), async |s| {
         s.set_up().await;
         s.sekoia.edit(|world| {
             let key = world.keys.iter_mut().find(|key| key.name == "log-forwarder").expect("the key");
@@ -295,9 +295,9 @@ fn a_key_that_holds_a_keyword_in_its_name_is_found() {
     });
 }
 
-#[test]
-fn an_offset_asks_for_the_place() {
-    usual(async |s| {
+on_both!(an_offset_asks_for_the_place);
+fn an_offset_asks_for_the_place(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let asked = s.ask("alice", "notify digest daily 08:30 IST").await;
         let zones = asked.to_string();

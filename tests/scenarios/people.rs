@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use insta::assert_snapshot;
 use sekoia_chatops::sandbox::{Tenant, Writes};
 
-use crate::harness::{Platform, SOC, Setting, Stage, nameless, on_mattermost, on_slack, run, usual};
+use crate::harness::{Platform, SOC, Setting, Stage, nameless, on_both, on_mattermost, on_slack, run, usual};
 
 const NIGHT: &str = "Name,Team,E-mail\nAna Roy,night,ana@nimbus.example\nBo Lind,day,\nCy Park,day,cy@nimbus.example\n";
 
@@ -35,9 +35,9 @@ fn granted(s: &Stage, address: &str) -> Vec<String> {
     })
 }
 
-#[test]
-fn rows_without_an_address_are_seen_before_and_after() {
-    usual(async |s| {
+on_both!(rows_without_an_address_are_seen_before_and_after);
+fn rows_without_an_address_are_seen_before_and_after(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let form = s.form_for("alice", "invite").await;
         let refused = s.refused("alice", &form, &[("E-mail addresses", ""), ("Or a file", NIGHT)]).await;
@@ -86,9 +86,9 @@ fn rows_without_an_address_are_seen_before_and_after() {
     });
 }
 
-#[test]
-fn typed_lists_say_what_they_are_taken_for() {
-    usual(async |s| {
+on_both!(typed_lists_say_what_they_are_taken_for);
+fn typed_lists_say_what_they_are_taken_for(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let mut told = Vec::new();
         for case in [
@@ -176,9 +176,9 @@ fn typed_lists_say_what_they_are_taken_for() {
     });
 }
 
-#[test]
-fn every_row_gets_its_own_role_and_community() {
-    run(multi(), async |s| {
+on_both!(every_row_gets_its_own_role_and_community);
+fn every_row_gets_its_own_role_and_community(on: Platform) {
+    run(on, multi(), async |s| {
         s.ask("alice", "setup \"Banque Rivoli\"").await;
         s.checklist("").await;
         let list = "Nom;Courriel;Rôle;Communauté\nAna;ana@rivoli.example;Analyst;Rivoli Retail\nBo;bo@rivoli.example;guest;\nCy;cy@rivoli.example;Janitor;Rivoli Retail\nDi;di@rivoli.example;Analyst;\"Rivoli Retail; Rivoli Markets\"\nEd;ed@rivoli.example;Guest;Rivoli Retial\n";
@@ -240,9 +240,9 @@ fn every_row_gets_its_own_role_and_community() {
     });
 }
 
-#[test]
-fn by_hand_too_everybody_has_their_own() {
-    run(Setting { writes: Writes::Refused, ..Setting::default() }, async |s| {
+on_both!(by_hand_too_everybody_has_their_own);
+fn by_hand_too_everybody_has_their_own(on: Platform) {
+    run(on, Setting { writes: Writes::Refused, ..Setting::default() }, async |s| {
         s.set_up().await;
         let list =
             "E-mail,Role\nana@nimbus.example,Guest\nbo@nimbus.example,Analyst\ncy@nimbus.example,Guest\nnobody,Guest\n";
@@ -269,9 +269,9 @@ fn by_hand_too_everybody_has_their_own() {
     });
 }
 
-#[test]
-fn two_columns_that_could_be_meant_are_asked_about() {
-    usual(async |s| {
+on_both!(two_columns_that_could_be_meant_are_asked_about);
+fn two_columns_that_could_be_meant_are_asked_about(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let form = s.form_for("alice", "invite").await;
         let list = |heads: &str| format!("Name,{heads}\nAna,ana@nimbus.example,ana@home.example\n");
@@ -309,11 +309,11 @@ fn files_of_every_usual_encoding_are_read_on_slack() {
     });
 }
 
-#[test]
-fn five_hundred_people_are_invited_in_one_request() {
+on_both!(five_hundred_people_are_invited_in_one_request);
+fn five_hundred_people_are_invited_in_one_request(on: Platform) {
     let list: String = (1..=500).map(|i| format!("Person {i},person.number.{i}@nimbus.example\n")).collect();
     let list = format!("Name,E-mail\n{list}");
-    usual(async |s| {
+    usual(on, async |s| {
         s.set_up().await;
         let asked = match s.chat.platform() {
             Platform::Slack => {
@@ -336,9 +336,9 @@ fn five_hundred_people_are_invited_in_one_request() {
     });
 }
 
-#[test]
-fn a_list_that_was_cut_by_the_form_is_not_believed() {
-    usual(async |s| {
+on_both!(a_list_that_was_cut_by_the_form_is_not_believed);
+fn a_list_that_was_cut_by_the_form_is_not_believed(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let form = s.form_for("alice", "invite").await;
         let full: String =

@@ -3,19 +3,19 @@
 use insta::assert_snapshot;
 use sekoia_chatops::sandbox::Tenant;
 
-use crate::harness::{Choice, Platform, Setting, Stage, run, steady, usual};
+use crate::harness::{Choice, Platform, Setting, Stage, on_both, run, steady, usual};
 
-fn bank(mut scenario: impl AsyncFnMut(&mut Stage)) {
-    run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
+fn bank(on: Platform, mut scenario: impl AsyncFnMut(&mut Stage)) {
+    run(on, Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         s.ask("alice", "setup \"Banque Rivoli\"").await;
         s.progress().await;
         scenario(s).await;
     });
 }
 
-#[test]
-fn the_bank_reads_its_workspace() {
-    bank(async |s| {
+on_both!(the_bank_reads_its_workspace);
+fn the_bank_reads_its_workspace(on: Platform) {
+    bank(on, async |s| {
         assert_snapshot!(steady(s.ask("dan", "subscription").await.text()), @"
         Subscription
         *Banque Rivoli* · 4 licences
@@ -101,9 +101,9 @@ fn the_bank_reads_its_workspace() {
     });
 }
 
-#[test]
-fn every_step_is_checked_without_being_changed() {
-    bank(async |s| {
+on_both!(every_step_is_checked_without_being_changed);
+fn every_step_is_checked_without_being_changed(on: Platform) {
+    bank(on, async |s| {
         for step in ["prerequisites", "1", "2", "3", "4", "5", "6", "7", "quickstart"] {
             let card = s.ask("alice", &format!("step {step} check")).await;
             assert!(card.text().contains("☐ open"), "{card}");
@@ -168,9 +168,9 @@ fn every_step_is_checked_without_being_changed() {
     });
 }
 
-#[test]
-fn a_unit_near_the_end_of_its_trial_is_warned() {
-    run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
+on_both!(a_unit_near_the_end_of_its_trial_is_warned);
+fn a_unit_near_the_end_of_its_trial_is_warned(on: Platform) {
+    run(on, Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         s.ask("alice", "setup rivoli payments").await;
         s.progress().await;
         assert_snapshot!(steady(s.ask("alice", "done subscription").await.text()), @"
@@ -201,9 +201,9 @@ fn a_unit_near_the_end_of_its_trial_is_warned() {
     });
 }
 
-#[test]
-fn a_role_is_shown_with_its_permissions() {
-    bank(async |s| {
+on_both!(a_role_is_shown_with_its_permissions);
+fn a_role_is_shown_with_its_permissions(on: Platform) {
+    bank(on, async |s| {
         let roles = s.ask("dan", "roles").await;
         let guest = s.choose("dan", &roles, "Show a role", Choice::Option("Guest")).await;
         assert_snapshot!(guest.text(), @"
@@ -232,9 +232,9 @@ fn a_role_is_shown_with_its_permissions() {
     });
 }
 
-#[test]
-fn two_hundred_and_fifty_members_are_paged() {
-    usual(async |s| {
+on_both!(two_hundred_and_fifty_members_are_paged);
+fn two_hundred_and_fifty_members_are_paged(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let had = s.sekoia.edit(|world| {
             let had = world.members.len();
@@ -259,9 +259,9 @@ fn two_hundred_and_fifty_members_are_paged() {
     });
 }
 
-#[test]
-fn three_hundred_permissions_are_paged() {
-    bank(async |s| {
+on_both!(three_hundred_permissions_are_paged);
+fn three_hundred_permissions_are_paged(on: Platform) {
+    bank(on, async |s| {
         let total = s.sekoia.edit(|world| {
             world.add_permissions(300);
             let all: Vec<_> = world.permissions.iter().map(|p| p.uuid).collect();
@@ -290,9 +290,9 @@ fn three_hundred_permissions_are_paged() {
     });
 }
 
-#[test]
-fn the_overview_shows_every_channel_and_what_waits_for_whom() {
-    usual(async |s| {
+on_both!(the_overview_shows_every_channel_and_what_waits_for_whom);
+fn the_overview_shows_every_channel_and_what_waits_for_whom(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.ask_in("nimbus-payments", "alice", "setup").await;
         s.progress().await;
@@ -311,9 +311,9 @@ fn the_overview_shows_every_channel_and_what_waits_for_whom() {
     });
 }
 
-#[test]
-fn help_tells_every_command() {
-    usual(async |s| {
+on_both!(help_tells_every_command);
+fn help_tells_every_command(on: Platform) {
+    usual(on, async |s| {
         let help = s.ask("gina", "help all").await.text();
         let (first, commands) = help.split_once('\n').unwrap();
         assert!(first.contains("Type it after `/sekoia`"), "{help}");
@@ -428,9 +428,9 @@ fn help_tells_every_command() {
     });
 }
 
-#[test]
-fn the_other_regions_are_probed_after_a_confirmation() {
-    usual(async |s| {
+on_both!(the_other_regions_are_probed_after_a_confirmation);
+fn the_other_regions_are_probed_after_a_confirmation(on: Platform) {
+    usual(on, async |s| {
         let question = s.ask("alice", "region probe").await;
         assert_snapshot!(question, @"
         to alice alone in #soc-setup
@@ -447,9 +447,9 @@ fn the_other_regions_are_probed_after_a_confirmation() {
     });
 }
 
-#[test]
-fn open_invitations_are_not_counted_as_members() {
-    usual(async |s| {
+on_both!(open_invitations_are_not_counted_as_members);
+fn open_invitations_are_not_counted_as_members(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let before = s.ask("alice", "role show Analyst").await.text();
         let after = s.sekoia.edit(|world| {

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::harness::{Seen, Stage, id_in, nameless, usual};
+use crate::harness::{Platform, Seen, Stage, id_in, nameless, on_both, usual};
 
 /// The pending invitations of an address.
 fn pending(s: &Stage, address: &str) -> Vec<uuid::Uuid> {
@@ -19,9 +19,9 @@ async fn approved(s: &Stage, ask: &str, until: &str) -> Seen {
     card
 }
 
-#[test]
-fn a_pending_invitation_is_replaced_by_a_new_one() {
-    usual(async |s| {
+on_both!(a_pending_invitation_is_replaced_by_a_new_one);
+fn a_pending_invitation_is_replaced_by_a_new_one(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let card = approved(s, "invite ana@nimbus.example as Guest", "not accepted yet").await;
         let id = id_in(&card);
@@ -61,9 +61,9 @@ fn a_pending_invitation_is_replaced_by_a_new_one() {
     });
 }
 
-#[test]
-fn who_accepted_meanwhile_is_not_removed() {
-    usual(async |s| {
+on_both!(who_accepted_meanwhile_is_not_removed);
+fn who_accepted_meanwhile_is_not_removed(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         approved(s, "invite ana@nimbus.example", "not accepted yet").await;
         s.request_for("alice", "resend ana@nimbus.example").await;
@@ -80,9 +80,9 @@ fn who_accepted_meanwhile_is_not_removed() {
     });
 }
 
-#[test]
-fn what_is_asked_to_be_sent_again_has_to_be_pending() {
-    usual(async |s| {
+on_both!(what_is_asked_to_be_sent_again_has_to_be_pending);
+fn what_is_asked_to_be_sent_again_has_to_be_pending(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         for (typed, says) in [
             ("resend nobody@nimbus.example", "nobody@nimbus.example has no pending invitation here"),

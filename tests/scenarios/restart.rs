@@ -8,15 +8,15 @@ use sekoia_chatops::domain::approval::{Approval, ApprovalId, Command, decide};
 use sekoia_chatops::sandbox::{Fault, FaultKind};
 use sekoia_chatops::state::approvals::Approvals;
 
-use crate::harness::{Call, ChatFault, QUICK, Setting, run};
+use crate::harness::{Call, ChatFault, Platform, QUICK, Setting, on_both, run};
 
 fn durable() -> Setting {
     Setting { durable: true, ..Setting::default() }
 }
 
-#[test]
-fn a_restart_forgets_nothing() {
-    run(durable(), async |s| {
+on_both!(a_restart_forgets_nothing);
+fn a_restart_forgets_nothing(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.ask("alice", "done region").await;
         s.progress().await;
@@ -27,9 +27,9 @@ fn a_restart_forgets_nothing() {
     });
 }
 
-#[test]
-fn a_stop_finishes_what_was_acknowledged() {
-    run(durable(), async |s| {
+on_both!(a_stop_finishes_what_was_acknowledged);
+fn a_stop_finishes_what_was_acknowledged(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.sekoia.faults().add(Fault::new(FaultKind::Latency { ms: 700 }).on("/licenses"));
         s.say("alice", "done subscription").await;
@@ -39,9 +39,9 @@ fn a_stop_finishes_what_was_acknowledged() {
     });
 }
 
-#[test]
-fn after_a_crash_between_ack_and_edit_the_message_shows_the_truth() {
-    run(durable(), async |s| {
+on_both!(after_a_crash_between_ack_and_edit_the_message_shows_the_truth);
+fn after_a_crash_between_ack_and_edit_the_message_shows_the_truth(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         // The edit never gets through before the crash.
         for _ in 0..20 {
@@ -56,9 +56,9 @@ fn after_a_crash_between_ack_and_edit_the_message_shows_the_truth() {
     });
 }
 
-#[test]
-fn after_a_crash_before_the_decision_the_request_is_taken_up() {
-    run(durable(), async |s| {
+on_both!(after_a_crash_before_the_decision_the_request_is_taken_up);
+fn after_a_crash_before_the_decision_the_request_is_taken_up(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.sekoia.faults().add(Fault::new(FaultKind::Latency { ms: 60_000 }).on("/licenses"));
         s.say("alice", "done subscription").await;
@@ -73,9 +73,9 @@ fn after_a_crash_before_the_decision_the_request_is_taken_up() {
     });
 }
 
-#[test]
-fn a_checklist_follows_a_decision_whose_process_ended_at_once() {
-    run(durable(), async |s| {
+on_both!(a_checklist_follows_a_decision_whose_process_ended_at_once);
+fn a_checklist_follows_a_decision_whose_process_ended_at_once(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         let id = s.request_for("alice", "invite ana@nimbus.example").await;
         s.card("Approval needed").await;
@@ -106,9 +106,9 @@ fn a_checklist_follows_a_decision_whose_process_ended_at_once() {
     });
 }
 
-#[test]
-fn killed_between_ack_and_edit_it_shows_the_truth_and_logged_no_secret() {
-    run(durable(), async |s| {
+on_both!(killed_between_ack_and_edit_it_shows_the_truth_and_logged_no_secret);
+fn killed_between_ack_and_edit_it_shows_the_truth_and_logged_no_secret(on: Platform) {
+    run(on, durable(), async |s| {
         s.stop().await;
         s.start_program().await;
         s.set_up().await;

@@ -4,11 +4,11 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use super::watching::until;
-use crate::harness::{Call, Platform, SOC, Setting, Stage, on_slack, run, usual};
+use crate::harness::{Call, Platform, SOC, Setting, Stage, on_both, on_slack, run, usual};
 
-#[test]
-fn viewers_look_and_operators_act() {
-    usual(async |s| {
+on_both!(viewers_look_and_operators_act);
+fn viewers_look_and_operators_act(on: Platform) {
+    usual(on, async |s| {
         assert_snapshot!(s.ask("dan", "setup").await.text(), @"That is for operators. Ask your bot administrator to add `chat:dan` to CHATOPS_OPERATORS. `/sekoia whoami` shows your rights.");
         let progress = s.set_up().await;
         assert_snapshot!(s.ask("dan", "done region").await.text(), @"That is for operators. Ask your bot administrator to add `chat:dan` to CHATOPS_OPERATORS. `/sekoia whoami` shows your rights.");
@@ -34,9 +34,9 @@ fn viewers_look_and_operators_act() {
     });
 }
 
-#[test]
-fn guests_bots_strangers_and_the_deactivated_have_no_rights() {
-    usual(async |s| {
+on_both!(guests_bots_strangers_and_the_deactivated_have_no_rights);
+fn guests_bots_strangers_and_the_deactivated_have_no_rights(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let mut told = Vec::new();
         for who in ["gina", "uma", "otto", "robo"] {
@@ -56,16 +56,16 @@ fn guests_bots_strangers_and_the_deactivated_have_no_rights() {
     });
 }
 
-#[test]
-fn nobody_may_do_anything_until_somebody_is_configured() {
-    run(Setting { operators: "", approvers: "", ..Setting::default() }, async |s| {
+on_both!(nobody_may_do_anything_until_somebody_is_configured);
+fn nobody_may_do_anything_until_somebody_is_configured(on: Platform) {
+    run(on, Setting { operators: "", approvers: "", ..Setting::default() }, async |s| {
         assert_snapshot!(s.ask("alice", "setup").await.text(), @"Nobody is an operator yet. Ask your bot administrator to set CHATOPS_OPERATORS or CHATOPS_APPROVERS, for example to `chat:alice`, which is your id.");
     });
 }
 
-#[test]
-fn approvers_are_operators_where_none_are_named() {
-    run(Setting { operators: "", ..Setting::default() }, async |s| {
+on_both!(approvers_are_operators_where_none_are_named);
+fn approvers_are_operators_where_none_are_named(on: Platform) {
+    run(on, Setting { operators: "", ..Setting::default() }, async |s| {
         assert_snapshot!(s.ask("alice", "overview").await.text(), @"That is for operators. Ask your bot administrator to add `chat:alice` to CHATOPS_OPERATORS. `/sekoia whoami` shows your rights.");
         assert_snapshot!(s.ask("bob", "overview").await.text(), @"No channel is set up yet. `/sekoia setup` opens one.");
         assert_eq!(s.chat.calls(Call::ReadGroup), 1, "the group is remembered");
@@ -80,10 +80,10 @@ fn a_group_that_cannot_be_read_makes_nobody_an_operator() {
     });
 }
 
-#[test]
-fn a_group_that_cannot_be_read_denies_nothing_that_does_not_depend_on_it() {
+on_both!(a_group_that_cannot_be_read_denies_nothing_that_does_not_depend_on_it);
+fn a_group_that_cannot_be_read_denies_nothing_that_does_not_depend_on_it(on: Platform) {
     let setting = Setting { operators: "alice,@approvers", approvers: "bob,@approvers", ..Setting::default() };
-    run(setting, async |s| {
+    run(on, setting, async |s| {
         s.chat.groups_become_unreadable();
         // Who is listed by id, and who only looks.
         s.set_up().await;
@@ -213,9 +213,9 @@ fn a_token_of_an_organisation_wide_install_is_refused_at_start() {
     });
 }
 
-#[test]
-fn a_dead_token_of_the_chat_stands_in_the_health_until_it_works() {
-    run(Setting { durable: true, ..Setting::default() }, async |s| {
+on_both!(a_dead_token_of_the_chat_stands_in_the_health_until_it_works);
+fn a_dead_token_of_the_chat_stands_in_the_health_until_it_works(on: Platform) {
+    run(on, Setting { durable: true, ..Setting::default() }, async |s| {
         let (part, setting) = match s.chat.platform() {
             Platform::Slack => ("slack", "SLACK_BOT_TOKEN"),
             Platform::Mattermost => ("mattermost", "MATTERMOST_BOT_TOKEN"),
@@ -237,9 +237,9 @@ fn a_dead_token_of_the_chat_stands_in_the_health_until_it_works() {
     });
 }
 
-#[test]
-fn a_key_or_token_that_is_refused_stands_in_the_health() {
-    run(Setting { token: "revoked", ..Setting::default() }, async |s| {
+on_both!(a_key_or_token_that_is_refused_stands_in_the_health);
+fn a_key_or_token_that_is_refused_stands_in_the_health(on: Platform) {
+    run(on, Setting { token: "revoked", ..Setting::default() }, async |s| {
         let ready = async || -> Value {
             s.http.get(format!("http://{}/readyz", s.address())).send().await.unwrap().json().await.unwrap()
         };
@@ -261,21 +261,21 @@ fn another_id_of_somebody_who_is_listed_is_named_and_gives_no_rights() {
     });
 }
 
-#[test]
-fn shared_and_unlisted_channels_are_refused() {
-    usual(async |s| {
+on_both!(shared_and_unlisted_channels_are_refused);
+fn shared_and_unlisted_channels_are_refused(on: Platform) {
+    usual(on, async |s| {
         assert_snapshot!(s.ask_in("shared", "alice", "setup").await.text(), @"This channel is shared with another organisation, so I do not work here. Your bot administrator can allow it by adding `chat:shared` to CHATOPS_CHANNELS. Your id is `chat:alice`.");
     });
-    run(Setting { channels: &["shared"], ..Setting::default() }, async |s| {
+    run(on, Setting { channels: &["shared"], ..Setting::default() }, async |s| {
         assert_snapshot!(s.ask_in(SOC, "alice", "setup").await.text(), @"I work only in the channels that CHATOPS_CHANNELS lists, and `chat:soc-setup` is not one of them. Your id is `chat:alice`.");
         s.ask_in("shared", "alice", "setup").await;
         assert!(s.progress().await.to_string().starts_with("#shared (posted)"));
     });
 }
 
-#[test]
-fn who_left_decides_nothing_and_an_archived_channel_is_over() {
-    run(Setting { durable: true, ..Setting::default() }, async |s| {
+on_both!(who_left_decides_nothing_and_an_archived_channel_is_over);
+fn who_left_decides_nothing_and_an_archived_channel_is_over(on: Platform) {
+    run(on, Setting { durable: true, ..Setting::default() }, async |s| {
         s.set_up().await;
         s.request_for("alice", "invite ana@nimbus.example").await;
         let card = s.card("Approval needed").await;

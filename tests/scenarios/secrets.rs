@@ -9,7 +9,9 @@ use sekoia_chatops::sandbox::world::WorkingSecret;
 use sekoia_chatops::sandbox::{Fault, FaultKind};
 use sekoia_chatops::timing::Timing;
 
-use crate::harness::{Call, ChatFault, QUICK, Seen, Setting, Stage, id_in, nameless, on_slack, run, usual};
+use crate::harness::{
+    Call, ChatFault, Platform, QUICK, Seen, Setting, Stage, id_in, nameless, on_both, on_slack, run, usual,
+};
 
 /// A key that alice asked for and carol approved: its card, ready to be created.
 async fn ready(s: &Stage, ask: &str) -> Seen {
@@ -43,9 +45,9 @@ fn disguises(secret: &str) -> Vec<String> {
     all
 }
 
-#[test]
-fn the_canary_is_nowhere() {
-    run(Setting { durable: true, ..Setting::default() }, async |s| {
+on_both!(the_canary_is_nowhere);
+fn the_canary_is_nowhere(on: Platform) {
+    run(on, Setting { durable: true, ..Setting::default() }, async |s| {
         s.stop().await;
         s.start_program().await;
         s.set_up().await;
@@ -85,9 +87,9 @@ fn the_canary_is_nowhere() {
     });
 }
 
-#[test]
-fn the_string_that_works_is_the_one_that_is_shown() {
-    usual(async |s| {
+on_both!(the_string_that_works_is_the_one_that_is_shown);
+fn the_string_that_works_is_the_one_that_is_shown(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.sekoia.edit(|world| world.working_secret = WorkingSecret::ShortKey);
         let card = ready(s, "key create forwarder for read-alerts").await;
@@ -111,9 +113,9 @@ fn without_an_open_form_no_key_comes_into_being() {
     });
 }
 
-#[test]
-fn a_key_that_cannot_be_shown_is_revoked_and_may_be_had_again() {
-    usual(async |s| {
+on_both!(a_key_that_cannot_be_shown_is_revoked_and_may_be_had_again);
+fn a_key_that_cannot_be_shown_is_revoked_and_may_be_had_again(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let card = ready(s, "key create forwarder for read-alerts").await;
         s.chat.fault(Call::FillForm, ChatFault::Refuses);
@@ -132,10 +134,10 @@ fn a_key_that_cannot_be_shown_is_revoked_and_may_be_had_again() {
     });
 }
 
-#[test]
-fn a_key_that_nobody_confirms_is_revoked() {
+on_both!(a_key_that_nobody_confirms_is_revoked);
+fn a_key_that_nobody_confirms_is_revoked(on: Platform) {
     let timing = Timing { confirm: Duration::from_millis(500), ..QUICK };
-    run(Setting { timing, ..Setting::default() }, async |s| {
+    run(on, Setting { timing, ..Setting::default() }, async |s| {
         s.set_up().await;
         let card = ready(s, "key create forwarder for read-alerts").await;
         let shown = press(s, &card).await;
@@ -154,9 +156,9 @@ fn a_key_that_nobody_confirms_is_revoked() {
     });
 }
 
-#[test]
-fn a_lost_reply_leaves_no_key_behind() {
-    usual(async |s| {
+on_both!(a_lost_reply_leaves_no_key_behind);
+fn a_lost_reply_leaves_no_key_behind(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let card = ready(s, "key create forwarder for read-alerts").await;
         s.sekoia.faults().add(Fault::new(FaultKind::LoseReply).on("/api-keys").method("POST").times(1));
@@ -180,9 +182,9 @@ fn a_lost_reply_leaves_no_key_behind() {
     });
 }
 
-#[test]
-fn pressed_twice_there_is_one_key() {
-    usual(async |s| {
+on_both!(pressed_twice_there_is_one_key);
+fn pressed_twice_there_is_one_key(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let card = ready(s, "key create forwarder for read-alerts").await;
         let press = || s.outcome("alice", &card, "Create and show");
@@ -197,9 +199,9 @@ fn pressed_twice_there_is_one_key() {
     });
 }
 
-#[test]
-fn a_rotation_keeps_both_keys_until_the_old_one_is_retired() {
-    usual(async |s| {
+on_both!(a_rotation_keeps_both_keys_until_the_old_one_is_retired);
+fn a_rotation_keeps_both_keys_until_the_old_one_is_retired(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let card = ready(s, "key rotate log-forwarder expires 90d").await;
         assert_snapshot!(nameless(&card), @"
@@ -239,9 +241,9 @@ fn a_rotation_keeps_both_keys_until_the_old_one_is_retired() {
     });
 }
 
-#[test]
-fn the_bot_never_revokes_its_own_key() {
-    usual(async |s| {
+on_both!(the_bot_never_revokes_its_own_key);
+fn the_bot_never_revokes_its_own_key(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "key revoke sandbox-admin").await.text(), @"
         That is the bot's own key. Your bot administrator replaces it in Sekoia's console.
@@ -256,10 +258,10 @@ fn the_bot_never_revokes_its_own_key() {
     });
 }
 
-#[test]
-fn an_older_form_confirms_nothing_of_a_newer_key() {
+on_both!(an_older_form_confirms_nothing_of_a_newer_key);
+fn an_older_form_confirms_nothing_of_a_newer_key(on: Platform) {
     let timing = Timing { confirm: Duration::from_millis(800), ..QUICK };
-    run(Setting { timing, ..Setting::default() }, async |s| {
+    run(on, Setting { timing, ..Setting::default() }, async |s| {
         s.set_up().await;
         let card = ready(s, "key create forwarder for read-alerts").await;
         let older = press(s, &card).await;

@@ -3,11 +3,11 @@
 use insta::assert_snapshot;
 use sekoia_chatops::sandbox::Tenant;
 
-use crate::harness::{Call, Choice, Setting, run, usual};
+use crate::harness::{Call, Choice, Platform, Setting, on_both, run, usual};
 
-#[test]
-fn a_channel_is_set_up() {
-    usual(async |s| {
+on_both!(a_channel_is_set_up);
+fn a_channel_is_set_up(on: Platform) {
+    usual(on, async |s| {
         assert_snapshot!(s.ask("alice", "setup").await, @"
         to alice alone in #soc-setup
         This channel now works on *Nimbus Payments*, a single-tenant workspace. Step 3 does not apply to it.
@@ -57,9 +57,9 @@ fn a_channel_is_set_up() {
     });
 }
 
-#[test]
-fn setup_again_says_what_is_there_and_edits_nothing_twice() {
-    usual(async |s| {
+on_both!(setup_again_says_what_is_there_and_edits_nothing_twice);
+fn setup_again_says_what_is_there_and_edits_nothing_twice(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "setup").await, @"
         to alice alone in #soc-setup
@@ -71,9 +71,9 @@ fn setup_again_says_what_is_there_and_edits_nothing_twice() {
     });
 }
 
-#[test]
-fn of_several_communities_one_is_chosen() {
-    run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
+on_both!(of_several_communities_one_is_chosen);
+fn of_several_communities_one_is_chosen(on: Platform) {
+    run(on, Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         let menu = s.ask("alice", "setup").await;
         assert_snapshot!(menu, @"
         to alice alone in #soc-setup
@@ -111,9 +111,9 @@ fn of_several_communities_one_is_chosen() {
     });
 }
 
-#[test]
-fn a_community_is_named() {
-    run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
+on_both!(a_community_is_named);
+fn a_community_is_named(on: Platform) {
+    run(on, Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         assert_snapshot!(s.ask("alice", "setup Rivoli Nowhere").await.text(), @r#"
         The key sees no community called "Rivoli Nowhere".
         The key sees 4 communities. Which one is this channel about? Steps 4 to 7 touch that one alone.
@@ -154,9 +154,9 @@ fn a_community_is_named() {
     });
 }
 
-#[test]
-fn forty_communities_fit_a_menu_and_two_hundred_its_pages() {
-    run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
+on_both!(forty_communities_fit_a_menu_and_two_hundred_its_pages);
+fn forty_communities_fit_a_menu_and_two_hundred_its_pages(on: Platform) {
+    run(on, Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         s.sekoia.edit(|world| world.add_communities(40));
         let menu = s.ask("alice", "setup").await;
         assert!(menu.options("Choose a community").len() > 40);
@@ -170,9 +170,9 @@ fn forty_communities_fit_a_menu_and_two_hundred_its_pages() {
     });
 }
 
-#[test]
-fn without_the_bot_in_the_channel_it_says_how_to_invite_it() {
-    usual(async |s| {
+on_both!(without_the_bot_in_the_channel_it_says_how_to_invite_it);
+fn without_the_bot_in_the_channel_it_says_how_to_invite_it(on: Platform) {
+    usual(on, async |s| {
         assert_snapshot!(s.ask_in("quiet", "alice", "setup").await.text(), @"
         This channel now works on *Nimbus Payments*, a single-tenant workspace. Step 3 does not apply to it.
         I am not in this channel yet, so I cannot post the checklist here. Type `/invite @sekoia`, then `/sekoia refresh`.
@@ -186,9 +186,9 @@ fn without_the_bot_in_the_channel_it_says_how_to_invite_it() {
     });
 }
 
-#[test]
-fn another_community_opens_every_step_again_after_a_question() {
-    run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
+on_both!(another_community_opens_every_step_again_after_a_question);
+fn another_community_opens_every_step_again_after_a_question(on: Platform) {
+    run(on, Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         s.ask("alice", "setup rivoli retail").await;
         s.progress().await;
         s.ask("alice", "done region").await;
@@ -222,9 +222,9 @@ fn another_community_opens_every_step_again_after_a_question() {
     });
 }
 
-#[test]
-fn a_community_that_sekoia_lists_twice_is_there_once() {
-    run(Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..Setting::default() }, async |s| {
+on_both!(a_community_that_sekoia_lists_twice_is_there_once);
+fn a_community_that_sekoia_lists_twice_is_there_once(on: Platform) {
+    run(on, Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..Setting::default() }, async |s| {
         let doubled = sekoia_chatops::sandbox::FaultKind::Doubled;
         s.sekoia.faults().add(sekoia_chatops::sandbox::Fault::new(doubled).on("/sub-communities").method("GET"));
         // By its own id, which two of them would share.

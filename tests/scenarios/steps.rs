@@ -2,11 +2,11 @@
 
 use insta::assert_snapshot;
 
-use crate::harness::{Choice, steady, usual};
+use crate::harness::{Choice, Platform, on_both, steady, usual};
 
-#[test]
-fn a_step_is_done_because_sekoia_confirms_it() {
-    usual(async |s| {
+on_both!(a_step_is_done_because_sekoia_confirms_it);
+fn a_step_is_done_because_sekoia_confirms_it(on: Platform) {
+    usual(on, async |s| {
         let progress = s.set_up().await;
         let card = s.choose("alice", &progress, "Open a step", Choice::Option("1 Verify your subscription")).await;
         assert_snapshot!(card, @"
@@ -54,9 +54,9 @@ fn a_step_is_done_because_sekoia_confirms_it() {
     });
 }
 
-#[test]
-fn all_steps_are_worked_through() {
-    usual(async |s| {
+on_both!(all_steps_are_worked_through);
+fn all_steps_are_worked_through(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let mut last = String::new();
         for words in [
@@ -112,9 +112,9 @@ fn all_steps_are_worked_through() {
     });
 }
 
-#[test]
-fn one_press_leads_from_each_done_step_to_the_next() {
-    usual(async |s| {
+on_both!(one_press_leads_from_each_done_step_to_the_next);
+fn one_press_leads_from_each_done_step_to_the_next(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         assert!(s.ask("alice", "next").await.text().starts_with("Before you start\n"));
         let done = s.ask("alice", "done 0 anyway").await;
@@ -129,9 +129,9 @@ fn one_press_leads_from_each_done_step_to_the_next() {
     });
 }
 
-#[test]
-fn a_due_date_that_nobody_would_see_is_refused_and_an_assignee_is_shown() {
-    usual(async |s| {
+on_both!(a_due_date_that_nobody_would_see_is_refused_and_an_assignee_is_shown);
+fn a_due_date_that_nobody_would_see_is_refused_and_an_assignee_is_shown(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.ask("alice", "done region").await;
         s.progress().await;
@@ -142,9 +142,9 @@ fn a_due_date_that_nobody_would_see_is_refused_and_an_assignee_is_shown() {
     });
 }
 
-#[test]
-fn what_sekoia_does_not_confirm_needs_somebodys_word() {
-    usual(async |s| {
+on_both!(what_sekoia_does_not_confirm_needs_somebodys_word);
+fn what_sekoia_does_not_confirm_needs_somebodys_word(on: Platform) {
+    usual(on, async |s| {
         s.sekoia.edit(|world| world.members.truncate(1));
         s.set_up().await;
         let not_yet = s.ask("alice", "done users").await;
@@ -184,9 +184,9 @@ fn what_sekoia_does_not_confirm_needs_somebodys_word() {
     });
 }
 
-#[test]
-fn a_step_is_skipped_with_a_reason_from_a_form() {
-    usual(async |s| {
+on_both!(a_step_is_skipped_with_a_reason_from_a_form);
+fn a_step_is_skipped_with_a_reason_from_a_form(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let card = s.ask("alice", "step notifications").await;
         let form = s.opens("alice", &card, "Skip…").await;
@@ -243,9 +243,9 @@ fn a_step_is_skipped_with_a_reason_from_a_form() {
     });
 }
 
-#[test]
-fn a_step_is_given_to_somebody_with_a_due_date() {
-    usual(async |s| {
+on_both!(a_step_is_given_to_somebody_with_a_due_date);
+fn a_step_is_given_to_somebody_with_a_due_date(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let card = s.ask("alice", "step 5").await;
         let assigned = s.choose("alice", &card, "Assign to", Choice::User("bob")).await;
@@ -310,9 +310,9 @@ fn a_step_is_given_to_somebody_with_a_due_date() {
     });
 }
 
-#[test]
-fn the_checklist_starts_over() {
-    usual(async |s| {
+on_both!(the_checklist_starts_over);
+fn the_checklist_starts_over(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "reset").await.text(), @"There is nothing to reset: no step was touched yet.");
         s.ask("alice", "done region").await;
@@ -353,9 +353,9 @@ fn the_checklist_starts_over() {
     });
 }
 
-#[test]
-fn the_progress_message_is_posted_again_when_somebody_deleted_it() {
-    usual(async |s| {
+on_both!(the_progress_message_is_posted_again_when_somebody_deleted_it);
+fn the_progress_message_is_posted_again_when_somebody_deleted_it(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.chat.posts_are_deleted();
         s.ask("alice", "done region").await;
@@ -363,9 +363,9 @@ fn the_progress_message_is_posted_again_when_somebody_deleted_it() {
     });
 }
 
-#[test]
-fn the_report_holds_every_step() {
-    usual(async |s| {
+on_both!(the_report_holds_every_step);
+fn the_report_holds_every_step(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.ask("alice", "done region").await;
         s.progress().await;

@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::harness::hook::Stage as At;
 use crate::harness::slack::Fault;
-use crate::harness::{Call, ChatFault, Kind, SOC, Seen, Setting, Stage, on_slack, run};
+use crate::harness::{Call, ChatFault, Kind, Platform, SOC, Seen, Setting, Stage, on_both, on_slack, run};
 
 const LONG: Duration = Duration::from_secs(40);
 
@@ -125,9 +125,9 @@ fn daily(zone: &str) -> Command {
     Command::SetDigest { digest }
 }
 
-#[test]
-fn without_rules_the_summary_says_how_to_begin() {
-    run(durable(), async |s| {
+on_both!(without_rules_the_summary_says_how_to_begin);
+fn without_rules_the_summary_says_how_to_begin(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
         assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
@@ -139,9 +139,9 @@ fn without_rules_the_summary_says_how_to_begin() {
     });
 }
 
-#[test]
-fn a_quiet_day_reads_well() {
-    run(durable(), async |s| {
+on_both!(a_quiet_day_reads_well);
+fn a_quiet_day_reads_well(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
         let now = Timestamp::now();
@@ -155,9 +155,9 @@ fn a_quiet_day_reads_well() {
     });
 }
 
-#[test]
-fn the_summary_counts_and_the_chart_goes_to_whoever_asked() {
-    run(durable(), async |s| {
+on_both!(the_summary_counts_and_the_chart_goes_to_whoever_asked);
+fn the_summary_counts_and_the_chart_goes_to_whoever_asked(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
         with(s, async |kept| kept.busy(Timestamp::now()).await).await;
@@ -188,9 +188,9 @@ fn the_summary_counts_and_the_chart_goes_to_whoever_asked() {
     });
 }
 
-#[test]
-fn a_table_holds_whatever_a_rule_is_called() {
-    run(durable(), async |s| {
+on_both!(a_table_holds_whatever_a_rule_is_called);
+fn a_table_holds_whatever_a_rule_is_called(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
         let now = Timestamp::now();
@@ -226,9 +226,9 @@ fn a_table_holds_whatever_a_rule_is_called() {
     });
 }
 
-#[test]
-fn a_chart_that_cannot_be_sent_takes_no_words_away() {
-    run(durable(), async |s| {
+on_both!(a_chart_that_cannot_be_sent_takes_no_words_away);
+fn a_chart_that_cannot_be_sent_takes_no_words_away(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
         with(s, async |kept| kept.busy(Timestamp::now()).await).await;
@@ -270,9 +270,9 @@ fn what_keeps_a_chart_from_slack_is_named() {
     });
 }
 
-#[test]
-fn a_missed_digest_comes_once_with_its_chart_in_the_thread() {
-    run(durable(), async |s| {
+on_both!(a_missed_digest_comes_once_with_its_chart_in_the_thread);
+fn a_missed_digest_comes_once_with_its_chart_in_the_thread(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
         with(s, async |kept| kept.missed(Timestamp::now()).await).await;
@@ -292,9 +292,9 @@ fn a_missed_digest_comes_once_with_its_chart_in_the_thread() {
     });
 }
 
-#[test]
-fn a_digest_is_sent_once_over_a_crash_in_the_middle() {
-    run(durable(), async |s| {
+on_both!(a_digest_is_sent_once_over_a_crash_in_the_middle);
+fn a_digest_is_sent_once_over_a_crash_in_the_middle(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
         // Posted, and nobody hears of it.
@@ -310,10 +310,10 @@ fn a_digest_is_sent_once_over_a_crash_in_the_middle() {
     });
 }
 
+on_both!(a_digest_that_cannot_be_recorded_is_posted_once);
 /// On Mattermost, it is the same post when it is sent again.
-#[test]
-fn a_digest_that_cannot_be_recorded_is_posted_once() {
-    run(durable(), async |s| {
+fn a_digest_that_cannot_be_recorded_is_posted_once(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
         s.sql(
@@ -377,9 +377,9 @@ fn of_two_processes_one_says_what_is_due() {
     });
 }
 
-#[test]
-fn alerts_of_storms_are_said_to_be_left_out() {
-    run(durable(), async |s| {
+on_both!(alerts_of_storms_are_said_to_be_left_out);
+fn alerts_of_storms_are_said_to_be_left_out(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
         with(s, async |kept| {
@@ -416,9 +416,9 @@ fn a_chart_without_an_answer_is_not_sent_twice() {
     });
 }
 
-#[test]
-fn a_digest_whose_chart_is_refused_says_so() {
-    run(durable(), async |s| {
+on_both!(a_digest_whose_chart_is_refused_says_so);
+fn a_digest_whose_chart_is_refused_says_so(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
         s.chat.fault(Call::Upload, ChatFault::Refuses);
@@ -431,9 +431,9 @@ fn a_digest_whose_chart_is_refused_says_so() {
     });
 }
 
-#[test]
-fn a_digest_that_cannot_be_edited_is_replaced() {
-    run(durable(), async |s| {
+on_both!(a_digest_that_cannot_be_edited_is_replaced);
+fn a_digest_that_cannot_be_edited_is_replaced(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
         s.chat.close_edits(true);
@@ -450,9 +450,9 @@ fn a_digest_that_cannot_be_edited_is_replaced() {
     });
 }
 
-#[test]
-fn a_digest_that_was_switched_off_is_dropped() {
-    run(durable(), async |s| {
+on_both!(a_digest_that_was_switched_off_is_dropped);
+fn a_digest_that_was_switched_off_is_dropped(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
         with(s, async |kept| {
@@ -474,9 +474,9 @@ fn a_digest_that_was_switched_off_is_dropped() {
     });
 }
 
-#[test]
-fn a_digest_that_can_never_be_said_is_put_aside_and_told() {
-    run(durable(), async |s| {
+on_both!(a_digest_that_can_never_be_said_is_put_aside_and_told);
+fn a_digest_that_can_never_be_said_is_put_aside_and_told(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.nobody_watches().await;
         s.chat.bot_is_in(SOC, false);

@@ -13,7 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::watching::{alert, at_rest, durable, message, rule, set_up, soc, standing, store, until};
-use crate::harness::{Call, ChatFault, Platform, Setting, Stage, run, run_on, steady};
+use crate::harness::{Call, ChatFault, Platform, Setting, Stage, on_both, run, steady};
 
 fn titled(s: &Stage, number: u8, first: Timestamp) -> (String, News) {
     let uuid = format!("waits-{number}");
@@ -44,9 +44,9 @@ async fn fired(store: &dyn Store, channel: &ChannelKey) -> ChannelLog {
     decode(&store.find(WorkKind::Fired, channel.as_str()).await.unwrap().unwrap()).unwrap()
 }
 
-#[test]
-fn a_channel_without_the_bot_is_tried_until_it_takes_news_again() {
-    run(durable(), async |s| {
+on_both!(a_channel_without_the_bot_is_tried_until_it_takes_news_again);
+fn a_channel_without_the_bot_is_tried_until_it_takes_news_again(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert urgency>=1"]).await;
         s.chat.bot_leaves(crate::harness::SOC);
         for number in 0..8 {
@@ -73,7 +73,7 @@ fn a_channel_without_the_bot_is_tried_until_it_takes_news_again() {
 
 #[test]
 fn what_was_put_aside_overwrites_nothing_newer_and_does_not_stay_for_ever() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(Platform::Slack, durable(), async |s| {
         set_up(s, &["alert urgency>=75"]).await;
         s.stop().await;
         let (store, now) = (store(s).await, Timestamp::now());
@@ -116,7 +116,7 @@ fn what_was_put_aside_overwrites_nothing_newer_and_does_not_stay_for_ever() {
 
 #[test]
 fn an_intake_that_was_silent_for_long_is_still_said_to_be_back() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(Platform::Slack, durable(), async |s| {
         s.set_up().await;
         let intake = s.sekoia.edit(|w| w.intakes.iter().find(|i| i.name == "Payment gateway").unwrap().uuid);
         s.sekoia.silence_intake(intake, SignedDuration::from_mins(130));
@@ -144,7 +144,7 @@ fn an_intake_that_was_silent_for_long_is_still_said_to_be_back() {
 
 #[test]
 fn a_storm_of_silences_names_them_and_says_which_are_back() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(Platform::Slack, durable(), async |s| {
         s.set_up().await;
         let silent: Vec<Uuid> = s.sekoia.edit(|world| {
             let model = world.intakes[0].clone();
@@ -185,7 +185,7 @@ fn a_storm_of_silences_names_them_and_says_which_are_back() {
 
 #[test]
 fn a_storm_that_is_over_says_so() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(Platform::Slack, durable(), async |s| {
         set_up(s, &["alert urgency>=1"]).await;
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
         s.sekoia.storm(None, 20);
@@ -216,7 +216,7 @@ fn a_storm_that_is_over_says_so() {
 
 #[test]
 fn a_chat_that_hangs_keeps_no_other_channel_waiting() {
-    run_on(Platform::Slack, Setting { beside: Some(Platform::Mattermost), ..durable() }, async |s| {
+    run(Platform::Slack, Setting { beside: Some(Platform::Mattermost), ..durable() }, async |s| {
         set_up(s, &["alert urgency>=75"]).await;
         s.go_to_the_other();
         set_up(s, &["alert urgency>=75"]).await;
@@ -240,9 +240,9 @@ fn a_chat_that_hangs_keeps_no_other_channel_waiting() {
     });
 }
 
-#[test]
-fn an_alert_that_is_gone_is_said_to_be_by_its_own_button() {
-    run(durable(), async |s| {
+on_both!(an_alert_that_is_gone_is_said_to_be_by_its_own_button);
+fn an_alert_that_is_gone_is_said_to_be_by_its_own_button(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert urgency>=75"]).await;
         for typed in [false, true] {
             let title = if typed { "Typed" } else { "Pressed" };

@@ -6,11 +6,11 @@ use insta::assert_snapshot;
 use sekoia_chatops::sandbox::{Fault, FaultKind, Tenant};
 use tokio::sync::Notify;
 
-use crate::harness::{Setting, run, usual};
+use crate::harness::{Platform, Setting, on_both, run, usual};
 
-#[test]
-fn two_people_press_done_at_the_same_time() {
-    usual(async |s| {
+on_both!(two_people_press_done_at_the_same_time);
+fn two_people_press_done_at_the_same_time(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let cards = [s.ask("alice", "step region").await, s.ask("bob", "step region").await];
         tokio::join!(s.press("alice", &cards[0], "Done"), s.press("bob", &cards[1], "Done"));
@@ -23,9 +23,9 @@ fn two_people_press_done_at_the_same_time() {
     });
 }
 
-#[test]
-fn of_many_changes_at_the_same_time_none_is_lost() {
-    usual(async |s| {
+on_both!(of_many_changes_at_the_same_time_none_is_lost);
+fn of_many_changes_at_the_same_time_none_is_lost(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let steps = ["1", "2", "4", "5", "6", "7"];
         let words: Vec<String> =
@@ -47,9 +47,9 @@ fn of_many_changes_at_the_same_time_none_is_lost() {
     });
 }
 
-#[test]
-fn what_one_community_proved_ticks_no_step_of_another() {
-    run(Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
+on_both!(what_one_community_proved_ticks_no_step_of_another);
+fn what_one_community_proved_ticks_no_step_of_another(on: Platform) {
+    run(on, Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         s.ask("alice", "setup rivoli retail").await;
         s.progress().await;
         s.sekoia.faults().add(Fault::new(FaultKind::Latency { ms: 1_500 }).on("/avatars/").times(1));

@@ -18,7 +18,7 @@ use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::{Commit, SqliteStore, Store, WorkKind, keyfile};
 use uuid::Uuid;
 
-use crate::harness::{Call, ChatFault, Platform, SOC, Seen, Setting, Stage, run, run_on, steady};
+use crate::harness::{Call, ChatFault, Platform, SOC, Seen, Setting, Stage, on_both, run, steady};
 
 /// Longer than anything takes that works, on a machine that does other things too.
 pub(super) const LONG: Duration = Duration::from_secs(40);
@@ -127,9 +127,9 @@ fn nameless(text: &str, alert: &sekoia_chatops::sandbox::world::Alert) -> String
     text
 }
 
-#[test]
-fn an_alert_that_two_rules_fire_for_is_one_and_is_acknowledged_once() {
-    run(durable(), async |s| {
+on_both!(an_alert_that_two_rules_fire_for_is_one_and_is_acknowledged_once);
+fn an_alert_that_two_rules_fire_for_is_one_and_is_acknowledged_once(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert urgency>=75", "alert urgency>=60"]).await;
         alert(s, "Impossible travel", 90);
         let card = message(s, &["Impossible travel"]).await;
@@ -149,9 +149,9 @@ fn an_alert_that_two_rules_fire_for_is_one_and_is_acknowledged_once() {
     });
 }
 
-#[test]
-fn an_alert_is_told_and_its_card_follows_it() {
-    run(durable(), async |s| {
+on_both!(an_alert_is_told_and_its_card_follows_it);
+fn an_alert_is_told_and_its_card_follows_it(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert urgency>=75"]).await;
         alert(s, "Too low to tell", 74);
         let raised = alert(s, "Impossible travel", 90);
@@ -177,9 +177,9 @@ fn an_alert_is_told_and_its_card_follows_it() {
     });
 }
 
-#[test]
-fn who_may_acknowledge_and_what() {
-    run(Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..durable() }, async |s| {
+on_both!(who_may_acknowledge_and_what);
+fn who_may_acknowledge_and_what(on: Platform) {
+    run(on, Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..durable() }, async |s| {
         s.ask("alice", "setup \"Rivoli Retail\"").await;
         s.progress().await;
         let other = alert(s, "Not theirs", 90);
@@ -206,9 +206,9 @@ fn who_may_acknowledge_and_what() {
     });
 }
 
-#[test]
-fn whatever_the_live_api_does_nothing_is_lost_or_doubled() {
-    run(durable(), async |s| {
+on_both!(whatever_the_live_api_does_nothing_is_lost_or_doubled);
+fn whatever_the_live_api_does_nothing_is_lost_or_doubled(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert urgency>=1 rule=\"First\"", "alert rule=\"Second\"", "alert rule=\"Third\""]).await;
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
         let kinds = [
@@ -234,9 +234,9 @@ fn whatever_the_live_api_does_nothing_is_lost_or_doubled() {
     });
 }
 
-#[test]
-fn a_crash_anywhere_doubles_and_loses_nothing() {
-    run(durable(), async |s| {
+on_both!(a_crash_anywhere_doubles_and_loses_nothing);
+fn a_crash_anywhere_doubles_and_loses_nothing(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert rule=\"First\"", "alert rule=\"Second\""]).await;
         let mut raised = Vec::new();
         for (number, wait) in [0, 150, 250, 350, 500].into_iter().enumerate() {
@@ -261,9 +261,9 @@ fn a_crash_anywhere_doubles_and_loses_nothing() {
     });
 }
 
-#[test]
-fn a_storm_is_one_message_that_counts() {
-    run(durable(), async |s| {
+on_both!(a_storm_is_one_message_that_counts);
+fn a_storm_is_one_message_that_counts(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert urgency>=1"]).await;
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
         let calls = s.sekoia.calls().len();
@@ -285,7 +285,7 @@ fn a_storm_is_one_message_that_counts() {
 
 #[test]
 fn ten_thousand_events_in_a_minute_are_all_counted() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(Platform::Slack, durable(), async |s| {
         set_up(s, &["alert urgency>=1"]).await;
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
         let calls = s.sekoia.calls().len();
@@ -307,9 +307,9 @@ fn ten_thousand_events_in_a_minute_are_all_counted() {
     });
 }
 
-#[test]
-fn a_silent_intake_is_told_and_so_is_its_return() {
-    run(durable(), async |s| {
+on_both!(a_silent_intake_is_told_and_so_is_its_return);
+fn a_silent_intake_is_told_and_so_is_its_return(on: Platform) {
+    run(on, durable(), async |s| {
         s.set_up().await;
         s.sekoia
             .happen(Happening::IntakeSilent { intake: Some("Payment gateway".into()), minutes: Some(130) })
@@ -329,9 +329,9 @@ fn a_silent_intake_is_told_and_so_is_its_return() {
     });
 }
 
-#[test]
-fn failed_playbooks_crashes_connectors_and_cases_are_told() {
-    run(durable(), async |s| {
+on_both!(failed_playbooks_crashes_connectors_and_cases_are_told);
+fn failed_playbooks_crashes_connectors_and_cases_are_told(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["playbook", "connector", "case"]).await;
         until("everything was looked at", s, async || {
             let calls = s.sekoia.calls();
@@ -359,9 +359,9 @@ fn failed_playbooks_crashes_connectors_and_cases_are_told() {
     });
 }
 
-#[test]
-fn a_sample_goes_the_way_of_what_happens() {
-    run(durable(), async |s| {
+on_both!(a_sample_goes_the_way_of_what_happens);
+fn a_sample_goes_the_way_of_what_happens(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert urgency>=75"]).await;
         let community = s.sekoia.edit(|world| world.root);
         let sample =
@@ -382,9 +382,9 @@ fn a_sample_goes_the_way_of_what_happens() {
     });
 }
 
-#[test]
-fn sekoia_that_asks_to_slow_down_is_left_alone_and_caught_up_with() {
-    run(durable(), async |s| {
+on_both!(sekoia_that_asks_to_slow_down_is_left_alone_and_caught_up_with);
+fn sekoia_that_asks_to_slow_down_is_left_alone_and_caught_up_with(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert urgency>=75"]).await;
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
         let limited = FaultKind::Status { code: 429, retry_after: Some(2), body: None };
@@ -400,9 +400,9 @@ fn sekoia_that_asks_to_slow_down_is_left_alone_and_caught_up_with() {
     });
 }
 
-#[test]
-fn a_chat_that_was_down_is_told_in_order() {
-    run(durable(), async |s| {
+on_both!(a_chat_that_was_down_is_told_in_order);
+fn a_chat_that_was_down_is_told_in_order(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert rule=\"First\"", "alert rule=\"Second\""]).await;
         for _ in 0..30 {
             s.chat.fault(Call::Post, ChatFault::Fails);
@@ -424,9 +424,9 @@ fn a_chat_that_was_down_is_told_in_order() {
     });
 }
 
-#[test]
-fn what_waited_long_comes_as_one_message() {
-    run(durable(), async |s| {
+on_both!(what_waited_long_comes_as_one_message);
+fn what_waited_long_comes_as_one_message(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert urgency>=75"]).await;
         s.stop().await;
         // As if the chat had been down for an hour.
@@ -461,9 +461,9 @@ fn what_waited_long_comes_as_one_message() {
     });
 }
 
-#[test]
-fn one_process_watches_and_another_takes_over() {
-    run(durable(), async |s| {
+on_both!(one_process_watches_and_another_takes_over);
+fn one_process_watches_and_another_takes_over(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert urgency>=75"]).await;
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
         // The built binary on the same store and Sekoia.
@@ -483,9 +483,9 @@ fn one_process_watches_and_another_takes_over() {
     });
 }
 
-#[test]
-fn a_community_that_cannot_be_read_keeps_no_other_waiting() {
-    run(Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..durable() }, async |s| {
+on_both!(a_community_that_cannot_be_read_keeps_no_other_waiting);
+fn a_community_that_cannot_be_read_keeps_no_other_waiting(on: Platform) {
+    run(on, Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..durable() }, async |s| {
         s.ask("alice", "setup \"Rivoli Retail\"").await;
         s.progress().await;
         rule(s, "alert").await;
@@ -511,9 +511,9 @@ fn a_community_that_cannot_be_read_keeps_no_other_waiting() {
     });
 }
 
-#[test]
-fn cases_do_not_wait_for_sekoia() {
-    run(durable(), async |s| {
+on_both!(cases_do_not_wait_for_sekoia);
+fn cases_do_not_wait_for_sekoia(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert", "case"]).await;
         let raised = alert(s, "Grouped", 50);
         message(s, &["Grouped"]).await;
@@ -529,9 +529,9 @@ fn cases_do_not_wait_for_sekoia() {
     });
 }
 
-#[test]
-fn an_acknowledgement_in_another_process_is_shown_and_counted() {
-    run(durable(), async |s| {
+on_both!(an_acknowledgement_in_another_process_is_shown_and_counted);
+fn an_acknowledgement_in_another_process_is_shown_and_counted(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert urgency>=75"]).await;
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
         s.start_program_with(&[("CHATOPS_REHEARSE_TIMING", "400,900,100,60000,600")]).await;
@@ -548,9 +548,9 @@ fn an_acknowledgement_in_another_process_is_shown_and_counted() {
     });
 }
 
-#[test]
-fn looks_that_fail_are_in_the_summary() {
-    run(durable(), async |s| {
+on_both!(looks_that_fail_are_in_the_summary);
+fn looks_that_fail_are_in_the_summary(on: Platform) {
+    run(on, durable(), async |s| {
         s.sekoia
             .faults()
             .add(Fault::new(FaultKind::Status { code: 400, retry_after: None, body: None }).on("/sic/conf/intakes"));

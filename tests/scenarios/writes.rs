@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use sekoia_chatops::sandbox::world::InvitationBody;
 use sekoia_chatops::sandbox::{Fault, FaultKind, Writes};
 
-use crate::harness::{Setting, Stage, id_in, nameless, run, usual};
+use crate::harness::{Platform, Setting, Stage, id_in, nameless, on_both, run, usual};
 
 const POST: &str = "POST";
 
@@ -50,8 +50,8 @@ fn multi() -> Setting {
 }
 
 /// What goes wrong with the first call; the community is there once all the same.
-fn done_once_in_spite_of(fault: Fault, sent: &[u16], says: &str) {
-    run(multi(), async |s| {
+fn done_once_in_spite_of(on: Platform, fault: Fault, sent: &[u16], says: &str) {
+    run(on, multi(), async |s| {
         bank(s).await;
         s.sekoia.faults().add(fault.clone().on("/sub-communities").method(POST).times(1));
         s.request_for("alice", "community create \"Rivoli Cards\"").await;
@@ -70,40 +70,40 @@ fn done_once_in_spite_of(fault: Fault, sent: &[u16], says: &str) {
     });
 }
 
-#[test]
-fn asked_to_wait_then_taken() {
+on_both!(asked_to_wait_then_taken);
+fn asked_to_wait_then_taken(on: Platform) {
     let wait = FaultKind::Status { code: 429, retry_after: Some(1), body: None };
-    done_once_in_spite_of(Fault::new(wait), &[429, 200], "");
+    done_once_in_spite_of(on, Fault::new(wait), &[429, 200], "");
 }
 
-#[test]
-fn an_error_then_taken() {
-    done_once_in_spite_of(Fault::new(status(500)), &[500, 200], "");
+on_both!(an_error_then_taken);
+fn an_error_then_taken(on: Platform) {
+    done_once_in_spite_of(on, Fault::new(status(500)), &[500, 200], "");
 }
 
-#[test]
-fn a_reset_connection_then_taken() {
-    done_once_in_spite_of(Fault::new(FaultKind::Reset), &[0, 200], "");
+on_both!(a_reset_connection_then_taken);
+fn a_reset_connection_then_taken(on: Platform) {
+    done_once_in_spite_of(on, Fault::new(FaultKind::Reset), &[0, 200], "");
 }
 
-#[test]
-fn done_and_the_reply_lost() {
-    done_once_in_spite_of(Fault::new(FaultKind::LoseReply), &[200], "found in Sekoia by reading back");
+on_both!(done_and_the_reply_lost);
+fn done_and_the_reply_lost(on: Platform) {
+    done_once_in_spite_of(on, Fault::new(FaultKind::LoseReply), &[200], "found in Sekoia by reading back");
 }
 
-#[test]
-fn done_and_the_reply_garbled() {
-    done_once_in_spite_of(Fault::new(FaultKind::Malformed), &[200], "Rivoli Cards");
+on_both!(done_and_the_reply_garbled);
+fn done_and_the_reply_garbled(on: Platform) {
+    done_once_in_spite_of(on, Fault::new(FaultKind::Malformed), &[200], "Rivoli Cards");
 }
 
-#[test]
-fn slower_than_anybody_waits() {
-    done_once_in_spite_of(Fault::new(FaultKind::Latency { ms: 60_000 }), &[200], "found in Sekoia by reading back");
+on_both!(slower_than_anybody_waits);
+fn slower_than_anybody_waits(on: Platform) {
+    done_once_in_spite_of(on, Fault::new(FaultKind::Latency { ms: 60_000 }), &[200], "found in Sekoia by reading back");
 }
 
-#[test]
-fn errors_that_go_on_end_as_failed_and_may_be_tried_again() {
-    run(multi(), async |s| {
+on_both!(errors_that_go_on_end_as_failed_and_may_be_tried_again);
+fn errors_that_go_on_end_as_failed_and_may_be_tried_again(on: Platform) {
+    run(on, multi(), async |s| {
         bank(s).await;
         let refused = FaultKind::Status {
             code: 400,
@@ -143,9 +143,9 @@ fn errors_that_go_on_end_as_failed_and_may_be_tried_again() {
     });
 }
 
-#[test]
-fn what_cannot_be_read_back_is_left_to_a_person() {
-    run(multi(), async |s| {
+on_both!(what_cannot_be_read_back_is_left_to_a_person);
+fn what_cannot_be_read_back_is_left_to_a_person(on: Platform) {
+    run(on, multi(), async |s| {
         bank(s).await;
         let id = s.request_for("alice", "community create \"Rivoli Cards\"").await;
         let card = s.card("Approval needed").await;
@@ -178,9 +178,9 @@ fn what_cannot_be_read_back_is_left_to_a_person() {
     });
 }
 
-#[test]
-fn where_keys_may_not_write_a_person_does_it_and_sekoia_confirms_it() {
-    run(Setting { writes: Writes::Refused, ..multi() }, async |s| {
+on_both!(where_keys_may_not_write_a_person_does_it_and_sekoia_confirms_it);
+fn where_keys_may_not_write_a_person_does_it_and_sekoia_confirms_it(on: Platform) {
+    run(on, Setting { writes: Writes::Refused, ..multi() }, async |s| {
         bank(s).await;
         let card = s.approved("invite ana@rivoli.example bob@rivoli.example as \"Analyst\"", "To do by hand").await;
         assert_snapshot!(nameless(&card), @r#"
@@ -251,9 +251,9 @@ fn where_keys_may_not_write_a_person_does_it_and_sekoia_confirms_it() {
     });
 }
 
-#[test]
-fn an_invitation_is_sent_in_whichever_form_sekoia_takes() {
-    usual(async |s| {
+on_both!(an_invitation_is_sent_in_whichever_form_sekoia_takes);
+fn an_invitation_is_sent_in_whichever_form_sekoia_takes(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         s.sekoia.edit(|world| world.invitations = InvitationBody::Emails);
         s.approved("invite ana@nimbus.example bob@nimbus.example", "bob@nimbus.example* · not accepted yet").await;
@@ -264,9 +264,9 @@ fn an_invitation_is_sent_in_whichever_form_sekoia_takes() {
     });
 }
 
-#[test]
-fn people_are_tracked_until_they_come() {
-    usual(async |s| {
+on_both!(people_are_tracked_until_they_come);
+fn people_are_tracked_until_they_come(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
         let card = s.approved("invite ana@nimbus.example", "not accepted yet").await;
         s.direct().await;
@@ -296,9 +296,9 @@ fn people_are_tracked_until_they_come() {
     });
 }
 
-#[test]
-fn a_freeze_holds_what_waits_for_its_next_attempt() {
-    run(multi(), async |s| {
+on_both!(a_freeze_holds_what_waits_for_its_next_attempt);
+fn a_freeze_holds_what_waits_for_its_next_attempt(on: Platform) {
+    run(on, multi(), async |s| {
         bank(s).await;
         let wait = FaultKind::Status { code: 429, retry_after: Some(2), body: None };
         s.sekoia.faults().add(Fault::new(wait).on("/sub-communities").method(POST).times(1));
@@ -322,9 +322,9 @@ fn a_freeze_holds_what_waits_for_its_next_attempt() {
     });
 }
 
-#[test]
-fn what_nobody_can_tell_is_given_up_or_sent_again_by_a_person() {
-    run(multi(), async |s| {
+on_both!(what_nobody_can_tell_is_given_up_or_sent_again_by_a_person);
+fn what_nobody_can_tell_is_given_up_or_sent_again_by_a_person(on: Platform) {
+    run(on, multi(), async |s| {
         bank(s).await;
         let id = s.request_for("alice", "community create \"Rivoli Cards\"").await;
         let card = s.card("Approval needed").await;
@@ -345,9 +345,9 @@ fn what_nobody_can_tell_is_given_up_or_sent_again_by_a_person() {
     });
 }
 
-#[test]
-fn a_rotation_that_is_refused_is_done_by_hand_or_given_up() {
-    run(Setting { writes: Writes::Refused, ..Setting::default() }, async |s| {
+on_both!(a_rotation_that_is_refused_is_done_by_hand_or_given_up);
+fn a_rotation_that_is_refused_is_done_by_hand_or_given_up(on: Platform) {
+    run(on, Setting { writes: Writes::Refused, ..Setting::default() }, async |s| {
         s.set_up().await;
         s.request_for("alice", "key rotate log-forwarder expires 90d").await;
         let card = s.card("Approval needed").await;

@@ -53,20 +53,18 @@ fn replaced(seen: &Seen) -> Option<String> {
     rest.split_once('>').map(|(address, _)| address.to_owned())
 }
 
-async fn all_without_edits(platform: Platform, point: impl Fn(usize) -> Point + Copy + Send + 'static) -> usize {
-    all_of(platform, point, |story| Box::pin(story.tell_without_edits())).await
+fn all_without_edits(platform: Platform, point: impl Fn(usize) -> Point + Copy + Send + 'static) -> usize {
+    all_of(platform, point, |story| Box::pin(story.tell_without_edits()))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn without_edits_after_every_commit() {
-    let points = all_without_edits(Platform::Slack, Point::Commit).await;
+#[test]
+fn without_edits_after_every_commit() {
+    let points = all_without_edits(Platform::Slack, Point::Commit);
     assert!(points > 8, "only {points} commits");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn without_edits_after_every_call_to_the_chat() {
-    for platform in PLATFORMS {
-        let points = all_without_edits(*platform, |n| Point::Chat(n, At::Done)).await;
-        assert!(points > 8, "only {points} calls");
-    }
+on_both!(without_edits_after_every_call_to_the_chat);
+fn without_edits_after_every_call_to_the_chat(on: Platform) {
+    let points = all_without_edits(on, |n| Point::Chat(n, At::Done));
+    assert!(points > 8, "only {points} calls");
 }

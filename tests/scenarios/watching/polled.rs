@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use sekoia_chatops::sandbox::{Fault, FaultKind, Happening, LiveFault};
 
 use super::{alert, at_rest, durable, message, rule, set_up, standing, until};
-use crate::harness::{Platform, Stage, run, run_on, steady};
+use crate::harness::{Platform, Stage, on_both, run, steady};
 
 const GATEWAY: &str = "Payment gateway";
 const OTHER: &str = "nimbus-payments";
@@ -40,7 +40,7 @@ async fn says(s: &Stage, words: &str) {
 
 #[test]
 fn without_the_permission_to_search_silence_is_told_after_an_hour() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(Platform::Slack, durable(), async |s| {
         s.set_up().await;
         s.sekoia.faults().add(Fault::new(status(403)).method("POST").on("/search/jobs"));
         falls_silent(s, GATEWAY);
@@ -54,7 +54,7 @@ fn without_the_permission_to_search_silence_is_told_after_an_hour() {
 
 #[test]
 fn a_search_that_fails_keeps_nothing_else_from_being_told() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(Platform::Slack, durable(), async |s| {
         s.set_up().await;
         let body = r#"{"uuid":"5f0c1e0a-0000-4000-8000-000000000001","status":3}"#;
         let failed = FaultKind::Status { code: 200, retry_after: None, body: Some(body.into()) };
@@ -73,7 +73,7 @@ fn a_search_that_fails_keeps_nothing_else_from_being_told() {
 
 #[test]
 fn what_fell_silent_during_a_mute_is_told_at_its_end() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(Platform::Slack, durable(), async |s| {
         set_up(s, &["silent \"Payment gateway\" for 1h"]).await;
         s.ask("alice", "notify mute 1 1h").await;
         // Whatever was being looked at before is over.
@@ -104,7 +104,7 @@ fn what_fell_silent_during_a_mute_is_told_at_its_end() {
 
 #[test]
 fn failed_runs_are_read_since_the_last_look_and_told_since_the_rule() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(Platform::Slack, durable(), async |s| {
         set_up(s, &["playbook"]).await;
         let reads = async || {
             let calls = s.sekoia.calls();
@@ -132,7 +132,7 @@ fn failed_runs_are_read_since_the_last_look_and_told_since_the_rule() {
 
 #[test]
 fn a_log_that_cannot_be_read_hides_no_other_crash() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(Platform::Slack, durable(), async |s| {
         s.set_up().await;
         let first = s.sekoia.edit(|world| world.playbook(ENRICH).unwrap().trigger_uuid.to_string());
         s.sekoia.faults().add(Fault::new(status(400)).on(&format!("/trigger-configurations/{first}")));
@@ -158,9 +158,9 @@ fn a_log_that_cannot_be_read_hides_no_other_crash() {
     });
 }
 
-#[test]
-fn notify_tells_how_the_rules_do() {
-    run(durable(), async |s| {
+on_both!(notify_tells_how_the_rules_do);
+fn notify_tells_how_the_rules_do(on: Platform) {
+    run(on, durable(), async |s| {
         set_up(s, &["alert urgency>=75", "silent for 1h", "playbook"]).await;
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
         alert(s, "Impossible travel", 90);
@@ -205,7 +205,7 @@ fn notify_tells_how_the_rules_do() {
 
 #[test]
 fn the_poller_keeps_what_notify_says() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(Platform::Slack, durable(), async |s| {
         set_up(s, &["silent for 1h"]).await;
         // Three minutes, of 600 milliseconds here.
         says(s, "Silence of 5 intakes: looked at every 2 seconds").await;
@@ -219,7 +219,7 @@ fn the_poller_keeps_what_notify_says() {
 
 #[test]
 fn another_process_tells_how_the_rules_do_and_so_does_the_next() {
-    run_on(Platform::Slack, durable(), async |s| {
+    run(Platform::Slack, durable(), async |s| {
         set_up(s, &["alert urgency>=75", "silent for 1h"]).await;
         until("it listens", s, async || s.sekoia.listeners().0 == 1).await;
         alert(s, "Impossible travel", 90);
