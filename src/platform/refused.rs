@@ -72,7 +72,7 @@ impl Refused {
 
     /// Logs once a minute how many were refused, if any were, and a last time at `stop`.
     pub async fn log(&self, stop: CancellationToken) {
-        let mut before = self.counts();
+        let mut before = Counts::default();
         loop {
             let ended = tokio::select! {
                 () = tokio::time::sleep(EVERY) => false,
