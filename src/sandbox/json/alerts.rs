@@ -68,6 +68,17 @@ pub(in crate::sandbox) fn alert(world: &World, alert: &Alert) -> Value {
     })
 }
 
+/// What an alert is found and sorted by, and `at`: its place among all.
+pub(in crate::sandbox) fn alert_in_brief(at: usize, alert: &Alert) -> Value {
+    json!({
+        "at": at,
+        "uuid": alert.uuid,
+        "short_id": alert.short_id,
+        "created_at": alert.created_at.as_second(),
+        "updated_at": alert.updated_at.map(Timestamp::as_second),
+    })
+}
+
 /// With what only the call for one alert brings.
 pub(in crate::sandbox) fn alert_in_full(world: &World, found: &Alert) -> Value {
     let mut full = alert(world, found);

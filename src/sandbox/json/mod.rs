@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub(super) use activity::{connector, intake, log, playbook, run};
-pub(super) use alerts::{alert, alert_in_full, comment};
+pub(super) use alerts::{alert, alert_in_brief, alert_in_full, comment};
 pub(super) use subscription::licence;
 
 use super::world::{ApiKey, AuthProvider, Community, KeyStatus, Member, Permission, Role, User, World};
