@@ -72,7 +72,9 @@ impl App {
     pub fn with_store(config: Config, store: Arc<dyn Store>, keys: &[SecretSlice<u8>]) -> anyhow::Result<Self> {
         one_tls_provider();
         let slack = match &config.slack {
-            Some(slack) => Some((Arc::new(SlackClient::new(slack, Arc::clone(&store))?), slack)),
+            Some(slack) => {
+                Some((Arc::new(SlackClient::new(slack, Arc::clone(&store), config.timing.calls.slack_posts)?), slack))
+            }
             None => None,
         };
         let mattermost = match &config.mattermost {
@@ -112,7 +114,8 @@ impl App {
         platforms: impl FnOnce(Responder, Arc<Intake>) -> Router,
     ) -> anyhow::Result<Self> {
         let (live_url, key) = (sekoia.live_url.clone(), sekoia.key.clone());
-        let sekoia = Sekoia::new(sekoia.region, sekoia.api_url, sekoia.key, sekoia.candidates)?;
+        let sekoia =
+            Sekoia::new(sekoia.region, sekoia.api_url, sekoia.key, sekoia.candidates)?.timed(house.timing.calls);
         let health = Arc::new(Health::new(&chats));
         let bot = Bot::new(store, Arc::new(sekoia), chats, house.access, house.approval, house.timing);
         let bot = bot.reached_at(house.public_url);

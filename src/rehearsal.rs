@@ -5,7 +5,7 @@
 #[cfg(debug_assertions)]
 const CRASH_AFTER: &str = "CHATOPS_REHEARSE_CRASH_AFTER_COMMITS";
 /// Milliseconds: the lease, the proof, the time between two reads, the time to confirm; and, if it
-/// is there, how long a minute of the watch lasts.
+/// is there, how long a minute of the watch lasts; with 0, nothing is watched.
 #[cfg(debug_assertions)]
 pub const TIMING: &str = "CHATOPS_REHEARSE_TIMING";
 

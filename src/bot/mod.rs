@@ -73,6 +73,7 @@ pub struct Bot {
     scoped: watching::Scoped,
     /// Under which address others reach this bot.
     public_url: Option<Url>,
+    timing: Timing,
 }
 
 /// Forms that are checked at the same time, and how long one is remembered.
@@ -146,6 +147,7 @@ impl Bot {
             taken: DashMap::new(),
             scoped: watching::Scoped::default(),
             public_url: None,
+            timing,
             prepared: Cache::builder().max_capacity(CHECKED.0).time_to_live(CHECKED.1).build(),
         }
     }

@@ -15,10 +15,6 @@ use crate::store::{StoreError, horizon};
 
 /// Deliveries are remembered for longer than any platform repeats them.
 const REMEMBERED: Duration = Duration::from_hours(24);
-/// How often the worker looks without being woken.
-const TICK: Duration = Duration::from_secs(2);
-/// How often a process without the lease looks whether it has it now.
-const SOON: Duration = Duration::from_millis(200);
 /// Ticks between two clean-ups.
 const SWEEP: u32 = 900;
 /// Ticks between two looks at what the store itself needs.
@@ -76,7 +72,7 @@ impl Worker {
             }
             round = round.wrapping_add(1);
             tokio::select! {
-                () = self.bot.outbox.something_to_do(TICK) => {}
+                () = self.bot.outbox.something_to_do(self.bot.timing.loops.tick) => {}
                 () = stop.cancelled() => {}
             }
         }
@@ -103,7 +99,8 @@ impl Worker {
             {
                 error!(%error, "digests could not be sent");
             }
-            let pause = if since.is_some() { TICK } else { SOON };
+            let loops = self.bot.timing.loops;
+            let pause = if since.is_some() { loops.tick } else { loops.soon };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => {}
@@ -128,7 +125,10 @@ impl Worker {
                 }
                 () = stop.cancelled() => {}
             }
-            pause(stop).await;
+            tokio::select! {
+                () = tokio::time::sleep(self.bot.timing.loops.tick) => {}
+                () = stop.cancelled() => {}
+            }
         }
     }
 
@@ -151,12 +151,5 @@ impl Worker {
             self.bot.forget_replaced(now).await?;
         }
         Ok(())
-    }
-}
-
-async fn pause(stop: &CancellationToken) {
-    tokio::select! {
-        () = tokio::time::sleep(TICK) => {}
-        () = stop.cancelled() => {}
     }
 }

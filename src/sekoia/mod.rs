@@ -38,6 +38,7 @@ pub use types::*;
 pub use writes::{INVITATIONS, invitation};
 
 use crate::pace::Rank;
+use crate::timing::Calls;
 use entries::{Identified, PAGE};
 use lenient::Page;
 use listing::Listing;
@@ -73,6 +74,13 @@ impl Sekoia {
         candidates: Vec<(Region, Vec<Url>)>,
     ) -> Result<Self, reqwest::Error> {
         Ok(Self { transport: Transport::new(base, key)?, region, candidates, by_list: AtomicBool::new(false) })
+    }
+
+    /// With other times than those that Sekoia documents.
+    #[must_use]
+    pub fn timed(mut self, times: Calls) -> Self {
+        self.transport.set_times(times);
+        self
     }
 
     pub fn documented_addresses() -> Vec<(Region, Vec<Url>)> {

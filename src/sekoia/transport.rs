@@ -22,6 +22,7 @@ use super::lenient::Page;
 use crate::pace::{Pace, Rank};
 use crate::resolve::Resolver;
 use crate::retry::{self, Failed, Next, Retry};
+use crate::timing::Calls;
 
 tokio::task_local! {
     static BACKGROUND: ();
@@ -148,6 +149,7 @@ pub(super) struct Transport {
     base: Url,
     key: SecretString,
     pace: Pace,
+    times: Calls,
     trouble: Mutex<Trouble>,
     /// What Sekoia's clock showed when it answered last.
     clock: Mutex<Option<Timestamp>>,
@@ -157,8 +159,6 @@ pub(super) struct Transport {
 
 /// Sekoia's documented bound: 5 requests a second.
 const PER_SECOND: usize = 5;
-/// Calls above 10 s are flagged by Sekoia's firewall.
-const TOTAL: Duration = Duration::from_secs(9);
 const CONNECT: Duration = Duration::from_secs(3);
 /// A person waits this long for a pause to end; a longer one is told.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -168,7 +168,6 @@ const TURN: Duration = Duration::from_secs(10);
 const FORBIDDEN_FOR: Duration = Duration::from_mins(10);
 /// Two errors within this time: pause (Sekoia's WAF guidance).
 const ERRORS_WITHIN: Duration = Duration::from_secs(10);
-const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// More than any list that the documentation allows for; beyond it something is wrong.
 const LARGEST_BODY: u64 = 16 * 1024 * 1024;
@@ -188,12 +187,25 @@ impl Transport {
             .dns_resolver(Resolver)
             .user_agent(concat!("sekoia-chatops/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
-            .timeout(TOTAL)
             // A redirect could carry the key elsewhere.
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        let pace = Pace::new(PER_SECOND, Duration::from_secs(1));
-        Ok(Self { http, base, key, pace, trouble: Mutex::default(), clock: Mutex::default(), held: OnceCell::new() })
+        let times = Calls::default();
+        let pace = Pace::new(PER_SECOND, times.sekoia);
+        Ok(Self {
+            http,
+            base,
+            key,
+            pace,
+            times,
+            trouble: Mutex::default(),
+            clock: Mutex::default(),
+            held: OnceCell::new(),
+        })
+    }
+
+    pub fn set_times(&mut self, times: Calls) {
+        (self.pace, self.times) = (Pace::new(PER_SECOND, times.sekoia), times);
     }
 
     pub fn base(&self) -> &Url {
@@ -316,11 +328,14 @@ impl Transport {
             Verb::Patch => self.http.patch(url),
             Verb::Delete => self.http.delete(url),
         };
-        let mut request = request.bearer_auth(self.key.expose_secret()).header(header::ACCEPT, "application/json");
+        let mut request = request
+            .timeout(self.times.longest)
+            .bearer_auth(self.key.expose_secret())
+            .header(header::ACCEPT, "application/json");
         if let Some(body) = &call.body {
             request = request.json(body);
         }
-        let sent = request.send().await.map_err(|error| match unanswered(&error) {
+        let sent = request.send().await.map_err(|error| match unanswered(&error, self.times.longest) {
             // A connection that never stood carried nothing.
             passed if error.is_connect() => Unwritten::Refused(passed),
             passed => Unwritten::Unclear(passed),
@@ -328,7 +343,7 @@ impl Transport {
         let status = sent.status();
         tracing::Span::current().record("status", status.as_u16());
         let retry_after = retry_after(&sent);
-        let body = body(sent).await;
+        let body = body(sent, self.times.longest).await;
         if status.is_success() {
             let body = body.map_err(Unwritten::Unclear)?;
             let body = SecretString::from(String::from_utf8(body).unwrap_or_default());
@@ -363,16 +378,17 @@ impl Transport {
             None => self.http.get(url),
             Some(body) => self.http.post(url).json(body),
         };
+        let request = request.timeout(self.times.longest);
         let request =
             request.query(&call.query).bearer_auth(self.key.expose_secret()).header(header::ACCEPT, "application/json");
-        let sent = request.send().await.map_err(|e| unanswered(&e))?;
+        let sent = request.send().await.map_err(|e| unanswered(&e, self.times.longest))?;
         let status = sent.status();
         tracing::Span::current().record("status", status.as_u16());
         let retry_after = retry_after(&sent);
         if let Some(date) = date(&sent) {
             *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(date);
         }
-        let body = body(sent).await?;
+        let body = body(sent, self.times.longest).await?;
         if status.is_success() {
             return Ok(body);
         }
@@ -429,7 +445,7 @@ impl Transport {
             trouble.errors.pop_front();
         }
         if trouble.errors.len() >= 2 {
-            let pause = trouble.next_pause.unwrap_or(FIRST_PAUSE);
+            let pause = trouble.next_pause.unwrap_or(self.times.pause);
             trouble.paused_until = trouble.paused_until.max(Some(now + pause));
             trouble.next_pause = Some((pause * 2).min(LONGEST_PAUSE));
             trouble.errors.clear();
@@ -443,9 +459,10 @@ pub(super) async fn validate_at(transport: &Transport, base: &Url, key: &SecretS
     let mut url = base.clone();
     url.set_path(&format!("{}/v1/auth/validate", url.path().trim_end_matches('/')));
     let request = transport.http.get(url).bearer_auth(key.expose_secret()).timeout(Duration::from_secs(5));
-    let sent = request.send().await.map_err(|e| unanswered(&e))?;
+    let longest = transport.times.longest;
+    let sent = request.send().await.map_err(|e| unanswered(&e, longest))?;
     let status = sent.status();
-    let body = body(sent).await?;
+    let body = body(sent, longest).await?;
     if status.is_success() { Ok(()) } else { Err(refusal(status, None, &body, "")) }
 }
 
@@ -459,9 +476,9 @@ fn date(sent: &reqwest::Response) -> Option<Timestamp> {
     jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp())
 }
 
-async fn body(mut sent: reqwest::Response) -> Result<Vec<u8>, SekoiaError> {
+async fn body(mut sent: reqwest::Response, longest: Duration) -> Result<Vec<u8>, SekoiaError> {
     let mut body = Vec::new();
-    while let Some(chunk) = sent.chunk().await.map_err(|e| unanswered(&e))? {
+    while let Some(chunk) = sent.chunk().await.map_err(|e| unanswered(&e, longest))? {
         if (body.len() + chunk.len()) as u64 > LARGEST_BODY {
             return Err(SekoiaError::Malformed { what: format!("more than {LARGEST_BODY} bytes") });
         }
@@ -470,9 +487,9 @@ async fn body(mut sent: reqwest::Response) -> Result<Vec<u8>, SekoiaError> {
     Ok(body)
 }
 
-fn unanswered(error: &reqwest::Error) -> SekoiaError {
+fn unanswered(error: &reqwest::Error, longest: Duration) -> SekoiaError {
     if error.is_timeout() && !error.is_connect() {
-        SekoiaError::Timeout { after: TOTAL }
+        SekoiaError::Timeout { after: longest }
     } else {
         SekoiaError::Unreachable
     }

@@ -73,7 +73,7 @@ impl Approvals {
         let new_status = before.map(Approval::status) != Some(status);
         let posted = events.iter().all(|event| matches!(event, Event::CardPosted { .. }));
         if new_status || (!posted && is_milestone(after)) {
-            owed.push(work(WorkKind::Card, now + card_delay(after)));
+            owed.push(work(WorkKind::Card, now + card_delay(after, self.timing.delivery.outcome)));
             owed.push(work(WorkKind::ChecklistSync, now));
         }
         if new_status {
@@ -120,10 +120,10 @@ impl Approvals {
 
 /// What will have an outcome in a moment is not shown before it: every edit costs one of the few
 /// that Slack allows a minute.
-fn card_delay(approval: &Approval) -> Duration {
+fn card_delay(approval: &Approval, outcome: Duration) -> Duration {
     let silent = approval.items.iter().any(|i| matches!(i, Item::Unclear { .. }));
     let started = approval.items.iter().any(|i| matches!(i, Item::Started { .. }));
-    if !silent && (started || approval.next_call().is_some()) { Duration::from_secs(1) } else { Duration::ZERO }
+    if !silent && (started || approval.next_call().is_some()) { outcome } else { Duration::ZERO }
 }
 
 /// Whether a change is worth an edit of the card: of a long list, not every call is.

@@ -29,8 +29,6 @@ pub struct Stage {
     directory: Option<tempfile::TempDir>,
     running: Option<Running>,
     program: Option<Program>,
-    /// Keeps the lease of the watch from the bot.
-    keeper: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
 /// The built binary, as an operator runs it.
@@ -81,7 +79,6 @@ impl Stage {
             directory,
             running: None,
             program: None,
-            keeper: std::sync::Mutex::default(),
         }
     }
 
@@ -288,38 +285,9 @@ impl Stage {
         assert!(request.send().await.expect("an answer").status().is_success());
     }
 
-    /// From now on nobody watches Sekoia here: somebody else has the lease for it.
-    pub async fn nobody_watches(&self) {
-        let store = self.store().await;
-        let lease = jiff::SignedDuration::from_secs(50);
-        // As if the bot's own had run out.
-        let (now, then) = (Timestamp::now(), Timestamp::now() + jiff::SignedDuration::from_hours(1));
-        assert!(store.lease("watch", "somebody else", then, now + lease).await.expect("a store"));
-        let keeper = tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(std::time::Duration::from_secs(5)).await;
-                let now = Timestamp::now();
-                // The stage may be gone.
-                let _ = store.lease("watch", "somebody else", now, now + lease).await;
-            }
-        });
-        if let Some(before) = self.keeper.lock().expect("no panic").replace(keeper) {
-            before.abort();
-        }
-        // It asks for it anew every second, and what it stored while it watched is believed for a while.
-        tokio::time::sleep(std::time::Duration::from_millis(3_500)).await;
-    }
-
-    /// Whoever had the lease has it no more: the next bot that starts watches.
-    pub async fn somebody_watches(&self) {
-        let keeper = self.keeper.lock().expect("no panic").take();
-        if let Some(keeper) = keeper {
-            keeper.abort();
-            let _ = keeper.await;
-        }
-        let store = self.store().await;
-        let then = Timestamp::now() + jiff::SignedDuration::from_hours(3);
-        assert!(store.lease("watch", "nobody", then, Timestamp::now()).await.expect("a store"));
+    /// Whether the bot watches Sekoia from its next start on.
+    pub fn watches(&mut self, on: bool) {
+        self.setting.timing.watch.on = on;
     }
 
     /// A channel as the bot knows it.

@@ -9,14 +9,17 @@ use secrecy::SecretSlice;
 use sekoia_chatops::chat::Actor;
 use sekoia_chatops::command::{find, lex, rule};
 use sekoia_chatops::domain::notify::{Event, Rule, Rules, Trigger, Watch, matches, sample};
-use sekoia_chatops::sandbox::{Fault, FaultKind, Happening};
+use sekoia_chatops::sandbox::{Fault, FaultKind};
 use sekoia_chatops::state::hint::Hint;
 use sekoia_chatops::state::kept::decode;
 use sekoia_chatops::state::rules::Notifications;
 use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::{SqliteStore, Store, Work, WorkKind, keyfile};
+use sekoia_chatops::timing::{Rhythm, Timing};
 
-use crate::harness::{Call, ChatFault, Choice, Platform, SOC, Seen, Setting, Stage, on_both, run, steady, usual};
+use crate::harness::{
+    Call, ChatFault, Choice, Platform, QUICK, SOC, Seen, Setting, Stage, on_both, run, steady, usual,
+};
 
 /// Longer than anything takes that works.
 const LONG: Duration = Duration::from_secs(20);
@@ -39,6 +42,11 @@ async fn store(s: &Stage) -> Arc<dyn Store> {
 
 fn durable() -> Setting {
     Setting { durable: true, ..Setting::default() }
+}
+
+fn unwatched() -> Setting {
+    let timing = Timing { watch: Rhythm { on: false, ..QUICK.watch }, ..QUICK };
+    Setting { timing, ..durable() }
 }
 
 /// The address in the form that shows it.
@@ -64,7 +72,7 @@ const RAISED: &str = r#"{"type":"alert","action":"created","attributes":{"uuid":
 
 on_both!(rules_are_added_listed_changed_and_removed);
 fn rules_are_added_listed_changed_and_removed(on: Platform) {
-    run(on, durable(), async |s| {
+    run(on, unwatched(), async |s| {
         assert_snapshot!(s.ask("alice", "notify").await.text(), @"
         *This channel is not set up yet.*
         I set up Sekoia workspaces from a channel: seven steps, each checked with Sekoia's API, approvals by button for what is sensitive, and a record of who did what.
@@ -72,7 +80,6 @@ fn rules_are_added_listed_changed_and_removed(on: Platform) {
         [Set up this channel]!
         ");
         s.set_up().await;
-        s.nobody_watches().await;
         assert_snapshot!(steady(s.ask("alice", "notify").await.text()), @"
         Notifications
         *Nimbus Payments* · 0 rules
@@ -384,7 +391,7 @@ fn the_recommended_three_come_after_one_confirmation(on: Platform) {
 
 on_both!(viewers_look_and_operators_change);
 fn viewers_look_and_operators_change(on: Platform) {
-    usual(on, async |s| {
+    run(on, unwatched(), async |s| {
         s.set_up().await;
         s.ask("alice", "notify recommended confirm").await;
         let list = s.ask("dan", "notify").await;
@@ -444,9 +451,12 @@ fn a_digest_is_planned_with_its_schedule_and_ends_with_it(on: Platform) {
 on_both!(a_sample_that_arrived_ticks_step_7);
 fn a_sample_that_arrived_ticks_step_7(on: Platform) {
     run(on, durable(), async |s| {
+        // Nothing falls silent or fails: nothing else is to be told here.
+        s.sekoia.edit(|world| {
+            world.intakes.clear();
+            world.playbooks.clear();
+        });
         s.set_up().await;
-        // The only one that is silent: nothing else is to be told here.
-        s.sekoia.happen(Happening::IntakeBack { intake: Some("Key management HSM".into()) }).unwrap();
         assert_snapshot!(s.ask("alice", "done notifications").await.text(), @r#"
         No sample confirms step 7 (notifications) yet: 0 rules.
         • Missing: a rule: "/sekoia notify recommended" adds the three that Sekoia recommends, "/sekoia notify add" any other
@@ -467,14 +477,16 @@ fn a_sample_that_arrived_ticks_step_7(on: Platform) {
         "#);
         // Nobody can have seen what never came.
         assert_snapshot!(s.ask("alice", "notify seen 2").await.text(), @"No sample of rule 2 has come here. `/sekoia notify test 2` sends one.");
-        s.nobody_watches().await;
+        s.stop().await;
+        s.watches(false);
+        s.start().await;
         assert_snapshot!(s.ask("alice", "notify test 2").await.text(), @r#"A sample is on its way through rule 2 into this channel: No events from any intake for 1 hour. It is marked as a sample. When you see it, press "It arrived" on it, or type `/sekoia notify seen 2`."#);
         let waiting = hints(s).await;
         let [Hint::Sample { rule: 2, occurrence, .. }] = &waiting[..] else { panic!("{waiting:?}") };
         assert_eq!(occurrence.what.trigger(), Some(Trigger::NoEvents));
         assert_snapshot!(s.ask("alice", "notify seen 2").await.text(), @"No sample of rule 2 has come here. `/sekoia notify test 2` sends one.");
         s.stop().await;
-        s.somebody_watches().await;
+        s.watches(true);
         s.start().await;
         let sample = s.chat.next_where(LONG, "the sample", |seen| seen.text().contains("[It arrived]")).await;
         assert_snapshot!(steady(sample.text()), @"

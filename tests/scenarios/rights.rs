@@ -75,7 +75,10 @@ fn approvers_are_operators_where_none_are_named(on: Platform) {
 #[test]
 fn a_group_that_cannot_be_read_makes_nobody_an_operator() {
     on_slack(Setting { operators: "", ..Setting::default() }, async |s| {
+        // Before the bot looks at them: what it read is remembered for a while.
+        s.stop().await;
         s.chat.groups_become_unreadable();
+        s.start().await;
         assert_snapshot!(s.ask("bob", "overview").await.text(), @"I cannot tell whether you are an operator, because slack-group:S0APPROVERS of CHATOPS_APPROVERS could not be read (the app lacks the scope usergroups:read). Nothing was done. Ask your bot administrator to add that scope to the app in Slack and to install it again. Your id is `chat:bob`.");
     });
 }
@@ -84,7 +87,10 @@ on_both!(a_group_that_cannot_be_read_denies_nothing_that_does_not_depend_on_it);
 fn a_group_that_cannot_be_read_denies_nothing_that_does_not_depend_on_it(on: Platform) {
     let setting = Setting { operators: "alice,@approvers", approvers: "bob,@approvers", ..Setting::default() };
     run(on, setting, async |s| {
+        // Before the bot looks at them: what it read is remembered for a while.
+        s.stop().await;
         s.chat.groups_become_unreadable();
+        s.start().await;
         // Who is listed by id, and who only looks.
         s.set_up().await;
         assert!(s.ask("dan", "status").await.text().contains("Sekoia workspace setup"));
@@ -227,6 +233,7 @@ fn a_dead_token_of_the_chat_stands_in_the_health_until_it_works(on: Platform) {
         s.chat.refuse_token(true);
         s.start().await;
         until("health shows it", s, async || ready(s).await["wrong"] == json!({ part: setting })).await;
+        until("Sekoia was looked at", s, async || ready(s).await["sekoia"] != "unknown").await;
         let body = ready(s).await;
         assert_eq!((&body[part], &body["sekoia"]), (&json!("failing"), &json!("ok")), "{body}");
         s.stop().await;

@@ -14,16 +14,19 @@ use sekoia_chatops::domain::notify::{
 use sekoia_chatops::state::kept::row;
 use sekoia_chatops::state::rules::Notifications;
 use sekoia_chatops::store::{Commit, Schedule, Work, WorkKind};
+use sekoia_chatops::timing::{Rhythm, Timing};
 use serde_json::json;
 
 use crate::harness::hook::Stage as At;
 use crate::harness::slack::Fault;
-use crate::harness::{Call, ChatFault, Kind, Platform, SOC, Seen, Setting, Stage, on_both, on_slack, run};
+use crate::harness::{Call, ChatFault, Kind, Platform, QUICK, SOC, Seen, Setting, Stage, on_both, on_slack, run};
 
 const LONG: Duration = Duration::from_secs(40);
 
+/// Nothing is watched: what the rules did is written into the store.
 fn durable() -> Setting {
-    Setting { durable: true, ..Setting::default() }
+    let timing = Timing { watch: Rhythm { on: false, ..QUICK.watch }, ..QUICK };
+    Setting { durable: true, timing, ..Setting::default() }
 }
 
 /// The bot's rules, seen from beside while it does not run.
@@ -129,7 +132,6 @@ on_both!(without_rules_the_summary_says_how_to_begin);
 fn without_rules_the_summary_says_how_to_begin(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
-        s.nobody_watches().await;
         assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
         Notifications of the last 24 hours
         There is nothing to sum up: this channel has no rules yet. `/sekoia notify recommended` adds the three that Sekoia recommends.
@@ -143,7 +145,6 @@ on_both!(a_quiet_day_reads_well);
 fn a_quiet_day_reads_well(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
-        s.nobody_watches().await;
         let now = Timestamp::now();
         with(s, async |kept| kept.change(Command::AddRecommended, now - SignedDuration::from_hours(60)).await).await;
         assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
@@ -159,7 +160,6 @@ on_both!(the_summary_counts_and_the_chart_goes_to_whoever_asked);
 fn the_summary_counts_and_the_chart_goes_to_whoever_asked(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
-        s.nobody_watches().await;
         with(s, async |kept| kept.busy(Timestamp::now()).await).await;
         assert_snapshot!(s.ask("dan", "notify summary").await.text(), @"
         Notifications of the last 24 hours
@@ -192,7 +192,6 @@ on_both!(a_table_holds_whatever_a_rule_is_called);
 fn a_table_holds_whatever_a_rule_is_called(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
-        s.nobody_watches().await;
         let now = Timestamp::now();
         with(s, async |kept| {
             let names = ["|a|\n@channel `x`|", "**y** <!here> &#124;", "\\| ~~z~~ [k](http://k)"];
@@ -230,7 +229,6 @@ on_both!(a_chart_that_cannot_be_sent_takes_no_words_away);
 fn a_chart_that_cannot_be_sent_takes_no_words_away(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
-        s.nobody_watches().await;
         with(s, async |kept| kept.busy(Timestamp::now()).await).await;
         for fault in [ChatFault::Refuses, ChatFault::TokenDead] {
             s.chat.fault(Call::Upload, fault);
@@ -247,7 +245,6 @@ fn a_chart_that_cannot_be_sent_takes_no_words_away(on: Platform) {
 fn what_keeps_a_chart_from_slack_is_named() {
     on_slack(durable(), async |s| {
         s.set_up().await;
-        s.nobody_watches().await;
         with(s, async |kept| kept.busy(Timestamp::now()).await).await;
         s.slack().edit(|world| {
             world.scopes.remove("files:write");
@@ -274,7 +271,6 @@ on_both!(a_missed_digest_comes_once_with_its_chart_in_the_thread);
 fn a_missed_digest_comes_once_with_its_chart_in_the_thread(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
-        s.nobody_watches().await;
         with(s, async |kept| kept.missed(Timestamp::now()).await).await;
         let digest = posted(s, "Daily digest").await;
         assert!(digest.text().contains(" Europe/Paris\n"), "{digest}");
@@ -296,7 +292,6 @@ on_both!(a_digest_is_sent_once_over_a_crash_in_the_middle);
 fn a_digest_is_sent_once_over_a_crash_in_the_middle(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
-        s.nobody_watches().await;
         // Posted, and nobody hears of it.
         s.chat.fault(Call::Post, ChatFault::LosesReply);
         with(s, async |kept| kept.missed(Timestamp::now()).await).await;
@@ -315,7 +310,6 @@ on_both!(a_digest_that_cannot_be_recorded_is_posted_once);
 fn a_digest_that_cannot_be_recorded_is_posted_once(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
-        s.nobody_watches().await;
         s.sql(
             "CREATE TRIGGER full BEFORE DELETE ON work WHEN OLD.kind = 'digest' BEGIN SELECT RAISE(ABORT, 'full'); END",
         )
@@ -324,8 +318,7 @@ fn a_digest_that_cannot_be_recorded_is_posted_once(on: Platform) {
         kept.busy(Timestamp::now()).await;
         kept.due_soon().await;
         posted(s, "Daily digest").await;
-        // Two ticks and more.
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
         s.sql("DROP TRIGGER full").await;
         posted(s, "(picture: ").await;
         let said = s.chat.standing(SOC);
@@ -338,14 +331,13 @@ fn a_digest_that_cannot_be_recorded_is_posted_once(on: Platform) {
 fn of_two_processes_one_says_what_is_due() {
     on_slack(durable(), async |s| {
         s.set_up().await;
-        s.nobody_watches().await;
         let kept = Kept::of(s).await;
         kept.busy(Timestamp::now()).await;
         // The built binary on the same store; whoever is slow is still at it when the other one looks.
-        s.start_program_with(&[("CHATOPS_REHEARSE_TIMING", "400,900,100,60000,600")]).await;
+        s.start_program_with(&[("CHATOPS_REHEARSE_TIMING", "400,900,100,60000,0")]).await;
         s.slack().on_call(|method, at| {
             if method == "chat.postMessage" && at == At::Done {
-                std::thread::sleep(Duration::from_millis(2_500));
+                std::thread::sleep(Duration::from_millis(600));
             }
         });
         kept.due_soon().await;
@@ -358,7 +350,8 @@ fn of_two_processes_one_says_what_is_due() {
         s.card("Rejected").await;
         s.direct().await;
         s.checklist_at_rest().await;
-        tokio::time::sleep(Duration::from_secs(6)).await;
+        // Both look as often.
+        tokio::time::sleep(Duration::from_secs(3)).await;
         let digests = |s: &Stage| s.chat.standing(SOC).iter().filter(|m| m.text().contains("Daily digest")).count();
         assert_eq!((digests(s), s.chat.pictures().len()), (1, 1));
         assert_eq!(s.chat.standing_alone("alice").len(), 1);
@@ -381,7 +374,6 @@ on_both!(alerts_of_storms_are_said_to_be_left_out);
 fn alerts_of_storms_are_said_to_be_left_out(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
-        s.nobody_watches().await;
         with(s, async |kept| {
             kept.change(Command::AddRecommended, Timestamp::now() - SignedDuration::from_hours(72)).await;
             let at = Timestamp::now() - SignedDuration::from_hours(3);
@@ -407,7 +399,6 @@ fn alerts_of_storms_are_said_to_be_left_out(on: Platform) {
 fn a_chart_without_an_answer_is_not_sent_twice() {
     on_slack(durable(), async |s| {
         s.set_up().await;
-        s.nobody_watches().await;
         s.slack().fault("files.completeUploadExternal", Fault::LoseReply);
         with(s, async |kept| kept.missed(Timestamp::now()).await).await;
         posted(s, "(picture: ").await;
@@ -420,7 +411,6 @@ on_both!(a_digest_whose_chart_is_refused_says_so);
 fn a_digest_whose_chart_is_refused_says_so(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
-        s.nobody_watches().await;
         s.chat.fault(Call::Upload, ChatFault::Refuses);
         with(s, async |kept| kept.missed(Timestamp::now()).await).await;
         posted(s, "Daily digest").await;
@@ -435,7 +425,6 @@ on_both!(a_digest_that_cannot_be_edited_is_replaced);
 fn a_digest_that_cannot_be_edited_is_replaced(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
-        s.nobody_watches().await;
         s.chat.close_edits(true);
         s.chat.fault(Call::Upload, ChatFault::Refuses);
         with(s, async |kept| kept.missed(Timestamp::now()).await).await;
@@ -454,7 +443,6 @@ on_both!(a_digest_that_was_switched_off_is_dropped);
 fn a_digest_that_was_switched_off_is_dropped(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
-        s.nobody_watches().await;
         with(s, async |kept| {
             let now = Timestamp::now();
             kept.missed(now).await;
@@ -478,7 +466,6 @@ on_both!(a_digest_that_can_never_be_said_is_put_aside_and_told);
 fn a_digest_that_can_never_be_said_is_put_aside_and_told(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
-        s.nobody_watches().await;
         s.chat.bot_is_in(SOC, false);
         with(s, async |kept| kept.missed(Timestamp::now()).await).await;
         let told = posted(s, "daily digest").await.text();
@@ -489,7 +476,7 @@ fn a_digest_that_can_never_be_said_is_put_aside_and_told(on: Platform) {
         s.start().await;
         posted(s, "Daily digest").await;
         posted(s, "(picture: ").await;
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
         assert!(!s.ask("alice", "overview").await.text().contains("not delivered"));
     });
 }

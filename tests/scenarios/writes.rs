@@ -6,8 +6,9 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use sekoia_chatops::sandbox::world::InvitationBody;
 use sekoia_chatops::sandbox::{Fault, FaultKind, Writes};
+use sekoia_chatops::timing::{Calls, Timing};
 
-use crate::harness::{Platform, Setting, Stage, id_in, nameless, on_both, run, usual};
+use crate::harness::{Platform, QUICK, Setting, Stage, id_in, nameless, on_both, run, usual};
 
 const POST: &str = "POST";
 
@@ -51,16 +52,14 @@ fn multi() -> Setting {
 
 /// What goes wrong with the first call; the community is there once all the same.
 fn done_once_in_spite_of(on: Platform, fault: Fault, sent: &[u16], says: &str) {
-    run(on, multi(), async |s| {
+    // Nobody waits for long for a call that takes long.
+    let timing = Timing { calls: Calls { longest: Duration::from_secs(3), ..QUICK.calls }, ..QUICK };
+    run(on, Setting { timing, ..multi() }, async |s| {
         bank(s).await;
         s.sekoia.faults().add(fault.clone().on("/sub-communities").method(POST).times(1));
         s.request_for("alice", "community create \"Rivoli Cards\"").await;
         let card = s.card("Approval needed").await;
         s.click("bob", &card, "Approve").await;
-        if let FaultKind::Latency { .. } = fault.kind {
-            // The call is given up after nine seconds.
-            tokio::time::sleep(Duration::from_secs(9)).await;
-        }
         let card = s.card("✅ *Rivoli Cards*").await;
         assert!(card.text().contains(says), "{card}");
         assert_eq!(community(s, "Rivoli Cards"), 1);
@@ -300,7 +299,7 @@ on_both!(a_freeze_holds_what_waits_for_its_next_attempt);
 fn a_freeze_holds_what_waits_for_its_next_attempt(on: Platform) {
     run(on, multi(), async |s| {
         bank(s).await;
-        let wait = FaultKind::Status { code: 429, retry_after: Some(2), body: None };
+        let wait = FaultKind::Status { code: 429, retry_after: Some(1), body: None };
         s.sekoia.faults().add(Fault::new(wait).on("/sub-communities").method(POST).times(1));
         s.request_for("alice", "community create \"Rivoli Cards\"").await;
         let card = s.card("Approval needed").await;
@@ -311,7 +310,9 @@ fn a_freeze_holds_what_waits_for_its_next_attempt(on: Platform) {
         s.ask("carol", "freeze \"incident 42\"").await;
         s.announced("This holds in every channel").await;
         s.card("Nothing is carried out").await;
-        tokio::time::sleep(Duration::from_millis(3_500)).await;
+        // What Sekoia asked for is over.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
         assert_eq!((statuses(s), community(s, "Rivoli Cards")), (vec![429], 0));
         s.ask("bob", "unfreeze").await;
         s.announced("The freeze was lifted").await;

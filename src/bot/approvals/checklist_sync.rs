@@ -17,8 +17,6 @@ use crate::store::{Commit, StoreError, Work, WorkKind};
 
 /// Requests that are looked at in one round.
 const BATCH: u32 = 32;
-/// Before a checklist that could not be changed is tried again; it doubles.
-const FIRST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
 impl Bot {
@@ -36,7 +34,7 @@ impl Bot {
         let now = Timestamp::now();
         for work in self.sessions.store().due(WorkKind::ChecklistSync, now, BATCH).await? {
             let Err(error) = self.sync(&ApprovalId::from(work.key.as_str())).await else { continue };
-            let wait = wait_after(work.attempts, FIRST_WAIT, LONGEST_WAIT);
+            let wait = wait_after(work.attempts, self.timing.delivery.first_wait, LONGEST_WAIT);
             warn!(%error, request = work.key, wait_s = wait.as_secs(), "the checklist does not show this request yet");
             // It keeps no other waiting.
             self.keep(Commit { postponed: vec![(work.finished(), now + wait)], ..Commit::default() }).await?;

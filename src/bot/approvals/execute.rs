@@ -24,22 +24,14 @@ use crate::store::{Commit, StoreError, Work, WorkKind};
 
 /// Sends of one call that Sekoia refused for the moment, or provably did not do.
 const ATTEMPTS: u32 = 4;
-/// The first wait between them; it doubles.
-const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// A block at Sekoia's firewall lasts up to ten minutes.
 const LONGEST_WAIT: Duration = Duration::from_mins(10);
-/// The first look after a call without an answer: what is there by then was done.
-const FIRST_LOOK: Duration = Duration::from_secs(1);
 /// So long reading back is tried, once it could prove something.
 const READING: Duration = Duration::from_mins(3);
 /// At a stop, a call that is being made has so long: every one does.
 const LAST_CALL: Duration = Duration::from_secs(9);
 /// How often a freeze is looked at by what waits for its end; whoever lifts it wakes all.
 const FROZEN: Duration = Duration::from_mins(1);
-/// After the store failed in the middle of a request: it goes on soon when there is room again.
-const STORE_FAILED: Duration = Duration::from_secs(5);
-/// Between two attempts to revoke a key that must not stay.
-const UNTIL_GONE: Duration = Duration::from_secs(30);
 const BATCH: u32 = 32;
 
 /// Why an execution stops before its end.
@@ -106,7 +98,10 @@ impl Bot {
             StopReason::Until(then) => Commit { postponed: vec![(work.finished(), then)], ..Commit::default() },
             StopReason::Store(error) => {
                 error!(%error, "the store failed in the middle of a request; it goes on later");
-                Commit { postponed: vec![(work.finished(), Timestamp::now() + STORE_FAILED)], ..Commit::default() }
+                Commit {
+                    postponed: vec![(work.finished(), Timestamp::now() + self.timing.execution.store_failed)],
+                    ..Commit::default()
+                }
             }
         };
         // A row that was scheduled again meanwhile is left as it is.
@@ -152,7 +147,7 @@ impl Bot {
             return if self.withdraw(&approval, uuid, why).await? {
                 Ok(())
             } else {
-                Err(StopReason::Until(Timestamp::now() + UNTIL_GONE))
+                Err(StopReason::Until(Timestamp::now() + self.timing.execution.until_gone))
             };
         }
         if approval.next_call().is_none() {
@@ -182,7 +177,7 @@ impl Bot {
         let turn = match self.sekoia.admit(rank).await {
             Ok(turn) => turn,
             Err(SekoiaError::Paused { wait }) => return Err(StopReason::Until(Timestamp::now() + wait)),
-            Err(_) => return Err(StopReason::Until(Timestamp::now() + FIRST_WAIT)),
+            Err(_) => return Err(StopReason::Until(Timestamp::now() + self.timing.execution.first_wait)),
         };
         // After every wait: whoever froze it meanwhile was told that nothing goes out.
         if self.approvals.frozen().await?.is_some() {
@@ -200,7 +195,7 @@ impl Bot {
             Outcome::NotSent { why } => {
                 info!(sends, why = &**why, "nothing was done; it is tried again");
                 self.conclude(&started, item, outcome, false).await?;
-                let wait = wait_after(sends.saturating_sub(1), FIRST_WAIT, LONGEST_WAIT);
+                let wait = wait_after(sends.saturating_sub(1), self.timing.execution.first_wait, LONGEST_WAIT);
                 tokio::time::sleep(wait.max(self.sekoia.paused_for()).min(LONGEST_WAIT)).await;
             }
             _ => self.conclude(&started, item, outcome, everybody).await?,
@@ -297,7 +292,7 @@ impl Bot {
         let begun = Instant::now();
         // Whoever announced it may still be making it.
         let announced = matches!(approval.items.get(item), Some(Item::Started { .. }));
-        let first_look = if announced { timing.lease } else { FIRST_LOOK };
+        let first_look = if announced { timing.lease } else { timing.execution.first_look };
         tokio::time::sleep(left_of(first_look, since)).await;
         // Sekoia's own error is an end; silence is not, nor is what stands between: it may be
         // working on it still.
@@ -354,7 +349,7 @@ impl Bot {
                 Err(error) if secret => {
                     warn!(%error, "it is not known yet whether a key was created");
                     absent_since = None;
-                    tokio::time::sleep(UNTIL_GONE).await;
+                    tokio::time::sleep(self.timing.execution.until_gone).await;
                 }
                 Err(error) => {
                     absent_since = None;

@@ -3,9 +3,9 @@
 //! The form is open before the key exists. A key whose secret nobody can be sure to have saved is
 //! revoked, frozen or not: the approval covers that.
 
+use jiff::Timestamp;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::{error, warn};
 
@@ -29,7 +29,6 @@ const ATTEMPTS: u32 = 3;
 /// Attempts to record that a key was shown.
 const RECORDS: u32 = 5;
 const STORE_FAILED: &str = "My storage failed, so nothing was created. Please try again in a minute.";
-const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
 
 /// A secret that may come into being now, for one person, in a form that is to be opened.
@@ -168,7 +167,7 @@ impl Bot {
                 Ok(_) => return None,
                 Err(error) => warn!(%error, "it is not on record yet that the key was shown"),
             }
-            tokio::time::sleep(FIRST_WAIT).await;
+            tokio::time::sleep(self.timing.execution.revoke).await;
         }
         None
     }
@@ -257,7 +256,7 @@ impl Bot {
                 Ok(false) => warn!(attempt, "a key that must not stay is still there"),
                 Err(error) => warn!(%error, attempt, "a key that must not stay could not be revoked yet"),
             }
-            tokio::time::sleep(wait_after(attempt - 1, FIRST_WAIT, LONGEST_WAIT)).await;
+            tokio::time::sleep(wait_after(attempt - 1, self.timing.execution.revoke, LONGEST_WAIT)).await;
         }
         error!(request = approval.id.as_str(), "a key whose secret is lost is still there; it is tried again");
         Ok(false)

@@ -248,7 +248,10 @@ impl Bot {
             Ok(()) | Err(ChatError::Unclear) => commit.finished.push(mine),
             Err(error) if error.is_passing() && work.attempts + 1 < MOST_CHARTS => {
                 warn!(%error, "a digest's chart has to wait");
-                commit.schedule.push(noted(false, now + after_refusal(work.attempts, &error).wait()));
+                commit.schedule.push(noted(
+                    false,
+                    now + after_refusal(self.timing.delivery.first_wait, work.attempts, &error).wait(),
+                ));
             }
             Err(error) => {
                 warn!(%error, "a digest's chart could not be sent");

@@ -7,7 +7,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -39,8 +38,6 @@ const SKEW: SignedDuration = SignedDuration::from_mins(5);
 const UNREADABLE: SignedDuration = SignedDuration::from_hours(1);
 /// A message that counts and may not be edited is posted anew no more often.
 const BETWEEN_REPLACEMENTS: SignedDuration = SignedDuration::from_mins(10);
-/// How often it is looked whether there are any, when nobody says so.
-const TICK: Duration = Duration::from_secs(2);
 
 type Due = HashMap<ChannelKey, Vec<(Work, News)>>;
 
@@ -82,7 +79,7 @@ impl Bot {
             if sent.is_empty() {
                 tokio::select! {
                     Some(one) = sending.next() => sent.push(one),
-                    () = self.outbox.news(TICK) => {}
+                    () = self.outbox.news(self.timing.loops.tick) => {}
                 }
             }
             // There may be more to send there.
@@ -145,7 +142,7 @@ impl Bot {
             Ok(more) => more,
             Err(error) => {
                 error!(%error, channel = channel.as_str(), "a channel's feed could not be sent");
-                health.wait(TICK);
+                health.wait(self.timing.loops.tick);
                 false
             }
         };
@@ -199,7 +196,7 @@ impl Bot {
             let about = About { channel: Some(channel.clone()), to: None };
             self.outbox.failing.insert(key, Failing { error: refused.clone(), about: about.clone(), recorded: true });
             let known = refused.is_for_good() && self.is_dead_letter(work).await;
-            let (wait, dead) = match health.refused(&refused, at >= posts, known) {
+            let (wait, dead) = match health.refused(&refused, at >= posts, known, self.timing.delivery.first_wait) {
                 FeedRefusal::EditsWait => return Ok(false),
                 FeedRefusal::PassedOver => {
                     let often = Work { attempts: work.attempts.max(MOST_REFUSALS), ..work.clone() };
@@ -216,7 +213,7 @@ impl Bot {
                     self.channel_refuses_feed(channel, &refused).await?;
                 }
                 // Not looked at in every round until then: there may be many.
-                let then = Timestamp::now() + wait.saturating_sub(TICK / 2);
+                let then = Timestamp::now() + wait.saturating_sub(self.timing.loops.tick / 2);
                 let postponed = rows.iter().map(|(work, _)| (work.finished(), then)).collect();
                 let commit = Commit { postponed, ..Commit::default() };
                 self.sessions.store().commit(commit).await.map_err(only_store)?;

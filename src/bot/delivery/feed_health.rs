@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::refusals::{AfterRefusal, FIRST_WAIT, MOST_REFUSALS, after_refusal};
+use super::refusals::{AfterRefusal, MOST_REFUSALS, after_refusal};
 use crate::chat::ChatError;
 
 /// As this process last saw it.
@@ -63,14 +63,14 @@ impl FeedHealth {
     }
 
     /// The channel did not take a message. `edit`: of one that stands; `known`: it is a dead letter
-    /// already.
-    pub fn refused(&mut self, error: &ChatError, edit: bool, known: bool) -> FeedRefusal {
+    /// already; `first`: the first wait, which doubles.
+    pub fn refused(&mut self, error: &ChatError, edit: bool, known: bool, first: Duration) -> FeedRefusal {
         self.takes = false;
         if edit && *error == ChatError::RateLimited {
-            self.edits = Some(Instant::now() + FIRST_WAIT);
+            self.edits = Some(Instant::now() + first);
             return FeedRefusal::EditsWait;
         }
-        let after = after_refusal(if known { MOST_REFUSALS } else { self.failures }, error);
+        let after = after_refusal(first, if known { MOST_REFUSALS } else { self.failures }, error);
         self.failures += 1;
         let dead = matches!(after, AfterRefusal::DeadLetter(_));
         if dead && error.is_for_good() {
@@ -99,7 +99,7 @@ mod tests {
     fn a_channel_that_refuses_everything_is_dead_at_the_third_time_and_waits_longer_each_time() {
         let mut health = FeedHealth::default();
         for (wait, dead) in [(2, false), (4, false), (8, true), (16, true)] {
-            let refusal = health.refused(&ChatError::NotInChannel, false, false);
+            let refusal = health.refused(&ChatError::NotInChannel, false, false, secs(2));
             assert_eq!(refusal, FeedRefusal::AllWait { wait: secs(wait), dead });
             assert!(health.waits());
         }
@@ -108,7 +108,7 @@ mod tests {
         assert!(health.is_in_doubt());
         health.took();
         assert!(!health.waits() && !health.is_in_doubt());
-        let refusal = health.refused(&ChatError::NotInChannel, false, false);
+        let refusal = health.refused(&ChatError::NotInChannel, false, false, secs(2));
         assert_eq!(refusal, FeedRefusal::AllWait { wait: secs(2), dead: false }, "it counts anew");
     }
 
@@ -116,19 +116,25 @@ mod tests {
     fn a_message_that_is_refused_for_good_keeps_the_others_waiting_no_longer_than_it_takes_to_be_sure() {
         let (mut health, refused) = (FeedHealth::default(), ChatError::Rejected("too long".into()));
         for wait in [2, 4] {
-            assert_eq!(health.refused(&refused, false, false), FeedRefusal::AllWait { wait: secs(wait), dead: false });
+            assert_eq!(
+                health.refused(&refused, false, false, secs(2)),
+                FeedRefusal::AllWait { wait: secs(wait), dead: false }
+            );
         }
-        assert_eq!(health.refused(&refused, false, false), FeedRefusal::PassedOver);
+        assert_eq!(health.refused(&refused, false, false, secs(2)), FeedRefusal::PassedOver);
         // Another one is not held against it, and the same one is known.
-        assert_eq!(health.refused(&refused, false, false), FeedRefusal::AllWait { wait: secs(2), dead: false });
-        assert_eq!(health.refused(&refused, false, true), FeedRefusal::PassedOver);
+        assert_eq!(
+            health.refused(&refused, false, false, secs(2)),
+            FeedRefusal::AllWait { wait: secs(2), dead: false }
+        );
+        assert_eq!(health.refused(&refused, false, true, secs(2)), FeedRefusal::PassedOver);
     }
 
     #[test]
     fn a_chat_that_is_down_never_makes_a_dead_letter() {
         let mut health = FeedHealth::default();
         for _ in 0..20 {
-            let refusal = health.refused(&ChatError::Unavailable("down".into()), false, false);
+            let refusal = health.refused(&ChatError::Unavailable("down".into()), false, false, secs(2));
             assert!(matches!(refusal, FeedRefusal::AllWait { dead: false, .. }));
         }
     }
@@ -136,10 +142,10 @@ mod tests {
     #[test]
     fn an_edit_that_comes_too_soon_holds_up_no_post() {
         let mut health = FeedHealth::default();
-        assert_eq!(health.refused(&ChatError::RateLimited, true, false), FeedRefusal::EditsWait);
+        assert_eq!(health.refused(&ChatError::RateLimited, true, false, secs(2)), FeedRefusal::EditsWait);
         assert!(health.edits_wait() && !health.waits());
         assert_eq!(
-            health.refused(&ChatError::RateLimited, false, false),
+            health.refused(&ChatError::RateLimited, false, false, secs(2)),
             FeedRefusal::AllWait { wait: secs(2), dead: false }
         );
     }

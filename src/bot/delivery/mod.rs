@@ -45,8 +45,6 @@ use refusals::after_refusal;
 const BATCH: usize = 64;
 /// Notices that are put in order at the same time.
 const MOST_NOTICES: u32 = 500;
-/// How often it is looked whether there is any, when nobody says so.
-const TICK: Duration = Duration::from_secs(2);
 /// How long the requester waits to hear whether the card stands.
 const CARD: Duration = Duration::from_secs(2);
 /// How often it is looked whether another process posted it.
@@ -98,7 +96,7 @@ impl Bot {
         while !stop.is_cancelled() {
             self.send_due(tasks).await;
             tokio::select! {
-                () = self.outbox.something_to_say(TICK) => {}
+                () = self.outbox.something_to_say(self.timing.loops.tick) => {}
                 () = stop.cancelled() => {}
             }
         }
@@ -238,7 +236,8 @@ impl Bot {
                 self.outbox.failing.insert(key.clone(), Failing { error, about, recorded });
             }
             Err(error) => {
-                let wait = after_refusal(work.attempts, &ChatError::RateLimited).wait();
+                let wait =
+                    after_refusal(self.timing.delivery.first_wait, work.attempts, &ChatError::RateLimited).wait();
                 warn!(%error, wait_s = wait.as_secs(), "the store failed; a message has to wait");
                 commit.postponed.push((work.finished(), now + wait));
             }

@@ -12,8 +12,6 @@ use crate::chat::ChatError;
 use crate::retry::wait_after;
 use crate::store::{Commit, StoreError, Work};
 
-/// The first wait after a failure; it doubles.
-pub(super) const FIRST_WAIT: Duration = Duration::from_secs(2);
 pub(super) const LONGEST_WAIT: Duration = Duration::from_mins(10);
 /// The longest one where nothing but another message or another release of the bot helps.
 const LONGEST_OF_ALL: Duration = Duration::from_hours(6);
@@ -36,10 +34,10 @@ impl AfterRefusal {
     }
 }
 
-/// What happens to a message that failed so often before.
-pub(super) fn after_refusal(failed_before: u32, error: &ChatError) -> AfterRefusal {
+/// What happens to a message that failed so often before. `first`: the first wait, which doubles.
+pub(super) fn after_refusal(first: Duration, failed_before: u32, error: &ChatError) -> AfterRefusal {
     let longest = if error.is_for_good() { LONGEST_OF_ALL } else { LONGEST_WAIT };
-    let wait = wait_after(failed_before, FIRST_WAIT, longest);
+    let wait = wait_after(failed_before, first, longest);
     let often = failed_before.saturating_add(1) >= MOST_REFUSALS;
     if often && !error.is_passing() { AfterRefusal::DeadLetter(wait) } else { AfterRefusal::Wait(wait) }
 }
@@ -54,7 +52,7 @@ impl Bot {
         error: &ChatError,
         now: Timestamp,
     ) -> Result<(Commit, bool), StoreError> {
-        let after = after_refusal(work.attempts, error);
+        let after = after_refusal(self.timing.delivery.first_wait, work.attempts, error);
         let (key, attempts, wait_s) = (&work.key, work.attempts + 1, after.wait().as_secs());
         let postponed = vec![(work.finished(), now + after.wait())];
         let mut commit = Commit { postponed, ..Commit::default() };
@@ -73,6 +71,12 @@ impl Bot {
 mod tests {
     use super::AfterRefusal::{DeadLetter, Wait};
     use super::*;
+
+    const FIRST_WAIT: Duration = Duration::from_secs(2);
+
+    fn after_refusal(failed_before: u32, error: &ChatError) -> AfterRefusal {
+        super::after_refusal(FIRST_WAIT, failed_before, error)
+    }
 
     /// Passing, of the channel, for good.
     fn errors() -> [ChatError; 3] {

@@ -52,8 +52,11 @@ impl Watcher {
 
     /// Runs until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        let length = self.bot.rhythm().lease;
-        let store = &**self.bot.sessions.store();
+        let rhythm = self.bot.rhythm();
+        if !rhythm.on {
+            return;
+        }
+        let (store, length) = (&**self.bot.sessions.store(), rhythm.lease);
         while !stop.is_cancelled() {
             if let Some(since) = self.lease.ask(store, length).await {
                 info!("this process watches Sekoia");
@@ -89,7 +92,7 @@ impl Watcher {
 
 impl Bot {
     pub(super) fn rhythm(&self) -> Rhythm {
-        self.approvals.timing.watch
+        self.timing.watch
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub fn new(config: &SlackConfig) -> anyhow::Result<Self> {
+    pub fn new(config: &SlackConfig, posts: Duration) -> anyhow::Result<Self> {
         let base = config.api_url.as_str().trim_end_matches('/');
         let connector = hyper_rustls::HttpsConnectorBuilder::new().with_native_roots()?;
         // The configuration allows http:// to a loopback address only.
@@ -61,7 +61,14 @@ impl Api {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let token = SlackApiToken::new(SlackApiTokenValue(config.bot_token.expose_secret().to_owned()));
-        Ok(Self { client, token, http, own: config.api_url.origin(), limits: Limits::new(), holds: Holds::default() })
+        Ok(Self {
+            client,
+            token,
+            http,
+            own: config.api_url.origin(),
+            limits: Limits::new(posts),
+            holds: Holds::default(),
+        })
     }
 
     /// The app's token, for a request that the library does not make.

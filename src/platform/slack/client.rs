@@ -42,8 +42,9 @@ struct Ack {
 
 impl SlackClient {
     /// `store`: where it is kept which channels have another id now.
-    pub fn new(config: &SlackConfig, store: Arc<dyn Store>) -> Result<Self, anyhow::Error> {
-        let api = Arc::new(Api::new(config)?);
+    /// `posts`: in which a channel gets three new messages.
+    pub fn new(config: &SlackConfig, store: Arc<dyn Store>, posts: Duration) -> Result<Self, anyhow::Error> {
+        let api = Arc::new(Api::new(config, posts)?);
         Ok(Self { facts: Facts::new(Arc::clone(&api)), api, moved: Moved::new(store) })
     }
 

@@ -13,11 +13,13 @@ const MINUTE: Duration = Duration::from_mins(1);
 pub struct Limits {
     methods: DashMap<&'static str, Arc<Pace>>,
     posts: DashMap<Box<str>, Arc<Pace>>,
+    /// In which a channel gets three new messages.
+    within: Duration,
 }
 
 impl Limits {
-    pub fn new() -> Self {
-        Self { methods: DashMap::new(), posts: DashMap::new() }
+    pub fn new(within: Duration) -> Self {
+        Self { methods: DashMap::new(), posts: DashMap::new(), within }
     }
 
     pub fn method(&self, method: &'static str) -> Arc<Pace> {
@@ -32,7 +34,7 @@ impl Limits {
         if let Some(pace) = self.posts.get(channel) {
             return Arc::clone(&pace);
         }
-        Arc::clone(&self.posts.entry(channel.into()).or_insert_with(|| Arc::new(Pace::new(3, Duration::from_secs(3)))))
+        Arc::clone(&self.posts.entry(channel.into()).or_insert_with(|| Arc::new(Pace::new(3, self.within))))
     }
 }
 
