@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 use url::Url;
 
-use crate::bot::{Bot, Responder, Watcher, Worker};
+use crate::bot::{Bot, Responder, Rounds, Watcher, Worker};
 use crate::chat::{ChatPlatform, Chats};
 use crate::config::{Config, SekoiaConfig, StoreConfig, StorePlace};
 use crate::domain::access::Policy;
@@ -130,6 +130,11 @@ impl App {
         let router = server::router(platforms, Arc::clone(&health), Arc::clone(&intake));
         let watcher = Watcher::new(Arc::clone(&bot), move || Live::new(live_url.clone(), key.clone()));
         Ok(Self { router, bot, health, intake, tasks, watcher })
+    }
+
+    /// How often the loops beside the requests went round, for tests that wait for that.
+    pub fn rounds(&self) -> Arc<Rounds> {
+        Arc::clone(self.bot.rounds())
     }
 
     /// The bot inside, for benches that prepare its sessions.

@@ -15,6 +15,7 @@ mod lease;
 mod names;
 mod paging;
 mod responder;
+mod rounds;
 mod rules;
 mod steps;
 mod watching;
@@ -29,6 +30,7 @@ use url::Url;
 use uuid::Uuid;
 
 pub use responder::{Reply, Responder};
+pub use rounds::{Moment, Rounds};
 pub use steps::history::Entry;
 pub use watching::Watcher;
 pub use worker::Worker;
@@ -74,6 +76,7 @@ pub struct Bot {
     /// Under which address others reach this bot.
     public_url: Option<Url>,
     timing: Timing,
+    rounds: Arc<Rounds>,
 }
 
 /// Forms that are checked at the same time, and how long one is remembered.
@@ -148,6 +151,7 @@ impl Bot {
             scoped: watching::Scoped::default(),
             public_url: None,
             timing,
+            rounds: Arc::default(),
             prepared: Cache::builder().max_capacity(CHECKED.0).time_to_live(CHECKED.1).build(),
         }
     }
@@ -165,6 +169,11 @@ impl Bot {
 
     pub fn notifications(&self) -> &Notifications {
         &self.notifications
+    }
+
+    /// How often the loops beside the requests went round.
+    pub fn rounds(&self) -> &Arc<Rounds> {
+        &self.rounds
     }
 
     /// Whether anything sensitive is carried out at present; if not, since when and why.

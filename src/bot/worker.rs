@@ -65,11 +65,13 @@ impl Worker {
     }
 
     async fn work(&self, stop: &CancellationToken, tasks: &TaskTracker) {
-        let mut round: u32 = 0;
+        let (turns, mut round) = (self.bot.rounds.of("work"), 0_u32);
         while !stop.is_cancelled() {
+            let turn = turns.round();
             if let Err(error) = self.round(round, tasks, stop).await {
                 error!(%error, "the worker's round failed");
             }
+            drop(turn);
             round = round.wrapping_add(1);
             tokio::select! {
                 () = self.bot.outbox.something_to_do(self.bot.timing.loops.tick) => {}
@@ -81,10 +83,12 @@ impl Worker {
     }
 
     async fn digests(&self, stop: &CancellationToken) {
-        let mut began = None;
+        let (turns, mut began) = (self.bot.rounds.of("digests"), None);
         while !stop.is_cancelled() {
             let now = Timestamp::now();
             let since = self.bot.lease_since();
+            // A look without the lease does nothing, and is no round.
+            let turn = since.map(|_| turns.round());
             if since.is_some() && since != began {
                 began = since;
                 if let Err(error) = self.bot.retry_dead_letters(now).await {
@@ -99,6 +103,7 @@ impl Worker {
             {
                 error!(%error, "digests could not be sent");
             }
+            drop(turn);
             let loops = self.bot.timing.loops;
             let pause = if since.is_some() { loops.tick } else { loops.soon };
             tokio::select! {
@@ -109,7 +114,9 @@ impl Worker {
     }
 
     async fn watch_setup(&self, stop: &CancellationToken) {
+        let turns = self.bot.rounds.of("setup");
         while !stop.is_cancelled() {
+            let turn = turns.round();
             let watched = async {
                 match self.bot.lease_since() {
                     Some(_) => self.bot.drift_due(Timestamp::now()).await,
@@ -125,6 +132,7 @@ impl Worker {
                 }
                 () = stop.cancelled() => {}
             }
+            drop(turn);
             tokio::select! {
                 () = tokio::time::sleep(self.bot.timing.loops.tick) => {}
                 () = stop.cancelled() => {}

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sekoia_chatops::app::{App, open_store};
+use sekoia_chatops::bot::Rounds;
 use sekoia_chatops::chat::{ChannelKey, UserId};
 use sekoia_chatops::config::{Config, LogConfig, StoreConfig, StorePlace};
 use sekoia_chatops::sandbox::{self, Sandbox};
@@ -17,6 +18,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Chat, Platform, Setting};
+
+/// Longer than a round takes on any machine.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 pub struct Stage {
     pub chat: Chat,
@@ -48,6 +52,7 @@ impl Drop for Program {
 /// A bot in a runtime of its own, so that ending the runtime ends everything that it started.
 struct Running {
     address: SocketAddr,
+    rounds: Arc<Rounds>,
     stop: CancellationToken,
     task: JoinHandle<anyhow::Result<()>>,
     runtime: Runtime,
@@ -133,14 +138,15 @@ impl Stage {
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        let (told, address) = tokio::sync::oneshot::channel();
+        let (told, built) = tokio::sync::oneshot::channel();
         let task = runtime.spawn(async move {
             let listener = TcpListener::bind(config.listen).await?;
-            told.send(listener.local_addr()?).expect("the test waits for it");
-            App::build(config).await?.serve(listener, async move { stopped.cancelled().await }).await
+            let (address, app) = (listener.local_addr()?, App::build(config).await?);
+            assert!(told.send((address, app.rounds())).is_ok(), "the test waits for it");
+            app.serve(listener, async move { stopped.cancelled().await }).await
         });
-        let address = address.await.expect("the bot starts");
-        self.running = Some(Running { address, stop, task, runtime });
+        let (address, rounds) = built.await.expect("the bot starts");
+        self.running = Some(Running { address, rounds, stop, task, runtime });
     }
 
     /// Stops the bot as SIGTERM does.
@@ -290,6 +296,31 @@ impl Stage {
         self.setting.timing.watch.on = on;
     }
 
+    /// Whether the bot runs here, and not only as a program of its own.
+    pub fn runs(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Waits until everything that the bot does beside requests was done so often, whole, from now
+    /// on, and every message that it began to send meanwhile was sent or refused. Whatever was due
+    /// has happened then. Needs a bot that has the duty, and a chat that does not hang.
+    pub async fn rounds(&self, times: usize) {
+        let rounds = &self.running.as_ref().expect("a running bot").rounds;
+        let watching: &[_] = if self.setting.timing.watch.on { &["feed", "listening", "polling"] } else { &[] };
+        let loops: Vec<_> = ["delivery", "digests", "setup", "work"].iter().chain(watching).copied().collect();
+        let absent = || {
+            let running = rounds.running();
+            loops.iter().copied().filter(|name| !running.contains(name)).collect()
+        };
+        none_left(absent).await;
+        for _ in 0..times {
+            let then = rounds.now();
+            none_left(|| then.waits_for(1)).await;
+        }
+        let then = rounds.now();
+        none_left(|| then.waits_for(0)).await;
+    }
+
     /// A channel as the bot knows it.
     pub fn channel(&self, name: &str) -> ChannelKey {
         let id = self.chat.platform().channel(name);
@@ -311,6 +342,19 @@ impl Stage {
     pub fn address(&self) -> SocketAddr {
         let program = self.program.as_ref().map(|program| program.address);
         program.unwrap_or_else(|| self.running.as_ref().expect("a running bot").address)
+    }
+}
+
+/// Waits until none of them is left.
+async fn none_left(mut of: impl FnMut() -> Vec<&'static str>) {
+    let began = std::time::Instant::now();
+    loop {
+        let left = of();
+        if left.is_empty() {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "they do not go round: {left:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }
 

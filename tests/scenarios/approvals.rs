@@ -356,7 +356,7 @@ fn a_freeze_stops_everything_until_it_is_lifted(on: Platform) {
         🧊 Nothing is carried out: frozen by @carol · <date> <time> UTC: incident 42
         ");
         s.card("Approved\n").await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        s.rounds(3).await;
         assert_eq!(s.writes(), Vec::<String>::new());
         assert_snapshot!(s.ask("carol", "unfreeze").await.text(), @"Unfrozen: what was approved is carried out again. Every open channel reads it, with your name.");
         s.announced("The freeze was lifted").await;
@@ -757,7 +757,7 @@ fn what_was_frozen_beyond_its_time_runs_out(on: Platform) {
         s.checklist_at_rest().await;
         s.ask("carol", "unfreeze").await;
         s.announced("The freeze was lifted").await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        s.rounds(3).await;
         assert_eq!(s.writes(), Vec::<String>::new());
     });
 }

@@ -84,7 +84,7 @@ fn a_token_that_is_refused_for_a_while_hides_no_card(on: Platform) {
             assert!(asked.contains(says), "{asked}");
         }
         until("it is on record", s, async || {
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
             s.ask("alice", "overview").await.text().contains("⚠️ not delivered (card")
         })
         .await;
@@ -92,7 +92,7 @@ fn a_token_that_is_refused_for_a_while_hides_no_card(on: Platform) {
         s.ask("alice", "status").await;
         assert!(s.card("Approval needed").await.text().contains("ben@nimbus.example"));
         until("nothing waits", s, async || {
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
             !s.ask("alice", "overview").await.text().contains("not delivered")
         })
         .await;
@@ -211,10 +211,7 @@ fn what_can_no_longer_be_edited_is_replaced_and_its_buttons_lead_on(on: Platform
             };
             s.direct().await;
             s.checklist_at_rest().await;
-            let until_rest = Instant::now() + Duration::from_millis(700);
-            while Instant::now() < until_rest {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+            s.rounds(3).await;
             while !s.chat.unread().is_empty() {
                 s.next_within(SOON).await;
             }

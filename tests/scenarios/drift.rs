@@ -17,7 +17,7 @@ use sekoia_chatops::store::{
 use sekoia_chatops::timing::Timing;
 use uuid::Uuid;
 
-use crate::harness::{Platform, QUICK, Setting, Stage, on_both, run};
+use crate::harness::{Platform, QUICK, SOC, Setting, Stage, on_both, run};
 
 /// Longer than a look and the worker's tick.
 const LONG: Duration = Duration::from_secs(40);
@@ -40,7 +40,25 @@ async fn told_alone(s: &Stage) -> String {
 
 /// Looks go on and nothing is said.
 async fn several_looks(s: &Stage) {
-    asks(s, 4).await;
+    looked(s, 2).await;
+}
+
+/// So many looks, whole, from now on: each says when the next one is due.
+async fn looked(s: &Stage, times: usize) {
+    let (store, channel) = (store(s).await, s.channel(SOC));
+    let due = async || store.find(WorkKind::Drift, channel.as_str()).await.expect("a store").map(|work| work.due);
+    // One that is under way does not count.
+    for _ in 0..=times {
+        let before = due().await;
+        tokio::time::timeout(LONG, async {
+            while due().await == before {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await
+        .expect("the watch looks");
+    }
+    s.rounds(1).await;
 }
 
 /// The watch asks so often.
@@ -57,7 +75,7 @@ async fn asks(s: &Stage, calls: usize) {
 
 /// Whatever there is to read is read.
 async fn read_on(s: &Stage) {
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    s.rounds(2).await;
     while !s.chat.unread().is_empty() {
         s.next_within(LONG).await;
     }
@@ -75,7 +93,7 @@ async fn drifts(s: &Stage, step: &str, change: impl FnOnce(&mut World), openly: 
     let told = told_alone(s).await;
     assert!(told.contains(&format!("is open again: {by_name}. Look at it in ")), "{told}");
     assert!(told.contains(&format!("/sekoia step {step}")), "{told}");
-    asks(s, 2).await;
+    several_looks(s).await;
     assert_eq!(s.chat.standing_alone("alice").len(), 1, "{}", s.chat.dump());
     read_on(s).await;
     let card = s.ask("dan", &format!("step {step}")).await.text();
@@ -212,16 +230,18 @@ on_both!(an_intake_that_is_silent_for_as_long_as_a_rule_waits);
 fn an_intake_that_is_silent_for_as_long_as_a_rule_waits(on: Platform) {
     run(on, watchful(), async |s| {
         s.set_up().await;
+        let asked = s.sekoia.calls().len();
         s.ask("alice", "notify add silent \"Office firewall\" for 1h").await;
         // The watch has looked.
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        let looks = || s.sekoia.calls()[asked..].iter().filter(|call| call.path.contains("/conf/intakes")).count();
+        super::watching::until("it is looked at", s, async || looks() >= 2).await;
         assert!(s.ask("alice", "done quickstart").await.text().contains("confirms it"));
         several_looks(s).await;
         let intake = s.sekoia.edit(|world| world.intake("Office firewall").expect("an intake").uuid);
         s.sekoia.silence_intake(intake, SignedDuration::from_hours(3));
         let told = told_alone(s).await;
         assert!(told.contains("is open again: Office firewall sends nothing since 20"), "{told}");
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        s.rounds(5).await;
         assert_eq!(s.chat.standing_alone("alice").len(), 1);
         read_on(s).await;
     });
@@ -241,7 +261,7 @@ fn the_bots_own_key_that_was_revoked_is_one_change(on: Platform) {
         let told = told_alone(s).await;
         assert!(told.contains("\"Create API keys\"") && told.contains("T302"), "{told}");
         assert!(told.contains("set SEKOIA_API_KEY"), "{told}");
-        tokio::time::sleep(Duration::from_secs(6)).await;
+        several_looks(s).await;
         read_on(s).await;
         let status = s.ask("dan", "status").await.text();
         assert!(status.contains("☐ *6 Create API keys* · ⚠️ open again: Sekoia does not accept"), "{status}");
@@ -284,7 +304,7 @@ fn a_mute_and_a_rule_that_is_new_are_no_drift_and_a_pause_is(on: Platform) {
         assert!(s.ask("alice", "done notifications").await.text().contains("confirms it"));
         s.ask("alice", "notify mute 1 1d").await;
         s.ask("alice", "notify add alert urgency>=90").await;
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        several_looks(s).await;
         read_on(s).await;
         assert!(s.ask("dan", "status").await.text().contains("✅ *7 Configure notifications*"));
         assert_eq!(s.chat.standing_alone("alice").len(), 0);
@@ -400,7 +420,7 @@ fn a_role_that_is_gone_opens_its_step_and_the_owner_is_told_once(on: Platform) {
         // A restart in between says nothing again.
         s.stop().await;
         s.start().await;
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        s.rounds(3).await;
         assert_eq!(s.chat.standing_alone("alice").len(), 1);
         // Accepted as it is, it stays.
         assert!(s.ask("alice", "done roles").await.text().contains("Sekoia confirms it"));
@@ -451,9 +471,8 @@ fn a_sekoia_that_fails_changes_nothing(on: Platform) {
         s.checklist("✅ *4 Define roles*").await;
         drop_custom_role(s);
         s.sekoia.faults().add(Fault::new(FaultKind::Reset).on("/roles"));
-        let asked = s.sekoia.calls().len();
-        tokio::time::sleep(Duration::from_secs(4)).await;
-        assert!(s.sekoia.calls().len() > asked, "it was asked");
+        asks(s, 1).await;
+        several_looks(s).await;
         assert!(s.ask("dan", "status").await.text().contains("✅ *4 Define roles*"));
         assert_eq!(s.chat.standing_alone("alice").len(), 0);
     });

@@ -1,7 +1,6 @@
 //! What Sekoia's own rules post to a channel's webhook: believed when Sekoia says so, told once.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use sekoia_chatops::sandbox::{Fault, FaultKind, NewAlert, Tenant, WebhookDate};
@@ -153,7 +152,8 @@ fn a_hint_waits_for_sekoia_and_is_followed_once(on: Platform) {
             .faults()
             .add(Fault::new(FaultKind::Status { code: 503, retry_after: None, body: None }).on("match%5Buuid%5D"));
         hint(s, "created", raised.uuid).await;
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        let asked = || s.sekoia.calls().iter().filter(|call| call.query.contains("match%5Buuid%5D")).count();
+        until("it is tried", s, async || asked() >= 3).await;
         assert_eq!(standing(s, &["By webhook"]).len(), 0);
         s.sekoia.faults().clear();
         tokio::time::timeout(LONG, message(s, &["By webhook"])).await.unwrap();

@@ -65,10 +65,9 @@ fn a_notice_that_cannot_be_recorded_is_said_once(on: Platform) {
         s.card("Rejected").await;
         s.direct().await;
         s.checklist_at_rest().await;
-        // Two ticks and more.
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        s.rounds(3).await;
         s.sql("DROP TRIGGER full").await;
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        s.rounds(3).await;
         assert_eq!(s.chat.standing_alone("alice").len(), 1);
     });
 }

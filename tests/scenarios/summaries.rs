@@ -283,7 +283,7 @@ fn a_missed_digest_comes_once_with_its_chart_in_the_thread(on: Platform) {
         assert!(daily.due(Timestamp::now()).is_none(), "it counts as sent");
         assert_eq!(Some(kept.planned().await.unwrap().due), daily.digest.next_after(Timestamp::now()));
         s.start().await;
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        s.rounds(3).await;
         assert_eq!(s.chat.pictures().len(), 1);
     });
 }
@@ -318,7 +318,7 @@ fn a_digest_that_cannot_be_recorded_is_posted_once(on: Platform) {
         kept.busy(Timestamp::now()).await;
         kept.due_soon().await;
         posted(s, "Daily digest").await;
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        s.rounds(3).await;
         s.sql("DROP TRIGGER full").await;
         posted(s, "(picture: ").await;
         let said = s.chat.standing(SOC);
@@ -351,7 +351,7 @@ fn of_two_processes_one_says_what_is_due() {
         s.direct().await;
         s.checklist_at_rest().await;
         // Both look as often.
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        s.rounds(10).await;
         let digests = |s: &Stage| s.chat.standing(SOC).iter().filter(|m| m.text().contains("Daily digest")).count();
         assert_eq!((digests(s), s.chat.pictures().len()), (1, 1));
         assert_eq!(s.chat.standing_alone("alice").len(), 1);
@@ -402,7 +402,7 @@ fn a_chart_without_an_answer_is_not_sent_twice() {
         s.slack().fault("files.completeUploadExternal", Fault::LoseReply);
         with(s, async |kept| kept.missed(Timestamp::now()).await).await;
         posted(s, "(picture: ").await;
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        s.rounds(3).await;
         assert_eq!(s.slack().shown().len(), 1);
     });
 }
@@ -454,7 +454,7 @@ fn a_digest_that_was_switched_off_is_dropped(on: Platform) {
             kept.change(Command::ClearDigest { which: sekoia_chatops::domain::notify::Which::Daily }, now).await;
         })
         .await;
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        s.rounds(3).await;
         assert_eq!(s.chat.standing(SOC).len(), 1, "the checklist alone");
         s.stop().await;
         assert!(Kept::of(s).await.planned().await.is_none());
@@ -476,7 +476,7 @@ fn a_digest_that_can_never_be_said_is_put_aside_and_told(on: Platform) {
         s.start().await;
         posted(s, "Daily digest").await;
         posted(s, "(picture: ").await;
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        s.rounds(1).await;
         assert!(!s.ask("alice", "overview").await.text().contains("not delivered"));
     });
 }

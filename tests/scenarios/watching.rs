@@ -92,7 +92,9 @@ pub(super) async fn at_rest(s: &Stage) {
         owed == 0
     })
     .await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    if s.runs() {
+        s.rounds(1).await;
+    }
     while !s.chat.unread().is_empty() {
         s.chat.next_where(LONG, "anything", |_| true).await;
     }

@@ -312,7 +312,7 @@ fn a_freeze_holds_what_waits_for_its_next_attempt(on: Platform) {
         s.card("Nothing is carried out").await;
         // What Sekoia asked for is over.
         tokio::time::sleep(Duration::from_secs(1)).await;
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        s.rounds(3).await;
         assert_eq!((statuses(s), community(s, "Rivoli Cards")), (vec![429], 0));
         s.ask("bob", "unfreeze").await;
         s.announced("The freeze was lifted").await;

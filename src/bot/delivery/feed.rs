@@ -47,7 +47,9 @@ impl Bot {
         let mut healths: HashMap<ChannelKey, FeedHealth> = HashMap::new();
         let mut busy: HashSet<ChannelKey> = HashSet::new();
         let mut sending = FuturesUnordered::new();
+        let (turns, mut turn) = (self.rounds.of("feed"), None);
         loop {
+            turn.get_or_insert_with(|| turns.round());
             let mut sent = Vec::new();
             // They go on meanwhile: one that has a connection to the store and stands still would
             // keep it from the one that waits here.
@@ -77,6 +79,10 @@ impl Bot {
                 sending.push(self.feed_channel(channel, rows, since, health));
             }
             if sent.is_empty() {
+                // What is being sent belongs to the round that began it.
+                if sending.is_empty() {
+                    turn = None;
+                }
                 tokio::select! {
                     Some(one) = sending.next() => sent.push(one),
                     () = self.outbox.news(self.timing.loops.tick) => {}

@@ -93,8 +93,11 @@ impl Drop for Sending {
 impl Bot {
     /// Sends what is due until `stop`, in `tasks`.
     pub(super) async fn deliver(self: &Arc<Self>, stop: &CancellationToken, tasks: &TaskTracker) {
+        let turns = self.rounds.of("delivery");
         while !stop.is_cancelled() {
+            let turn = turns.round();
             self.send_due(tasks).await;
+            drop(turn);
             tokio::select! {
                 () = self.outbox.something_to_say(self.timing.loops.tick) => {}
                 () = stop.cancelled() => {}
@@ -195,9 +198,10 @@ impl Bot {
         sending: impl Future<Output = Result<(), StoreError>> + Send + 'static,
     ) {
         let bot = Arc::clone(self);
+        let message = self.rounds.once("message");
         tasks.spawn(async move {
             let sent = sending.await;
-            drop(lane);
+            drop((lane, message));
             bot.outbox.sent.notify_waiters();
             match sent {
                 // It may be due again by now.

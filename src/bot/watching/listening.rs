@@ -77,8 +77,10 @@ impl Bot {
                 store: now,
                 sekoia: now,
             };
+            let turns = self.rounds.of("listening");
             loop {
                 self.hear(&mut state, &mut events).await;
+                let _turn = turns.round();
                 match self.process_pending(&mut state).await {
                     Ok(()) => {}
                     Err(PollError::Sekoia(error)) => {

@@ -60,11 +60,14 @@ impl Bot {
         // When each was looked at last, and when it is tried again if that failed.
         let mut looked: HashMap<(Uuid, Polled), (Instant, Option<Instant>)> = HashMap::new();
         let mut not_before = Instant::now();
+        let turns = self.rounds.of("polling");
         loop {
+            let turn = turns.round();
             let scope = match self.scope().await {
                 Ok(scope) => scope,
                 Err(error) => {
                     error!(%error, "the rules could not be read");
+                    drop(turn);
                     tokio::time::sleep(rhythm.of(TICK * 10)).await;
                     continue;
                 }
@@ -82,6 +85,7 @@ impl Bot {
             let tick = Instant::now() + rhythm.of(TICK).max(Duration::from_millis(20));
             let first = due.into_iter().next().filter(|(at, ..)| (*at).max(not_before) <= tick);
             let Some((at, community, Interval { kind, every, .. })) = first else {
+                drop(turn);
                 tokio::time::sleep_until(tick).await;
                 continue;
             };

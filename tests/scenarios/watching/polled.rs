@@ -118,8 +118,9 @@ fn failed_runs_are_read_since_the_last_look_and_told_since_the_rule() {
         assert!(since[0] < since[2], "{since:?}");
         // What fails while nobody waits for it is no news for whoever does later.
         s.ask("alice", "notify remove 1").await;
-        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        s.rounds(2).await;
         s.sekoia.happen(Happening::PlaybookFails { playbook: Some(ENRICH.into()), times: None }).unwrap();
+        // Sekoia dates by the second: the rule is of a later one.
         tokio::time::sleep(Duration::from_millis(1_200)).await;
         rule(s, "playbook").await;
         more(s, "/playbook-runs", 2).await;
