@@ -36,6 +36,14 @@ impl Chat {
         }
     }
 
+    /// Another world of this kind, with the messages that stand in this one.
+    pub async fn copy(&self) -> Self {
+        match self {
+            Chat::Slack(world) => Chat::Slack(world.copy().await),
+            Chat::Mattermost(world) => Chat::Mattermost(world.copy().await),
+        }
+    }
+
     pub fn platform(&self) -> Platform {
         match self {
             Chat::Slack(_) => Platform::Slack,

@@ -87,6 +87,19 @@ impl Stage {
         }
     }
 
+    /// Another stage where the same has happened in the chat and in the bot's database. The bot is
+    /// stopped here.
+    pub async fn copy(&self) -> Self {
+        let mut copy = Self::begin(self.chat.platform(), self.setting.clone()).await;
+        copy.chat = self.chat.copy().await;
+        let path = |stage: &Self| stage.directory.as_ref().expect("a durable stage").path().to_owned();
+        for file in std::fs::read_dir(path(self)).expect("a directory") {
+            let file = file.expect("a file");
+            std::fs::copy(file.path(), path(&copy).join(file.file_name())).expect("a copy");
+        }
+        copy
+    }
+
     /// Whatever whoever runs the bot sets, so that it works on this stage.
     fn settings(&self) -> Vec<(&'static str, String)> {
         let chats = || [&self.chat].into_iter().chain(&self.beside);

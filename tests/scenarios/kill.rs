@@ -72,13 +72,19 @@ struct Story {
 }
 
 impl Story {
-    /// A channel that is set up, and the program about to be killed.
-    async fn begin(platform: Platform, point: Point) -> Self {
+    /// A channel that is set up, and no bot: every story begins there.
+    async fn set_up(platform: Platform) -> Stage {
         let setting = Setting { durable: true, ..Setting::default() };
         let mut stage = Stage::begin(platform, setting).await;
-        stage.start_program().await;
+        stage.start().await;
         stage.set_up().await;
-        stage.kill_program();
+        stage.stop().await;
+        stage
+    }
+
+    /// The program about to be killed, on a copy of what was set up.
+    async fn begin(set_up: &Stage, point: Point) -> Self {
+        let mut stage = set_up.copy().await;
         let (process, calls) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicUsize::new(0)));
         let commits = match point {
             Point::Commit(n) => n.to_string(),
@@ -306,12 +312,13 @@ async fn killed_at_each(
     point: impl Fn(usize) -> Point + Copy + Send + 'static,
     tell: fn(Story) -> BoxFuture<'static, bool>,
 ) -> usize {
-    let mut first = 1;
+    let (set_up, mut first) = (Arc::new(Story::set_up(platform).await), 1);
     loop {
         let told = (first..first + AT_ONCE).map(|n| {
+            let set_up = Arc::clone(&set_up);
             tokio::spawn(async move {
                 let _running = RUNNING.acquire().await.expect("it is never closed");
-                tell(Story::begin(platform, point(n)).await).await
+                tell(Story::begin(&set_up, point(n)).await).await
             })
         });
         let mut killed = Vec::new();

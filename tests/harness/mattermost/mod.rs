@@ -76,6 +76,13 @@ impl MattermostWorld {
         world
     }
 
+    /// Another one, with the posts that stand in this one.
+    pub async fn copy(&self) -> Self {
+        let world = Self::start().await;
+        world.edit(|state| state.take_posts(&self.state()));
+        world
+    }
+
     /// `SiteURL`, without a trailing slash.
     pub fn url(&self) -> String {
         format!("http://{}", self.0.address)

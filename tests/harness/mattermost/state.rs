@@ -112,6 +112,12 @@ pub(super) struct ResponseUrl {
 }
 
 impl State {
+    /// What stands in the channels of another one, and has been read there.
+    pub(super) fn take_posts(&mut self, other: &State) {
+        (self.posts, self.pending, self.seen) = (other.posts.clone(), other.pending.clone(), other.seen.clone());
+        self.last_millis = other.last_millis;
+    }
+
     pub(super) fn new() -> Self {
         Self {
             users: default_users(),

@@ -83,6 +83,13 @@ impl SlackWorld {
         world
     }
 
+    /// Another one, with the messages that stand in this one.
+    pub async fn copy(&self) -> Self {
+        let world = Self::start().await;
+        world.edit(|state| state.take_messages(&self.state()));
+        world
+    }
+
     /// Base of the Web API, without a trailing slash.
     pub fn api_url(&self) -> String {
         format!("{}/api", self.origin())

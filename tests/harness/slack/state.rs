@@ -141,6 +141,12 @@ pub(super) enum Gesture {
 }
 
 impl State {
+    /// What stands in the channels of another one, and has been read there.
+    pub(super) fn take_messages(&mut self, other: &State) {
+        (self.messages, self.seen) = (other.messages.clone(), other.seen.clone());
+        self.last_ts = other.last_ts;
+    }
+
     pub(super) fn new() -> Self {
         Self {
             team: Team::default_world(),
