@@ -11,7 +11,7 @@ use sekoia_chatops::chat::{Actor, ChannelKey, UserId};
 use sekoia_chatops::domain::notify::storm::{OWN_CARDS, QUIET, WINDOW};
 use sekoia_chatops::domain::notify::{
     Acknowledged, Alert, AlertStatus, Card, ChannelLog, Firing, Missing, Named, Occurrence, Outcome, Playbook, Silence,
-    Stored, What, happened,
+    Stored, What, gather, happened,
 };
 use uuid::Uuid;
 
@@ -420,4 +420,58 @@ fn stored_cards_and_logs_of_earlier_releases_are_read_and_written_as_they_were()
     );
     let read: ChannelLog = serde_json::from_str(log).unwrap();
     assert_eq!(serde_json::to_string(&read).unwrap(), log);
+}
+
+proptest! {
+    #[test]
+    fn what_waited_for_the_chat_is_gathered_and_nothing_of_it_is_lost(
+        rules in vec(1..3u32, 1..20),
+        intakes in any::<bool>(),
+    ) {
+        let mut channel = Channel::new();
+        for (n, rule) in (0..).zip(&rules) {
+            channel.now += SignedDuration::from_secs(APART.start);
+            let occurrence = if intakes { silent(n, 0, channel.now) } else { raised(n, channel.now) };
+            channel.happens(&occurrence, &[*rule], false);
+        }
+        let first = |cards: &BTreeMap<String, Card>| {
+            let mut waiting: Vec<(String, Card)> = cards.clone().into_iter().collect();
+            waiting.sort_by_key(|(_, card)| card.first);
+            waiting
+        };
+        let waiting = first(&channel.cards);
+        let rows: Vec<(&str, &Card)> = waiting.iter().map(|(key, card)| (&**key, card)).collect();
+        let many = |rule: u32| rules.iter().skip(1).filter(|of| **of == rule).count();
+        let Some(late) = gather(&channel.key, &rows) else {
+            prop_assert!(many(1) <= OWN_CARDS && many(2) <= OWN_CARDS);
+            return Ok(());
+        };
+        let rule = late.card.rules[0];
+        let swarm = late.card.swarm.clone().unwrap();
+        prop_assert_eq!((swarm.count, swarm.names.total()), (many(rule) as u64, many(rule) as u64));
+        prop_assert_eq!(late.replaces.len(), many(rule));
+        // The first that waits may be posted already.
+        prop_assert!(!late.replaces.contains(&waiting[0].0));
+        prop_assert_eq!(late.card.ends(), None, "it does not count on");
+        for noted in late.log {
+            channel.log.note(noted, channel.now);
+        }
+        for key in &late.replaces {
+            channel.cards.remove(key);
+        }
+        channel.cards.insert(late.key.clone(), late.card);
+        // An intake that sends again is followed by the message that says now that it was silent.
+        for key in channel.log.silent.clone().into_values() {
+            prop_assert!(channel.cards.contains_key(&key));
+        }
+        let resumed = resumed(u32::try_from(rules.len() - 1).unwrap(), 0, channel.now);
+        let outcome = channel.happens(&resumed, &[], false);
+        prop_assert_eq!(outcome.cards.len(), usize::from(intakes));
+        // Gathered once more with what comes later.
+        let waiting = first(&channel.cards);
+        let rows: Vec<(&str, &Card)> = waiting.iter().map(|(key, card)| (&**key, card)).collect();
+        if let Some(again) = gather(&channel.key, &rows) {
+            prop_assert_ne!(again.card.rules[0], rule);
+        }
+    }
 }

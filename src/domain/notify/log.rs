@@ -42,6 +42,11 @@ pub enum Noted {
     Resumed {
         intake: Box<str>,
     },
+    /// What the message with the key `from` says is said in another one now.
+    Moved {
+        from: String,
+        to: String,
+    },
     Fired {
         rule: u32,
     },
@@ -59,6 +64,9 @@ impl ChannelLog {
             Noted::Storm { rule, storm } => drop(self.storms.insert(rule, storm)),
             Noted::Silent { intake, key } => drop(self.silent.insert(intake, key)),
             Noted::Resumed { intake } => drop(self.silent.remove(&intake)),
+            Noted::Moved { from, to } => {
+                self.silent.values_mut().filter(|key| **key == from).for_each(|key| key.clone_from(&to));
+            }
             Noted::Fired { rule } => drop(self.fired.insert(rule, at)),
         }
     }
