@@ -64,7 +64,7 @@ const ALERTS: Filters = Filters {
 
 /// What nearly everybody filters and sorts by: of ten thousand alerts, only the page is written out
 /// in whole then.
-const BRIEF: [&str; 4] = ["created_at", "updated_at", "uuid", "short_id"];
+const BRIEF: [&str; 5] = ["created_at", "updated_at", "uuid", "short_id", "community_uuid"];
 
 pub(in crate::sandbox) async fn alerts(State(sandbox): State<Arc<Sandbox>>, caller: Caller, query: Query) -> Reply {
     caller.require(READ_ALERTS)?;

@@ -74,6 +74,7 @@ pub(in crate::sandbox) fn alert_in_brief(at: usize, alert: &Alert) -> Value {
         "at": at,
         "uuid": alert.uuid,
         "short_id": alert.short_id,
+        "community_uuid": alert.community_uuid,
         "created_at": alert.created_at.as_second(),
         "updated_at": alert.updated_at.map(Timestamp::as_second),
     })
