@@ -262,8 +262,12 @@ pub(super) fn due(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     if !counted {
         args.keyword("on");
     }
-    let word = args.next().ok_or_else(|| args.missing("by when"))?;
-    let text = fold(word.text());
+    // A platform without a control for days asks for one in a form.
+    let word = match args.answer("day") {
+        Some(day) => day,
+        None => args.next().ok_or_else(|| args.missing("by when"))?.text().to_owned(),
+    };
+    let text = fold(&word);
     let due = match text.as_str() {
         "none" | "never" | "-" => None,
         "today" => Some(Day::In(0)),
@@ -271,10 +275,7 @@ pub(super) fn due(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
         other => {
             let day = other.parse::<Date>().ok().map(Day::On).or_else(|| days(other).map(Day::In));
             let hint = "write 2026-12-01, today, tomorrow, friday, +7d, or none";
-            Some(
-                day.or_else(|| weekday(other).map(Day::Next))
-                    .ok_or_else(|| args.bad(word.text(), "a date", hint.into()))?,
-            )
+            Some(day.or_else(|| weekday(other).map(Day::Next)).ok_or_else(|| args.bad(&word, "a date", hint.into()))?)
         }
     };
     if matches!(due, Some(Day::In(_))) && text.bytes().all(|b| b.is_ascii_digit()) {
