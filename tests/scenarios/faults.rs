@@ -104,6 +104,8 @@ fn a_message_whose_place_could_not_be_recorded_stays_one_and_shows_what_changed_
         s.ask("bob", &format!("reject {id} \"not now\"")).await;
         s.sql(ROOM).await;
         assert!(s.card("Rejected").await.to_string().contains("(updated)"));
+        s.direct().await;
+        s.checklist_at_rest().await;
         let mut cards = s.chat.standing(SOC);
         cards.retain(|seen| seen.text().contains(&format!("Request {id}")));
         assert_eq!(cards.len(), 1, "it is not posted again");
