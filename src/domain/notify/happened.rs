@@ -98,7 +98,8 @@ impl Firing<'_> {
         // Of each thing, one firing is the first: one of these, if no rule fired before.
         let fresh = usize::from(card.rules.is_empty());
         card.rules.extend(&more);
-        card.webhook |= self.webhook;
+        // A storm is of one rule, whatever else reports what is in it.
+        card.webhook |= self.webhook && card.swarm.is_none();
         let mut entries: Vec<Entry> = more.iter().take(fresh).filter_map(|r| Entry::fired(*r, occurrence)).collect();
         for (i, rule) in more.iter().enumerate().skip(fresh) {
             entries.extend(Entry::fired_again(*rule, occurrence, if i == 0 { last } else { now }));
