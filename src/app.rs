@@ -5,7 +5,6 @@ pub mod demo;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
@@ -33,6 +32,7 @@ use crate::server::{self, Bounds};
 use crate::store::audit::Chain;
 use crate::store::{MemoryStore, SqliteStore, Store, keyfile};
 use crate::timing::Timing;
+use crate::timing::program::{LAST_ANSWERS, LAST_CALLS, LAST_REQUESTS};
 
 /// Everything, built and not started.
 pub struct App {
@@ -51,13 +51,6 @@ struct House {
     timing: Timing,
     public_url: Option<Url>,
 }
-
-/// After the stop, requests in flight have this long.
-const LAST_REQUESTS: Duration = Duration::from_secs(5);
-/// At the end the worker has this long for the call that it is making.
-const LAST_CALLS: Duration = Duration::from_secs(10);
-/// Then what was acknowledged has this long: longer than any call to Sekoia or Slack.
-const LAST_ANSWERS: Duration = Duration::from_secs(20);
 
 impl App {
     /// Builds everything. Nothing is called yet: a Slack or Sekoia that does not answer does not

@@ -28,9 +28,8 @@
 //! | [`store`] | state, history and due work in one transaction; the audit chain |
 //! | [`chat`] | what a chat is, without any adapter: ids, what was said, neutral messages and forms, hostile words made harmless |
 //! | [`resolve`] | names of hosts to addresses, each asked for once at a time |
+//! | [`pace`] | "at most so many in any second", people first; what is sent again, and after how long |
 //! | [`timing`] | how long things take and how often they are done, with what the tests have instead |
-//! | [`retry`] | which failed calls are sent again, and after how long |
-//! | [`pace`] | "at most so many in any second", people first |
 //! | [`rehearsal`] | what only a debug build does, for the tests that kill it |
 //!
 //! Imports go down this list, never up; a test reads them all. `domain`, `command` and `chat::view` take the time as an
@@ -47,7 +46,6 @@ pub mod pace;
 pub mod platform;
 pub mod rehearsal;
 pub mod resolve;
-pub mod retry;
 #[cfg(feature = "demo")]
 pub mod sandbox;
 pub mod sekoia;

@@ -5,6 +5,7 @@
 //! as a name server is silent: so each name is asked for once at a time, and whoever needs it
 //! meanwhile, or shortly after, shares the answer.
 
+use crate::timing::resolve::{ADDRESS_KEPT, FAILURE_KEPT};
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
@@ -12,15 +13,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hyper_util::client::legacy::connect::dns::Name;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-/// How long an answer is shared, and how long it is that there was none.
-const FOUND: Duration = Duration::from_secs(10);
-const NOT_FOUND: Duration = Duration::from_secs(3);
 /// Names at the same time: the addresses that the settings and Slack give are far fewer.
 const MOST: usize = 32;
 
@@ -89,7 +87,7 @@ where
                 // A task of its own: whoever asked may stop waiting.
                 tokio::spawn(async move {
                     let addresses = asking.await.map(Arc::from).map_err(|error| Arc::from(error.to_string()));
-                    let life = if addresses.is_ok() { FOUND } else { NOT_FOUND };
+                    let life = if addresses.is_ok() { ADDRESS_KEPT } else { FAILURE_KEPT };
                     found.send_replace(Some(Answer { addresses, until: Instant::now() + life }));
                 });
                 answer
@@ -133,6 +131,8 @@ impl tower::Service<Name> for Resolver {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::sync::Semaphore;

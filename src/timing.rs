@@ -227,6 +227,326 @@ pub fn timing() -> Timing {
     Timing::default()
 }
 
+/// Messages that are owed to the chat.
+pub mod delivery {
+    use jiff::SignedDuration;
+    use std::time::Duration;
+
+    /// Clocks of the bot and of the chat may differ.
+    pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+    /// A row that nobody can read is looked at again, by a newer release.
+    pub const UNREADABLE_WAITS: SignedDuration = SignedDuration::from_hours(1);
+    /// A message that counts and may not be edited is posted anew no more often.
+    pub const BETWEEN_REPLACEMENTS: SignedDuration = SignedDuration::from_mins(10);
+    /// How long the requester waits to hear whether the card stands.
+    pub const CARD_PATIENCE: Duration = Duration::from_secs(2);
+    /// How often it is looked whether another process posted it.
+    pub const CARD_LOOK: Duration = Duration::from_millis(200);
+    /// So long it is remembered what a settled message shows.
+    pub const SETTLED_KEPT: Duration = Duration::from_mins(1);
+    /// How far back an unrecorded post is looked for.
+    pub const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
+    /// The longest wait after a failure.
+    pub const LONGEST_WAIT: Duration = Duration::from_mins(10);
+    /// The longest one where nothing but another message or another release of the bot helps.
+    pub const LONGEST_OF_ALL: Duration = Duration::from_hours(6);
+    /// That a message was replaced is remembered for so long: a button of Mattermost's lives no longer.
+    pub const REPLACED_KEPT: SignedDuration = SignedDuration::from_hours(180 * 24);
+}
+
+/// Requests, and the calls that were approved.
+pub mod approvals {
+    use jiff::SignedDuration;
+    use std::time::Duration;
+
+    /// The longest wait before a checklist that could not be changed is tried again.
+    pub const SYNC_LONGEST_WAIT: Duration = Duration::from_mins(10);
+    /// What cannot be read now is looked at again then.
+    pub const UNREADABLE_LOOKED_AT_AFTER: Duration = Duration::from_mins(5);
+    /// A block at Sekoia's firewall lasts up to ten minutes.
+    pub const CALL_LONGEST_WAIT: Duration = Duration::from_mins(10);
+    /// So long reading back is tried, once it could prove something.
+    pub const READ_BACK_FOR: Duration = Duration::from_mins(3);
+    /// At a stop, a call that is being made has so long: every one does.
+    pub const LAST_CALL: Duration = Duration::from_secs(9);
+    /// How often a freeze is looked at by what waits for its end; whoever lifts it wakes all.
+    pub const FROZEN_LOOK: Duration = Duration::from_mins(1);
+    /// Whether somebody who was gone is there again is looked at then.
+    pub const ABSENT_LOOKED_AT_AFTER: Duration = Duration::from_mins(5);
+    /// A long list of calls is not held up by looking for every one of them.
+    pub const PRESENCE_BELIEVED: Duration = Duration::from_secs(30);
+    /// How often Sekoia is asked who came.
+    pub const INVITATIONS_LOOKED_AT_EVERY: Duration = Duration::from_hours(1);
+    /// Then nobody waits for them any more.
+    pub const INVITATIONS_WAITED_FOR: SignedDuration = SignedDuration::from_hours(14 * 24);
+    /// Sekoia's documentation: the link lives so long.
+    pub const INVITATION_LINK_LIVES: SignedDuration = SignedDuration::from_hours(24);
+    /// Clocks differ: what was created so long before the call may still be of the call.
+    pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
+    /// The longest wait between two attempts to revoke a key that must not stay.
+    pub const REVOKE_LONGEST_WAIT: Duration = Duration::from_secs(4);
+}
+
+/// Events at Sekoia.
+pub mod watching {
+    use jiff::SignedDuration;
+    use std::time::Duration;
+
+    /// Sekoia's clock may be ahead.
+    pub const CLOCK_AHEAD: SignedDuration = SignedDuration::from_hours(1);
+    /// A rule is told of nothing from before, however late it is first looked at.
+    pub const FIRST_LOOK_BACK: SignedDuration = SignedDuration::from_hours(24);
+    /// For so long it is known what a channel was notified of. A hint is tried for about a day.
+    pub const SAID_KEPT: SignedDuration = SignedDuration::from_hours(48);
+    /// The longest wait of a hint that cannot be followed.
+    pub const HINT_LONGEST_WAIT: Duration = Duration::from_mins(5);
+    /// How often alerts are read while nothing is heard.
+    pub const READ_WHILE_NOTHING_IS_HEARD: Duration = Duration::from_mins(1);
+    /// How often they are read although everything seems to be heard.
+    pub const READ_WHILE_HEARD: Duration = Duration::from_mins(10);
+    /// Before what failed is tried again, if Sekoia does not say.
+    pub const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(20);
+    /// How often hints are looked for when nobody says that there are any.
+    pub const HINT_TICK: Duration = Duration::from_secs(2);
+    /// At a stop there is so long for what is not said yet.
+    pub const LAST_WORDS: Duration = Duration::from_secs(5);
+    /// A run is listed by its start, and may fail as long after it.
+    pub const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(2);
+    /// Nothing older is told, however long nobody could look.
+    pub const OLDEST_RUN: SignedDuration = SignedDuration::from_hours(24);
+    /// How often it is asked whether something is due.
+    pub const POLL_TICK: Duration = Duration::from_secs(2);
+    /// What failed is tried again after its interval, but after so long if that is longer.
+    pub const POLL_LONGEST_WAIT: Duration = Duration::from_mins(10);
+    /// How often it is stored how the rules do, if that changed.
+    pub const HEALTH_STORED_EVERY: Duration = Duration::from_secs(3);
+    /// How often it is stored although nothing changed.
+    pub const HEALTH_REPEATED_EVERY: Duration = Duration::from_mins(1);
+    /// Whoever stored nothing for so long does not watch any more.
+    pub const HEALTH_STALE_AFTER: Duration = Duration::from_mins(3);
+    /// Another process may have changed rules.
+    pub const RULES_READ_EVERY: Duration = Duration::from_secs(5);
+    /// Where it is unknown since when events are waited for, so much counts as new.
+    pub const NEW_IF_UNKNOWN: SignedDuration = SignedDuration::from_hours(24);
+    /// So long is too long where no rule says it.
+    pub const LONGEST_SILENCE: SignedDuration = SignedDuration::from_hours(24);
+}
+
+/// Notification rules.
+pub mod rules {
+    use std::time::Duration;
+
+    /// Between two looks at an alert of which it is not known whether it was moved.
+    pub const BETWEEN_LOOKS: Duration = Duration::from_millis(700);
+    /// Whoever asked waits so long for the chart before they read the text without it.
+    pub const SUMMARY_PATIENCE: Duration = Duration::from_secs(12);
+}
+
+/// The checklist's commands.
+pub mod steps {
+    use std::time::Duration;
+
+    /// Whoever asks for help waits no longer for their rights to be found out.
+    pub const HELP_PATIENCE: Duration = Duration::from_millis(1_500);
+    /// Whoever reads waits no longer for who they are.
+    pub const WELCOME_PATIENCE: Duration = Duration::from_secs(2);
+}
+
+/// Commands, the worker and the lease.
+pub mod bot {
+    use std::time::Duration;
+
+    /// A recorded change that waits longer is taken up again: the request that brought it must have
+    /// died, for no request takes that long.
+    pub const TAKEN_UP_AFTER: Duration = Duration::from_mins(2);
+    /// Slack waits three seconds for an acknowledgement: what is not recorded by then is not recorded.
+    pub const RECORDED_WITHIN: Duration = Duration::from_secs(2);
+    /// Whoever reads waits no longer for a name.
+    pub const NAMES_PATIENCE: Duration = Duration::from_secs(2);
+    /// Deliveries are remembered for longer than any platform repeats them.
+    pub const DELIVERIES_KEPT: Duration = Duration::from_hours(24);
+}
+
+/// Slack's calls, and what is remembered of its answers.
+pub mod slack {
+    use std::time::Duration;
+
+    /// One call, sent once. slack-morphism has no time-out of its own.
+    pub const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+    /// A longer `Retry-After` is not waited for: whoever called decides what to do with the time.
+    pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10);
+    /// Who somebody is, and whether a channel is shared: Slack itself lets nobody act who left.
+    pub const FACTS_KEPT: Duration = Duration::from_mins(5);
+    /// Who is an operator or approver by a group.
+    pub const MEMBERSHIP_KEPT: Duration = Duration::from_mins(1);
+    /// What is asked before a request is acknowledged, for which Slack waits three seconds in all.
+    pub const BEFORE_ACKNOWLEDGED: Duration = Duration::from_millis(1_500);
+    /// A message that names the bot waits no longer for its name.
+    pub const NAME_PATIENCE: Duration = Duration::from_millis(500);
+    /// Somebody's conversation with the app stays the same.
+    pub const DIRECT_KEPT: Duration = Duration::from_hours(1);
+    /// A form waits for three seconds in all.
+    pub const FILE_TIMEOUT: Duration = Duration::from_secs(2);
+}
+
+/// Mattermost's calls, and what is remembered of its answers.
+pub mod mattermost {
+    use jiff::SignedDuration;
+    use std::time::Duration;
+
+    /// One call, sent once.
+    pub const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+    /// A longer `Retry-After` is not waited for: whoever called decides what to do with the time.
+    pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10);
+    /// A press is read anew before it counts; this is for everything else that names people.
+    pub const FACTS_KEPT: Duration = Duration::from_mins(1);
+    /// An administrator may change them meanwhile.
+    pub const SETTINGS_KEPT: Duration = Duration::from_mins(5);
+    /// The answer to a command waits no longer for its author to be known.
+    pub const AUTHOR_PATIENCE: Duration = Duration::from_millis(500);
+    /// Somebody's conversation with the bot stays the same.
+    pub const DIRECT_KEPT: Duration = Duration::from_hours(1);
+    /// In which a server takes a hundred calls.
+    pub const CALLS_WITHIN: Duration = Duration::from_secs(10);
+    /// An answer that comes by then stands in the reply; a later one follows.
+    pub const ANSWER_WITHIN: Duration = Duration::from_millis(2_500);
+    /// Where nothing can follow, the reply is waited for as long as Mattermost waits.
+    pub const LONGEST_ANSWER: Duration = Duration::from_secs(25);
+    /// A message may stand for months before somebody presses something on it.
+    pub const BUTTON_LIVES: SignedDuration = SignedDuration::from_hours(24 * 180);
+    /// Somebody who fills a form is done with it by then.
+    pub const FORM_LIVES: SignedDuration = SignedDuration::from_hours(1);
+}
+
+/// The demo's page.
+pub mod page {
+    use std::time::Duration;
+
+    /// A window that lost its server looks for it this often.
+    pub const RECONNECT_AFTER: Duration = Duration::from_millis(500);
+    /// Changes that come together are written together.
+    pub const GATHERED_WITHIN: Duration = Duration::from_millis(200);
+    /// A window without a stream, and without anything to show, for so long was closed.
+    pub const WINDOW_KEPT: Duration = Duration::from_mins(2);
+}
+
+/// What every platform does alike.
+pub mod platform {
+    use std::time::Duration;
+
+    /// A peer that stops in the middle of its body is let go.
+    pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+    /// The log has one line for what was refused in such a time.
+    pub const REFUSALS_LOGGED_EVERY: Duration = Duration::from_mins(1);
+    /// How long an answer that only some need is waited for.
+    pub const ANSWER_PATIENCE: Duration = Duration::from_secs(3);
+    /// How long it is then not asked for again.
+    pub const FAILURE_KEPT: Duration = Duration::from_secs(10);
+    /// They are counted again after such a time.
+    pub const WEBHOOK_WINDOW: Duration = Duration::from_secs(1);
+}
+
+/// Sekoia's calls.
+pub mod sekoia {
+    use jiff::SignedDuration;
+    use std::time::Duration;
+
+    /// So long after its date, by Sekoia's clock, an alert is in the list for sure. Not documented:
+    /// an alert is dated before it is indexed, which takes a moment.
+    pub const LISTED_WITHIN: SignedDuration = SignedDuration::from_secs(5);
+    /// Before each look at a search.
+    pub const SEARCH_PAUSE: Duration = Duration::from_millis(700);
+    /// A connection stands within this time, or is given up.
+    pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+    /// A person waits this long for a pause to end; a longer one is told.
+    pub const LONGEST_PAUSE_WAITED: Duration = Duration::from_secs(3);
+    /// So long a call waits for its turn among others.
+    pub const TURN_PATIENCE: Duration = Duration::from_secs(10);
+    /// How long a 403 is remembered: a key's permissions cannot change.
+    pub const FORBIDDEN_FOR: Duration = Duration::from_mins(10);
+    /// Two errors within this time: pause (Sekoia's WAF guidance).
+    pub const ERRORS_WITHIN: Duration = Duration::from_secs(10);
+    /// The longest pause after errors in a row.
+    pub const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+}
+
+/// The HTTP server and its health.
+pub mod server {
+    use std::time::Duration;
+
+    /// How often the outside is asked how it is doing.
+    pub const CHECKED_EVERY: Duration = Duration::from_mins(1);
+    /// How often something is written to see whether it can be.
+    pub const STORE_PROBED_EVERY: Duration = Duration::from_secs(10);
+    /// The same while it cannot.
+    pub const STORE_PROBED_AGAIN: Duration = Duration::from_secs(2);
+}
+
+/// The store.
+pub mod store {
+    use std::time::Duration;
+
+    /// No lease is longer: one that ends later was taken while the clock was ahead, and is over.
+    pub const MOST_LEASE: Duration = Duration::from_mins(1);
+    /// How long a commit that nobody waits for may wait for other programs.
+    pub const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
+    /// The same where somebody waits for an answer, or the next attempt comes soon.
+    pub const COMMIT_IMPATIENCE: Duration = Duration::from_secs(2);
+    /// How long one attempt to begin waits for another program: a wait that is given up ends by then.
+    pub const ATTEMPT_PATIENCE: Duration = Duration::from_millis(200);
+}
+
+/// Stored state in memory.
+pub mod state {
+    use jiff::SignedDuration;
+
+    /// A token that is not known here may be one that another process made a moment ago: the rules are
+    /// read again for it, but not more often than this, whoever guesses.
+    pub const READ_AGAIN: SignedDuration = SignedDuration::from_secs(30);
+}
+
+/// The start and the end of the program.
+pub mod program {
+    use std::time::Duration;
+
+    /// After the stop, requests in flight have this long.
+    pub const LAST_REQUESTS: Duration = Duration::from_secs(5);
+    /// At the end the worker has this long for the call that it is making.
+    pub const LAST_CALLS: Duration = Duration::from_secs(10);
+    /// Then what was acknowledged has this long: longer than any call to Sekoia or Slack.
+    pub const LAST_ANSWERS: Duration = Duration::from_secs(20);
+    /// So long a platform is waited for before the bot serves without having asked it.
+    pub const CHAT_ASKED_AT_START: Duration = Duration::from_secs(3);
+}
+
+/// Turns of a budget.
+pub mod pace {
+    use std::time::Duration;
+
+    /// Nobody is believed who asks to be left alone for longer.
+    pub const LONGEST_HOLD: Duration = Duration::from_mins(15);
+    /// How often background work looks whether the people are gone.
+    pub const YIELD: Duration = Duration::from_millis(20);
+}
+
+/// Names of hosts.
+pub mod resolve {
+    use std::time::Duration;
+
+    /// How long an address is shared.
+    pub const ADDRESS_KEPT: Duration = Duration::from_secs(10);
+    /// How long it is that there was none.
+    pub const FAILURE_KEPT: Duration = Duration::from_secs(3);
+}
+
+/// What is sent again.
+pub mod retry {
+    use std::time::Duration;
+
+    /// Before the second send, at least; twice as long before the third.
+    pub const FIRST_WAIT: Duration = Duration::from_millis(300);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,6 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -18,6 +17,8 @@ use crate::chat::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
 use crate::command::{Command, Fault, ParsedCommand, read};
 use crate::state::owed::Notice;
 use crate::store::{Commit, CommitError, Finished, Schedule, StoreError, Work, WorkKind};
+use crate::timing::bot::RECORDED_WITHIN;
+pub(super) use crate::timing::bot::TAKEN_UP_AFTER;
 
 /// What became of a request when it came in.
 pub enum Accepted {
@@ -37,15 +38,9 @@ pub struct Pending {
     pub recorded: bool,
 }
 
-/// A recorded change that waits longer is taken up again: the request that brought it must have
-/// died, for no request takes that long.
-pub(super) const TAKEN_UP_AFTER: Duration = Duration::from_mins(2);
 const BATCH: u32 = 32;
 /// A recorded request is tried so often, two minutes apart, before its last failure is told.
 const MOST_ATTEMPTS: u32 = 10;
-
-/// Slack waits three seconds for an acknowledgement: what is not recorded by then is not recorded.
-const RECORDED_WITHIN: Duration = Duration::from_secs(2);
 
 /// A recorded change, as it is stored.
 #[derive(Serialize, Deserialize)]

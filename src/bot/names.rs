@@ -2,16 +2,14 @@
 //! messages on another platform than theirs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use futures_util::future::join_all;
 
 use super::Bot;
 use crate::chat::view::{Span, View};
 use crate::chat::{ChannelKey, UserId};
+use crate::timing::bot::NAMES_PATIENCE;
 
-/// Whoever reads waits no longer for a name.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// People and channels that are looked up for one text.
 const MOST: usize = 200;
 
@@ -50,12 +48,12 @@ impl Bot {
         let channels: BTreeSet<&ChannelKey> = channels.into_iter().take(MOST).collect();
         let person = |user: &'a UserId| async move {
             let asked = self.chats.of_user(user).ok()?.person(user);
-            let name = tokio::time::timeout(PATIENCE, asked).await.ok()?.ok()?.name;
+            let name = tokio::time::timeout(NAMES_PATIENCE, asked).await.ok()?.ok()?.name;
             (!name.is_empty()).then(|| (user.clone(), name))
         };
         let channel = |channel: &'a ChannelKey| async move {
             let asked = self.chats.of_channel(channel).ok()?.channel(channel);
-            let name = tokio::time::timeout(PATIENCE, asked).await.ok()?.ok()?.name;
+            let name = tokio::time::timeout(NAMES_PATIENCE, asked).await.ok()?.ok()?.name;
             (!name.is_empty()).then(|| (channel.clone(), name))
         };
         let people = join_all(people.into_iter().map(person));

@@ -12,9 +12,8 @@ use tracing::error;
 use super::Bot;
 use super::inbox::TAKEN_UP_AFTER;
 use crate::store::{StoreError, horizon};
+use crate::timing::bot::DELIVERIES_KEPT;
 
-/// Deliveries are remembered for longer than any platform repeats them.
-const REMEMBERED: Duration = Duration::from_hours(24);
 /// Ticks between two clean-ups.
 const SWEEP: u32 = 900;
 /// Ticks between two looks at what the store itself needs.
@@ -154,7 +153,7 @@ impl Worker {
             self.bot.sessions.store().maintain().await?;
         }
         if round.is_multiple_of(SWEEP) {
-            self.bot.sessions.store().forget_deliveries(now - REMEMBERED).await?;
+            self.bot.sessions.store().forget_deliveries(now - DELIVERIES_KEPT).await?;
             self.bot.notifications.forget(now).await?;
             self.bot.forget_replaced(now).await?;
         }

@@ -1,7 +1,5 @@
 //! `serve`: the bot.
 
-use std::time::Duration;
-
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tracing::{error, info, warn};
@@ -14,9 +12,7 @@ use crate::config::{Config, Faults, StorePlace, without_effect};
 use crate::domain::access::Principal;
 use crate::server::health;
 use crate::store;
-
-/// So long a platform is waited for before the bot serves without having asked it.
-const AT_START: Duration = Duration::from_secs(3);
+use crate::timing::program::CHAT_ASKED_AT_START;
 
 pub async fn run() -> anyhow::Result<()> {
     let config = Config::read_from(env, pairs(&environment()))?;
@@ -60,7 +56,9 @@ pub async fn run() -> anyhow::Result<()> {
 /// A token that can never work ends the start. A platform that does not answer now may do so later.
 async fn refuse_what_never_works(app: &App) -> Result<(), Faults> {
     for chat in app.bot().chats().iter() {
-        if let Ok(Err(error @ ChatError::OrganisationWide)) = tokio::time::timeout(AT_START, chat.check()).await {
+        if let Ok(Err(error @ ChatError::OrganisationWide)) =
+            tokio::time::timeout(CHAT_ASKED_AT_START, chat.check()).await
+        {
             let setting = health::token(chat.name());
             return Err(Faults::one(
                 setting,

@@ -7,7 +7,6 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -17,11 +16,10 @@ use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::refused::Refused;
+pub use crate::timing::platform::BODY_TIMEOUT;
 
 /// No request that we understand is longer, in bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;
-/// A peer that stops in the middle of its body is let go.
-pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bodies up to here are usual; only long lists and whole forms are larger.
 const USUAL: usize = 64 * 1024;
 /// Bytes of usual bodies, and of larger ones, that are buffered at the same time.

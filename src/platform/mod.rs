@@ -3,7 +3,7 @@
 //! Everything that only one platform has (signatures, block types, method names) stays in its folder.
 
 use crate::chat::ChatError;
-use crate::retry::{Failed, Next};
+use crate::pace::retry::{Failed, Next};
 
 pub mod intake;
 pub mod mattermost;

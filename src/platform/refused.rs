@@ -1,15 +1,12 @@
 //! Requests that were not let in, by what was wrong. Nothing of their content is kept.
 
+use crate::timing::platform::REFUSALS_LOGGED_EVERY;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
-
-/// The log has one line for what was refused in such a time.
-const EVERY: Duration = Duration::from_mins(1);
 
 /// How many requests were refused since the start.
 #[derive(Debug, Default)]
@@ -75,7 +72,7 @@ impl Refused {
         let mut before = Counts::default();
         loop {
             let ended = tokio::select! {
-                () = tokio::time::sleep(EVERY) => false,
+                () = tokio::time::sleep(REFUSALS_LOGGED_EVERY) => false,
                 () = stop.cancelled() => true,
             };
             let now = self.counts();

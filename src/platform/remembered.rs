@@ -11,12 +11,10 @@ use std::time::{Duration, Instant};
 use moka::future::Cache;
 
 use crate::chat::ChatError;
+use crate::timing::platform::{ANSWER_PATIENCE, FAILURE_KEPT};
 
 /// Entries, of each kind: a large workspace's worth.
 const MOST: u64 = 50_000;
-/// How long an answer that only some need is waited for, and how long it is then not asked for again.
-const PATIENCE: Duration = Duration::from_secs(3);
-const PAUSE: Duration = Duration::from_secs(10);
 
 pub struct Remembered<V> {
     cache: Cache<Box<str>, Arc<Entry<V>>>,
@@ -36,13 +34,13 @@ impl<V: Clone + Send + Sync + 'static> Remembered<V> {
     /// Nothing older than `life` is believed; from half of it on, it is fetched again meanwhile.
     pub fn new(life: Duration) -> Self {
         let cache = Cache::builder().max_capacity(MOST).time_to_live(life).build();
-        Self { cache, life, patience: PATIENCE, failures: None }
+        Self { cache, life, patience: ANSWER_PATIENCE, failures: None }
     }
 
     /// The same for what must not hold up those who do not depend on it: an answer that does not
-    /// come within [`PATIENCE`] is an error, and an error is remembered for [`PAUSE`].
+    /// come within [`ANSWER_PATIENCE`] is an error, and an error is remembered for [`FAILURE_KEPT`].
     pub fn guarded(life: Duration) -> Self {
-        let failures = Cache::builder().max_capacity(MOST).time_to_live(PAUSE).build();
+        let failures = Cache::builder().max_capacity(MOST).time_to_live(FAILURE_KEPT).build();
         Self { failures: Some(failures), ..Self::new(life) }
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
@@ -25,6 +25,7 @@ use crate::sekoia::{Id, instant};
 use crate::state::hint::{Hint, MOST_WAITING};
 use crate::state::kept::decode;
 use crate::store::{Commit, Store, StoreError, WorkKind};
+use crate::timing::platform::WEBHOOK_WINDOW;
 
 /// Characters of a type or an action.
 const WORD: usize = 64;
@@ -38,8 +39,6 @@ pub struct Hooks {
 
 /// Rows that are counted at a time, all channels together: beyond it there is room for nobody.
 const MOST_COUNTED: u32 = 10_000;
-/// They are counted again after such a time.
-const COUNTED_FOR: Duration = Duration::from_secs(1);
 
 /// How many hints wait for each channel: counted up with every one that comes, and counted anew in the
 /// store when that says that there is no more room.
@@ -57,7 +56,7 @@ impl Waiting {
         }
         // One counts; the others wait for it and then know.
         let mut counted = self.counted.lock().await;
-        if counted.is_none_or(|at| at.elapsed() >= COUNTED_FOR) {
+        if counted.is_none_or(|at| at.elapsed() >= WEBHOOK_WINDOW) {
             let all = store.due(WorkKind::Hint, Timestamp::MAX, MOST_COUNTED).await?;
             let full = all.len() >= MOST_COUNTED as usize;
             let mut counts: HashMap<ChannelKey, usize> = HashMap::new();

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -13,6 +13,7 @@ use super::monitor::{Id, second};
 use super::transport::{Call, Read, Verb};
 use super::{Alert, AlertStatus, Listed, Sekoia, SekoiaError};
 use crate::pace::Rank;
+use crate::timing::sekoia::LISTED_WITHIN;
 
 const ALERTS: &str = "/v1/sic/alerts";
 const VIEW_ALERTS: &str = "View alerts";
@@ -62,10 +63,6 @@ pub struct AlertList {
     /// Up to then everything was read, also what Sekoia lists late: go on from here.
     pub settled: Timestamp,
 }
-
-/// So long after its date, by Sekoia's clock, an alert is in the list for sure. Not documented:
-/// an alert is dated before it is indexed, which takes a moment.
-const LISTED_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// How far a list was read, page by page.
 struct Reach {

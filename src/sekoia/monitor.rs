@@ -1,7 +1,6 @@
 //! What the notifications ask Sekoia beside alerts.
 
 use std::fmt;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -12,6 +11,7 @@ use super::lenient::Page;
 use super::transport::Read;
 use super::{Connector, EventCounts, Intake, Listed, LogLine, Playbook, PlaybookRun, Sekoia, SekoiaError};
 use crate::pace::Rank;
+use crate::timing::sekoia::SEARCH_PAUSE;
 
 const VIEW_EVENTS: &str = "View events";
 const JOBS: &str = "/v1/sic/conf/events/search/jobs";
@@ -19,7 +19,6 @@ const JOB: &str = "/v1/sic/conf/events/search/jobs/{id}";
 const JOB_EVENTS: &str = "/v1/sic/conf/events/search/jobs/{id}/events";
 /// A search is looked at so often, with so long a pause before each time.
 const SEARCH_LOOKS: u32 = 10;
-const SEARCH_PAUSE: Duration = Duration::from_millis(700);
 const VIEW_RUNS: &str = "View playbook runs";
 const RUN_DETAILS: &str = "/v1/symphony/playbook-runs/{id}/details";
 const TRIGGER_LOGS: &str = "/v1/symphony/trigger-configurations/{id}/logs";

@@ -19,10 +19,13 @@ use uuid::Uuid;
 use super::Permission;
 use super::error::{ErrorBody, SekoiaError};
 use super::lenient::Page;
+use crate::pace::retry::{self, Failed, Next, Retry};
 use crate::pace::{Pace, Rank};
 use crate::resolve::Resolver;
-use crate::retry::{self, Failed, Next, Retry};
 use crate::timing::Calls;
+use crate::timing::sekoia::{
+    CONNECT_TIMEOUT, ERRORS_WITHIN, FORBIDDEN_FOR, LONGEST_PAUSE, LONGEST_PAUSE_WAITED, TURN_PATIENCE,
+};
 
 tokio::task_local! {
     static BACKGROUND: ();
@@ -159,16 +162,6 @@ pub(super) struct Transport {
 
 /// Sekoia's documented bound: 5 requests a second.
 const PER_SECOND: usize = 5;
-const CONNECT: Duration = Duration::from_secs(3);
-/// A person waits this long for a pause to end; a longer one is told.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// So long a call waits for its turn among others.
-const TURN: Duration = Duration::from_secs(10);
-/// How long a 403 is remembered: a key's permissions cannot change.
-const FORBIDDEN_FOR: Duration = Duration::from_mins(10);
-/// Two errors within this time: pause (Sekoia's WAF guidance).
-const ERRORS_WITHIN: Duration = Duration::from_secs(10);
-const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// More than any list that the documentation allows for; beyond it something is wrong.
 const LARGEST_BODY: u64 = 16 * 1024 * 1024;
 
@@ -186,7 +179,7 @@ impl Transport {
         let http = reqwest::Client::builder()
             .dns_resolver(Resolver)
             .user_agent(concat!("sekoia-chatops/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT)
+            .connect_timeout(CONNECT_TIMEOUT)
             // A redirect could carry the key elsewhere.
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
@@ -223,11 +216,11 @@ impl Transport {
     /// The same, with the size of the answer in bytes.
     pub async fn get_sized<T: DeserializeOwned>(&self, rank: Rank, call: &Read<'_>) -> Result<(T, usize), SekoiaError> {
         let span = info_span!("sekoia", call = call.name, status = tracing::field::Empty);
-        let read = retry::send(Retry::Idempotent, PATIENCE, || async {
+        let read = retry::send(Retry::Idempotent, LONGEST_PAUSE_WAITED, || async {
             self.once(rank, call).await.map_err(|error| {
                 let next = match &error {
                     // Whoever waits is told.
-                    _ if self.pause() > PATIENCE => Next::Stop,
+                    _ if self.pause() > LONGEST_PAUSE_WAITED => Next::Stop,
                     SekoiaError::RateLimited { wait } => Next::Wait(*wait),
                     error if error.is_passing() => Next::Passing,
                     _ => Next::Stop,
@@ -267,8 +260,8 @@ impl Transport {
         let rank = BACKGROUND.try_with(|()| Rank::Background).unwrap_or(rank);
         loop {
             self.paused().await?;
-            if self.pace.turn(rank, TURN).await.is_err() {
-                return Err(SekoiaError::Paused { wait: TURN });
+            if self.pace.turn(rank, TURN_PATIENCE).await.is_err() {
+                return Err(SekoiaError::Paused { wait: TURN_PATIENCE });
             }
             // Whoever waited for a turn looks again: the pause may have begun meanwhile. A turn
             // from before it is not kept, or all who waited would go at once when it ends.
@@ -364,7 +357,7 @@ impl Transport {
     async fn paused(&self) -> Result<(), SekoiaError> {
         match self.pause() {
             Duration::ZERO => Ok(()),
-            wait if wait <= PATIENCE => {
+            wait if wait <= LONGEST_PAUSE_WAITED => {
                 tokio::time::sleep(wait).await;
                 Ok(())
             }

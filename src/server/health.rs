@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -20,12 +19,8 @@ use crate::domain::access::Unread;
 use crate::pace::Rank;
 use crate::sekoia::SekoiaError;
 use crate::store::Store;
+use crate::timing::server::{CHECKED_EVERY, STORE_PROBED_AGAIN, STORE_PROBED_EVERY};
 
-const EVERY: Duration = Duration::from_mins(1);
-/// How often something is written to see whether it can be.
-const PROBE: Duration = Duration::from_secs(10);
-/// The same while it cannot.
-const PROBE_AGAIN: Duration = Duration::from_secs(2);
 /// Looks between two looks at the user groups of the settings.
 const GROUPS_EVERY: u64 = 5;
 
@@ -155,7 +150,7 @@ impl Health {
     async fn watch_store(&self, store: &dyn Store, stop: &CancellationToken) {
         while !stop.is_cancelled() {
             let probed = store.probe().await;
-            let pause = if probed.is_ok() { PROBE } else { PROBE_AGAIN };
+            let pause = if probed.is_ok() { STORE_PROBED_EVERY } else { STORE_PROBED_AGAIN };
             self.store.now("the store", probed);
             if let Ok((count, _)) = store.set_aside(0).await {
                 self.set_aside.store(count, Ordering::Relaxed);
@@ -189,7 +184,7 @@ impl Health {
                 self.groups(bot.unread_groups().await);
             }
             tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(CHECKED_EVERY) => {}
                 () = stop.cancelled() => return,
             }
         }

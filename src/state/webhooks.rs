@@ -2,17 +2,14 @@
 //! channel's rules still say so: another process may have revoked it.
 
 use dashmap::DashMap;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::rules::Notifications;
 use crate::chat::ChannelKey;
 use crate::domain::notify::{Event, token_hash};
 use crate::store::StoreError;
-
-/// A token that is not known here may be one that another process made a moment ago: the rules are
-/// read again for it, but not more often than this, whoever guesses.
-const READ_AGAIN: SignedDuration = SignedDuration::from_secs(30);
+use crate::timing::state::READ_AGAIN;
 
 #[derive(Debug, Default)]
 pub(super) struct Webhooks {

@@ -14,6 +14,7 @@ mod place;
 pub mod seal;
 mod sqlite;
 
+pub use crate::timing::store::MOST_LEASE;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -322,9 +323,6 @@ pub struct Aside {
     pub what: String,
     pub why: String,
 }
-
-/// No lease is longer: one that ends later was taken while the clock was ahead, and is over.
-pub const MOST_LEASE: Duration = Duration::from_mins(1);
 
 /// Whether a lease may be taken by `holder`, as somebody has it until then.
 fn is_free(name: &str, has: &str, until: Timestamp, holder: &str, now: Timestamp) -> bool {

@@ -2,8 +2,6 @@
 //! that is committed with the change of the request and finished with that of the checklist. So a
 //! crash between the two, or a store that failed, loses nothing, and no change is recorded twice.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use tracing::warn;
 
@@ -11,13 +9,13 @@ use crate::bot::Bot;
 use crate::chat::Actor;
 use crate::domain::approval::{Approval, ApprovalId, Stage, Status};
 use crate::domain::checklist::{Command, Concluded, Refusal, Session, Status as StepStatus, decide};
-use crate::retry::wait_after;
+use crate::pace::retry::wait_after;
 use crate::state::sessions::ChangeError;
 use crate::store::{Commit, StoreError, Work, WorkKind};
+use crate::timing::approvals::SYNC_LONGEST_WAIT;
 
 /// Requests that are looked at in one round.
 const BATCH: u32 = 32;
-const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
 impl Bot {
     /// Brings the checklist in line with a request that changed, if that is still to be done. What fails
@@ -34,7 +32,7 @@ impl Bot {
         let now = Timestamp::now();
         for work in self.sessions.store().due(WorkKind::ChecklistSync, now, BATCH).await? {
             let Err(error) = self.sync(&ApprovalId::from(work.key.as_str())).await else { continue };
-            let wait = wait_after(work.attempts, self.timing.delivery.first_wait, LONGEST_WAIT);
+            let wait = wait_after(work.attempts, self.timing.delivery.first_wait, SYNC_LONGEST_WAIT);
             warn!(%error, request = work.key, wait_s = wait.as_secs(), "the checklist does not show this request yet");
             // It keeps no other waiting.
             self.keep(Commit { postponed: vec![(work.finished(), now + wait)], ..Commit::default() }).await?;

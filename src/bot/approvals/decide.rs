@@ -14,9 +14,7 @@ use crate::chat::view::{Control, Line, View};
 use crate::domain::approval::{Approval, ApprovalId, Command, Item, Outcome, Refusal, Status, decide};
 use crate::state::approvals::{ChangeError, Changed};
 use crate::store::StoreError;
-
-/// What cannot be read now is looked at again then.
-const LATER: std::time::Duration = std::time::Duration::from_mins(5);
+use crate::timing::approvals::UNREADABLE_LOOKED_AT_AFTER;
 
 impl Bot {
     /// The request that an id names, if it belongs to this channel.
@@ -204,7 +202,7 @@ impl Bot {
                 // One that cannot be read or changed keeps nobody else waiting.
                 Err(error @ (ChangeError::Store(_) | ChangeError::Newer | ChangeError::Contended)) => {
                     tracing::error!(%error, request = id.as_str(), "its time cannot run out yet");
-                    let postponed = vec![(work.finished(), now + LATER)];
+                    let postponed = vec![(work.finished(), now + UNREADABLE_LOOKED_AT_AFTER)];
                     let commit = crate::store::Commit { postponed, ..Default::default() };
                     self.sessions.store().commit(commit).await.map(|_| ()).map_err(crate::bot::inbox::only_store)?;
                 }

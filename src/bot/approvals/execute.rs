@@ -11,27 +11,21 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use super::gate::{FRESH, GONE};
 use super::read_back::Seen;
 use crate::bot::Bot;
 use crate::chat::Actor;
 use crate::domain::approval::{Approval, ApprovalId, Command, How, Item, Outcome, Stage, decide};
 use crate::pace::Rank;
-use crate::retry::wait_after;
+use crate::pace::retry::wait_after;
 use crate::sekoia::{SekoiaError, Turn, Unwritten, Verb};
 use crate::state::approvals::ChangeError;
 use crate::store::{Commit, StoreError, Work, WorkKind};
+use crate::timing::approvals::{
+    ABSENT_LOOKED_AT_AFTER, CALL_LONGEST_WAIT, FROZEN_LOOK, LAST_CALL, PRESENCE_BELIEVED, READ_BACK_FOR,
+};
 
 /// Sends of one call that Sekoia refused for the moment, or provably did not do.
 const ATTEMPTS: u32 = 4;
-/// A block at Sekoia's firewall lasts up to ten minutes.
-const LONGEST_WAIT: Duration = Duration::from_mins(10);
-/// So long reading back is tried, once it could prove something.
-const READING: Duration = Duration::from_mins(3);
-/// At a stop, a call that is being made has so long: every one does.
-const LAST_CALL: Duration = Duration::from_secs(9);
-/// How often a freeze is looked at by what waits for its end; whoever lifts it wakes all.
-const FROZEN: Duration = Duration::from_mins(1);
 const BATCH: u32 = 32;
 
 /// Why an execution stops before its end.
@@ -159,10 +153,10 @@ impl Bot {
             self.commit_as_bot(id, Command::ReportRest { outcome: Outcome::Failed { why } }).await?;
             return Err(StopReason::Rest);
         }
-        if looked.is_none_or(|looked| looked.elapsed() > FRESH) {
+        if looked.is_none_or(|looked| looked.elapsed() > PRESENCE_BELIEVED) {
             let approval = self.still(&approval).await?;
             if let Some(held) = &approval.held {
-                let wait = if held.needs_somebody() { GONE } else { self.approvals.timing.lease };
+                let wait = if held.needs_somebody() { ABSENT_LOOKED_AT_AFTER } else { self.approvals.timing.lease };
                 return Err(StopReason::Until(Timestamp::now() + wait));
             }
             *looked = Some(Instant::now());
@@ -181,7 +175,7 @@ impl Bot {
         };
         // After every wait: whoever froze it meanwhile was told that nothing goes out.
         if self.approvals.frozen().await?.is_some() {
-            return Err(StopReason::Until(Timestamp::now() + FROZEN));
+            return Err(StopReason::Until(Timestamp::now() + FROZEN_LOOK));
         }
         let Some(started) = self.commit_as_bot(&approval.id, Command::Start).await? else { return Ok(()) };
         let Some((item, _)) = started.unclear().next() else { return Ok(()) };
@@ -195,8 +189,8 @@ impl Bot {
             Outcome::NotSent { why } => {
                 info!(sends, why = &**why, "nothing was done; it is tried again");
                 self.conclude(&started, item, outcome, false).await?;
-                let wait = wait_after(sends.saturating_sub(1), self.timing.execution.first_wait, LONGEST_WAIT);
-                tokio::time::sleep(wait.max(self.sekoia.paused_for()).min(LONGEST_WAIT)).await;
+                let wait = wait_after(sends.saturating_sub(1), self.timing.execution.first_wait, CALL_LONGEST_WAIT);
+                tokio::time::sleep(wait.max(self.sekoia.paused_for()).min(CALL_LONGEST_WAIT)).await;
             }
             _ => self.conclude(&started, item, outcome, everybody).await?,
         }
@@ -298,7 +292,7 @@ impl Bot {
         // working on it still.
         let answered = matches!(approval.items.get(item), Some(Item::Unclear { why, .. }) if &**why == ANSWERED);
         let proof = begun + if answered { timing.lease } else { timing.proof };
-        let give_up = proof + READING;
+        let give_up = proof + READ_BACK_FOR;
         let secret = approval.request.action.is_secret(item);
         let mut absent_since: Option<Instant> = None;
         let mut gone_since: Option<Instant> = None;

@@ -1,19 +1,12 @@
 //! Whether a request still rests on the people who asked for it and approved it: read again when it
 //! is carried out, because accounts and rights end meanwhile.
 
-use std::time::Duration;
-
 use crate::bot::Bot;
 use crate::bot::access::among;
 use crate::chat::{ChatError, ChatPlatform, UserId};
 use crate::domain::access::{Denial, Principal, refuse_outsiders};
 use crate::domain::approval::{Absent, Approval, Gone, Part};
 use crate::store::StoreError;
-
-/// Whether somebody who was gone is there again is looked at then.
-pub(super) const GONE: Duration = Duration::from_mins(5);
-/// A long list of calls is not held up by looking for every one of them.
-pub(super) const FRESH: Duration = Duration::from_secs(30);
 
 impl Bot {
     /// Reads again who asked and who approved. The request as it is now; its `held` says whether

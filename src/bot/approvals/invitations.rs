@@ -1,9 +1,7 @@
 //! Invitations after they were sent: pending until their people come, a reminder when the link's
 //! 24 hours are over.
 
-use std::time::Duration;
-
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tracing::{debug, error, warn};
 
 use super::read_back::uuid;
@@ -13,13 +11,8 @@ use crate::domain::action::people::normal;
 use crate::domain::approval::{Approval, ApprovalId, Command, Guest, Item};
 use crate::sekoia::{Avatar, SekoiaError};
 use crate::store::{Commit, StoreError, WorkKind};
+use crate::timing::approvals::{INVITATION_LINK_LIVES, INVITATIONS_LOOKED_AT_EVERY, INVITATIONS_WAITED_FOR};
 
-/// How often Sekoia is asked who came.
-const EVERY: Duration = Duration::from_hours(1);
-/// Then nobody waits for them any more.
-const LONGEST: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// Sekoia's documentation: the link lives so long.
-const LINK: SignedDuration = SignedDuration::from_hours(24);
 const BATCH: u32 = 8;
 
 impl Bot {
@@ -27,7 +20,8 @@ impl Bot {
         for work in self.sessions.store().due(WorkKind::Track, now, BATCH).await? {
             let id = ApprovalId::from(work.key.as_str());
             let finished = Commit { finished: vec![work.finished()], ..Commit::default() };
-            let again = Commit { postponed: vec![(work.finished(), now + EVERY)], ..Commit::default() };
+            let again =
+                Commit { postponed: vec![(work.finished(), now + INVITATIONS_LOOKED_AT_EVERY)], ..Commit::default() };
             let commit = match self.approvals.read(&id).await {
                 Err(error) => {
                     error!(%error, "a request cannot be read");
@@ -41,13 +35,13 @@ impl Bot {
                             .enumerate()
                             .any(|(i, g)| approval.items[i].is_done() && !matches!(g, Guest::Accepted));
                         self.commit_as_bot(&id, Command::Guests { guests }).await?;
-                        let over = now > approval.asked.at + LONGEST;
+                        let over = now > approval.asked.at + INVITATIONS_WAITED_FOR;
                         if waits && !over { again } else { finished }
                     }
                     Ok(None) => finished,
                     Err(error) => {
                         warn!(%error, request = id.as_str(), "it is not known yet who accepted");
-                        if now > approval.asked.at + LONGEST { finished } else { again }
+                        if now > approval.asked.at + INVITATIONS_WAITED_FOR { finished } else { again }
                     }
                 },
             };
@@ -86,7 +80,7 @@ fn came(people: &[Box<str>], approval: &Approval, members: &[(Box<str>, Vec<Avat
             // Whoever came and left again did not miss the link.
             _ if before == Guest::Accepted => before,
             Some(member) if !member.is_pending() => Guest::Accepted,
-            _ if now >= *at + LINK => Guest::Lapsed,
+            _ if now >= *at + INVITATION_LINK_LIVES => Guest::Lapsed,
             Some(_) => Guest::Pending,
             None => before,
         }
@@ -96,6 +90,8 @@ fn came(people: &[Box<str>], approval: &Approval, members: &[(Box<str>, Vec<Avat
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use serde_json::json;
 
     use super::*;
@@ -119,7 +115,7 @@ mod tests {
             account: vec![],
             needed: 1,
             self_approval: false,
-            expires: start + LINK,
+            expires: start + INVITATION_LINK_LIVES,
         };
         let asked = Event::Requested { id: ApprovalId::of("1"), request: Box::new(request) };
         let done = |item| Event::Done { item, uuid: None, how: How::Answered };
@@ -139,7 +135,7 @@ mod tests {
         assert_eq!(soon, [Guest::Accepted, Guest::Pending, Guest::Sent, Guest::Sent]);
         approval.guests = soon;
         // Ana came and left again.
-        let later = came(&people, &approval, &of(&listed[1..]), start + LINK);
+        let later = came(&people, &approval, &of(&listed[1..]), start + INVITATION_LINK_LIVES);
         assert_eq!(later, [Guest::Accepted, Guest::Lapsed, Guest::Lapsed, Guest::Sent]);
     }
 }

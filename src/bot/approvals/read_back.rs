@@ -10,6 +10,7 @@ use crate::domain::action::people::normal;
 use crate::domain::action::{Action, Named};
 use crate::domain::approval::{Approval, Command, How, Item, Outcome};
 use crate::sekoia::{ApiKey, Avatar, Community, KeyStatus, Role, SekoiaError};
+use crate::timing::approvals::CLOCK_SKEW;
 
 /// What a look brought.
 pub(super) enum Seen {
@@ -23,9 +24,6 @@ pub(super) enum Seen {
     /// There is something, and nobody can tell whether it is this.
     Unsure(&'static str),
 }
-
-/// Clocks differ: what was created so long before the call may still be of the call.
-const SKEW: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
 
 /// What Sekoia lists, read once for however many calls.
 enum Lists {
@@ -47,7 +45,7 @@ impl Bot {
     pub(super) async fn look(&self, approval: &Approval, item: usize, since: Timestamp) -> Result<Seen, SekoiaError> {
         let lists = self.lists(&approval.request.action).await?;
         // Sekoia dates keys by its own clock, whatever ours showed.
-        let begun = approval.clock.unwrap_or(since) - SKEW;
+        let begun = approval.clock.unwrap_or(since) - CLOCK_SKEW;
         self.by_itself(approval, item, seen(approval, item, begun, &lists, Timestamp::now())).await
     }
 
@@ -169,7 +167,7 @@ impl Bot {
         approval: &'a Approval,
         open: fn(&Item) -> bool,
     ) -> Result<Vec<(usize, &'a Item, Seen)>, SekoiaError> {
-        let begun = approval.clock.map_or(approval.asked.at, |clock| clock.min(approval.asked.at)) - SKEW;
+        let begun = approval.clock.map_or(approval.asked.at, |clock| clock.min(approval.asked.at)) - CLOCK_SKEW;
         let lost = |(item, state, seen): &(usize, &Item, Seen)| match seen {
             Seen::Gone => true,
             // The key whose secret is lost.

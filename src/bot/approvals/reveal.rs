@@ -4,7 +4,6 @@
 //! revoked, frozen or not: the approval covers that.
 
 use jiff::Timestamp;
-use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tracing::{error, warn};
@@ -20,16 +19,16 @@ use crate::chat::{Actor, ChannelKey, ChatError, FormContent, SecretForm, UserId}
 use crate::domain::action::{Action, Named, revocation, says_revoked};
 use crate::domain::approval::{self, Approval, ApprovalId, Command, Item, Outcome, decide};
 use crate::pace::Rank;
-use crate::retry::wait_after;
+use crate::pace::retry::wait_after;
 use crate::sekoia::{CreatedKey, KeyStatus, SekoiaError, Unwritten};
 use crate::store::StoreError;
+use crate::timing::approvals::REVOKE_LONGEST_WAIT;
 
 /// Attempts to revoke a key that must not stay, before others have their turn.
 const ATTEMPTS: u32 = 3;
 /// Attempts to record that a key was shown.
 const RECORDS: u32 = 5;
 const STORE_FAILED: &str = "My storage failed, so nothing was created. Please try again in a minute.";
-const LONGEST_WAIT: Duration = Duration::from_secs(4);
 
 /// A secret that may come into being now, for one person, in a form that is to be opened.
 #[derive(Debug, Clone, PartialEq)]
@@ -256,7 +255,7 @@ impl Bot {
                 Ok(false) => warn!(attempt, "a key that must not stay is still there"),
                 Err(error) => warn!(%error, attempt, "a key that must not stay could not be revoked yet"),
             }
-            tokio::time::sleep(wait_after(attempt - 1, self.timing.execution.revoke, LONGEST_WAIT)).await;
+            tokio::time::sleep(wait_after(attempt - 1, self.timing.execution.revoke, REVOKE_LONGEST_WAIT)).await;
         }
         error!(request = approval.id.as_str(), "a key whose secret is lost is still there; it is tried again");
         Ok(false)

@@ -10,7 +10,7 @@ use std::pin::pin;
 
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tracing::{debug, error, warn};
 
 use super::feed_health::{FeedHealth, FeedRefusal};
@@ -28,16 +28,11 @@ use crate::pace::Rank;
 use crate::state::feed::{News, Posted};
 use crate::state::kept::decode;
 use crate::store::{Commit, StoreError, Work, WorkKind};
+use crate::timing::delivery::{BETWEEN_REPLACEMENTS, CLOCK_SKEW, UNREADABLE_WAITS};
 
 /// Rows that are looked at in one round; of one channel, those that are sent.
 const BATCH: u32 = 2_000;
 const IN_A_ROW: usize = 5;
-/// Clocks of the bot and of the chat may differ.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// A row that nobody can read is looked at again, by a newer release.
-const UNREADABLE: SignedDuration = SignedDuration::from_hours(1);
-/// A message that counts and may not be edited is posted anew no more often.
-const BETWEEN_REPLACEMENTS: SignedDuration = SignedDuration::from_mins(10);
 
 type Due = HashMap<ChannelKey, Vec<(Work, News)>>;
 
@@ -127,7 +122,7 @@ impl Bot {
             match decode::<News>(&work) {
                 Some(news) if busy.contains(&news.channel) => {}
                 Some(news) => due.entry(news.channel.clone()).or_default().push((work, news)),
-                None => unreadable.postponed.push((work.finished(), now + UNREADABLE)),
+                None => unreadable.postponed.push((work.finished(), now + UNREADABLE_WAITS)),
             }
         }
         if !unreadable.postponed.is_empty() {
@@ -260,7 +255,7 @@ impl Bot {
                 channel: news.channel.clone(),
                 mark: mark(&work.key),
                 rank: Rank::Background,
-                since: news.first - SKEW,
+                since: news.first - CLOCK_SKEW,
                 in_doubt: news.first < since,
                 insist: false,
             },

@@ -23,7 +23,6 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -38,6 +37,7 @@ use crate::domain::approval::ApprovalId;
 use crate::state::freeze::Announcement;
 use crate::state::owed::Notice;
 use crate::store::{Commit, StoreError, Work, WorkKind};
+use crate::timing::delivery::{CARD_LOOK, CARD_PATIENCE};
 use outbox::Place;
 use refusals::after_refusal;
 
@@ -45,10 +45,6 @@ use refusals::after_refusal;
 const BATCH: usize = 64;
 /// Notices that are put in order at the same time.
 const MOST_NOTICES: u32 = 500;
-/// How long the requester waits to hear whether the card stands.
-const CARD: Duration = Duration::from_secs(2);
-/// How often it is looked whether another process posted it.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// A message that could not be sent, as this process last saw it.
 #[derive(Debug, Clone)]
@@ -308,7 +304,7 @@ impl Bot {
 
     /// Whether a request's card stands in its channel, once that is known; what keeps it from it.
     pub(super) async fn card_stands(&self, id: &ApprovalId) -> Result<Result<bool, ChatError>, StoreError> {
-        let until = Instant::now() + CARD;
+        let until = Instant::now() + CARD_PATIENCE;
         let key = (WorkKind::Card, id.as_str().to_owned());
         loop {
             // Before the look, so that nothing is missed in between.
@@ -324,7 +320,7 @@ impl Bot {
             if left.is_zero() {
                 return Ok(Ok(false));
             }
-            let _ = tokio::time::timeout(left.min(LOOK), sent).await;
+            let _ = tokio::time::timeout(left.min(CARD_LOOK), sent).await;
         }
     }
 

@@ -28,9 +28,7 @@ use crate::domain::checklist::{Command, Session, decide};
 use crate::pace::Rank;
 use crate::state::stream::ChangeError;
 use crate::store::{StoreError, Work, WorkKind};
-
-/// So long it is remembered what a settled message shows.
-const SETTLED: Duration = Duration::from_mins(1);
+use crate::timing::delivery::SETTLED_KEPT;
 
 /// A message that stays in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -138,7 +136,7 @@ impl Outbox {
 
     /// Forgets what settled messages show, but for those that may just be edited again.
     fn forget_settled(&self) {
-        let old = |shown: &Shown| shown.settled && shown.at.is_some_and(|at| at.elapsed() > SETTLED);
+        let old = |shown: &Shown| shown.settled && shown.at.is_some_and(|at| at.elapsed() > SETTLED_KEPT);
         self.shown.retain(|_, shown| !shown.try_lock().is_ok_and(|shown| old(&shown)));
     }
 

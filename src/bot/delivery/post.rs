@@ -6,7 +6,7 @@
 //! recorded by the caller, each in its own state; until then it is remembered here, so that a store
 //! that fails does not make it post the same again.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tracing::debug;
 
 use super::attempts::Attempt;
@@ -16,9 +16,7 @@ use crate::chat::view::{Block, Line, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, MessageId};
 use crate::pace::Rank;
 use crate::store::{StoreError, Work, WorkKind};
-
-/// How far back an unrecorded post is looked for.
-pub(super) const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
+pub(super) use crate::timing::delivery::LOOK_BACK;
 
 /// Pending work, by its kind and key.
 pub(super) type WorkId = (WorkKind, String);

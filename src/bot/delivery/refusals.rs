@@ -9,12 +9,11 @@ use tracing::{error, warn};
 use super::About;
 use crate::bot::Bot;
 use crate::chat::ChatError;
-use crate::retry::wait_after;
+use crate::pace::retry::wait_after;
 use crate::store::{Commit, StoreError, Work};
+use crate::timing::delivery::LONGEST_OF_ALL;
+pub(super) use crate::timing::delivery::LONGEST_WAIT;
 
-pub(super) const LONGEST_WAIT: Duration = Duration::from_mins(10);
-/// The longest one where nothing but another message or another release of the bot helps.
-const LONGEST_OF_ALL: Duration = Duration::from_hours(6);
 /// Attempts after which a refusal is put on record.
 pub(super) const MOST_REFUSALS: u32 = 3;
 

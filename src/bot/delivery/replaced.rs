@@ -1,7 +1,7 @@
 //! Messages that the chat does not let the bot edit. Each is replaced by a new one that names it,
 //! and whatever is pressed on the old one is answered with where the new one is.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::bot::Bot;
@@ -11,9 +11,8 @@ use crate::domain::approval::ApprovalId;
 use crate::state::feed::Posted;
 use crate::state::kept::{decode, row_due};
 use crate::store::{Commit, StoreError, Work, WorkKind};
+use crate::timing::delivery::REPLACED_KEPT;
 
-/// That a message was replaced is remembered for so long: a button of Mattermost's lives no longer.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(180 * 24);
 /// Forgotten at once.
 const PAGE: u32 = 1_000;
 
@@ -34,7 +33,7 @@ impl Bot {
         message: &MessageId,
         original: &Original,
     ) -> Result<(), StoreError> {
-        let row = row_due(WorkKind::Replaced, key(channel, message), original, Timestamp::now() + REMEMBERED);
+        let row = row_due(WorkKind::Replaced, key(channel, message), original, Timestamp::now() + REPLACED_KEPT);
         self.keep(Commit { schedule: vec![row], ..Commit::default() }).await
     }
 

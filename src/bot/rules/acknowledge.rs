@@ -1,7 +1,5 @@
 //! An alert acknowledged at Sekoia, by a button of its card or by words.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use tracing::{info, warn};
@@ -18,10 +16,10 @@ use crate::sekoia::{Alert, AlertStatus, Id, SekoiaError, Unwritten, move_alert, 
 use crate::state::kept::decode;
 use crate::state::stream::RACES;
 use crate::store::{StoreError, Work, WorkKind};
+use crate::timing::rules::BETWEEN_LOOKS;
 
 /// Looks at an alert of which nobody said whether it was moved.
 const LOOKS: u32 = 3;
-const BETWEEN: Duration = Duration::from_millis(700);
 
 impl Bot {
     pub(in crate::bot) async fn acknowledge(&self, ask: &Ask<'_>, alert: &str) -> CommandResult {
@@ -130,7 +128,7 @@ impl Bot {
     async fn moved_after_all(&self, id: &Id, said: SekoiaError) -> Result<(), SekoiaError> {
         warn!(%said, "it is unknown whether an alert was acknowledged; it is read again");
         for _ in 0..LOOKS {
-            tokio::time::sleep(BETWEEN).await;
+            tokio::time::sleep(BETWEEN_LOOKS).await;
             if let Ok(alert) = self.sekoia.alert(id, Rank::Person).await
                 && alert.status() == Some(AlertStatus::Acknowledged)
             {

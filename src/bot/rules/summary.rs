@@ -1,7 +1,5 @@
 //! What a channel's rules did, as a message and as a chart.
 
-use std::time::Duration;
-
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use tracing::warn;
@@ -16,6 +14,7 @@ use crate::domain::notify::{Bands, ChannelLog, Count, Journal, Period, RuleLine,
 use crate::sekoia::Region;
 use crate::state::kept::decode;
 use crate::store::{StoreError, WorkKind};
+use crate::timing::rules::SUMMARY_PATIENCE;
 
 /// Rules in the table; the others are counted.
 const ROWS: usize = 20;
@@ -23,8 +22,6 @@ const ROWS: usize = 20;
 const RULE: usize = 44;
 /// Names in one line.
 const NAMES: usize = 5;
-/// Whoever asked waits so long for the chart before they read the text without it.
-const PATIENCE: Duration = Duration::from_secs(12);
 
 impl Bot {
     pub(in crate::bot) async fn notify_summary(&self, ask: &Ask<'_>, hours: u16) -> CommandResult {
@@ -46,7 +43,7 @@ impl Bot {
         if summary.total() == 0 {
             return Ok(view.controls(vec![other]));
         }
-        let sent = tokio::time::timeout(PATIENCE, self.chart_to(ask, &summary, &zone)).await;
+        let sent = tokio::time::timeout(SUMMARY_PATIENCE, self.chart_to(ask, &summary, &zone)).await;
         let view = view.note(match sent {
             Ok(Ok(())) => "The chart is in your direct messages.".to_owned(),
             Ok(Err(error)) => {

@@ -3,8 +3,6 @@
 //! It answers whatever fails: where the reader's rights cannot be found out in time, it leaves
 //! nothing out and says so.
 
-use std::time::Duration;
-
 use super::cards;
 use crate::bot::{Ask, Bot};
 use crate::chat::ChatPlatform;
@@ -13,9 +11,8 @@ use crate::chat::view::{Control, Line, View};
 use crate::command::{Spec, TABLE, Task, Topic};
 use crate::domain::access::{Denial, Right, Rights};
 use crate::domain::checklist::{Session, StepId};
+use crate::timing::steps::HELP_PATIENCE;
 
-/// Whoever asks for help waits no longer for their rights to be found out.
-const PATIENCE: Duration = Duration::from_millis(1_500);
 /// Commands of one task in the short answer.
 const NAMED: usize = 5;
 
@@ -78,7 +75,7 @@ impl Bot {
     }
 
     async fn known_of(&self, ask: &Ask<'_>) -> Reader {
-        match tokio::time::timeout(PATIENCE, self.policy.rights(&self.chats, ask.actor, ask.channel)).await {
+        match tokio::time::timeout(HELP_PATIENCE, self.policy.rights(&self.chats, ask.actor, ask.channel)).await {
             Ok(Ok(rights)) => Reader::May(rights),
             Ok(Err(Denial::Unknown { .. })) | Err(_) => Reader::Unknown,
             Ok(Err(denial)) => Reader::MayNothing(denial),

@@ -1,8 +1,6 @@
 //! How a channel begins: what the bot is, and who can set the channel up. Said once when the bot is
 //! added, where the platform tells of that, and in answer to whatever is asked before `setup`.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use tracing::warn;
 
@@ -14,11 +12,10 @@ use crate::chat::{ChannelKey, ChatError, ChatPlatform, UserId};
 use crate::domain::access::Rights;
 use crate::pace::Rank;
 use crate::store::{Commit, CommitError, Found, Schedule, StoreError, Work, WorkKind};
+use crate::timing::steps::WELCOME_PATIENCE;
 
 /// Operators that are looked up.
 const ENOUGH: usize = 30;
-/// Whoever reads waits no longer for who they are.
-const PATIENCE: Duration = Duration::from_secs(2);
 const WHAT: &str = "I set up Sekoia workspaces from a channel: seven steps, each checked with Sekoia's API, approvals by button for what is sensitive, and a record of who did what.";
 
 impl Bot {
@@ -95,7 +92,7 @@ impl Bot {
 
     /// Who may set a channel up.
     async fn who_can(&self, chat: &dyn ChatPlatform) -> Line {
-        let Ok(Ok(operators)) = tokio::time::timeout(PATIENCE, self.operators(chat)).await else {
+        let Ok(Ok(operators)) = tokio::time::timeout(WELCOME_PATIENCE, self.operators(chat)).await else {
             return Line::marked("Operators can set it up with `/sekoia setup` (CHATOPS_OPERATORS names them).");
         };
         if operators.is_empty() {

@@ -13,12 +13,9 @@ use sha2::{Digest, Sha256};
 use super::source::{PollContext, PollError, RANK, Report, Source, notify_alert};
 use crate::domain::notify::{Trigger, What, is_ahead};
 use crate::sekoia::{Alert, AlertDate, AlertQuery};
+use crate::timing::watching::{CLOCK_AHEAD, FIRST_LOOK_BACK};
 
 const KEPT: &str = "alerts";
-/// Sekoia's clock may be ahead.
-const AHEAD: SignedDuration = SignedDuration::from_hours(1);
-/// A rule is told of nothing from before, however late it is first looked at.
-const FIRST: SignedDuration = SignedDuration::from_hours(24);
 /// So many alerts, more or less, are one commit.
 const BATCH: usize = 500;
 /// Alerts that are remembered beyond those that the next looks bring again, so that it is known
@@ -72,7 +69,7 @@ impl Source for Alerts {
         let Some(since) = ground.watched.since(&both, ground.now) else { return Ok(Report::default()) };
         let kept: Option<Cursor> = ground.kept(KEPT).await?;
         // The first look begins with the rule, and reports nothing from before.
-        let first = Reach::from(since.max(ground.now - FIRST));
+        let first = Reach::from(since.max(ground.now - FIRST_LOOK_BACK));
         let begin = || Cursor { created: first, updated: first, seen: BTreeMap::new() };
         let mut cursor = kept.clone().unwrap_or_else(begin);
         cursor.turn_back(first, ground.now);
@@ -81,7 +78,7 @@ impl Source for Alerts {
             community: ground.community,
             by: self.0,
             from: reach.settled,
-            to: ground.now + AHEAD,
+            to: ground.now + CLOCK_AHEAD,
             beyond: reach.seen,
         };
         let list = ground.bot.sekoia().alerts(&query, BATCH, RANK).await?;
@@ -196,7 +193,7 @@ mod tests {
     fn a_list_that_was_read_further_than_now_is_read_again() {
         let now = Timestamp::from_second(1_780_000_000).unwrap();
         let (hour, minute) = (SignedDuration::from_hours(1), SignedDuration::from_mins(1));
-        let first = Reach::from(now - FIRST);
+        let first = Reach::from(now - FIRST_LOOK_BACK);
         let turned = |settled, seen| {
             let reach = Reach { settled: now + settled, seen: now + seen };
             let mut cursor = Cursor { created: reach, updated: reach, seen: BTreeMap::new() };

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::bot::inbox::only_store;
 use crate::chat::ChannelKey;
@@ -13,9 +13,7 @@ use crate::state::feed::card_row;
 use crate::state::fired::log_row;
 use crate::state::kept::decode;
 use crate::store::{Commit, CommitError, Finished, Found, Schedule, Store, StoreError, Work, WorkKind};
-
-/// For so long it is known what a channel was notified of. A hint is tried for about a day.
-const KNOWN: SignedDuration = SignedDuration::from_hours(48);
+use crate::timing::watching::SAID_KEPT;
 
 /// What a commit changes beside the rules. Whoever makes one holds `Notifications::keeping`, and
 /// makes it again if another process was first.
@@ -169,7 +167,7 @@ impl<'a> Batch<'a> {
             commit.schedule.extend(card.value.map(|value| card_row(&value, &key, self.now)));
             commit.rests_on.extend(card.found);
         }
-        let forget = self.now + KNOWN;
+        let forget = self.now + SAID_KEPT;
         let now_known = self.known.into_iter().filter(|(_, known)| *known == Known::Now);
         commit.schedule.extend(now_known.map(|(key, _)| Schedule {
             kind: WorkKind::Known,

@@ -4,7 +4,6 @@
 //! channel.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::{debug, info, warn};
@@ -19,18 +18,18 @@ use crate::bot::Bot;
 use crate::bot::inbox::only_store;
 use crate::chat::ChannelKey;
 use crate::domain::notify::{Card, Occurrence, What};
-use crate::retry::wait_after;
+use crate::pace::retry::wait_after;
 use crate::sekoia::{Alert, Id, SekoiaError};
 use crate::state::hint::Hint;
 use crate::state::kept::decode;
 use crate::state::stream::RACES;
 use crate::store::{Commit, Finished, StoreError, Work, WorkKind};
+use crate::timing::watching::HINT_LONGEST_WAIT;
 
 /// Hints that are followed at once: so many uuids still fit into an address.
 const BATCH: u32 = 50;
 /// A hint that cannot be followed is tried again for about a day.
 const MOST_ATTEMPTS: u32 = 300;
-const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
 /// What a hint says of an alert.
 struct Said {
@@ -146,7 +145,7 @@ impl Bot {
                 continue;
             }
             let first = wait(error, self.rhythm());
-            let wait = wait_after(work.attempts, first, first.max(self.rhythm().of(LONGEST_WAIT)));
+            let wait = wait_after(work.attempts, first, first.max(self.rhythm().of(HINT_LONGEST_WAIT)));
             debug!(%error, "a hint has to wait");
             commit.postponed.push((work.finished(), Timestamp::now() + wait));
         }

@@ -24,17 +24,10 @@ use crate::sekoia::live::{Live, LiveEvent, LiveFrame};
 use crate::sekoia::{AlertDate, SekoiaError};
 use crate::state::rule_health::Live as Listening;
 use crate::timing::Rhythm;
+use crate::timing::watching::{HINT_TICK, LISTEN_AGAIN_AFTER, READ_WHILE_HEARD, READ_WHILE_NOTHING_IS_HEARD};
 
 /// Frames that wait to be looked at; beyond, Sekoia has to keep them.
 const ROOM: usize = 4_096;
-/// How often alerts are read while nothing is heard.
-const DEAF: Duration = Duration::from_mins(1);
-/// How often they are read although everything seems to be heard.
-const HEARING: Duration = Duration::from_mins(10);
-/// Before what failed is tried again, if Sekoia does not say.
-const AGAIN: Duration = Duration::from_secs(20);
-/// How often hints are looked for when nobody says that there are any.
-const TICK: Duration = Duration::from_secs(2);
 
 /// What there is to do.
 struct ListenState {
@@ -73,7 +66,7 @@ impl Bot {
                 cases: Vec::new(),
                 hints: false,
                 // The listener has a moment to connect: then both are one look.
-                next: now + self.rhythm().of(DEAF / 6),
+                next: now + self.rhythm().of(READ_WHILE_NOTHING_IS_HEARD / 6),
                 store: now,
                 sekoia: now,
             };
@@ -88,7 +81,7 @@ impl Bot {
                         warn!(%error, "what is new at Sekoia could not be read yet");
                     }
                     Err(PollError::Store(error)) => {
-                        state.store = Instant::now() + state.rhythm.of(AGAIN);
+                        state.store = Instant::now() + state.rhythm.of(LISTEN_AGAIN_AFTER);
                         error!(%error, "what is new at Sekoia could not be kept yet");
                     }
                 }
@@ -102,7 +95,7 @@ impl Bot {
 
     /// Waits until there may be something to do.
     async fn hear(&self, state: &mut ListenState, events: &mut mpsc::Receiver<LiveEvent>) {
-        let tick = Instant::now() + state.rhythm.of(TICK).max(Duration::from_millis(20));
+        let tick = Instant::now() + state.rhythm.of(HINT_TICK).max(Duration::from_millis(20));
         let event = tokio::select! {
             event = events.recv() => event,
             () = self.notifications.stirred() => None,
@@ -127,7 +120,7 @@ impl Bot {
             LiveEvent::Lost { why, .. } => {
                 if state.connected {
                     // Nothing is heard from now on.
-                    state.next = Instant::now() + state.rhythm.of(DEAF);
+                    state.next = Instant::now() + state.rhythm.of(READ_WHILE_NOTHING_IS_HEARD);
                 }
                 state.connected = false;
                 health.live(Listening::Lost { why: why.to_string(), since: now });
@@ -174,7 +167,7 @@ impl Bot {
         let everywhere = state.everywhere || now >= state.next;
         if everywhere {
             state.everywhere = false;
-            let every = if state.connected { HEARING } else { DEAF };
+            let every = if state.connected { READ_WHILE_HEARD } else { READ_WHILE_NOTHING_IS_HEARD };
             state.next = now + state.rhythm.of(every);
         }
         for community in &waiting {
@@ -233,7 +226,7 @@ pub(super) fn is_for_all(error: &SekoiaError) -> bool {
 pub(super) fn wait(error: &SekoiaError, rhythm: Rhythm) -> Duration {
     match error {
         SekoiaError::RateLimited { wait } | SekoiaError::Paused { wait } => *wait,
-        _ => rhythm.of(AGAIN),
+        _ => rhythm.of(LISTEN_AGAIN_AFTER),
     }
 }
 

@@ -29,13 +29,11 @@ use super::lease::{Lease, WATCH};
 use crate::sekoia::live::{Live, LiveTiming};
 use crate::state::rule_health::Live as Listening;
 use crate::timing::Rhythm;
+use crate::timing::watching::LAST_WORDS;
 
 pub(super) use batch::Batch;
 pub(super) use scope::Scoped;
 pub(super) use source::notify_alert;
-
-/// At a stop there is so long for what is not said yet.
-const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Watches while it has the lease.
 pub struct Watcher {

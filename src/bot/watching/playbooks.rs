@@ -3,20 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::source::{PollContext, PollError, RANK, Report, Source};
 use crate::chat::text::count;
 use crate::domain::notify::{self, Named, Trigger, What};
 use crate::sekoia::{Id, LogLine, Playbook, PlaybookRun, SekoiaError};
+use crate::timing::watching::{LONGEST_RUN, OLDEST_RUN};
 
 const KEPT: &str = "playbooks";
 const CRASHES: &str = "crashes";
-/// A run is listed by its start, and may fail as long after it.
-const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(2);
-/// Nothing older is told, however long nobody could look.
-const OLDEST: SignedDuration = SignedDuration::from_hours(24);
 /// Runs of one look whose errors are read, a call each.
 const MOST_READ: usize = 5;
 /// A trigger's crashes that are known.
@@ -65,7 +62,7 @@ impl Source for Failures {
         let mut kept = before.clone();
         let mut report = Report::default();
         // What failed before anybody waited for it is no news, whatever was looked at long ago.
-        let since = before.since.unwrap_or(asked).max(asked).max(ground.now - OLDEST).min(ground.now);
+        let since = before.since.unwrap_or(asked).max(asked).max(ground.now - OLDEST_RUN).min(ground.now);
         let from = since - LONGEST_RUN;
         let mut failed = ground.bot.sekoia().failed_runs(ground.community, from, ground.now, RANK).await?;
         failed.retain(PlaybookRun::failed);
@@ -79,7 +76,7 @@ impl Source for Failures {
             }
             // Whole seconds, as everywhere.
             let at = run.finished_at.unwrap_or(began);
-            if at.as_second() < asked.max(ground.now - OLDEST).as_second() {
+            if at.as_second() < asked.max(ground.now - OLDEST_RUN).as_second() {
                 continue;
             }
             read += 1;
@@ -169,7 +166,7 @@ impl Source for Crashes {
             };
             read += 1;
             // What a log holds that was never read may be old.
-            let since = if known.is_some() { asked } else { asked.max(ground.now - OLDEST) };
+            let since = if known.is_some() { asked } else { asked.max(ground.now - OLDEST_RUN) };
             let mut now_known = Vec::new();
             for line in crashes {
                 let date = line.date.unwrap_or(ground.now);

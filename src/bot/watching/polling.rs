@@ -23,17 +23,9 @@ use crate::sekoia::SekoiaError;
 use crate::state::kept::decode;
 use crate::state::rule_health::{Counted, HEALTH, Live, Snapshot};
 use crate::store::{Commit, StoreError, WorkKind};
-
-/// How often it is asked whether something is due.
-const TICK: Duration = Duration::from_secs(2);
-/// What failed is tried again after its interval, but after so long if that is longer.
-const LONGEST_WAIT: Duration = Duration::from_mins(10);
-/// How often it is stored how the rules do, if that changed.
-const STORED: Duration = Duration::from_secs(3);
-/// How often it is stored although nothing changed.
-const ALIVE: Duration = Duration::from_mins(1);
-/// Whoever stored nothing for so long does not watch any more.
-const GONE: Duration = Duration::from_mins(3);
+use crate::timing::watching::{
+    HEALTH_REPEATED_EVERY, HEALTH_STALE_AFTER, HEALTH_STORED_EVERY, POLL_LONGEST_WAIT, POLL_TICK,
+};
 
 fn source(kind: Polled) -> &'static dyn Source {
     match kind {
@@ -68,7 +60,7 @@ impl Bot {
                 Err(error) => {
                     error!(%error, "the rules could not be read");
                     drop(turn);
-                    tokio::time::sleep(rhythm.of(TICK * 10)).await;
+                    tokio::time::sleep(rhythm.of(POLL_TICK * 10)).await;
                     continue;
                 }
             };
@@ -82,7 +74,7 @@ impl Bot {
                 }
             }
             due.sort_by_key(|(at, ..)| *at);
-            let tick = Instant::now() + rhythm.of(TICK).max(Duration::from_millis(20));
+            let tick = Instant::now() + rhythm.of(POLL_TICK).max(Duration::from_millis(20));
             let first = due.into_iter().next().filter(|(at, ..)| (*at).max(not_before) <= tick);
             let Some((at, community, Interval { kind, every, .. })) = first else {
                 drop(turn);
@@ -90,7 +82,7 @@ impl Bot {
                 continue;
             };
             tokio::time::sleep_until(at.max(not_before)).await;
-            let soon = every.min(rhythm.of(LONGEST_WAIT));
+            let soon = every.min(rhythm.of(POLL_LONGEST_WAIT));
             let mut again = None;
             match self.poll_and_commit(source(kind), &scope, community).await {
                 Ok(()) => {}
@@ -100,7 +92,7 @@ impl Bot {
                     again = Some(Instant::now() + wait.max(soon));
                     if matches!(error, SekoiaError::RateLimited { .. } | SekoiaError::Paused { .. }) {
                         // Hardly anything was asked.
-                        again = Some(Instant::now() + wait + rhythm.of(TICK));
+                        again = Some(Instant::now() + wait + rhythm.of(POLL_TICK));
                         not_before = Instant::now() + wait;
                     }
                 }
@@ -145,7 +137,7 @@ impl Bot {
             return Ok(health.snapshot(now));
         }
         let mut stored = self.stored_health().await?;
-        let gone = SignedDuration::try_from(self.rhythm().of(GONE)).unwrap_or(SignedDuration::MAX);
+        let gone = SignedDuration::try_from(self.rhythm().of(HEALTH_STALE_AFTER)).unwrap_or(SignedDuration::MAX);
         if now.duration_since(stored.at) > gone {
             stored.live = Live::Off;
         }
@@ -161,14 +153,15 @@ impl Bot {
         let rhythm = self.rhythm();
         let mut stored: Option<(Snapshot, Instant)> = None;
         loop {
-            tokio::time::sleep(rhythm.of(STORED).max(Duration::from_millis(200))).await;
+            tokio::time::sleep(rhythm.of(HEALTH_STORED_EVERY).max(Duration::from_millis(200))).await;
             // Nothing to tell without a rule.
             if !self.scope().await.is_ok_and(|scope| !scope.communities.is_empty()) {
                 continue;
             }
             let health = self.notifications.health.snapshot(Timestamp::now());
-            let known =
-                stored.as_ref().is_some_and(|(last, at)| last.says_what(&health) && at.elapsed() < rhythm.of(ALIVE));
+            let known = stored
+                .as_ref()
+                .is_some_and(|(last, at)| last.says_what(&health) && at.elapsed() < rhythm.of(HEALTH_REPEATED_EVERY));
             if known {
                 continue;
             }

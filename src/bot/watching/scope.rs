@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -12,9 +11,7 @@ use crate::bot::Bot;
 use crate::chat::ChannelKey;
 use crate::domain::notify::{Rule, RuleSet, Rules, Trigger, is_ahead};
 use crate::store::StoreError;
-
-/// Another process may have changed rules.
-const AGAIN: Duration = Duration::from_secs(5);
+use crate::timing::watching::{NEW_IF_UNKNOWN, RULES_READ_EVERY};
 
 /// The rules of all channels, as they were lately.
 #[derive(Default)]
@@ -22,9 +19,6 @@ pub(in crate::bot) struct Scope {
     pub set: RuleSet,
     pub communities: BTreeMap<Uuid, Watched>,
 }
-
-/// Where it is unknown since when events are waited for, so much counts as new.
-const UNKNOWN: SignedDuration = SignedDuration::from_hours(24);
 
 /// A community, and who is told of it.
 pub(in crate::bot) struct Watched {
@@ -51,7 +45,7 @@ impl Watched {
     /// is taken for a day old, which is a guess.
     pub fn since(&self, triggers: &[Trigger], now: Timestamp) -> Option<Timestamp> {
         let made = triggers.iter().flat_map(|trigger| self.rules(*trigger)).map(|rule| rule.at);
-        made.map(|at| if is_ahead(at, now) { now - UNKNOWN } else { at }).min()
+        made.map(|at| if is_ahead(at, now) { now - NEW_IF_UNKNOWN } else { at }).min()
     }
 }
 
@@ -61,7 +55,7 @@ impl Bot {
         let revision = self.notifications.revision();
         if let Some((of, at, scope)) = &*kept
             && *of == revision
-            && at.elapsed() < self.rhythm().of(AGAIN)
+            && at.elapsed() < self.rhythm().of(RULES_READ_EVERY)
         {
             return Ok(Arc::clone(scope));
         }
@@ -97,6 +91,8 @@ fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
     use crate::chat::Actor;
     use crate::domain::notify::Watch;
@@ -117,6 +113,6 @@ mod tests {
         for made in [-hour * 900, -hour, hour] {
             assert_eq!(since(made), Some(now + made));
         }
-        assert_eq!(since(hour * 720), Some(now - UNKNOWN));
+        assert_eq!(since(hour * 720), Some(now - NEW_IF_UNKNOWN));
     }
 }

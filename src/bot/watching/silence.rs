@@ -17,11 +17,10 @@ use crate::pace::Rank;
 use crate::sekoia::{self, Id, SekoiaError};
 use crate::state::kept::decode;
 use crate::store::WorkKind;
+use crate::timing::watching::LONGEST_SILENCE;
 
 const KEPT: &str = "silence";
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
-/// So long is too long where no rule says it.
-const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// A search takes five calls and more.
 const SEARCHES: usize = 3;
 const BLIND: &str =
@@ -112,10 +111,10 @@ impl Bot {
         // Where nobody waits for silence any more, nobody looks.
         let fresh = |kept: &SilenceCursor| kept.hour.is_some_and(|hour| hour >= hour_of(now) - HOUR);
         if let Some(kept) = row.and_then(|row| decode::<SilenceCursor>(&row)).filter(fresh) {
-            let silent = kept.memory.silent(DAY, now);
+            let silent = kept.memory.silent(LONGEST_SILENCE, now);
             return Ok(silent.map(|(uuid, since)| (uuid.into(), Some(since))).collect());
         }
-        let counted = match self.sekoia.events(community, now - DAY, now, Rank::Person).await {
+        let counted = match self.sekoia.events(community, now - LONGEST_SILENCE, now, Rank::Person).await {
             Ok(events) => events.by_intake,
             // Without that permission only the intakes' own status tells.
             Err(SekoiaError::Forbidden { .. } | SekoiaError::NotFound { .. } | SekoiaError::Refused { .. }) => {
@@ -123,7 +122,7 @@ impl Bot {
             }
             Err(error) => return Err(error.into()),
         };
-        let old = |intake: &&sekoia::Intake| intake.created_at.is_none_or(|at| at < now - DAY);
+        let old = |intake: &&sekoia::Intake| intake.created_at.is_none_or(|at| at < now - LONGEST_SILENCE);
         let none = |intake: &&sekoia::Intake| counted.get(&intake.uuid).is_none_or(|n| *n == 0);
         Ok(intakes.iter().filter(old).filter(none).map(|intake| (intake.uuid.as_str().into(), None)).collect())
     }

@@ -15,14 +15,12 @@ use url::{Origin, Url};
 use super::error::meaning;
 use super::limits::{CALLS, CALLS_WITHIN};
 use crate::chat::ChatError;
+use crate::pace::retry::{self, Failed, Next, Retry};
 use crate::pace::{Holds, Pace, Rank};
 use crate::platform::failed;
 use crate::resolve::Resolver;
-use crate::retry::{self, Failed, Next, Retry};
+use crate::timing::mattermost::{CALL_TIMEOUT, LONGEST_RETRY_AFTER};
 
-const TIMEOUT: Duration = Duration::from_secs(8);
-/// A longer `Retry-After` is not waited for: whoever called decides what to do with the time.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of an answer that anybody would read.
 const MOST: usize = 8 * 1024 * 1024;
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -46,7 +44,7 @@ impl Api {
     pub fn new(url: &Url, token: SecretString) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .dns_resolver(Resolver)
-            .timeout(TIMEOUT)
+            .timeout(CALL_TIMEOUT)
             .connect_timeout(Duration::from_secs(3))
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
@@ -160,9 +158,9 @@ impl Api {
         rank: Rank,
         request: impl Fn() -> RequestBuilder + Send + Sync,
     ) -> Result<Vec<u8>, ChatError> {
-        let patience = if rank == Rank::Person { PATIENCE } else { Duration::from_mins(1) };
+        let patience = if rank == Rank::Person { LONGEST_RETRY_AFTER } else { Duration::from_mins(1) };
         // Nobody waits for background work, and whoever puts it off sends what is true by then.
-        let with_server = if rank == Rank::Person { PATIENCE } else { Duration::from_secs(2) };
+        let with_server = if rank == Rank::Person { LONGEST_RETRY_AFTER } else { Duration::from_secs(2) };
         retry::send(again, with_server, || async {
             let waited = self.holds.pass(kind, channel, with_server).await;
             if waited.is_err() || self.pace.turn(rank, patience).await.is_err() {
@@ -180,7 +178,9 @@ impl Api {
                     error
                 }
                 // The error's own text would show the address, which can be a secret.
-                Err(e) if e.is_timeout() => ChatError::Unavailable(format!("no answer within {} s", TIMEOUT.as_secs())),
+                Err(e) if e.is_timeout() => {
+                    ChatError::Unavailable(format!("no answer within {} s", CALL_TIMEOUT.as_secs()))
+                }
                 Err(_) => ChatError::Unavailable("no connection".into()),
             };
             Err(failed(error))

@@ -27,7 +27,7 @@ use crate::chat::{
 };
 use crate::config::MattermostConfig;
 use crate::pace::Rank;
-use crate::retry::Retry;
+use crate::pace::retry::Retry;
 
 pub struct MattermostClient {
     api: Arc<Api>,

@@ -1,7 +1,6 @@
 //! What Mattermost says of people, channels and groups, and how long each answer is believed.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -15,17 +14,10 @@ use crate::chat::{
     is_mattermost_id,
 };
 use crate::pace::Rank;
+use crate::pace::retry::Retry;
 use crate::platform::remembered::Remembered;
-use crate::retry::Retry;
+use crate::timing::mattermost::{AUTHOR_PATIENCE, DIRECT_KEPT, FACTS_KEPT, SETTINGS_KEPT};
 
-/// A press is read anew before it counts; this is for everything else that names people.
-const FACTS: Duration = Duration::from_mins(1);
-/// An administrator may change them meanwhile.
-const SETTINGS: Duration = Duration::from_mins(5);
-/// The answer to a command waits no longer for its author to be known.
-const AUTHOR: Duration = Duration::from_millis(500);
-/// Somebody's conversation with the bot stays the same.
-const DIRECTS: Duration = Duration::from_hours(1);
 const PAGE: usize = 200;
 /// Members of a group that are looked through.
 const MOST_MEMBERS: usize = 10_000;
@@ -147,13 +139,13 @@ impl Facts {
         Self {
             api,
             me: OnceCell::new(),
-            settings: Remembered::new(SETTINGS),
+            settings: Remembered::new(SETTINGS_KEPT),
             call: format!("/{trigger}").into(),
-            people: Remembered::new(FACTS),
-            channels: Remembered::new(FACTS),
-            groups: Remembered::guarded(FACTS),
-            directs: Remembered::new(DIRECTS),
-            addresses: Remembered::new(DIRECTS),
+            people: Remembered::new(FACTS_KEPT),
+            channels: Remembered::new(FACTS_KEPT),
+            groups: Remembered::guarded(FACTS_KEPT),
+            directs: Remembered::new(DIRECT_KEPT),
+            addresses: Remembered::new(DIRECT_KEPT),
         }
     }
 
@@ -172,7 +164,7 @@ impl Facts {
 
     /// The bot's name, as one mentions it.
     pub async fn own_name(&self) -> Option<Arc<str>> {
-        let me = tokio::time::timeout(AUTHOR, self.account()).await.ok()?;
+        let me = tokio::time::timeout(AUTHOR_PATIENCE, self.account()).await.ok()?;
         me.ok().map(|me| Arc::clone(&me.name)).filter(|name| !name.is_empty())
     }
 
@@ -190,7 +182,7 @@ impl Facts {
     /// None while the server does not say.
     pub async fn author(&self) -> Option<Author> {
         let both = async { tokio::join!(self.settings(), self.account()) };
-        let (Ok(settings), Ok(me)) = tokio::time::timeout(AUTHOR, both).await.ok()? else { return None };
+        let (Ok(settings), Ok(me)) = tokio::time::timeout(AUTHOR_PATIENCE, both).await.ok()? else { return None };
         let site = settings.site.parse().unwrap_or_else(|_| self.api.address().clone());
         Some(Author {
             username: Arc::clone(&me.name),

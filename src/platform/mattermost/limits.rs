@@ -1,6 +1,6 @@
 //! Mattermost's limits, from its documentation and its server's source.
 
-use std::time::Duration;
+pub use crate::timing::mattermost::CALLS_WITHIN;
 
 /// Characters of a message's text.
 pub const MESSAGE: usize = 16_383;
@@ -18,4 +18,3 @@ pub const TEXT: u16 = 3_000;
 pub const OPTIONS: usize = 100;
 /// Calls in [`CALLS_WITHIN`]: a server that limits at all allows ten a second, a hundred at once.
 pub const CALLS: usize = 100;
-pub const CALLS_WITHIN: Duration = Duration::from_secs(10);

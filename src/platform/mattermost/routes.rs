@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, FromRequest, Request, State};
@@ -24,11 +23,7 @@ use crate::chat::view::{Block, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, Inbound, MATTERMOST_DIRECT, MessageId, ReplyTo, UserId, Words};
 use crate::config::MattermostConfig;
 use crate::platform::intake::{Body, Intake};
-
-/// An answer that comes by then stands in the reply; a later one follows.
-const ANSWER_WITHIN: Duration = Duration::from_millis(2_500);
-/// Where nothing can follow, the reply is waited for as long as Mattermost waits.
-const AT_MOST: Duration = Duration::from_secs(25);
+use crate::timing::mattermost::{ANSWER_WITHIN, LONGEST_ANSWER};
 
 /// What the routes share.
 pub struct Mattermost {
@@ -186,7 +181,7 @@ impl Mattermost {
             reply_to: ReplyTo::Private { thread: thread.clone() },
             at: called.now,
         };
-        let patience = if self.client.may_be_private() { ANSWER_WITHIN } else { AT_MOST };
+        let patience = if self.client.may_be_private() { ANSWER_WITHIN } else { LONGEST_ANSWER };
         let Reply::Now(view) = self.responder.take_within(inbound, patience).await else { return Ok(json!({})) };
         Ok(self.beside(&about, &actor, thread.as_deref(), &view).await)
     }

@@ -6,18 +6,14 @@
 //! proves that the bot wrote them for that place and person. It does not prove who pressed.
 
 use hmac::{Hmac, KeyInit, Mac};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::chat::ChannelKey;
 use crate::chat::view::Confirm;
-
-/// A message may stand for months before somebody presses something on it.
-pub const BUTTON_LIVES: SignedDuration = SignedDuration::from_hours(24 * 180);
-/// Somebody who fills a form is done with it by then.
-pub const FORM_LIVES: SignedDuration = SignedDuration::from_hours(1);
+pub use crate::timing::mattermost::{BUTTON_LIVES, FORM_LIVES};
 
 /// Seals with the first key, opens with every one: keys can be rotated.
 #[derive(Clone)]

@@ -15,15 +15,11 @@ use url::{Origin, Url};
 use super::limits::Limits;
 use crate::chat::ChatError;
 use crate::config::SlackConfig;
+use crate::pace::retry::{self, Failed, Next, Retry};
 use crate::pace::{Holds, Rank};
 use crate::platform::failed;
 use crate::resolve::Resolver;
-use crate::retry::{self, Failed, Next, Retry};
-
-/// One call, sent once. slack-morphism has no time-out of its own.
-const TIMEOUT: Duration = Duration::from_secs(8);
-/// A longer `Retry-After` is not waited for: whoever called decides what to do with the time.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::timing::slack::{CALL_TIMEOUT, LONGEST_RETRY_AFTER};
 
 /// slack-morphism's client, which finds hosts as the others do.
 type Client =
@@ -56,7 +52,7 @@ impl Api {
         );
         let http = reqwest::Client::builder()
             .dns_resolver(Resolver)
-            .timeout(TIMEOUT)
+            .timeout(CALL_TIMEOUT)
             .connect_timeout(Duration::from_secs(3))
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
@@ -127,11 +123,11 @@ impl Api {
             if waited.is_err() || pace.turn(rank, patience(rank)).await.is_err() {
                 return Err(Failed::stop(ChatError::RateLimited));
             }
-            let error = match tokio::time::timeout(TIMEOUT, send()).await {
+            let error = match tokio::time::timeout(CALL_TIMEOUT, send()).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) => error,
                 Err(_) => {
-                    let error = ChatError::Unavailable(format!("no answer within {} s", TIMEOUT.as_secs()));
+                    let error = ChatError::Unavailable(format!("no answer within {} s", CALL_TIMEOUT.as_secs()));
                     return Err(failed(error));
                 }
             };
@@ -153,7 +149,7 @@ impl Api {
             warn!(host = url.host_str(), "a response_url that leads elsewhere is not called");
             return Err(ChatError::Refused("response_url leads elsewhere".into()));
         }
-        retry::send(Retry::Idempotent, PATIENCE, || async {
+        retry::send(Retry::Idempotent, LONGEST_RETRY_AFTER, || async {
             let error = match self.http.post(url.clone()).json(message).send().await {
                 Ok(answer) if answer.status().is_success() => return Ok(()),
                 Ok(answer) if answer.status() == 429 => {
@@ -196,7 +192,7 @@ fn wait_asked(error: &SlackClientError) -> Option<Duration> {
 /// How long a call waits for its turn: a person is told, background work is put off.
 pub(super) fn patience(rank: Rank) -> Duration {
     match rank {
-        Rank::Person => PATIENCE,
+        Rank::Person => LONGEST_RETRY_AFTER,
         Rank::Background => Duration::from_mins(1),
     }
 }
@@ -205,7 +201,7 @@ pub(super) fn patience(rank: Rank) -> Duration {
 /// puts it off sends what is true by then.
 fn patience_with_slack(rank: Rank) -> Duration {
     match rank {
-        Rank::Person => PATIENCE,
+        Rank::Person => LONGEST_RETRY_AFTER,
         Rank::Background => Duration::from_secs(2),
     }
 }

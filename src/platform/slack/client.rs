@@ -22,8 +22,8 @@ use crate::chat::{
     Wording,
 };
 use crate::config::SlackConfig;
+use crate::pace::retry::Retry;
 use crate::pace::{Rank, Seldom};
-use crate::retry::Retry;
 use crate::state::moved::Moved;
 use crate::store::{Store, StoreError};
 

@@ -1,7 +1,6 @@
 //! What Slack says of people, channels and groups, and how long each answer is believed.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
@@ -10,19 +9,9 @@ use url::Url;
 use super::api::Api;
 use crate::chat::{ChannelFacts, ChannelKey, ChatError, Person, UserId};
 use crate::pace::Rank;
+use crate::pace::retry::Retry;
 use crate::platform::remembered::Remembered;
-use crate::retry::Retry;
-
-/// Who somebody is, and whether a channel is shared: Slack itself lets nobody act who left.
-const FACTS: Duration = Duration::from_mins(5);
-/// Who is an operator or approver by a group.
-const MEMBERSHIP: Duration = Duration::from_mins(1);
-/// What is asked before a request is acknowledged, for which Slack waits three seconds in all.
-const BEFORE_ACKNOWLEDGED: Duration = Duration::from_millis(1_500);
-/// A message that names the bot waits no longer for its name.
-const NAME: Duration = Duration::from_millis(500);
-/// Somebody's conversation with the app stays the same.
-const DIRECT: Duration = Duration::from_hours(1);
+use crate::timing::slack::{BEFORE_ACKNOWLEDGED, DIRECT_KEPT, FACTS_KEPT, MEMBERSHIP_KEPT, NAME_PATIENCE};
 
 /// Somebody, as Slack describes them.
 #[derive(Debug, Clone)]
@@ -55,10 +44,10 @@ impl Facts {
         Self {
             api,
             team: OnceCell::new(),
-            people: Remembered::new(FACTS),
-            channels: Remembered::new(FACTS),
-            groups: Remembered::guarded(MEMBERSHIP),
-            directs: Remembered::new(DIRECT),
+            people: Remembered::new(FACTS_KEPT),
+            channels: Remembered::new(FACTS_KEPT),
+            groups: Remembered::guarded(MEMBERSHIP_KEPT),
+            directs: Remembered::new(DIRECT_KEPT),
         }
     }
 
@@ -100,7 +89,7 @@ impl Facts {
 
     /// The bot's name, as people mention it.
     pub async fn own_name(&self) -> Option<Arc<str>> {
-        tokio::time::timeout(NAME, self.installed()).await.ok()?.ok()?.user.clone()
+        tokio::time::timeout(NAME_PATIENCE, self.installed()).await.ok()?.ok()?.user.clone()
     }
 
     pub async fn person(&self, user: &UserId) -> Result<Person, ChatError> {

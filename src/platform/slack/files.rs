@@ -1,7 +1,5 @@
 //! A file that somebody uploaded into a form: fetched with the app's token, and from Slack alone.
 
-use std::time::Duration;
-
 use reqwest::header::CONTENT_TYPE;
 use tracing::warn;
 use url::Url;
@@ -9,9 +7,8 @@ use url::Url;
 use super::api::Api;
 use crate::chat::ChatError;
 use crate::domain::action::people::decode;
+use crate::timing::slack::FILE_TIMEOUT;
 
-/// A form waits for three seconds in all.
-const TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes of a file that anybody would read.
 const MOST: usize = 1024 * 1024;
 
@@ -36,7 +33,7 @@ impl Api {
         if file.size > MOST as u64 {
             return Err(too_large());
         }
-        let request = self.http.get(url).bearer_auth(self.bearer()).timeout(TIMEOUT);
+        let request = self.http.get(url).bearer_auth(self.bearer()).timeout(FILE_TIMEOUT);
         let mut answer = request.send().await.map_err(|error| unavailable(&error))?;
         let status = answer.status();
         let page = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));

@@ -9,7 +9,7 @@ use super::api::Api;
 use crate::chat::text::clip;
 use crate::chat::{ChatError, MessageId, Picture};
 use crate::pace::Rank;
-use crate::retry::Retry;
+use crate::pace::retry::Retry;
 
 /// Characters of an alternative text; Slack documents 1,000.
 const ALT: usize = 1_000;

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -22,9 +21,7 @@ use super::routes::{Refusal, Web, is_token, no};
 use super::side::{SWITCHES, Switch};
 use super::transcript::Message;
 use crate::command::TABLE;
-
-/// A window that lost its server looks for it this often.
-const RETRY: Duration = Duration::from_millis(500);
+use crate::timing::page::RECONNECT_AFTER;
 
 #[derive(Deserialize)]
 pub struct Joining {
@@ -100,7 +97,7 @@ pub async fn events(State(web): State<Arc<Web>>, Query(joining): Query<Joining>)
         kept: &web.kept,
         messages,
     };
-    let hello = event("hello", &hello).retry(RETRY);
+    let hello = event("hello", &hello).retry(RECONNECT_AFTER);
     Ok(Sse::new(told(&web.chat, hello, live, dialogs, person.id)).keep_alive(KeepAlive::default()).into_response())
 }
 

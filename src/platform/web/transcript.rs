@@ -1,20 +1,17 @@
 //! The conversation in a file: written whole, a moment after it changed, by a thread of its own.
 
+use crate::timing::page::GATHERED_WITHIN;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use anyhow::Context;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tracing::error;
-
-/// Changes that come together are written together.
-const TOGETHER: Duration = Duration::from_millis(200);
 
 /// A message as the page gets it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -72,7 +69,7 @@ impl Transcript {
         let writer = std::thread::Builder::new().name("transcript".into()).spawn(move || {
             while let Ok(mut json) = receiver.recv() {
                 let ended = loop {
-                    match receiver.recv_timeout(TOGETHER) {
+                    match receiver.recv_timeout(GATHERED_WITHIN) {
                         Ok(newer) => json = newer,
                         Err(RecvTimeoutError::Timeout) => break false,
                         Err(RecvTimeoutError::Disconnected) => break true,

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use secrecy::SecretString;
 use tokio::sync::mpsc::error::TrySendError;
@@ -11,11 +11,10 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::dialog::Dialog;
 use crate::chat::ChatError;
+use crate::timing::page::WINDOW_KEPT;
 
 /// What a window may lag behind.
 const LAG: usize = 32;
-/// A window without a stream, and without anything to show, for so long was closed.
-const AWAY: Duration = Duration::from_mins(2);
 
 #[derive(Default)]
 pub(super) struct Windows {
@@ -43,7 +42,7 @@ impl Windows {
     pub fn enter(&self, window: &str, person: &'static str) -> Receiver<SecretString> {
         let (dialogs, receiver) = mpsc::channel(LAG);
         let mut known = self.known();
-        known.retain(|_, window| !window.dialogs.is_closed() || window.used.elapsed() < AWAY);
+        known.retain(|_, window| !window.dialogs.is_closed() || window.used.elapsed() < WINDOW_KEPT);
         let last = known.remove(window).filter(|before| before.person == person).and_then(|before| before.last);
         if let Some(last) = last.as_deref() {
             // Nothing fills a new channel.

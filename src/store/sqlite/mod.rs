@@ -27,6 +27,7 @@ use super::audit::{Chain, Record};
 use super::heads::{self, Heads};
 use super::seal::Row;
 use super::{Aside, Commit, CommitError, Loaded, MOST_LEASE, Store, StoreError, StreamId, Work, WorkKind};
+use crate::timing::store::{COMMIT_IMPATIENCE, COMMIT_PATIENCE};
 pub use audit::Remembered;
 use rows::{Stored, number, stream_ids};
 use writer::{Patience, Writer};
@@ -38,11 +39,6 @@ const MIGRATIONS: [(i64, &str, &str); 3] = [
     (2, "lease", include_str!("../migrations/0002_lease.sql")),
     (3, "seals", include_str!("../migrations/0003_seals.sql")),
 ];
-
-/// How long a commit that nobody waits for may wait for other programs.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// The same where somebody waits for an answer, or the next attempt comes soon.
-const IMPATIENCE: Duration = Duration::from_secs(2);
 
 pub struct SqliteStore(Arc<Shared>);
 
@@ -84,7 +80,7 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             // An acknowledged change survives a power cut, not only a crash.
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(IMPATIENCE);
+            .busy_timeout(COMMIT_IMPATIENCE);
         let readers = options.clone().read_only(true);
         if let Some(pages) = pages {
             options = options.pragma("max_page_count", pages.to_string());
@@ -117,7 +113,7 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn commit(&self, commit: Commit) -> Result<Vec<u64>, CommitError> {
-        self.0.commit(commit, Patience::until_done(PATIENCE)).await
+        self.0.commit(commit, Patience::until_done(COMMIT_PATIENCE)).await
     }
 
     async fn commit_within(&self, commit: Commit, patience: Duration) -> Result<Vec<u64>, CommitError> {
@@ -163,7 +159,7 @@ impl Store for SqliteStore {
     async fn lease(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
         let (name, holder) = (name.to_owned(), holder.to_owned());
         let until = until.min(now + MOST_LEASE);
-        let taken = self.0.write(Patience::until_done(IMPATIENCE), move |shared, tx| {
+        let taken = self.0.write(Patience::until_done(COMMIT_IMPATIENCE), move |shared, tx| {
             async move {
                 let has = sqlx::query("SELECT holder, until, seal FROM lease WHERE name = ?")
                     .bind(&name)
@@ -212,7 +208,7 @@ impl Store for SqliteStore {
     }
 
     async fn forget_deliveries(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let gone = self.0.write(Patience::until_done(PATIENCE), move |_, tx| {
+        let gone = self.0.write(Patience::until_done(COMMIT_PATIENCE), move |_, tx| {
             async move {
                 let gone = sqlx::query(
                     "DELETE FROM delivery WHERE at < ? AND NOT EXISTS \
@@ -248,7 +244,7 @@ impl Store for SqliteStore {
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
-        let written = self.0.write(Patience::of_somebody(IMPATIENCE), |_, tx| {
+        let written = self.0.write(Patience::of_somebody(COMMIT_IMPATIENCE), |_, tx| {
             async move {
                 sqlx::query("INSERT OR REPLACE INTO probe (id, at) VALUES (1, ?)")
                     .bind(Timestamp::now().as_millisecond())
@@ -302,7 +298,7 @@ impl Shared {
     }
 
     async fn prepare(&self) -> Result<files::Identity, StoreError> {
-        let mut connection = self.options.clone().busy_timeout(PATIENCE).connect().await?;
+        let mut connection = self.options.clone().busy_timeout(COMMIT_PATIENCE).connect().await?;
         migrator().run_direct(None, &mut connection, false).await?;
         let remembered = heads::read(&self.path, &self.chain);
         if let Err(error) = &remembered {

@@ -12,10 +12,11 @@ use tracing::{error, warn};
 
 use super::rows::{self, Stored, unsigned};
 use super::writer::Patience;
-use super::{IMPATIENCE, Shared, commit};
+use super::{Shared, commit};
 use crate::store::heads::{self, Head, Heads, HeadsError};
 use crate::store::seal::{Row, Unsealed};
 use crate::store::{Aside, Loaded, State, StoreError, StreamId, Work, WorkKind, is_free};
+use crate::timing::store::COMMIT_IMPATIENCE;
 
 /// How often a page of work is read again because some of it was set aside.
 const ROUNDS: usize = 4;
@@ -234,7 +235,7 @@ impl Shared {
             let reference = reference();
             let kept = reference.clone();
             let reason = why.to_string();
-            let moved = self.write(Patience::until_done(IMPATIENCE), move |_, tx| {
+            let moved = self.write(Patience::until_done(COMMIT_IMPATIENCE), move |_, tx| {
                 async move { Ok(commit::put_aside(tx, &stored, &kept, &reason).await?) }.boxed()
             });
             match moved.await {

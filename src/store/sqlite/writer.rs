@@ -15,12 +15,10 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
+use super::Shared;
 use super::rows::{is_busy, is_io};
-use super::{PATIENCE, Shared};
 use crate::store::{CommitError, StoreError};
-
-/// How long one attempt to begin waits for another program: a wait that is given up ends by then.
-const ATTEMPT: Duration = Duration::from_millis(200);
+use crate::timing::store::{ATTEMPT_PATIENCE, COMMIT_PATIENCE};
 
 pub struct Writer {
     options: SqliteConnectOptions,
@@ -52,7 +50,7 @@ type Slot = OwnedMutexGuard<Option<SqliteConnection>>;
 
 impl Writer {
     pub fn new(options: SqliteConnectOptions) -> Self {
-        Self { options: options.busy_timeout(ATTEMPT), slot: Arc::default() }
+        Self { options: options.busy_timeout(ATTEMPT_PATIENCE), slot: Arc::default() }
     }
 
     async fn connection(&self, by: Instant) -> Result<(Slot, SqliteConnection), StoreError> {
@@ -83,14 +81,14 @@ impl Writer {
 
     /// Moves what stands in the log into the database.
     pub async fn checkpoint(&self, how: &'static str) -> Result<(), StoreError> {
-        let (mut slot, mut connection) = self.connection(Instant::now() + PATIENCE).await?;
+        let (mut slot, mut connection) = self.connection(Instant::now() + COMMIT_PATIENCE).await?;
         sqlx::raw_sql(how).execute(&mut connection).await?;
         *slot = Some(connection);
         Ok(())
     }
 
     pub async fn close(&self) {
-        let Ok(mut slot) = timeout_at(Instant::now() + PATIENCE, self.slot.lock()).await else { return };
+        let Ok(mut slot) = timeout_at(Instant::now() + COMMIT_PATIENCE, self.slot.lock()).await else { return };
         if let Some(connection) = slot.take()
             && let Err(error) = connection.close().await
         {

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::{Installer, Stopped, stopped};
 use crate::chat::ChatError;
 use crate::pace::Rank;
+use crate::pace::retry::Retry;
 use crate::platform::mattermost::api::Api;
 use crate::platform::mattermost::picture;
-use crate::retry::Retry;
 
 /// Description of the bot's token, by which it is found again.
 const TOKEN: &str = "sekoia-chatops";

@@ -18,7 +18,7 @@ use url::Url;
 use super::api::Api;
 use crate::chat::ChatError;
 use crate::pace::Rank;
-use crate::retry::Retry;
+use crate::pace::retry::Retry;
 use account::Token;
 
 /// What is to be set up.

@@ -3,6 +3,9 @@
 //! A sliding window rather than a token bucket: a person's few calls go out at once, and the
 //! bound still holds in every window, not only on average.
 
+use crate::timing::pace::{LONGEST_HOLD, YIELD};
+pub mod retry;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{LazyLock, PoisonError};
@@ -31,15 +34,9 @@ pub struct Pace {
     held: std::sync::Mutex<Option<Instant>>,
 }
 
-/// Nobody is believed who asks to be left alone for longer.
-const LONGEST_HOLD: Duration = Duration::from_mins(15);
-
 /// A turn would come too late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLong;
-
-/// How often background work looks whether the people are gone.
-const YIELD: Duration = Duration::from_millis(20);
 
 impl Pace {
     /// `max` turns in any `window`.

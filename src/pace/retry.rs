@@ -7,12 +7,11 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable};
 use tracing::warn;
 
-use crate::pace::Seldom;
+use super::Seldom;
+use crate::timing::retry::FIRST_WAIT;
 
 /// Sends of one call, the first included.
 const ATTEMPTS: usize = 3;
-/// Before the second send, at least; twice as long before the third.
-const FIRST_WAIT: Duration = Duration::from_millis(300);
 /// While the other side cannot be reached, every call is sent again.
 static SENT_AGAIN: Seldom = Seldom::new();
 
