@@ -142,7 +142,8 @@ fn what_one_person_is_told_comes_in_its_order(on: Platform) {
             let told = s.direct().await.text();
             assert!(told.contains(&format!("Reason: {reason}")), "{told}");
         }
-        s.checklist_at_rest().await;
+        // The checklist follows both decisions.
+        s.rounds(1).await;
         while !s.chat.unread().is_empty() {
             s.next_within(SOON).await;
         }
