@@ -83,7 +83,7 @@ impl Rhythm {
 /// The loops beside the requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loops {
-    /// How often they look when nobody says that there is something to do.
+    /// How often they look when they are not woken.
     pub tick: Duration,
     /// How often a process without the lease looks whether it has it now.
     pub soon: Duration,
@@ -234,7 +234,7 @@ pub mod delivery {
 
     /// Clocks of the bot and of the chat may differ.
     pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
-    /// A row that nobody can read is looked at again, by a newer release.
+    /// A row that cannot be read is looked at again, by a newer release.
     pub const UNREADABLE_WAITS: SignedDuration = SignedDuration::from_hours(1);
     /// A message that counts and may not be edited is posted anew no more often.
     pub const BETWEEN_REPLACEMENTS: SignedDuration = SignedDuration::from_mins(10);
@@ -269,15 +269,15 @@ pub mod approvals {
     pub const READ_BACK_FOR: Duration = Duration::from_mins(3);
     /// At a stop, a call that is being made has so long: every one does.
     pub const LAST_CALL: Duration = Duration::from_secs(9);
-    /// How often a freeze is looked at by what waits for its end; whoever lifts it wakes all.
+    /// How often a freeze is looked at by what waits for its end; lifting it wakes all.
     pub const FROZEN_LOOK: Duration = Duration::from_mins(1);
-    /// Whether somebody who was gone is there again is looked at then.
+    /// Before it is looked at again whether a person who was gone is back.
     pub const ABSENT_LOOKED_AT_AFTER: Duration = Duration::from_mins(5);
     /// A long list of calls is not held up by looking for every one of them.
     pub const PRESENCE_BELIEVED: Duration = Duration::from_secs(30);
     /// How often Sekoia is asked who came.
     pub const INVITATIONS_LOOKED_AT_EVERY: Duration = Duration::from_hours(1);
-    /// Then nobody waits for them any more.
+    /// Then they are not waited for any more.
     pub const INVITATIONS_WAITED_FOR: SignedDuration = SignedDuration::from_hours(14 * 24);
     /// Sekoia's documentation: the link lives so long.
     pub const INVITATION_LINK_LIVES: SignedDuration = SignedDuration::from_hours(24);
@@ -294,7 +294,7 @@ pub mod watching {
 
     /// Sekoia's clock may be ahead.
     pub const CLOCK_AHEAD: SignedDuration = SignedDuration::from_hours(1);
-    /// A rule is told of nothing from before, however late it is first looked at.
+    /// A rule fires for nothing from before, however late it is first looked at.
     pub const FIRST_LOOK_BACK: SignedDuration = SignedDuration::from_hours(24);
     /// For so long it is known what a channel was notified of. A hint is tried for about a day.
     pub const SAID_KEPT: SignedDuration = SignedDuration::from_hours(48);
@@ -306,13 +306,13 @@ pub mod watching {
     pub const READ_WHILE_HEARD: Duration = Duration::from_mins(10);
     /// Before what failed is tried again, if Sekoia does not say.
     pub const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(20);
-    /// How often hints are looked for when nobody says that there are any.
+    /// How often hints are looked for without being woken.
     pub const HINT_TICK: Duration = Duration::from_secs(2);
     /// At a stop there is so long for what is not said yet.
     pub const LAST_WORDS: Duration = Duration::from_secs(5);
     /// A run is listed by its start, and may fail as long after it.
     pub const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(2);
-    /// Nothing older is told, however long nobody could look.
+    /// Nothing older is reported, however long Sekoia could not be read.
     pub const OLDEST_RUN: SignedDuration = SignedDuration::from_hours(24);
     /// How often it is asked whether something is due.
     pub const POLL_TICK: Duration = Duration::from_secs(2);
@@ -322,7 +322,7 @@ pub mod watching {
     pub const HEALTH_STORED_EVERY: Duration = Duration::from_secs(3);
     /// How often it is stored although nothing changed.
     pub const HEALTH_REPEATED_EVERY: Duration = Duration::from_mins(1);
-    /// Whoever stored nothing for so long does not watch any more.
+    /// A process that stored nothing for so long does not watch any more.
     pub const HEALTH_STALE_AFTER: Duration = Duration::from_mins(3);
     /// Another process may have changed rules.
     pub const RULES_READ_EVERY: Duration = Duration::from_secs(5);
@@ -338,7 +338,7 @@ pub mod rules {
 
     /// Between two looks at an alert of which it is not known whether it was moved.
     pub const BETWEEN_LOOKS: Duration = Duration::from_millis(700);
-    /// Whoever asked waits so long for the chart before they read the text without it.
+    /// So long the chart is waited for before the text is shown without it.
     pub const SUMMARY_PATIENCE: Duration = Duration::from_secs(12);
 }
 
@@ -346,9 +346,9 @@ pub mod rules {
 pub mod steps {
     use std::time::Duration;
 
-    /// Whoever asks for help waits no longer for their rights to be found out.
+    /// Help waits no longer for the reader's rights.
     pub const HELP_PATIENCE: Duration = Duration::from_millis(1_500);
-    /// Whoever reads waits no longer for who they are.
+    /// An answer waits no longer for the reader's rights.
     pub const WELCOME_PATIENCE: Duration = Duration::from_secs(2);
 }
 
@@ -361,7 +361,7 @@ pub mod bot {
     pub const TAKEN_UP_AFTER: Duration = Duration::from_mins(2);
     /// Slack waits three seconds for an acknowledgement: what is not recorded by then is not recorded.
     pub const RECORDED_WITHIN: Duration = Duration::from_secs(2);
-    /// Whoever reads waits no longer for a name.
+    /// An answer waits no longer for a name.
     pub const NAMES_PATIENCE: Duration = Duration::from_secs(2);
     /// Deliveries are remembered for longer than any platform repeats them.
     pub const DELIVERIES_KEPT: Duration = Duration::from_hours(24);
@@ -373,7 +373,7 @@ pub mod slack {
 
     /// One call, sent once. slack-morphism has no time-out of its own.
     pub const CALL_TIMEOUT: Duration = Duration::from_secs(8);
-    /// A longer `Retry-After` is not waited for: whoever called decides what to do with the time.
+    /// A longer `Retry-After` is not waited for: the caller decides what to do with the time.
     pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10);
     /// Who somebody is, and whether a channel is shared: Slack itself lets nobody act who left.
     pub const FACTS_KEPT: Duration = Duration::from_mins(5);
@@ -383,7 +383,7 @@ pub mod slack {
     pub const BEFORE_ACKNOWLEDGED: Duration = Duration::from_millis(1_500);
     /// A message that names the bot waits no longer for its name.
     pub const NAME_PATIENCE: Duration = Duration::from_millis(500);
-    /// Somebody's conversation with the app stays the same.
+    /// A person's conversation with the app stays the same.
     pub const DIRECT_KEPT: Duration = Duration::from_hours(1);
     /// A form waits for three seconds in all.
     pub const FILE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -396,7 +396,7 @@ pub mod mattermost {
 
     /// One call, sent once.
     pub const CALL_TIMEOUT: Duration = Duration::from_secs(8);
-    /// A longer `Retry-After` is not waited for: whoever called decides what to do with the time.
+    /// A longer `Retry-After` is not waited for: the caller decides what to do with the time.
     pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10);
     /// A press is read anew before it counts; this is for everything else that names people.
     pub const FACTS_KEPT: Duration = Duration::from_mins(1);
@@ -404,7 +404,7 @@ pub mod mattermost {
     pub const SETTINGS_KEPT: Duration = Duration::from_mins(5);
     /// The answer to a command waits no longer for its author to be known.
     pub const AUTHOR_PATIENCE: Duration = Duration::from_millis(500);
-    /// Somebody's conversation with the bot stays the same.
+    /// A person's conversation with the bot stays the same.
     pub const DIRECT_KEPT: Duration = Duration::from_hours(1);
     /// In which a server takes a hundred calls.
     pub const CALLS_WITHIN: Duration = Duration::from_secs(10);
@@ -412,9 +412,9 @@ pub mod mattermost {
     pub const ANSWER_WITHIN: Duration = Duration::from_millis(2_500);
     /// Where nothing can follow, the reply is waited for as long as Mattermost waits.
     pub const LONGEST_ANSWER: Duration = Duration::from_secs(25);
-    /// A message may stand for months before somebody presses something on it.
+    /// A message may stand for months before a person presses something on it.
     pub const BUTTON_LIVES: SignedDuration = SignedDuration::from_hours(24 * 180);
-    /// Somebody who fills a form is done with it by then.
+    /// A person who fills in a form is done with it by then.
     pub const FORM_LIVES: SignedDuration = SignedDuration::from_hours(1);
 }
 
@@ -458,7 +458,7 @@ pub mod sekoia {
     pub const SEARCH_PAUSE: Duration = Duration::from_millis(700);
     /// A connection stands within this time, or is given up.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-    /// A person waits this long for a pause to end; a longer one is told.
+    /// A person waits this long for a pause to end; a longer one is an error at once.
     pub const LONGEST_PAUSE_WAITED: Duration = Duration::from_secs(3);
     /// So long a call waits for its turn among others.
     pub const TURN_PATIENCE: Duration = Duration::from_secs(10);
@@ -488,9 +488,9 @@ pub mod store {
 
     /// No lease is longer: one that ends later was taken while the clock was ahead, and is over.
     pub const MOST_LEASE: Duration = Duration::from_mins(1);
-    /// How long a commit that nobody waits for may wait for other programs.
+    /// How long a commit in the background may wait for other programs.
     pub const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
-    /// The same where somebody waits for an answer, or the next attempt comes soon.
+    /// The same where a person waits for an answer, or the next attempt comes soon.
     pub const COMMIT_IMPATIENCE: Duration = Duration::from_secs(2);
     /// How long one attempt to begin waits for another program: a wait that is given up ends by then.
     pub const ATTEMPT_PATIENCE: Duration = Duration::from_millis(200);
@@ -501,7 +501,7 @@ pub mod state {
     use jiff::SignedDuration;
 
     /// A token that is not known here may be one that another process made a moment ago: the rules are
-    /// read again for it, but not more often than this, whoever guesses.
+    /// read again for it, but not more often than this, however often is guessed.
     pub const READ_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 }
 
@@ -523,7 +523,7 @@ pub mod program {
 pub mod pace {
     use std::time::Duration;
 
-    /// Nobody is believed who asks to be left alone for longer.
+    /// A longer wait that the other side asks for is not believed.
     pub const LONGEST_HOLD: Duration = Duration::from_mins(15);
     /// How often background work looks whether the people are gone.
     pub const YIELD: Duration = Duration::from_millis(20);

@@ -1,4 +1,4 @@
-//! How often each of the loops beside the requests went round. Whoever wants to see that nothing
+//! How often each of the loops beside the requests went round. A test that wants to see that nothing
 //! happens counts rounds instead of seconds.
 
 use std::sync::atomic::{AtomicU64, Ordering};

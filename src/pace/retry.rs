@@ -1,5 +1,5 @@
 //! The one policy of sending again: which failed calls are sent again, how often, and after how
-//! long. What failed, and whether it may be sent twice, is for whoever calls to say.
+//! long. What failed, and whether it may be sent twice, is for the caller to say.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -49,7 +49,7 @@ impl<E> Failed<E> {
 
 /// Sends a call until it succeeds, but at most three times. A passing fault is tried again after a
 /// growing, jittered wait, if that is harmless. A wait that was asked for is kept if it is no longer
-/// than `patience`; otherwise whoever called decides what to do with the time.
+/// than `patience`; otherwise the caller decides what to do with the time.
 pub async fn send<T, E: Display, F>(
     again: Retry,
     patience: Duration,
@@ -59,7 +59,7 @@ where
     F: Future<Output = Result<T, Failed<E>>> + Send,
 {
     let waits = ExponentialBuilder::default().with_min_delay(FIRST_WAIT).with_jitter().with_max_times(ATTEMPTS - 1);
-    // Boxed: whoever sends a call is otherwise as large as everything that happens in it.
+    // Boxed: the caller's future is otherwise as large as everything that happens in it.
     (|| Box::pin(attempt()))
         .retry(waits)
         .when(|failed| match failed.next {

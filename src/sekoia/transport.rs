@@ -219,7 +219,7 @@ impl Transport {
         let read = retry::send(Retry::Idempotent, LONGEST_PAUSE_WAITED, || async {
             self.once(rank, call).await.map_err(|error| {
                 let next = match &error {
-                    // Whoever waits is told.
+                    // The person who waits gets the error at once.
                     _ if self.pause() > LONGEST_PAUSE_WAITED => Next::Stop,
                     SekoiaError::RateLimited { wait } => Next::Wait(*wait),
                     error if error.is_passing() => Next::Passing,

@@ -145,7 +145,7 @@ impl Card {
             Some(swarm) => self.again.total() >= swarm.count,
             None => self.back.is_some(),
         };
-        // That it came back is still to be told.
+        // That it came back is still to be shown.
         self.first + if silence && !(back && shown) { SILENT } else { KEPT }
     }
 

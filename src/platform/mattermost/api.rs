@@ -159,7 +159,7 @@ impl Api {
         request: impl Fn() -> RequestBuilder + Send + Sync,
     ) -> Result<Vec<u8>, ChatError> {
         let patience = if rank == Rank::Person { LONGEST_RETRY_AFTER } else { Duration::from_mins(1) };
-        // Nobody waits for background work, and whoever puts it off sends what is true by then.
+        // Nobody waits for background work, and the next attempt sends what is true by then.
         let with_server = if rank == Rank::Person { LONGEST_RETRY_AFTER } else { Duration::from_secs(2) };
         retry::send(again, with_server, || async {
             let waited = self.holds.pass(kind, channel, with_server).await;
