@@ -71,6 +71,7 @@ impl Failure {
                     | SekoiaError::Unreachable
                     | SekoiaError::RateLimited { .. }
                     | SekoiaError::Paused { .. }
+                    | SekoiaError::Busy { .. }
             ),
             _ => false,
         }

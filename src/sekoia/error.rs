@@ -32,8 +32,12 @@ pub enum SekoiaError {
     Unreachable,
     #[error("Sekoia's answer could not be read ({what})")]
     Malformed { what: String },
-    #[error("Sekoia answered errors in a row; calls are paused for {} s", wait.as_secs().max(1))]
+    /// After errors in a row, or a 429 a moment ago.
+    #[error("Sekoia failed or asked to slow down a moment ago; calls are paused for {} s", wait.as_secs().max(1))]
     Paused { wait: Duration },
+    /// Others came first.
+    #[error("Sekoia takes 5 calls a second, and others came first; this one was not sent")]
+    Busy { wait: Duration },
 }
 
 impl SekoiaError {
@@ -56,8 +60,9 @@ impl SekoiaError {
             }
             SekoiaError::RateLimited { wait } | SekoiaError::Paused { wait } => format!(
                 "Try again in {}. Sekoia's firewall blocks an address that goes on, so the bot waits too.",
-                count(usize::try_from(wait.as_secs().max(1)).unwrap_or(usize::MAX), "second", "seconds")
+                seconds(*wait)
             ),
+            SekoiaError::Busy { wait } => format!("Nothing is wrong. Try again in {}.", seconds(*wait)),
             SekoiaError::Refused { .. } | SekoiaError::Malformed { .. } => {
                 "This looks like a change at Sekoia's side: please report it with the reference below.".into()
             }
@@ -82,13 +87,15 @@ impl SekoiaError {
                 | SekoiaError::Unreachable
                 | SekoiaError::RateLimited { .. }
                 | SekoiaError::Paused { .. }
+                | SekoiaError::Busy { .. }
                 | SekoiaError::Malformed { .. }
         )
     }
 
     /// Whether Sekoia's firewall counts it.
     pub(super) fn counts(&self) -> bool {
-        !matches!(self, SekoiaError::NotFound { .. } | SekoiaError::Paused { .. } | SekoiaError::Unreachable)
+        use SekoiaError::{Busy, NotFound, Paused, Unreachable};
+        !matches!(self, NotFound { .. } | Paused { .. } | Busy { .. } | Unreachable)
     }
 }
 
@@ -105,6 +112,11 @@ fn forbidden(permission: &str, held: Option<bool>) -> String {
             "Sekoia refuses this to the bot's API key (403); it needs the permission {permission:?}, and whether the key has it is unknown"
         ),
     }
+}
+
+/// At least one.
+fn seconds(wait: Duration) -> String {
+    count(usize::try_from(wait.as_secs().max(1)).unwrap_or(usize::MAX), "second", "seconds")
 }
 
 fn spaced(code: &str) -> String {

@@ -261,7 +261,7 @@ impl Transport {
         loop {
             self.paused().await?;
             if self.pace.turn(rank, TURN_PATIENCE).await.is_err() {
-                return Err(SekoiaError::Paused { wait: TURN_PATIENCE });
+                return Err(SekoiaError::Busy { wait: TURN_PATIENCE });
             }
             // Whoever waited for a turn looks again: the pause may have begun meanwhile. A turn
             // from before it is not kept, or all who waited would go at once when it ends.
@@ -502,5 +502,27 @@ fn refusal(status: StatusCode, retry_after: Option<u64>, body: &[u8], needs: &'s
         },
         300..=499 => SekoiaError::Refused { status: status.as_u16(), message },
         other => SekoiaError::Server { status: other },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_that_has_to_wait_too_long_for_its_turn_says_so_and_blames_nobody() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut transport = Transport::new("http://127.0.0.1:1".parse().unwrap(), "key".into()).unwrap();
+        transport.set_times(Calls { sekoia: Duration::from_hours(1), ..Calls::default() });
+        for _ in 0..PER_SECOND {
+            assert!(transport.admit(Rank::Person).await.is_ok());
+        }
+        let busy = transport.admit(Rank::Person).await.unwrap_err();
+        assert_eq!(
+            format!("{busy}. {}", busy.advice()),
+            "Sekoia takes 5 calls a second, and others came first; this one was not sent. \
+             Nothing is wrong. Try again in 10 seconds."
+        );
+        assert_eq!(transport.pause(), Duration::ZERO);
     }
 }

@@ -170,7 +170,9 @@ impl Bot {
         let rank = if approval.items.len() == 1 { Rank::Person } else { Rank::Background };
         let turn = match self.sekoia.admit(rank).await {
             Ok(turn) => turn,
-            Err(SekoiaError::Paused { wait }) => return Err(StopReason::Until(Timestamp::now() + wait)),
+            Err(SekoiaError::Paused { wait } | SekoiaError::Busy { wait }) => {
+                return Err(StopReason::Until(Timestamp::now() + wait));
+            }
             Err(_) => return Err(StopReason::Until(Timestamp::now() + self.timing.execution.first_wait)),
         };
         // After every wait: whoever froze it meanwhile was told that nothing goes out.
@@ -378,9 +380,10 @@ pub(super) fn judged(failed: &Unwritten) -> (Outcome, bool) {
     };
     let why: Box<str> = error.to_string().into();
     match error {
-        SekoiaError::Paused { .. } | SekoiaError::Unreachable | SekoiaError::RateLimited { .. } => {
-            (Outcome::NotSent { why }, false)
-        }
+        SekoiaError::Paused { .. }
+        | SekoiaError::Busy { .. }
+        | SekoiaError::Unreachable
+        | SekoiaError::RateLimited { .. } => (Outcome::NotSent { why }, false),
         // The right or the route: nothing that the bot could send would be taken.
         SekoiaError::Forbidden { .. } | SekoiaError::Refused { status: 405 | 415 | 501, .. } => {
             (Outcome::ByHand { why }, true)

@@ -216,7 +216,10 @@ impl Bot {
                 (Outcome::Unclear { why: error.to_string().into() }, advice.to_owned())
             }
             Unwritten::Refused(error) => match error {
-                SekoiaError::Paused { .. } | SekoiaError::Unreachable | SekoiaError::RateLimited { .. } => (
+                SekoiaError::Paused { .. }
+                | SekoiaError::Busy { .. }
+                | SekoiaError::Unreachable
+                | SekoiaError::RateLimited { .. } => (
                     Outcome::NotSent { why: error.to_string().into() },
                     format!("{} Nothing was created.", error.advice()),
                 ),

@@ -219,13 +219,19 @@ impl ListenState {
 
 /// Whether whoever asks Sekoia next would meet with the same.
 pub(super) fn is_for_all(error: &SekoiaError) -> bool {
-    matches!(error, SekoiaError::RateLimited { .. } | SekoiaError::Paused { .. } | SekoiaError::Unreachable)
+    matches!(
+        error,
+        SekoiaError::RateLimited { .. }
+            | SekoiaError::Paused { .. }
+            | SekoiaError::Busy { .. }
+            | SekoiaError::Unreachable
+    )
 }
 
 /// How long to leave Sekoia alone.
 pub(super) fn wait(error: &SekoiaError, rhythm: Rhythm) -> Duration {
     match error {
-        SekoiaError::RateLimited { wait } | SekoiaError::Paused { wait } => *wait,
+        SekoiaError::RateLimited { wait } | SekoiaError::Paused { wait } | SekoiaError::Busy { wait } => *wait,
         _ => rhythm.of(LISTEN_AGAIN_AFTER),
     }
 }

@@ -147,7 +147,10 @@ impl Source for Crashes {
                 }
                 Some(Err(error)) => {
                     // That is not this trigger's fault.
-                    stop = matches!(error, SekoiaError::RateLimited { .. } | SekoiaError::Paused { .. });
+                    stop = matches!(
+                        error,
+                        SekoiaError::RateLimited { .. } | SekoiaError::Paused { .. } | SekoiaError::Busy { .. }
+                    );
                     if !stop {
                         kept.failed.insert(trigger.to_owned());
                         stop = kept.failed.len() >= MOST_FAILED;
@@ -244,7 +247,10 @@ async fn error_of(ground: &PollContext<'_>, run: &PlaybookRun) -> Result<Option<
         Ok(errors) => Ok(errors.first().map(|error| error.as_str().into())),
         // Nothing more would be read now.
         Err(
-            error @ (SekoiaError::Unauthorized { .. } | SekoiaError::RateLimited { .. } | SekoiaError::Paused { .. }),
+            error @ (SekoiaError::Unauthorized { .. }
+            | SekoiaError::RateLimited { .. }
+            | SekoiaError::Paused { .. }
+            | SekoiaError::Busy { .. }),
         ) => Err(error.into()),
         // That it failed is worth more than why.
         Err(_) => Ok(None),

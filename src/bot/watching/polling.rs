@@ -90,7 +90,10 @@ impl Bot {
                     warn!(%error, ?kind, "Sekoia could not be looked at; again later");
                     let wait = wait(&error, rhythm);
                     again = Some(Instant::now() + wait.max(soon));
-                    if matches!(error, SekoiaError::RateLimited { .. } | SekoiaError::Paused { .. }) {
+                    if matches!(
+                        error,
+                        SekoiaError::RateLimited { .. } | SekoiaError::Paused { .. } | SekoiaError::Busy { .. }
+                    ) {
                         // Hardly anything was asked.
                         again = Some(Instant::now() + wait + rhythm.of(POLL_TICK));
                         not_before = Instant::now() + wait;
