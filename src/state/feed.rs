@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kept::{row, row_due};
 use crate::chat::MessageId;
-pub use crate::domain::notify::Card as News;
+use crate::domain::notify::Card;
 use crate::store::{Schedule, WorkKind};
 
 /// The body of a [`WorkKind::Posted`] row, of the same key. Only who posts writes it.
@@ -30,6 +30,6 @@ impl Posted {
 
 /// The row of a card that is to be shown now: a [`WorkKind::News`], due while it is not shown, kept for a
 /// while after.
-pub fn card_row(card: &News, key: &str, now: Timestamp) -> Schedule {
+pub fn card_row(card: &Card, key: &str, now: Timestamp) -> Schedule {
     row_due(WorkKind::News, key, card, now)
 }

@@ -1,12 +1,13 @@
-//! News on their way into the channel: refused, late, many, over, gone.
+//! Messages of the feed on their way into the channel: refused, late, many, over, gone.
 
 use std::time::Duration;
 
 use insta::assert_snapshot;
 use jiff::{SignedDuration, Timestamp};
 use sekoia_chatops::chat::ChannelKey;
+use sekoia_chatops::domain::notify::Card;
 use sekoia_chatops::domain::notify::{self, ChannelLog};
-use sekoia_chatops::state::feed::{News, Posted, card_row};
+use sekoia_chatops::state::feed::{Posted, card_row};
 use sekoia_chatops::state::kept::decode;
 use sekoia_chatops::store::{Commit, Schedule, Store, Work, WorkKind};
 use serde_json::json;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 use super::watching::{alert, at_rest, durable, message, rule, set_up, soc, standing, store, until};
 use crate::harness::{Call, ChatFault, Platform, Setting, Stage, on_both, run, steady};
 
-fn titled(s: &Stage, number: u8, first: Timestamp) -> (String, News) {
+fn titled(s: &Stage, number: u8, first: Timestamp) -> (String, Card) {
     let uuid = format!("waits-{number}");
     let alert = notify::Alert {
         uuid: uuid.as_str().into(),
@@ -27,9 +28,9 @@ fn titled(s: &Stage, number: u8, first: Timestamp) -> (String, News) {
     let what = notify::What::AlertRaised(alert);
     let id = format!("alert-{number}").into();
     let mut news =
-        News::new(&soc(s), notify::Occurrence { id, at: first, community, community_name: None, what }, first);
+        Card::new(&soc(s), notify::Occurrence { id, at: first, community, community_name: None, what }, first);
     news.rules = vec![1];
-    (News::alert_key(&soc(s), &uuid), news)
+    (Card::alert_key(&soc(s), &uuid), news)
 }
 
 async fn rows(store: &dyn Store, kind: WorkKind) -> Vec<Work> {
@@ -77,7 +78,7 @@ fn what_was_put_aside_overwrites_nothing_newer_and_does_not_stay_for_ever() {
         set_up(s, &["alert urgency>=75"]).await;
         s.stop().await;
         let (store, now) = (store(s).await, Timestamp::now());
-        let put_aside = |key: &str, news: &News| {
+        let put_aside = |key: &str, news: &Card| {
             let body = serde_json::to_string(news).unwrap();
             let letter = json!({ "kind": "news", "key": key, "why": "it was refused", "body": body });
             let key = format!("news/{key}");
@@ -109,7 +110,7 @@ fn what_was_put_aside_overwrites_nothing_newer_and_does_not_stay_for_ever() {
         assert_eq!(standing(s, &["Waited"]).len(), 2);
         assert_eq!(rows(&*store, WorkKind::DeadLetter).await, []);
         assert_eq!(store.find(WorkKind::Posted, &old_key).await.unwrap(), None);
-        let stored: News = decode(&store.find(WorkKind::News, &key).await.unwrap().unwrap()).unwrap();
+        let stored: Card = decode(&store.find(WorkKind::News, &key).await.unwrap().unwrap()).unwrap();
         assert!(stored.gone && stored.seq == 2);
     });
 }
@@ -127,7 +128,7 @@ fn an_intake_that_was_silent_for_long_is_still_said_to_be_back() {
         // As if it had been said eight days ago.
         let store = store(s).await;
         let key = fired(&*store, &soc(s)).await.silent.into_values().next().unwrap();
-        let mut news: News = decode(&store.find(WorkKind::News, &key).await.unwrap().unwrap()).unwrap();
+        let mut news: Card = decode(&store.find(WorkKind::News, &key).await.unwrap().unwrap()).unwrap();
         news.first -= SignedDuration::from_hours(8 * 24);
         keep(&*store, vec![card_row(&news, &key, Timestamp::now())]).await;
         s.start().await;
@@ -195,7 +196,7 @@ fn a_storm_that_is_over_says_so() {
         let store = store(s).await;
         let storms = |rows: Vec<Work>| rows.into_iter().find(|work| work.key.contains("storm-")).unwrap();
         let work = storms(rows(&*store, WorkKind::News).await);
-        let mut news: News = decode(&work).unwrap();
+        let mut news: Card = decode(&work).unwrap();
         // It is looked at when it may be over.
         let mut swarm = news.swarm.clone().unwrap();
         assert_eq!(Some(work.due.as_millisecond()), swarm.ends().map(Timestamp::as_millisecond));

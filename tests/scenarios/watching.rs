@@ -8,10 +8,11 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use jiff::{SignedDuration, Timestamp};
 use sekoia_chatops::chat::ChannelKey;
+use sekoia_chatops::domain::notify::Card;
 use sekoia_chatops::domain::notify::{self, ChannelLog};
 use sekoia_chatops::sandbox::world::AlertStatus;
 use sekoia_chatops::sandbox::{AlertChange, Fault, FaultKind, Happening, LiveFault, NewAlert};
-use sekoia_chatops::state::feed::{News, Posted, card_row};
+use sekoia_chatops::state::feed::{Posted, card_row};
 use sekoia_chatops::state::hint::Hint;
 use sekoia_chatops::state::kept::decode;
 use sekoia_chatops::store::audit::Chain;
@@ -412,7 +413,7 @@ fn a_chat_that_was_down_is_told_in_order(on: Platform) {
         let mut raised = Vec::new();
         for number in 0..6 {
             raised.push(alert(s, if number % 2 == 0 { "First" } else { "Second" }, 80));
-            let key = News::alert_key(&soc(s), &raised[number].uuid.to_string());
+            let key = Card::alert_key(&soc(s), &raised[number].uuid.to_string());
             let store = store(s).await;
             until("it waits", s, async || store.find(WorkKind::News, &key).await.unwrap().is_some()).await;
         }
@@ -446,9 +447,9 @@ fn what_waited_long_comes_as_one_message(on: Platform) {
             let what = notify::What::AlertRaised(alert);
             let id = format!("alert-{number}").into();
             let occurrence = notify::Occurrence { id, at: first, community, community_name: None, what };
-            let mut news = News::new(&soc(s), occurrence, first);
+            let mut news = Card::new(&soc(s), occurrence, first);
             news.rules = vec![1];
-            commit.schedule.push(card_row(&news, &News::alert_key(&soc(s), &format!("waits-{number}")), first));
+            commit.schedule.push(card_row(&news, &Card::alert_key(&soc(s), &format!("waits-{number}")), first));
         }
         store.commit(commit).await.unwrap();
         s.start().await;
@@ -458,7 +459,7 @@ fn what_waited_long_comes_as_one_message(on: Platform) {
         // Nobody knows whether the first one stood there: it is looked for, and told by itself.
         assert_eq!(standing(s, &["Waited 0"]).len(), 1);
         assert_eq!(s.chat.standing(SOC).len(), 3);
-        let posted = store.find(WorkKind::Posted, &News::alert_key(&soc(s), "waits-0")).await.unwrap().unwrap();
+        let posted = store.find(WorkKind::Posted, &Card::alert_key(&soc(s), "waits-0")).await.unwrap().unwrap();
         assert_eq!(decode::<Posted>(&posted).unwrap().seq, 1);
     });
 }

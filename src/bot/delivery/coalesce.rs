@@ -3,14 +3,14 @@
 use crate::bot::Bot;
 use crate::bot::watching::Batch;
 use crate::chat::ChannelKey;
+use crate::domain::notify::Card;
 use crate::domain::notify::gather;
-use crate::state::feed::News;
 use crate::store::{StoreError, Work};
 
 impl Bot {
     /// Makes one message of what waits, if it is much.
-    pub(super) async fn coalesce(&self, channel: &ChannelKey, waiting: &[(Work, News)]) -> Result<bool, StoreError> {
-        let cards: Vec<(&str, &News)> = waiting.iter().map(|(work, card)| (&*work.key, card)).collect();
+    pub(super) async fn coalesce(&self, channel: &ChannelKey, waiting: &[(Work, Card)]) -> Result<bool, StoreError> {
+        let cards: Vec<(&str, &Card)> = waiting.iter().map(|(work, card)| (&*work.key, card)).collect();
         let Some(late) = gather(channel, &cards) else { return Ok(false) };
         let _keeping = self.notifications.keeping.lock().await;
         let mut batch = Batch::new(&**self.sessions.store());

@@ -12,7 +12,7 @@ use crate::bot::Bot;
 use crate::chat::text::shown;
 use crate::chat::view::Line;
 use crate::chat::{Actor, ChannelKey, ChatError, UserId};
-use crate::state::feed::News;
+use crate::domain::notify::Card;
 use crate::state::kept::{decode, row, row_due};
 use crate::state::owed::{Notice, See};
 use crate::state::sessions::progress_due;
@@ -112,7 +112,7 @@ impl Bot {
             return self.about_digest(work, why).await;
         }
         if work.kind == WorkKind::News {
-            let channel = decode::<News>(work)?.channel;
+            let channel = decode::<Card>(work)?.channel;
             let again = format!("{AGAIN} What else there is to tell there goes on.");
             let (to, text) = self.about_news(&channel, "something that happened at Sekoia", why, &again).await?;
             return Some((to, channel, text));
@@ -198,7 +198,7 @@ impl Bot {
         let soon = now + LONGEST_WAIT;
         let mut commit = Commit::default();
         for work in self.sessions.store().due(WorkKind::News, soon, MOST_FEED_ROWS).await? {
-            if work.due > now && decode::<News>(&work).is_some_and(|news| news.channel == *channel) {
+            if work.due > now && decode::<Card>(&work).is_some_and(|card| card.channel == *channel) {
                 commit.postponed.push((work.finished(), now));
             }
         }
@@ -295,8 +295,8 @@ impl Bot {
         if store.find(WorkKind::News, &letter.key).await?.is_some() {
             return Ok((false, None));
         }
-        let news: Option<News> = serde_json::from_str(&letter.body).ok();
-        if news.is_some_and(|news| now < news.kept_until(false)) {
+        let card: Option<Card> = serde_json::from_str(&letter.body).ok();
+        if card.is_some_and(|card| now < card.kept_until(false)) {
             return Ok((true, None));
         }
         let shown = store.find(WorkKind::Posted, &letter.key).await?;

@@ -22,10 +22,11 @@ use crate::bot::Bot;
 use crate::bot::inbox::only_store;
 use crate::bot::watching::Batch;
 use crate::chat::{ChannelKey, ChatError};
+use crate::domain::notify::Card;
 use crate::domain::notify::What;
 use crate::domain::notify::storm::OWN_CARDS;
 use crate::pace::Rank;
-use crate::state::feed::{News, Posted};
+use crate::state::feed::Posted;
 use crate::state::kept::decode;
 use crate::store::{Commit, StoreError, Work, WorkKind};
 use crate::timing::delivery::{BETWEEN_REPLACEMENTS, CLOCK_SKEW, UNREADABLE_WAITS};
@@ -34,7 +35,7 @@ use crate::timing::delivery::{BETWEEN_REPLACEMENTS, CLOCK_SKEW, UNREADABLE_WAITS
 const BATCH: u32 = 2_000;
 const IN_A_ROW: usize = 5;
 
-type Due = HashMap<ChannelKey, Vec<(Work, News)>>;
+type Due = HashMap<ChannelKey, Vec<(Work, Card)>>;
 
 impl Bot {
     /// Sends the feed until it is dropped. `since`: no other process sends anything of it from then on.
@@ -119,9 +120,9 @@ impl Bot {
         let mut due = Due::new();
         let mut unreadable = Commit::default();
         for work in self.sessions.store().due(WorkKind::News, now, BATCH).await? {
-            match decode::<News>(&work) {
-                Some(news) if busy.contains(&news.channel) => {}
-                Some(news) => due.entry(news.channel.clone()).or_default().push((work, news)),
+            match decode::<Card>(&work) {
+                Some(card) if busy.contains(&card.channel) => {}
+                Some(card) => due.entry(card.channel.clone()).or_default().push((work, card)),
                 None => unreadable.postponed.push((work.finished(), now + UNREADABLE_WAITS)),
             }
         }
@@ -135,7 +136,7 @@ impl Bot {
     async fn feed_channel(
         &self,
         channel: ChannelKey,
-        rows: Vec<(Work, News)>,
+        rows: Vec<(Work, Card)>,
         since: Timestamp,
         mut health: FeedHealth,
     ) -> (ChannelKey, FeedHealth, bool) {
@@ -153,21 +154,21 @@ impl Bot {
     async fn feed_in_order(
         &self,
         channel: &ChannelKey,
-        mut rows: Vec<(Work, News)>,
+        mut rows: Vec<(Work, Card)>,
         since: Timestamp,
         health: &mut FeedHealth,
     ) -> Result<bool, StoreError> {
         rows.sort_by(|(a, x), (b, y)| (x.first, &a.key).cmp(&(y.first, &b.key)));
         // What is new goes before what only changes.
         let (mut new, mut shown) = (Vec::new(), Vec::new());
-        for (work, news) in rows {
+        for (work, card) in rows {
             let row = self.sessions.store().find(WorkKind::Posted, &work.key).await?;
-            if Timestamp::now() >= news.kept_until(row.as_ref().is_some_and(|row| is_shown(row, &news))) {
-                self.drop_message(&work, &news, row).await?;
+            if Timestamp::now() >= card.kept_until(row.as_ref().is_some_and(|row| is_shown(row, &card))) {
+                self.drop_message(&work, &card, row).await?;
             } else if row.is_some() {
-                shown.push((work, news));
+                shown.push((work, card));
             } else {
-                new.push((work, news));
+                new.push((work, card));
             }
         }
         if new.len() > OWN_CARDS && self.coalesce(channel, &new).await? {
@@ -179,8 +180,8 @@ impl Bot {
         }
         new.append(&mut shown);
         let rows = new;
-        for (at, (work, news)) in rows.iter().enumerate().take(IN_A_ROW) {
-            let refused = match self.feed_message(work, news, since).await? {
+        for (at, (work, card)) in rows.iter().enumerate().take(IN_A_ROW) {
+            let refused = match self.feed_message(work, card, since).await? {
                 Ok(true) => {
                     if health.is_in_doubt() {
                         self.channel_takes_feed(channel).await?;
@@ -229,17 +230,17 @@ impl Bot {
     async fn feed_message(
         &self,
         work: &Work,
-        news: &News,
+        card: &Card,
         since: Timestamp,
     ) -> Result<Result<bool, ChatError>, StoreError> {
         let store = self.sessions.store();
         let row = store.find(WorkKind::Posted, &work.key).await?;
-        if row.as_ref().is_some_and(|row| is_shown(row, news)) {
-            return self.rests(work, news).await.map(|()| Ok(false));
+        if row.as_ref().is_some_and(|row| is_shown(row, card)) {
+            return self.rests(work, card).await.map(|()| Ok(false));
         }
         let posted: Option<Posted> = row.as_ref().and_then(decode);
         // A storm that counts would be a new message at every step.
-        let counting = news.ends().zip(posted.as_ref().and_then(|posted| posted.at));
+        let counting = card.ends().zip(posted.as_ref().and_then(|posted| posted.at));
         if let Some((end, at)) = counting
             && Timestamp::now() < at + BETWEEN_REPLACEMENTS
         {
@@ -247,16 +248,16 @@ impl Bot {
             self.keep(Commit { postponed: vec![(work.finished(), then)], ..Commit::default() }).await?;
             return Ok(Ok(false));
         }
-        let rules = self.notifications.read(&news.channel).await?;
-        let view = feed_card::card(news, &rules, self.sekoia.region);
+        let rules = self.notifications.read(&card.channel).await?;
+        let view = feed_card::card(card, &rules, self.sekoia.region);
         let live = LiveMessage {
             post: Post {
                 work: (work.kind, work.key.clone()),
-                channel: news.channel.clone(),
+                channel: card.channel.clone(),
                 mark: mark(&work.key),
                 rank: Rank::Background,
-                since: news.first - CLOCK_SKEW,
-                in_doubt: news.first < since,
+                since: card.first - CLOCK_SKEW,
+                in_doubt: card.first < since,
                 insist: false,
             },
             view,
@@ -272,18 +273,18 @@ impl Bot {
         let shown = match outcome {
             Outcome::InPlace(message) => {
                 let at = posted.and_then(|posted| posted.at);
-                Posted { message, seq: news.seq, replaces: live.replaces, at }
+                Posted { message, seq: card.seq, replaces: live.replaces, at }
             }
             Outcome::Posted(Unrecorded { message, replaces, current }) => {
                 let at = replaces.is_some().then(Timestamp::now);
-                Posted { message, seq: if current { news.seq } else { 0 }, replaces, at }
+                Posted { message, seq: if current { card.seq } else { 0 }, replaces, at }
             }
         };
         debug!(key = work.key, "sent");
         let mut commit = Commit { schedule: vec![shown.row(&work.key)], ..Commit::default() };
-        if shown.seq >= news.seq {
+        if shown.seq >= card.seq {
             // One that changed meanwhile stays due.
-            commit.postponed.push((work.finished(), news.rests_until().max(Timestamp::now())));
+            commit.postponed.push((work.finished(), card.rests_until().max(Timestamp::now())));
         }
         store.commit(commit).await.map_err(only_store)?;
         self.outbox.attempts.recorded(&live.post.work);
@@ -291,10 +292,10 @@ impl Bot {
     }
 
     /// What is shown is left alone until something comes of it, or its storm is over.
-    async fn rests(&self, work: &Work, news: &News) -> Result<(), StoreError> {
+    async fn rests(&self, work: &Work, card: &Card) -> Result<(), StoreError> {
         let now = Timestamp::now();
-        if news.ends().is_none_or(|end| now < end) {
-            let commit = Commit { postponed: vec![(work.finished(), news.rests_until())], ..Commit::default() };
+        if card.ends().is_none_or(|end| now < end) {
+            let commit = Commit { postponed: vec![(work.finished(), card.rests_until())], ..Commit::default() };
             return self.sessions.store().commit(commit).await.map(|_| ()).map_err(only_store);
         }
         let _keeping = self.notifications.keeping.lock().await;
@@ -308,21 +309,21 @@ impl Bot {
     }
 
     /// Nothing more is expected of it.
-    async fn drop_message(&self, work: &Work, news: &News, posted: Option<Work>) -> Result<(), StoreError> {
+    async fn drop_message(&self, work: &Work, card: &Card, posted: Option<Work>) -> Result<(), StoreError> {
         let finished = posted.iter().map(Work::finished).chain([work.finished()]).collect();
         self.outbox.attempts.recorded(&(work.kind, work.key.clone()));
         let _keeping = self.notifications.keeping.lock().await;
         let mut batch = Batch::new(&**self.sessions.store());
-        if let What::Silent(_) | What::Resumed(_) = news.occurrence.what {
-            batch.log(&news.channel).await?.silent.retain(|_, of| *of != work.key);
+        if let What::Silent(_) | What::Resumed(_) = card.occurrence.what {
+            batch.log(&card.channel).await?.silent.retain(|_, of| *of != work.key);
         }
         batch.commit(Vec::new(), finished).await.map(|_| ())
     }
 }
 
 /// Whether a message shows what is stored.
-fn is_shown(posted: &Work, news: &News) -> bool {
-    decode::<Posted>(posted).is_some_and(|posted| posted.seq >= news.seq)
+fn is_shown(posted: &Work, card: &Card) -> bool {
+    decode::<Posted>(posted).is_some_and(|posted| posted.seq >= card.seq)
 }
 
 /// By which a message is found again.

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use crate::chat::Actor;
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, Tone, View};
+use crate::domain::notify::Card;
 use crate::domain::notify::storm::Swarm;
 use crate::domain::notify::{Alert, Named, Playbook, Rules, What, band, minutes};
 use crate::sekoia::{Id, Region};
-use crate::state::feed::News;
 
 /// Characters of a title, a name, an error.
 const TITLE: usize = 200;
@@ -20,27 +20,27 @@ const URGENT: u8 = 75;
 const ASSETS: usize = 5;
 
 /// The message.
-pub(super) fn card(news: &News, rules: &Rules, region: Region) -> View {
-    let mut view = match &news.swarm {
-        Some(swarm) => storm(news, swarm, rules, region),
-        None => match &news.occurrence.what {
-            What::AlertRaised(alert) | What::AlertUpdated(alert) => self::alert(news, alert, region),
+pub(super) fn card(card: &Card, rules: &Rules, region: Region) -> View {
+    let mut view = match &card.swarm {
+        Some(swarm) => storm(card, swarm, rules, region),
+        None => match &card.occurrence.what {
+            What::AlertRaised(alert) | What::AlertUpdated(alert) => self::alert(card, alert, region),
             What::Silent(silence) | What::Resumed(silence) => {
                 let name = shown(silence.intake.label(), NAME);
-                let headline = if news.is_over() { "Intake sends again" } else { "Silent intake" };
+                let headline = if card.is_over() { "Intake sends again" } else { "Silent intake" };
                 let mut line = Line::new().say("No events");
                 if let Some(since) = silence.since {
                     line = line.say(" since ").moment(since);
                 }
                 line = line.say(format!(", {} and more", minutes(silence.minutes)));
-                if let Some(back) = news.back {
+                if let Some(back) = card.back {
                     line = line.say("; they came again before ").moment(back);
                 }
-                linked(begin(headline, name).line(line.say(".")), news, OPEN_INTAKES, intakes(region))
+                linked(begin(headline, name).line(line.say(".")), card, OPEN_INTAKES, intakes(region))
             }
-            What::PlaybookError(playbook) => linked(self::playbook(playbook), news, OPEN_PLAYBOOKS, playbooks(region)),
+            What::PlaybookError(playbook) => linked(self::playbook(playbook), card, OPEN_PLAYBOOKS, playbooks(region)),
             What::CaseCreated(case) | What::CaseUpdated(case) => {
-                let headline = match &news.occurrence.what {
+                let headline = match &card.occurrence.what {
                     What::CaseCreated(_) => "New case",
                     _ => "Case changed",
                 };
@@ -54,7 +54,7 @@ pub(super) fn card(news: &News, rules: &Rules, region: Region) -> View {
             }
             What::ConnectorError(connector) => {
                 let view = begin("Connector error", shown(connector.connector.label(), NAME));
-                linked(said(view, connector.error.as_deref()), news, OPEN_INTAKES, intakes(region))
+                linked(said(view, connector.error.as_deref()), card, OPEN_INTAKES, intakes(region))
             }
             What::Reported { kind, action } => {
                 begin("Sekoia's own rule reported", format!("{} {}", shown(kind, NAME), shown(action, NAME)))
@@ -62,25 +62,25 @@ pub(super) fn card(news: &News, rules: &Rules, region: Region) -> View {
             What::Other { trigger, title } => begin(trigger.spec().title, shown(title, TITLE)),
         },
     };
-    if let (Some(name), None) = (&news.occurrence.community_name, news.occurrence.what.alert()) {
+    if let (Some(name), None) = (&card.occurrence.community_name, card.occurrence.what.alert()) {
         view = view.line(format!("In {}", shown(name, NAME)));
     }
-    if news.sample {
-        let rule = news.rules.first().copied().unwrap_or_default();
+    if card.sample {
+        let rule = card.rules.first().copied().unwrap_or_default();
         let note = Line::new()
             .say("This is a sample: nothing happened at Sekoia. It went the way of what does. If you see it, rule ")
             .say(rule.to_string())
             .say(" works.");
         return view.line(note).controls(vec![Control::primary("It arrived", format!("notify seen {rule}"))]);
     }
-    view.note(why(news, rules)).controls(controls(news, rules)).toned(tone(news))
+    view.note(why(card, rules)).controls(controls(card, rules)).toned(tone(card))
 }
 
-fn tone(news: &News) -> Tone {
-    let urgency = news.occurrence.what.alert().and_then(|alert| alert.urgency);
-    match &news.occurrence.what {
-        _ if news.is_over() || news.acknowledged.is_some() || news.gone => Tone::Done,
-        _ if news.swarm.is_some() => Tone::Urgent,
+fn tone(card: &Card) -> Tone {
+    let urgency = card.occurrence.what.alert().and_then(|alert| alert.urgency);
+    match &card.occurrence.what {
+        _ if card.is_over() || card.acknowledged.is_some() || card.gone => Tone::Done,
+        _ if card.swarm.is_some() => Tone::Urgent,
         What::AlertRaised(_) | What::AlertUpdated(_) if urgency.is_some_and(|urgency| urgency >= URGENT) => {
             Tone::Urgent
         }
@@ -107,11 +107,11 @@ fn playbook(playbook: &Playbook) -> View {
     said(begin(headline, shown(playbook.playbook.label(), NAME)), playbook.error.as_deref())
 }
 
-fn alert(news: &News, alert: &Alert, region: Region) -> View {
+fn alert(card: &Card, alert: &Alert, region: Region) -> View {
     let name = alert.urgency.map_or("Alert".to_owned(), |urgency| format!("{} alert", band(urgency).name()));
-    let headline = if news.gone {
+    let headline = if card.gone {
         format!("{name}, deleted")
-    } else if news.acknowledged.is_some() {
+    } else if card.acknowledged.is_some() {
         format!("{name}, acknowledged")
     } else {
         name
@@ -122,7 +122,7 @@ fn alert(news: &News, alert: &Alert, region: Region) -> View {
         facts.push(format!("Urgency {urgency} of 100 ({})", band(urgency).name()));
     }
     facts.extend(alert.status.as_deref().map(|status| shown(status, 40)));
-    facts.extend(news.occurrence.community_name.as_deref().map(|name| shown(name, NAME)));
+    facts.extend(card.occurrence.community_name.as_deref().map(|name| shown(name, NAME)));
     let mut bullets = Vec::new();
     let mut named = |what: &str, named: &Option<Named>| {
         if let Some(named) = named.as_ref().filter(|n| n.name.is_some() || n.uuid.is_some()) {
@@ -145,7 +145,7 @@ fn alert(news: &News, alert: &Alert, region: Region) -> View {
     bullets.extend(seen);
     let mut view =
         begin(headline, shown(title.unwrap_or("(no title)"), TITLE)).line(facts.join(" · ")).bullets(bullets);
-    if let Some(done) = &news.acknowledged {
+    if let Some(done) = &card.acknowledged {
         let line = match &done.by {
             Some(Actor::Person(user)) => Line::new().say("Acknowledged by ").person(user),
             _ => Line::new().say("Acknowledged in Sekoia"),
@@ -153,10 +153,10 @@ fn alert(news: &News, alert: &Alert, region: Region) -> View {
         view = view.line(line.say(" · ").moment(done.at));
     }
     let id = alert.short_id.as_deref().unwrap_or(&alert.uuid);
-    if news.gone {
+    if card.gone {
         return view.line("It is not at Sekoia any more.");
     }
-    if news.sample || Id::parse(id).is_none() {
+    if card.sample || Id::parse(id).is_none() {
         return view;
     }
     view.line(Line::new().link(format!("Open {id} in Sekoia"), alert_url(region, id)))
@@ -185,39 +185,39 @@ pub(in crate::bot) fn playbooks(region: Region) -> String {
 }
 
 /// With a link, unless it is about something that never was.
-fn linked(view: View, news: &News, label: &'static str, url: String) -> View {
-    if news.sample { view } else { view.line(Line::new().link(label, url)) }
+fn linked(view: View, card: &Card, label: &'static str, url: String) -> View {
+    if card.sample { view } else { view.line(Line::new().link(label, url)) }
 }
 
-fn storm(news: &News, swarm: &Swarm, rules: &Rules, region: Region) -> View {
-    let rule = news.rules.first().copied();
+fn storm(card: &Card, swarm: &Swarm, rules: &Rules, region: Region) -> View {
+    let rule = card.rules.first().copied();
     let what = rule.and_then(|n| rules.rule(n)).map_or("Sekoia's own rules".into(), |rule| rule.watch.to_string());
     let n = usize::try_from(swarm.count).unwrap_or(usize::MAX);
-    let (storm, one, many, page) = kind(&news.occurrence.what, region);
+    let (storm, one, many, page) = kind(&card.occurrence.what, region);
     let times = count(n, one, many);
-    let headline = if news.late { "While the chat could not be reached" } else { storm };
-    let again = news.again.total();
+    let headline = if card.late { "While the chat could not be reached" } else { storm };
+    let again = card.again.total();
     let mut line = Line::new().say(format!("{times} from ")).moment(swarm.first).say(" to ").moment(swarm.last);
     if let Some(worst) = swarm.worst {
         line = line.say(format!(", the most urgent {worst} of 100 ({})", band(worst).name()));
     }
     let mut view = View::new(format!("{headline}: {times} ({what})")).heading(headline);
-    line = match (news.late, news.over) {
+    line = match (card.late, card.over) {
         (true, _) => line.say("."),
         (_, true) => line.say(". It is over since ").moment(swarm.last).say("."),
         (_, false) => line.say(". Still counting."),
     };
     view = view.line(Line::new().strong(what)).line(line);
     if !swarm.names.is_empty() {
-        view = view.line(format!("{}: {}", of(&news.occurrence.what), swarm.names));
+        view = view.line(format!("{}: {}", of(&card.occurrence.what), swarm.names));
     }
     if again > 0 {
         let all = if again >= swarm.count { "All".into() } else { format!("{again} of {}", swarm.count) };
-        view = view.line(format!("{all} sent events again: {}", news.again));
+        view = view.line(format!("{all} sent events again: {}", card.again));
     }
-    if let Some(last) = news.occurrence.what.alert() {
+    if let Some(last) = card.occurrence.what.alert() {
         view = view.line(format!("The last: {}", shown(last.title.as_deref().unwrap_or("(no title)"), TITLE)));
-        if let Some(name) = &news.occurrence.community_name {
+        if let Some(name) = &card.occurrence.community_name {
             view = view.line(format!("In {}", shown(name, NAME)));
         }
     }
@@ -261,8 +261,8 @@ fn of(what: &What) -> &'static str {
 }
 
 /// Which rules said so.
-fn why(news: &News, rules: &Rules) -> Line {
-    let mut parts: Vec<String> = news
+fn why(card: &Card, rules: &Rules) -> Line {
+    let mut parts: Vec<String> = card
         .rules
         .iter()
         .take(ASSETS)
@@ -271,27 +271,27 @@ fn why(news: &News, rules: &Rules) -> Line {
             None => format!("Rule {n}, removed since"),
         })
         .collect();
-    if news.rules.len() > ASSETS {
-        parts.push(format!("{} rules more", news.rules.len() - ASSETS));
+    if card.rules.len() > ASSETS {
+        parts.push(format!("{} rules more", card.rules.len() - ASSETS));
     }
-    if news.webhook {
+    if card.webhook {
         parts.push("A rule of Sekoia's own, by webhook".into());
     }
     Line::from(parts.join(" · "))
 }
 
-fn controls(news: &News, rules: &Rules) -> Vec<Control> {
+fn controls(card: &Card, rules: &Rules) -> Vec<Control> {
     let mut controls = Vec::new();
-    if let (Some(alert), None) = (news.occurrence.what.alert(), &news.swarm) {
+    if let (Some(alert), None) = (card.occurrence.what.alert(), &card.swarm) {
         let waits = alert.status.as_deref().is_none_or(|status| status.eq_ignore_ascii_case("pending"));
         // By the name that its message is stored under: people type the short one.
         let id = Id::parse(&alert.uuid).or_else(|| Id::parse(alert.short_id.as_deref()?));
-        if let Some(id) = id.filter(|_| waits && news.acknowledged.is_none() && !news.gone) {
+        if let Some(id) = id.filter(|_| waits && card.acknowledged.is_none() && !card.gone) {
             controls.push(Control::primary("Acknowledge", format!("acknowledge {id}")));
         }
     }
-    let over = news.is_over() || news.acknowledged.is_some();
-    if let Some(rule) = news.rules.iter().find(|n| rules.rule(**n).is_some())
+    let over = card.is_over() || card.acknowledged.is_some();
+    if let Some(rule) = card.rules.iter().find(|n| rules.rule(**n).is_some())
         && !over
     {
         controls.push(Control::button("Mute this rule 1 h", format!("notify mute {rule} 1h")));

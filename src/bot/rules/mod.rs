@@ -19,8 +19,8 @@ use crate::chat::view::{Control, Line, View};
 use crate::chat::{Actor, ChannelKey};
 use crate::command::{DigestWish, RuleWish};
 use crate::domain::checklist::StepId;
+use crate::domain::notify::Card;
 use crate::domain::notify::{Command, Digest, Every, Refusal, Rule, Rules, Which, decide, sample, zone};
-use crate::state::feed::News;
 use crate::state::hint::Hint;
 use crate::state::rules::{ChangeError, Changed};
 use crate::store::{Finished, Schedule, StoreError, WorkKind};
@@ -127,7 +127,7 @@ impl Bot {
             return Err(instead(line.say(" resumes it.")));
         }
         let occurrence = sample(rule, session.community.uuid, &session.community.name, ask.now);
-        let key = News::sample_key(ask.channel, number, &occurrence).into();
+        let key = Card::sample_key(ask.channel, number, &occurrence).into();
         let hint = Hint::Sample { channel: ask.channel.clone(), rule: number, occurrence };
         self.change_rules_and(ask, Command::Sample { number, key }, vec![hint.row(ask.now)], Vec::new()).await?;
         let line = Line::new().say(format!(

@@ -50,7 +50,7 @@ pub(in crate::bot) struct Report {
     pub more: bool,
     /// How far it was read, if there was more than one look brings.
     pub behind: Option<Timestamp>,
-    /// Only this channel is notify_alert: its webhook said so.
+    /// Only this channel hears of it: its webhook reported it.
     pub only: Option<ChannelKey>,
 }
 
