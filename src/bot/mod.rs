@@ -43,7 +43,7 @@ use crate::domain::approval::{self, ApprovalId};
 use crate::domain::checklist::{Event, Refusal, Session, StepId};
 use crate::sekoia::Sekoia;
 use crate::state::approvals::Approvals;
-use crate::state::freeze::Frozen;
+use crate::state::control::Frozen;
 use crate::state::rules::Notifications;
 use crate::state::sessions::{ChangeError, Changed, Sessions};
 use crate::store::{Finished, Store, StoreError};

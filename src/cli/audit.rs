@@ -12,7 +12,7 @@ use crate::config::{StoreConfig, StorePlace};
 use crate::domain::approval::Approval;
 use crate::domain::checklist::Session;
 use crate::domain::notify::Rules;
-use crate::state::freeze::Control;
+use crate::state::control::Control;
 use crate::state::moved::LaterIds;
 use crate::state::stream::{Folded, actor};
 use crate::store::audit::Chain;

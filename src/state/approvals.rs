@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::freeze::Control;
+use super::control::Control;
 use super::stream::{self, Folded, Next, Streams, Turn};
 use crate::chat::Actor;
 use crate::domain::approval::{Approval, ApprovalId, Event, Recorded, Refusal};

@@ -4,28 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::approvals::{Approvals, ChangeError};
-use super::stream::{self, Already, Folded, Next};
+use super::control::{Control, ControlEvent, Frozen};
+use super::stream::{self, Already, Next};
 use crate::chat::{Actor, Change, ChannelKey};
 use crate::store::{Commit, Finished, Record, Schedule, StoreError, WorkKind};
-
-/// Whether anything sensitive may be carried out.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Control {
-    pub frozen: Option<Frozen>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Frozen {
-    pub reason: Box<str>,
-    pub change: Change,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum ControlEvent {
-    Frozen { reason: Box<str> },
-    Unfrozen,
-}
 
 /// The body of a [`WorkKind::Announce`]: execution was stopped, or is allowed again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,30 +30,6 @@ impl Announcement {
     pub fn row(&self, now: Timestamp) -> Schedule {
         let key = self.channel.as_ref().map_or_else(|| "freeze".into(), |channel| format!("freeze/{channel}"));
         Schedule { kind: WorkKind::Announce, key, due: now, attempts: 0, body: stream::encode(self) }
-    }
-}
-
-impl Folded for Control {
-    const FAMILY: &'static str = "control";
-    const SCHEMA: u32 = 1;
-    type Event = ControlEvent;
-    type Refusal = Already;
-
-    fn kind(event: &ControlEvent) -> &'static str {
-        match event {
-            ControlEvent::Frozen { .. } => "control.frozen",
-            ControlEvent::Unfrozen => "control.unfrozen",
-        }
-    }
-
-    fn fold(_: Option<Self>, event: &ControlEvent, by: &Actor, at: Timestamp) -> Option<Self> {
-        let frozen = match event {
-            ControlEvent::Frozen { reason } => {
-                Some(Frozen { reason: reason.clone(), change: Change { by: by.clone(), at } })
-            }
-            ControlEvent::Unfrozen => None,
-        };
-        Some(Control { frozen })
     }
 }
 

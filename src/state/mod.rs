@@ -1,6 +1,7 @@
 //! Stored state in memory: loaded from the store, changed by commit-then-apply.
 
 pub mod approvals;
+pub mod control;
 pub mod feed;
 pub mod fired;
 pub mod freeze;
@@ -12,4 +13,4 @@ pub mod rule_health;
 pub mod rules;
 pub mod sessions;
 pub mod stream;
-pub mod webhooks;
+mod webhooks;

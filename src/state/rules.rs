@@ -12,11 +12,12 @@ use tokio::sync::{Mutex, Notify};
 
 use super::stream::{self, Folded, Next, Streams};
 use crate::chat::{Actor, ChannelKey};
-use crate::domain::notify::{Event, Recorded, Refusal, Rules};
+use crate::domain::notify::{Event, Recorded, Refusal, Rules, token_hash};
 use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId, Work, WorkKind};
 
 use super::rule_health::Health;
 use super::webhooks::Webhooks;
+use crate::timing::state::READ_AGAIN;
 
 /// Changes that can be under way at the same time.
 const WRITERS: usize = 64;
@@ -104,6 +105,45 @@ impl Notifications {
         self.webhooks.follow(channel, &changed.events);
         self.stir();
         Ok(changed)
+    }
+
+    /// The channel whose webhook this token is; none for one that never was, and for one that is no
+    /// more.
+    pub async fn channel_of(&self, token: &str, now: Timestamp) -> Result<Option<ChannelKey>, StoreError> {
+        let hash = token_hash(token);
+        if let Some(channel) = self.confirmed(&hash).await? {
+            return Ok(Some(channel));
+        }
+        {
+            let mut read = self.webhooks.read.lock().await;
+            if read.is_some_and(|at| now.duration_since(at) < READ_AGAIN && now >= at) {
+                return Ok(None);
+            }
+            for channel in self.channels().await? {
+                match self.read(&channel).await {
+                    Ok(rules) => {
+                        if let Some(webhook) = rules.webhook {
+                            self.webhooks.by_hash.insert(webhook.hash, channel);
+                        }
+                    }
+                    // One that cannot be read hides none of the others.
+                    Err(StoreError::Corrupt { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            *read = Some(now);
+        }
+        self.confirmed(&hash).await
+    }
+
+    async fn confirmed(&self, hash: &str) -> Result<Option<ChannelKey>, StoreError> {
+        let Some(channel) = self.webhooks.by_hash.get(hash).map(|channel| channel.clone()) else { return Ok(None) };
+        let current = self.read(&channel).await?.webhook;
+        if current.is_some_and(|webhook| *webhook.hash == *hash) {
+            return Ok(Some(channel));
+        }
+        self.webhooks.by_hash.remove(hash);
+        Ok(None)
     }
 
     /// Forgets what channels were told of long ago.

@@ -626,7 +626,7 @@ on_both!(without_an_address_or_a_form_there_is_no_webhook);
 fn without_an_address_or_a_form_there_is_no_webhook(on: Platform) {
     run(Platform::Slack, Setting { public_url: None, ..Setting::default() }, async |s| {
         s.set_up().await;
-        assert_snapshot!(s.ask("alice", "notify webhook").await.text(), @"Sekoia posts from the internet, and I do not know under which address it reaches me. Ask your bot administrator to set CHATOPS_PUBLIC_URL, for example to https://bot.example.com, and starts it again.");
+        assert_snapshot!(s.ask("alice", "notify webhook").await.text(), @"Sekoia posts from the internet, and I do not know under which address it reaches me. Ask your bot administrator to set CHATOPS_PUBLIC_URL, for example to https://bot.example.com, and to restart the bot.");
     });
     usual(on, async |s| {
         s.set_up().await;

@@ -10,7 +10,7 @@ use crate::chat::view::{Block, Line, Tone, View, day};
 use crate::domain::action::{Action, Grant, people};
 use crate::domain::approval::{Approval, Guest, How, Item, Stage, Status};
 use crate::sekoia::Region;
-use crate::state::freeze::Frozen;
+use crate::state::control::Frozen;
 
 /// Lines of one list; the rest is told by `approvals <id>`.
 const LISTED: usize = 15;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use tracing::{error, warn};
 
-use super::post::Post;
+use super::message::Post;
 use crate::bot::Bot;
 use crate::bot::approvals::card::frozen_line;
 use crate::bot::approvals::lines::by;
@@ -12,7 +12,8 @@ use crate::chat::text::shown;
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, ChatError};
 use crate::pace::Rank;
-use crate::state::freeze::{Announcement, Frozen};
+use crate::state::control::Frozen;
+use crate::state::freeze::Announcement;
 use crate::store::{Commit, StoreError, Work};
 
 /// Channels that are looked up at once.

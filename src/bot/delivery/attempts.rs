@@ -3,7 +3,7 @@
 
 use dashmap::DashMap;
 
-use super::post::{LiveMessage, Post, Unrecorded, WorkId};
+use super::message::{LiveMessage, Post, Unrecorded, WorkId};
 use crate::chat::view::View;
 use crate::store::Work;
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
 use super::About;
-use super::post::{LOOK_BACK, LiveMessage, Post};
+use super::message::{LiveMessage, Post};
 use super::refusals::after_refusal;
 use crate::bot::Bot;
 use crate::bot::inbox::only_store;
@@ -24,6 +24,7 @@ use crate::pace::Rank;
 use crate::state::kept::{decode, row_due};
 use crate::state::rules::ChangeError;
 use crate::store::{Commit, Schedule, StoreError, Work, WorkKind};
+use crate::timing::delivery::LOOK_BACK;
 
 const BATCH: u32 = 16;
 /// Attempts at a chart.

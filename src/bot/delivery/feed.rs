@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tracing::{debug, error, warn};
 
 use super::feed_health::{FeedHealth, FeedRefusal};
-use super::post::{LiveMessage, Outcome, Post, Unrecorded};
+use super::message::{LiveMessage, Outcome, Post, Unrecorded};
 use super::refusals::MOST_REFUSALS;
 use super::replaced::Original;
 use super::{About, Failing, feed_card};

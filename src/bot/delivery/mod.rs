@@ -13,9 +13,10 @@ mod digests;
 mod feed;
 pub(super) mod feed_card;
 mod feed_health;
+pub(super) mod message;
 mod notices;
 pub(super) mod outbox;
-pub(super) mod post;
+mod post;
 mod refusals;
 mod replaced;
 

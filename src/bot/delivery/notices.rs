@@ -4,7 +4,7 @@ use std::future::ready;
 
 use tracing::error;
 
-use super::post::Post;
+use super::message::Post;
 use crate::bot::Bot;
 use crate::bot::approvals::card::{noting, outcomes, votes};
 use crate::bot::approvals::lines::held_line;

@@ -16,7 +16,7 @@ use tracing::warn;
 
 use super::Failing;
 use super::attempts::Attempts;
-use super::post::{LiveMessage, Outcome, Post, Unrecorded, WorkId};
+use super::message::{LiveMessage, Outcome, Post, Unrecorded, WorkId};
 use super::replaced::Original;
 use crate::bot::Bot;
 use crate::bot::approvals::card;

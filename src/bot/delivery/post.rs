@@ -10,95 +10,13 @@ use jiff::Timestamp;
 use tracing::debug;
 
 use super::attempts::Attempt;
-use super::replaced::Original;
+use super::message::{LiveMessage, Outcome, Post, Unrecorded, marked};
 use crate::bot::Bot;
 use crate::chat::view::{Block, Line, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, MessageId};
 use crate::pace::Rank;
-use crate::store::{StoreError, Work, WorkKind};
-pub(super) use crate::timing::delivery::LOOK_BACK;
-
-/// Pending work, by its kind and key.
-pub(super) type WorkId = (WorkKind, String);
-
-/// A message that is posted once.
-#[derive(Debug, Clone)]
-pub(in crate::bot) struct Post {
-    /// The pending work that it is sent for.
-    pub work: WorkId,
-    pub channel: ChannelKey,
-    /// By which it is found again.
-    pub mark: String,
-    pub rank: Rank,
-    /// It is not looked for among older messages.
-    pub since: Timestamp,
-    /// An earlier attempt or another process may have posted it unrecorded.
-    pub in_doubt: bool,
-    /// A person asks for it: where the bot may not look for it, it is posted all the same.
-    pub insist: bool,
-}
-
-/// A message that is posted once and then edited in its place.
-#[derive(Debug)]
-pub(super) struct LiveMessage {
-    pub post: Post,
-    pub view: View,
-    /// Where it stands, if that is on record.
-    pub message: Option<MessageId>,
-    /// The earlier message that the one on record replaces.
-    pub replaces: Option<MessageId>,
-    /// What a button on a replaced message was about; none if it has none.
-    pub original: Option<Original>,
-    /// One that a person deleted is posted again.
-    pub reposts: bool,
-}
-
-/// How a live message was brought up to date.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// The message on record shows it, or was deleted and is not wanted again.
-    InPlace(MessageId),
-    /// Another message shows it, which is to be recorded.
-    Posted(Unrecorded),
-}
-
-/// A message that is not on record yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unrecorded {
-    pub message: MessageId,
-    pub replaces: Option<MessageId>,
-    /// It shows what it has to; otherwise it may not be edited, and has to be replaced in turn.
-    pub current: bool,
-}
-
-/// The mark of a message: one that replaces another is not taken for it.
-fn marked(mark: &str, replaces: Option<&MessageId>) -> String {
-    match replaces {
-        Some(old) => format!("{mark} after {}", old.0),
-        None => mark.to_owned(),
-    }
-}
-
-impl Post {
-    /// A message of pending work that needs no record of its own: the work is finished with it.
-    pub fn once(bot: &Bot, work: &Work, channel: &ChannelKey, mark: String, rank: Rank) -> Self {
-        Post {
-            work: (work.kind, work.key.clone()),
-            channel: channel.clone(),
-            mark,
-            rank,
-            since: Timestamp::MIN,
-            in_doubt: work.attempts > 0 || work.due < bot.alone_since(),
-            insist: false,
-        }
-    }
-}
-
-impl LiveMessage {
-    fn mark(&self) -> String {
-        marked(&self.post.mark, self.replaces.as_ref())
-    }
-}
+use crate::store::StoreError;
+use crate::timing::delivery::LOOK_BACK;
 
 impl Bot {
     /// Posts a message unless it stands there already; where it stands. The view is made only if it is
@@ -251,17 +169,5 @@ impl Bot {
         let end = view.blocks.iter().position(|block| matches!(block, Block::Controls(_)));
         view.blocks.insert(end.unwrap_or(view.blocks.len()), Block::Note(line));
         view
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_that_replaces_another_has_a_mark_of_its_own() {
-        let old = MessageId("1700.1".into());
-        assert_eq!(marked("card 1", None), "card 1");
-        assert_eq!(marked("card 1", Some(&old)), "card 1 after 1700.1");
     }
 }

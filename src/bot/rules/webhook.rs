@@ -30,7 +30,7 @@ pub struct NewAddress {
     instead_of: Option<Box<str>>,
 }
 
-const NO_ADDRESS: &str = "Sekoia posts from the internet, and I do not know under which address it reaches me. Ask your bot administrator to set CHATOPS_PUBLIC_URL, for example to https://bot.example.com, and starts it again.";
+const NO_ADDRESS: &str = "Sekoia posts from the internet, and I do not know under which address it reaches me. Ask your bot administrator to set CHATOPS_PUBLIC_URL, for example to https://bot.example.com, and to restart the bot.";
 
 impl Bot {
     pub(in crate::bot) async fn notify_webhook(&self, ask: &Ask<'_>, wish: WebhookWish) -> Result<Answer, Failure> {

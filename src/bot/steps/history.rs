@@ -10,7 +10,7 @@ use crate::chat::view::{Line, View};
 use crate::chat::{Actor, ChannelKey, UserId};
 use crate::domain::approval::{Approval, ApprovalId};
 use crate::domain::checklist::{Concluded, Event, Mode, Session};
-use crate::state::freeze::ControlEvent;
+use crate::state::control::ControlEvent;
 use crate::state::sessions::stream;
 use crate::state::stream;
 use crate::store::{Record, StoreError};

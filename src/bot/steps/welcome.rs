@@ -6,7 +6,7 @@ use tracing::warn;
 
 use crate::bot::Bot;
 use crate::bot::approvals::lines::people;
-use crate::bot::delivery::post::Post;
+use crate::bot::delivery::message::Post;
 use crate::chat::view::{Control, Line, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, UserId};
 use crate::domain::access::Rights;

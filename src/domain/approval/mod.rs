@@ -4,14 +4,17 @@
 //! [`Approval::apply`] is the only way in which an event changes the state. Whether somebody is
 //! among the approvers is established before, by `bot`.
 
+mod absent;
+mod command;
 mod decide;
 mod event;
 mod held;
 mod policy;
 
-pub use decide::{Command, Outcome, Refusal, decide};
+pub use absent::{Absent, Gone, Held, Part};
+pub use command::{Command, Outcome, Refusal};
+pub use decide::decide;
 pub use event::{Event, How, Recorded};
-pub use held::{Absent, Gone, Held, Part};
 pub use policy::{Policy, Rule};
 
 use std::fmt;
