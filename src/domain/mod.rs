@@ -1,5 +1,5 @@
 //! What is decided, without deciding anything else: who may do what, the checklist, requests,
-//! sensitive operations, notifications.
+//! sensitive operations, notifications, the plan.
 //!
 //! Pure: no clock, no I/O, nothing asynchronous, no store, no platform. The time is an argument.
 
@@ -8,3 +8,4 @@ pub mod action;
 pub mod approval;
 pub mod checklist;
 pub mod notify;
+pub mod plan;
