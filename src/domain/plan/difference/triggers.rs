@@ -1,0 +1,33 @@
+//! Notification triggers against the rules of the channel.
+
+use super::{Line, Mark};
+use crate::domain::notify::{Rule, Rules, Trigger};
+use crate::domain::plan::Part;
+
+/// A trigger is there once something arrived of it: a rule that is not paused was tested. Rules on
+/// other triggers are the channel's own business.
+pub fn triggers(planned: &[Trigger], rules: &Rules) -> Vec<Line> {
+    let line = |trigger: &Trigger| {
+        let spec = trigger.spec();
+        let line = |mark| Line::new(mark, Part::Notifications, spec.words);
+        let watching: Vec<&Rule> = rules.rules.iter().filter(|rule| rule.watch.trigger == *trigger).collect();
+        let live = |rule: &&&Rule| !rule.paused;
+        if let Some(rule) = watching.iter().filter(live).find(|rule| rule.tested.is_some()) {
+            return line(Mark::There).because(format!("rule {}", rule.number));
+        }
+        if let Some(rule) = watching.iter().find(live) {
+            return line(Mark::Waiting).because(format!("rule {} is not tested yet", rule.number));
+        }
+        if let Some(rule) = watching.first() {
+            return line(Mark::Change).because(format!("rule {} is paused", rule.number));
+        }
+        match (spec.evaluated, &rules.webhook) {
+            (true, _) => line(Mark::Create),
+            (false, Some(_)) => {
+                line(Mark::Waiting).because("Sekoia does not say whether a rule of its own posts to this channel")
+            }
+            (false, None) => line(Mark::Create).because("needs this channel's webhook and a rule in Sekoia's console"),
+        }
+    };
+    planned.iter().map(line).collect()
+}
