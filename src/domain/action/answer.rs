@@ -66,7 +66,7 @@ impl Action {
         let thing = Some(body).filter(|_| matches!(status, 200 | 201));
         let thing: Thing = thing.and_then(|body| serde_json::from_str(body).ok()).ok_or_else(odd)?;
         let matches = match self {
-            Action::Invite { .. } => false,
+            Action::Invite { .. } | Action::Bundle { .. } => false,
             Action::CreateCommunities { parent, .. } => {
                 thing.is_called(self.target(item)) && says(thing.parent_community_uuid.as_deref(), &parent.uuid)
             }
@@ -123,6 +123,7 @@ mod tests {
             name: "Night".into(),
             description: None,
             permissions: vec![Named::new(READ, "View alerts")],
+            base: None,
         };
         let may = json!([{ "uuid": READ, "name": "SIC_READ_ALERTS" }]);
         let made_key = json!({

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::names::{self, description, name, one_of};
-use super::permissions::{Sources, beyond, risks};
+use super::permissions::{Resolved, Sources, beyond, risks};
 use super::preset::{PRESETS, Preset};
 use super::{Action, Expiry, Named, Prepared, Problem, problem};
 use crate::chat::text::{same, shown};
@@ -12,7 +12,7 @@ use crate::chat::view::{Line, day};
 use crate::sekoia::{ApiKey, KeyStatus, Permission};
 
 /// Characters of a name; Sekoia's own bound is not documented.
-const NAME: usize = 100;
+pub const KEY_NAME: usize = 100;
 /// Characters of a description: 10 to 100 in Sekoia's older pages, at least 10 in the newer.
 pub const DESCRIPTION: (usize, usize) = (10, 100);
 /// Sekoia takes a date at most one year ahead.
@@ -53,7 +53,7 @@ pub fn key(
     let sources = Sources { catalogue: facts.catalogue, roles: &[] };
     let mut wanted: Vec<String> = preset.iter().map(|p| p.id.clone()).collect();
     wanted.extend(with.iter().cloned());
-    let permissions = sources.resolve(&wanted)?;
+    let Resolved { permissions, absent } = sources.resolve(&wanted)?;
     if permissions.is_empty() {
         return Err(problem(
             "with",
@@ -63,13 +63,13 @@ pub fn key(
         ));
     }
     let description = match (about.map(str::trim).filter(|a| !a.is_empty()), preset) {
-        (Some(about), _) => description(about, DESCRIPTION.0, DESCRIPTION.1)?,
+        (Some(about), _) => description(about, DESCRIPTION)?,
         (None, Some(preset)) => shown(&format!("{}, set up from chat", preset.label), DESCRIPTION.1).into(),
         (None, None) => shown(&format!("{name}, set up from chat"), DESCRIPTION.1).into(),
     };
     let caveat = preset.and_then(|p| p.caveat.as_deref()).map(Box::from);
     let mut prepared = new(name, description, permissions, expires, None, facts)?;
-    prepared.notes.extend(caveat);
+    prepared.notes.extend(caveat.into_iter().chain(absent));
     Ok(prepared)
 }
 
@@ -103,7 +103,7 @@ pub fn rotate(
         return Err(problem("key", Line::marked(why)));
     }
     let about = old.description.as_deref().map(str::trim).unwrap_or_default();
-    let description = match description(about, DESCRIPTION.0, DESCRIPTION.1) {
+    let description = match description(about, DESCRIPTION) {
         Ok(about) => about,
         Err(_) => shown(&format!("Replaces {}", old.name()), DESCRIPTION.1).into(),
     };
@@ -142,7 +142,7 @@ fn new(
 }
 
 /// Until when, to the second; none for ever.
-fn until(expiry: Expiry, now: Timestamp) -> Result<Option<Timestamp>, Problem> {
+pub(super) fn until(expiry: Expiry, now: Timestamp) -> Result<Option<Timestamp>, Problem> {
     let second = Timestamp::from_second(now.as_second()).unwrap_or(now);
     let at = match expiry {
         Expiry::Never => return Ok(None),
@@ -179,7 +179,7 @@ fn existing<'a>(wanted: &str, facts: &KeyFacts<'a>) -> Result<&'a ApiKey, Proble
 }
 
 fn free_name(typed: &str, facts: &KeyFacts<'_>) -> Result<Box<str>, Problem> {
-    let name = name("name", "key", typed, NAME)?;
+    let name = name("name", "key", typed, KEY_NAME)?;
     if let Some(key) = taken(&name, facts) {
         let key = shown(key.name(), 60);
         let text = format!("There is already a key called \"{key}\". Sekoia wants names to be unique.");
@@ -189,7 +189,7 @@ fn free_name(typed: &str, facts: &KeyFacts<'_>) -> Result<Box<str>, Problem> {
 }
 
 /// The key that a name would be mistaken for.
-fn taken<'a>(name: &str, facts: &KeyFacts<'a>) -> Option<&'a ApiKey> {
+pub(super) fn taken<'a>(name: &str, facts: &KeyFacts<'a>) -> Option<&'a ApiKey> {
     let revoked = |k: &ApiKey| k.status(facts.now) == KeyStatus::Revoked;
     facts.keys.iter().find(|k| !revoked(k) && same(k.name(), name))
 }
@@ -201,11 +201,11 @@ fn next_name(old: &str, facts: &KeyFacts<'_>) -> Result<Box<str>, Problem> {
     while words.len() > 1 && words.last().is_some_and(|w| date(w) || w.len() == 1) {
         words.pop();
     }
-    let stem: String = words.join(" ").chars().take(NAME - 14).collect();
+    let stem: String = words.join(" ").chars().take(KEY_NAME - 14).collect();
     let today = day(facts.now);
     let names = [String::new()].into_iter().chain(('b'..='z').map(|c| format!(" {c}")));
     let free = names.map(|tail| format!("{stem} {today}{tail}")).find(|name| taken(name, facts).is_none());
     let free =
         free.ok_or_else(|| problem("name", Line::marked("Too many keys of this name today. Give a name with `as`.")))?;
-    name("name", "key", &free, NAME)
+    name("name", "key", &free, KEY_NAME)
 }

@@ -5,6 +5,8 @@
 //! that names everything by its identifier. Nothing is called here.
 
 mod answer;
+mod base;
+mod bundle;
 mod community;
 mod invitations;
 mod invite;
@@ -12,6 +14,7 @@ mod key;
 mod names;
 pub mod people;
 mod permissions;
+mod planned;
 mod preset;
 mod resend;
 mod role;
@@ -23,15 +26,17 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 pub use answer::says_revoked;
-pub use community::communities;
+pub use base::Base;
+pub use bundle::{BundleFacts, BundlePart, Invitee, Lacks, bundle, called, some};
+pub use community::{COMMUNITY_BOUNDS, communities};
 pub use invitations::{Group, Invitations};
 pub use invite::{Gaps, InviteFacts, MOST_ADDRESSES, communities_of, invite};
-pub use key::{DESCRIPTION, KeyFacts, LONGEST_LIFE_DAYS, key, revoke, rotate};
-pub use names::one_of;
+pub use key::{DESCRIPTION, KEY_NAME, KeyFacts, LONGEST_LIFE_DAYS, key, revoke, rotate};
+pub use names::{Bounds, description, instead, name, one_of};
 pub use permissions::by_feature;
 pub use preset::{PRESETS, Preset};
 pub use resend::{Replaced, ResendFacts, Whose, resend};
-pub use role::{RoleFacts, role};
+pub use role::{ROLE_BOUNDS, RoleFacts, role};
 pub use wanted::{Expiry, Request, RequestedAction};
 
 use super::checklist::StepId;
@@ -70,6 +75,9 @@ pub enum Action {
         name: Box<str>,
         description: Option<Box<str>>,
         permissions: Vec<Named>,
+        /// The existing role that it is most like: what is shown of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        base: Option<Base>,
     },
     CreateKey {
         community: Named,
@@ -83,6 +91,11 @@ pub enum Action {
     RevokeKey {
         community: Named,
         key: Named,
+    },
+    /// Several of the above, one after the other: each part becomes a request of its own.
+    Bundle {
+        community: Named,
+        parts: Vec<BundlePart>,
     },
 }
 
@@ -108,11 +121,20 @@ pub enum Kind {
     KeyCreate,
     KeyRevoke,
     KeyRotate,
+    /// A bundle: the rules of its parts count for it as well.
+    Plan,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 6] =
-        [Kind::Invite, Kind::CommunityCreate, Kind::RoleCreate, Kind::KeyCreate, Kind::KeyRevoke, Kind::KeyRotate];
+    pub const ALL: [Kind; 7] = [
+        Kind::Invite,
+        Kind::CommunityCreate,
+        Kind::RoleCreate,
+        Kind::KeyCreate,
+        Kind::KeyRevoke,
+        Kind::KeyRotate,
+        Kind::Plan,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -122,15 +144,7 @@ impl Kind {
             Kind::KeyCreate => "key_create",
             Kind::KeyRevoke => "key_revoke",
             Kind::KeyRotate => "key_rotate",
-        }
-    }
-
-    pub fn step(self) -> StepId {
-        match self {
-            Kind::Invite => StepId::Users,
-            Kind::CommunityCreate => StepId::Communities,
-            Kind::RoleCreate => StepId::Roles,
-            Kind::KeyCreate | Kind::KeyRevoke | Kind::KeyRotate => StepId::Keys,
+            Kind::Plan => "plan",
         }
     }
 }
@@ -143,7 +157,7 @@ pub struct Prepared {
     pub risks: Vec<Box<str>>,
     /// Risky enough for the higher number of approvals.
     pub sensitive: bool,
-    /// What was filled in, for whoever asks.
+    /// What was filled in, for the person who asks.
     pub notes: Vec<Box<str>>,
     /// What became of every row of a list: a summary, then a sentence for each that is no
     /// invitation.
@@ -178,6 +192,18 @@ impl Action {
             Action::CreateKey { replaces: None, .. } => Kind::KeyCreate,
             Action::CreateKey { replaces: Some(_), .. } => Kind::KeyRotate,
             Action::RevokeKey { .. } => Kind::KeyRevoke,
+            Action::Bundle { .. } => Kind::Plan,
+        }
+    }
+
+    /// The step of the checklist that it is for; of a bundle, its first part's.
+    pub fn step(&self) -> StepId {
+        match self {
+            Action::Invite { .. } => StepId::Users,
+            Action::CreateCommunities { .. } => StepId::Communities,
+            Action::CreateRole { .. } => StepId::Roles,
+            Action::CreateKey { .. } | Action::RevokeKey { .. } => StepId::Keys,
+            Action::Bundle { parts, .. } => parts.first().map_or(StepId::Communities, BundlePart::step),
         }
     }
 
@@ -188,9 +214,10 @@ impl Action {
         hex::encode(Sha256::digest(json)).into()
     }
 
-    /// How many calls it takes, each with an outcome of its own.
+    /// How many calls it takes, or parts it has, each with an outcome of its own.
     pub fn items(&self) -> usize {
         match self {
+            Action::Bundle { parts, .. } => parts.len(),
             Action::Invite { people, .. } => people.len(),
             Action::CreateCommunities { communities, .. } => communities.len(),
             Action::CreateRole { .. } | Action::RevokeKey { .. } | Action::CreateKey { replaces: None, .. } => 1,
@@ -212,6 +239,8 @@ impl Action {
             Action::CreateKey { replaces: Some(old), .. } if item == 1 => &old.name,
             Action::CreateKey { name, .. } => name,
             Action::RevokeKey { key, .. } => &key.name,
+            // Its parts have titles.
+            Action::Bundle { .. } => "",
         }
     }
 
@@ -224,10 +253,12 @@ impl Action {
         replaces.iter().filter(move |replaced| *replaced.person == *self.target(item))
     }
 
-    /// The call itself. Bodies as `sekoia-api.md` has them: the invitation's is documented, the
-    /// others are inferred from what Sekoia prints back.
-    pub fn call(&self, item: usize) -> Call {
-        match self {
+    /// The call itself; none for a part of a bundle, which is a request of its own. Bodies as
+    /// `sekoia-api.md` has them: the invitation's is documented, the others are inferred from what
+    /// Sekoia prints back.
+    pub fn call(&self, item: usize) -> Option<Call> {
+        Some(match self {
+            Action::Bundle { .. } => return None,
             Action::Invite { people, .. } => {
                 let mut communities = serde_json::Map::new();
                 for grant in self.grants(item) {
@@ -242,7 +273,7 @@ impl Action {
                 body: communities.get(item).map(|c| json!({ "name": c.name, "description": c.description })),
                 needs: "COMMUNITY_MANAGE_SUB_COMMUNITIES",
             },
-            Action::CreateRole { community, name, description, permissions } => {
+            Action::CreateRole { community, name, description, permissions, .. } => {
                 let mut body = json!({ "name": name, "permissions": uuids(permissions) });
                 if let Some(description) = description {
                     body["description"] = json!(description);
@@ -270,7 +301,7 @@ impl Action {
                 }
             }
             Action::RevokeKey { community, key } => revocation(community, key),
-        }
+        })
     }
 
     /// `Invite 3 people as Analyst`: what it is, in a few words.
@@ -296,6 +327,7 @@ impl Action {
                 format!("Replace the API key {} by {}", short(&old.name), short(name))
             }
             Action::RevokeKey { key, .. } => format!("Revoke the API key {}", short(&key.name)),
+            Action::Bundle { parts, .. } => bundle::title(parts),
         }
     }
 }

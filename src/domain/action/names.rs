@@ -87,8 +87,16 @@ pub fn name(field: &'static str, what: &str, typed: &str, max: usize) -> Result<
     Ok(name.into())
 }
 
+/// How many characters a thing's texts may have.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    pub name: usize,
+    /// Of a description: at least and at most.
+    pub about: (usize, usize),
+}
+
 /// A description within its bounds.
-pub fn description(text: &str, min: usize, max: usize) -> Result<Box<str>, Problem> {
+pub fn description(text: &str, (min, max): (usize, usize)) -> Result<Box<str>, Problem> {
     let text = clean(text);
     let text = text.trim();
     let length = text.chars().count();

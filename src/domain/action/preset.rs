@@ -14,6 +14,9 @@ pub struct Preset {
     pub description: String,
     /// Titles of Sekoia's permissions.
     pub titles: Vec<String>,
+    /// More of them, which not every workspace has: those that are absent are left out.
+    #[serde(default)]
+    pub optional: Vec<String>,
     #[serde(default)]
     pub caveat: Option<String>,
 }
@@ -45,5 +48,7 @@ mod tests {
         ids.dedup();
         assert_eq!(ids.len(), all);
         assert!(Preset::find(" Read-Alerts ").is_some());
+        let mcp = Preset::find("mcp-readonly").unwrap();
+        assert_eq!((mcp.titles.len(), mcp.optional.len()), (5, 2));
     }
 }

@@ -2,6 +2,8 @@
 
 use jiff::civil::Date;
 
+use crate::domain::plan::Plan;
+
 /// A request as it was typed or filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -57,6 +59,10 @@ pub enum RequestedAction {
         key: String,
         name: Option<String>,
         expires: Option<Expiry>,
+    },
+    /// Everything that a plan names and Sekoia lacks; without one, the channel's own.
+    Plan {
+        plan: Option<Box<Plan>>,
     },
 }
 

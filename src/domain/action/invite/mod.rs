@@ -143,6 +143,18 @@ pub fn invite(people: &People, role: Option<&str>, facts: &InviteFacts<'_>, gaps
     Ok(Prepared { action, risks, sensitive, notes, account: account.lines() })
 }
 
+/// What is risky about inviting these people with these grants, one sentence each.
+pub(super) fn risks_of(people: &[(Box<str>, Vec<Grant>)], facts: &InviteFacts<'_>) -> Vec<Box<str>> {
+    let invited = |(address, grants): &(Box<str>, Vec<Grant>)| Invited {
+        address: address.to_string(),
+        grants: grants.clone(),
+        rows: Vec::new(),
+        conflict: false,
+    };
+    let invited: Vec<Invited> = people.iter().map(invited).collect();
+    risks::of(&invited, facts).0
+}
+
 /// What people get whose row names nothing else.
 fn usual_grants(people: &People, role: Option<&str>, facts: &InviteFacts<'_>) -> Result<Vec<Grant>, Problem> {
     let needs = |e: &Entry| e.role.is_none() && e.communities.is_empty();

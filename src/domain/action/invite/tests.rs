@@ -66,7 +66,7 @@ fn each_row_gets_its_own_role_and_communities() {
         ]
     );
     assert_eq!(prepared.account, ["5 of 5 rows".into()]);
-    let body = prepared.action.call(2).body.unwrap();
+    let body = prepared.action.call(2).unwrap().body.unwrap();
     assert_eq!(body, json!({ "email": "cy@n.example", "communities": { "b": ["g"], "a": ["g"] } }));
 }
 

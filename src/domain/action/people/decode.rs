@@ -16,8 +16,16 @@ const OTHERS: [(&[u8], &str); 5] = [
 /// # Errors
 /// The file is no text; the message says what to do.
 pub fn decode(bytes: &[u8]) -> Result<String, String> {
+    decode_text(bytes, SAVE)
+}
+
+/// The same of another kind of file. `save`: what to do about one that is no text.
+///
+/// # Errors
+/// The file is no text.
+pub fn decode_text(bytes: &[u8], save: &str) -> Result<String, String> {
     if let Some((_, what)) = OTHERS.iter().find(|(start, _)| bytes.starts_with(start)) {
-        return Err(format!("This is {what}, not text. {SAVE}"));
+        return Err(format!("This is {what}, not text. {save}"));
     }
     let marked = Encoding::for_bom(bytes);
     let text = match marked {
@@ -33,7 +41,7 @@ pub fn decode(bytes: &[u8]) -> Result<String, String> {
     let fits = |c: char| !c.is_control() || "\t\n\r\u{b}\u{c}\u{1a}".contains(c) || ('\u{80}'..'\u{a0}').contains(&c);
     match text {
         Some(text) if text.chars().all(fits) => Ok(text.into_owned()),
-        _ => Err(format!("This file is not text, or it is damaged. {SAVE}")),
+        _ => Err(format!("This file is not text, or it is damaged. {save}")),
     }
 }
 

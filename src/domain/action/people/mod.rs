@@ -15,8 +15,8 @@ mod table;
 use std::fmt;
 
 pub use account::{Account, MOST_DETAILS, sentence};
-pub use address::{domain, normal, readable, unicode_domain};
-pub use decode::decode;
+pub use address::{address, domain, normal, readable, unicode_domain};
+pub use decode::{decode, decode_text};
 
 use super::{Problem, problem};
 use crate::chat::text::shown;
