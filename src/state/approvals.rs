@@ -1,14 +1,15 @@
 //! The requests in the store: loaded when they are needed, changed by commit-then-apply, with
 //! everything that is owed because of a change in the same commit.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
 use super::control::Control;
 use super::stream::{self, Folded, Next, Streams, Turn};
 use crate::chat::Actor;
-use crate::domain::approval::{Approval, ApprovalId, Event, Recorded, Refusal};
+use crate::domain::approval::{Approval, ApprovalId, Event, Recorded, Refusal, Status};
 use crate::store::{Commit, Finished, Store, StoreError, StreamId, WorkKind};
 use crate::timing::Timing;
 
@@ -21,6 +22,17 @@ pub struct Approvals {
     streams: Streams<Approval>,
     pub(super) control: Streams<Control>,
     pub timing: Timing,
+    /// What was counted last: by request, the scheduling of its end, which is anew with every state.
+    counted: Mutex<HashMap<Box<str>, (u64, Status)>>,
+}
+
+/// A change of a request that carries out a part of another.
+pub struct PartChange {
+    pub id: ApprovalId,
+    /// Of `state`; 0 for a request that begins.
+    pub version: u64,
+    pub state: Option<Approval>,
+    pub events: Vec<Event>,
 }
 
 pub type Changed = stream::Changed<Approval>;
@@ -52,7 +64,8 @@ pub fn stream(id: &ApprovalId) -> StreamId {
 
 impl Approvals {
     pub fn new(store: Arc<dyn Store>, timing: Timing) -> Self {
-        Self { streams: Streams::new(Arc::clone(&store), WRITERS), control: Streams::new(store, 1), timing }
+        let (streams, control) = (Streams::new(Arc::clone(&store), WRITERS), Streams::new(store, 1));
+        Self { streams, control, timing, counted: Mutex::default() }
     }
 
     pub(super) fn store(&self) -> &Arc<dyn Store> {
@@ -102,6 +115,30 @@ impl Approvals {
         Ok(open)
     }
 
+    /// How many requests are in each state that is not settled. Reads those that changed since it was
+    /// asked last.
+    pub async fn by_status(&self) -> Result<BTreeMap<Status, u64>, StoreError> {
+        let before = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut counted = HashMap::new();
+        for work in self.store().due(WorkKind::Open, Timestamp::MAX, MOST_OPEN).await? {
+            let status = match before.get(work.key.as_str()) {
+                Some((generation, status)) if *generation == work.generation => *status,
+                _ => match self.read(&ApprovalId::from(work.key.as_str())).await {
+                    Ok(Some(approval)) => approval.status(),
+                    Ok(None) | Err(StoreError::Corrupt { .. }) => continue,
+                    Err(error) => return Err(error),
+                },
+            };
+            counted.insert(work.key.into_boxed_str(), (work.generation, status));
+        }
+        let mut all = BTreeMap::new();
+        for (_, status) in counted.values().filter(|(_, status)| status.is_open()) {
+            *all.entry(*status).or_default() += 1;
+        }
+        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = counted;
+        Ok(all)
+    }
+
     /// Decides on the present state, commits what follows with everything that is owed because of
     /// it.
     pub async fn change(
@@ -118,6 +155,29 @@ impl Approvals {
             ..Commit::default()
         };
         self.streams.change(id.as_str(), by, now, decide, beside).await
+    }
+
+    /// The same by the bot, with a change of a request that carries out a part of this one.
+    pub async fn change_with_part(
+        &self,
+        id: &ApprovalId,
+        now: Timestamp,
+        decide: impl Fn(Option<&Approval>) -> Result<Vec<Event>, Refusal> + Send + Sync,
+        part: &PartChange,
+    ) -> Result<Changed, ChangeError> {
+        let beside = |next: &Next<'_, Approval>| {
+            let mut commit = Commit { schedule: self.owed(next), ..Commit::default() };
+            let PartChange { id, version, state, events } = part;
+            if let Some((write, after)) =
+                stream::write(id.as_str(), *version, state.clone(), events, &Actor::Bot, next.at)
+            {
+                let (before, version, at) = (state.as_ref(), version + events.len() as u64, next.at);
+                commit.schedule.extend(self.owed(&Next { before, after: &after, version, events, at }));
+                commit.writes.push(write);
+            }
+            commit
+        };
+        self.streams.change(id.as_str(), &Actor::Bot, now, decide, beside).await
     }
 
     /// As long as it is held, nothing else in this process changes the request.

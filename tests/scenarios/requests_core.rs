@@ -5,11 +5,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use sekoia_chatops::chat::{Actor, ChannelKey, Community, UserId};
-use sekoia_chatops::domain::action::{Action, Grant, Named};
+use sekoia_chatops::domain::action::{Action, BundlePart, Grant, Invitee, Named, NewCommunity};
 use sekoia_chatops::domain::approval::{
-    Absent, Approval, ApprovalId, Command, Event, Gone, How, Item, Outcome, Part, Recorded, Refusal, Request, Stage,
-    Status, decide,
+    Absent, Approval, ApprovalId, BundleRef, Command, Event, Gone, How, Item, Outcome, Part, Recorded, Refusal,
+    Request, Stage, Status, decide,
 };
+use sekoia_chatops::domain::plan::Lifetime;
 use uuid::Uuid;
 
 const TTL: SignedDuration = SignedDuration::from_hours(24);
@@ -41,7 +42,26 @@ fn actions() -> Vec<Action> {
         key(None),
         key(Some(named("old"))),
         revoke,
+        bundle(),
     ]
+}
+
+/// A community, somebody who goes there, a key.
+fn bundle() -> Action {
+    let new = NewCommunity { name: "Cards".into(), description: "Cards".into() };
+    let invitee = Invitee { address: "cy@x.example".into(), role: "Guest".into(), communities: vec!["Cards".into()] };
+    let parts = vec![
+        BundlePart::Communities { parent: named("Nimbus"), communities: vec![new] },
+        BundlePart::Invite { people: vec![invitee] },
+        BundlePart::Key {
+            name: "siem".into(),
+            description: "Reads the alerts".into(),
+            permissions: vec![named("View alerts")],
+            expires: Lifetime::Days(30),
+            owner: Some(user("U0CAROL")),
+        },
+    ];
+    Action::Bundle { community: named("Nimbus"), parts }
 }
 
 fn request(action: Action, needed: u8, self_approval: bool) -> Request {
@@ -56,6 +76,7 @@ fn request(action: Action, needed: u8, self_approval: bool) -> Request {
         needed,
         self_approval,
         expires: start() + TTL,
+        bundle: None,
     }
 }
 
@@ -88,8 +109,11 @@ fn command() -> impl Strategy<Value = Command> {
         1 => outcome().prop_map(|outcome| Command::ReportRest { outcome }),
         3 => (0..2usize).prop_map(|item| Command::Shown { item }),
         3 => who().prop_map(|by| Command::Saved { by, key: None }),
+        1 => who().prop_map(|by| Command::Lost { by, key: None }),
         2 => Just(Command::Withdraw { item: 0, why: "why".into() }),
         2 => Just(Command::Again),
+        4 => (0..3usize, select(vec!["0badcafe", "1badcafe"]))
+            .prop_map(|(item, child)| Command::StartPart { item, child: ApprovalId::from(child) }),
         3 => absent().prop_map(|who| Command::Hold { who }),
         2 => Just(Command::Release),
     ]
@@ -120,9 +144,10 @@ fn play(request: &Request, commands: &[(Command, i64)]) -> Vec<(Option<Approval>
     for (command, seconds) in all {
         at += SignedDuration::from_secs(seconds);
         let by = match &command {
-            Command::Approve { by } | Command::Press { by, .. } | Command::Saved { by, .. } => {
-                Actor::Person(by.clone())
-            }
+            Command::Approve { by }
+            | Command::Press { by, .. }
+            | Command::Saved { by, .. }
+            | Command::Lost { by, .. } => Actor::Person(by.clone()),
             Command::Reject { by, .. } | Command::Cancel { by } => Actor::Person(by.clone()),
             Command::Ask { .. } => Actor::Person(user("U0ALICE")),
             _ => Actor::Bot,
@@ -167,6 +192,10 @@ proptest! {
 
     #[test]
     fn a_call_is_announced_again_only_if_the_last_one_did_nothing((request, commands) in story()) {
+        // Nothing is sent for a bundle: its parts' requests are held to this.
+        if request.action.is_bundle() {
+            return Ok(());
+        }
         let mut open = vec![false; request.action.items()];
         for (_, recorded, after) in play(&request, &commands) {
             match recorded.event {
@@ -246,6 +275,20 @@ proptest! {
     }
 
     #[test]
+    fn a_part_begins_when_no_earlier_one_is_under_way((request, commands) in story()) {
+        for (before, recorded, _) in play(&request, &commands) {
+            let (Event::Started { item, child: Some(child), .. }, Some(before)) = (&recorded.event, before) else {
+                continue;
+            };
+            // What was begun before goes on; the rest is in order.
+            let goes_on = before.child(*item) == Some(child) && !matches!(before.items[*item], Item::Waiting);
+            let earlier = &before.items[..*item];
+            let in_order = earlier.iter().all(|i| !matches!(i, Item::Waiting | Item::Started { .. }));
+            prop_assert!(goes_on || in_order, "{before:?}");
+        }
+    }
+
+    #[test]
     fn a_secret_key_is_pressed_for_by_who_asked_alone((request, commands) in story()) {
         for (before, recorded, _) in play(&request, &commands) {
             let (Event::Started { item, .. }, Some(before)) = (&recorded.event, before) else { continue };
@@ -270,6 +313,75 @@ fn an_action_that_was_edited_after_the_approval_is_not_carried_out() {
     assert_eq!(refused, Err(sekoia_chatops::domain::approval::Refusal::Altered));
 }
 
+/// A bundle that was approved.
+fn approved_bundle() -> Approval {
+    let asked = request(bundle(), 1, false);
+    play(&asked, &[(Command::Approve { by: user("U0BOB") }, 1)]).pop().expect("it was approved").2
+}
+
+fn begins(item: usize, child: &str) -> Command {
+    Command::StartPart { item, child: ApprovalId::from(child) }
+}
+
+#[test]
+fn a_bundle_that_was_edited_after_the_approval_begins_no_part() {
+    let mut approved = approved_bundle();
+    assert_eq!(approved.parts_due(), [0]);
+    assert!(decide(Some(&approved), begins(0, "1badcafe"), start()).is_ok());
+    let Action::Bundle { parts, .. } = &mut approved.request.action else { panic!("a bundle") };
+    let BundlePart::Invite { people } = &mut parts[1] else { panic!("an invitation") };
+    people[0].role = "Admin".into();
+    let altered = Err(sekoia_chatops::domain::approval::Refusal::Altered);
+    assert_eq!(decide(Some(&approved), begins(0, "1badcafe"), start()), altered);
+}
+
+#[test]
+fn a_part_of_a_bundle_rests_on_its_votes_and_on_who_keeps_the_key() {
+    let approved = approved_bundle();
+    let (bundle, keeper) = (approved.id.clone(), user("U0CAROL"));
+    let of = |asked: UserId| {
+        let by = user("U0ALICE");
+        let child =
+            Request { bundle: Some(BundleRef { id: bundle.clone(), item: 2, by }), ..request(key(None), 1, false) };
+        let votes = approved.votes.clone();
+        let ask = Command::AskApproved { id: ApprovalId::from("1badcafe"), request: Box::new(child), asked, votes };
+        let events = decide(None, ask, start()).expect("it begins");
+        let recorded = |event| Recorded { event, by: Actor::Bot, at: start() };
+        events.into_iter().fold(None, |state, event| Approval::apply(state, &recorded(event))).expect("a request")
+    };
+    let child = of(keeper.clone());
+    assert_eq!((child.status(), child.next_call()), (Status::Approved, None));
+    let on = |asked: &Approval| {
+        asked.rests_on().into_iter().map(|(user, part)| (user.to_string(), part)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        on(&child),
+        [
+            (keeper.to_string(), Part::Owner),
+            (user("U0ALICE").to_string(), Part::Requester),
+            (user("U0BOB").to_string(), Part::Approver)
+        ]
+    );
+    assert_eq!(on(&of(user("U0ALICE")))[0], (user("U0ALICE").to_string(), Part::Requester));
+    // The key is for who keeps it, and for nobody else.
+    let press = |by: UserId| decide(Some(&child), Command::Press { item: 0, by, clock: None }, start());
+    assert_eq!(press(user("U0ALICE")), Err(Refusal::NotKeeper));
+    assert!(press(keeper.clone()).is_ok());
+    // Without them nobody can confirm it; without who asked, somebody can.
+    let held = |who: UserId, part| {
+        let hold = Command::Hold { who: vec![Absent { user: who, part, why: Gone::Deactivated }] };
+        let events = decide(Some(&child), hold, start()).expect("it is held");
+        let recorded = Recorded { event: events[0].clone(), by: Actor::Bot, at: start() };
+        Approval::apply(Some(child.clone()), &recorded).expect("a request")
+    };
+    assert!(!held(keeper, Part::Owner).can_be_confirmed());
+    let without_alice = held(user("U0ALICE"), Part::Requester);
+    assert!(without_alice.can_be_confirmed());
+    assert!(decide(Some(&without_alice), Command::Approve { by: user("U0DAVE") }, start()).is_ok());
+    // Who asked for the bundle may take a part of it back.
+    assert!(decide(Some(&child), Command::Cancel { by: user("U0ALICE") }, start()).is_ok());
+}
+
 #[test]
 fn the_hash_is_of_the_exact_action() {
     let hashes: Vec<_> = actions().iter().map(Action::hash).collect();
@@ -280,6 +392,7 @@ fn the_hash_is_of_the_exact_action() {
     assert_eq!(key(None).hash(), key(None).hash());
     // What is stored today is verified tomorrow: the JSON that is hashed never changes.
     insta::assert_snapshot!(key(None).hash(), @"5e3c9bb28398bd79db37c63bbfa0a1734f20d1e37d087e0b3d58718ad994f992");
+    insta::assert_snapshot!(bundle().hash(), @"338e2167761ef910049c375530b20477d779af42ce6ef02b429983f8f0ccedaa");
 }
 
 #[test]

@@ -11,6 +11,8 @@ use crate::chat::UserId;
 pub enum Part {
     Requester,
     Approver,
+    /// Keeps a key that somebody else asked for.
+    Owner,
 }
 
 /// Why somebody no longer counts.
@@ -51,7 +53,7 @@ impl Gone {
             (Gone::Guest, _) => "is a guest now",
             (Gone::Bot, _) => "is a bot",
             (Gone::Elsewhere, _) => "belongs to another workspace now",
-            (Gone::NoRight, Part::Requester) => "is no longer an operator",
+            (Gone::NoRight, Part::Requester | Part::Owner) => "is no longer an operator",
             (Gone::NoRight, Part::Approver) => "is no longer an approver",
             (Gone::Unread, _) => "could not be looked up",
         }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Absent, ApprovalId, Guest, How, Request};
+use super::{Absent, ApprovalId, Guest, How, Request, Vote};
 use crate::chat::view::minute;
 use crate::chat::{Actor, MessageId, UserId};
 use crate::domain::checklist::MAX_REASON;
@@ -13,6 +13,13 @@ pub enum Command {
     Ask {
         id: ApprovalId,
         request: Box<Request>,
+    },
+    /// A part of an approved bundle, which `asked` has to do with and whose votes these are.
+    AskApproved {
+        id: ApprovalId,
+        request: Box<Request>,
+        asked: UserId,
+        votes: Vec<Vote>,
     },
     Posted {
         message: MessageId,
@@ -41,6 +48,11 @@ pub enum Command {
         by: UserId,
         clock: Option<Timestamp>,
     },
+    /// A part of a bundle is carried out by this request.
+    StartPart {
+        item: usize,
+        child: ApprovalId,
+    },
     /// What became of a started call.
     Report {
         item: usize,
@@ -65,6 +77,11 @@ pub enum Command {
     },
     /// `key`: how the key's identifier begins, where the press belongs to one key.
     Saved {
+        by: UserId,
+        key: Option<Box<str>>,
+    },
+    /// The requester does not have the secret of the shown key: it is to be revoked. `key` as above.
+    Lost {
         by: UserId,
         key: Option<Box<str>>,
     },
@@ -104,7 +121,7 @@ pub enum Refusal {
     #[error("Already {what} by {} on {}.", .by.name(), minute(*.at))]
     Decided { what: &'static str, by: Actor, at: Timestamp, reason: Option<Box<str>> },
     #[error(
-        "Too late: nobody said in time that it was saved, so the key was revoked. Press \"Create and show\" again."
+        "Too late: that key was revoked, because nobody said in time that it was saved, or its secret was lost. Press \"Create and show\" again."
     )]
     Revoked,
     #[error("You asked for this yourself, so a colleague has to approve it (CHATOPS_SELF_APPROVAL).")]
@@ -119,6 +136,8 @@ pub enum Refusal {
     ReasonTooLong(usize),
     #[error("Only who asked for it can do that.")]
     NotRequester,
+    #[error("The plan names somebody else for this key: only they create it and say that it is saved.")]
+    NotKeeper,
     #[error("It is not approved yet.")]
     NotApproved,
     #[error(

@@ -2,21 +2,29 @@
 
 use jiff::Timestamp;
 
-use super::{Approval, Command, Event, How, Item, Outcome, Refusal, Stage, Status, held};
+use super::{Approval, Command, Event, How, Item, Outcome, Refusal, Stage, Status, bundle, held};
 use crate::chat::view::minute;
 use crate::chat::{Actor, UserId};
 use crate::domain::checklist::MAX_REASON;
+
+/// Why a key is revoked whose requester says that the secret is lost.
+pub const SECRET_LOST: &str = "the requester lost its secret";
 
 /// Which events `command` leads to. `None` is a request that does not exist.
 pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
     let Some(approval) = state else {
         return match command {
             Command::Ask { id, request } => Ok(vec![Event::Requested { id, request }]),
+            Command::AskApproved { id, request, asked, votes } => {
+                Ok(vec![Event::AskedApproved { id, request, asked, votes }])
+            }
             _ => Err(Refusal::NoSuch),
         };
     };
     let event = match command {
-        Command::Ask { .. } => return Err(Refusal::Already("That was asked already.".into())),
+        Command::Ask { .. } | Command::AskApproved { .. } => {
+            return Err(Refusal::Already("That was asked already.".into()));
+        }
         Command::Posted { message, replaces } => Event::CardPosted { message, replaces },
         Command::Approve { by } if approval.needs_somebody() => held::confirm(approval, &by, now)?,
         Command::Approve { by } => {
@@ -52,8 +60,11 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
             Event::Rejected { reason: reason.into() }
         }
         Command::Cancel { by } => {
-            if approval.requester() != Some(&by) {
+            if !approval.is_asked_by(&by) {
                 return Err(Refusal::NotRequester);
+            }
+            if approval.is_bundle() && matches!(approval.stage, Stage::Approved) && !approval.is_unbegun() {
+                return bundle::give_up(approval);
             }
             if approval.status() == Status::Held && !approval.is_unbegun() {
                 return Ok(held::give_up(approval, "given up by who asked"));
@@ -79,9 +90,10 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
             }
         }
         Command::Start => {
-            let item = approval.next_call().ok_or(Refusal::NothingToDo)?;
+            let item = approval.next_call().filter(|_| !approval.is_bundle()).ok_or(Refusal::NothingToDo)?;
             start(approval, item, None)?
         }
+        Command::StartPart { item, child } => bundle::start_part(approval, item, child)?,
         Command::Press { item, by, clock } => press(approval, item, &by, clock, now)?,
         Command::Report { item, outcome } => report(approval, item, outcome)?,
         Command::ReportRest { outcome } => {
@@ -109,7 +121,7 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
         },
         Command::Saved { by, key } => {
             if approval.requester() != Some(&by) {
-                return Err(Refusal::NotRequester);
+                return Err(not_theirs(approval));
             }
             match approval.items.first() {
                 Some(Item::Created { uuid, until, lost, .. }) => {
@@ -121,6 +133,33 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
                 }
                 Some(Item::Done { .. }) => return Err(Refusal::Already("You already said that it is saved.".into())),
                 Some(Item::Waiting) if matches!(approval.stage, Stage::Approved) => return Err(Refusal::Revoked),
+                _ => return Err(Refusal::NothingToDo),
+            }
+        }
+        Command::Lost { by, key } => {
+            if approval.requester() != Some(&by) {
+                return Err(not_theirs(approval));
+            }
+            match approval.items.first() {
+                Some(Item::Created { uuid, shown: true, lost: None, .. })
+                    if key.is_none_or(|key| uuid.starts_with(&*key)) =>
+                {
+                    Event::Withdrawing { item: 0, why: SECRET_LOST.into() }
+                }
+                Some(Item::Created { lost: Some(_), .. }) => {
+                    return Err(Refusal::Already("The key is being revoked already.".into()));
+                }
+                Some(Item::Created { shown: true, .. }) => return Err(Refusal::Revoked),
+                Some(Item::Waiting) if matches!(approval.stage, Stage::Approved) => {
+                    return Err(Refusal::Already(
+                        "There is no key whose secret could be lost: it is not created, or it was revoked.".into(),
+                    ));
+                }
+                Some(Item::Done { .. }) => {
+                    let saved =
+                        "You already said that it is saved. To revoke it all the same, type `/sekoia key revoke`.";
+                    return Err(Refusal::Already(saved.into()));
+                }
                 _ => return Err(Refusal::NothingToDo),
             }
         }
@@ -202,7 +241,12 @@ fn start(approval: &Approval, item: usize, clock: Option<Timestamp>) -> Result<E
     if approval.held.is_some() {
         return Err(Refusal::Held);
     }
-    Ok(Event::Started { item, target: approval.request.action.target(item).into(), clock })
+    Ok(Event::Started { item, target: approval.request.action.target(item).into(), clock, child: None })
+}
+
+/// Why somebody else than the person whose key it is may not have it.
+fn not_theirs(approval: &Approval) -> Refusal {
+    if approval.request.bundle.is_some() { Refusal::NotKeeper } else { Refusal::NotRequester }
 }
 
 fn press(
@@ -213,7 +257,7 @@ fn press(
     now: Timestamp,
 ) -> Result<Event, Refusal> {
     if approval.requester() != Some(by) {
-        return Err(Refusal::NotRequester);
+        return Err(not_theirs(approval));
     }
     match &approval.stage {
         Stage::Requested => return Err(Refusal::NotApproved),
@@ -256,6 +300,7 @@ fn report(approval: &Approval, item: usize, outcome: Outcome) -> Result<Event, R
         // Whatever was thought of it: Sekoia has it.
         Outcome::Done { .. } => !current.is_done(),
     };
+    let fits = if approval.is_bundle() { bundle::is_new(current, &outcome) } else { fits };
     if !fits {
         return Err(Refusal::NothingToDo);
     }

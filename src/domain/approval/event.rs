@@ -15,6 +15,14 @@ pub enum Event {
         id: ApprovalId,
         request: Box<Request>,
     },
+    /// It carries out a part of an approved bundle: `asked` has to do with it, and these are the
+    /// bundle's votes.
+    AskedApproved {
+        id: ApprovalId,
+        request: Box<Request>,
+        asked: UserId,
+        votes: Vec<Vote>,
+    },
     CardPosted {
         message: MessageId,
         /// The earlier message that could not be edited.
@@ -37,6 +45,9 @@ pub enum Event {
         /// What Sekoia's clock showed just before.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         clock: Option<Timestamp>,
+        /// The request that carries out this part of a bundle.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        child: Option<ApprovalId>,
     },
     /// Announced, and then not sent: Sekoia asked to wait, or could not be reached.
     NotSent {
@@ -120,6 +131,8 @@ pub enum How {
     Answered,
     /// Its answer was lost; Sekoia's lists show it.
     Found,
+    /// Sekoia had it before anything was sent.
+    There,
     /// A person did it; Sekoia's lists show it.
     ByHand,
     /// A person says that the secret is saved.
@@ -139,6 +152,7 @@ impl Event {
     pub fn kind(&self) -> &'static str {
         match self {
             Event::Requested { .. } => "approval.requested",
+            Event::AskedApproved { .. } => "approval.asked_approved",
             Event::CardPosted { .. } => "approval.card_posted",
             Event::Approved { .. } => "approval.approved",
             Event::Rejected { .. } => "approval.rejected",
@@ -167,32 +181,43 @@ impl Event {
 }
 
 impl Approval {
-    /// The state after an event. It begins with [`Event::Requested`]; before it, nothing else
-    /// means anything.
+    /// As it begins: asked for, and nothing done.
+    fn begin(id: &ApprovalId, request: &Request, asked: Change) -> Self {
+        let items = vec![Item::Waiting; request.action.items()];
+        Approval {
+            id: id.clone(),
+            asked,
+            request: request.clone(),
+            votes: Vec::new(),
+            stage: Stage::Requested,
+            sends: vec![0; items.len()],
+            children: Vec::new(),
+            items,
+            guests: Vec::new(),
+            clock: None,
+            held: None,
+            excused: Vec::new(),
+            card: None,
+            replaces: None,
+        }
+    }
+
+    /// The state after an event. It begins with [`Event::Requested`], or as part of a bundle with
+    /// [`Event::AskedApproved`]; before it, nothing else means anything.
     pub fn apply(state: Option<Approval>, recorded: &Recorded) -> Option<Approval> {
         let Recorded { event, by, at } = recorded;
         let (by, at) = (by.clone(), *at);
-        if let Event::Requested { id, request } = event {
-            let items = vec![Item::Waiting; request.action.items()];
-            return Some(Approval {
-                id: id.clone(),
-                asked: Change { by, at },
-                request: (**request).clone(),
-                votes: Vec::new(),
-                stage: Stage::Requested,
-                sends: vec![0; items.len()],
-                items,
-                guests: Vec::new(),
-                clock: None,
-                held: None,
-                excused: Vec::new(),
-                card: None,
-                replaces: None,
-            });
+        match event {
+            Event::Requested { id, request } => return Some(Self::begin(id, request, Change { by, at })),
+            Event::AskedApproved { id, request, asked, votes } => {
+                let begun = Self::begin(id, request, Change { by: Actor::Person(asked.clone()), at });
+                return Some(Approval { votes: votes.clone(), stage: Stage::Approved, ..begun });
+            }
+            _ => {}
         }
         let mut approval = state?;
         match event.clone() {
-            Event::Requested { .. } => {}
+            Event::Requested { .. } | Event::AskedApproved { .. } => {}
             Event::CardPosted { message, replaces } => {
                 approval.card = Some(message);
                 approval.replaces = replaces;
@@ -208,9 +233,15 @@ impl Approval {
             Event::Rejected { reason } => approval.stage = Stage::Rejected { reason, change: Change { by, at } },
             Event::Cancelled => approval.stage = Stage::Cancelled { change: Change { by, at } },
             Event::Expired => approval.stage = Stage::Expired { at },
-            Event::Started { item, clock, .. } => {
+            Event::Started { item, clock, child, .. } => {
                 approval.set(item, Item::Started { at });
                 approval.clock = clock;
+                if let Some(child) = child {
+                    approval.children.resize(approval.items.len(), None);
+                    if let Some(known) = approval.children.get_mut(item) {
+                        *known = Some(child);
+                    }
+                }
                 if let Some(sends) = approval.sends.get_mut(item) {
                     *sends += 1;
                 }

@@ -6,10 +6,17 @@ use super::{Absent, Approval, Command, Event, Gone, Held, Item, Part, Refusal, S
 use crate::chat::UserId;
 
 impl Approval {
-    /// Those on whom the request rests: who asked, and who approved.
+    /// Those on whom the request rests: who asked, who is to keep a key, and who approved.
     pub fn rests_on(&self) -> Vec<(UserId, Part)> {
-        let requester = self.requester().filter(|user| !self.excused.contains(user));
-        let asked = requester.map(|user| (user.clone(), Part::Requester));
+        let mut asked: Vec<(UserId, Part)> = Vec::new();
+        asked.extend(self.requester().map(|user| (user.clone(), Part::Requester)));
+        if let (Some(bundle), Some((_, part))) = (&self.request.bundle, asked.first_mut())
+            && self.requester() != Some(&bundle.by)
+        {
+            *part = Part::Owner;
+            asked.push((bundle.by.clone(), Part::Requester));
+        }
+        asked.retain(|(user, _)| !self.excused.contains(user));
         asked.into_iter().chain(self.votes.iter().map(|vote| (vote.by.clone(), Part::Approver))).collect()
     }
 
@@ -30,8 +37,10 @@ impl Approval {
     /// Whether an approver can put an end to it: a secret goes to who asked, and to nobody else.
     pub fn can_be_confirmed(&self) -> bool {
         let secret = self.request.action.is_secret(0) && !self.items.first().is_some_and(Item::is_done);
-        self.needs_somebody()
-            && !(secret && self.held.as_ref().is_some_and(|held| held.gone(Part::Requester).is_some()))
+        let receives = |absent: &Absent| self.requester() == Some(&absent.user);
+        let gone = |held: &Held, part| held.gone(part).is_some_and(receives);
+        let nobody = |held: &Held| gone(held, Part::Requester) || gone(held, Part::Owner);
+        self.needs_somebody() && !(secret && self.held.as_ref().is_some_and(nobody))
     }
 
     /// Whether nothing of it was sent, or is known of it.
@@ -63,7 +72,7 @@ pub(super) fn confirm(approval: &Approval, by: &UserId, now: Timestamp) -> Resul
     if !approval.is_as_approved() {
         return Err(Refusal::Altered);
     }
-    if approval.requester() == Some(by) && !approval.request.self_approval {
+    if approval.is_asked_by(by) && !approval.request.self_approval {
         return Err(Refusal::OwnRequest);
     }
     if held.who.iter().any(|absent| absent.user == *by && absent.why != Gone::Unread) {

@@ -5,6 +5,7 @@
 //! among the approvers is established before, by `bot`.
 
 mod absent;
+mod bundle;
 mod command;
 mod decide;
 mod event;
@@ -12,8 +13,9 @@ mod held;
 mod policy;
 
 pub use absent::{Absent, Gone, Held, Part};
+pub use bundle::BundleRef;
 pub use command::{Command, Outcome, Refusal};
-pub use decide::decide;
+pub use decide::{SECRET_LOST, decide};
 pub use event::{Event, How, Recorded};
 pub use policy::{Policy, Rule};
 
@@ -77,6 +79,9 @@ pub struct Request {
     /// Whether who asked may be among those who approve.
     pub self_approval: bool,
     pub expires: Timestamp,
+    /// It carries out a part of another request, whose approval is its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<BundleRef>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -187,6 +192,9 @@ pub struct Approval {
     /// How often each call was announced, since somebody wanted it tried.
     #[serde(default)]
     pub sends: Vec<u32>,
+    /// Of a bundle: the requests that carry out its parts. Empty until one begins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<Option<ApprovalId>>,
     /// Of an invitation: what became of the people, item by item. Empty until somebody looked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guests: Vec<Guest>,
@@ -209,7 +217,7 @@ pub struct Approval {
 }
 
 /// What a request comes to, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
     Requested,
     /// Nothing was sent yet: frozen, or a key that waits for who asked.
@@ -268,6 +276,7 @@ impl Approval {
             Stage::Rejected { .. } => return Status::Rejected,
             Stage::Cancelled { .. } => return Status::Cancelled,
             Stage::Expired { .. } => return Status::Expired,
+            Stage::Approved if self.is_bundle() => return self.bundle_status(),
             Stage::Approved => {}
         }
         // The replaced key of a rotation is nobody's concern before the new one is in use.
@@ -310,8 +319,12 @@ impl Approval {
         self.request.action.hash() == self.request.hash
     }
 
-    /// The first call that may be sent now without anybody pressing anything.
+    /// The first call that may be sent now without anybody pressing anything, or the first part that
+    /// may begin.
     pub fn next_call(&self) -> Option<usize> {
+        if self.is_bundle() {
+            return self.parts_due().first().copied();
+        }
         if !matches!(self.stage, Stage::Approved) {
             return None;
         }
@@ -324,9 +337,12 @@ impl Approval {
         self.request.action.is_secret(item) || (self.is_rotation() && item == 1)
     }
 
-    /// The calls whose outcome has to be found out by reading.
+    /// The calls whose outcome has to be found out by reading. Of a bundle's parts, their requests
+    /// tell it.
     pub fn unclear(&self) -> impl Iterator<Item = (usize, Timestamp)> {
-        self.items.iter().enumerate().filter_map(|(i, item)| match item {
+        let bundle = self.is_bundle();
+        self.items.iter().enumerate().filter_map(move |(i, item)| match item {
+            _ if bundle => None,
             Item::Started { at } | Item::Unclear { since: at, .. } => Some((i, *at)),
             _ => None,
         })
@@ -341,6 +357,11 @@ impl Approval {
             Actor::Person(user) => Some(user),
             Actor::Bot => None,
         }
+    }
+
+    /// Whether this is their request, or part of one of theirs.
+    pub fn is_asked_by(&self, user: &UserId) -> bool {
+        self.requester() == Some(user) || self.request.bundle.as_ref().is_some_and(|bundle| bundle.by == *user)
     }
 
     pub fn count(&self, of: fn(&Item) -> bool) -> usize {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::domain::access::Principal;
-use crate::domain::action::Kind;
+use crate::domain::action::{Action, BundlePart, Kind};
 
 /// The rule for one kind of action.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,5 +50,83 @@ pub struct Policy {
 impl Policy {
     pub fn rule(&self, kind: Kind) -> &Rule {
         self.per.get(&kind).unwrap_or(&self.usual)
+    }
+
+    /// The kinds whose rules count for an action: its own; of a bundle, its parts', and that of a
+    /// bundle where it has one.
+    pub fn kinds(&self, action: &Action) -> Vec<Kind> {
+        let own = action.kind();
+        if !action.is_bundle() {
+            return vec![own];
+        }
+        let mut kinds: Vec<Kind> = action.parts().iter().map(BundlePart::kind).collect();
+        kinds.extend(self.per.contains_key(&own).then_some(own));
+        kinds.sort();
+        kinds.dedup();
+        kinds
+    }
+
+    /// How many have to approve an action, and whose rule says so: of a bundle, that of the part
+    /// which needs most.
+    pub fn needed(&self, action: &Action, sensitive: bool) -> (u8, Kind) {
+        let of = |kind: Kind, sensitive: bool| (self.rule(kind).needed(sensitive), kind);
+        let parts = action.parts().iter().map(|part| of(part.kind(), part.is_sensitive()));
+        let own = self.kinds(action).into_iter().filter(|kind| *kind == action.kind());
+        let all = parts.chain(own.map(|kind| of(kind, sensitive)));
+        all.max_by_key(|(needed, _)| *needed).unwrap_or_else(|| of(action.kind(), sensitive))
+    }
+
+    /// Whether who asks may be one of those who approve: by every rule that counts.
+    pub fn self_approval(&self, action: &Action) -> bool {
+        self.kinds(action).into_iter().all(|kind| self.rule(kind).self_approval)
+    }
+
+    /// How long it waits: the shortest of the rules that count.
+    pub fn ttl(&self, action: &Action) -> Duration {
+        let times = self.kinds(action).into_iter().map(|kind| self.rule(kind).ttl);
+        times.min().unwrap_or(self.usual.ttl)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::action::{BundlePart, Invitee, Named};
+    use crate::domain::plan::Lifetime;
+
+    fn bundle(role: &str, expires: Lifetime) -> Action {
+        let person = Invitee { address: "a@x.example".into(), role: role.into(), communities: vec!["Nimbus".into()] };
+        let (name, description) = (Box::from("siem"), Box::from("Reads the alerts"));
+        let key = BundlePart::Key { name, description, permissions: vec![], expires, owner: None };
+        let parts = vec![BundlePart::Invite { people: vec![person] }, key];
+        Action::Bundle { community: Named::new("c", "Nimbus"), parts }
+    }
+
+    fn policy(per: impl IntoIterator<Item = (Kind, Rule)>) -> Policy {
+        Policy { per: per.into_iter().collect(), ..Policy::default() }
+    }
+
+    #[test]
+    fn a_bundle_needs_the_most_of_what_its_parts_need() {
+        let key = Rule { required: 1, required_sensitive: 3, ttl: Duration::from_hours(1), ..Rule::default() };
+        let policy = policy([(Kind::KeyCreate, key)]);
+        let days = Lifetime::Days(30);
+        let needed = |action: &Action| policy.needed(action, true).0;
+        assert_eq!(needed(&bundle("Guest", days)), 1);
+        // Sensitive is each part by itself: an Admin makes no key sensitive.
+        assert_eq!(needed(&bundle("Admin", days)), 2);
+        assert_eq!(policy.needed(&bundle("Admin", Lifetime::Never), true), (3, Kind::KeyCreate));
+        assert_eq!(policy.ttl(&bundle("Guest", days)), Duration::from_hours(1));
+    }
+
+    #[test]
+    fn a_rule_for_plans_never_loosens_those_of_the_parts() {
+        let own = |required| Rule { required, required_sensitive: required, self_approval: true, ..Rule::default() };
+        let (loose, strict) = (policy([(Kind::Plan, own(1))]), policy([(Kind::Plan, own(4))]));
+        let action = bundle("Admin", Lifetime::Days(30));
+        assert_eq!((loose.needed(&action, true).0, strict.needed(&action, true)), (2, (4, Kind::Plan)));
+        assert!(!loose.self_approval(&action));
+        assert_eq!(loose.kinds(&action), [Kind::Invite, Kind::KeyCreate, Kind::Plan]);
+        assert_eq!(Policy::default().kinds(&action), [Kind::Invite, Kind::KeyCreate]);
     }
 }
