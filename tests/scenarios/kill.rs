@@ -5,6 +5,7 @@
 //! after every call to Sekoia and to the chat. Then the program is started again, and the people do
 //! what people do: they look, and press what is there to be pressed.
 
+mod bundle;
 mod replaced;
 
 use std::sync::Arc;
@@ -303,16 +304,27 @@ fn all_of(
     point: impl Fn(usize) -> Point + Copy + Send + 'static,
     tell: fn(Story) -> BoxFuture<'static, bool>,
 ) -> usize {
+    all_from(platform, || Story::set_up(platform), point, tell)
+}
+
+/// The same from another beginning.
+fn all_from<S: Future<Output = Stage>>(
+    platform: Platform,
+    set_up: impl FnOnce() -> S,
+    point: impl Fn(usize) -> Point + Copy + Send + 'static,
+    tell: fn(Story) -> BoxFuture<'static, bool>,
+) -> usize {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
-    runtime.expect("a runtime").block_on(killed_at_each(platform, point, tell))
+    runtime.expect("a runtime").block_on(async move { killed_at_each(platform, set_up().await, point, tell).await })
 }
 
 async fn killed_at_each(
     platform: Platform,
+    set_up: Stage,
     point: impl Fn(usize) -> Point + Copy + Send + 'static,
     tell: fn(Story) -> BoxFuture<'static, bool>,
 ) -> usize {
-    let (set_up, mut first) = (Arc::new(Story::set_up(platform).await), 1);
+    let (set_up, mut first) = (Arc::new(set_up), 1);
     loop {
         let told = (first..first + AT_ONCE).map(|n| {
             let set_up = Arc::clone(&set_up);

@@ -25,12 +25,11 @@ pub(super) struct Approvers {
 impl Bot {
     /// Whether who asks may decide this request; otherwise who may.
     pub(super) async fn may_decide(&self, ask: &Ask<'_>, approval: &Approval) -> Result<(), Failure> {
-        let kind = approval.request.action.kind();
+        let kinds = self.approval_policy.kinds(&approval.request.action);
         let chat = self.chats.of_user(ask.actor).map_err(Failure::Chat)?;
-        let (principals, setting) = self.principals(kind);
-        let own = approval.requester() == Some(ask.actor) && !approval.request.self_approval;
+        let own = approval.is_asked_by(ask.actor) && !approval.request.self_approval;
         // Who asked may not decide, whatever cannot be read.
-        match among(principals, &setting, chat, ask.actor).await {
+        match self.is_among_all(&kinds, chat, ask.actor).await {
             Ok(true) if !own => return Ok(()),
             Err(unread) if !own => {
                 let (user, unread) = (ask.actor.clone(), Box::new(unread));
@@ -38,9 +37,9 @@ impl Bot {
             }
             _ => {}
         }
-        let Approvers { mut able, unread } = self.approvers(kind, chat).await?;
+        let Approvers { mut able, unread } = self.approvers(&kinds, chat).await?;
         if !approval.request.self_approval {
-            able.retain(|user| approval.requester() != Some(user));
+            able.retain(|user| !approval.is_asked_by(user));
         }
         let line = Line::new().say(if own {
             "You asked for this yourself, so you cannot decide it. These people can: "
@@ -61,9 +60,27 @@ impl Bot {
         }
     }
 
-    /// Those who may approve this kind of action and can: active, full members of the team.
-    pub(super) async fn approvers(&self, kind: Kind, chat: &dyn ChatPlatform) -> Result<Approvers, Failure> {
-        let (principals, setting) = self.principals(kind);
+    /// Whether somebody is among the approvers of each of these kinds.
+    pub(super) async fn is_among_all(
+        &self,
+        kinds: &[Kind],
+        chat: &dyn ChatPlatform,
+        user: &UserId,
+    ) -> Result<bool, Unread> {
+        for (principals, setting) in self.principals_of(kinds) {
+            if !among(principals, &setting, chat, user).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Those who may approve all of these kinds of action and can: active, full members of the team.
+    pub(super) async fn approvers(&self, kinds: &[Kind], chat: &dyn ChatPlatform) -> Result<Approvers, Failure> {
+        let mut lists = self.principals_of(kinds).into_iter();
+        let Some((principals, setting)) = lists.next() else {
+            return Ok(Approvers { able: Vec::new(), unread: Vec::new() });
+        };
         let (mut all, mut unread): (Vec<UserId>, _) = (Vec::new(), Vec::new());
         for principal in principals {
             match principal.members(chat).await {
@@ -73,6 +90,17 @@ impl Bot {
         }
         all.sort();
         all.dedup();
+        for (principals, setting) in lists {
+            let mut both = Vec::new();
+            for user in all {
+                match among(principals, &setting, chat, &user).await {
+                    Ok(true) => both.push(user),
+                    Ok(false) => {}
+                    Err(why) => unread.push(why),
+                }
+            }
+            all = both;
+        }
         let team = chat.team().await.map_err(Failure::Chat)?;
         let mut able = Vec::new();
         for user in all {
@@ -97,6 +125,18 @@ impl Bot {
             Some(approvers) => (approvers, format!("approvers in [approval.{}]", kind.name())),
             None => (&self.policy.approvers, "CHATOPS_APPROVERS".into()),
         }
+    }
+
+    /// The same of several kinds, each list once.
+    pub(super) fn principals_of(&self, kinds: &[Kind]) -> Vec<(&[Principal], String)> {
+        let mut lists: Vec<(&[Principal], String)> = Vec::new();
+        for kind in kinds {
+            let (principals, setting) = self.principals(*kind);
+            if lists.iter().all(|(known, _)| *known != principals) {
+                lists.push((principals, setting));
+            }
+        }
+        lists
     }
 
     /// User groups of the settings that cannot be read at present; none if all can.

@@ -1,5 +1,6 @@
 //! A request as the channel sees it: what exactly, for whom, who decided, what became of it.
 
+use super::bundle;
 use super::controls::controls;
 use super::lines::{by, held_line};
 use super::manual::steps_by_hand;
@@ -9,7 +10,6 @@ use crate::chat::text::{count, first, shown};
 use crate::chat::view::{Block, Line, Tone, View, day};
 use crate::domain::action::{Action, Grant, people};
 use crate::domain::approval::{Approval, Guest, How, Item, Stage, Status};
-use crate::sekoia::Region;
 use crate::state::control::Frozen;
 
 /// Lines of one list; the rest is told by `approvals <id>`.
@@ -17,8 +17,13 @@ const LISTED: usize = 15;
 /// Groups of people who get the same.
 const GROUPS: usize = 6;
 
+/// Where invited people log in.
+pub fn address(app: &str) -> Line {
+    Line::new().say("They log in at ").link(app.to_owned(), app.to_owned())
+}
+
 /// The message in the channel.
-pub fn card(approval: &Approval, frozen: Option<&Frozen>, region: Region) -> View {
+pub fn card(approval: &Approval, frozen: Option<&Frozen>, app: &str) -> View {
     let title = approval.request.action.title();
     let status = approval.status();
     let headline = headline(approval, status);
@@ -26,6 +31,9 @@ pub fn card(approval: &Approval, frozen: Option<&Frozen>, region: Region) -> Vie
     // Once there are outcomes, they name everybody.
     let outcomes = outcomes(approval, LISTED);
     view = what(view, &approval.request.action, if outcomes.0.is_empty() { LISTED } else { 0 });
+    if matches!(approval.request.action, Action::Invite { .. }) {
+        view = view.line(address(app));
+    }
     if let Some(line) = account(&approval.request.account, Some(&approval.id)) {
         view = view.line(line);
     }
@@ -44,12 +52,13 @@ pub fn card(approval: &Approval, frozen: Option<&Frozen>, region: Region) -> Vie
             .line(Line::new().say(format!("… and {left} more: ")).code(format!("/sekoia approvals {}", approval.id)));
     }
     let all = everything(&approval.request.action).len();
-    if status == Status::Requested && all > LISTED {
+    let by_its_base = matches!(approval.request.action, Action::CreateRole { base: Some(_), .. });
+    if status == Status::Requested && (all > LISTED || by_its_base) {
         let line = Line::new().say(format!("All {all}, one by one: "));
         view = view.line(line.code(format!("/sekoia approvals {}", approval.id)));
     }
     if status == Status::ByHand {
-        view = steps_by_hand(view, approval, region);
+        view = steps_by_hand(view, approval, app);
     }
     if let (Some(frozen), true) = (frozen, status.is_open()) {
         view = view.line(frozen_line(frozen));
@@ -59,7 +68,7 @@ pub fn card(approval: &Approval, frozen: Option<&Frozen>, region: Region) -> Vie
         .toned(tone(status))
 }
 
-fn tone(status: Status) -> Tone {
+pub(super) fn tone(status: Status) -> Tone {
     match status {
         Status::Requested | Status::Approved | Status::Executing | Status::Handover | Status::ByHand => Tone::Waiting,
         Status::Succeeded => Tone::Done,
@@ -123,12 +132,16 @@ pub fn what(view: View, action: &Action, listed: usize) -> View {
                     .collect(),
             )
         }
-        Action::CreateRole { community, description, permissions, .. } => {
+        Action::CreateRole { community, description, permissions, base, .. } => {
             let mut view = view.line(Line::new().say("In ").strong(shown(&community.name, 80)));
             if let Some(about) = description {
                 view = view.line(shown(about, 300));
             }
-            view.line(format!("May: {}", titles(permissions.iter().map(|p| &*p.name), permissions.len())))
+            let may = match base {
+                Some(base) => base.line(),
+                None => titles(permissions.iter().map(|p| &*p.name), permissions.len()),
+            };
+            view.line(format!("May: {may}"))
         }
         Action::CreateKey { community, description, permissions, expires, replaces, .. } => {
             let until = expires.map_or_else(|| "never expires".to_owned(), |at| format!("expires on {}", day(at)));
@@ -147,6 +160,7 @@ pub fn what(view: View, action: &Action, listed: usize) -> View {
             }
         }
         Action::RevokeKey { community, .. } => view.line(Line::new().say("In ").strong(shown(&community.name, 80))),
+        Action::Bundle { community, parts } => bundle::what(view, community, parts, listed),
     }
 }
 
@@ -168,7 +182,7 @@ fn titles<'a>(titles: impl Iterator<Item = &'a str>, total: usize) -> String {
     format!("{}{more}", listed.join(", "))
 }
 
-fn asked(approval: &Approval) -> Line {
+pub(super) fn asked(approval: &Approval) -> Line {
     let mut line = Line::new().say("Asked by ");
     line = match &approval.asked.by {
         Actor::Person(user) => line.person(user),
@@ -204,6 +218,7 @@ pub fn everything(action: &Action) -> Vec<Line> {
             each(&mut permissions.iter().map(|p| &*p.name))
         }
         Action::RevokeKey { key, .. } => vec![Line::from(shown(&key.name, 100))],
+        Action::Bundle { parts, .. } => bundle::everything(parts),
     }
 }
 
@@ -216,7 +231,7 @@ pub fn risks(approval: &Approval) -> Vec<Line> {
     approval.request.risks.iter().map(|risk| Line::new().say("⚠️ ").say(shown(risk, 400))).collect()
 }
 
-fn outcome_line(approval: &Approval, status: Status) -> Option<Line> {
+pub(super) fn outcome_line(approval: &Approval, status: Status) -> Option<Line> {
     let request = &approval.request;
     Some(match (&approval.stage, status) {
         (Stage::Requested, _) => {
@@ -292,8 +307,11 @@ pub fn outcomes(approval: &Approval, most: usize) -> (Vec<Line>, usize) {
     (lines.into_iter().map(|(_, line)| line).collect(), left)
 }
 
-fn outcome(approval: &Approval, i: usize, item: &Item) -> Option<(u8, Line)> {
-    let target = shown(&people::readable(approval.request.action.target(i)), 254);
+pub(super) fn outcome(approval: &Approval, i: usize, item: &Item) -> Option<(u8, Line)> {
+    let target = match approval.part(i) {
+        Some(part) => part.title(),
+        None => shown(&people::readable(approval.request.action.target(i)), 254),
+    };
     let line = |icon: &'static str| Line::new().say(icon).strong(target.clone());
     Some(match item {
         Item::Waiting => return None,
@@ -315,6 +333,7 @@ fn outcome(approval: &Approval, i: usize, item: &Item) -> Option<(u8, Line)> {
         Item::Done { how, at, .. } => {
             let line = line("✅ ").say(match how {
                 How::Answered => "",
+                How::There => " · there already, so nothing was sent",
                 How::Found => " · no clear answer; found in Sekoia by reading back",
                 How::ByHand => " · done by hand, found in Sekoia",
                 How::Confirmed => " · created, shown once and saved",

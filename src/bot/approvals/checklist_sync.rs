@@ -58,14 +58,24 @@ impl Bot {
     /// Changes the checklist as a request says; false if there is nothing to be changed.
     async fn sync_with(&self, approval: &Approval, work: &Work) -> Result<bool, ChangeError> {
         let channel = &approval.request.channel;
-        let step = approval.request.action.kind().step();
+        let step = approval.request.action.step();
         let status = approval.status();
+        // A bundle is of several steps, each of which waits for the parts.
+        if approval.is_bundle() && status.is_open() {
+            return Ok(false);
+        }
         let command = if status.is_open() {
             Command::Wait { step, on: waiting_for(approval, status) }
         } else {
             Command::Conclude { step, concluded: Box::new(concluded(approval, status)) }
         };
         let now = Timestamp::now();
+        if matches!(approval.stage, Stage::Approved)
+            && let Some(session) = self.sessions.read_anew(channel).await?
+            && session.community.uuid == approval.request.community.uuid
+        {
+            self.join_plan(approval, &session, now).await?;
+        }
         let decide = |session: Option<&Session>| {
             let session = session.ok_or(Refusal::NoSession)?;
             if session.community.uuid != approval.request.community.uuid {
@@ -73,6 +83,7 @@ impl Bot {
             }
             // One step waits for one request at a time: the first.
             if let (Command::Wait { .. }, StepStatus::Waiting { on }) = (&command, &session.step(step).status)
+                && on.contains("request ")
                 && !on.contains(approval.id.as_str())
             {
                 return Err(Refusal::AlreadyConcluded);
@@ -95,7 +106,16 @@ fn waiting_for(approval: &Approval, status: Status) -> Box<str> {
         Status::Unknown => "a person to look at it: ",
         _ => "",
     };
-    format!("{what}request {}: {}", approval.id, approval.request.action.title()).into()
+    format!("{what}request {}: {}", approval.id, titled(approval)).into()
+}
+
+/// What it is, and of which bundle it is a part.
+fn titled(approval: &Approval) -> String {
+    let title = approval.request.action.title();
+    match &approval.request.bundle {
+        Some(bundle) => format!("{title} (part of request {})", bundle.id),
+        None => title,
+    }
 }
 
 fn concluded(approval: &Approval, status: Status) -> Concluded {
@@ -106,13 +126,14 @@ fn concluded(approval: &Approval, status: Status) -> Concluded {
     };
     Concluded {
         request: approval.id.as_str().into(),
-        what: approval.request.action.title().into(),
+        what: titled(approval).into(),
         hash: approval.request.hash.clone(),
         outcome: status.name().into(),
         asked_by: approval.asked.by.clone(),
         approvers: approval.votes.iter().map(|vote| vote.by.clone()).collect(),
         ended_by,
         reason,
-        risks: approval.request.risks.iter().cloned().collect(),
+        // Of a bundle, its parts have them.
+        risks: approval.request.risks.iter().filter(|_| !approval.is_bundle()).cloned().collect(),
     }
 }

@@ -1,10 +1,14 @@
 //! What can be pressed on a request's card, by where the request stands.
 
+use super::bundle::bundle_controls;
 use super::resend;
 use super::waiting::Reader;
 use crate::chat::text::{first, shown};
 use crate::chat::view::{Confirm, Control, Style};
 use crate::domain::approval::{Approval, Item, Status};
+
+/// The way out for a requester who does not have the secret.
+pub const LOST: &str = "I lost it: revoke now";
 
 /// Those that are of any use to one reader, where the message is for them alone.
 pub fn controls_for(approval: &Approval, reader: Reader) -> Vec<Control> {
@@ -18,6 +22,11 @@ pub fn controls_for(approval: &Approval, reader: Reader) -> Vec<Control> {
 
 /// Buttons carry the request's id and nothing else.
 pub fn controls(approval: &Approval, status: Status) -> Vec<Control> {
+    if approval.is_bundle() { bundle_controls(approval, &[]) } else { deciding(approval, status) }
+}
+
+/// The same of a request that has no parts, or whose parts are no requests yet.
+pub(super) fn deciding(approval: &Approval, status: Status) -> Vec<Control> {
     let id = &approval.id;
     let cancel = || Control::button("Withdraw", format!("cancel {id}"));
     let approve = |label: &'static str, title: &'static str| Control::Button {
@@ -65,7 +74,18 @@ pub fn controls(approval: &Approval, status: Status) -> Vec<Control> {
         }],
         Status::Handover => match approval.items.first() {
             Some(Item::Created { uuid, shown: true, lost: None, .. }) => {
-                vec![Control::primary("I saved it", format!("saved {id} {}", first(uuid, 8)))]
+                let key = first(uuid, 8);
+                let lost = Control::Button {
+                    label: LOST.into(),
+                    words: format!("lost {id} {key}").into(),
+                    style: Style::Danger,
+                    confirm: Some(Confirm {
+                        title: "Revoke the key now?".into(),
+                        text: "Nothing can use it then. You may create it again, as long as the approval lasts.".into(),
+                        yes: "Revoke".into(),
+                    }),
+                };
+                vec![Control::primary("I saved it", format!("saved {id} {key}")), lost]
             }
             _ => Vec::new(),
         },

@@ -59,6 +59,9 @@ impl Bot {
     pub(in crate::bot) async fn approve(&self, ask: &Ask<'_>, id: &str) -> CommandResult {
         let approval = self.request_of(ask, id).await?;
         self.may_decide(ask, &approval).await?;
+        if let Some(view) = self.decide_on_held(ask, &approval, Command::Approve { by: ask.actor.clone() }).await? {
+            return Ok(view);
+        }
         let changed = self.change_request(ask, &approval.id, Command::Approve { by: ask.actor.clone() }).await?.state;
         let title = changed.request.action.title();
         let left = usize::from(changed.request.needed).saturating_sub(changed.votes.len());
@@ -87,6 +90,7 @@ impl Bot {
     pub(in crate::bot) async fn may_approve(&self, ask: &Ask<'_>, id: &str) -> Result<(), Failure> {
         let approval = self.request_of(ask, id).await?;
         self.may_decide(ask, &approval).await?;
+        let approval = self.held_part(&approval).await?.unwrap_or(approval);
         decide(Some(&approval), Command::Approve { by: ask.actor.clone() }, ask.now)?;
         Ok(())
     }
@@ -95,6 +99,9 @@ impl Bot {
         let approval = self.request_of(ask, id).await?;
         self.may_decide(ask, &approval).await?;
         let command = Command::Reject { by: ask.actor.clone(), reason: reason.into() };
+        if let Some(view) = self.decide_on_held(ask, &approval, command.clone()).await? {
+            return Ok(view);
+        }
         let changed = self.change_request(ask, &approval.id, command).await?;
         let line = Line::new().say("You rejected: ").strong(changed.state.request.action.title());
         Ok(View::sentence(line.say(". The requester will see your reason.")))
@@ -102,6 +109,9 @@ impl Bot {
 
     pub(in crate::bot) async fn cancel(&self, ask: &Ask<'_>, id: &str) -> CommandResult {
         let approval = self.request_of(ask, id).await?;
+        if !approval.children.is_empty() {
+            return self.cancel_bundle(ask, &approval).await;
+        }
         let changed = self.change_request(ask, &approval.id, Command::Cancel { by: ask.actor.clone() }).await?;
         let title = changed.state.request.action.title();
         if changed.state.status() == Status::Cancelled {
@@ -133,6 +143,9 @@ impl Bot {
 
     pub(in crate::bot) async fn retry(&self, ask: &Ask<'_>, id: &str) -> CommandResult {
         let approval = self.request_of(ask, id).await?;
+        if approval.is_bundle() {
+            return self.retry_bundle(ask, &approval).await;
+        }
         // Somebody may have done it by hand: what is there is not done again.
         let looked = self.settle_seen(ask, &approval).await?;
         if looked.done > 0 && looked.missing.is_empty() {
@@ -156,6 +169,9 @@ impl Bot {
     /// What Sekoia refused becomes a task for a person.
     pub(in crate::bot) async fn by_hand(&self, ask: &Ask<'_>, id: &str) -> CommandResult {
         let approval = self.request_of(ask, id).await?;
+        if approval.is_bundle() {
+            return self.parts_by_hand(ask, &approval).await;
+        }
         let mut changed = None;
         for (item, state) in approval.items.iter().enumerate() {
             if let Item::Failed { why, .. } = state {

@@ -110,6 +110,9 @@ impl Bot {
         if !matches!(approval.stage, Stage::Approved) {
             return Err(StopReason::Rest);
         }
+        if approval.is_bundle() {
+            return Box::pin(self.bundle_step(&approval)).await;
+        }
         let now = Timestamp::now();
         if let Some((item, since)) = approval.unclear().next() {
             return self.reconcile(&approval, item, since).await;
@@ -202,7 +205,9 @@ impl Bot {
     /// Makes the call of an item that was announced. What is known of it, and whether every other
     /// call would meet with the same.
     pub(super) async fn carry_out(&self, approval: &Approval, item: usize, turn: Turn) -> (Outcome, bool) {
-        let call = approval.request.action.call(item);
+        let Some(call) = approval.request.action.call(item) else {
+            return (Outcome::Failed { why: "there is no such call".into() }, false);
+        };
         if let (Verb::Delete, Some(key)) = (call.method, call.path.rsplit('/').next())
             && let Err(otherwise) = self.may_revoke(approval, item, key).await
         {
@@ -383,6 +388,7 @@ pub(super) fn judged(failed: &Unwritten) -> (Outcome, bool) {
         SekoiaError::Paused { .. }
         | SekoiaError::Busy { .. }
         | SekoiaError::Unreachable
+        | SekoiaError::ProxyFailed(_)
         | SekoiaError::RateLimited { .. } => (Outcome::NotSent { why }, false),
         // The right or the route: nothing that the bot could send would be taken.
         SekoiaError::Forbidden { .. } | SekoiaError::Refused { status: 405 | 415 | 501, .. } => {

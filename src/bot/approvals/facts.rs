@@ -31,7 +31,10 @@ impl Bot {
         let mut facts = Facts::default();
         match wanted {
             RequestedAction::Invite { .. } if typed => facts.roles = sekoia.roles(community).await?,
-            RequestedAction::Invite { .. } | RequestedAction::Resend { .. } | RequestedAction::Communities { .. } => {}
+            RequestedAction::Invite { .. }
+            | RequestedAction::Resend { .. }
+            | RequestedAction::Communities { .. }
+            | RequestedAction::Plan { .. } => {}
             RequestedAction::Role { .. } => {
                 facts.roles = sekoia.roles(community).await?;
                 facts.catalogue = sekoia.permissions(community).await?;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::bot::failure::Failure;
+use crate::bot::failure::{Failure, instead};
 use crate::bot::{Ask, Bot};
 use crate::chat::text::{natural, same, shown};
 use crate::chat::view::{Choice, Field, FieldKind, Form, Group, Line, Text};
@@ -99,6 +99,10 @@ impl Bot {
                         field("expires", "Expires", EXPIRES, false, text(false, 20, "180d")),
                     ],
                 )
+            }
+            Kind::Plan => {
+                let how = "Type `/sekoia plan request`: it asks for everything that the plan names and Sekoia lacks.";
+                return Err(instead(Line::marked(how)));
             }
             Kind::KeyRevoke => ("Revoke an API key", "key revoke", vec![self.keys_field(&session, ask.now).await?]),
             Kind::KeyRotate => (

@@ -32,13 +32,18 @@ impl Bot {
 
     /// Why somebody no longer counts, asked of the platform now.
     async fn absence(&self, approval: &Approval, user: &UserId, part: Part) -> Option<Gone> {
-        let principals = match part {
-            Part::Approver => self.principals(approval.request.action.kind()).0,
-            Part::Requester if self.policy.operators.is_empty() => &self.policy.approvers,
-            Part::Requester => &self.policy.operators,
+        let lists = match part {
+            Part::Approver => {
+                let kinds = self.approval_policy.kinds(&approval.request.action);
+                self.principals_of(&kinds).into_iter().map(|(principals, _)| principals).collect()
+            }
+            Part::Requester if self.policy.operators.is_empty() => vec![self.policy.approvers.as_slice()],
+            Part::Requester => vec![self.policy.operators.as_slice()],
+            // Keeping a key takes no right.
+            Part::Owner => vec![],
         };
         let found = match self.chats.of_user(user) {
-            Ok(chat) => stands(chat, user, principals).await,
+            Ok(chat) => stands(chat, user, &lists).await,
             Err(error) => Err(error),
         };
         match found {
@@ -51,9 +56,12 @@ impl Bot {
     }
 }
 
-async fn stands(chat: &dyn ChatPlatform, user: &UserId, principals: &[Principal]) -> Result<Option<Gone>, ChatError> {
-    let groups: Vec<&str> = principals
+/// `lists`: the user is to be in each of them.
+async fn stands(chat: &dyn ChatPlatform, user: &UserId, lists: &[&[Principal]]) -> Result<Option<Gone>, ChatError> {
+    let groups: Vec<&str> = lists
         .iter()
+        .copied()
+        .flatten()
         .filter_map(|principal| match principal {
             Principal::Group { platform, id } if *platform == chat.name() => Some(&**id),
             Principal::Group { .. } | Principal::User(_) => None,
@@ -68,8 +76,14 @@ async fn stands(chat: &dyn ChatPlatform, user: &UserId, principals: &[Principal]
         Err(error) => return Err(error),
     };
     Ok(match refuse_outsiders(&person, &team, user) {
-        Ok(()) if among(principals, "", chat, user).await.map_err(|unread| unread.why)? => None,
-        Ok(()) => Some(Gone::NoRight),
+        Ok(()) => {
+            for principals in lists {
+                if !among(principals, "", chat, user).await.map_err(|unread| unread.why)? {
+                    return Ok(Some(Gone::NoRight));
+                }
+            }
+            None
+        }
         Err(Denial::Inactive(_)) => Some(Gone::Deactivated),
         Err(Denial::Bot(_)) => Some(Gone::Bot),
         Err(Denial::OtherTeam(_)) => Some(Gone::Elsewhere),

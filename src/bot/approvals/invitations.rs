@@ -116,6 +116,7 @@ mod tests {
             needed: 1,
             self_approval: false,
             expires: start + INVITATION_LINK_LIVES,
+            bundle: None,
         };
         let asked = Event::Requested { id: ApprovalId::of("1"), request: Box::new(request) };
         let done = |item| Event::Done { item, uuid: None, how: How::Answered };

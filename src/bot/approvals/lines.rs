@@ -21,6 +21,7 @@ pub fn held_line(approval: &Approval) -> Option<Line> {
         let did = match absent.part {
             Part::Requester => "asked for it",
             Part::Approver => "approved it",
+            Part::Owner => "is to keep it",
         };
         line = line.person(&absent.user).say(format!(", who {did}, {}", absent.why.says(absent.part)));
     }

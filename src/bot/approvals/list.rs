@@ -1,5 +1,6 @@
 //! What is not settled in a channel, and one request in full.
 
+use super::bundle::card::{in_full, part_of};
 use super::card::{accounted, everything, outcomes, risks, votes, what};
 use super::controls::controls_for;
 use super::waiting::Reader;
@@ -12,6 +13,8 @@ use crate::domain::approval::Approval;
 const REQUESTS: usize = 10;
 /// Lines of one request in full.
 const DETAILS: usize = 25;
+/// Buttons under a bundle; more of its keys are asked for by command.
+const MOST_CONTROLS: usize = 8;
 
 impl Bot {
     /// What is not settled in this channel; `mine`: what waits for who asks, and what they asked for.
@@ -70,10 +73,17 @@ impl Bot {
         self.may_see_requests(ask).await?;
         let approval = self.request_of(ask, id).await?;
         // Whoever approves can read all of it before, whoever asks what became of it after.
+        let children = self.children(&approval).await?;
         let (lines, _) = outcomes(&approval, usize::MAX);
         let undecided = lines.is_empty();
-        let lines = if undecided { [risks(&approval), everything(&approval.request.action)].concat() } else { lines };
-        let lines = [lines, accounted(&approval)].concat();
+        let lines = if approval.is_bundle() {
+            in_full(&approval, &children)
+        } else if undecided {
+            [risks(&approval), everything(&approval.request.action)].concat()
+        } else {
+            lines
+        };
+        let lines = [lines, if approval.is_bundle() { Vec::new() } else { accounted(&approval) }].concat();
         let page = Page::of(&lines, page, DETAILS);
         let status = approval.status();
         let mut view = View::new(format!("Request {}", approval.id))
@@ -81,6 +91,9 @@ impl Bot {
             .line(Line::new().strong(approval.request.action.title()));
         if page.number == 1 {
             view = what(view, &approval.request.action, 0).bullets(votes(&approval));
+            if let Some(line) = part_of(&approval) {
+                view = view.line(line);
+            }
         }
         view = view.bullets(page.items.to_vec());
         if page.number == 1 {
@@ -88,6 +101,13 @@ impl Bot {
         }
         let view = page.foot(view, &format!("approvals {}", approval.id));
         let reader = self.reader_of(ask, &approval).await;
-        Ok(view.controls(controls_for(&approval, reader)))
+        let mut controls = controls_for(&approval, reader);
+        for (_, child) in &children {
+            let theirs = child.requester() == Some(ask.actor) && child.request.action.is_secret(0);
+            if theirs && controls.len() < MOST_CONTROLS {
+                controls.extend(controls_for(child, self.reader_of(ask, child).await));
+            }
+        }
+        Ok(view.controls(controls))
     }
 }

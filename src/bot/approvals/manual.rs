@@ -4,13 +4,12 @@ use super::people::said;
 use crate::chat::view::{Line, View};
 use crate::domain::action::{Action, Named};
 use crate::domain::approval::{Approval, Item};
-use crate::sekoia::Region;
 
 /// The exact values, and where to type them.
-pub fn steps_by_hand(view: View, approval: &Approval, region: Region) -> View {
+pub fn steps_by_hand(view: View, approval: &Approval, app: &str) -> View {
     let action = &approval.request.action;
-    let step = action.kind().step().spec();
-    let open = Line::new().say("In ").link("Sekoia's console", region.app()).say(format!(": {}. ", step.console));
+    let step = action.step().spec();
+    let open = Line::new().say("In ").link("Sekoia's console", app.to_owned()).say(format!(": {}. ", step.console));
     let waiting: Vec<&str> = approval
         .items
         .iter()
@@ -56,6 +55,8 @@ pub fn steps_by_hand(view: View, approval: &Approval, region: Region) -> View {
             }
         }
         Action::RevokeKey { key, .. } => format!("Revoke: {}", key.name),
+        // Its parts have values of their own.
+        Action::Bundle { .. } => return view,
     };
     view.line(open.say("Enter exactly this, then press \"I did it\": I look whether Sekoia has it.")).code(values)
 }

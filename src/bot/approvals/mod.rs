@@ -1,6 +1,7 @@
 //! Sensitive requests: submitted, decided, carried out, read back, shown.
 
 mod approvers;
+pub(super) mod bundle;
 pub(super) mod card;
 mod checklist_sync;
 mod controls;

@@ -13,7 +13,7 @@ use crate::sekoia::{Avatar, Role};
 
 impl Bot {
     /// The text of a file that whoever asks attached to a message in the channel.
-    pub(super) async fn attached(
+    pub(in crate::bot) async fn attached(
         &self,
         chat: &dyn ChatPlatform,
         channel: &ChannelKey,

@@ -81,6 +81,7 @@ impl Bot {
             Action::CreateCommunities { parent, .. } => {
                 Lists::Communities(self.sekoia.sub_communities(uuid(parent)?).await?)
             }
+            Action::Bundle { .. } => Lists::Communities(Vec::new()),
             Action::CreateRole { community, .. } => Lists::Roles(self.sekoia.roles(uuid(community)?).await?),
             Action::CreateKey { community, .. } | Action::RevokeKey { community, .. } => {
                 Lists::Keys(self.sekoia.api_keys(uuid(community)?).await?)
@@ -109,7 +110,11 @@ impl Bot {
     /// `I did it`, or somebody wants to know: what Sekoia shows is taken as done, nothing else is.
     pub(in crate::bot) async fn check(&self, ask: &Ask<'_>, id: &str) -> CommandResult {
         let approval = self.request_of(ask, id).await?;
-        let Looked { done, missing } = self.settle_seen(ask, &approval).await?;
+        let Looked { done, missing } = if approval.is_bundle() {
+            self.settle_parts(ask, &approval).await?
+        } else {
+            self.settle_seen(ask, &approval).await?
+        };
         match (done, missing.as_slice()) {
             (0, []) => Err(instead("There is nothing left to look for on this request.")),
             (_, []) => Ok(View::sentence("Sekoia has it. Thank you.")),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::{error, warn};
 
+use super::controls::{LOST, controls_for};
 use super::execute::NOT_SHOWN;
 use super::lines::held_line;
 use crate::bot::failure::{Failure, instead};
@@ -17,7 +18,7 @@ use crate::chat::text::{first, shown};
 use crate::chat::view::{Line, View, day};
 use crate::chat::{Actor, ChannelKey, ChatError, FormContent, SecretForm, UserId};
 use crate::domain::action::{Action, Named, revocation, says_revoked};
-use crate::domain::approval::{self, Approval, ApprovalId, Command, Item, Outcome, decide};
+use crate::domain::approval::{self, Approval, ApprovalId, Command, Item, Outcome, SECRET_LOST, decide};
 use crate::pace::Rank;
 use crate::pace::retry::wait_after;
 use crate::sekoia::{CreatedKey, KeyStatus, SekoiaError, Unwritten};
@@ -72,8 +73,9 @@ impl Bot {
         let told = |line: &str| Some(View::sentence(line.to_owned()));
         // Nobody takes the key for lost while it is on its way into the form.
         let Some(_held) = self.hold(&reveal.id) else { return told("It is being done right now.") };
-        let nothing =
-            |error: SekoiaError| Some(View::sentence(format!("{error}. {} Nothing was created.", error.advice())));
+        let nothing = |error: SekoiaError| {
+            Some(View::sentence(format!("{error}. {} Nothing was created.", error.advice(self.sekoia.region))))
+        };
         match self.missing_of(&reveal.id).await {
             Ok(None) => {}
             Ok(Some(line)) => return Some(View::sentence(line).line("Nothing was created.")),
@@ -114,7 +116,7 @@ impl Bot {
             }
             Err(refused) => return Some(View::sentence(Line::marked(&refused.to_string()))),
         };
-        let call = approval.request.action.call(0);
+        let call = approval.request.action.call(0)?;
         let answer = match self.sekoia.write(turn, &call).await {
             Ok(answer) => answer,
             Err(failed) => return Some(self.not_created(&approval, failed).await),
@@ -219,9 +221,10 @@ impl Bot {
                 SekoiaError::Paused { .. }
                 | SekoiaError::Busy { .. }
                 | SekoiaError::Unreachable
+                | SekoiaError::ProxyFailed(_)
                 | SekoiaError::RateLimited { .. } => (
                     Outcome::NotSent { why: error.to_string().into() },
-                    format!("{} Nothing was created.", error.advice()),
+                    format!("{} Nothing was created.", error.advice(self.sekoia.region)),
                 ),
                 SekoiaError::Forbidden { .. } | SekoiaError::Refused { status: 405 | 415 | 422 | 501, .. } => {
                     let advice = "The request's card shows how to do it by hand.";
@@ -262,6 +265,36 @@ impl Bot {
         }
         error!(request = approval.id.as_str(), "a key whose secret is lost is still there; it is tried again");
         Ok(false)
+    }
+
+    /// Revokes a shown key at once, because the requester does not have its secret.
+    pub(in crate::bot) async fn secret_lost(
+        &self,
+        ask: &Ask<'_>,
+        id: &str,
+        key: Option<&str>,
+    ) -> crate::bot::CommandResult {
+        let approval = self.request_of(ask, id).await?;
+        let lost = Command::Lost { by: ask.actor.clone(), key: key.map(Box::from) };
+        decide(Some(&approval), lost.clone(), ask.now)?;
+        let Some(_held) = self.hold(&approval.id) else { return Err(approval::Refusal::UnderWay.into()) };
+        let changed = self.change_request(ask, &approval.id, lost).await?.state;
+        let Some(Item::Created { uuid, .. }) = changed.items.first() else {
+            return Err(approval::Refusal::NothingToDo.into());
+        };
+        let gone = self.withdraw(&changed, uuid, SECRET_LOST).await?;
+        self.outbox.wake();
+        let name = Line::new().strong(shown(changed.request.action.target(0), 80));
+        if !gone {
+            return Ok(View::sentence(
+                name.say(" is being revoked: Sekoia did not do it yet, so I go on. When it is gone, I tell you."),
+            ));
+        }
+        let view = View::sentence(name.say(" is revoked. You may create it again."));
+        Ok(match self.approvals.read(&approval.id).await? {
+            Some(now) => view.controls(controls_for(&now, self.reader_of(ask, &now).await)),
+            None => view,
+        })
     }
 
     /// Whether a key is the one that the bot itself calls with. If Sekoia does not say: it may be.
@@ -324,11 +357,26 @@ fn secret_form(approval: &Approval, secret: SecretString, uuid: &str, confirm: T
             .strong(name)
             .say(format!(" · {until}. It is shown here once, and nowhere else. Save it now:")),
         secret,
-        note: Line::new().say("Unless you say by ").moment(confirm).say(" that it is saved, it is revoked."),
+        note: Line::new()
+            .say("Unless you say by ")
+            .moment(confirm)
+            .say(format!(
+                " that it is saved, it is revoked. If you lose it before, press \"{LOST}\" on the request's card, or type "
+            ))
+            .code(format!("/sekoia lost {}", approval.id))
+            .say("."),
         // The press belongs to this key: an older form says nothing of a newer one.
         words: format!("saved {} {}", approval.id, first(uuid, 8)).into(),
         submit: "I saved it".into(),
     }
+}
+
+/// What is said instead of a secret where forms cannot be opened at all.
+pub(in crate::bot) fn no_forms() -> View {
+    View::sentence(
+        "A secret is shown in a form, and I can open no forms here, because this chat server cannot call me. Nothing was created.",
+    )
+    .line("Use a channel of another chat that I serve, or ask your bot administrator to let the server call me.")
 }
 
 impl Reveal {

@@ -4,28 +4,42 @@ use super::approvers::Approvers;
 use super::card::what;
 use super::lines::people;
 use super::people::{account, cut_off};
+use super::reveal::no_forms;
 use crate::bot::failure::{Failure, instead};
 use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Line, View};
-use crate::chat::{ChannelKey, FieldError, Inbound, UserId};
+use crate::chat::{ChannelKey, ChatPlatform, FieldError, Inbound, UserId};
 use crate::command::{Command, Typed, read};
-use crate::domain::action::{self, Gaps, Kind, Named, Prepared, Problem, Replaced, Request as Wish, RequestedAction};
+use crate::domain::action::{
+    self, Action, Gaps, Kind, Named, Prepared, Problem, Replaced, Request as Wish, RequestedAction,
+};
 use crate::domain::approval::{self, ApprovalId, Request};
-use crate::domain::checklist::Session;
+use crate::domain::checklist::{Session, StepId};
 
 /// Requests shown in full by a dry run.
 const SAMPLES: usize = 3;
 
+/// That people are invited before the steps that come first are settled.
+fn order(kind: Kind, session: &Session) -> Option<String> {
+    let first = [StepId::Subscription, StepId::Region, StepId::Communities, StepId::Roles];
+    let open: Vec<String> = first
+        .into_iter()
+        .filter(|step| !session.step(*step).status.is_settled())
+        .filter_map(|step| Some(step.spec().number?.to_string()))
+        .collect();
+    let steps = match open.as_slice() {
+        [] => return None,
+        [one] => format!("Step {one} is"),
+        [all @ .., last] => format!("Steps {} and {last} are", all.join(", ")),
+    };
+    (kind == Kind::Invite)
+        .then(|| format!("⚠️ {steps} still open: in Sekoia's order they are settled before people are invited."))
+}
+
 impl Bot {
     /// Checks a request and posts it for approval; a dry run shows what would be sent.
-    pub(in crate::bot) async fn request(
-        &self,
-        ask: &Ask<'_>,
-        kind: Kind,
-        wish: &Wish,
-        said: Option<&Typed>,
-    ) -> CommandResult {
+    pub(in crate::bot) async fn request(&self, ask: &Ask<'_>, wish: &Wish, said: Option<&Typed>) -> CommandResult {
         let session = self.session(ask).await?;
         if wish.community.as_deref().is_some_and(|of| of != session.community.uuid.to_string()) {
             return Err(instead(
@@ -36,9 +50,10 @@ impl Bot {
             Some(found) if found.0 == session.community.uuid => (found.1.clone(), wish.because.clone()),
             _ => Box::pin(self.prepare(&session, wish, said, (ask.channel, ask.actor), ask.now)).await?,
         };
-        let rule = self.approval_policy.rule(kind);
-        let needed = rule.needed(prepared.sensitive);
-        let approvers = self.quorum(kind, ask.actor, needed, prepared.sensitive).await?;
+        let (policy, action) = (&self.approval_policy, &prepared.action);
+        let (needed, whose) = policy.needed(action, prepared.sensitive);
+        let (self_approval, ttl) = (policy.self_approval(action), policy.ttl(action));
+        let approvers = self.quorum(&prepared, ask.actor, needed, whose).await?;
         if wish.dry_run {
             return Ok(self.dry_run(&prepared, needed, &approvers));
         }
@@ -47,7 +62,18 @@ impl Bot {
         {
             return Err(Failure::Wrong(Problem { field: "because", text: "Give a shorter reason.".into() }));
         }
+        let no_form = || self.chats.of_channel(ask.channel).is_ok_and(ChatPlatform::only_mentions);
+        if matches!(prepared.action, Action::CreateKey { .. }) && no_form() {
+            return Err(Failure::Instead(Box::new(no_forms())));
+        }
         let id = ApprovalId::of(ask.delivery);
+        if prepared.action.is_bundle()
+            && let Some(open) = self.asked_before(ask.channel, &prepared.action).await?
+            && open.id != id
+        {
+            let line = Line::new().say("Exactly this was asked for already, and is not settled: ");
+            return Err(instead(line.code(format!("/sekoia approvals {}", open.id)).say(".")));
+        }
         let request = Box::new(Request {
             channel: ask.channel.clone(),
             community: session.community.clone(),
@@ -57,8 +83,9 @@ impl Bot {
             risks: prepared.risks,
             account: prepared.account.clone(),
             needed,
-            self_approval: rule.self_approval,
-            expires: crate::state::stream::sealed(ask.now + rule.ttl),
+            self_approval,
+            expires: crate::state::stream::sealed(ask.now + ttl),
+            bundle: None,
         });
         let changed = self.change_request(ask, &id, approval::Command::Ask { id: id.clone(), request }).await?;
         let mut line = Line::new()
@@ -66,8 +93,9 @@ impl Bot {
             .strong(changed.state.request.action.title())
             .say(format!(". It needs {} by ", count(usize::from(needed), "approval", "approvals")));
         line = people(line, &approvers).say(" until ").moment(changed.state.request.expires).say(".");
-        let notes = prepared.notes.iter().map(|n| Line::from(shown(n, 400))).collect();
-        let mut view = View::sentence(line).bullets(notes);
+        let order = order(changed.state.request.action.kind(), &session);
+        let notes = prepared.notes.iter().map(|n| &**n).chain(order.as_deref()).map(|n| Line::from(shown(n, 400)));
+        let mut view = View::sentence(line).bullets(notes.collect());
         if let Some(account) = account(&prepared.account, Some(&id)) {
             view = view.line(account);
         }
@@ -130,11 +158,15 @@ impl Bot {
             }
             RequestedAction::Resend { whose } => {
                 let prepared = self.prepare_resend(session, whose).await?;
-                return Ok((prepared, wish.because.clone()));
+                return Ok((self.on_own_host(prepared), wish.because.clone()));
             }
             RequestedAction::Communities { names, about } => {
                 let (root, children) = self.workspace().await?;
                 action::communities(names, about.as_deref(), &root, &children)
+            }
+            RequestedAction::Plan { plan } => {
+                let prepared = self.prepare_bundle(session, plan.as_deref(), channel).await?;
+                return Ok((prepared, wish.because.clone()));
             }
             RequestedAction::Role { name, about, with } => {
                 action::role(name, about.as_deref(), with, &seen.of_roles(own))
@@ -149,29 +181,49 @@ impl Bot {
             }
         };
         let because = wish.because.clone();
-        prepared.map(|prepared| (prepared, because)).map_err(Failure::Wrong)
+        prepared.map(|prepared| (self.on_own_host(prepared), because)).map_err(Failure::Wrong)
+    }
+
+    /// What is different where Sekoia is self-hosted: it sends e-mail as its administrator set it up.
+    fn on_own_host(&self, mut prepared: Prepared) -> Prepared {
+        if self.sekoia.region.is_self_hosted() && prepared.action.kind() == Kind::Invite {
+            let smtp = "the e-mail goes out through your own SMTP server, as it is set up in your Sekoia: nobody gets it while that is a placeholder";
+            prepared.risks.push(smtp.into());
+        }
+        prepared
     }
 
     /// Who may approve this besides who asks, if enough may.
-    async fn quorum(&self, kind: Kind, asker: &UserId, needed: u8, sensitive: bool) -> Result<Vec<UserId>, Failure> {
+    ///
+    /// `kind`: whose rule needs so many.
+    async fn quorum(
+        &self,
+        prepared: &Prepared,
+        asker: &UserId,
+        needed: u8,
+        kind: Kind,
+    ) -> Result<Vec<UserId>, Failure> {
         let rule = self.approval_policy.rule(kind);
+        let self_approval = self.approval_policy.self_approval(&prepared.action);
+        let kinds = self.approval_policy.kinds(&prepared.action);
         let chat = self.chats.of_user(asker).map_err(Failure::Chat)?;
-        let Approvers { mut able, unread } = self.approvers(kind, chat).await?;
+        let Approvers { mut able, unread } = self.approvers(&kinds, chat).await?;
         let asks = able.contains(asker);
-        if !rule.self_approval {
+        if !self_approval {
             able.retain(|user| user != asker);
         }
         if able.len() >= usize::from(needed) {
             return Ok(able);
         }
         let section = format!("[approval.{}]", kind.name());
-        let (_, whose) = self.principals(kind);
-        let needs = match (sensitive && needed > rule.required, self.approval_policy.per.contains_key(&kind)) {
+        let whose: Vec<String> = self.principals_of(&kinds).into_iter().map(|(_, setting)| setting).collect();
+        let whose = whose.join(" and ");
+        let needs = match (prepared.sensitive && needed > rule.required, self.approval_policy.per.contains_key(&kind)) {
             (true, _) => format!("required_sensitive in {section}"),
             (false, true) => format!("required in {section}"),
             (false, false) => "CHATOPS_APPROVALS_REQUIRED".into(),
         };
-        let have = match (able.len(), asks && !rule.self_approval) {
+        let have = match (able.len(), asks && !self_approval) {
             (0, false) => "nobody may approve it".to_owned(),
             (0, true) => "nobody but you may approve it, and not your own request".into(),
             (n, false) => format!("only {} may approve it", count(n, "person", "people")),
@@ -184,7 +236,7 @@ impl Bot {
                 "I cannot tell whether this could be approved: it needs {needed} ({needs}), as far as I can tell {have}, and {unread}. {advice} Nothing was asked.",
             ))));
         }
-        let hint = if asks && !rule.self_approval { ", or to set CHATOPS_SELF_APPROVAL=true" } else { "" };
+        let hint = if asks && !self_approval { ", or to set CHATOPS_SELF_APPROVAL=true" } else { "" };
         Err(instead(format!(
             "This could never be approved: it needs {needed} ({needs}), and {have} ({whose}). Nothing was asked. Ask your bot administrator to change one of the two{hint}.",
         )))
@@ -203,7 +255,7 @@ impl Bot {
         }
         let base = self.sekoia.base().as_str().trim_end_matches('/').to_owned();
         for item in 0..action.items().min(SAMPLES) {
-            for call in action.replaced(item).map(Replaced::call).chain([action.call(item)]) {
+            for call in action.replaced(item).map(Replaced::call).chain(action.call(item)) {
                 let body = call.body.map_or(String::new(), |b| serde_json::to_string_pretty(&b).unwrap_or_default());
                 view = view.code(format!("{} {base}{}\n{body}", call.method.name(), call.path).trim_end().to_owned());
             }

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use super::approvers::Approvers;
 use super::lines::{by, held_line, people};
-use crate::bot::access::among;
 use crate::bot::failure::Failure;
 use crate::bot::{Ask, Bot};
 use crate::chat::text::{count, shown};
@@ -31,7 +30,7 @@ impl Reader {
         match words.split(' ').next().unwrap_or_default() {
             "approve" => self.decides && !self.voted,
             "reject" => self.decides,
-            "cancel" | "show" | "saved" | "retire" => self.asked,
+            "cancel" | "show" | "saved" | "lost" | "retire" => self.asked,
             _ => self.operator,
         }
     }
@@ -45,19 +44,18 @@ impl Reader {
 impl Bot {
     pub(super) async fn reader_of(&self, ask: &Ask<'_>, approval: &Approval) -> Reader {
         let asked = approval.requester() == Some(ask.actor);
-        let own = asked && !approval.request.self_approval;
-        let decides = !own && self.is_approver(ask, approval.request.action.kind()).await;
+        let own = approval.is_asked_by(ask.actor) && !approval.request.self_approval;
+        let decides = !own && self.is_approver(ask, &self.approval_policy.kinds(&approval.request.action)).await;
         // Who approved it may also confirm what was held since.
         let asked_once = approval.status() == Status::Requested;
         let voted = asked_once && approval.votes.iter().any(|vote| vote.by == *ask.actor);
         Reader { asked, decides, voted, operator: ask.rights.operator }
     }
 
-    async fn is_approver(&self, ask: &Ask<'_>, kind: Kind) -> bool {
+    async fn is_approver(&self, ask: &Ask<'_>, kinds: &[Kind]) -> bool {
         let Ok(chat) = self.chats.of_user(ask.actor) else { return false };
-        let (principals, setting) = self.principals(kind);
         // What cannot be looked up now is found out when they press.
-        among(principals, &setting, chat, ask.actor).await.unwrap_or(true)
+        self.is_among_all(kinds, chat, ask.actor).await.unwrap_or(true)
     }
 
     /// Requests are listed for operators, and for whoever decides any of them.
@@ -66,7 +64,7 @@ impl Bot {
             return Ok(());
         }
         for kind in self.approval_policy.per.keys() {
-            if self.is_approver(ask, *kind).await {
+            if self.is_approver(ask, &[*kind]).await {
                 return Ok(());
             }
         }
@@ -76,7 +74,11 @@ impl Bot {
     /// `Invite 3 people · 7f3a0b1c · asked by @alice · needs 1 approval by @bob until …`
     pub(in crate::bot) async fn request_line(&self, approval: &Approval, frozen: bool, now: Timestamp) -> Line {
         let title = shown(&approval.request.action.title(), 120);
-        let line = Line::new().strong(title).say(" · ").code(approval.id.to_string()).say(" · asked by ");
+        let mut line = Line::new().strong(title).say(" · ").code(approval.id.to_string());
+        line = match &approval.request.bundle {
+            Some(bundle) => line.say(" · part of ").code(bundle.id.to_string()).say(" · for "),
+            None => line.say(" · asked by "),
+        };
         let line = by(line, &approval.asked.by).say(" · ");
         self.waits_for(line, approval, frozen, now).await
     }
@@ -96,6 +98,7 @@ impl Bot {
             }
             Status::Approved if frozen => until(line.say("approved: it waits for the end of the freeze"), expires),
             Status::Approved | Status::Executing => line.say("approved: it is being carried out"),
+            Status::Handover if approval.is_bundle() => line.say("all is done but keys, which wait for their people"),
             Status::Handover => match approval.items.first() {
                 Some(Item::Created { until: confirm, shown: true, lost: None, .. }) => {
                     until(requester(line.say("the key was shown: ")).say(" confirms that it is saved"), *confirm)
@@ -118,14 +121,14 @@ impl Bot {
     /// Who may still decide it.
     async fn deciders(&self, line: Line, approval: &Approval) -> Line {
         let able = match self.chats.of_channel(&approval.request.channel) {
-            Ok(chat) => self.approvers(approval.request.action.kind(), chat).await,
+            Ok(chat) => self.approvers(&self.approval_policy.kinds(&approval.request.action), chat).await,
             Err(error) => Err(Failure::Chat(error)),
         };
         let Ok(Approvers { mut able, unread }) = able else {
             return line.say("an approver (who that is cannot be looked up now)");
         };
         able.retain(|user| {
-            let own = approval.requester() == Some(user) && !approval.request.self_approval;
+            let own = approval.is_asked_by(user) && !approval.request.self_approval;
             !own && approval.votes.iter().all(|vote| vote.by != *user)
         });
         match (able.is_empty(), unread.first()) {
