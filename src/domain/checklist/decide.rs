@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::steps::quickstart::Product;
 use super::{Concluded, Event, Evidence, Mode, Session, Status, StepId};
 use crate::chat::view::Line;
 use crate::chat::{Community, MessageId, UserId};
@@ -19,6 +20,17 @@ pub enum Command {
     /// Sekoia's API confirms the step.
     Verify {
         step: StepId,
+        evidence: Evidence,
+    },
+    /// Sekoia's API shows something, and no plan says whether it is all.
+    See {
+        step: StepId,
+        evidence: Evidence,
+    },
+    /// The step is verified still, now against another plan; `seen` is the evidence of before.
+    Reverify {
+        step: StepId,
+        seen: Evidence,
         evidence: Evidence,
     },
     /// A person says that the step is done.
@@ -61,6 +73,19 @@ pub enum Command {
         step: StepId,
         concluded: Box<Concluded>,
     },
+    /// This account at Sekoia is mine.
+    Account {
+        address: Box<str>,
+    },
+    /// The address of Sekoia's app is posted for everybody in the channel.
+    Share {
+        app: Box<str>,
+    },
+    /// The quick start of these products goes to so many members who are in the chat.
+    Brief {
+        products: Box<[Product]>,
+        people: usize,
+    },
     /// The progress message was posted (again).
     Posted {
         message: MessageId,
@@ -79,6 +104,8 @@ pub enum Refusal {
     AlreadyOpen(Box<str>),
     #[error("Already {1}: {0}. `/sekoia reopen {name}` first if that has to change.", name = .0.name())]
     AlreadySettled(StepId, &'static str),
+    #[error("Already seen: {0}. Nobody said yet whether that is all: `/sekoia plan {name}`.", name = .0.name())]
+    AlreadySeen(StepId),
     #[error("Already open: {0}.")]
     AlreadyThere(StepId),
     #[error("A skipped step needs a reason that others understand: `/sekoia skip {name} <reason>`.", name = .0.name())]
@@ -152,6 +179,26 @@ pub fn decide(state: Option<&Session>, command: Command, now: Timestamp) -> Resu
             let facts = evidence.facts.map(|facts| super::facts::kept(facts.into_vec()));
             Event::Verified { step, evidence: Evidence { facts, ..evidence } }
         }
+        Command::Reverify { step, seen, evidence } => match &session.step(step).status {
+            Status::Verified { evidence: before } if **before == seen => {
+                let facts = evidence.facts.map(|facts| super::facts::kept(facts.into_vec()));
+                let evidence = Evidence { facts, ..evidence };
+                if evidence == seen {
+                    return Err(Refusal::AlreadySettled(step, session.step(step).status.name()));
+                }
+                Event::Verified { step, evidence }
+            }
+            _ => return Err(Refusal::Meanwhile(step)),
+        },
+        Command::See { step, evidence } => {
+            unsettled(session, step)?;
+            // What is seen is not watched: nothing has to be told from it.
+            let evidence = Evidence { facts: None, ..evidence };
+            if session.step(step).status == (Status::Seen { evidence: Box::new(evidence.clone()) }) {
+                return Err(Refusal::AlreadySeen(step));
+            }
+            Event::Seen { step, evidence }
+        }
         Command::Attest { step, note } => {
             unsettled(session, step)?;
             if let Some(note) = &note {
@@ -220,6 +267,9 @@ pub fn decide(state: Option<&Session>, command: Command, now: Timestamp) -> Resu
             }
             Event::Concluded { step, concluded }
         }
+        Command::Account { address } => Event::AccountGiven { address },
+        Command::Share { app } => Event::AddressShared { app },
+        Command::Brief { products, people } => Event::QuickStartSent { products, people },
         Command::Posted { message, replaces } => Event::ProgressPosted { message, replaces },
         Command::Reset => {
             if session.is_untouched() {

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::steps::quickstart::Product;
 use super::{Concluded, Evidence, Mode, Session, Status, StepId, StepState};
 use crate::chat::{Actor, Change, Community, MessageId, UserId};
 
@@ -31,6 +32,11 @@ pub enum Event {
         step: StepId,
         evidence: Evidence,
     },
+    /// Sekoia shows something, and nobody said whether it is all.
+    Seen {
+        step: StepId,
+        evidence: Evidence,
+    },
     Attested {
         step: StepId,
         note: Option<Box<str>>,
@@ -49,6 +55,19 @@ pub enum Event {
     },
     Reopened {
         step: StepId,
+    },
+    /// Who did it said which account at Sekoia is theirs.
+    AccountGiven {
+        address: Box<str>,
+    },
+    /// The address of Sekoia's app was posted for everybody in the channel.
+    AddressShared {
+        app: Box<str>,
+    },
+    /// The quick start was posted for everybody in the channel, and written to so many people.
+    QuickStartSent {
+        products: Box<[Product]>,
+        people: usize,
     },
     /// Sekoia no longer confirms it, or not as it did; `what` changed.
     Drifted {
@@ -92,11 +111,15 @@ impl Event {
             Event::Rebound { .. } => "session.rebound",
             Event::ModeChanged { .. } => "session.mode_changed",
             Event::Verified { .. } => "step.verified",
+            Event::Seen { .. } => "step.seen",
             Event::Attested { .. } => "step.attested",
             Event::Skipped { .. } => "step.skipped",
             Event::NotApplicable { .. } => "step.not_applicable",
             Event::Waiting { .. } => "step.waiting",
             Event::Reopened { .. } => "step.reopened",
+            Event::AccountGiven { .. } => "account.given",
+            Event::AddressShared { .. } => "region.shared",
+            Event::QuickStartSent { .. } => "quickstart.sent",
             Event::Drifted { .. } => "step.drifted",
             Event::Assigned { .. } => "step.assigned",
             Event::DueSet { .. } => "step.due",
@@ -109,6 +132,7 @@ impl Event {
     pub fn step(&self) -> Option<StepId> {
         match self {
             Event::Verified { step, .. }
+            | Event::Seen { step, .. }
             | Event::Attested { step, .. }
             | Event::Skipped { step, .. }
             | Event::NotApplicable { step, .. }
@@ -121,6 +145,9 @@ impl Event {
             Event::Opened { .. }
             | Event::Rebound { .. }
             | Event::ModeChanged { .. }
+            | Event::AccountGiven { .. }
+            | Event::AddressShared { .. }
+            | Event::QuickStartSent { .. }
             | Event::ProgressPosted { .. }
             | Event::Reset => None,
         }
@@ -140,6 +167,9 @@ impl Session {
                 mode: *mode,
                 progress,
                 replaces,
+                shared: None,
+                sent: None,
+                accounts: Vec::new(),
                 requests: Vec::new(),
                 steps: Default::default(),
             });
@@ -159,8 +189,19 @@ impl Session {
                 }
             }
             Event::ModeChanged { mode } => session.mode = *mode,
+            Event::AccountGiven { address } => {
+                if let Actor::Person(user) = &recorded.by {
+                    session.accounts.retain(|(known, _)| known != user);
+                    session.accounts.push((user.clone(), address.clone()));
+                }
+            }
+            Event::AddressShared { app } => session.shared = Some(app.clone()),
+            Event::QuickStartSent { .. } => session.sent = Some(change),
             Event::Verified { step, evidence } => {
                 session.set(*step, Status::Verified { evidence: Box::new(evidence.clone()) }, change);
+            }
+            Event::Seen { step, evidence } => {
+                session.set(*step, Status::Seen { evidence: Box::new(evidence.clone()) }, change);
             }
             Event::Attested { step, note } => session.set(*step, Status::Attested { note: note.clone() }, change),
             Event::Skipped { step, reason } => session.set(*step, Status::Skipped { reason: reason.clone() }, change),
@@ -247,6 +288,12 @@ struct StoredSession {
     progress: Option<MessageId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     replaces: Option<MessageId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shared: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sent: Option<Change>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    accounts: Vec<(UserId, Box<str>)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     requests: Vec<(Timestamp, Concluded)>,
     #[serde(default)]
@@ -288,6 +335,9 @@ impl Serialize for Session {
             mode: self.mode,
             progress: self.progress.clone(),
             replaces: self.replaces.clone(),
+            shared: self.shared.clone(),
+            sent: self.sent.clone(),
+            accounts: self.accounts.clone(),
             requests: self.requests.clone(),
             steps: StoredSteps(self.steps.clone()),
         }
@@ -304,6 +354,9 @@ impl<'de> Deserialize<'de> for Session {
             mode: stored.mode,
             progress: stored.progress,
             replaces: stored.replaces,
+            shared: stored.shared,
+            sent: stored.sent,
+            accounts: stored.accounts,
             requests: stored.requests,
             steps: stored.steps.0,
         };

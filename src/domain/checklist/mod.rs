@@ -34,6 +34,9 @@ pub enum Mode {
 pub struct Evidence {
     /// One line: what was found.
     pub summary: Box<str>,
+    /// What stands in the record beside it, one line each.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub details: Box<[Box<str>]>,
     /// What was found wanting and accepted with the confirmation.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub exceptions: Box<[Box<str>]>,
@@ -52,7 +55,11 @@ pub enum Status {
     Waiting {
         on: Box<str>,
     },
-    /// Sekoia's API confirmed it.
+    /// Sekoia shows something, and nobody said whether it is all that is needed.
+    Seen {
+        evidence: Box<Evidence>,
+    },
+    /// Sekoia's API confirmed it, against the plan where the step has a part of it.
     Verified {
         evidence: Box<Evidence>,
     },
@@ -116,6 +123,12 @@ pub struct Session {
     pub progress: Option<MessageId>,
     /// The earlier message that it replaces, because that one could not be edited.
     pub replaces: Option<MessageId>,
+    /// E-mail addresses at Sekoia, as people gave them of themselves.
+    pub accounts: Vec<(UserId, Box<str>)>,
+    /// The address of Sekoia's app that was posted in the channel.
+    pub shared: Option<Box<str>>,
+    /// Who last sent the quick start to the analysts.
+    pub sent: Option<Change>,
     /// Sensitive requests of this channel and what they came to, with when.
     pub requests: Vec<(Timestamp, Concluded)>,
     steps: [StepState; StepId::COUNT],
@@ -126,6 +139,7 @@ pub struct Session {
 pub struct Progress {
     pub total: usize,
     pub done: usize,
+    pub seen: usize,
     pub skipped: usize,
     pub not_applicable: usize,
 }
@@ -137,13 +151,14 @@ impl Status {
 
     /// Nobody has anything to do about it.
     pub fn is_settled(&self) -> bool {
-        !matches!(self, Status::Open | Status::Waiting { .. })
+        !matches!(self, Status::Open | Status::Waiting { .. } | Status::Seen { .. })
     }
 
     pub fn name(&self) -> &'static str {
         match self {
             Status::Open => "open",
             Status::Waiting { .. } => "waiting",
+            Status::Seen { .. } => "seen",
             Status::Verified { .. } => "verified",
             Status::Attested { .. } => "attested",
             Status::Skipped { .. } => "skipped",
@@ -153,6 +168,11 @@ impl Status {
 }
 
 impl Session {
+    /// The account at Sekoia that somebody gave as theirs, by its e-mail address.
+    pub fn account_of(&self, user: &UserId) -> Option<&str> {
+        self.accounts.iter().find(|(known, _)| known == user).map(|(_, address)| &**address)
+    }
+
     pub fn step(&self, id: StepId) -> &StepState {
         &self.steps[id as usize]
     }
@@ -181,6 +201,7 @@ impl Session {
                 Status::Verified { .. } | Status::Attested { .. } => progress.done += 1,
                 Status::Skipped { .. } => progress.skipped += 1,
                 Status::NotApplicable { .. } => progress.not_applicable += 1,
+                Status::Seen { .. } => progress.seen += 1,
                 Status::Open | Status::Waiting { .. } => {}
             }
         }

@@ -19,6 +19,7 @@ pub enum StepId {
     Keys,
     Notifications,
     Quickstart,
+    Hardening,
 }
 
 /// What a step is, for whoever has to do it.
@@ -54,10 +55,13 @@ pub const STEPS: [StepSpec; StepId::COUNT] = [
         aliases: &["0", "before", "prerequisite"],
         title: "Before you start",
         why: "The person who sets up the workspace needs administrator access and a secured account of their own.",
-        bot: "checks that its API key is valid, which permissions it has, and whether every Admin has MFA on",
+        bot: "checks that its API key is valid and has the permissions that the plan needs, and that who ticks this step is an Admin with MFA",
         console: "your own account, Security",
         shows: None,
-        see: &[("Workspace setup overview", "getting_started/")],
+        see: &[
+            ("Secure your account", "getting_started/secure_your_account/"),
+            ("Workspace setup overview", "getting_started/"),
+        ],
     },
     StepSpec {
         id: StepId::Subscription,
@@ -158,10 +162,22 @@ pub const STEPS: [StepSpec; StepId::COUNT] = [
         shows: Some("quickstart"),
         see: &[("Defend", "xdr/xdr_quick_start/"), ("Intelligence", "cti/")],
     },
+    StepSpec {
+        id: StepId::Hardening,
+        number: None,
+        name: "hardening",
+        aliases: &["security", "harden"],
+        title: "Harden the workspace",
+        why: "Enforced MFA, short sessions, no forgotten accounts and single sign-on keep a stolen password small.",
+        bot: "reads enforced MFA, the session time-out and the rule for inactive accounts, and who logs in without single sign-on",
+        console: "Settings > Workspace > Workspace security",
+        shows: None,
+        see: &[("Workspace security", "getting_started/workspace_security/")],
+    },
 ];
 
 impl StepId {
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 10;
 
     /// All rows, in order.
     pub fn all() -> impl DoubleEndedIterator<Item = StepId> {

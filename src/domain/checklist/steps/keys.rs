@@ -28,7 +28,7 @@ pub fn days_left(key: &ApiKey, now: Timestamp) -> Option<i64> {
 }
 
 /// A key that was made for a short time is about to expire in the last third of it.
-fn is_near(key: &ApiKey, now: Timestamp) -> bool {
+pub fn is_near(key: &ApiKey, now: Timestamp) -> bool {
     let life = key.expires_at.zip(key.created_at).map(|(end, begin)| days_until(end, begin));
     let soon = life.map_or(SOON, |days| SOON.min(days / 3));
     days_left(key, now).is_some_and(|left| left < soon)
@@ -44,13 +44,14 @@ fn fact(key: &ApiKey, now: Timestamp) -> Fact {
     Fact::Key(Key { id, name, ended, expires: key.expires_at, near })
 }
 
-/// `own`: the bot's key, so that it does not count as an integration's.
-pub fn check(keys: &[ApiKey], own: Option<&str>, now: Timestamp) -> Finding {
+/// `own`: the bot's key, so that it does not count as an integration's. `planned`: a plan says which
+/// are needed, so that none may be enough.
+pub fn check(keys: &[ApiKey], own: Option<&str>, now: Timestamp, planned: bool) -> Finding {
     let active: Vec<&ApiKey> = keys.iter().filter(|k| k.status(now) == KeyStatus::Active).collect();
     let integrations = of_integrations(keys, own, now).count();
     let summary =
         format!("{}, {} of them for integrations", count(active.len(), "active key", "active keys"), integrations);
-    if integrations == 0 {
+    if integrations == 0 && !planned {
         return Finding::wanting(summary, "a key for each integration; the bot's own does not count".into());
     }
     let mut exceptions = Vec::new();

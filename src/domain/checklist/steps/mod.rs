@@ -2,6 +2,7 @@
 //! [`Finding`] out. Who reads the facts and what is done with a finding is `bot`'s.
 
 pub mod communities;
+pub mod hardening;
 pub mod keys;
 pub mod notifications;
 pub mod prerequisites;
@@ -19,6 +20,10 @@ use super::facts::Fact;
 pub enum Finding {
     /// Sekoia confirms it; the evidence may name exceptions that are accepted with it.
     Confirmed(Evidence),
+    /// Sekoia shows something, and no plan says whether it is all that is needed.
+    Seen(Evidence),
+    /// Nothing is missing that does not come by itself or by somebody else: `on` is what it waits for.
+    Waiting { summary: String, on: Vec<String> },
     /// Sekoia shows what is still missing.
     Wanting { summary: String, missing: Vec<String> },
     /// The step does not apply to this workspace.
@@ -31,6 +36,7 @@ impl Finding {
     fn confirmed(summary: String, exceptions: Vec<String>, facts: Vec<Fact>) -> Self {
         Finding::Confirmed(Evidence {
             summary: summary.into(),
+            details: Box::default(),
             exceptions: exceptions.into_iter().map(Into::into).collect(),
             facts: Some(facts.into()),
         })

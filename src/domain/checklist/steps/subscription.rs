@@ -10,8 +10,9 @@ use serde_json::Value;
 use super::Finding;
 use crate::chat::text::{count, shown};
 use crate::chat::view::day;
+use crate::domain::checklist::Evidence;
 use crate::domain::checklist::facts::{Fact, Near, Print};
-use crate::sekoia::{Licence, days_until};
+use crate::sekoia::{Licence, Usage, days_until};
 
 /// How near the end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,7 +99,36 @@ pub fn check(licences: &[Licence], now: Timestamp) -> Finding {
         .collect();
     // One that has expired beside an active one was replaced; the list still shows it.
     let exceptions = active.iter().filter_map(|l| warning(l, now)).collect();
-    Finding::confirmed(summary.join(", "), exceptions, facts(&active, now))
+    match Finding::confirmed(summary.join(", "), exceptions, facts(&active, now)) {
+        Finding::Confirmed(evidence) => {
+            let details = active.iter().map(|licence| detail(licence).into()).collect();
+            Finding::Confirmed(Evidence { details, ..evidence })
+        }
+        other => other,
+    }
+}
+
+/// Own indicators against their limit, the one usage that Sekoia's API gives with it.
+pub fn with_usage(finding: Finding, own: Usage) -> Finding {
+    let Finding::Confirmed(evidence) = finding else { return finding };
+    let Usage { count, max } = own;
+    let said = match max {
+        Some(max) => format!("own indicators: {count} of {max}"),
+        None => format!("own indicators: {count}; Sekoia tells no limit"),
+    };
+    let near = max.filter(|max| count.saturating_mul(10) >= max.saturating_mul(9));
+    let near = near.map(|max| format!("{count} of {max} own indicators are used").into());
+    let details = evidence.details.into_iter().chain([said.into()]).collect();
+    let exceptions = evidence.exceptions.into_iter().chain(near).collect();
+    Finding::Confirmed(Evidence { details, exceptions, ..evidence })
+}
+
+/// `Defend Prime: until 2027-06-30; assets: 1000`.
+fn detail(licence: &Licence) -> String {
+    let until = licence.end.map_or_else(|| "without an end date".into(), |end| format!("until {}", day(end)));
+    let limits = settings(&licence.limits);
+    let limits = if limits.is_empty() { "Sekoia tells no limit".into() } else { limits.join(", ") };
+    format!("{}: {until}; {limits}", product(licence))
 }
 
 /// One for each product, of the licence that lasts longest.
