@@ -32,6 +32,10 @@ impl<'a> Args<'a> {
         Self { filled, ..self }
     }
 
+    pub fn platform(&self) -> &'a str {
+        self.platform
+    }
+
     pub fn next(&mut self) -> Option<Word> {
         self.words.next()
     }
@@ -39,6 +43,11 @@ impl<'a> Args<'a> {
     /// What is left, in the words that would say it again.
     pub fn left(&self) -> String {
         typed(self.words.as_slice())
+    }
+
+    /// Makes these what is left.
+    pub fn put_back(&mut self, words: Vec<Word>) {
+        self.words = words.into_iter();
     }
 
     /// Everything that is left, and stays.

@@ -285,7 +285,7 @@ fn expires(args: &mut Args<'_>) -> Result<Option<Expiry>, Fault> {
     args.answer(FIELD).map(|word| expiry(args, &word).map_err(at)).transpose()
 }
 
-fn expiry(args: &Args<'_>, word: &str) -> Result<Expiry, Fault> {
+pub(super) fn expiry(args: &Args<'_>, word: &str) -> Result<Expiry, Fault> {
     let lower = fold(word);
     match lower.as_str() {
         "never" | "none" => Ok(Expiry::Never),
@@ -323,6 +323,15 @@ pub(super) fn reject(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Reject { id: id(args)?, reason: args.reason() })
 }
 
+pub(super) fn plan_request(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    let dry_run = args.flag("dry-run");
+    let because =
+        if args.keyword(BECAUSE) { Some(args.rest().ok_or_else(|| args.missing("the reason"))?) } else { None };
+    let wanted = RequestedAction::Plan { plan: None };
+    let request = Some(Request { wanted, because, community: None, dry_run });
+    Ok(Command::Ask { kind: Kind::Plan, request, said: None })
+}
+
 pub(super) fn cancel(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Cancel { id: id(args)? })
 }
@@ -334,6 +343,11 @@ pub(super) fn show(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
 pub(super) fn saved(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     let id = id(args)?;
     Ok(Command::Saved { id, key: args.value() })
+}
+
+pub(super) fn lost(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    let id = id(args)?;
+    Ok(Command::Lost { id, key: args.value() })
 }
 
 pub(super) fn retire(_: &'static Spec, args: &mut Args<'_>) -> Parsed {

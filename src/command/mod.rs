@@ -1,13 +1,14 @@
 //! The words of the conversation: one table, and the parser that follows it.
 //!
 //! Text in, [`Command`] or [`Fault`] out. What a command does is `bot`'s; who may say it is
-//! `access`'s. Help, the README's table and the parser all come from [`TABLE`].
+//! `access`'s. Help, the documentation's table and the parser all come from [`TABLE`].
 
 mod args;
 mod asking;
 mod fault;
 mod lexer;
 mod parse;
+mod plan;
 mod rules;
 mod spec;
 mod suggest;
@@ -21,14 +22,17 @@ pub use asking::{LEAVE_OUT, Typed};
 pub use fault::Fault;
 pub use lexer::{Word, lex};
 pub use parse::{LIST, parse, read};
+pub use plan::{ENTRIES, PLAN_FILE, PLAN_TEXT, PlanWish, Source};
 pub use rules::{RULE_FIELDS, TRIGGER, digest, rule};
 pub use spec::Spec;
-pub use table::{TABLE, find, readme_table};
+pub use table::{TABLE, find, table_in_markdown};
 pub use tasks::Task;
 
 use crate::chat::UserId;
+use crate::domain::access::Right;
 use crate::domain::action::{Kind, Request};
 use crate::domain::checklist::StepId;
+use crate::domain::checklist::steps::quickstart::Product;
 use crate::domain::notify::{Digest, Every, Watch, Which};
 
 /// What somebody wants.
@@ -43,12 +47,17 @@ pub enum Command {
         step: StepId,
         check: bool,
     },
-    /// As Markdown, or as JSON.
+    /// As Markdown, or as JSON; as a file, or a page of it as text.
     Report {
         json: bool,
-        page: usize,
+        page: Option<usize>,
     },
     Quickstart(Option<Product>),
+    /// Posts the quick start and writes to the members; without `confirmed`, says to whom.
+    QuickstartSend {
+        confirmed: bool,
+    },
+    Plan(PlanWish),
     /// Opens the channel for a community (by name or uuid), or binds it to another one, which is
     /// asked first.
     Setup {
@@ -57,11 +66,15 @@ pub enum Command {
         confirmed: bool,
         /// All of it: if a community is called so, it is meant.
         whole: Option<String>,
+        /// The template that its plan is made of.
+        from: Option<Source>,
     },
     /// Done: verified if Sekoia confirms it; `anyway` attests it without Sekoia.
     Done {
         step: StepId,
         anyway: bool,
+        /// The e-mail address of who says it, at Sekoia.
+        address: Option<String>,
     },
     /// Without a reason, a form asks for it.
     Skip {
@@ -81,6 +94,8 @@ pub enum Command {
         confirmed: bool,
     },
     Refresh,
+    /// Whether the deployment works.
+    Doctor,
     Overview {
         page: usize,
     },
@@ -88,6 +103,8 @@ pub enum Command {
         page: usize,
     },
     Region,
+    /// Posts the app's address for everybody in the channel.
+    RegionShare,
     RegionProbe {
         confirmed: bool,
     },
@@ -146,6 +163,11 @@ pub enum Command {
     },
     /// `key`: the beginning of the key's identifier, where a form showed that one.
     Saved {
+        id: String,
+        key: Option<String>,
+    },
+    /// The secret of the shown key is lost. `key` as above.
+    Lost {
         id: String,
         key: Option<String>,
     },
@@ -239,6 +261,17 @@ pub struct ParsedCommand {
     pub command: Command,
 }
 
+impl ParsedCommand {
+    /// The right that it needs. Everybody who may look at the channel may look at a part of the plan, in
+    /// whichever words.
+    pub fn right(&self) -> Right {
+        match self.command {
+            Command::Plan(PlanWish::Part { .. }) => Right::Viewer,
+            _ => self.spec.right,
+        }
+    }
+}
+
 /// What help is wanted about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topic {
@@ -249,12 +282,6 @@ pub enum Topic {
     Task(Task),
     Command(&'static Spec),
     Step(StepId),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Product {
-    Defend,
-    Intelligence,
 }
 
 /// A day as somebody says it; which date that is depends on when it is said.
@@ -284,6 +311,8 @@ impl Command {
     pub fn changes(&self) -> bool {
         match self {
             Command::Setup { .. }
+            | Command::RegionShare
+            | Command::QuickstartSend { confirmed: true }
             | Command::Done { .. }
             | Command::Skip { reason: Some(_), .. }
             | Command::Reopen(_)
@@ -294,6 +323,7 @@ impl Command {
             | Command::Reject { reason: Some(_), .. }
             | Command::Cancel { .. }
             | Command::Saved { .. }
+            | Command::Lost { .. }
             | Command::Retire { .. }
             | Command::Retry { .. }
             | Command::ByHand { .. }
@@ -307,6 +337,7 @@ impl Command {
             | Command::NotifyWebhook { wish: WebhookWish::Revoke }
             | Command::Acknowledge { .. }
             | Command::Reset { confirmed: true } => true,
+            Command::Plan(wish) => wish.changes(),
             Command::Help(_)
             | Command::WhoAmI
             | Command::Status
@@ -314,10 +345,12 @@ impl Command {
             | Command::Step { .. }
             | Command::Report { .. }
             | Command::Quickstart(_)
+            | Command::QuickstartSend { confirmed: false }
             | Command::Skip { reason: None, .. }
             | Command::Reset { confirmed: false }
             | Command::Refresh
             | Command::Overview { .. }
+            | Command::Doctor
             | Command::Subscription { .. }
             | Command::Region
             | Command::RegionProbe { .. }
@@ -351,6 +384,7 @@ impl Command {
             | Command::Cancel { id }
             | Command::Show { id }
             | Command::Saved { id, .. }
+            | Command::Lost { id, .. }
             | Command::Retire { id }
             | Command::Retry { id }
             | Command::ByHand { id }
@@ -373,6 +407,7 @@ impl Command {
                 | Command::Ask { request: None, .. }
                 | Command::Reject { reason: None, .. }
                 | Command::NotifyAdd { watch: None }
+                | Command::Plan(PlanWish::Edit { .. } | PlanWish::Import(Source::Form))
                 | Command::NotifyWebhook { wish: WebhookWish::Make { confirmed: true } }
                 | Command::Show { .. }
         )

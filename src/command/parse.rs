@@ -7,10 +7,12 @@ use super::lexer::{Word, lex};
 use super::spec::Spec;
 use super::suggest::nearest;
 use super::table::{TABLE, find};
-use super::{Command, Day, Fault, ParsedCommand, Product, RuleWish, Task, Topic, WebhookWish};
+use super::{Command, Day, Fault, ParsedCommand, RuleWish, Source, Task, Topic, WebhookWish};
 use crate::chat::text::{first as beginning, fold, is_invisible};
 use crate::chat::{Answers, Words};
+use crate::domain::action::people;
 use crate::domain::checklist::StepId;
+use crate::domain::checklist::steps::quickstart::Product;
 
 /// What somebody said or pressed, as a command. People in it are the platform's.
 pub fn read(words: &Words, platform: &str) -> Result<ParsedCommand, Fault> {
@@ -204,7 +206,8 @@ pub(super) fn report(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     if !json {
         args.keyword("markdown");
     }
-    Ok(Command::Report { json, page: args.page()? })
+    let page = if args.is_empty() { None } else { Some(args.page()?) };
+    Ok(Command::Report { json, page })
 }
 
 pub(super) fn quickstart(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
@@ -212,8 +215,14 @@ pub(super) fn quickstart(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     match fold(word.text()).as_str() {
         "defend" | "xdr" => Ok(Command::Quickstart(Some(Product::Defend))),
         "intelligence" | "cti" => Ok(Command::Quickstart(Some(Product::Intelligence))),
-        _ => Err(args.bad(word.text(), "a product", "give `defend` or `intelligence`".into())),
+        "reveal" => Ok(Command::Quickstart(Some(Product::Reveal))),
+        "elevate" => Ok(Command::Quickstart(Some(Product::Elevate))),
+        _ => Err(args.bad(word.text(), "a product", "give `defend`, `intelligence`, `reveal` or `elevate`".into())),
     }
+}
+
+pub(super) fn quickstart_send(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    Ok(Command::QuickstartSend { confirmed: args.keyword("confirm") })
 }
 
 /// Stands before the page of a list of communities: no community is called so.
@@ -222,8 +231,9 @@ pub const LIST: &str = "--page";
 /// A name may end in `confirm` or be called `page 2`: all of it is kept, to be tried first.
 pub(super) fn setup(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     if args.keyword(LIST) {
-        return Ok(Command::Setup { community: None, page: args.page()?, confirmed: false, whole: None });
+        return Ok(Command::Setup { community: None, page: args.page()?, confirmed: false, whole: None, from: None });
     }
+    let from = template_of(args)?;
     let whole = typed_name(args.all());
     let paged = match args.all() {
         [page] => is(page, PAGE),
@@ -231,15 +241,39 @@ pub(super) fn setup(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
         _ => false,
     };
     if paged {
-        return Ok(Command::Setup { community: None, page: args.page()?, confirmed: false, whole });
+        return Ok(Command::Setup { community: None, page: args.page()?, confirmed: false, whole, from });
     }
     let confirmed = args.keyword_at_end("confirm");
     let whole = whole.filter(|_| confirmed && !matches!(args.all(), [Word::Value(_)]));
-    Ok(Command::Setup { community: args.rest(), page: 1, confirmed, whole })
+    Ok(Command::Setup { community: args.rest(), page: 1, confirmed, whole, from })
+}
+
+/// What stands behind the last `from`, if parameters or the end follow it as they follow a template.
+fn template_of(args: &mut Args<'_>) -> Result<Option<Source>, Fault> {
+    let words = args.all();
+    let Some(at) = words.iter().rposition(|word| is(word, "from")) else { return Ok(None) };
+    let behind = &words[at + 1..];
+    if at == 0 || behind.is_empty() || !behind.iter().skip(1).all(|word| word.text().contains('=')) {
+        return Ok(None);
+    }
+    let mut all = args.take();
+    let behind = all.split_off(at);
+    args.put_back(all);
+    let mut of_template = Args::new(args.spec, behind.into_iter().skip(1).collect(), args.platform());
+    super::plan::template(&mut of_template).map(Some)
 }
 
 pub(super) fn done(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
-    Ok(Command::Done { step: args.step()?, anyway: args.keyword("anyway") })
+    let step = args.step()?;
+    let address = match args.behind("as", &["anyway"])? {
+        None => None,
+        Some(words) => {
+            let said = text(words);
+            let read = people::address(&said);
+            Some(read.map_err(|_| args.bad(&said, "an e-mail address", "write yours, as Sekoia has it".into()))?)
+        }
+    };
+    Ok(Command::Done { step, anyway: args.keyword("anyway"), address })
 }
 
 pub(super) fn skip(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
@@ -307,6 +341,10 @@ pub(super) fn reset(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Reset { confirmed: args.keyword("confirm") })
 }
 
+pub(super) fn doctor(_: &'static Spec, _: &mut Args) -> Parsed {
+    Ok(Command::Doctor)
+}
+
 pub(super) fn overview(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Overview { page: args.page()? })
 }
@@ -317,6 +355,10 @@ pub(super) fn subscription(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
 
 pub(super) fn region(_: &'static Spec, _: &mut Args) -> Parsed {
     Ok(Command::Region)
+}
+
+pub(super) fn region_share(_: &'static Spec, _: &mut Args) -> Parsed {
+    Ok(Command::RegionShare)
 }
 
 pub(super) fn region_probe(_: &'static Spec, args: &mut Args<'_>) -> Parsed {

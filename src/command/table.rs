@@ -1,7 +1,7 @@
 //! Every command: its words, its usage, its help, the right and the Sekoia permissions it needs.
 
 use super::spec::{Spec, row};
-use super::{asking, parse, rules};
+use super::{asking, parse, plan, rules};
 use crate::domain::access::Right;
 use crate::domain::checklist::StepId;
 
@@ -21,10 +21,10 @@ pub static TABLE: &[Spec] = &[
     row("whoami", "", Anybody, parse::whoami, "Your id and your rights here.", "whoami"),
     row(
         "setup",
-        "[community]",
+        "[community] [from <template> <parameters>]",
         Operator,
         parse::setup,
-        "Opens the checklist in this channel for one Sekoia community, or binds it to another one.",
+        "Opens the checklist in this channel for one Sekoia community, or binds it to another one; with the plan of a template.",
         "setup \"Nimbus Payments\"",
     ),
     row("status", "", Viewer, parse::status, "The checklist as it stands.", "status"),
@@ -40,10 +40,10 @@ pub static TABLE: &[Spec] = &[
     .aka(&["open"]),
     row(
         "done",
-        "<step> [anyway]",
+        "<step> [as <your e-mail>] [anyway]",
         Operator,
         parse::done,
-        "Ticks a step that Sekoia confirms; with `anyway`, on your word alone.",
+        "Ticks a step that Sekoia confirms, against the plan; with `anyway`, on your word alone. `as`: your account at Sekoia, if the chat does not tell it.",
         "done region",
     )
     .aka(&["tick", "complete"]),
@@ -78,10 +78,18 @@ pub static TABLE: &[Spec] = &[
         "[markdown or json] [page]",
         Viewer,
         parse::report,
-        "The readiness report: every step, evidence, who and when, exceptions, as Markdown and JSON.",
+        "The readiness report, as a file to you alone: every step, evidence, who and when, exceptions, in Markdown or JSON. With a page, as text here.",
         "report",
     ),
     row("overview", "[page]", Operator, parse::overview, "All channels, and what waits for whom.", "overview"),
+    row(
+        "doctor",
+        "",
+        Operator,
+        parse::doctor,
+        "Whether the bot works: store, Sekoia, chat, public address, people; what fails, and how to correct it.",
+        "doctor",
+    ),
     row(
         "reset",
         "",
@@ -89,6 +97,147 @@ pub static TABLE: &[Spec] = &[
         parse::reset,
         "Starts the checklist over, after a confirmation. The history stays.",
         "reset",
+    ),
+    row(
+        "plan",
+        "[step]",
+        Viewer,
+        plan::plan,
+        "What this workspace should be; of one step, beside what Sekoia has.",
+        "plan 4",
+    ),
+    row(
+        "plan products",
+        "[names, current, complete or edit]",
+        Operator,
+        plan::of_part,
+        "The products and modules that are needed. `current`: those that Sekoia shows; `edit`: a form.",
+        "plan products Defend, Intelligence, Reveal",
+    )
+    .of(Subscription),
+    row(
+        "plan region",
+        "[code or current]",
+        Operator,
+        plan::of_part,
+        "The region that the workspace should be in.",
+        "plan region FRA1",
+    )
+    .of(Region),
+    row(
+        "plan communities",
+        "[names, current, complete or edit]",
+        Operator,
+        plan::of_part,
+        "The communities that are needed, and no others.",
+        "plan communities Retail, Cards",
+    )
+    .of(Communities),
+    row(
+        "plan community",
+        "<name> [about <description>]",
+        Operator,
+        plan::of_thing,
+        "One community more. Without arguments, opens a form.",
+        "plan community Retail about \"The retail branch\"",
+    )
+    .of(Communities),
+    row(
+        "plan roles",
+        "[names, current, complete or edit]",
+        Operator,
+        plan::of_part,
+        "The roles that are needed: Sekoia's own by their names.",
+        "plan roles Analyst, Guest",
+    )
+    .of(Roles),
+    row(
+        "plan role",
+        "<name> [with <permissions>] [about <description>]",
+        Operator,
+        plan::of_thing,
+        "One role more. Without arguments, opens a form.",
+        "plan role \"Night shift\" with View alerts, View events",
+    )
+    .of(Roles),
+    row(
+        "plan people",
+        "[e-mails as <role>, current, complete or edit]",
+        Operator,
+        plan::of_part,
+        "The people who should be members.",
+        "plan people ana@bank.example ben@bank.example as Analyst",
+    )
+    .of(Users),
+    row(
+        "plan person",
+        "<e-mail> [as <role>] [to <communities>]",
+        Operator,
+        plan::of_thing,
+        "One person more. Without arguments, opens a form.",
+        "plan person ana@bank.example as Analyst to Retail, Cards",
+    )
+    .of(Users),
+    row(
+        "plan keys",
+        "[current, complete or edit]",
+        Operator,
+        plan::of_part,
+        "The API keys that are needed, one for each use.",
+        "plan keys",
+    )
+    .of(Keys),
+    row(
+        "plan key",
+        "<name> [for <preset>] [with <permissions>] [expires <30d, date or never>] [owner <@user>]",
+        Operator,
+        plan::of_thing,
+        "One key more. Without arguments, opens a form.",
+        "plan key forwarder for intake-forwarder expires 180d",
+    )
+    .of(Keys),
+    row(
+        "plan notifications",
+        "[triggers, current, complete or edit]",
+        Operator,
+        plan::of_part,
+        "The triggers that rules should wait for, in the place of the three that Sekoia names.",
+        "plan notifications alert, silent, playbook",
+    )
+    .of(Notifications),
+    row(
+        "plan hardening",
+        "[settings, current or edit]",
+        Operator,
+        plan::of_part,
+        "The security settings that the community should have: mfa, session-timeout, inactive-accounts, sso.",
+        "plan hardening mfa on, session-timeout 8h, inactive-accounts on",
+    )
+    .of(StepId::Hardening),
+    row(
+        "plan drop",
+        "<part> [name]",
+        Operator,
+        plan::drop,
+        "Takes something out of the plan; without a name, the whole part. Nothing changes at Sekoia.",
+        "plan drop people eve@partner.example",
+    ),
+    row("plan export", "", Operator, plan::export, "The plan as a file in TOML.", "plan export"),
+    row(
+        "plan import",
+        "[file name, or template <name> <parameters>]",
+        Operator,
+        plan::import,
+        "Reads a plan, and shows what differs. Without arguments, opens a form.",
+        "plan import bank.toml",
+    ),
+    row(
+        "plan verify",
+        "",
+        Operator,
+        plan::verify,
+        "Checks every step against the plan, and ticks those that match.",
+        "plan verify",
     ),
     row(
         "subscription",
@@ -102,6 +251,15 @@ pub static TABLE: &[Spec] = &[
     .of(Subscription)
     .needs(&["Read community licenses"]),
     row("region", "", Viewer, parse::region, "The region and its addresses.", "region").of(Region),
+    row(
+        "region share",
+        "",
+        Operator,
+        parse::region_share,
+        "Posts the address of Sekoia's app in the channel, and pins it where that is allowed.",
+        "region share",
+    )
+    .of(Region),
     row(
         "region probe",
         "",
@@ -177,6 +335,23 @@ pub static TABLE: &[Spec] = &[
     )
     .of(Users)
     .needs(&["COMMUNITY_LIST_MEMBER", "COMMUNITY_ADD_MEMBER", "COMMUNITY_REMOVE_MEMBER"]),
+    row(
+        "plan request",
+        "[because <reason>] [--dry-run]",
+        Operator,
+        asking::plan_request,
+        "Asks for everything that the channel's plan names and Sekoia lacks, as one request with one approval.",
+        "plan request",
+    )
+    .needs(&[
+        "COMMUNITY_MANAGE_SUB_COMMUNITIES",
+        "COMMUNITY_READ_ROLE",
+        "COMMUNITY_WRITE_ROLE",
+        "COMMUNITY_LIST_MEMBER",
+        "COMMUNITY_ADD_MEMBER",
+        "COMMUNITY_READ_APIKEY",
+        "COMMUNITY_WRITE_APIKEY",
+    ]),
     row("keys", "[page]", Operator, parse::keys, "API keys: status, expiry, days left.", "keys")
         .of(Keys)
         .needs(&["COMMUNITY_READ_APIKEY"]),
@@ -313,8 +488,9 @@ pub static TABLE: &[Spec] = &[
     row("cancel", "<id>", Operator, asking::cancel, "Withdraws your own request.", "cancel 7f3a"),
     row("approve", "<id>", Approver, asking::approve, "Approves a request, exactly as its card says.", "approve 7f3a"),
     row("reject", "<id> <reason>", Approver, asking::reject, "Rejects a request.", "reject 7f3a \"not now\""),
-    row("show", "<id>", Operator, asking::show, "Creates an approved key and shows it, to who asked alone.", "show 7f3a"),
+    row("show", "<id>", Operator, asking::show, "Creates an approved key and shows it, to who asked for it or keeps it alone.", "show 7f3a"),
     row("saved", "<id>", Operator, asking::saved, "Says that a shown key is saved.", "saved 7f3a"),
+    row("lost", "<id>", Operator, asking::lost, "Revokes the key that you were shown and did not save; then you may create it again.", "lost 7f3a"),
     row("retire", "<id>", Operator, asking::retire, "Revokes the key that a new one replaces.", "retire 7f3a"),
     row("retry", "<id>", Operator, asking::retry, "Tries again what Sekoia refused.", "retry 7f3a"),
     row("by hand", "<id>", Operator, asking::by_hand, "Turns what Sekoia refused into a task for a person.", "by hand 7f3a"),
@@ -330,14 +506,24 @@ pub static TABLE: &[Spec] = &[
     row("unfreeze", "", Approver, asking::unfreeze, "Allows it again.", "unfreeze"),
     row(
         "quickstart",
-        "[defend or intelligence]",
+        "[defend, intelligence, reveal or elevate]",
         Viewer,
         parse::quickstart,
-        "What comes next: the product's quick start, and what of it is there.",
+        "What comes next: the quick start of each licensed product, and what of it is there.",
         "quickstart defend",
     )
     .of(Quickstart)
-    .needs(&["View intakes", "View alerts", "View playbooks"]),
+    .needs(&["View intakes", "View alerts", "View playbooks", "View playbook runs", "View Rules Catalog"]),
+    row(
+        "quickstart send",
+        "",
+        Operator,
+        parse::quickstart_send,
+        "Sends the quick start to the analysts: posts it here and writes to the members who are in this chat, after a confirmation.",
+        "quickstart send",
+    )
+    .of(Quickstart)
+    .needs(&["COMMUNITY_LIST_MEMBER"]),
 ];
 
 /// A row by its name or an alias.
@@ -345,8 +531,8 @@ pub fn find(name: &str) -> Option<&'static Spec> {
     TABLE.iter().find(|spec| spec.name == name || spec.aliases.contains(&name))
 }
 
-/// The README's table of commands.
-pub fn readme_table() -> String {
+/// The table of commands, as the documentation has it.
+pub fn table_in_markdown() -> String {
     let mut out =
         String::from("| Command | Right | Sekoia permissions of the bot's key | |\n| --- | --- | --- | --- |\n");
     for spec in TABLE {

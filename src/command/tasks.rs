@@ -7,6 +7,7 @@ use super::table::TABLE;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
     Checklist,
+    Planning,
     Workspace,
     Changes,
     Requests,
@@ -15,13 +16,14 @@ pub enum Task {
 }
 
 impl Task {
-    pub const ALL: [Task; 6] =
-        [Task::Checklist, Task::Workspace, Task::Changes, Task::Requests, Task::Alerts, Task::Records];
+    pub const ALL: [Task; 7] =
+        [Task::Checklist, Task::Planning, Task::Workspace, Task::Changes, Task::Requests, Task::Alerts, Task::Records];
 
     /// As it is typed after `help`.
     pub fn name(self) -> &'static str {
         match self {
             Task::Checklist => "checklist",
+            Task::Planning => "planning",
             Task::Workspace => "workspace",
             Task::Changes => "changes",
             Task::Requests => "requests",
@@ -33,6 +35,7 @@ impl Task {
     pub fn title(self) -> &'static str {
         match self {
             Task::Checklist => "Work through the checklist",
+            Task::Planning => "Say what the workspace should be",
             Task::Workspace => "Look at the workspace",
             Task::Changes => "Change the workspace, after an approval",
             Task::Requests => "Decide requests and follow them",
@@ -53,12 +56,13 @@ impl Task {
     pub fn of(spec: &Spec) -> Task {
         match spec.name {
             "setup" | "status" | "next" | "step" | "done" | "skip" | "reopen" | "assign" | "due" | "refresh"
-            | "reset" | "quickstart" => Task::Checklist,
+            | "reset" | "quickstart" | "quickstart send" => Task::Checklist,
             "community create" | "role create" | "invite" | "key create" | "key revoke" | "key rotate" => Task::Changes,
-            "approvals" | "cancel" | "approve" | "reject" | "show" | "saved" | "retire" | "retry" | "by hand"
-            | "check" | "freeze" | "unfreeze" => Task::Requests,
-            "help" | "whoami" | "report" | "overview" | "audit" => Task::Records,
+            "approvals" | "cancel" | "approve" | "reject" | "show" | "saved" | "lost" | "retire" | "retry"
+            | "by hand" | "check" | "freeze" | "unfreeze" => Task::Requests,
+            "help" | "whoami" | "report" | "overview" | "doctor" | "audit" => Task::Records,
             "acknowledge" => Task::Alerts,
+            name if name.starts_with("plan") => Task::Planning,
             name if name.starts_with("notify") => Task::Alerts,
             _ => Task::Workspace,
         }
@@ -72,8 +76,18 @@ mod tests {
     #[test]
     fn what_serves_no_other_task_looks_at_the_workspace() {
         let names: Vec<&str> = Task::Workspace.commands().map(|spec| spec.name).collect();
-        let looks =
-            ["subscription", "region", "region probe", "communities", "roles", "role show", "users", "resend", "keys"];
+        let looks = [
+            "subscription",
+            "region",
+            "region share",
+            "region probe",
+            "communities",
+            "roles",
+            "role show",
+            "users",
+            "resend",
+            "keys",
+        ];
         assert_eq!(names, looks);
     }
 

@@ -1,14 +1,11 @@
 //! The words: whatever somebody types is a command, or a fault that says what to type instead.
 
-use std::fs;
-use std::path::Path;
-
 use insta::assert_snapshot;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use sekoia_chatops::chat::{Answers, Words};
-use sekoia_chatops::command::{Command, Fault, ParsedCommand, Spec, TABLE, read, readme_table};
+use sekoia_chatops::command::{Command, Fault, ParsedCommand, Spec, TABLE, read};
 use sekoia_chatops::domain::checklist::StepId;
 
 use super::rooms;
@@ -242,7 +239,7 @@ fn a_slip_gets_the_nearest_word_and_a_bad_value_the_good_ones() {
     role show -> "role show" needs to know which role.
     role show "" -> "role show" needs to know which role.
     role shwo Analyst -> Unknown command "role shwo". Did you mean "role show Analyst"?
-    quickstart xdrr -> "xdrr" is not a product: give `defend` or `intelligence`.
+    quickstart xdrr -> "xdrr" is not a product: give `defend`, `intelligence`, `reveal` or `elevate`.
     invite -> Ask { kind: Invite, request: None, said: None }
     unfreeze now -> "unfreeze" does not take "now".
     reset confirm please -> "reset" does not take "please".
@@ -301,12 +298,12 @@ fn chat_forms_and_keyboards_quotes_are_what_they_mean() {
     skip 3 ask <mailto:a@x.com|a@x.com> -> Skip { step: Communities, reason: Some("ask a@x.com") }
     skip 3 see <https://x.y|z> -> Skip { step: Communities, reason: Some("see z") }
     skip 3 <!channel> <#C0SOC|soc> <@U0BOB|bob> -> Skip { step: Communities, reason: Some("@channel #soc @bob") }
-    setup ‘Nimbus Payments’ -> Setup { community: Some("Nimbus Payments"), page: 1, confirmed: false, whole: None }
-    setup page 2 -> Setup { community: None, page: 2, confirmed: false, whole: Some("page 2") }
-    setup --page 2 -> Setup { community: None, page: 2, confirmed: false, whole: None }
-    setup page one -> Setup { community: Some("page one"), page: 1, confirmed: false, whole: None }
-    setup Red Team confirm -> Setup { community: Some("Red Team"), page: 1, confirmed: true, whole: Some("Red Team confirm") }
-    setup "Red Team" confirm -> Setup { community: Some("Red Team"), page: 1, confirmed: true, whole: None }
+    setup ‘Nimbus Payments’ -> Setup { community: Some("Nimbus Payments"), page: 1, confirmed: false, whole: None, from: None }
+    setup page 2 -> Setup { community: None, page: 2, confirmed: false, whole: Some("page 2"), from: None }
+    setup --page 2 -> Setup { community: None, page: 2, confirmed: false, whole: None, from: None }
+    setup page one -> Setup { community: Some("page one"), page: 1, confirmed: false, whole: None, from: None }
+    setup Red Team confirm -> Setup { community: Some("Red Team"), page: 1, confirmed: true, whole: Some("Red Team confirm"), from: None }
+    setup "Red Team" confirm -> Setup { community: Some("Red Team"), page: 1, confirmed: true, whole: None, from: None }
     role show Tier 2 -> RoleShow { role: "Tier", page: 2, whole: Some("Tier 2") }
     role show Tier page 2 -> RoleShow { role: "Tier", page: 2, whole: Some("Tier page 2") }
     role show "Tier" page 2 -> RoleShow { role: "Tier", page: 2, whole: None }
@@ -318,8 +315,8 @@ fn chat_forms_and_keyboards_quotes_are_what_they_mean() {
     due users none -> Due { step: Users, due: None }
     step 0 -> Step { step: Prerequisites, check: false }
     open LICENCES check -> Step { step: Subscription, check: true }
-    done region anyway -> Done { step: Region, anyway: true }
-    report json 2 -> Report { json: true, page: 2 }
+    done region anyway -> Done { step: Region, anyway: true, address: None }
+    report json 2 -> Report { json: true, page: Some(2) }
     help 3 -> Help(Step(Communities))
     help key create -> Help(Command(Spec("key create")))
     "#);
@@ -440,34 +437,6 @@ fn a_keyword_where_it_means_nothing_is_not_ignored() {
     let texts = ["due 1 friday days", "due 1 on in 7", "report json markdown"];
     let taken: Vec<_> = texts.iter().filter(|text| typed(text).is_ok()).collect();
     assert!(taken.is_empty(), "{taken:?}");
-}
-
-const BEGIN: &str = "<!-- commands -->";
-const END: &str = "<!-- /commands -->";
-
-#[test]
-fn the_readmes_commands_are_the_tables() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = fs::read_to_string(&path).expect("README.md at the root of the repository");
-    let parts = readme.split_once(BEGIN).and_then(|(before, rest)| {
-        let (block, after) = rest.split_once(END)?;
-        Some((before, block, after))
-    });
-    let Some((before, block, after)) = parts else {
-        panic!("README.md has no block between {BEGIN} and {END}: put the two markers where the commands go");
-    };
-    let table = readme_table();
-    if block.trim() == table.trim() {
-        return;
-    }
-    if std::env::var_os("UPDATE_README").is_some() {
-        fs::write(&path, format!("{before}{BEGIN}\n{}\n{END}{after}", table.trim())).expect("README.md can be written");
-        return;
-    }
-    panic!(
-        "README.md does not list the commands as src/command/table.rs has them. Mend it with:\n\n    \
-         UPDATE_README=1 cargo test --test it -- the_readmes_commands\n"
-    );
 }
 
 /// Commands in the code spans of these lines that cannot be copied as they stand: without what calls
