@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use sekoia_chatops::sandbox::Tenant;
 
-use crate::harness::{Choice, Platform, Setting, Stage, on_both, run, steady, usual};
+use crate::harness::{Choice, Platform, Setting, Stage, everywhere, run, steady, usual};
 
 fn bank(on: Platform, mut scenario: impl AsyncFnMut(&mut Stage)) {
     run(on, Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
@@ -13,7 +13,7 @@ fn bank(on: Platform, mut scenario: impl AsyncFnMut(&mut Stage)) {
     });
 }
 
-on_both!(the_bank_reads_its_workspace);
+everywhere!(the_bank_reads_its_workspace);
 fn the_bank_reads_its_workspace(on: Platform) {
     bank(on, async |s| {
         assert_snapshot!(steady(s.ask("dan", "subscription").await.text()), @"
@@ -51,9 +51,9 @@ fn the_bank_reads_its_workspace(on: Platform) {
             assert_snapshot!(roles, @"
             Roles
             *Banque Rivoli* · 5 roles
-            • *Admin* · built in · 83 permissions · 3 members · Full access, management included
-            • *Analyst* · built in · 70 permissions · 1 member · 1 open invitation · Read and write access
-            • *Guest* · built in · 37 permissions · 0 members · 1 open invitation · 1 switched off · Read-only access
+            • *Admin* · built in · 85 permissions · 3 members · Full access, management included
+            • *Analyst* · built in · 72 permissions · 1 member · 1 open invitation · Read and write access
+            • *Guest* · built in · 38 permissions · 0 members · 1 open invitation · 1 switched off · Read-only access
             • *Compliance Auditor* · custom · 4 permissions · 1 member · Looks at who has access to what, for the yearly review
             • *SOC Level 1* · custom · 7 permissions · 2 members · Triage of alerts: reads everything about them, comments, changes their status
             A custom role replaces a person's built-in role (Guest, Analyst, Admin); several custom roles add up.
@@ -82,26 +82,26 @@ fn the_bank_reads_its_workspace(on: Platform) {
         let keys = steady(s.ask("alice", "keys").await.text());
         if s.chat.platform() == Platform::Slack {
             assert_snapshot!(keys, @"
-        API keys
-        *Banque Rivoli* · 10 keys, 6 active
-        • *cti-enrichment* · active · 170 days left, until <date> · 2 permissions
-        • *jira-tickets* · active · ⚠️ 12 days left, until <date> · 2 permissions
-        • *log-forwarder* · active · ⚠️ no expiry · 3 permissions
-        • *sandbox-admin* · the bot's own · active · 300 days left, until <date> · 83 permissions
-        • *sandbox-limited* · active · 300 days left, until <date> · 36 permissions
-        • *sandbox-reader* · active · 300 days left, until <date> · 39 permissions
-        • *old-siem-export* · expired on <date>
-        • *sandbox-expired* · expired on <date>
-        • *former-mssp* · revoked
-        • *sandbox-revoked* · revoked
-        See: Manage API keys <https://docs.sekoia.com/getting_started/manage_api_keys/>
-        [Done]! [Open step 6 (keys)]
-        ");
+            API keys
+            *Banque Rivoli* · 10 keys, 6 active
+            • *cti-enrichment* · active · 170 days left, until <date> · 2 permissions
+            • *jira-tickets* · active · ⚠️ 12 days left, until <date> · 2 permissions
+            • *log-forwarder* · active · ⚠️ no expiry · 3 permissions
+            • *sandbox-admin* · the bot's own · active · 300 days left, until <date> · 85 permissions
+            • *sandbox-limited* · active · 300 days left, until <date> · 37 permissions
+            • *sandbox-reader* · active · 300 days left, until <date> · 40 permissions
+            • *old-siem-export* · expired on <date>
+            • *sandbox-expired* · expired on <date>
+            • *former-mssp* · revoked
+            • *sandbox-revoked* · revoked
+            See: Manage API keys <https://docs.sekoia.com/getting_started/manage_api_keys/>
+            [Done]! [Open step 6 (keys)]
+            ");
         }
     });
 }
 
-on_both!(every_step_is_checked_without_being_changed);
+everywhere!(every_step_is_checked_without_being_changed);
 fn every_step_is_checked_without_being_changed(on: Platform) {
     bank(on, async |s| {
         for step in ["prerequisites", "1", "2", "3", "4", "5", "6", "7", "quickstart"] {
@@ -109,87 +109,97 @@ fn every_step_is_checked_without_being_changed(on: Platform) {
             assert!(card.text().contains("☐ open"), "{card}");
         }
         assert_snapshot!(steady(s.ask("alice", "step 0 check").await.text()), @r#"
-        Sekoia shows: the key is valid and has 83 permissions.
-        Missing: MFA for 1 Admin; "users" shows whom
+        Sekoia shows: the key is valid and has 85 permissions.
+        Missing: your account at Sekoia, as the chat does not tell your e-mail address: "/sekoia done prerequisites as you@company.example" says it once
         Before you start
         *Banque Rivoli*
         ☐ open
         The person who sets up the workspace needs administrator access and a secured account of their own.
-        The bot checks that its API key is valid, which permissions it has, and whether every Admin has MFA on.
-        In Sekoia: your own account, Security · See: Workspace setup overview <https://docs.sekoia.com/getting_started/>
+        The bot checks that its API key is valid and has the permissions that the plan needs, and that who ticks this step is an Admin with MFA.
+        In Sekoia: your own account, Security · See: Secure your account <https://docs.sekoia.com/getting_started/secure_your_account/>, Workspace setup overview <https://docs.sekoia.com/getting_started/>
         [Done]! [Check with Sekoia] [Skip…] [Assign to ▾] [Due date 📅]
         "#);
         assert_snapshot!(steady(s.ask("alice", "step 1 check").await.text()), @"
-        Sekoia confirms it: Defend Prime until <date>, Intelligence until <date>, Reveal until <date>.
+        Sekoia shows: Defend Prime until <date>, Intelligence until <date>, Reveal until <date>. Nobody said yet whether this is all that is needed.
         Step 1 of 7 · Verify your subscription
         *Banque Rivoli*
         ☐ open
+        No plan: it can be seen or attested, not verified. `/sekoia plan products`
         Which products and modules are active, until when and for how many assets decides what the team can use.
         The bot reads the licences, warns by Sekoia's own expiry thresholds and keeps the evidence.
         In Sekoia: Settings > Workspace > Subscriptions · See: Understand your subscription <https://docs.sekoia.com/getting_started/subscriptions/>
-        [Done]! [Check with Sekoia] [Show details] [Skip…] [Assign to ▾] [Due date 📅]
+        As a plan, that is 3 products: Defend Prime, Intelligence, Reveal.
+        [Done]! [Check with Sekoia] [Show details] [Plan] [Skip…] [Assign to ▾] [Due date 📅] [These 3 products are enough]! [More is needed…]
         ");
         assert_snapshot!(steady(s.ask("alice", "step 4 check").await.text()), @"
-        Sekoia confirms it: 3 built-in roles, 2 custom roles.
+        Sekoia shows: 3 built-in roles, 2 custom roles. Nobody said yet whether this is all that is needed.
         ⚠️ built-in roles do not count for members of Compliance Auditor, SOC Level 1
         Step 4 of 7 · Define roles
         *Banque Rivoli*
         ☐ open
+        No plan: it can be seen or attested, not verified. `/sekoia plan roles`
         Roles reviewed before inviting give people the right permissions from their first day.
         The bot lists the roles with their permissions and members, creates custom ones after an approval, and warns of the built-in-role trap.
         In Sekoia: Settings > Workspace > Roles · See: Roles <https://docs.sekoia.com/getting_started/roles/>, Custom roles <https://docs.sekoia.com/getting_started/custom_roles/>
-        [Done]! [Check with Sekoia] [Show details] [Create a role…] [Skip…] [Assign to ▾] [Due date 📅]
+        As a plan, that is 5 roles: Admin, Analyst, Compliance Auditor, Guest, SOC Level 1.
+        [Done]! [Check with Sekoia] [Show details] [Plan] [Create a role…] [Skip…] [Assign to ▾] [Due date 📅] [These 5 roles are enough]! [More is needed…]
         ");
         assert_snapshot!(steady(s.ask("alice", "step 5 check").await.text()), @"
-        Sekoia confirms it: 6 active members, 2 pending invitations.
+        Sekoia shows: 6 active members, 2 pending invitations. Nobody said yet whether this is all that is needed.
         ⚠️ 1 Admin without MFA
         ⚠️ 1 other member without MFA
         ⚠️ 2 invitations still to be accepted: the link is good for 24 hours
         Step 5 of 7 · Invite users
         *Banque Rivoli*
         ☐ open
+        No plan: it can be seen or attested, not verified. `/sekoia plan people`
         The team needs accounts; the link in an invitation is good for 24 hours only.
         The bot invites one person or hundreds after an approval, tracks who came, and shows who has no MFA.
         In Sekoia: Settings > Workspace > Users, Add new users · See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
-        [Done]! [Check with Sekoia] [Show details] [Invite people…] [Skip…] [Assign to ▾] [Due date 📅]
+        As a plan, that is 8 people: claire.dubreuil@banque-rivoli.example, hugo.petit@banque-rivoli.example, ines.carpentier@banque-rivoli.example, j.weber@audit-partner.example, marc.lavigne@banque-rivoli.example, nadia.osman@banque-rivoli.example, sofia.benali@banque-rivoli.example, thomas.obrien@banque-rivoli.example.
+        [Done]! [Check with Sekoia] [Show details] [Plan] [Invite people…] [Skip…] [Assign to ▾] [Due date 📅] [These 8 people are enough]! [More is needed…] [Send an invitation again ▾]
         ");
         assert_snapshot!(steady(s.ask("alice", "step 6 check").await.text()), @"
-        Sekoia confirms it: 6 active keys, 5 of them for integrations.
+        Sekoia shows: 6 active keys, 5 of them for integrations. Nobody said yet whether this is all that is needed.
         ⚠️ 1 key without expiry
         ⚠️ 1 key expiring within 30 days
         Step 6 of 7 · Create API keys
         *Banque Rivoli*
         ☐ open
+        No plan: it can be seen or attested, not verified. `/sekoia plan keys`
         One key per integration, with the least permissions, keeps a leak small.
         The bot creates, rotates and revokes keys after an approval, shows a new one once, and flags those without expiry or about to expire.
         In Sekoia: Settings > Workspace > API Keys · See: Manage API keys <https://docs.sekoia.com/getting_started/manage_api_keys/>
-        [Done]! [Check with Sekoia] [Show details] [Create a key…] [Skip…] [Assign to ▾] [Due date 📅]
+        As a plan, that is 5 keys: cti-enrichment, jira-tickets, log-forwarder, sandbox-limited, sandbox-reader.
+        [Done]! [Check with Sekoia] [Show details] [Plan] [Create a key…] [Skip…] [Assign to ▾] [Due date 📅] [These 5 keys are enough]! [More is needed…]
         ");
     });
 }
 
-on_both!(a_unit_near_the_end_of_its_trial_is_warned);
+everywhere!(a_unit_near_the_end_of_its_trial_is_warned);
 fn a_unit_near_the_end_of_its_trial_is_warned(on: Platform) {
     run(on, Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         s.ask("alice", "setup rivoli payments").await;
         s.progress().await;
         assert_snapshot!(steady(s.ask("alice", "done subscription").await.text()), @"
-        Sekoia confirms it: Defend Prime until <date>.
+        Sekoia shows: Defend Prime until <date>. Nobody said yet whether this is all that is needed.
         Step 1 of 7 · Verify your subscription
         *Rivoli Payments (Nimbus)*
-        ✅ verified with Sekoia: Defend Prime until <date> · @alice · <date> <time> UTC
+        👁️ seen, not verified: Defend Prime until <date>; nobody said whether this is all · @alice · <date> <time> UTC
+        No plan: it can be seen or attested, not verified. `/sekoia plan products`
         • ⚠️ Defend Prime ends in 4 days: Sekoia is warning community admins
         Which products and modules are active, until when and for how many assets decides what the team can use.
         The bot reads the licences, warns by Sekoia's own expiry thresholds and keeps the evidence.
         In Sekoia: Settings > Workspace > Subscriptions · See: Understand your subscription <https://docs.sekoia.com/getting_started/subscriptions/>
-        [Next step]! [Check with Sekoia] [Show details] [Reopen]
+        As a plan, that is 1 product: Defend Prime.
+        [Done]! [Check with Sekoia] [Show details] [Plan] [Skip…] [Assign to ▾] [Due date 📅] [This product is enough]! [More is needed…]
         ");
         assert_snapshot!(steady(s.progress().await.text()), @"
         Sekoia workspace setup
         *Rivoli Payments (Nimbus)* · multi-tenant
-        ▓░░░░░░  1 of 7 done
+        ░░░░░░░  0 of 7 done · 1 seen
         ☐ *Before you start*
-        ✅ *1 Verify your subscription* · Defend Prime until <date> · ⚠️ 1
+        👁️ *1 Verify your subscription* · seen: Defend Prime until <date>
         ☐ *2 Confirm your region*
         ☐ *3 Create communities*
         ☐ *4 Define roles*
@@ -201,14 +211,14 @@ fn a_unit_near_the_end_of_its_trial_is_warned(on: Platform) {
     });
 }
 
-on_both!(a_role_is_shown_with_its_permissions);
+everywhere!(a_role_is_shown_with_its_permissions);
 fn a_role_is_shown_with_its_permissions(on: Platform) {
     bank(on, async |s| {
         let roles = s.ask("dan", "roles").await;
         let guest = s.choose("dan", &roles, "Show a role", Choice::Option("Guest")).await;
         assert_snapshot!(guest.text(), @"
         Guest
-        built in · 37 permissions · 0 members · 1 open invitation · 1 switched off
+        built in · 38 permissions · 0 members · 1 open invitation · 1 switched off
         Read-only access
         • *Alerts*: View alert statistics, View alerts, View generation mode
         • *Archives*: View archives, View archives
@@ -224,7 +234,7 @@ fn a_role_is_shown_with_its_permissions(on: Platform) {
         • *Intakes*: View intakes
         • *Intelligence*: View feeds, View intelligence, View intelligence notes, View intelligence with limited access, View labels, View observables
         • *Playbooks*: View integrations, View playbook runs, View playbook runs statistics, View playbooks
-        • *Queries*: View notebook queries
+        • *Queries*: View notebook queries, View query builder data sources
         • *Rules catalog*: Read runbooks, View Rules Catalog
         • *Telemetry*: View global platform telemetry
         ");
@@ -232,7 +242,7 @@ fn a_role_is_shown_with_its_permissions(on: Platform) {
     });
 }
 
-on_both!(two_hundred_and_fifty_members_are_paged);
+everywhere!(two_hundred_and_fifty_members_are_paged);
 fn two_hundred_and_fifty_members_are_paged(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -259,7 +269,7 @@ fn two_hundred_and_fifty_members_are_paged(on: Platform) {
     });
 }
 
-on_both!(three_hundred_permissions_are_paged);
+everywhere!(three_hundred_permissions_are_paged);
 fn three_hundred_permissions_are_paged(on: Platform) {
     bank(on, async |s| {
         let total = s.sekoia.edit(|world| {
@@ -290,7 +300,7 @@ fn three_hundred_permissions_are_paged(on: Platform) {
     });
 }
 
-on_both!(the_overview_shows_every_channel_and_what_waits_for_whom);
+everywhere!(the_overview_shows_every_channel_and_what_waits_for_whom);
 fn the_overview_shows_every_channel_and_what_waits_for_whom(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -311,7 +321,7 @@ fn the_overview_shows_every_channel_and_what_waits_for_whom(on: Platform) {
     });
 }
 
-on_both!(help_tells_every_command);
+everywhere!(help_tells_every_command);
 fn help_tells_every_command(on: Platform) {
     usual(on, async |s| {
         let help = s.ask("gina", "help all").await.text();
@@ -319,21 +329,42 @@ fn help_tells_every_command(on: Platform) {
         assert!(first.contains("Type it after `/sekoia`"), "{help}");
         assert_snapshot!(commands, @"
         *Work through the checklist*
-        • `setup [community]` Opens the checklist in this channel for one Sekoia community, or binds it to another one. (operator)
+        • `setup [community] [from <template> <parameters>]` Opens the checklist in this channel for one Sekoia community, or binds it to another one; with the plan of a template. (operator)
         • `status` The checklist as it stands.
         • `next` The first step that is still open; the prerequisites come first.
         • `step <1-7 or name> [check]` A step's card; with `check`, what Sekoia says about it now.
-        • `done <step> [anyway]` Ticks a step that Sekoia confirms; with `anyway`, on your word alone. (operator)
+        • `done <step> [as <your e-mail>] [anyway]` Ticks a step that Sekoia confirms, against the plan; with `anyway`, on your word alone. `as`: your account at Sekoia, if the chat does not tell it. (operator)
         • `skip <step> <reason>` Leaves a step out, for a reason that stays on record. (operator)
         • `reopen <step>` Makes a done or skipped step open again. (operator)
         • `assign <step> <@user or nobody>` Says who does a step. (operator)
         • `due <step> <date or none>` Says by when: 2026-12-01, tomorrow, friday, +7d. (operator)
         • `refresh` Brings the channel's progress message up to date, or posts it again.
         • `reset` Starts the checklist over, after a confirmation. The history stays. (operator)
-        • `quickstart [defend or intelligence]` What comes next: the product's quick start, and what of it is there.
+        • `quickstart [defend, intelligence, reveal or elevate]` What comes next: the quick start of each licensed product, and what of it is there.
+        • `quickstart send` Sends the quick start to the analysts: posts it here and writes to the members who are in this chat, after a confirmation. (operator)
+        *Say what the workspace should be*
+        • `plan [step]` What this workspace should be; of one step, beside what Sekoia has.
+        • `plan products [names, current, complete or edit]` The products and modules that are needed. `current`: those that Sekoia shows; `edit`: a form. (operator)
+        • `plan region [code or current]` The region that the workspace should be in. (operator)
+        • `plan communities [names, current, complete or edit]` The communities that are needed, and no others. (operator)
+        • `plan community <name> [about <description>]` One community more. Without arguments, opens a form. (operator)
+        • `plan roles [names, current, complete or edit]` The roles that are needed: Sekoia's own by their names. (operator)
+        • `plan role <name> [with <permissions>] [about <description>]` One role more. Without arguments, opens a form. (operator)
+        • `plan people [e-mails as <role>, current, complete or edit]` The people who should be members. (operator)
+        • `plan person <e-mail> [as <role>] [to <communities>]` One person more. Without arguments, opens a form. (operator)
+        • `plan keys [current, complete or edit]` The API keys that are needed, one for each use. (operator)
+        • `plan key <name> [for <preset>] [with <permissions>] [expires <30d, date or never>] [owner <@user>]` One key more. Without arguments, opens a form. (operator)
+        • `plan notifications [triggers, current, complete or edit]` The triggers that rules should wait for, in the place of the three that Sekoia names. (operator)
+        • `plan hardening [settings, current or edit]` The security settings that the community should have: mfa, session-timeout, inactive-accounts, sso. (operator)
+        • `plan drop <part> [name]` Takes something out of the plan; without a name, the whole part. Nothing changes at Sekoia. (operator)
+        • `plan export` The plan as a file in TOML. (operator)
+        • `plan import [file name, or template <name> <parameters>]` Reads a plan, and shows what differs. Without arguments, opens a form. (operator)
+        • `plan verify` Checks every step against the plan, and ticks those that match. (operator)
+        • `plan request [because <reason>] [--dry-run]` Asks for everything that the channel's plan names and Sekoia lacks, as one request with one approval. (operator)
         *Look at the workspace*
         • `subscription [page]` Licences: products, modules, limits, expiry.
         • `region` The region and its addresses.
+        • `region share` Posts the address of Sekoia's app in the channel, and pins it where that is allowed. (operator)
         • `region probe` Tries the key in the other regions, one host a second, after a confirmation. (operator)
         • `communities [page]` Single- or multi-tenant, and the communities.
         • `roles [page]` Roles with their permissions and members.
@@ -353,8 +384,9 @@ fn help_tells_every_command(on: Platform) {
         • `cancel <id>` Withdraws your own request. (operator)
         • `approve <id>` Approves a request, exactly as its card says. (approver)
         • `reject <id> <reason>` Rejects a request. (approver)
-        • `show <id>` Creates an approved key and shows it, to who asked alone. (operator)
+        • `show <id>` Creates an approved key and shows it, to who asked for it or keeps it alone. (operator)
         • `saved <id>` Says that a shown key is saved. (operator)
+        • `lost <id>` Revokes the key that you were shown and did not save; then you may create it again. (operator)
         • `retire <id>` Revokes the key that a new one replaces. (operator)
         • `retry <id>` Tries again what Sekoia refused. (operator)
         • `by hand <id>` Turns what Sekoia refused into a task for a person. (operator)
@@ -378,8 +410,9 @@ fn help_tells_every_command(on: Platform) {
         *See who did what, and what waits*
         • `help [all, task, command or step]` What you can do here now; with `all`, every command; or help on a task, a command or a step.
         • `whoami` Your id and your rights here.
-        • `report [markdown or json] [page]` The readiness report: every step, evidence, who and when, exceptions, as Markdown and JSON.
+        • `report [markdown or json] [page]` The readiness report, as a file to you alone: every step, evidence, who and when, exceptions, in Markdown or JSON. With a page, as text here.
         • `overview [page]` All channels, and what waits for whom. (operator)
+        • `doctor` Whether the bot works: store, Sekoia, chat, public address, people; what fails, and how to correct it. (operator)
         • `audit [n]` The last records of this channel's history. (operator)
         `/sekoia help` and a command or a step tells more. Everything that a button does can be typed.
         ");
@@ -394,6 +427,8 @@ fn help_tells_every_command(on: Platform) {
         Roles reviewed before inviting give people the right permissions from their first day.
         The bot lists the roles with their permissions and members, creates custom ones after an approval, and warns of the built-in-role trap.
         In Sekoia: Settings > Workspace > Roles.
+        • `plan roles [names, current, complete or edit]` The roles that are needed: Sekoia's own by their names. (operator)
+        • `plan role <name> [with <permissions>] [about <description>]` One role more. Without arguments, opens a form. (operator)
         • `roles [page]` Roles with their permissions and members.
         • `role show <name> [page]` One role, with all its permissions.
         • `role create <name> [with <preset, role or permissions>] [about <description>] [because <reason>] [--dry-run]` Creates a custom role, after an approval. Without arguments, opens a form. (operator)
@@ -416,7 +451,7 @@ fn help_tells_every_command(on: Platform) {
         "#);
         assert_snapshot!(s.ask("alice", "done region tomorrow").await.text(), @r#"
         `done` does not take "tomorrow".
-        Usage: `/sekoia done <step> [anyway]`
+        Usage: `/sekoia done <step> [as <your e-mail>] [anyway]`
         Try: `/sekoia done region`
         "#);
         assert_snapshot!(s.ask("alice", "status").await.text(), @"
@@ -428,7 +463,7 @@ fn help_tells_every_command(on: Platform) {
     });
 }
 
-on_both!(the_other_regions_are_probed_after_a_confirmation);
+everywhere!(the_other_regions_are_probed_after_a_confirmation);
 fn the_other_regions_are_probed_after_a_confirmation(on: Platform) {
     usual(on, async |s| {
         let question = s.ask("alice", "region probe").await;
@@ -447,7 +482,7 @@ fn the_other_regions_are_probed_after_a_confirmation(on: Platform) {
     });
 }
 
-on_both!(open_invitations_are_not_counted_as_members);
+everywhere!(open_invitations_are_not_counted_as_members);
 fn open_invitations_are_not_counted_as_members(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;

@@ -3,9 +3,9 @@
 use insta::assert_snapshot;
 use sekoia_chatops::sandbox::Tenant;
 
-use crate::harness::{Call, Choice, Platform, Setting, on_both, run, usual};
+use crate::harness::{Call, Choice, Platform, Setting, everywhere, run, usual};
 
-on_both!(a_channel_is_set_up);
+everywhere!(a_channel_is_set_up);
 fn a_channel_is_set_up(on: Platform) {
     usual(on, async |s| {
         assert_snapshot!(s.ask("alice", "setup").await, @"
@@ -50,14 +50,14 @@ fn a_channel_is_set_up(on: Platform) {
         *Nimbus Payments*
         ☐ open
         The person who sets up the workspace needs administrator access and a secured account of their own.
-        The bot checks that its API key is valid, which permissions it has, and whether every Admin has MFA on.
-        In Sekoia: your own account, Security · See: Workspace setup overview <https://docs.sekoia.com/getting_started/>
+        The bot checks that its API key is valid and has the permissions that the plan needs, and that who ticks this step is an Admin with MFA.
+        In Sekoia: your own account, Security · See: Secure your account <https://docs.sekoia.com/getting_started/secure_your_account/>, Workspace setup overview <https://docs.sekoia.com/getting_started/>
         [Done]! [Check with Sekoia] [Skip…] [Assign to ▾] [Due date 📅]
         ");
     });
 }
 
-on_both!(setup_again_says_what_is_there_and_edits_nothing_twice);
+everywhere!(setup_again_says_what_is_there_and_edits_nothing_twice);
 fn setup_again_says_what_is_there_and_edits_nothing_twice(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -71,7 +71,7 @@ fn setup_again_says_what_is_there_and_edits_nothing_twice(on: Platform) {
     });
 }
 
-on_both!(of_several_communities_one_is_chosen);
+everywhere!(of_several_communities_one_is_chosen);
 fn of_several_communities_one_is_chosen(on: Platform) {
     run(on, Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         let menu = s.ask("alice", "setup").await;
@@ -111,7 +111,7 @@ fn of_several_communities_one_is_chosen(on: Platform) {
     });
 }
 
-on_both!(a_community_is_named);
+everywhere!(a_community_is_named);
 fn a_community_is_named(on: Platform) {
     run(on, Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         assert_snapshot!(s.ask("alice", "setup Rivoli Nowhere").await.text(), @r#"
@@ -154,7 +154,7 @@ fn a_community_is_named(on: Platform) {
     });
 }
 
-on_both!(forty_communities_fit_a_menu_and_two_hundred_its_pages);
+everywhere!(forty_communities_fit_a_menu_and_two_hundred_its_pages);
 fn forty_communities_fit_a_menu_and_two_hundred_its_pages(on: Platform) {
     run(on, Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         s.sekoia.edit(|world| world.add_communities(40));
@@ -170,7 +170,7 @@ fn forty_communities_fit_a_menu_and_two_hundred_its_pages(on: Platform) {
     });
 }
 
-on_both!(without_the_bot_in_the_channel_it_says_how_to_invite_it);
+everywhere!(without_the_bot_in_the_channel_it_says_how_to_invite_it);
 fn without_the_bot_in_the_channel_it_says_how_to_invite_it(on: Platform) {
     usual(on, async |s| {
         assert_snapshot!(s.ask_in("quiet", "alice", "setup").await.text(), @"
@@ -186,17 +186,17 @@ fn without_the_bot_in_the_channel_it_says_how_to_invite_it(on: Platform) {
     });
 }
 
-on_both!(another_community_opens_every_step_again_after_a_question);
+everywhere!(another_community_opens_every_step_again_after_a_question);
 fn another_community_opens_every_step_again_after_a_question(on: Platform) {
     run(on, Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         s.ask("alice", "setup rivoli retail").await;
         s.progress().await;
-        s.ask("alice", "done region").await;
+        s.ask("alice", "plan products current").await;
         s.progress().await;
         let question = s.ask("alice", "setup rivoli markets").await;
         assert_snapshot!(question, @"
         to alice alone in #soc-setup
-        This channel works on Rivoli Retail. For Rivoli Markets every step opens again, because what was proven of one community says nothing of another; who does what by when stays.
+        This channel works on Rivoli Retail. For Rivoli Markets every step opens again, because what was proven of one community says nothing of another, and the plan starts anew; who does what by when stays.
         [Change the community]✗
         ");
         assert!(s.ask("alice", "status").await.text().contains("*Rivoli Retail*"));
@@ -222,7 +222,7 @@ fn another_community_opens_every_step_again_after_a_question(on: Platform) {
     });
 }
 
-on_both!(a_community_that_sekoia_lists_twice_is_there_once);
+everywhere!(a_community_that_sekoia_lists_twice_is_there_once);
 fn a_community_that_sekoia_lists_twice_is_there_once(on: Platform) {
     run(on, Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..Setting::default() }, async |s| {
         let doubled = sekoia_chatops::sandbox::FaultKind::Doubled;

@@ -2,9 +2,9 @@
 
 use insta::assert_snapshot;
 
-use crate::harness::{Choice, Platform, on_both, steady, usual};
+use crate::harness::{Call, ChatFault, Choice, Platform, everywhere, steady, usual};
 
-on_both!(a_step_is_done_because_sekoia_confirms_it);
+everywhere!(a_step_is_done_because_sekoia_confirms_it);
 fn a_step_is_done_because_sekoia_confirms_it(on: Platform) {
     usual(on, async |s| {
         let progress = s.set_up().await;
@@ -14,22 +14,39 @@ fn a_step_is_done_because_sekoia_confirms_it(on: Platform) {
         Step 1 of 7 · Verify your subscription
         *Nimbus Payments*
         ☐ open
+        No plan: it can be seen or attested, not verified. `/sekoia plan products`
         Which products and modules are active, until when and for how many assets decides what the team can use.
         The bot reads the licences, warns by Sekoia's own expiry thresholds and keeps the evidence.
         In Sekoia: Settings > Workspace > Subscriptions · See: Understand your subscription <https://docs.sekoia.com/getting_started/subscriptions/>
-        [Done]! [Check with Sekoia] [Show details] [Skip…] [Assign to ▾] [Due date 📅]
+        [Done]! [Check with Sekoia] [Show details] [Plan] [Skip…] [Assign to ▾] [Due date 📅]
         ");
-        let done = s.click("alice", &card, "Done").await;
-        assert_snapshot!(steady(done), @"
+        let seen = s.click("alice", &card, "Done").await;
+        assert_snapshot!(steady(&seen), @"
         to alice alone in #soc-setup
-        Sekoia confirms it: Defend Prime until <date>, Intelligence until <date>, Reveal until <date>.
+        Sekoia shows: Defend Prime until <date>, Intelligence until <date>, Reveal until <date>. Nobody said yet whether this is all that is needed.
         Step 1 of 7 · Verify your subscription
         *Nimbus Payments*
-        ✅ verified with Sekoia: Defend Prime until <date>, Intelligence until <date>, Reveal until <date> · @alice · <date> <time> UTC
+        👁️ seen, not verified: Defend Prime until <date>, Intelligence until <date>, Reveal until <date>; nobody said whether this is all · @alice · <date> <time> UTC
+        No plan: it can be seen or attested, not verified. `/sekoia plan products`
         Which products and modules are active, until when and for how many assets decides what the team can use.
         The bot reads the licences, warns by Sekoia's own expiry thresholds and keeps the evidence.
         In Sekoia: Settings > Workspace > Subscriptions · See: Understand your subscription <https://docs.sekoia.com/getting_started/subscriptions/>
-        [Next step]! [Check with Sekoia] [Show details] [Reopen]
+        As a plan, that is 3 products: Defend Prime, Intelligence, Reveal.
+        [Done]! [Check with Sekoia] [Show details] [Plan] [Skip…] [Assign to ▾] [Due date 📅] [These 3 products are enough]! [More is needed…]
+        ");
+        assert!(s.progress().await.text().contains("👁️ *1 Verify your subscription* · seen: "));
+        let done = s.click("alice", &seen, "These 3 products are enough").await;
+        assert_snapshot!(steady(done), @"
+        to alice alone in #soc-setup
+        Sekoia confirms it: 3 products as planned; Defend Prime until <date>, Intelligence until <date>, Reveal until <date>.
+        Step 1 of 7 · Verify your subscription
+        *Nimbus Payments*
+        ✅ verified with Sekoia: 3 products as planned; Defend Prime until <date>, Intelligence until <date>, Reveal until <date> · @alice · <date> <time> UTC
+        Plan: 3 products, said to be all by @alice · <date> <time> UTC
+        Which products and modules are active, until when and for how many assets decides what the team can use.
+        The bot reads the licences, warns by Sekoia's own expiry thresholds and keeps the evidence.
+        In Sekoia: Settings > Workspace > Subscriptions · See: Understand your subscription <https://docs.sekoia.com/getting_started/subscriptions/>
+        [Next step]! [Check with Sekoia] [Show details] [Plan] [Reopen]
         ");
         assert_snapshot!(steady(s.progress().await), @"
         #soc-setup (updated)
@@ -37,7 +54,7 @@ fn a_step_is_done_because_sekoia_confirms_it(on: Platform) {
         *Nimbus Payments* · single-tenant
         ▓▓░░░░░  1 of 7 done · 1 not applicable
         ☐ *Before you start*
-        ✅ *1 Verify your subscription* · Defend Prime until <date>, Intelligence until <date>, Reveal until <date>
+        ✅ *1 Verify your subscription* · 3 products as planned; Defend Prime until <date>, Intelligence until <date>, Reveal until <date>
         ☐ *2 Confirm your region*
         ➖ *3 Create communities* · not applicable
         ☐ *4 Define roles*
@@ -54,19 +71,21 @@ fn a_step_is_done_because_sekoia_confirms_it(on: Platform) {
     });
 }
 
-on_both!(all_steps_are_worked_through);
+everywhere!(all_steps_are_worked_through);
 fn all_steps_are_worked_through(on: Platform) {
     usual(on, async |s| {
+        s.sekoia.edit(|world| world.members.iter_mut().for_each(|member| member.user.confirmed = true));
         s.set_up().await;
         let mut last = String::new();
         for words in [
-            "done 0 anyway",
-            "done region",
+            "done 0 as ada.nwosu@nimbus.example",
+            "done region anyway",
             "done 4",
-            "done USERS",
-            "done 6",
+            "plan PEOPLE current",
+            "plan keys current",
             "done notifications anyway",
-            "done subscription",
+            "plan products current",
+            "plan roles current",
         ] {
             s.ask("alice", words).await;
             last = s.progress().await.text();
@@ -75,13 +94,13 @@ fn all_steps_are_worked_through(on: Platform) {
         Sekoia workspace setup
         *Nimbus Payments* · single-tenant
         ▓▓▓▓▓▓▓  6 of 7 done · 1 not applicable
-        ☑️ *Before you start* · attested by @alice
-        ✅ *1 Verify your subscription* · Defend Prime until <date>, Intelligence until <date>, Reveal until <date>
-        ✅ *2 Confirm your region* · FRA1 (France): the key is accepted; people log in at https://app.sekoia.io · ⚠️ 1
+        ✅ *Before you start* · the key is valid and has 85 permissions; who says so is an Admin with MFA or single sign-on · ⚠️ 1
+        ✅ *1 Verify your subscription* · 3 products as planned; Defend Prime until <date>, Intelligence until <date>, Reveal until <date>
+        ☑️ *2 Confirm your region* · attested by @alice
         ➖ *3 Create communities* · not applicable
-        ✅ *4 Define roles* · 3 built-in roles, 2 custom roles · ⚠️ 1
-        ✅ *5 Invite users* · 5 active members, 2 pending invitations · ⚠️ 3
-        ✅ *6 Create API keys* · 6 active keys, 5 of them for integrations · ⚠️ 2
+        ✅ *4 Define roles* · 5 roles as planned; 3 built-in roles, 2 custom roles · ⚠️ 1
+        ✅ *5 Invite users* · 7 people as planned; 7 active members, 0 pending invitations · ⚠️ 3
+        ✅ *6 Create API keys* · 5 keys as planned; 6 active keys, 5 of them for integrations · ⚠️ 2
         ☑️ *7 Configure notifications* · attested by @alice
         ☐ *What comes next*
         [Open a step ▾] [Next]! [Refresh]
@@ -99,20 +118,20 @@ fn all_steps_are_worked_through(on: Platform) {
         assert_snapshot!(s.ask("alice", "quickstart defend").await.text(), @"
         What comes next
         *Defend*, about an hour and a half:
-        • Connect a first source (Admin, or intake permissions; 10–20 min)
-        • Check that events arrive (5–10 min)
-        • Enable detection rules (10–15 min)
-        • Triage a first alert (15–30 min)
-        • Automate with a playbook (15–20 min)
-        Sekoia confirms it: 5 intakes, alerts arrive, 3 playbooks.
+        • ✅ Connect a first source (Admin, or intake permissions; 10–20 min) · 5 intakes
+        • ✅ Check that events arrive (5–10 min) · events arrive and are parsed
+        • ✅ Enable detection rules (10–15 min) · all 420 Elementary and Intermediate rules are on
+        • ✅ Triage a first alert (15–30 min) · alerts are taken up
+        • ✅ Automate with a playbook (15–20 min) · 3 playbooks
+        Sekoia confirms it: Defend: 5 intakes, events arrive and are parsed, all 420 Elementary and Intermediate rules are on, alerts are taken up, 3 playbooks; Intelligence: the threat database answers, 1 feed of your own; Reveal: 420 assets.
         ⚠️ 2 intakes send nothing or report an error
         See: Defend <https://docs.sekoia.com/xdr/xdr_quick_start/>, Intelligence <https://docs.sekoia.com/cti/>
-        [Done]
+        [Done] [Send to the analysts…]
         ");
     });
 }
 
-on_both!(one_press_leads_from_each_done_step_to_the_next);
+everywhere!(one_press_leads_from_each_done_step_to_the_next);
 fn one_press_leads_from_each_done_step_to_the_next(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -121,7 +140,9 @@ fn one_press_leads_from_each_done_step_to_the_next(on: Platform) {
         s.progress().await;
         let next = s.click("alice", &done, "Next step").await;
         assert!(next.text().starts_with("Step 1 of 7"), "{next}");
-        let done = s.click("alice", &next, "Done").await;
+        let seen = s.click("alice", &next, "Done").await;
+        assert!(s.progress().await.text().contains("👁️ *1 Verify your subscription* · seen"));
+        let done = s.click("alice", &seen, "These 3 products are enough").await;
         s.progress().await;
         let next = s.click("alice", &done, "Next step").await;
         assert!(next.text().starts_with("Step 2 of 7"), "{next}");
@@ -129,20 +150,20 @@ fn one_press_leads_from_each_done_step_to_the_next(on: Platform) {
     });
 }
 
-on_both!(a_due_date_that_nobody_would_see_is_refused_and_an_assignee_is_shown);
+everywhere!(a_due_date_that_nobody_would_see_is_refused_and_an_assignee_is_shown);
 fn a_due_date_that_nobody_would_see_is_refused_and_an_assignee_is_shown(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
-        s.ask("alice", "done region").await;
+        s.ask("alice", "plan products current").await;
         s.progress().await;
-        assert_snapshot!(s.ask("alice", "due region +7d").await.text(), @"Already verified: step 2 (region). Only an open step has a due date: `/sekoia reopen region` first.");
-        let card = s.ask("alice", "assign region @bob").await;
+        assert_snapshot!(s.ask("alice", "due 1 +7d").await.text(), @"Already verified: step 1 (subscription). Only an open step has a due date: `/sekoia reopen subscription` first.");
+        let card = s.ask("alice", "assign 1 @bob").await;
         assert!(card.text().contains("In hand · @bob"), "{card}");
         s.progress().await;
     });
 }
 
-on_both!(what_sekoia_does_not_confirm_needs_somebodys_word);
+everywhere!(what_sekoia_does_not_confirm_needs_somebodys_word);
 fn what_sekoia_does_not_confirm_needs_somebodys_word(on: Platform) {
     usual(on, async |s| {
         s.sekoia.edit(|world| world.members.truncate(1));
@@ -162,10 +183,11 @@ fn what_sekoia_does_not_confirm_needs_somebodys_word(on: Platform) {
         Step 5 of 7 · Invite users
         *Nimbus Payments*
         ☑️ attested, not verified · @alice · <date> <time> UTC
+        No plan: it can be seen or attested, not verified. `/sekoia plan people`
         The team needs accounts; the link in an invitation is good for 24 hours only.
         The bot invites one person or hundreds after an approval, tracks who came, and shows who has no MFA.
         In Sekoia: Settings > Workspace > Users, Add new users · See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
-        [Next step]! [Check with Sekoia] [Show details] [Reopen]
+        [Next step]! [Check with Sekoia] [Show details] [Plan] [Reopen]
         ");
         assert_snapshot!(steady(s.progress().await.text()), @"
         Sekoia workspace setup
@@ -184,7 +206,7 @@ fn what_sekoia_does_not_confirm_needs_somebodys_word(on: Platform) {
     });
 }
 
-on_both!(a_step_is_skipped_with_a_reason_from_a_form);
+everywhere!(a_step_is_skipped_with_a_reason_from_a_form);
 fn a_step_is_skipped_with_a_reason_from_a_form(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -207,10 +229,11 @@ fn a_step_is_skipped_with_a_reason_from_a_form(on: Platform) {
         Step 7 of 7 · Configure notifications
         *Nimbus Payments*
         ⏭️ skipped: We "have" our own alerting · @alice · <date> <time> UTC
+        Plan: the three triggers that Sekoia names.
         Urgent alerts, silent intakes and failed playbooks should reach somebody without anybody looking.
         The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a sample has arrived; Sekoia's public API cannot list the rules of its console.
         In Sekoia: Settings > Notifications · See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
-        [Next step]! [Check the rules] [Show details] [Reopen]
+        [Next step]! [Check the rules] [Show details] [Plan] [Reopen]
         "#);
         assert_snapshot!(steady(s.progress().await.text()), @r#"
         Sekoia workspace setup
@@ -233,17 +256,18 @@ fn a_step_is_skipped_with_a_reason_from_a_form(on: Platform) {
         Step 7 of 7 · Configure notifications
         *Nimbus Payments*
         ☐ open · @alice · <date> <time> UTC
+        Plan: the three triggers that Sekoia names.
         Urgent alerts, silent intakes and failed playbooks should reach somebody without anybody looking.
         The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a sample has arrived; Sekoia's public API cannot list the rules of its console.
         In Sekoia: Settings > Notifications · See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
-        [Done]! [Check the rules] [Show details] [Add a rule…] [Skip…] [Assign to ▾] [Due date 📅]
+        [Done]! [Check the rules] [Show details] [Plan] [Add a rule…] [Skip…] [Assign to ▾] [Due date 📅]
         ");
         s.progress().await;
         assert_snapshot!(steady(s.ask("alice", "reopen 7").await.text()), @"Already open: step 7 (notifications).");
     });
 }
 
-on_both!(a_step_is_given_to_somebody_with_a_due_date);
+everywhere!(a_step_is_given_to_somebody_with_a_due_date);
 fn a_step_is_given_to_somebody_with_a_due_date(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -256,11 +280,12 @@ fn a_step_is_given_to_somebody_with_a_due_date(on: Platform) {
         Step 5 of 7 · Invite users
         *Nimbus Payments*
         ☐ open
+        No plan: it can be seen or attested, not verified. `/sekoia plan people`
         In hand · @bob · due 2099-12-01
         The team needs accounts; the link in an invitation is good for 24 hours only.
         The bot invites one person or hundreds after an approval, tracks who came, and shows who has no MFA.
         In Sekoia: Settings > Workspace > Users, Add new users · See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
-        [Done]! [Check with Sekoia] [Show details] [Invite people…] [Skip…] [Assign to ▾] [Due date 📅]
+        [Done]! [Check with Sekoia] [Show details] [Plan] [Invite people…] [Skip…] [Assign to ▾] [Due date 📅]
         ");
         assert_snapshot!(steady(s.progress().await.text()), @"
         Sekoia workspace setup
@@ -289,11 +314,12 @@ fn a_step_is_given_to_somebody_with_a_due_date(on: Platform) {
         Step 5 of 7 · Invite users
         *Nimbus Payments*
         ☐ open
+        No plan: it can be seen or attested, not verified. `/sekoia plan people`
         In hand · @carol
         The team needs accounts; the link in an invitation is good for 24 hours only.
         The bot invites one person or hundreds after an approval, tracks who came, and shows who has no MFA.
         In Sekoia: Settings > Workspace > Users, Add new users · See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
-        [Done]! [Check with Sekoia] [Show details] [Invite people…] [Skip…] [Assign to ▾] [Due date 📅]
+        [Done]! [Check with Sekoia] [Show details] [Plan] [Invite people…] [Skip…] [Assign to ▾] [Due date 📅]
         ");
         s.progress().await;
         assert_snapshot!(s.ask("alice", "assign users nobody").await.text(), @"
@@ -301,21 +327,22 @@ fn a_step_is_given_to_somebody_with_a_due_date(on: Platform) {
         Step 5 of 7 · Invite users
         *Nimbus Payments*
         ☐ open
+        No plan: it can be seen or attested, not verified. `/sekoia plan people`
         The team needs accounts; the link in an invitation is good for 24 hours only.
         The bot invites one person or hundreds after an approval, tracks who came, and shows who has no MFA.
         In Sekoia: Settings > Workspace > Users, Add new users · See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
-        [Done]! [Check with Sekoia] [Show details] [Invite people…] [Skip…] [Assign to ▾] [Due date 📅]
+        [Done]! [Check with Sekoia] [Show details] [Plan] [Invite people…] [Skip…] [Assign to ▾] [Due date 📅]
         ");
         s.progress().await;
     });
 }
 
-on_both!(the_checklist_starts_over);
+everywhere!(the_checklist_starts_over);
 fn the_checklist_starts_over(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
         assert_snapshot!(s.ask("alice", "reset").await.text(), @"There is nothing to reset: no step was touched yet.");
-        s.ask("alice", "done region").await;
+        s.ask("alice", "plan products current").await;
         s.progress().await;
         let sure = s.ask("alice", "reset").await;
         assert_snapshot!(sure, @"
@@ -344,7 +371,7 @@ fn the_checklist_starts_over(on: Platform) {
         *Nimbus Payments* · the last 6 entries, newest first; the channel's last record is number 6
         • 6 · <date> <time> UTC · @alice · communities not applicable
         • 5 · <date> <time> UTC · @alice · started over
-        • 4 · <date> <time> UTC · @alice · region verified: FRA1 (France): the key is accepted; people log in at https://app.sekoia.io
+        • 4 · <date> <time> UTC · @alice · subscription verified: 3 products as planned; Defend Prime until <date>, Intelligence until <date>, Reveal until 2…
         • 3 · <date> <time> UTC · the bot · progress message posted
         • 2 · <date> <time> UTC · @alice · communities not applicable
         • 1 · <date> <time> UTC · @alice · opened for Nimbus Payments
@@ -353,38 +380,67 @@ fn the_checklist_starts_over(on: Platform) {
     });
 }
 
-on_both!(the_progress_message_is_posted_again_when_somebody_deleted_it);
+everywhere!(the_progress_message_is_posted_again_when_somebody_deleted_it);
 fn the_progress_message_is_posted_again_when_somebody_deleted_it(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
         s.chat.posts_are_deleted();
-        s.ask("alice", "done region").await;
+        s.ask("alice", "plan products current").await;
         assert!(s.progress().await.to_string().starts_with("#soc-setup (posted)"));
     });
 }
 
-on_both!(the_report_holds_every_step);
+everywhere!(a_report_that_cannot_be_a_file_is_text);
+fn a_report_that_cannot_be_a_file_is_text(on: Platform) {
+    usual(on, async |s| {
+        s.set_up().await;
+        s.chat.fault(Call::Upload, ChatFault::Refuses);
+        let report = s.ask("dan", "report").await;
+        assert!(report.text().contains("# Sekoia workspace readiness: Nimbus Payments"), "{report}");
+        assert!(report.text().contains("The file could not be sent: "), "{report}");
+        assert_eq!(s.chat.pictures().len(), 0);
+    });
+}
+
+everywhere!(the_report_holds_every_step);
 fn the_report_holds_every_step(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
-        s.ask("alice", "done region").await;
+        s.ask("alice", "plan products current").await;
         s.progress().await;
         s.ask("bob", "skip 7 [later](http://x) <b>").await;
         s.progress().await;
         let report = s.ask("dan", "report").await;
-        let text = report.text();
+        let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().to_string();
+        assert_snapshot!(report.text().replace(&today, "<date>"), @"
+        The report is in your direct messages: `readiness-nimbus-payments-<date>.md`
+        *Nimbus Payments* · 1 of 7 done, 0 seen, 1 skipped, 1 not applicable
+        [As JSON] [Show it here]
+        ");
+        s.direct().await;
+        let file = s.chat.pictures().pop().expect("a file");
+        assert!(file.name.starts_with("readiness-nimbus-payments-2") && file.name.ends_with(".md"), "{}", file.name);
+        let text = String::from_utf8(file.content).unwrap();
         for wanted in [
             "# Sekoia workspace readiness: Nimbus Payments",
-            "## 2. Confirm your region",
+            "## 1. Verify your subscription",
             "- Status: verified",
-            "- By: alice on",
+            "- By: alice (",
             r"- Reason: \[later\](http://x) \<b\>",
             "- Status: not applicable",
         ] {
             assert!(text.contains(wanted), "{wanted} is not in\n{text}");
         }
+        let first = s.click("dan", &report, "Show it here").await;
+        let same = first.text().split("```").nth(1).expect("code").trim().lines().next().map(str::to_owned);
+        assert_eq!(same.as_deref(), text.lines().next());
+        let as_json = s.click("dan", &report, "As JSON").await;
+        s.direct().await;
+        let file = s.chat.pictures().pop().expect("a file");
+        assert!(file.name.ends_with(".json"), "{}", file.name);
+        let whole: serde_json::Value = serde_json::from_slice(&file.content).unwrap();
         let mut json = String::new();
-        let mut page = s.click("dan", &report, "As JSON").await;
+        let mut page = s.click("dan", &as_json, "Show it here").await;
         loop {
             let text = page.text();
             let code = text.split("```").nth(1).unwrap_or_else(|| panic!("no code in {text}"));
@@ -395,8 +451,9 @@ fn the_report_holds_every_step(on: Platform) {
             page = s.click("dan", &page, "Next page").await;
         }
         let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(report["progress"], whole["progress"]);
         assert_eq!(report["progress"]["done"], 1);
-        assert_eq!(report["steps"].as_array().unwrap().len(), 9);
+        assert_eq!(report["steps"].as_array().unwrap().len(), 10);
         assert_eq!(report["steps"][7]["state"]["status"], "skipped");
         assert_eq!(report["channel"], "chat:soc-setup");
     });

@@ -11,6 +11,7 @@ use crate::chat::text::shown;
 use crate::chat::view::{Block, Choice, Confirm, Control, Line, OPEN, Style, Text, View};
 use crate::chat::{Actor, Change};
 use crate::domain::checklist::{DOCS, Mode, Session, Status, StepId, StepSpec, StepState};
+use crate::domain::plan::Part;
 
 /// Characters of evidence or of a reason in one line of the checklist.
 const SHORT: usize = 110;
@@ -24,7 +25,9 @@ pub fn checklist(session: &Session, now: Timestamp) -> View {
         bar.push(if i < settled { '▓' } else { '░' });
     }
     bar.push_str(&format!("  {} of {} done", progress.done, progress.total));
-    for (n, what) in [(progress.skipped, "skipped"), (progress.not_applicable, "not applicable")] {
+    for (n, what) in
+        [(progress.seen, "seen"), (progress.skipped, "skipped"), (progress.not_applicable, "not applicable")]
+    {
         if n > 0 {
             bar.push_str(&format!(" · {n} {what}"));
         }
@@ -69,7 +72,7 @@ pub fn menu_label(id: StepId) -> Text {
 
 /// Stable ids of the lines, `step-1` to `step-7`.
 const LINE_IDS: [&str; StepId::COUNT] =
-    ["before", "step-1", "step-2", "step-3", "step-4", "step-5", "step-6", "step-7", "after"];
+    ["before", "step-1", "step-2", "step-3", "step-4", "step-5", "step-6", "step-7", "after", "hardening"];
 
 fn row(session: &Session, id: StepId, today: Date) -> Block {
     let step = session.step(id);
@@ -88,6 +91,16 @@ fn row(session: &Session, id: StepId, today: Date) -> Block {
     Block::Line(Some(LINE_IDS[id as usize]), line)
 }
 
+/// A step in one line, with where it stands.
+pub fn short(session: &Session, id: StepId) -> Line {
+    let step = session.step(id);
+    let line = Line::new().say(icon(&step.status)).strong(menu_label(id));
+    match detail(&step.status, SHORT) {
+        Some(detail) => line.say(" · ").say(detail),
+        None => line.say(" · open"),
+    }
+}
+
 /// Who does it, by when.
 pub fn owner(mut line: Line, step: &StepState, today: Date) -> Line {
     if let Some(user) = &step.assignee {
@@ -103,6 +116,7 @@ pub fn icon(status: &Status) -> &'static str {
     match status {
         Status::Open => OPEN,
         Status::Waiting { .. } => "⏳ ",
+        Status::Seen { .. } => "👁️ ",
         Status::Verified { .. } => "✅ ",
         Status::Attested { .. } => "☑️ ",
         Status::Skipped { .. } => "⏭️ ",
@@ -115,6 +129,7 @@ fn detail(status: &Status, max: usize) -> Option<String> {
     match status {
         Status::Open => None,
         Status::Waiting { on } => Some(format!("waiting for {}", shown(on, max))),
+        Status::Seen { evidence } => Some(format!("seen: {}", shown(&evidence.summary, max))),
         Status::Verified { evidence } => {
             let summary = shown(&evidence.summary, max);
             Some(match evidence.exceptions.len() {
@@ -135,8 +150,18 @@ fn drifted(step: &StepState, max: usize) -> Option<String> {
     Some(format!("⚠️ open again: {}", shown(what, max)))
 }
 
-/// A step's card. `news` are the lines on top: what just happened, or what Sekoia said.
-pub fn step(session: &Session, id: StepId, ask: &Ask<'_>, news: Vec<Line>) -> View {
+/// Whose evidence a card shows: one set, never an old one beside a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    /// What is on record.
+    Record,
+    /// What Sekoia said just now, which stands in the news.
+    Now,
+}
+
+/// A step's card. `news` are the lines on top: what just happened, or what Sekoia said. `plan`: what
+/// the plan says of it.
+pub fn step(session: &Session, id: StepId, ask: &Ask<'_>, news: Vec<Line>, plan: Option<Line>, shows: Shows) -> View {
     let spec = id.spec();
     let step = session.step(id);
     let title = match spec.number {
@@ -148,8 +173,12 @@ pub fn step(session: &Session, id: StepId, ask: &Ask<'_>, news: Vec<Line>) -> Vi
     for line in news {
         view = view.line(line);
     }
-    view = view.heading(title).line(Line::new().strong(shown(&session.community.name, 80))).line(state(id, step));
-    if let Status::Verified { evidence } = &step.status {
+    view =
+        view.heading(title).line(Line::new().strong(shown(&session.community.name, 80))).line(state(id, step, shows));
+    if let Some(plan) = plan {
+        view = view.line(plan);
+    }
+    if let (Status::Verified { evidence } | Status::Seen { evidence }, Shows::Record) = (&step.status, shows) {
         view = view.bullets(evidence.exceptions.iter().map(|e| Line::new().say("⚠️ ").say(shown(e, 300))).collect());
     }
     // Whoever has a done step in hand is told when it opens again; a due date is for open ones.
@@ -176,10 +205,15 @@ pub fn see(mut line: Line, spec: &'static StepSpec) -> Line {
 }
 
 /// Status, who and when.
-pub fn state(id: StepId, step: &StepState) -> Line {
+pub fn state(id: StepId, step: &StepState, shows: Shows) -> Line {
     let mut line = Line::new().say(icon(&step.status)).say(match &step.status {
         Status::Open => drifted(step, 500).unwrap_or_else(|| "open".to_owned()),
         Status::Waiting { on } => format!("waiting for {}", shown(on, 300)),
+        Status::Seen { .. } if shows == Shows::Now => "seen, not verified".into(),
+        Status::Verified { .. } if shows == Shows::Now => "verified".into(),
+        Status::Seen { evidence } => {
+            format!("seen, not verified: {}; nobody said whether this is all", shown(&evidence.summary, 500))
+        }
         Status::Verified { evidence } if id == StepId::Notifications => {
             format!("verified by a sample: {}", shown(&evidence.summary, 500))
         }
@@ -211,6 +245,9 @@ fn controls(id: StepId, session: &Session, ask: &Ask<'_>) -> Vec<Control> {
     if let Some(words) = id.spec().shows {
         controls.push(Control::button("Show details", words));
     }
+    if let Some(part) = Part::of(id) {
+        controls.push(Control::button("Plan", format!("plan {}", part.name())));
+    }
     if !ask.rights.operator {
         return controls;
     }
@@ -228,6 +265,7 @@ fn controls(id: StepId, session: &Session, ask: &Ask<'_>) -> Vec<Control> {
         },
     );
     let asks = match id {
+        StepId::Region => Some(("Share with the team", "region share")),
         StepId::Communities => Some(("Create communities…", "community create")),
         StepId::Roles => Some(("Create a role…", "role create")),
         StepId::Users => Some(("Invite people…", "invite")),

@@ -5,7 +5,6 @@
 
 use super::cards;
 use crate::bot::{Ask, Bot};
-use crate::chat::ChatPlatform;
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Line, View};
 use crate::command::{Spec, TABLE, Task, Topic};
@@ -54,8 +53,8 @@ impl Bot {
                         let rights = if let Reader::May(rights) = reader { Some(rights) } else { None };
                         self.start(ask.channel, rights).await.note(Line::marked(MORE))
                     }
-                    Ok(Some(session)) => start(Some(&session), &reader, self.reads_mentions(ask)),
-                    Err(_) => start(None, &reader, self.reads_mentions(ask)),
+                    Ok(Some(session)) => start(Some(&session), &reader, self.how_to_type(ask)),
+                    Err(_) => start(None, &reader, self.how_to_type(ask)),
                 },
             },
         }
@@ -70,8 +69,14 @@ impl Bot {
         task(of, &reader, denied)
     }
 
-    fn reads_mentions(&self, ask: &Ask<'_>) -> bool {
-        self.chats.of_channel(ask.channel).is_ok_and(ChatPlatform::reads_mentions)
+    fn how_to_type(&self, ask: &Ask<'_>) -> &'static str {
+        match self.chats.of_channel(ask.channel) {
+            Ok(chat) if chat.only_mentions() => {
+                "Type them after `/sekoia`, also in threads. This chat server cannot call me, so there are no buttons and forms here: messages say what to type."
+            }
+            Ok(chat) if chat.reads_mentions() => "Type them after `/sekoia` or, also in threads, after mentioning me.",
+            _ => "Type them after `/sekoia`.",
+        }
     }
 
     async fn known_of(&self, ask: &Ask<'_>) -> Reader {
@@ -85,7 +90,7 @@ impl Bot {
 
 const MORE: &str = "`/sekoia help all` lists every command, `/sekoia help requests` those of one task, `/sekoia help skip` explains one.";
 
-fn start(session: Option<&Session>, reader: &Reader, mentions: bool) -> View {
+fn start(session: Option<&Session>, reader: &Reader, typed: &str) -> View {
     const HEADING: &str = "What you can do here";
     let mut view = View::new(HEADING).heading(HEADING);
     if let Some(session) = session {
@@ -118,11 +123,6 @@ fn start(session: Option<&Session>, reader: &Reader, mentions: bool) -> View {
     if let Reader::Unknown = reader {
         view = view.line("I could not find out your rights just now, so nothing is left out.");
     }
-    let typed = if mentions {
-        "Type them after `/sekoia` or, also in threads, after mentioning me."
-    } else {
-        "Type them after `/sekoia`."
-    };
     let mut controls = vec![Control::primary("Next step", "next"), Control::button("Checklist", "status")];
     if requests {
         controls.push(Control::button("My requests", "approvals mine"));

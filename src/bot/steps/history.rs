@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::bot::approvals::lines::by;
 use crate::bot::{Ask, Bot, CommandResult};
-use crate::chat::text::{first, shown};
+use crate::chat::text::{count, first, shown};
 use crate::chat::view::{Line, View};
 use crate::chat::{Actor, ChannelKey, UserId};
 use crate::domain::approval::{Approval, ApprovalId};
@@ -44,7 +44,10 @@ impl Bot {
         let mut entries: Vec<Entry> = own.iter().map(recorded).collect();
         entries.extend(self.approvals.freezes(last).await?.iter().filter_map(frozen));
         for approval in self.requests_since(channel, since).await? {
-            entries.extend(votes(&approval));
+            // The votes of a part are those of its bundle.
+            if approval.request.bundle.is_none() {
+                entries.extend(votes(&approval));
+            }
         }
         entries.retain(|entry| entry.at.is_none_or(|at| at >= since));
         entries.sort_by_key(|entry| std::cmp::Reverse((entry.at, entry.seq)));
@@ -65,6 +68,17 @@ impl Bot {
                 // One that cannot be read hides none of the others.
                 Err(error @ StoreError::Corrupt { .. }) => tracing::error!(%error, "a request cannot be read"),
                 Err(error) => return Err(error),
+            }
+        }
+        let named: Vec<ApprovalId> = found
+            .iter()
+            .filter_map(|approval| approval.request.bundle.as_ref().map(|bundle| bundle.id.clone()))
+            .collect();
+        for id in named {
+            if found.iter().all(|known| known.id != id)
+                && let Some(bundle) = self.approvals.read(&id).await?
+            {
+                found.push(bundle);
             }
         }
         Ok(found)
@@ -141,6 +155,7 @@ fn event_in_words(event: &Event) -> Line {
         Event::ModeChanged { mode: Mode::SingleTenant } => "the workspace is single-tenant".into(),
         Event::ModeChanged { mode: Mode::MultiTenant } => "the workspace is multi-tenant".into(),
         Event::Verified { step, evidence } => format!("{} verified: {}", step.name(), shown(&evidence.summary, 100)),
+        Event::Seen { step, evidence } => format!("{} seen: {}", step.name(), shown(&evidence.summary, 100)),
         Event::Attested { step, .. } => format!("{} attested", step.name()),
         Event::Skipped { step, reason } => format!("{} skipped: {}", step.name(), shown(reason, 100)),
         Event::NotApplicable { step, .. } => format!("{} not applicable", step.name()),
@@ -154,6 +169,12 @@ fn event_in_words(event: &Event) -> Line {
         Event::DueSet { step, due: Some(due) } => format!("{} due {due}", step.name()),
         Event::DueSet { step, due: None } => format!("{} without a due date", step.name()),
         Event::Concluded { concluded, .. } => return concluded_in_words(concluded),
+        Event::AccountGiven { .. } => "said which account at Sekoia is theirs".into(),
+        Event::AddressShared { app } => format!("address shared: {}", shown(app, 80)),
+        Event::QuickStartSent { products, people } => {
+            let products: Vec<&str> = products.iter().map(|product| product.name()).collect();
+            format!("quick start of {} posted, and sent to {}", products.join(", "), count(*people, "person", "people"))
+        }
         Event::ProgressPosted { .. } => "progress message posted".into(),
         Event::Reset => "started over".into(),
     })

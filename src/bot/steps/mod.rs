@@ -4,11 +4,14 @@ pub(super) mod cards;
 mod help;
 pub(super) mod history;
 mod keys;
+mod lists;
 mod overview;
+mod planning;
+pub(super) mod quickstart;
 mod recheck;
 mod report;
 mod roles;
-mod setup;
+pub(super) mod setup;
 pub(super) mod status_cache;
 mod users;
 mod verify;
@@ -19,12 +22,14 @@ use std::sync::Arc;
 
 use super::failure::Failure;
 use super::{Ask, Bot, CommandResult};
-use crate::chat::UserId;
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Field, FieldKind, Form, Line, Style, View};
-use crate::command::{Day, Product};
+use crate::chat::{Actor, UserId};
+use crate::command::Day;
 use crate::domain::checklist::steps::Finding;
 use crate::domain::checklist::{Command, Evidence, Refusal, Session, Status, StepId};
+use crate::domain::plan::Part;
+use planning::{difference_lines, proposing};
 
 impl Bot {
     pub(super) async fn status(&self, ask: &Ask<'_>) -> Result<Arc<View>, Failure> {
@@ -35,31 +40,103 @@ impl Bot {
         let session = self.session(ask).await?;
         let Some(step) = session.next_to_do() else {
             let news = "Every step is settled. What comes next is your product's quick start.";
-            return Ok(cards::step(&session, StepId::Quickstart, ask, vec![news.into()]));
+            return self.card(ask, &session, StepId::Quickstart, vec![news.into()]).await;
         };
-        Ok(cards::step(&session, step, ask, vec![]))
+        self.card(ask, &session, step, vec![]).await
     }
 
     pub(super) async fn step(&self, ask: &Ask<'_>, step: StepId, check: bool) -> CommandResult {
         let session = self.session(ask).await?;
         if !check {
-            return Ok(cards::step(&session, step, ask, vec![]));
+            return self.card(ask, &session, step, vec![]).await;
         }
-        let finding = self.verify(ask.channel, &session, step, ask.now).await?;
-        Ok(cards::step(&session, step, ask, finding_lines(step, &finding)))
+        let compared = self.compare(ask.channel, &session, step, Some(ask.actor), ask.now).await?;
+        let mut news = finding_lines(step, &compared.finding);
+        news.extend(difference_lines(ask, &compared.lines));
+        let card = self.card_showing(ask, &session, step, news, cards::Shows::Now).await?;
+        Ok(sending_again(ask, step, proposing(ask, card, &compared), &compared.pending))
+    }
+
+    /// A step's card, with what the plan says of it.
+    async fn card(&self, ask: &Ask<'_>, session: &Session, step: StepId, news: Vec<Line>) -> CommandResult {
+        self.card_showing(ask, session, step, news, cards::Shows::Record).await
+    }
+
+    async fn card_showing(
+        &self,
+        ask: &Ask<'_>,
+        session: &Session,
+        step: StepId,
+        news: Vec<Line>,
+        shows: cards::Shows,
+    ) -> CommandResult {
+        let plan = match Part::of(step) {
+            Some(part) => Some(Self::plan_line(&self.plans.read(ask.channel).await?, part)),
+            None => None,
+        };
+        Ok(cards::step(session, step, ask, news, plan, shows))
     }
 
     /// Ticks a step if Sekoia confirms it; `anyway`, because a person says so.
     pub(super) async fn done(&self, ask: &Ask<'_>, step: StepId, anyway: bool) -> CommandResult {
-        let session = self.session(ask).await?;
+        self.done_as(ask, step, anyway, None).await
+    }
+
+    /// The same; `address` is the account at Sekoia of who says it.
+    pub(super) async fn done_as(
+        &self,
+        ask: &Ask<'_>,
+        step: StepId,
+        anyway: bool,
+        address: Option<&str>,
+    ) -> CommandResult {
+        let mut session = self.session(ask).await?;
+        if let Some(address) = address
+            && session.account_of(ask.actor) != Some(address)
+        {
+            let by = Actor::Person(ask.actor.clone());
+            let given = Command::Account { address: address.into() };
+            let on = |state: Option<&Session>| crate::domain::checklist::decide(state, given.clone(), ask.now);
+            session = self.sessions.change(ask.channel, &by, ask.now, None, on).await?.state;
+        }
         // Refused before Sekoia is asked: what is settled stays as it is.
-        if !matches!(session.step(step).status, Status::Open | Status::Waiting { .. } | Status::Attested { .. }) {
+        if session.step(step).status.is_settled() && !matches!(session.step(step).status, Status::Attested { .. }) {
             crate::domain::checklist::decide(Some(&session), Command::Attest { step, note: None }, ask.now)?;
         }
         if anyway {
             return self.changed(ask, Command::Attest { step, note: None }, step, "Marked as done on your word.").await;
         }
-        match self.verify(ask.channel, &session, step, ask.now).await? {
+        let compared = self.compare(ask.channel, &session, step, Some(ask.actor), ask.now).await?;
+        match compared.finding.clone() {
+            Finding::Seen(evidence) => {
+                let mut news = finding_lines(step, &Finding::Seen(evidence.clone()));
+                let same = match &session.step(step).status {
+                    Status::Attested { .. } => true,
+                    Status::Seen { evidence: before } => before.summary == evidence.summary,
+                    _ => false,
+                };
+                let view = if same {
+                    self.card(ask, &session, step, news).await?
+                } else {
+                    let first = news.remove(0);
+                    self.proven(ask, &session, Command::See { step, evidence }, step, first).await?
+                };
+                Ok(proposing(ask, view, &compared))
+            }
+            Finding::Waiting { summary, on } => {
+                let on_all: Box<str> = shown(&on.join("; "), 300).into();
+                let waits = matches!(&session.step(step).status, Status::Waiting { on } if *on == on_all);
+                let mut news = finding_lines(step, &Finding::Waiting { summary, on });
+                let attested = matches!(session.step(step).status, Status::Attested { .. });
+                news.extend(difference_lines(ask, &compared.lines));
+                if waits || attested {
+                    let card = self.card(ask, &session, step, news).await?;
+                    return Ok(sending_again(ask, step, card, &compared.pending));
+                }
+                let first = news.remove(0);
+                let view = self.proven(ask, &session, Command::Wait { step, on: on_all }, step, first).await?;
+                Ok(sending_again(ask, step, view.bullets(news), &compared.pending))
+            }
             Finding::Confirmed(evidence) => {
                 let news = confirmation(step, &evidence);
                 self.proven(ask, &session, Command::Verify { step, evidence }, step, news).await
@@ -72,7 +149,10 @@ impl Bot {
                 let news = format!("Marked as done on your word: {why}.");
                 self.proven(ask, &session, Command::Attest { step, note: None }, step, news).await
             }
-            Finding::Wanting { summary, missing } => Err(not_yet(ask, &session, step, &summary, &missing)),
+            Finding::Wanting { summary, missing } => {
+                let lines = difference_lines(ask, &compared.lines);
+                Err(not_yet(ask, &session, step, &summary, &missing, lines))
+            }
         }
     }
 
@@ -167,58 +247,46 @@ impl Bot {
         seen: &Session,
         command: Command,
         step: StepId,
-        news: String,
+        news: impl Into<Line>,
     ) -> CommandResult {
         let still = |now: &Session| {
             let same = now.community.uuid == seen.community.uuid && now.step(step) == seen.step(step);
             if same { Ok(()) } else { Err(Refusal::Meanwhile(step)) }
         };
         let changed = self.change_where(ask, command, still).await?;
-        Ok(cards::step(&changed.state, step, ask, vec![news.into()]))
+        self.card(ask, &changed.state, step, vec![news.into()]).await
     }
 
     /// Changes a step and shows its card with what happened on top.
     async fn changed(&self, ask: &Ask<'_>, command: Command, step: StepId, news: impl Into<Line>) -> CommandResult {
         let changed = self.change(ask, command).await?;
-        Ok(cards::step(&changed.state, step, ask, vec![news.into()]))
-    }
-
-    pub(super) async fn quickstart(&self, ask: &Ask<'_>, product: Option<Product>) -> CommandResult {
-        let session = self.session(ask).await?;
-        let finding = self.verify(ask.channel, &session, StepId::Quickstart, ask.now).await?;
-        let mut view = View::new("What comes next").heading("What comes next");
-        if product != Some(Product::Intelligence) {
-            view = view.line(Line::new().strong("Defend").say(", about an hour and a half:")).bullets(vec![
-                "Connect a first source (Admin, or intake permissions; 10–20 min)".into(),
-                "Check that events arrive (5–10 min)".into(),
-                "Enable detection rules (10–15 min)".into(),
-                "Triage a first alert (15–30 min)".into(),
-                "Automate with a playbook (15–20 min)".into(),
-            ]);
-        }
-        if product != Some(Product::Defend) {
-            view = view.line(Line::new().strong("Intelligence").say(", half an hour:")).bullets(vec![
-                "Explore the threat database (15–20 min)".into(),
-                "Investigate, and pass reports on (15–20 min)".into(),
-            ]);
-        }
-        for line in finding_lines(StepId::Quickstart, &finding) {
-            view = view.line(line);
-        }
-        let controls = if ask.rights.operator && session.step(StepId::Quickstart).status == Status::Open {
-            vec![Control::button("Done", "done quickstart")]
-        } else {
-            vec![]
-        };
-        Ok(view.note(cards::see(Line::new(), StepId::Quickstart.spec())).controls(controls))
+        self.card(ask, &changed.state, step, vec![news.into()]).await
     }
 }
 
+/// Offers to send invitations again that were not accepted, to those who may ask for it.
+fn sending_again(ask: &Ask<'_>, step: StepId, view: View, pending: &[Box<str>]) -> View {
+    if step != StepId::Users || pending.is_empty() || !ask.rights.operator {
+        return view;
+    }
+    view.controls(vec![users::send_again(pending.iter().map(|address| &**address))])
+}
+
 /// Sekoia does not confirm it: nothing is changed, and a person may still say so.
-fn not_yet(ask: &Ask<'_>, session: &Session, step: StepId, summary: &str, missing: &[String]) -> Failure {
+fn not_yet(
+    ask: &Ask<'_>,
+    session: &Session,
+    step: StepId,
+    summary: &str,
+    missing: &[String],
+    lines: Vec<Line>,
+) -> Failure {
     let nobody = if step == StepId::Notifications { "No sample confirms" } else { "Sekoia does not confirm" };
     let mut view = View::sentence(format!("{nobody} {step} yet: {}.", shown(summary, 300)))
         .bullets(missing.iter().map(|m| Line::new().say("Missing: ").say(shown(m, 500))).collect());
+    if !lines.is_empty() {
+        view = view.bullets(lines);
+    }
     let attested = matches!(session.step(step).status, Status::Attested { .. });
     let name = step.name();
     let mut controls = vec![Control::button("Check again", format!("done {name}"))];
@@ -235,6 +303,19 @@ fn finding_lines(step: StepId, finding: &Finding) -> Vec<Line> {
         Finding::Confirmed(evidence) => {
             let mut lines = vec![Line::from(confirmation(step, evidence))];
             lines.extend(evidence.exceptions.iter().map(|e| Line::new().say("⚠️ ").say(shown(e, 500))));
+            lines
+        }
+        Finding::Seen(evidence) => {
+            let mut lines = vec![Line::from(format!(
+                "Sekoia shows: {}. Nobody said yet whether this is all that is needed.",
+                shown(&evidence.summary, 500)
+            ))];
+            lines.extend(evidence.exceptions.iter().map(|e| Line::new().say("⚠️ ").say(shown(e, 500))));
+            lines
+        }
+        Finding::Waiting { summary, on } => {
+            let mut lines = vec![Line::from(format!("Sekoia shows: {}.", shown(summary, 500)))];
+            lines.extend(on.iter().map(|on| Line::new().say("⏳ Waiting for ").say(shown(on, 500))));
             lines
         }
         Finding::Wanting { summary, missing } => {

@@ -11,7 +11,7 @@ use crate::chat::ChannelKey;
 use crate::chat::text::shown;
 use crate::chat::view::{Control, Line, View};
 use crate::domain::approval::Approval;
-use crate::domain::checklist::{Session, Status, StepId};
+use crate::domain::checklist::{Session, StepId};
 use crate::store::StoreError;
 
 const CHANNELS: usize = 15;
@@ -56,8 +56,13 @@ impl Bot {
                 Err(error) => return Err(error.into()),
             };
             let requests = open.remove(channel).unwrap_or_default();
-            let lines = self.waiting_in(&session, &requests, frozen.is_some(), &mut room, ask.now).await;
-            view = view.line(channel_line(channel, &session)).bullets(lines);
+            let mut lines = self.waiting_in(&session, &requests, frozen.is_some(), &mut room, ask.now).await;
+            view = view.line(channel_line(channel, &session));
+            // A plan that cannot be read hides nothing else.
+            if let Ok(planned) = self.plans.read(channel).await {
+                lines.extend(self.template_line(&planned).await);
+            }
+            view = view.bullets(lines);
         }
         view = view.bullets(self.faults(ask.channel).await?);
         let mut controls = Vec::new();
@@ -102,7 +107,7 @@ impl Bot {
         let steps = StepId::all().filter(|id| {
             let step = session.step(*id);
             // A step that waits for a request is told by the request.
-            let open = matches!(step.status, Status::Open | Status::Waiting { .. });
+            let open = !step.status.is_settled();
             open && (step.assignee.is_some() || step.due.is_some())
         });
         let steps: Vec<Line> = steps.map(|id| step_line(session, id, now)).collect();

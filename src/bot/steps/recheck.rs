@@ -23,6 +23,7 @@ use crate::domain::checklist::facts::{Fact, Print};
 use crate::domain::checklist::regression::{owner_text, public_text, regressions};
 use crate::domain::checklist::steps::Finding;
 use crate::domain::checklist::{Command, Evidence, Refusal, Session, Status, StepId, decide};
+use crate::domain::plan::Part;
 use crate::pace::Rank;
 use crate::sekoia::{SekoiaError, in_background};
 use crate::state::owed::{Notice, See};
@@ -88,13 +89,18 @@ impl Bot {
             }
             any = true;
             let now = Timestamp::now();
-            match in_background(self.verify(&channel, &session, step, now)).await {
-                Ok(finding) => {
-                    if drifted(evidence, &finding, &HashSet::new()).is_none() {
+            match in_background(self.compare(&channel, &session, step, doer(&session, step), now)).await {
+                Ok(compared) => {
+                    // What became of the things that were there says more than that the plan is not met.
+                    let drift = |expected: &HashSet<Print>| {
+                        drifted(evidence, &compared.base, expected)
+                            .or_else(|| drifted(evidence, &compared.finding, expected))
+                    };
+                    if drift(&HashSet::new()).is_none() {
                         continue;
                     }
                     let expected = self.revoked_here(&session, step).await?;
-                    if let Some(drift) = drifted(evidence, &finding, &expected) {
+                    if let Some(drift) = drift(&expected) {
                         self.reopen_drifted(&channel, &session, step, evidence, &drift, now, true).await?;
                     }
                 }
@@ -126,7 +132,7 @@ impl Bot {
         };
         warn!(%error, channel = channel.as_str(), "no step can be verified with this key");
         let public_text = shown(&error.to_string(), 300);
-        let advice = error.advice();
+        let advice = error.advice(self.sekoia.region);
         let drift = Drift { owner_text: format!("{public_text}. {}", advice.trim_end_matches('.')), public_text };
         let mut told: Vec<UserId> = Vec::new();
         for step in ON_THE_KEY {
@@ -203,6 +209,14 @@ impl Bot {
     }
 }
 
+/// Who said that the step is done.
+fn doer(session: &Session, step: StepId) -> Option<&UserId> {
+    match &session.step(step).changed.as_ref()?.by {
+        Actor::Person(user) => Some(user),
+        Actor::Bot => None,
+    }
+}
+
 /// Whoever has the step in hand, else who did it, else who opened the channel.
 fn owner(session: &Session, step: StepId) -> Option<UserId> {
     let state = session.step(step);
@@ -216,13 +230,16 @@ fn owner(session: &Session, step: StepId) -> Option<UserId> {
 
 fn notice(channel: &ChannelKey, session: &Session, step: StepId, to: UserId, what: &str, now: Timestamp) -> Schedule {
     let number = step.spec().number.map(|n| format!("Step {n}, ")).unwrap_or_default();
+    let accept = match Part::of(step) {
+        Some(Part::Notifications) | None => format!("done {}", step.name()),
+        Some(part) => format!("plan {} current", part.name()),
+    };
     let text = format!(
-        "{number}\"{}\", of {} is open again: {what}. Look at it in {} with `/sekoia step {}`; `/sekoia done {}` there accepts it as it is now.",
+        "{number}\"{}\", of {} is open again: {what}. Look at it in {} with `/sekoia step {}`; `/sekoia {accept}` there accepts it as it is now.",
         step.spec().title,
         shown(&session.community.name, 60),
         channel.channel(),
         step.name(),
-        step.name()
     );
     let body = crate::state::stream::encode(&Notice::Line {
         to,
@@ -252,6 +269,8 @@ fn drifted(before: &Evidence, finding: &Finding, expected: &HashSet<Print>) -> O
             (!regressions.is_empty())
                 .then(|| Drift { public_text: public_text(&regressions), owner_text: owner_text(&regressions) })
         }
+        // Somebody opened that part of the plan, or asked for more: who does says so.
+        Finding::Seen(_) | Finding::Waiting { .. } => None,
         // Sekoia says nothing against it.
         Finding::NotApplicable { .. } | Finding::CannotTell { .. } => None,
     }
@@ -264,7 +283,7 @@ mod tests {
     fn evidence(facts: Option<&[&str]>) -> Evidence {
         let sign = |id: &&str| Fact::Sign { id: (*id).into(), says: (*id).into() };
         let facts = facts.map(|facts| facts.iter().map(sign).collect());
-        Evidence { summary: "3 roles".into(), exceptions: Box::default(), facts }
+        Evidence { summary: "3 roles".into(), facts, ..Evidence::default() }
     }
 
     fn change(before: &Evidence, now: &Finding) -> Option<String> {

@@ -5,6 +5,7 @@ use crate::bot::paging::Page;
 use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::{Found, count, find, natural, quoted, shown};
 use crate::chat::view::{Column, Control, Line, Span, Table, View};
+use crate::domain::action::{Base, Named};
 use crate::domain::checklist::StepId;
 use crate::domain::checklist::steps::roles::{Holders, TRAP};
 use crate::sekoia::{Avatar, Permission, Role};
@@ -70,10 +71,21 @@ impl Bot {
             view = view.line(shown(about, 500));
         }
         if !role.is_built_in() {
-            view = view.line(TRAP);
+            view = like(view, role, &roles).line(TRAP);
         }
         view = view.bullets(by_feature(page.items));
         Ok(page.foot(view, &format!("role show {} page", quoted(&role.uuid))))
+    }
+}
+
+/// Says which other role it is like, and how it differs.
+fn like(view: View, role: &Role, roles: &[Role]) -> View {
+    let named = |p: &Permission| Some(Named::new(p.uuid.as_deref()?, p.title()));
+    let own: Vec<Named> = role.permissions.iter().filter_map(named).collect();
+    match Base::nearest(&own, roles.iter().filter(|other| other.uuid != role.uuid)) {
+        Some(base) if base.is_equal() => view.line(format!("It has {}.", base.line())),
+        Some(base) => view.line(base.line()),
+        None => view,
     }
 }
 

@@ -1,12 +1,14 @@
 //! `setup`: opens a channel for one community, or binds it to another.
 
+use std::sync::Arc;
+
 use crate::bot::delivery::outbox::Place;
 use crate::bot::failure::{Failure, instead};
 use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::{Found, count, find, fold, natural, quoted, shown};
 use crate::chat::view::{Block, Choice, Control, Line, Style, View};
 use crate::chat::{ChatError, Community};
-use crate::command::LIST;
+use crate::command::{LIST, Source};
 use crate::domain::checklist::{Command, Mode, Refusal, Session, StepId};
 use crate::sekoia;
 use crate::state::sessions::ChangeError;
@@ -14,16 +16,20 @@ use crate::state::sessions::ChangeError;
 /// Entries of a menu: fewer than Slack's 100.
 const MENU: usize = 90;
 
+/// What somebody said behind `setup`.
+pub(in crate::bot) struct SetupWish<'a> {
+    pub wanted: Option<&'a str>,
+    pub page: usize,
+    pub confirmed: bool,
+    /// If a community is called so, it is meant, unconfirmed.
+    pub whole: Option<&'a str>,
+    /// The template that the plan is made of.
+    pub from: Option<&'a Source>,
+}
+
 impl Bot {
-    /// For the community `wanted`, or the one that is called `whole`, unconfirmed.
-    pub(in crate::bot) async fn setup(
-        &self,
-        ask: &Ask<'_>,
-        wanted: Option<&str>,
-        page: usize,
-        confirmed: bool,
-        whole: Option<&str>,
-    ) -> CommandResult {
+    pub(in crate::bot) async fn setup(&self, ask: &Ask<'_>, wish: SetupWish<'_>) -> CommandResult {
+        let SetupWish { wanted, page, confirmed, whole, from } = wish;
         if wanted.is_none()
             && page == 1
             && let Some(session) = self.sessions.read(ask.channel).await?
@@ -50,22 +56,36 @@ impl Bot {
             (Some(wanted), all) => choose(all, wanted)?,
         };
         let community = Community { uuid: chosen.uuid, name: chosen.name().into() };
+        // A template that is not good opens no channel.
+        let template = match from {
+            Some(from) => Some(self.plan_text(ask, from).await?),
+            None => None,
+        };
         if !confirmed
             && let Some(session) = self.sessions.read(ask.channel).await?
             && session.community.uuid != community.uuid
             && !session.is_untouched()
         {
-            return Ok(sure(&session, &community));
+            return Ok(sure(&session, &community, from));
         }
+        let before = self.sessions.read(ask.channel).await?;
         let changed = self.change(ask, Command::Open { community, mode }).await;
         let changed = match changed {
+            Err(Failure::Change(ChangeError::Refused(Refusal::AlreadyOpen(_)))) if template.is_some() => None,
             Err(Failure::Change(ChangeError::Refused(refusal @ Refusal::AlreadyOpen(_)))) => {
                 self.show_progress(ask.channel, true).await?;
                 return Err(refusal.into());
             }
-            other => other?,
+            other => Some(other?),
         };
-        let session = &changed.state;
+        let session = match &changed {
+            Some(changed) => Arc::clone(&changed.state),
+            None => self.session(ask).await?,
+        };
+        if before.is_some_and(|before| before.community.uuid != session.community.uuid) {
+            self.forget_plan(ask).await?;
+        }
+        let session = &*session;
         let name = shown(&session.community.name, 80);
         let mut view = View::new(format!("This channel is set up for {name}")).line(
             Line::new().say("This channel now works on ").strong(name).say(match mode {
@@ -78,6 +98,11 @@ impl Bot {
             Err(Failure::Instead(why)) => view.line(why.summary),
             Err(other) => return Err(other),
         };
+        if let Some((text, origin)) = template {
+            let planned = self.take_in(ask, &text, origin).await?;
+            view.blocks.extend(planned.blocks);
+            return Ok(view);
+        }
         let first = session.next().unwrap_or(StepId::Quickstart);
         Ok(view.controls(vec![
             Control::primary("Before you start", "step prerequisites check"),
@@ -104,16 +129,24 @@ impl Bot {
     }
 }
 
+/// The words that name a template again.
+fn said(from: &Source) -> String {
+    let Source::Template { name, parameters } = from else { return String::new() };
+    let values: Vec<String> = parameters.iter().map(|(name, value)| format!(" {name}={}", quoted(value))).collect();
+    format!(" from {}{}", quoted(name), values.concat())
+}
+
 /// Another community opens every step again: that is asked first.
-fn sure(session: &Session, community: &Community) -> View {
+fn sure(session: &Session, community: &Community, from: Option<&Source>) -> View {
+    let from = from.map(said).unwrap_or_default();
     View::sentence(format!(
-        "This channel works on {}. For {} every step opens again, because what was proven of one community says nothing of another; who does what by when stays.",
+        "This channel works on {}. For {} every step opens again, because what was proven of one community says nothing of another, and the plan starts anew; who does what by when stays.",
         shown(&session.community.name, 80),
         shown(&community.name, 80)
     ))
     .controls(vec![Control::Button {
         label: "Change the community".into(),
-        words: format!("setup {} confirm", quoted(&community.uuid.to_string())).into(),
+        words: format!("setup {} confirm{from}", quoted(&community.uuid.to_string())).into(),
         style: Style::Danger,
         confirm: None,
     }])

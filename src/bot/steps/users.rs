@@ -26,16 +26,20 @@ impl Bot {
                 count(disabled, "switched off", "switched off"),
             )))
             .list(table(page.items), page.items.iter().map(member).collect());
-        let waiting = page.items.iter().filter(|m| m.is_pending()).filter_map(|m| m.email());
-        let options: Vec<Choice> =
-            waiting.map(|email| Choice { label: shown(email, 70).into(), value: email.to_owned().into() }).collect();
+        let waiting: Vec<&str> = page.items.iter().filter(|m| m.is_pending()).filter_map(|m| m.email()).collect();
         let view = self.footed(ask, page.foot(view, "users"), StepId::Users).await;
-        if options.is_empty() {
+        if waiting.is_empty() {
             return Ok(view);
         }
-        let (label, words) = ("Send an invitation again".into(), "resend".into());
-        Ok(view.controls(vec![Control::Menu { label, words, options }]))
+        Ok(view.controls(vec![send_again(waiting)]))
     }
+}
+
+/// A menu of addresses whose invitation is not accepted yet, the first of them.
+pub(super) fn send_again<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Control {
+    let choice = |email: &str| Choice { label: shown(email, 70).into(), value: email.to_owned().into() };
+    let options: Vec<Choice> = addresses.into_iter().take(MEMBERS).map(choice).collect();
+    Control::Menu { label: "Send an invitation again".into(), words: "resend".into(), options }
 }
 
 fn table(members: &[Avatar]) -> Table {

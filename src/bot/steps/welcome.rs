@@ -80,8 +80,10 @@ impl Bot {
     pub(in crate::bot) async fn start(&self, channel: &ChannelKey, rights: Option<Rights>) -> View {
         let view = View::sentence(Line::new().strong("This channel is not set up yet.")).line(WHAT);
         if rights.is_some_and(|rights| rights.operator) {
+            let alone = self.chats.of_channel(channel).is_ok_and(ChatPlatform::only_mentions);
+            let press = if alone { "" } else { "press the button, or " };
             return view
-                .line(Line::marked("You can set it up: press the button, or type `/sekoia setup`."))
+                .line(Line::marked(&format!("You can set it up: {press}type `/sekoia setup`.")))
                 .controls(vec![Control::primary("Set up this channel", "setup")]);
         }
         match self.chats.of_channel(channel) {

@@ -1,16 +1,23 @@
 //! Steps 1 to 3, read side: subscription, region, communities.
 
+use url::Url;
+
 use super::cards;
 use crate::bot::failure::reference;
 use crate::bot::paging::Page;
 use crate::bot::{Ask, Bot, CommandResult};
+use crate::chat::Actor;
 use crate::chat::text::{count, natural, shown};
 use crate::chat::view::{Confirm, Control, Line, Style, View, day};
 use crate::domain::checklist::steps::communities::mode;
 use crate::domain::checklist::steps::subscription::{self, Expiry};
-use crate::domain::checklist::{Mode, StepId};
+use crate::domain::checklist::{Command, Mode, Session, Status, StepId, decide};
+use crate::domain::plan::{self, Part, Plan};
 use crate::pace::Rank;
-use crate::sekoia::{Licence, Region, days_until};
+use crate::sekoia::{Documented, Licence, Region, days_until};
+use crate::state::owed::SharedAddress;
+use crate::state::stream::encode;
+use crate::store::{Schedule, WorkKind};
 
 const LICENCES: usize = 8;
 const COMMUNITIES: usize = 20;
@@ -38,15 +45,53 @@ impl Bot {
         self.session(ask).await?;
         let region = self.sekoia.region;
         self.sekoia.validate(Rank::Person).await?;
-        let view = View::new(format!("Region {region}"))
-            .heading(format!("Region {region} · {}", region.place()))
-            .line("The bot's key is accepted there. Share the first address before you invite people.")
-            .bullets(addresses(region, self.sekoia.base().as_str()));
-        Ok(self.footed(ask, view, StepId::Region).await)
+        let api = self.sekoia.base().as_str().trim_end_matches('/');
+        let view = View::new(format!("Region {region}")).heading(format!("Region {region} · {}", region.place()));
+        let view = match region.documented() {
+            Some(documented) => view
+                .line("The bot's key is accepted there. Share the first address before you invite people.")
+                .bullets(addresses(&self.sekoia.app, api, &documented)),
+            None => view
+                .line("The bot's key is accepted there. On your own host there is no region to choose. Before you invite people, confirm three things:")
+                .bullets(to_confirm(self.sekoia.base(), &self.sekoia.app))
+                .line("The addresses:")
+                .bullets(own_addresses(&self.sekoia.app, api)),
+        };
+        let view = self.footed(ask, view, StepId::Region).await;
+        if !ask.rights.operator {
+            return Ok(view);
+        }
+        Ok(view.controls(vec![Control::button("Share with the team", "region share")]))
+    }
+
+    /// Posts the app's address for everybody in the channel. The region is the planned one from then on.
+    pub(in crate::bot) async fn region_share(&self, ask: &Ask<'_>) -> CommandResult {
+        let session = self.session(ask).await?;
+        self.sekoia.validate(Rank::Person).await?;
+        let (region, by) = (self.sekoia.region, Actor::Person(ask.actor.clone()));
+        let share = Command::Share { app: self.sekoia.app.clone() };
+        let on = |state: Option<&Session>| decide(state, share.clone(), ask.now);
+        let owed = || {
+            let body = encode(&SharedAddress { shared_in: ask.channel.clone(), by: by.clone() });
+            let key = format!("address/{}/{}", ask.channel, ask.delivery);
+            vec![Schedule { kind: WorkKind::Announce, key, due: ask.now, attempts: 0, body }]
+        };
+        self.sessions.change_and(ask.channel, &by, ask.now, None, on, owed).await?;
+        self.outbox.wake();
+        if matches!(session.step(StepId::Region).status, Status::Verified { .. }) {
+            return Ok(View::sentence("The address is posted in this channel."));
+        }
+        let plan = Box::new(Plan { region: Some(region.name().into()), ..Plan::default() });
+        self.plan_set(ask, Part::Region, plan::Command::Set { part: Part::Region, plan }).await
     }
 
     pub(in crate::bot) async fn region_probe(&self, confirmed: bool) -> CommandResult {
         let region = self.sekoia.region;
+        if region.is_self_hosted() {
+            return Ok(View::sentence(Line::marked(
+                "There is no other region to try: the key of a self-hosted Sekoia works at its own host only, and is sent nowhere else. `/sekoia region` shows the addresses.",
+            )));
+        }
         if !confirmed {
             return Ok(View::sentence(format!(
                 "This sends the bot's API key to Sekoia's hosts of the {} regions other than {region}, one host a second, until one takes it.",
@@ -170,12 +215,48 @@ fn licence(licence: &Licence, ask: &Ask<'_>) -> Line {
 }
 
 /// The addresses that a team needs.
-fn addresses(region: Region, api: &str) -> Vec<Line> {
+fn addresses(app: &str, api: &str, documented: &Documented) -> Vec<Line> {
     vec![
-        Line::new().say("App: ").link(region.app(), region.app()),
-        Line::new().say("API: ").code(api.trim_end_matches('/').to_owned()),
-        Line::new().say("HTTP intake: ").code(region.intake()),
-        Line::new().say("Syslog: ").code(region.syslog()),
-        Line::new().say("RELP: ").code(region.relp()),
+        Line::new().say("App: ").link(app.to_owned(), app.to_owned()),
+        Line::new().say("API: ").code(api.to_owned()),
+        Line::new().say("HTTP intake: ").code(documented.intake.clone()),
+        Line::new().say("Syslog: ").code(documented.syslog.clone()),
+        Line::new().say("RELP: ").code(documented.relp.clone()),
     ]
+}
+
+/// The same on the customer's own host, whose load balancer takes events too. The path of its HTTP
+/// intake is not documented.
+fn own_addresses(app: &str, api: &str) -> Vec<Line> {
+    let mut lines = vec![
+        Line::new().say("App: ").link(app.to_owned(), app.to_owned()),
+        Line::new().say("API: ").code(api.to_owned()),
+    ];
+    if let Some(host) = host(app) {
+        lines.push(
+            Line::new().say("HTTP intake: port 443 of ").code(host.clone()).say(", as an intake's page shows it"),
+        );
+        lines.push(Line::new().say("Syslog over TLS: ").code(format!("{host}:10514")));
+        lines.push(Line::new().say("RELP over TLS: ").code(format!("{host}:11514")));
+    }
+    lines
+}
+
+/// What nobody but the customer can tell of their own host.
+fn to_confirm(api: &Url, app: &str) -> Vec<Line> {
+    let host = host(app).unwrap_or_else(|| app.to_owned());
+    let certificate = if api.scheme() == "https" {
+        "Certificate: the bot verified the API's; your members' browsers must trust the one of the app, or they get a warning."
+    } else {
+        "Certificate: the bot calls the API without one, on its own machine; your members' browsers must trust the one of the app."
+    };
+    vec![
+        Line::new().say("Host: ").code(host).say(" is the one that your administrator of Sekoia gave you."),
+        Line::from(certificate),
+        Line::from("Name: members resolve it from where they work, over the VPN too."),
+    ]
+}
+
+fn host(app: &str) -> Option<String> {
+    Some(app.parse::<Url>().ok()?.host_str()?.to_owned())
 }
