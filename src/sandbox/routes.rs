@@ -15,7 +15,7 @@ use super::calls::Call;
 use super::error::ApiError;
 use super::faults::FaultKind;
 use super::handlers::{
-    access, activity, alerts, community, create, invitations, keys, me, playbooks, search, telemetry,
+    access, activity, alerts, community, create, first_steps, invitations, keys, me, playbooks, search, telemetry,
 };
 use super::hook::Stage;
 use super::listener::Abort;
@@ -80,6 +80,13 @@ fn sekoia() -> Router<Arc<Sandbox>> {
         .route("/v1/symphony/playbook-runs/{run}/details", get(playbooks::run_details))
         .route("/v1/symphony/connector-configurations", get(activity::connectors))
         .route("/v1/telemetry/events/counters", post(telemetry::counters))
+        .route("/v1/telemetry/events-by-status/counters", post(telemetry::parsing))
+        .route("/v1/telemetry/ai-usage/counters", post(telemetry::ai_usage))
+        .route("/v1/sic/conf/statistics/rules-catalog/counters", get(first_steps::rule_counters))
+        .route("/v2/asset-management/assets", get(first_steps::assets))
+        .route("/v2/inthreat/statistics/count/indicator", get(first_steps::indicators))
+        .route("/v2/inthreat/feeds", get(first_steps::feeds))
+        .route("/v2/inthreat/ioc-collections/count-total-iocs", get(first_steps::own_indicators))
 }
 
 async fn observe(State(sandbox): State<Arc<Sandbox>>, request: Request, next: Next) -> Response {

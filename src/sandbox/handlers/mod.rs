@@ -7,6 +7,7 @@ pub(super) mod alerts;
 mod body;
 pub(super) mod community;
 pub(super) mod create;
+pub(super) mod first_steps;
 pub(super) mod invitations;
 pub(super) mod keys;
 pub(super) mod me;

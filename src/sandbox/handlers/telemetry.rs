@@ -1,4 +1,4 @@
-//! How many events came: `POST /v1/telemetry/events/counters`.
+//! How many events came, how they were parsed, how AI was used: `POST /v1/telemetry/…/counters`.
 //!
 //! Another framework than the rest of Sekoia: a bad body is 422 with a list of details. Which
 //! permission it needs is not documented; it is that of the events' statistics, here.
@@ -22,7 +22,7 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::auth::Caller;
 use crate::sandbox::catalogue::READ_TELEMETRY;
 use crate::sandbox::error::ApiError;
-use crate::sandbox::world::{Bins, Intake};
+use crate::sandbox::world::{Badly, Bins, Intake, World};
 
 #[derive(Deserialize)]
 struct EventQuery {
@@ -75,8 +75,71 @@ pub(in crate::sandbox) async fn counters(
     caller: Caller,
     body: Bytes,
 ) -> Result<Response, ApiError> {
+    counted(&sandbox, &caller, &body, &|_, counted| json!({ "total": total(counted) }))
+}
+
+/// Sekoia's own spelling of the second of three fields.
+pub(in crate::sandbox) async fn parsing(
+    State(sandbox): State<Arc<Sandbox>>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    counted(&sandbox, &caller, &body, &|world, counted| {
+        let of = |part: fn(&Badly) -> u64| -> u64 {
+            let badly =
+                |intake: &Intake| world.first_steps.badly_parsed.iter().find(|badly| badly.intake == intake.uuid);
+            counted.iter().map(|(intake, events)| badly(intake).map_or(0, |badly| events * part(badly) / 1_000)).sum()
+        };
+        let (warnings, invalid) = (of(|badly| badly.warnings), of(|badly| badly.invalid));
+        json!({
+            "total": total(counted),
+            "valid_events_occurrences": total(counted).saturating_sub(warnings + invalid),
+            "warning_events_occurences": warnings,
+            "invalid_events_occurrences": invalid,
+        })
+    })
+}
+
+#[derive(Default, Deserialize)]
+struct AiQuery {
+    #[serde(default)]
+    filters: AiFilter,
+}
+
+#[derive(Default, Deserialize)]
+struct AiFilter {
+    #[serde(default)]
+    community_uuid: Option<Vec<Uuid>>,
+}
+
+pub(in crate::sandbox) async fn ai_usage(
+    State(sandbox): State<Arc<Sandbox>>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Response, ApiError> {
     caller.require(READ_TELEMETRY)?;
-    let wanted: EventQuery = match serde_json::from_slice(&body) {
+    let wanted: AiQuery = match serde_json::from_slice(&body) {
+        Ok(wanted) => wanted,
+        Err(error) => return Ok(invalid("body", &error.to_string())),
+    };
+    let world = sandbox.world();
+    let among = |uuid: &Uuid| wanted.filters.community_uuid.as_ref().is_none_or(|wanted| wanted.contains(uuid));
+    let seen = world.first_steps.investigations.iter().filter(|(uuid, _)| caller.sees_uuid(&world, **uuid));
+    let runs: u64 = seen.filter(|(uuid, _)| among(uuid)).map(|(_, runs)| runs).sum();
+    let tokens = runs * 9_000;
+    Ok(Json(json!({
+        "occurrences": runs, "credits": runs, "total_tokens": tokens, "prompt_tokens": tokens, "completion_tokens": 0,
+        "groups": [],
+    }))
+    .into_response())
+}
+
+/// What is said of some intakes and their events.
+type Figures<'a> = &'a dyn Fn(&World, &[(&Intake, u64)]) -> Value;
+
+fn counted(sandbox: &Sandbox, caller: &Caller, body: &Bytes, figures: Figures<'_>) -> Result<Response, ApiError> {
+    caller.require(READ_TELEMETRY)?;
+    let wanted: EventQuery = match serde_json::from_slice(body) {
         Ok(wanted) => wanted,
         Err(error) => return Ok(invalid("body", &error.to_string())),
     };
@@ -97,8 +160,13 @@ pub(in crate::sandbox) async fn counters(
         // What had no events is in no group.
         .filter(|(_, events)| *events > 0)
         .collect();
-    let total: u64 = counted.iter().map(|(_, events)| events).sum();
-    Ok(Json(json!({ "total": total, "groups": grouped(&counted, &wanted.groups) })).into_response())
+    let mut all = figures(&world, &counted);
+    all["groups"] = grouped(&world, &counted, &wanted.groups, figures).into();
+    Ok(Json(all).into_response())
+}
+
+fn total(counted: &[(&Intake, u64)]) -> u64 {
+    counted.iter().map(|(_, events)| events).sum()
 }
 
 fn fits(filter: &Filter, intake: &Intake) -> bool {
@@ -111,7 +179,7 @@ fn fits(filter: &Filter, intake: &Intake) -> bool {
 }
 
 /// Groups in groups, in the order in which they are asked for.
-fn grouped(counted: &[(&Intake, u64)], groups: &[Group]) -> Vec<Value> {
+fn grouped(world: &World, counted: &[(&Intake, u64)], groups: &[Group], figures: Figures<'_>) -> Vec<Value> {
     let Some((first, rest)) = groups.split_first() else { return vec![] };
     let mut by_value: BTreeMap<String, Vec<(&Intake, u64)>> = BTreeMap::new();
     for (intake, events) in counted {
@@ -136,11 +204,10 @@ fn grouped(counted: &[(&Intake, u64)], groups: &[Group]) -> Vec<Value> {
         .into_iter()
         .map(|(value, counted)| {
             let value = if matches!(first, Group::InError) { json!(false) } else { json!(value) };
-            json!({
-                "total": counted.iter().map(|(_, events)| events).sum::<u64>(),
-                "filter": { "attribute": attribute, "value": value },
-                "groups": grouped(&counted, rest),
-            })
+            let mut group = figures(world, &counted);
+            group["filter"] = json!({ "attribute": attribute, "value": value });
+            group["groups"] = grouped(world, &counted, rest, figures).into();
+            group
         })
         .collect()
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::units::Unit;
 use super::{creator, days_before};
 use crate::sandbox::dice::Dice;
-use crate::sandbox::world::{Connector, Intake, LogLine, Playbook, PlaybookRun, Silence, World};
+use crate::sandbox::world::{Connector, Feed, Intake, LogLine, Playbook, PlaybookRun, Silence, World};
 
 /// After so many technical failures in a row a playbook switches itself off.
 pub(in crate::sandbox) const FAILURES: u32 = 5;
@@ -108,6 +108,22 @@ fn runs(world: &mut World, playbook: &mut Playbook, label: &str) {
             started_at,
             finished_at: Some(started_at + SignedDuration::from_secs(4)),
         });
+    }
+}
+
+/// What the licensed modules have found so far, and a feed of the workspace's own beside Sekoia's.
+pub(super) fn first_steps(world: &mut World) {
+    let (root, dice) = (world.root, world.dice);
+    let steps = &mut world.first_steps;
+    steps.assets.insert(root, 420);
+    steps.indicators.insert(root, 1_240);
+    let feed = |title: &str, community_uuid| {
+        let uuid = dice.uuid(&format!("feed/{title}"));
+        Feed { uuid, title: title.to_owned(), community_uuid }
+    };
+    steps.feeds = vec![feed("SEKOIA Intelligence Feed", None), feed("Indicators for the firewalls", Some(root))];
+    if let Some(markets) = world.community(super::units::MARKETS.name).map(|found| found.uuid) {
+        world.first_steps.investigations.insert(markets, 12);
     }
 }
 

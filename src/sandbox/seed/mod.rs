@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::dice::Dice;
-use super::world::{Bins, Community, InvitationBody, WorkingSecret, World};
+use super::world::{Bins, Community, FirstSteps, InvitationBody, WorkingSecret, World};
 use super::{Options, Tenant, Token, catalogue};
 pub(super) use activity::FAILURES;
 pub(super) use alerts::{Sighting, detected};
@@ -42,6 +42,7 @@ pub(super) fn workspace(options: Options, now: Timestamp) -> (World, Vec<(Token,
         alerts: vec![],
         cases: vec![],
         searches: vec![],
+        first_steps: FirstSteps::default(),
         invitations: InvitationBody::default(),
         working_secret: WorkingSecret::default(),
         bins: Bins::default(),
@@ -56,6 +57,7 @@ pub(super) fn workspace(options: Options, now: Timestamp) -> (World, Vec<(Token,
         add_unit(&mut world, unit, Some(root), false);
     }
     subscription::licences(&mut world);
+    activity::first_steps(&mut world);
     let tokens = keys::tokens(&mut world);
     (world, tokens)
 }

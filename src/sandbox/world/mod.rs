@@ -4,6 +4,7 @@
 
 mod access;
 mod activity;
+mod first_steps;
 mod grow;
 mod people;
 mod playbooks;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 
 pub use access::{ApiKey, AuthProvider, KeyStatus, Member, Permission, Role, User};
 pub use activity::{Alert, AlertStatus, Case, Change, Comment, Connector, Intake, Search, Silence};
+pub use first_steps::{Badly, Feed, FirstSteps};
 pub use playbooks::{LogLine, Playbook, PlaybookRun};
 pub use subscription::{Licence, Module, Plan};
 pub use unsettled::{Bins, InvitationBody, WorkingSecret};
@@ -52,6 +54,8 @@ pub struct World {
     pub cases: Vec<Case>,
     /// Searches for events.
     pub searches: Vec<Search>,
+    /// What a quick start looks at.
+    pub first_steps: FirstSteps,
     /// Which bodies an invitation may have.
     pub invitations: InvitationBody,
     /// Which field of a new key works as a token; keys made before keep theirs.
