@@ -4,6 +4,14 @@
 //! container is given mean the same there as for every other program. It blocks a thread for as long
 //! as a name server is silent: so each name is asked for once at a time, and whoever needs it
 //! meanwhile, or shortly after, shares the answer.
+//!
+//! [`tls`] says whose certificates are accepted at those addresses, [`proxy`] which of them are reached
+//! through a proxy, and [`network`] makes the connections.
+
+pub mod inside;
+pub mod network;
+pub mod proxy;
+pub mod tls;
 
 use crate::timing::resolve::{ADDRESS_KEPT, FAILURE_KEPT};
 use std::collections::HashMap;
@@ -18,6 +26,7 @@ use std::time::Instant;
 use hyper_util::client::legacy::connect::dns::Name;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use url::{Host, Url};
 
 /// Names at the same time: the addresses that the settings and Slack give are far fewer.
 const MOST: usize = 32;
@@ -60,6 +69,16 @@ pub async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
     };
     let addresses: Vec<SocketAddr> = addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
     TcpStream::connect(&*addresses).await
+}
+
+/// Whether an address is on the machine itself.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(host)) => host == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
 }
 
 /// The answer of `ask` to this name, by whoever asked it first.
