@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{
-    Alert, ApiKey, Avatar, AvatarRole, Community, Connector, Intake, Licence, MyCommunity, Permission, Playbook,
+    Alert, ApiKey, Avatar, AvatarRole, Community, Connector, Feed, Intake, Licence, MyCommunity, Permission, Playbook,
     PlaybookRun, Role,
 };
 
@@ -41,6 +41,12 @@ impl Identified for Permission {
 impl Identified for AvatarRole {
     fn key(&self) -> Option<Box<str>> {
         self.uuid.as_deref().or(self.name.as_deref()).map(Box::from)
+    }
+}
+
+impl Identified for Feed {
+    fn key(&self) -> Option<Box<str>> {
+        Some(self.id.as_str().into())
     }
 }
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::Region;
 use crate::chat::text::{count, shown};
+use crate::resolve::proxy::ProxyFault;
 
 /// Why a call did not bring what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +32,8 @@ pub enum SekoiaError {
     Timeout { after: Duration },
     #[error("Sekoia could not be reached")]
     Unreachable,
+    #[error("Sekoia could not be reached: {0}")]
+    ProxyFailed(ProxyFault),
     #[error("Sekoia's answer could not be read ({what})")]
     Malformed { what: String },
     /// After errors in a row, or a 429 a moment ago.
@@ -41,12 +45,34 @@ pub enum SekoiaError {
 }
 
 impl SekoiaError {
+    /// How a call ended, in a word for who counts it: a status or its class, or why there was none.
+    pub(super) fn status(&self) -> &'static str {
+        match self {
+            SekoiaError::Unauthorized { .. } => "401",
+            SekoiaError::Forbidden { .. } => "403",
+            SekoiaError::NotFound { .. } => "404",
+            SekoiaError::RateLimited { .. } => "429",
+            SekoiaError::Refused { status: 300..=399, .. } => "3xx",
+            SekoiaError::Refused { .. } => "4xx",
+            SekoiaError::Server { .. } => "5xx",
+            SekoiaError::Timeout { .. } => "timeout",
+            SekoiaError::Unreachable => "unreachable",
+            SekoiaError::ProxyFailed(_) => "proxy",
+            SekoiaError::Malformed { .. } => "malformed",
+            SekoiaError::Paused { .. } => "paused",
+            SekoiaError::Busy { .. } => "busy",
+        }
+    }
+
     /// What to do about it.
-    pub fn advice(&self) -> String {
+    ///
+    /// `region`: where the call went.
+    pub fn advice(&self, region: Region) -> String {
         match self {
             SekoiaError::Unauthorized { code, .. } => match code.as_str() {
                 "T301" => "The key has expired: create a new one in Settings > Workspace > API Keys and set SEKOIA_API_KEY.".into(),
                 "T302" => "The key was revoked: create a new one in Settings > Workspace > API Keys and set SEKOIA_API_KEY.".into(),
+                _ if region.is_self_hosted() => "Check SEKOIA_API_KEY and SEKOIA_API_URL: a key works at the host where it was created only.".into(),
                 _ => "Check SEKOIA_API_KEY and SEKOIA_REGION: a key works in its own region only. `/sekoia region probe` tries the others.".into(),
             },
             SekoiaError::Forbidden { held: Some(true), .. } => {
@@ -66,6 +92,12 @@ impl SekoiaError {
             SekoiaError::Refused { .. } | SekoiaError::Malformed { .. } => {
                 "This looks like a change at Sekoia's side: please report it with the reference below.".into()
             }
+            SekoiaError::ProxyFailed(fault) => fault.advice(),
+            SekoiaError::Server { .. } | SekoiaError::Timeout { .. } | SekoiaError::Unreachable
+                if region.is_self_hosted() =>
+            {
+                "Try again in a minute. If it stays so, ask the administrator of your Sekoia: SEKOIA_API_URL must lead to it, and CHATOPS_CA_FILE hold the authority of its certificate.".into()
+            }
             SekoiaError::Server { .. } | SekoiaError::Timeout { .. } | SekoiaError::Unreachable => {
                 "Try again in a minute; https://status.sekoia.io shows known incidents.".into()
             }
@@ -75,7 +107,7 @@ impl SekoiaError {
     /// Whether the same read may be sent again at once.
     pub(super) fn is_passing(&self) -> bool {
         // Not after a time-out: whoever asked has waited long enough to be told.
-        matches!(self, SekoiaError::Server { .. } | SekoiaError::Unreachable)
+        matches!(self, SekoiaError::Server { .. } | SekoiaError::Unreachable | SekoiaError::ProxyFailed(_))
     }
 
     /// Whether the same may succeed a little later, without anybody doing anything.
@@ -85,6 +117,7 @@ impl SekoiaError {
             SekoiaError::Server { .. }
                 | SekoiaError::Timeout { .. }
                 | SekoiaError::Unreachable
+                | SekoiaError::ProxyFailed(_)
                 | SekoiaError::RateLimited { .. }
                 | SekoiaError::Paused { .. }
                 | SekoiaError::Busy { .. }
@@ -94,8 +127,8 @@ impl SekoiaError {
 
     /// Whether Sekoia's firewall counts it.
     pub(super) fn counts(&self) -> bool {
-        use SekoiaError::{Busy, NotFound, Paused, Unreachable};
-        !matches!(self, NotFound { .. } | Paused { .. } | Busy { .. } | Unreachable)
+        use SekoiaError::{Busy, NotFound, Paused, ProxyFailed, Unreachable};
+        !matches!(self, NotFound { .. } | Paused { .. } | Busy { .. } | Unreachable | ProxyFailed(_))
     }
 }
 
@@ -173,9 +206,9 @@ mod tests {
         let of = |held| SekoiaError::Forbidden { permission: "COMMUNITY_ADD_MEMBER", held };
         let [has, lacks, unknown] = [Some(true), Some(false), None].map(of);
         assert!(has.to_string().contains("the bot's key has the permission \"COMMUNITY_ADD_MEMBER\""));
-        assert!(has.advice().contains("Another key would not help"));
+        assert!(has.advice(Region::Fra1).contains("Another key would not help"));
         assert!(lacks.to_string().contains("it lacks the permission \"COMMUNITY_ADD_MEMBER\""));
-        assert!(lacks.advice().contains("create one that also has"));
+        assert!(lacks.advice(Region::Fra1).contains("create one that also has"));
         assert!(unknown.to_string().contains("whether the key has it is unknown"));
     }
 

@@ -2,13 +2,14 @@
 //!
 //! Reads are typed and tried again; a write is a [`Call`] that is sent once and says what is known
 //! of it. [`live`] listens instead of asking. Typed calls only; what an answer means for a step is decided in `checklist::steps`. The key is
-//! sent to the configured address alone, and to `*.sekoia.io` when somebody asks for a probe.
+//! sent to the configured address alone, and to `*.sekoia.io` when a person asks for a probe.
 
 mod activity;
 mod alert;
 mod alerts;
 mod entries;
 mod error;
+mod first_steps;
 mod lenient;
 mod listing;
 pub mod live;
@@ -18,6 +19,7 @@ mod transport;
 mod types;
 mod writes;
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -30,14 +32,17 @@ pub use activity::*;
 pub use alert::*;
 pub use alerts::{AlertDate, AlertList, AlertQuery, move_alert, says_moved};
 pub use error::SekoiaError;
+pub use first_steps::{Feed, Parsing, RuleCounts, Usage};
 pub use lenient::instant;
 pub use monitor::Id;
-pub use regions::{Region, is_loopback, may_receive_key};
+pub use regions::{Documented, Region, Site, may_receive_key};
 pub use transport::{Answer, Call, Turn, Unwritten, Verb, in_background};
 pub use types::*;
 pub use writes::{INVITATIONS, invitation};
 
 use crate::pace::Rank;
+use crate::resolve::network::Network;
+use crate::telemetry::Metrics;
 use crate::timing::Calls;
 use entries::{Identified, PAGE};
 use lenient::Page;
@@ -48,6 +53,8 @@ use transport::{Read, Transport};
 pub struct Sekoia {
     transport: Transport,
     pub region: Region,
+    /// Where people log in, without a slash at the end.
+    pub app: Box<str>,
     /// Addresses that a probe of other regions tries, by region.
     candidates: Vec<(Region, Vec<Url>)>,
     /// Which of its two forms the invitation's body has; learnt from a refusal.
@@ -67,13 +74,22 @@ type Listed<T> = Result<Vec<T>, SekoiaError>;
 
 impl Sekoia {
     /// `candidates`: where `region probe` looks; normally [`Sekoia::documented_addresses`].
+    ///
+    /// # Errors
+    /// When no TLS client can be made.
     pub fn new(
-        region: Region,
-        base: Url,
+        site: Site,
         key: SecretString,
         candidates: Vec<(Region, Vec<Url>)>,
-    ) -> Result<Self, reqwest::Error> {
-        Ok(Self { transport: Transport::new(base, key)?, region, candidates, by_list: AtomicBool::new(false) })
+        network: &Network,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            app: site.app.as_str().trim_end_matches('/').into(),
+            region: site.region,
+            transport: Transport::new(site.api, key, network)?,
+            candidates,
+            by_list: AtomicBool::new(false),
+        })
     }
 
     /// With other times than those that Sekoia documents.
@@ -83,9 +99,21 @@ impl Sekoia {
         self
     }
 
+    /// With its calls counted.
+    #[must_use]
+    pub fn measured(mut self, metrics: Arc<Metrics>) -> Self {
+        self.transport.set_metrics(metrics);
+        self
+    }
+
+    /// How long no call goes out, after errors in a row or because Sekoia asked.
+    pub fn pause(&self) -> Duration {
+        self.transport.pause()
+    }
+
     pub fn documented_addresses() -> Vec<(Region, Vec<Url>)> {
-        let urls = |r: Region| r.api_candidates().iter().filter_map(|u| u.parse().ok()).collect();
-        Region::ALL.into_iter().map(|region| (region, urls(region))).collect()
+        let urls = |of: Documented| of.api.iter().filter_map(|url| url.parse().ok()).collect();
+        Region::ALL.into_iter().filter_map(|region| Some((region, urls(region.documented()?)))).collect()
     }
 
     /// Where the API is called.
@@ -184,9 +212,13 @@ impl Sekoia {
         self.one(Rank::Person, "/v1/communities/{c}/api-keys/{k}", path, vec![], "COMMUNITY_READ_APIKEY").await
     }
 
-    /// Which other regions take the key: one host a second, stopping at the first that does.
+    /// Which other regions take the key: one host a second, stopping at the first that does. The key
+    /// of a self-hosted Sekoia is for its own host: nothing is asked, and nothing found.
     pub async fn probe(&self) -> Vec<Probed> {
         let mut found = Vec::new();
+        if self.region.is_self_hosted() {
+            return found;
+        }
         for (region, urls) in self.candidates.iter().filter(|(region, _)| *region != self.region) {
             let mut probed = Probed { region: *region, accepted_at: None, answer: String::new() };
             for url in urls {

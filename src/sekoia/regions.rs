@@ -1,4 +1,4 @@
-//! Sekoia's regions and their addresses.
+//! Sekoia's regions and their addresses, and a Sekoia on the customer's own host.
 //!
 //! Source: the documentation's regions page; where it disagrees with the OpenAPI specification or
 //! the quick start, every documented address is a candidate of the probe, in that order.
@@ -8,7 +8,9 @@ use std::str::FromStr;
 
 use url::Url;
 
-/// A region of Sekoia.
+use crate::resolve::is_loopback;
+
+/// A region of Sekoia, or none of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Region {
     Fra1,
@@ -17,11 +19,41 @@ pub enum Region {
     Uae1,
     Usa1,
     Sgp1,
+    /// Sekoia Self-Hosted: the customer's own host, whose addresses are configured.
+    SelfHosted,
+}
+
+/// Where one workspace is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    pub region: Region,
+    /// The base of the API.
+    pub api: Url,
+    /// Where people log in.
+    pub app: Url,
+}
+
+/// The addresses that Sekoia documents for one of its regions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Documented {
+    /// Where people log in, without a slash at the end.
+    pub app: String,
+    /// Bases of the API, the likeliest first.
+    pub api: Vec<String>,
+    /// Where the LiveAPI is. FRA1 has a second address, `wss://live.sekoia.io`; this one has the same
+    /// form everywhere.
+    pub live: String,
+    /// Where events are sent by HTTP, syslog and RELP.
+    pub intake: String,
+    pub syslog: String,
+    pub relp: String,
 }
 
 impl Region {
+    /// Those that Sekoia runs.
     pub const ALL: [Region; 6] = [Region::Fra1, Region::Fra2, Region::Mco1, Region::Uae1, Region::Usa1, Region::Sgp1];
 
+    /// As `SEKOIA_REGION` has it.
     pub fn name(self) -> &'static str {
         match self {
             Region::Fra1 => "FRA1",
@@ -30,6 +62,7 @@ impl Region {
             Region::Uae1 => "UAE1",
             Region::Usa1 => "USA1",
             Region::Sgp1 => "SGP1",
+            Region::SelfHosted => "SELF",
         }
     }
 
@@ -41,59 +74,41 @@ impl Region {
             Region::Uae1 => "United Arab Emirates",
             Region::Usa1 => "United States",
             Region::Sgp1 => "Singapore",
+            Region::SelfHosted => "Sekoia Self-Hosted",
         }
     }
 
-    /// The part of host names that tells the region; FRA1 has none.
-    fn infix(self) -> String {
-        match self {
+    pub fn is_self_hosted(self) -> bool {
+        self == Region::SelfHosted
+    }
+
+    /// None for a Sekoia on the customer's own host.
+    pub fn documented(self) -> Option<Documented> {
+        // The part of host names that shows the region; FRA1 has none.
+        let infix = match self {
+            Region::SelfHosted => return None,
             Region::Fra1 => String::new(),
             other => format!("{}.", other.name().to_lowercase()),
-        }
-    }
-
-    /// Where people log in.
-    pub fn app(self) -> String {
-        format!("https://app.{}sekoia.io", self.infix())
-    }
-
-    /// Bases of the API, the likeliest first.
-    pub fn api_candidates(self) -> Vec<String> {
-        let infix = self.infix();
-        match self {
-            Region::Fra1 => vec!["https://api.sekoia.io".into(), "https://app.sekoia.io/api".into()],
-            Region::Usa1 | Region::Sgp1 => {
-                vec![format!("https://api.{infix}sekoia.io"), format!("https://app.{infix}sekoia.io/api")]
+        };
+        let app = format!("https://app.{infix}sekoia.io");
+        let api = match self {
+            Region::Fra1 | Region::Usa1 | Region::Sgp1 => {
+                vec![format!("https://api.{infix}sekoia.io"), format!("{app}/api")]
             }
-            _ => vec![format!("https://app.{infix}sekoia.io/api"), format!("https://api.{infix}sekoia.io/api")],
-        }
-    }
-
-    /// The API's base unless `SEKOIA_API_URL` says otherwise.
-    pub fn api(self) -> String {
-        self.api_candidates().swap_remove(0)
-    }
-
-    /// Where the LiveAPI is, unless `SEKOIA_LIVE_URL` says otherwise. FRA1 has a second address,
-    /// `wss://live.sekoia.io`; this one has the same form everywhere.
-    pub fn live(self) -> String {
-        format!("wss://app.{}sekoia.io/live/", self.infix())
-    }
-
-    /// Where events are sent by HTTP.
-    pub fn intake(self) -> String {
-        match self {
+            _ => vec![format!("{app}/api"), format!("https://api.{infix}sekoia.io/api")],
+        };
+        let intake = match self {
             Region::Fra1 => "https://intake.sekoia.io".into(),
-            other => format!("https://intake.{}sekoia.io/api/v1/intake-http", other.infix()),
-        }
-    }
-
-    pub fn syslog(self) -> String {
-        format!("intake.{}sekoia.io:10514", self.infix())
-    }
-
-    pub fn relp(self) -> String {
-        format!("intake.{}sekoia.io:11514", self.infix())
+            _ => format!("https://intake.{infix}sekoia.io/api/v1/intake-http"),
+        };
+        Some(Documented {
+            live: format!("wss://app.{infix}sekoia.io/live/"),
+            app,
+            api,
+            intake,
+            syslog: format!("intake.{infix}sekoia.io:10514"),
+            relp: format!("intake.{infix}sekoia.io:11514"),
+        })
     }
 }
 
@@ -109,12 +124,14 @@ impl FromStr for Region {
     fn from_str(s: &str) -> Result<Self, Self::Err> {
         Region::ALL
             .into_iter()
+            .chain([Region::SelfHosted])
             .find(|r| r.name().eq_ignore_ascii_case(s.trim()))
-            .ok_or_else(|| format!("{:?} is not a region; give one of FRA1, FRA2, MCO1, UAE1, USA1, SGP1", s.trim()))
+            .ok_or_else(|| format!("{:?} is not a region; give one of FRA1, FRA2, MCO1, UAE1, USA1, SGP1, or SELF for Sekoia Self-Hosted", s.trim()))
     }
 }
 
-/// Whether an address may receive the API key: https to `*.sekoia.io`, or the machine itself.
+/// Whether an address may receive the API key of one of Sekoia's regions: https to `*.sekoia.io`, or
+/// the machine itself.
 pub fn may_receive_key(url: &Url, secure_schemes: &[&str], plain_schemes: &[&str]) -> bool {
     let secure = secure_schemes.contains(&url.scheme());
     if is_loopback(url) {
@@ -122,16 +139,6 @@ pub fn may_receive_key(url: &Url, secure_schemes: &[&str], plain_schemes: &[&str
     }
     let Some(url::Host::Domain(host)) = url.host() else { return false };
     secure && (host == "sekoia.io" || host.ends_with(".sekoia.io"))
-}
-
-/// Whether an address leads to this machine and nowhere else.
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(host)) => host == "localhost",
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    }
 }
 
 #[cfg(test)]
@@ -164,11 +171,13 @@ mod tests {
     #[test]
     fn every_documented_address_is_sekoias() {
         for region in Region::ALL {
-            for url in region.api_candidates() {
+            let documented = region.documented().unwrap();
+            for url in documented.api.iter().chain([&documented.app, &documented.intake]) {
                 assert!(may_receive_key(&url.parse().unwrap(), &["https"], &[]), "{url}");
             }
-            let live = region.live();
+            let live = documented.live;
             assert!(may_receive_key(&live.parse().unwrap(), &["wss"], &[]), "{live}");
         }
+        assert_eq!(Region::SelfHosted.documented(), None);
     }
 }

@@ -2,7 +2,7 @@
 //! turned into a typed error if it fails.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,7 +21,8 @@ use super::error::{ErrorBody, SekoiaError};
 use super::lenient::Page;
 use crate::pace::retry::{self, Failed, Next, Retry};
 use crate::pace::{Pace, Rank};
-use crate::resolve::Resolver;
+use crate::resolve::network::Network;
+use crate::telemetry::Metrics;
 use crate::timing::Calls;
 use crate::timing::sekoia::{
     CONNECT_TIMEOUT, ERRORS_WITHIN, FORBIDDEN_FOR, LONGEST_PAUSE, LONGEST_PAUSE_WAITED, TURN_PATIENCE,
@@ -149,10 +150,12 @@ pub enum Unwritten {
 /// A shared line to one base address.
 pub(super) struct Transport {
     http: reqwest::Client,
+    network: Network,
     base: Url,
     key: SecretString,
     pace: Pace,
     times: Calls,
+    metrics: Arc<Metrics>,
     trouble: Mutex<Trouble>,
     /// What Sekoia's clock showed when it answered last.
     clock: Mutex<Option<Timestamp>>,
@@ -175,22 +178,18 @@ struct Trouble {
 }
 
 impl Transport {
-    pub fn new(base: Url, key: SecretString) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .dns_resolver(Resolver)
-            .user_agent(concat!("sekoia-chatops/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            // A redirect could carry the key elsewhere.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
+    pub fn new(base: Url, key: SecretString, network: &Network) -> anyhow::Result<Self> {
+        let http = network.http()?.connect_timeout(CONNECT_TIMEOUT).build()?;
         let times = Calls::default();
         let pace = Pace::new(PER_SECOND, times.sekoia);
         Ok(Self {
             http,
+            network: network.clone(),
             base,
             key,
             pace,
             times,
+            metrics: Arc::default(),
             trouble: Mutex::default(),
             clock: Mutex::default(),
             held: OnceCell::new(),
@@ -199,6 +198,10 @@ impl Transport {
 
     pub fn set_times(&mut self, times: Calls) {
         (self.pace, self.times) = (Pace::new(PER_SECOND, times.sekoia), times);
+    }
+
+    pub fn set_metrics(&mut self, metrics: Arc<Metrics>) {
+        self.metrics = metrics;
     }
 
     pub fn base(&self) -> &Url {
@@ -241,7 +244,10 @@ impl Transport {
             return Err(forbidden(call.needs));
         }
         let Turn(()) = self.admit(rank).await?;
+        let began = Instant::now();
         let result = self.send(call).await;
+        let (method, status) = (if call.body.is_some() { "POST" } else { "GET" }, result.as_ref().err());
+        self.metrics.sekoia(method, call.name, status.map_or("2xx", SekoiaError::status), began.elapsed());
         match &result {
             Ok(_) => self.went_well(),
             Err(error) => self.went_wrong(call.memo(), error),
@@ -278,7 +284,13 @@ impl Transport {
         if self.is_forbidden(&memo) {
             return Err(Unwritten::Refused(self.compared(call.needs, call.name).await));
         }
+        let began = Instant::now();
         let result = self.send_write(call).instrument(span).await;
+        let status = match &result {
+            Ok(_) => "2xx",
+            Err(Unwritten::Refused(error) | Unwritten::Unclear(error)) => error.status(),
+        };
+        self.metrics.sekoia(call.method.name(), call.name, status, began.elapsed());
         match &result {
             Ok(_) => self.went_well(),
             Err(Unwritten::Refused(error) | Unwritten::Unclear(error)) => self.went_wrong(memo, error),
@@ -328,7 +340,7 @@ impl Transport {
         if let Some(body) = &call.body {
             request = request.json(body);
         }
-        let sent = request.send().await.map_err(|error| match unanswered(&error, self.times.longest) {
+        let sent = request.send().await.map_err(|error| match self.unanswered(&error) {
             // A connection that never stood carried nothing.
             passed if error.is_connect() => Unwritten::Refused(passed),
             passed => Unwritten::Unclear(passed),
@@ -336,7 +348,7 @@ impl Transport {
         let status = sent.status();
         tracing::Span::current().record("status", status.as_u16());
         let retry_after = retry_after(&sent);
-        let body = body(sent, self.times.longest).await;
+        let body = self.body(sent).await;
         if status.is_success() {
             let body = body.map_err(Unwritten::Unclear)?;
             let body = SecretString::from(String::from_utf8(body).unwrap_or_default());
@@ -351,6 +363,31 @@ impl Transport {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
         url
+    }
+
+    async fn body(&self, mut sent: reqwest::Response) -> Result<Vec<u8>, SekoiaError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = sent.chunk().await.map_err(|e| self.unanswered(&e))? {
+            if (body.len() + chunk.len()) as u64 > LARGEST_BODY {
+                return Err(SekoiaError::Malformed { what: format!("more than {LARGEST_BODY} bytes") });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn unanswered(&self, error: &reqwest::Error) -> SekoiaError {
+        self.unanswered_at(&self.base, error)
+    }
+
+    fn unanswered_at(&self, base: &Url, error: &reqwest::Error) -> SekoiaError {
+        if error.is_timeout() && !error.is_connect() {
+            return SekoiaError::Timeout { after: self.times.longest };
+        }
+        match self.network.proxy_fault(error, base) {
+            Some(fault) => SekoiaError::ProxyFailed(fault),
+            None => SekoiaError::Unreachable,
+        }
     }
 
     /// Waits for a short pause to end; a longer one is told.
@@ -374,14 +411,14 @@ impl Transport {
         let request = request.timeout(self.times.longest);
         let request =
             request.query(&call.query).bearer_auth(self.key.expose_secret()).header(header::ACCEPT, "application/json");
-        let sent = request.send().await.map_err(|e| unanswered(&e, self.times.longest))?;
+        let sent = request.send().await.map_err(|e| self.unanswered(&e))?;
         let status = sent.status();
         tracing::Span::current().record("status", status.as_u16());
         let retry_after = retry_after(&sent);
         if let Some(date) = date(&sent) {
             *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(date);
         }
-        let body = body(sent, self.times.longest).await?;
+        let body = self.body(sent).await?;
         if status.is_success() {
             return Ok(body);
         }
@@ -452,10 +489,9 @@ pub(super) async fn validate_at(transport: &Transport, base: &Url, key: &SecretS
     let mut url = base.clone();
     url.set_path(&format!("{}/v1/auth/validate", url.path().trim_end_matches('/')));
     let request = transport.http.get(url).bearer_auth(key.expose_secret()).timeout(Duration::from_secs(5));
-    let longest = transport.times.longest;
-    let sent = request.send().await.map_err(|e| unanswered(&e, longest))?;
+    let sent = request.send().await.map_err(|e| transport.unanswered_at(base, &e))?;
     let status = sent.status();
-    let body = body(sent, longest).await?;
+    let body = transport.body(sent).await?;
     if status.is_success() { Ok(()) } else { Err(refusal(status, None, &body, "")) }
 }
 
@@ -467,25 +503,6 @@ fn retry_after(sent: &reqwest::Response) -> Option<u64> {
 fn date(sent: &reqwest::Response) -> Option<Timestamp> {
     let date = sent.headers().get(header::DATE)?.to_str().ok()?;
     jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp())
-}
-
-async fn body(mut sent: reqwest::Response, longest: Duration) -> Result<Vec<u8>, SekoiaError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = sent.chunk().await.map_err(|e| unanswered(&e, longest))? {
-        if (body.len() + chunk.len()) as u64 > LARGEST_BODY {
-            return Err(SekoiaError::Malformed { what: format!("more than {LARGEST_BODY} bytes") });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-fn unanswered(error: &reqwest::Error, longest: Duration) -> SekoiaError {
-    if error.is_timeout() && !error.is_connect() {
-        SekoiaError::Timeout { after: longest }
-    } else {
-        SekoiaError::Unreachable
-    }
 }
 
 fn refusal(status: StatusCode, retry_after: Option<u64>, body: &[u8], needs: &'static str) -> SekoiaError {
@@ -512,14 +529,15 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_has_to_wait_too_long_for_its_turn_says_so_and_blames_nobody() {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut transport = Transport::new("http://127.0.0.1:1".parse().unwrap(), "key".into()).unwrap();
+        let mut transport =
+            Transport::new("http://127.0.0.1:1".parse().unwrap(), "key".into(), &Network::default()).unwrap();
         transport.set_times(Calls { sekoia: Duration::from_hours(1), ..Calls::default() });
         for _ in 0..PER_SECOND {
             assert!(transport.admit(Rank::Person).await.is_ok());
         }
         let busy = transport.admit(Rank::Person).await.unwrap_err();
         assert_eq!(
-            format!("{busy}. {}", busy.advice()),
+            format!("{busy}. {}", busy.advice(super::super::Region::Fra1)),
             "Sekoia takes 5 calls a second, and others came first; this one was not sent. \
              Nothing is wrong. Try again in 10 seconds."
         );

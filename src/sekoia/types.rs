@@ -53,6 +53,12 @@ pub struct Community {
     pub parent_community_uuid: Option<Uuid>,
     #[serde(default)]
     pub is_mfa_enforced: Option<bool>,
+    /// Minutes; none: Sekoia's default of a month.
+    #[serde(default)]
+    pub session_timeout: Option<u32>,
+    /// Accounts that were not used for 90 days are disabled.
+    #[serde(default)]
+    pub disable_inactive_avatars: Option<bool>,
     #[serde(default, deserialize_with = "instant")]
     pub created_at: Option<Timestamp>,
 }
@@ -60,6 +66,12 @@ pub struct Community {
 impl Community {
     pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or("(no name)")
+    }
+
+    /// Whether it is one of the two that every Sekoia Self-Hosted has and nobody works in, by their
+    /// exact names.
+    pub fn is_built_in(&self) -> bool {
+        matches!(self.name(), "Administration Community" | "sekoia community")
     }
 }
 
@@ -236,6 +248,11 @@ impl Avatar {
     /// Whether MFA is off. People of an identity provider have theirs there.
     pub fn lacks_mfa(&self) -> bool {
         self.user.as_ref().is_some_and(|u| u.mfa_enabled == Some(false) && u.auth_provider.as_deref() != Some("oidc"))
+    }
+
+    /// Whether the organisation's identity provider lets them in.
+    pub fn is_single_sign_on(&self) -> bool {
+        self.user.as_ref().is_some_and(|u| u.auth_provider.as_deref() == Some("oidc"))
     }
 
     pub fn has_role(&self, name: &str) -> bool {

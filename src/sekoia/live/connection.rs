@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 
 use futures_util::{SinkExt, StreamExt};
 use secrecy::ExposeSecret;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -14,19 +13,16 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::{COOKIE, USER_AGENT};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 use tracing::info;
 
 use super::frame::{self, Said};
 use super::{Live, LiveEvent, Lost};
-use crate::resolve;
+use crate::resolve::network::{Unconnected, Unopened, WebSocket as Socket};
 
 /// Both versions of events come after this.
 const UPGRADE: &str = r#"{"action":"upgrade"}"#;
 /// No event that we understand is longer.
 const LARGEST: usize = 1024 * 1024;
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 impl Live {
     /// Listens until the connection is lost; none if nobody takes what comes. `connected` says
@@ -100,19 +96,21 @@ impl Live {
         let agent = HeaderValue::from_static(concat!("sekoia-chatops/", env!("CARGO_PKG_VERSION")));
         request.headers_mut().insert(USER_AGENT, agent);
         let config = WebSocketConfig::default().max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST));
-        let (host, port) = (self.url.host_str().unwrap_or_default(), self.url.port_or_known_default());
-        let stream = resolve::connect(host, port.unwrap_or(443)).await.map_err(|_| Lost::Unreachable)?;
-        let _ = stream.set_nodelay(true);
-        match client_async_tls_with_config(request, stream, Some(config), None).await {
-            Ok((socket, _)) => Ok(socket),
-            Err(Error::Http(answer)) => Err(match answer.status().as_u16() {
+        let error = match self.dialer.websocket(&self.url, request, config).await {
+            Ok(socket) => return Ok(socket),
+            Err(Unopened::Unconnected(Unconnected::Proxy(fault))) => return Err(Lost::Proxy(fault)),
+            Err(Unopened::Unconnected(Unconnected::Io(_))) => return Err(Lost::Unreachable),
+            Err(Unopened::Handshake(error)) => error,
+        };
+        match error {
+            Error::Http(answer) => Err(match answer.status().as_u16() {
                 status @ (401 | 403) => Lost::Refused { status },
                 429 => Lost::Limited,
                 status => Lost::Failed { status },
             }),
-            Err(Error::Protocol(ProtocolError::HandshakeIncomplete)) => Err(Lost::Unreachable),
-            Err(Error::Protocol(_) | Error::HttpFormat(_)) => Err(Lost::Broken),
-            Err(_) => Err(Lost::Unreachable),
+            Error::Protocol(ProtocolError::HandshakeIncomplete) => Err(Lost::Unreachable),
+            Error::Protocol(_) | Error::HttpFormat(_) => Err(Lost::Broken),
+            _ => Err(Lost::Unreachable),
         }
     }
 

@@ -7,12 +7,12 @@
 mod connection;
 mod frame;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use rand::RngExt;
 use secrecy::SecretString;
 use tokio::sync::mpsc;
@@ -21,7 +21,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use url::Url;
 
+use crate::pace::retry::waits;
 pub use frame::LiveFrame;
+
+use crate::resolve::network::Dialer;
+use crate::resolve::proxy::ProxyFault;
 
 /// What whoever listens is told.
 #[derive(Debug, Clone)]
@@ -37,10 +41,12 @@ pub enum LiveEvent {
 }
 
 /// Why nothing comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Lost {
     #[error("Sekoia's LiveAPI could not be reached")]
     Unreachable,
+    #[error("Sekoia's LiveAPI could not be reached: {0}")]
+    Proxy(ProxyFault),
     #[error("Sekoia's LiveAPI does not accept the bot's API key ({status})")]
     Refused { status: u16 },
     #[error("Sekoia's LiveAPI asks to slow down (429)")]
@@ -61,8 +67,9 @@ pub enum Lost {
 
 impl Lost {
     /// What to do about it.
-    pub fn advice(self) -> &'static str {
-        match self {
+    pub fn advice(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Proxy(fault) => return fault.advice().into(),
             Self::Refused { .. } => {
                 "Check SEKOIA_API_KEY, SEKOIA_REGION and SEKOIA_LIVE_URL; until then the bot asks Sekoia instead of listening."
             }
@@ -70,7 +77,7 @@ impl Lost {
                 "Check that SEKOIA_LIVE_URL can be reached from here as a WebSocket; the bot tries again by itself."
             }
             _ => "The bot connects again by itself and asks for what it missed.",
-        }
+        })
     }
 }
 
@@ -148,6 +155,7 @@ pub struct Live {
     key: SecretString,
     timing: LiveTiming,
     counts: Arc<LiveCounts>,
+    dialer: Dialer,
 }
 
 impl fmt::Debug for Live {
@@ -158,7 +166,14 @@ impl fmt::Debug for Live {
 
 impl Live {
     pub fn new(url: Url, key: SecretString) -> Self {
-        Self { url, key, timing: LiveTiming::default(), counts: Arc::default() }
+        Self { url, key, timing: LiveTiming::default(), counts: Arc::default(), dialer: Dialer::default() }
+    }
+
+    /// With connections that are made so.
+    #[must_use]
+    pub fn through(mut self, dialer: Dialer) -> Self {
+        self.dialer = dialer;
+        self
     }
 
     #[must_use]
@@ -208,12 +223,6 @@ impl Live {
     }
 
     fn backoff(&self) -> impl Iterator<Item = Duration> + use<> {
-        ExponentialBuilder::default()
-            .with_min_delay(self.timing.first_wait)
-            .with_max_delay(self.timing.longest_wait)
-            .with_factor(2.0)
-            .with_jitter()
-            .without_max_times()
-            .build()
+        waits(self.timing.first_wait, self.timing.longest_wait)
     }
 }
