@@ -13,6 +13,9 @@ use crate::pace::retry::Retry;
 use crate::platform::remembered::Remembered;
 use crate::timing::slack::{BEFORE_ACKNOWLEDGED, DIRECT_KEPT, FACTS_KEPT, MEMBERSHIP_KEPT, NAME_PATIENCE};
 
+/// Pages of channels that are read.
+const MOST_PAGES: usize = 50;
+
 /// Somebody, as Slack describes them.
 #[derive(Debug, Clone)]
 struct Known {
@@ -141,6 +144,8 @@ impl Facts {
             display_name: Box<str>,
             #[serde(default)]
             real_name: Box<str>,
+            /// Only with the scope `users:read.email`.
+            email: Option<Box<str>>,
         }
         /// Of an organisation with several workspaces.
         #[derive(Default, Deserialize)]
@@ -168,6 +173,7 @@ impl Facts {
                         active: !user.deleted,
                         guest: user.is_restricted || user.is_ultra_restricted || (user.is_stranger && !belongs),
                         bot: user.is_bot || user.is_workflow_bot,
+                        email: user.profile.email.filter(|email| !email.is_empty()),
                         name: [user.profile.display_name, user.profile.real_name, user.name]
                             .into_iter()
                             .find(|name| !name.is_empty())
@@ -177,6 +183,23 @@ impl Facts {
                 }
             })
             .await
+    }
+
+    /// Needs the scope `users:read.email`.
+    pub async fn by_address(&self, address: &str) -> Result<Option<UserId>, ChatError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            user: Found,
+        }
+        #[derive(Deserialize)]
+        struct Found {
+            id: Box<str>,
+        }
+        match self.api.get::<Answer>("users.lookupByEmail", &[("email", Some(address))]).await {
+            Ok(answer) => Ok(UserId::of("slack", &answer.user.id)),
+            Err(ChatError::Refused(code)) if code == "users_not_found" => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     pub async fn forget(&self, user: &UserId, groups: &[&str]) {
@@ -220,6 +243,42 @@ impl Facts {
                 }
             })
             .await
+    }
+
+    /// The channels that the bot is in, asked now.
+    pub async fn channels(&self) -> Result<Vec<ChannelKey>, ChatError> {
+        #[derive(Deserialize)]
+        struct Page {
+            channels: Vec<Channel>,
+            #[serde(default)]
+            response_metadata: Metadata,
+        }
+        #[derive(Deserialize)]
+        struct Channel {
+            id: Box<str>,
+        }
+        #[derive(Default, Deserialize)]
+        struct Metadata {
+            #[serde(default)]
+            next_cursor: String,
+        }
+        let team = self.team().await?;
+        let (mut all, mut cursor) = (Vec::new(), String::new());
+        for _ in 0..MOST_PAGES {
+            let params = [
+                ("types", Some("public_channel,private_channel")),
+                ("exclude_archived", Some("true")),
+                ("limit", Some("200")),
+                ("cursor", Some(cursor.as_str()).filter(|cursor| !cursor.is_empty())),
+            ];
+            let page: Page = self.api.get("users.conversations", &params).await?;
+            all.extend(page.channels.iter().map(|channel| ChannelKey::slack(&team, &channel.id)));
+            if page.response_metadata.next_cursor.is_empty() {
+                break;
+            }
+            cursor = page.response_metadata.next_cursor;
+        }
+        Ok(all)
     }
 
     pub async fn group(&self, group: &str) -> Result<Arc<[UserId]>, ChatError> {

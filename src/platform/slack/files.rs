@@ -33,8 +33,8 @@ impl Api {
         if file.size > MOST as u64 {
             return Err(too_large());
         }
-        let request = self.http.get(url).bearer_auth(self.bearer()).timeout(FILE_TIMEOUT);
-        let mut answer = request.send().await.map_err(|error| unavailable(&error))?;
+        let request = self.http.get(url.clone()).bearer_auth(self.bearer()).timeout(FILE_TIMEOUT);
+        let mut answer = request.send().await.map_err(|error| self.unanswered(&error, &url))?;
         let status = answer.status();
         let page = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
         if status.is_redirection() || status.is_success() && page {
@@ -48,7 +48,7 @@ impl Api {
             return Err(ChatError::Refused(status.to_string()));
         }
         let mut bytes = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| unavailable(&error))? {
+        while let Some(chunk) = answer.chunk().await.map_err(|error| self.unanswered(&error, &url))? {
             if bytes.len() + chunk.len() > MOST {
                 return Err(too_large());
             }
@@ -60,10 +60,4 @@ impl Api {
 
 fn too_large() -> ChatError {
     ChatError::Refused("the file is larger than 1 MiB".into())
-}
-
-/// The error's own text would show the address.
-fn unavailable(error: &reqwest::Error) -> ChatError {
-    let why = if error.is_timeout() { "no answer in time" } else { "no connection" };
-    ChatError::Unavailable(why.into())
 }

@@ -27,19 +27,17 @@ pub enum Slash {
 /// `POST /slack/commands`. `fallback_id` tells a delivery without a trigger.
 pub fn slash(body: &[u8], fallback_id: &str, at: Timestamp) -> Result<Slash, Malformed> {
     let body = std::str::from_utf8(body).map_err(|_| Malformed)?;
-    let (mut team, mut enterprise) = (Cow::Borrowed(""), Cow::Borrowed(""));
-    let (mut channel, mut user) = (Cow::Borrowed(""), Cow::Borrowed(""));
-    let (mut text, mut trigger, mut url) = (Cow::Borrowed(""), Cow::Borrowed(""), Cow::Borrowed(""));
+    let mut fields = Fields::default();
     let mut check = false;
     for (name, value) in form_urlencoded::parse(body.as_bytes()) {
         match &*name {
-            "team_id" => team = value,
-            "enterprise_id" => enterprise = value,
-            "channel_id" => channel = value,
-            "user_id" => user = value,
-            "text" => text = value,
-            "trigger_id" => trigger = value,
-            "response_url" => url = value,
+            "team_id" => fields.team = value,
+            "enterprise_id" => fields.enterprise = value,
+            "channel_id" => fields.channel = value,
+            "user_id" => fields.user = value,
+            "text" => fields.text = value,
+            "trigger_id" => fields.trigger = value,
+            "response_url" => fields.url = value,
             "ssl_check" => check = value == "1",
             _ => {}
         }
@@ -47,22 +45,67 @@ pub fn slash(body: &[u8], fallback_id: &str, at: Timestamp) -> Result<Slash, Mal
     if check {
         return Ok(Slash::Check);
     }
-    // An organisation-wide install may name no workspace.
-    let team = if team.is_empty() { enterprise } else { team };
-    if !(is_id(&team) && is_id(&channel) && is_id(&user)) {
-        return Err(Malformed);
+    fields.command(fallback_id, at).map(Slash::Command)
+}
+
+/// The same fields as an object, in Socket Mode.
+pub fn slash_payload(json: &str, fallback_id: &str, at: Timestamp) -> Result<Inbound, Malformed> {
+    #[derive(Deserialize)]
+    struct Payload {
+        team_id: Option<String>,
+        enterprise_id: Option<String>,
+        channel_id: Option<String>,
+        user_id: Option<String>,
+        text: Option<String>,
+        trigger_id: Option<String>,
+        response_url: Option<String>,
     }
-    let id = if trigger.is_empty() { fallback_id } else { &trigger };
-    Ok(Slash::Command(Inbound {
-        delivery: format!("slack:{id}").into(),
-        actor: UserId::slack(&user),
-        channel: ChannelKey::slack(&team, &channel),
-        words: Words::Typed(text.into_owned()),
-        pressed: None,
-        trigger: (!trigger.is_empty()).then(|| trigger.into()),
-        reply_to: reply_to(Some(url.into_owned()), false),
-        at,
-    }))
+    let payload: Payload = serde_json::from_str(json).map_err(|_| Malformed)?;
+    let field = |value: Option<String>| Cow::Owned(value.unwrap_or_default());
+    let fields = Fields {
+        team: field(payload.team_id),
+        enterprise: field(payload.enterprise_id),
+        channel: field(payload.channel_id),
+        user: field(payload.user_id),
+        text: field(payload.text),
+        trigger: field(payload.trigger_id),
+        url: field(payload.response_url),
+    };
+    fields.command(fallback_id, at)
+}
+
+/// What a slash command brings; what is not there is empty.
+#[derive(Default)]
+struct Fields<'a> {
+    team: Cow<'a, str>,
+    enterprise: Cow<'a, str>,
+    channel: Cow<'a, str>,
+    user: Cow<'a, str>,
+    text: Cow<'a, str>,
+    trigger: Cow<'a, str>,
+    url: Cow<'a, str>,
+}
+
+impl Fields<'_> {
+    fn command(self, fallback_id: &str, at: Timestamp) -> Result<Inbound, Malformed> {
+        let Self { team, enterprise, channel, user, text, trigger, url } = self;
+        // An organisation-wide install may name no workspace.
+        let team = if team.is_empty() { enterprise } else { team };
+        if !(is_id(&team) && is_id(&channel) && is_id(&user)) {
+            return Err(Malformed);
+        }
+        let id = if trigger.is_empty() { fallback_id } else { &trigger };
+        Ok(Inbound {
+            delivery: format!("slack:{id}").into(),
+            actor: UserId::slack(&user),
+            channel: ChannelKey::slack(&team, &channel),
+            words: Words::Typed(text.into_owned()),
+            pressed: None,
+            trigger: (!trigger.is_empty()).then(|| trigger.into()),
+            reply_to: reply_to(Some(url.into_owned()), false),
+            at,
+        })
+    }
 }
 
 /// What somebody did with a message or a form.
@@ -175,7 +218,12 @@ struct OptionValue {
 pub fn interaction(body: &[u8], fallback_id: &str, at: Timestamp) -> Result<Interaction, Malformed> {
     std::str::from_utf8(body).map_err(|_| Malformed)?;
     let payload = form_urlencoded::parse(body).find(|(name, _)| name == "payload").ok_or(Malformed)?.1;
-    let payload: Payload = serde_json::from_str(&payload).map_err(|_| Malformed)?;
+    interaction_payload(&payload, fallback_id, at)
+}
+
+/// What the form's one field holds; in Socket Mode, the whole of it.
+pub fn interaction_payload(json: &str, fallback_id: &str, at: Timestamp) -> Result<Interaction, Malformed> {
+    let payload: Payload = serde_json::from_str(json).map_err(|_| Malformed)?;
     match payload.kind.as_str() {
         "block_actions" => pressed(payload, fallback_id, at),
         "view_submission" => submitted(payload, at),

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::ids::is_id;
 use super::inbound::Malformed;
 use crate::chat::{ChannelKey, Inbound, ReplyTo, UserId, Words};
+use crate::platform::separates;
 
 /// An event, or Slack's own check of the address.
 pub enum Event {
@@ -136,10 +137,9 @@ fn after_mention(text: &str) -> &str {
     let Some(start) = text.find("<@") else { return text };
     let Some(end) = text[start..].find('>').map(|end| start + end + 1) else { return text };
     let mention = &text[start..end];
-    let between = |c: char| c.is_whitespace() || matches!(c, ',' | ':' | '\u{200b}' | '\u{2060}' | '\u{feff}');
-    let mut rest = text[end..].trim_start_matches(between);
+    let mut rest = text[end..].trim_start_matches(separates);
     while let Some(again) = rest.strip_prefix(mention) {
-        rest = again.trim_start_matches(between);
+        rest = again.trim_start_matches(separates);
     }
     rest
 }
