@@ -1,9 +1,11 @@
 //! One call of Slack's Web API: paced by tier, timed out, retried where that is harmless, and with
 //! errors that say what they mean. What is called for what is `client`'s.
 
-use std::time::Duration;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use hyper_util::client::legacy::connect::HttpConnector;
+use reqwest::header::HeaderMap;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,12 +20,15 @@ use crate::config::SlackConfig;
 use crate::pace::retry::{self, Failed, Next, Retry};
 use crate::pace::{Holds, Rank};
 use crate::platform::failed;
-use crate::resolve::Resolver;
+use crate::resolve::network::{Dialer, Network, Unconnected};
+use crate::telemetry::Metrics;
 use crate::timing::slack::{CALL_TIMEOUT, LONGEST_RETRY_AFTER};
 
-/// slack-morphism's client, which finds hosts as the others do.
-type Client =
-    slack_morphism::SlackClient<SlackClientHyperConnector<hyper_rustls::HttpsConnector<HttpConnector<Resolver>>>>;
+/// slack-morphism's client, which reaches hosts as the others do.
+type Client = slack_morphism::SlackClient<SlackClientHyperConnector<hyper_rustls::HttpsConnector<Dialer>>>;
+
+/// Bytes of the answer to `auth.test`.
+const MOST_TESTED: usize = 64 * 1024;
 
 /// What a call needs; shared with the tasks that renew what is remembered.
 pub(super) struct Api {
@@ -31,39 +36,40 @@ pub(super) struct Api {
     token: SlackApiToken,
     /// For what is not a method: a `response_url`, which takes no token, and uploaded files.
     pub http: reqwest::Client,
+    network: Network,
+    /// The address of `auth.test`.
+    tested: Url,
     /// Where `SLACK_API_URL` leads: besides Slack's own hosts, the only place where a
     /// `response_url` or a file may be.
     pub own: Origin,
     pub limits: Limits,
     /// What Slack itself asked to wait for, by method and channel.
     holds: Holds,
+    metrics: Arc<Metrics>,
 }
 
 impl Api {
-    pub fn new(config: &SlackConfig, posts: Duration) -> anyhow::Result<Self> {
+    pub fn new(config: &SlackConfig, posts: Duration, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
         let base = config.api_url.as_str().trim_end_matches('/');
-        let connector = hyper_rustls::HttpsConnectorBuilder::new().with_native_roots()?;
+        let network = &config.network;
+        let connector = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(network.tls.client()?);
         // The configuration allows http:// to a loopback address only.
-        let mut http = HttpConnector::new_with_resolver(Resolver);
-        http.enforce_http(false);
-        let connector = connector.https_or_http().enable_http1().wrap_connector(http);
+        let connector = connector.https_or_http().enable_http1().wrap_connector(network.dialer()?);
         let client = slack_morphism::SlackClient::new(
             SlackClientHyperConnector::with_connector(connector).with_slack_api_url(base),
         );
-        let http = reqwest::Client::builder()
-            .dns_resolver(Resolver)
-            .timeout(CALL_TIMEOUT)
-            .connect_timeout(Duration::from_secs(3))
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
+        let http = network.http()?.timeout(CALL_TIMEOUT).connect_timeout(Duration::from_secs(3)).build()?;
         let token = SlackApiToken::new(SlackApiTokenValue(config.bot_token.expose_secret().to_owned()));
         Ok(Self {
             client,
             token,
             http,
+            network: network.clone(),
+            tested: format!("{base}/auth.test").parse()?,
             own: config.api_url.origin(),
             limits: Limits::new(posts),
             holds: Holds::default(),
+            metrics,
         })
     }
 
@@ -123,22 +129,70 @@ impl Api {
             if waited.is_err() || pace.turn(rank, patience(rank)).await.is_err() {
                 return Err(Failed::stop(ChatError::RateLimited));
             }
-            let error = match tokio::time::timeout(CALL_TIMEOUT, send()).await {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(error)) => error,
-                Err(_) => {
-                    let error = ChatError::Unavailable(format!("no answer within {} s", CALL_TIMEOUT.as_secs()));
-                    return Err(failed(error));
-                }
-            };
-            if let Some(wait) = wait_asked(&error) {
-                self.holds.hold(method, channel, wait);
-                return Err(Failed { error: ChatError::RateLimited, next: Next::Wait(wait) });
-            }
-            Err(failed(meaning(error)))
+            self.measured(method, self.once(method, channel, send())).await
         })
         .instrument(span)
         .await
+    }
+
+    async fn once<T>(
+        &self,
+        method: &str,
+        channel: &str,
+        sent: impl Future<Output = Result<T, SlackClientError>>,
+    ) -> Result<T, Failed<ChatError>> {
+        let error = match tokio::time::timeout(CALL_TIMEOUT, sent).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => error,
+            Err(_) => {
+                let error = ChatError::Unavailable(format!("no answer within {} s", CALL_TIMEOUT.as_secs()));
+                return Err(failed(error));
+            }
+        };
+        if let Some(wait) = wait_asked(&error) {
+            self.holds.hold(method, channel, wait);
+            return Err(Failed { error: ChatError::RateLimited, next: Next::Wait(wait) });
+        }
+        Err(failed(meaning(error)))
+    }
+
+    /// Counts a call, each time that it is sent.
+    async fn measured<T>(
+        &self,
+        operation: &str,
+        sent: impl Future<Output = Result<T, Failed<ChatError>>>,
+    ) -> Result<T, Failed<ChatError>> {
+        let began = Instant::now();
+        let result = sent.await;
+        let outcome = result.as_ref().err().map_or("ok", |failed| failed.error.name());
+        self.metrics.chat("slack", operation, outcome, began.elapsed());
+        result
+    }
+
+    /// `auth.test` with its headers, which the library does not give.
+    pub async fn test(&self) -> Result<(HeaderMap, Vec<u8>), ChatError> {
+        let sent = async { self.answer_to_test().await.map_err(failed) };
+        self.measured("auth.test", sent).await.map_err(|failed| failed.error)
+    }
+
+    async fn answer_to_test(&self) -> Result<(HeaderMap, Vec<u8>), ChatError> {
+        let unavailable = |error: reqwest::Error| self.unanswered(&error, &self.tested);
+        let request = self.http.post(self.tested.clone()).bearer_auth(self.bearer());
+        let mut answer = request.send().await.map_err(unavailable)?;
+        if answer.status().as_u16() == 429 {
+            return Err(ChatError::RateLimited);
+        }
+        if !answer.status().is_success() {
+            return Err(ChatError::Unavailable(answer.status().to_string()));
+        }
+        let (headers, mut body) = (answer.headers().clone(), Vec::new());
+        while let Some(chunk) = answer.chunk().await.map_err(unavailable)? {
+            if body.len() + chunk.len() > MOST_TESTED {
+                return Err(ChatError::Refused("an answer that is too long".into()));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok((headers, body))
     }
 
     /// Answers by a `response_url`: no token, no redirect, and only where Slack's live.
@@ -149,7 +203,7 @@ impl Api {
             warn!(host = url.host_str(), "a response_url that leads elsewhere is not called");
             return Err(ChatError::Refused("response_url leads elsewhere".into()));
         }
-        retry::send(Retry::Idempotent, LONGEST_RETRY_AFTER, || async {
+        let once = async || {
             let error = match self.http.post(url.clone()).json(message).send().await {
                 Ok(answer) if answer.status().is_success() => return Ok(()),
                 Ok(answer) if answer.status() == 429 => {
@@ -168,13 +222,22 @@ impl Api {
                     }
                     ChatError::Unavailable(status.to_string())
                 }
-                // The error's own text would show the address, which is a secret.
-                Err(e) if e.is_timeout() => ChatError::Unavailable("no answer in time".into()),
-                Err(_) => ChatError::Unavailable("no connection".into()),
+                Err(error) => self.unanswered(&error, &url),
             };
             Err(failed(error))
+        };
+        retry::send(Retry::Idempotent, LONGEST_RETRY_AFTER, || self.measured("response_url", once())).await
+    }
+}
+
+impl Api {
+    /// What no answer means. The error's own text would show the address, which is a secret.
+    pub fn unanswered(&self, error: &reqwest::Error, url: &Url) -> ChatError {
+        ChatError::Unavailable(match self.network.proxy_fault(error, url) {
+            Some(fault) => fault.to_string(),
+            None if error.is_timeout() => "no answer in time".into(),
+            None => "no connection".into(),
         })
-        .await
     }
 }
 
@@ -269,6 +332,18 @@ fn meaning(error: SlackClientError) -> ChatError {
         SlackClientError::HttpError(e) => ChatError::Refused(e.status_code.to_string()),
         SlackClientError::RateLimitError(_) => ChatError::RateLimited,
         SlackClientError::ProtocolError(_) => ChatError::Refused("an answer that cannot be read".into()),
-        _ => ChatError::Unavailable("no connection".into()),
+        SlackClientError::HttpProtocolError(e) => unconnected(e.cause.as_deref()),
+        SlackClientError::SystemError(e) => unconnected(e.cause.as_deref()),
+        _ => unconnected(None),
     }
+}
+
+fn unconnected(cause: Option<&(dyn Error + Send + Sync + 'static)>) -> ChatError {
+    let cause = cause.map(|cause| cause as &(dyn Error + 'static));
+    let mut chain = std::iter::successors(cause, |error| (*error).source());
+    let proxy = chain.find_map(|error| match error.downcast_ref() {
+        Some(Unconnected::Proxy(fault)) => Some(fault.to_string()),
+        _ => None,
+    });
+    ChatError::Unavailable(proxy.unwrap_or_else(|| "no connection".to_owned()))
 }

@@ -11,26 +11,34 @@ use tracing::{error, warn};
 
 use super::api::{Api, patience};
 use super::block_kit::{Block, Modal};
+use super::examine;
 use super::facts::Facts;
 use super::files::FileRef;
 use super::forms;
 use super::history::Metadata;
 use super::render::{self, Message};
+use super::socket::{Opener, Sockets};
+use super::upload::File;
+use crate::chat::diagnosis::Check;
 use crate::chat::view::{Form, View};
 use crate::chat::{
-    ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, Picture, ReplyTo, UserId,
-    Wording,
+    ChannelFacts, ChannelKey, ChatError, ChatPlatform, Document, FormContent, MessageId, Person, Picture, ReplyTo,
+    UserId, Wording,
 };
-use crate::config::SlackConfig;
+use crate::config::{SlackConfig, SlackWayIn};
 use crate::pace::retry::Retry;
 use crate::pace::{Rank, Seldom};
 use crate::state::moved::Moved;
 use crate::store::{Store, StoreError};
+use crate::telemetry::Metrics;
 
 pub struct SlackClient {
     api: Arc<Api>,
     facts: Facts,
     moved: Moved,
+    /// In Socket Mode.
+    sockets: Arc<Sockets>,
+    opener: Option<Arc<Opener>>,
 }
 
 #[derive(Deserialize)]
@@ -43,9 +51,29 @@ struct Ack {
 impl SlackClient {
     /// `store`: where it is kept which channels have another id now.
     /// `posts`: in which a channel gets three new messages.
-    pub fn new(config: &SlackConfig, store: Arc<dyn Store>, posts: Duration) -> Result<Self, anyhow::Error> {
-        let api = Arc::new(Api::new(config, posts)?);
-        Ok(Self { facts: Facts::new(Arc::clone(&api)), api, moved: Moved::new(store) })
+    pub fn new(
+        config: &SlackConfig,
+        store: Arc<dyn Store>,
+        posts: Duration,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, anyhow::Error> {
+        let api = Arc::new(Api::new(config, posts, metrics)?);
+        let opener = match &config.way_in {
+            SlackWayIn::Http { .. } => None,
+            SlackWayIn::SocketMode { app_token } => Some(Arc::new(Opener::new(config, app_token.clone())?)),
+        };
+        let facts = Facts::new(Arc::clone(&api));
+        Ok(Self { facts, api, moved: Moved::new(store), sockets: Arc::default(), opener })
+    }
+
+    /// What asks Slack for WebSockets, in Socket Mode.
+    pub fn opener(&self) -> Option<&Arc<Opener>> {
+        self.opener.as_ref()
+    }
+
+    /// Where Socket Mode notes how its connections are doing.
+    pub fn sockets(&self) -> &Arc<Sockets> {
+        &self.sockets
     }
 
     /// Records that a channel has another id now.
@@ -157,11 +185,32 @@ impl ChatPlatform for SlackClient {
     }
 
     async fn check(&self) -> Result<(), ChatError> {
-        self.facts.check().await
+        self.facts.check().await?;
+        match self.sockets.down() {
+            None => Ok(()),
+            Some(why) if why.is_for_good() => Err(ChatError::AppTokenDead(why.to_string())),
+            Some(why) => Err(ChatError::Unavailable(why.to_string())),
+        }
+    }
+
+    async fn examine(&self, _: Timestamp) -> Vec<Check> {
+        examine::examine(&self.api, self.opener.as_deref()).await
+    }
+
+    async fn channels(&self) -> Result<Option<Vec<ChannelKey>>, ChatError> {
+        let mut all = Vec::new();
+        for channel in self.facts.channels().await? {
+            all.push(self.kept_as(&channel).await.map_err(|error| unread(&error))?);
+        }
+        Ok(Some(all))
     }
 
     async fn person(&self, user: &UserId) -> Result<Person, ChatError> {
         self.facts.person(user).await
+    }
+
+    async fn by_address(&self, address: &str) -> Result<Option<UserId>, ChatError> {
+        self.facts.by_address(address).await
     }
 
     async fn forget(&self, user: &UserId, groups: &[&str]) {
@@ -250,6 +299,18 @@ impl ChatPlatform for SlackClient {
         Some(place.as_str().into())
     }
 
+    async fn pin(&self, channel: &ChannelKey, message: &MessageId) -> Result<(), ChatError> {
+        #[derive(Serialize)]
+        struct Pin<'a> {
+            channel: &'a str,
+            timestamp: &'a str,
+        }
+        let channel = &self.present(channel).await?;
+        let pin = Pin { channel: channel.channel(), timestamp: &message.0 };
+        self.api.post::<Ack>("pins.add", channel.channel(), Retry::Idempotent, Rank::Background, &pin).await?;
+        Ok(())
+    }
+
     async fn picture(
         &self,
         channel: &ChannelKey,
@@ -257,7 +318,12 @@ impl ChatPlatform for SlackClient {
         picture: &Picture,
     ) -> Result<(), ChatError> {
         let channel = &self.present(channel).await?;
-        self.api.upload(channel.channel(), under, picture).await
+        self.api.upload(channel.channel(), under, &File::of_picture(picture)).await
+    }
+
+    async fn document(&self, channel: &ChannelKey, document: &Document) -> Result<(), ChatError> {
+        let channel = &self.present(channel).await?;
+        self.api.upload(channel.channel(), None, &File::of_document(document)).await
     }
 
     async fn tell(&self, channel: &ChannelKey, user: &UserId, to: &ReplyTo, view: &View) -> Result<(), ChatError> {

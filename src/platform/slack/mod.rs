@@ -3,9 +3,11 @@
 mod api;
 mod block_kit;
 mod client;
+mod examine;
 mod facts;
 mod files;
 mod forms;
+mod handle;
 mod history;
 mod ids;
 mod inbound;
@@ -14,8 +16,11 @@ mod mentions;
 mod render;
 mod routes;
 mod signature;
+mod socket;
 mod upload;
 
 pub use client::SlackClient;
+pub use handle::Slack;
 pub use render::preview;
-pub use routes::{Slack, commands, events, interactivity};
+pub use routes::{Routes, commands, events, interactivity};
+pub use socket::{Down, Opener, SocketMode, Sockets};

@@ -13,6 +13,24 @@ pub(super) fn info(state: &State, args: &Value) -> Answer {
     Ok(json!({ "ok": true, "channel": channel.json(id, &state.team, &state.app) }))
 }
 
+/// The channels that the app is in, in pages.
+pub(super) fn own(state: &State, args: &Value) -> Answer {
+    let types = string(args, "types").unwrap_or("public_channel");
+    let wanted = |channel: &Channel| {
+        let kind = if channel.is_private { "private_channel" } else { "public_channel" };
+        let archived = channel.is_archived && string(args, "exclude_archived") == Some("true");
+        channel.im_with.is_none() && types.split(',').any(|known| known == kind) && !archived
+    };
+    let mine = state.channels.iter().filter(|(_, channel)| channel.members.contains(&state.app.user_id));
+    let limit = limit(args)?;
+    let after = string(args, "cursor").unwrap_or_default();
+    let page: Vec<_> = mine.filter(|(id, channel)| wanted(channel) && id.as_str() > after).collect();
+    let next = if page.len() > limit { page[limit - 1].0.as_str() } else { "" };
+    let channels: Vec<Value> =
+        page.iter().take(limit).map(|(id, channel)| channel.json(id, &state.team, &state.app)).collect();
+    Ok(json!({ "ok": true, "channels": channels, "response_metadata": { "next_cursor": next } }))
+}
+
 pub(super) fn open(state: &mut State, args: &Value) -> Answer {
     // A list in JSON, commas elsewhere; the fake opens one-to-one conversations.
     let listed = args["users"].as_array().and_then(|users| users.first()).and_then(Value::as_str);

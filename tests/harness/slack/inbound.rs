@@ -10,9 +10,9 @@ use super::seen::{Place, Seen};
 use super::sign::SignedRequest;
 use super::state::{Gesture, State, digits, since_epoch, token};
 
-const COMMANDS: &str = "/slack/commands";
-const INTERACTIVITY: &str = "/slack/interactivity";
-const EVENTS: &str = "/slack/events";
+pub(super) const COMMANDS: &str = "/slack/commands";
+pub(super) const INTERACTIVITY: &str = "/slack/interactivity";
+pub(super) const EVENTS: &str = "/slack/events";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What a person picks in a menu or a date picker.

@@ -20,6 +20,7 @@ mod response_url;
 mod rich_text;
 mod seen;
 mod sign;
+mod socket;
 mod state;
 mod transcript;
 mod uploads;
@@ -28,7 +29,7 @@ mod web_api;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -38,6 +39,7 @@ use tokio::sync::Notify;
 pub use self::inbound::Choice;
 pub use self::seen::{Kind, Seen};
 pub use self::sign::SignedRequest;
+pub use self::socket::Greeting;
 pub use self::state::{Edits, Fault, State};
 use super::hook::Hook;
 pub use super::hook::Stage;
@@ -55,8 +57,13 @@ struct Inner {
     arrived: Notify,
     hook: Hook,
     address: SocketAddr,
+    /// By which address the app reaches it, if not by the real one.
+    reached_as: OnceLock<String>,
     bot_token: String,
     signing_secret: String,
+    /// In Socket Mode.
+    app_token: Option<String>,
+    sockets: socket::Sockets,
     /// The deprecated `token` of every payload: a genuine app ignores it.
     verification_token: String,
 }
@@ -68,16 +75,22 @@ impl SlackWorld {
     /// When no port can be had.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
+        let (sockets, incoming) = socket::Sockets::listen().await;
+        let app_token = super::is_by_socket().then(|| format!("xapp-1-test-canary-{}", state::token(24)));
         let world = Self(Arc::new(Inner {
+            app_token,
+            sockets,
             state: Mutex::new(State::new()),
             arrived: Notify::new(),
             hook: Hook::default(),
             address: listener.local_addr().expect("a bound listener has an address"),
+            reached_as: OnceLock::new(),
             bot_token: format!("xoxb-test-canary-{}", state::token(24)),
             signing_secret: hex::encode(rand::random::<[u8; 16]>()),
             verification_token: state::token(24),
         }));
         world.edit(|state| state.origin = world.origin());
+        tokio::spawn(world.clone().serve_sockets(incoming));
         let router = web_api::router(world.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         world
@@ -103,9 +116,26 @@ impl SlackWorld {
         &self.0.signing_secret
     }
 
+    /// The app-level token.
+    ///
+    /// # Panics
+    /// When this Slack speaks HTTP.
+    pub fn app_token(&self) -> &str {
+        self.0.app_token.as_deref().expect("a Slack that speaks Socket Mode")
+    }
+
+    pub fn is_by_socket(&self) -> bool {
+        self.0.app_token.is_some()
+    }
+
     /// Changes the world: people, channels, groups, scopes, deadlines.
     pub fn edit(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.state());
+    }
+
+    /// Whether a message that says this is pinned.
+    pub fn pinned(&self, says: &str) -> bool {
+        self.state().messages.values().any(|m| m["pinned_to"].is_array() && m.to_string().contains(says))
     }
 
     /// Queues a fault for one call of a method, `"response_url"`, `"files"`, or `"*"` for whatever
@@ -273,7 +303,17 @@ impl SlackWorld {
     }
 
     fn origin(&self) -> String {
-        format!("http://{}", self.0.address)
+        self.0.reached_as.get().cloned().unwrap_or_else(|| format!("http://{}", self.0.address))
+    }
+
+    /// From now on, it calls itself so. Somebody has to lead the app from there to `address`.
+    pub fn reach_as(&self, origin: &str) {
+        self.0.reached_as.set(origin.to_owned()).expect("it has no other name yet");
+        self.edit(|state| state.origin = origin.to_owned());
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.0.address
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -291,8 +331,8 @@ impl SlackWorld {
         *state.calls.entry(method.to_owned()).or_default() += 1;
         let body = String::from_utf8_lossy(body);
         state.said.push((method.to_owned(), format!("{query} {body}")));
-        let secrets = [&self.0.bot_token, &self.0.signing_secret];
-        if secrets.iter().any(|secret| query.contains(*secret) || body.contains(*secret)) {
+        let secrets = [&self.0.bot_token, &self.0.signing_secret].into_iter().chain(&self.0.app_token);
+        if secrets.into_iter().any(|secret| query.contains(secret) || body.contains(secret)) {
             state.violations.push(format!("{method}: a secret of the app is in the query or the body"));
         }
     }

@@ -114,7 +114,6 @@ impl User {
                 "first_name": self.real_name(), "last_name": "",
                 "fields": null, "status_text": "", "status_emoji": "",
                 "status_emoji_display_info": [], "status_expiration": 0, "team": self.team_id,
-                "email": format!("{}@{}.example", self.name, self.team_id.to_lowercase()),
                 "image_24": "https://secure.gravatar.com/avatar/24.png",
                 "image_192": "https://secure.gravatar.com/avatar/192.png",
             },

@@ -60,6 +60,8 @@ pub struct State {
     /// How long a `response_url` works: 30 minutes.
     pub response_url_life: Duration,
 
+    /// Seconds that Slack's clock is ahead of this machine's.
+    pub clock_ahead: i64,
     /// What the app may still edit of its messages.
     pub edits: Edits,
     /// Slack refuses the bot's token for a while.
@@ -157,6 +159,7 @@ impl State {
             scopes: SCOPES.map(String::from).into(),
             trigger_life: Duration::from_secs(3),
             response_url_life: Duration::from_mins(30),
+            clock_ahead: 0,
             edits: Edits::default(),
             token_refused: false,
             organisation_wide: false,

@@ -11,8 +11,12 @@ use serde_json::{Map, Value, json};
 use super::Stage;
 use super::block_kit::Refused;
 use super::find::string;
+use super::people::User;
 use super::state::{Fault, State};
 use super::{SlackWorld, chat, conversations, files, response_url, uploads, views};
+
+/// The one method that takes the app-level token.
+const OPEN: &str = "apps.connections.open";
 
 /// Why a call is refused, in Slack's words.
 #[derive(Debug)]
@@ -74,8 +78,11 @@ async fn answered(world: &SlackWorld, method: &str, uri: &Uri, headers: &HeaderM
     let fault = {
         let mut state = world.state();
         world.hear(&mut state, method, uri.query().unwrap_or_default(), body);
+        let is_app = token(headers).is_some() && token(headers) == world.0.app_token.as_deref();
         match token(headers) {
             None => return reply(&state, error("not_authed")),
+            Some(_) if is_app != (method == OPEN) => return reply(&state, error("not_allowed_token_type")),
+            Some(_) if is_app => state.take_fault(method),
             Some(token) if token != world.bot_token() => return reply(&state, error("invalid_auth")),
             Some(_) if state.token_refused => return reply(&state, error("invalid_auth")),
             Some(_) => state.take_fault(method),
@@ -86,6 +93,9 @@ async fn answered(world: &SlackWorld, method: &str, uri: &Uri, headers: &HeaderM
         Some(fault) => return strike(fault).await,
         None => false,
     };
+    if method == OPEN {
+        return Json(world.ticket()).into_response();
+    }
     let mut state = world.state();
     let answer = match arguments(uri, headers, body) {
         Ok(args) => call(&mut state, method, &args),
@@ -128,6 +138,11 @@ fn reply(state: &State, answer: Value) -> Response {
     let mut response = Json(answer).into_response();
     let scopes = HeaderValue::from_str(&scopes).expect("scopes are ASCII");
     response.headers_mut().insert("x-oauth-scopes", scopes);
+    if state.clock_ahead != 0 {
+        let date = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(state.clock_ahead);
+        let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        response.headers_mut().insert(header::DATE, HeaderValue::from_str(&date).expect("a date is ASCII"));
+    }
     response
 }
 
@@ -170,11 +185,14 @@ fn call(state: &mut State, method: &str, args: &Value) -> Answer {
         "auth.test" | "views.open" | "views.update" => &[],
         "chat.postMessage" | "chat.update" | "chat.postEphemeral" | "chat.delete" => &["chat:write"],
         "users.info" => &["users:read"],
+        "users.lookupByEmail" => &["users:read.email"],
         "conversations.info" => &["channels:read", "groups:read", "im:read"],
+        "users.conversations" => &["channels:read"],
         "conversations.open" => &["im:write"],
         "conversations.history" => conversations::history_scope(state, args),
         "usergroups.users.list" => &["usergroups:read"],
         "files.getUploadURLExternal" | "files.completeUploadExternal" => &["files:write"],
+        "pins.add" => &["pins:write"],
         _ => return Err(Refused { error: "unknown_method", messages: Vec::new() }.into()),
     };
     if !scopes.is_empty() && !scopes.iter().any(|scope| state.scopes.contains(*scope)) {
@@ -185,7 +203,9 @@ fn call(state: &mut State, method: &str, args: &Value) -> Answer {
     match method {
         "auth.test" => Ok(auth_test(state)),
         "users.info" => users_info(state, args),
+        "users.lookupByEmail" => users_lookup_by_email(state, args),
         "conversations.info" => conversations::info(state, args),
+        "users.conversations" => conversations::own(state, args),
         "conversations.open" => conversations::open(state, args),
         "conversations.history" => conversations::history(state, args),
         "usergroups.users.list" => usergroups_users_list(state, args),
@@ -193,6 +213,7 @@ fn call(state: &mut State, method: &str, args: &Value) -> Answer {
         "chat.update" => chat::update(state, args),
         "chat.postEphemeral" => chat::post_ephemeral(state, args),
         "chat.delete" => chat::delete(state, args),
+        "pins.add" => pins_add(state, args),
         "files.getUploadURLExternal" => uploads::address(state, args),
         "files.completeUploadExternal" => uploads::complete(state, args),
         "views.open" => views::open(state, args),
@@ -220,10 +241,33 @@ fn auth_test(state: &State) -> Value {
     })
 }
 
+/// Slack's messages keep in which channels they are pinned.
+fn pins_add(state: &mut State, args: &Value) -> Answer {
+    let (channel, ts) = (required(args, "channel")?.to_owned(), required(args, "timestamp")?.to_owned());
+    let message = state.messages.get_mut(&(channel.clone(), ts)).ok_or("message_not_found")?;
+    let pinned = message["pinned_to"].as_array().cloned().unwrap_or_default();
+    if pinned.contains(&json!(channel)) {
+        return Err("already_pinned".into());
+    }
+    message["pinned_to"] = pinned.into_iter().chain([json!(channel)]).collect();
+    Ok(json!({ "ok": true }))
+}
+
 fn users_info(state: &State, args: &Value) -> Answer {
     let id = required(args, "user")?;
     let user = state.users.get(id).ok_or("user_not_found")?;
-    Ok(json!({ "ok": true, "user": user.json(id) }))
+    let mut told = user.json(id);
+    if state.scopes.contains("users:read.email") {
+        told["profile"]["email"] = json!(format!("{}@nimbus.example", user.name));
+    }
+    Ok(json!({ "ok": true, "user": told }))
+}
+
+fn users_lookup_by_email(state: &State, args: &Value) -> Answer {
+    let email = required(args, "email")?;
+    let theirs = |user: &&User| format!("{}@nimbus.example", user.name) == email;
+    let found = state.users.iter().find(|(_, user)| theirs(user)).ok_or("users_not_found")?;
+    Ok(json!({ "ok": true, "user": found.1.json(found.0) }))
 }
 
 fn usergroups_users_list(state: &State, args: &Value) -> Answer {

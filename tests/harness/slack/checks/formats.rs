@@ -58,7 +58,8 @@ async fn a_real_client_decodes_the_answers() {
 fn scopes_are_those_of_the_manifest() {
     let manifest = include_str!("../../../../manifests/slack/app.yaml");
     let (_, bot) = manifest.split_once("    bot:\n").unwrap();
-    let (bot, _) = bot.split_once("settings:").unwrap();
+    let (bot, optional) = bot.split_once("    bot_optional:\n").unwrap();
+    assert!(optional.contains("- users:read.email") && optional.contains("- pins:write"));
     let asked = bot.lines().filter_map(|line| line.trim().strip_prefix("- ")?.split(' ').next());
     let asked: Vec<&str> = asked.collect();
     let granted = State::new().scopes;
