@@ -6,9 +6,12 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::env_file::{EnvFile, Replacement};
-use crate::config::{confidential, public_address};
+use crate::config::{Faults, confidential, public_address};
 use crate::platform::mattermost::install::{Options, Ready, install};
-use crate::sekoia::is_loopback;
+use crate::resolve::is_loopback;
+use crate::resolve::network::Network;
+use crate::resolve::proxy::Proxies;
+use crate::resolve::tls::Tls;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -31,9 +34,10 @@ pub struct Args {
     /// The team's name, as it stands in its address; several by giving it again
     #[arg(long = "team", required = true, value_name = "NAME")]
     teams: Vec<String>,
-    /// How the server reaches the bot, by its https:// address
+    /// How the server reaches the bot, by its https:// address. Left out if it cannot: no slash command is
+    /// made then, and the bot reads commands after mentions alone
     #[arg(long, env = "CHATOPS_PUBLIC_URL", value_parser = public)]
-    public_url: Url,
+    public_url: Option<Url>,
     /// The environment file of the bot. What is set up is merged into it: other lines stay, the
     /// tokens of other teams too, and the bot's token in it is used if it still works
     #[arg(long, value_name = "FILE")]
@@ -50,6 +54,9 @@ pub struct Args {
     /// Let the bot answer presses with buttons of their own, by a built-in role (the output says which)
     #[arg(long)]
     grant_private_answers: bool,
+    /// A PEM file of further certificate authorities, for a server whose certificate the system does not know
+    #[arg(long, env = "CHATOPS_CA_FILE", value_name = "FILE", value_parser = authorities)]
+    ca_file: Option<Tls>,
     /// Let the bot edit its messages on a server where members may not edit theirs, by the same role
     #[arg(long)]
     grant_edits: bool,
@@ -86,6 +93,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         new_token: args.new_token,
         grant_private: args.grant_private_answers,
         grant_edits: args.grant_edits,
+        network: Network { tls: args.ca_file.unwrap_or_default(), proxies: proxies()? },
     };
     let installed = install(&wanted).await?;
     // What was done goes to the terminal, so that the output alone can become an environment file.
@@ -130,8 +138,11 @@ fn merge(file: &mut EnvFile, wanted: &Options, ready: &Ready) {
             tokens.push(token.expose_secret());
         }
     }
-    file.set(COMMAND_TOKEN, &tokens.join(","));
-    file.set(PUBLIC_URL, &address(&wanted.public_url));
+    if !tokens.is_empty() {
+        file.set(COMMAND_TOKEN, &tokens.join(","));
+    }
+    let Some(public_url) = &wanted.public_url else { return };
+    file.set(PUBLIC_URL, &address(public_url));
     if wanted.trigger != DEFAULT_TRIGGER || file.get(TRIGGER).is_some() {
         file.set(TRIGGER, &wanted.trigger);
     }
@@ -140,7 +151,7 @@ fn merge(file: &mut EnvFile, wanted: &Options, ready: &Ready) {
     }
     let sources: Vec<String> = ready.sources.iter().map(ToString::to_string).collect();
     let sources = sources.join(",");
-    if is_loopback(&wanted.url) && is_loopback(&wanted.public_url) {
+    if is_loopback(&wanted.url) && is_loopback(public_url) {
         // Nothing stands between the two.
         file.set(SOURCES, "127.0.0.1,::1");
     } else if let (Some(host), false) = (wanted.url.host_str(), sources.is_empty()) {
@@ -158,18 +169,31 @@ fn next(wanted: &Options, output: Option<&Path>) -> String {
         Some(path) => format!("./{}", path.display()),
         None => "./bot.env".into(),
     };
-    let (bot, trigger) = (&wanted.bot_name, &wanted.trigger);
+    let bot = &wanted.bot_name;
+    let call = match wanted.public_url {
+        Some(_) => format!("/{}", wanted.trigger),
+        None => format!("@{bot}"),
+    };
     format!(
         "Next:
   1. Load the environment: `set -a; . {file}; set +a` in a shell, or EnvironmentFile= with the file's full path in a systemd unit.
-  2. Set SEKOIA_API_KEY, and CHATOPS_APPROVERS to two people at least, because nobody approves their own request. /{trigger} whoami shows an id.
+  2. Set SEKOIA_API_KEY, and CHATOPS_APPROVERS to two people at least, because nobody approves their own request. {call} whoami shows an id.
   3. Start `sekoia-chatops serve`, or restart it: settings are read at its start.
-  4. Type /invite @{bot} in the channel, then /{trigger} setup."
+  4. Type /invite @{bot} in the channel, then {call} setup."
     )
 }
 
 fn server(s: &str) -> Result<Url, String> {
     confidential(s, "the token")
+}
+
+fn proxies() -> Result<Proxies, Faults> {
+    Proxies::read(super::env).map_err(Faults::all)
+}
+
+/// An empty value is how a compose file leaves a variable out.
+fn authorities(path: &str) -> Result<Tls, String> {
+    if path.trim().is_empty() { Ok(Tls::default()) } else { Tls::of_file(path.trim()) }
 }
 
 fn public(s: &str) -> Result<Url, String> {

@@ -206,8 +206,12 @@ async fn installed(url: &str) -> String {
 }
 
 async fn install(url: &str, token: &str, more: &[&str]) -> Output {
+    install_with(url, token, &[&["--public-url", "http://127.0.0.1:9"], more].concat()).await
+}
+
+async fn install_with(url: &str, token: &str, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sekoia-chatops"));
-    command.args(["mattermost", "install", "--url", url, "--public-url", "http://127.0.0.1:9"]).args(more);
+    command.args(["mattermost", "install", "--url", url]).args(more);
     command.env_clear().env("MATTERMOST_ADMIN_TOKEN", token);
     tokio::task::spawn_blocking(move || command.output().expect("the binary runs")).await.unwrap()
 }
@@ -219,6 +223,31 @@ fn told(output: &Output) -> String {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     ))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_cannot_call_the_bot_gets_no_command() {
+    let (url, server) = server().await;
+    server.lock().unwrap().settings["ServiceSettings"]["EnableCommands"] = json!(false);
+    assert_snapshot!(told(&install_with(&url, "admin", &["--team", "acme", "--grant-private-answers"]).await), @"
+    exit 0
+    MATTERMOST_URL=http://127.0.0.1:<port>
+    MATTERMOST_BOT_TOKEN=bottoken1yyyyyyyyyyyyyyyyy
+    ---
+      bot account @sekoia: created
+      picture: set
+      team acme: the bot is in it
+      private answers: allowed now, by the role system_post_all
+      edits of its own messages: allowed
+      bot token: created
+
+    Next:
+      1. Load the environment: `set -a; . ./bot.env; set +a` in a shell, or EnvironmentFile= with the file's full path in a systemd unit.
+      2. Set SEKOIA_API_KEY, and CHATOPS_APPROVERS to two people at least, because nobody approves their own request. @sekoia whoami shows an id.
+      3. Start `sekoia-chatops serve`, or restart it: settings are read at its start.
+      4. Type /invite @sekoia in the channel, then @sekoia setup.
+    ");
+    assert!(server.lock().unwrap().commands.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,42 +1,64 @@
-//! The same words after a mention, in channels and threads: Slack has no commands in threads.
+//! The same words after a mention, in channels and threads.
 
 use insta::assert_snapshot;
 
-use crate::harness::{SOC, Setting, on_slack, steady};
+use crate::harness::{Platform, SOC, Setting, on_both, on_slack, steady, usual};
 
-#[test]
-fn a_mention_is_answered_where_it_was_said() {
-    on_slack(Setting::default(), async |s| {
+on_both!(a_mention_is_answered_where_it_was_said);
+fn a_mention_is_answered_where_it_was_said(on: Platform) {
+    usual(on, async |s| {
         let posted = s.set_up().await;
-        s.acknowledged(&s.slack().mention("alice", SOC, None, "done region")).await;
-        assert_snapshot!(steady(s.reply().await.on_slack()), @"
-        ephemeral to alice in #soc-setup
-        Sekoia confirms it: FRA1 (France): the key is accepted; people log in at https://app.sekoia.io.
-        Step 2 of 7 · Confirm your region
+        s.mention("alice", None, "plan products current").await;
+        assert_snapshot!(steady(s.reply().await), @"
+        to alice alone in #soc-setup
+        Sekoia confirms it: 3 products as planned; Defend Prime until <date>, Intelligence until <date>, Reveal until <date>.
+        Step 1 of 7 · Verify your subscription
         *Nimbus Payments*
-        ✅ verified with Sekoia: FRA1 (France): the key is accepted; people log in at https://app.sekoia.io · @alice · <date> <time> UTC
-        • ⚠️ the API is called at http://127.0.0.1:<port>/ by SEKOIA_API_URL, which is not a documented address of FRA1
-        App, API and intake addresses all depend on the region; people with the wrong address cannot get in.
-        The bot confirms that its key works in the configured region and posts the right addresses.
-        In Sekoia: the address of the console itself · See: Regions <https://docs.sekoia.com/getting_started/regions/>
-        [Next step]! [Check with Sekoia] [Show details] [Reopen]
+        ✅ verified with Sekoia: 3 products as planned; Defend Prime until <date>, Intelligence until <date>, Reveal until <date> · @alice · <date> <time> UTC
+        Plan: 3 products, said to be all by @alice · <date> <time> UTC
+        Which products and modules are active, until when and for how many assets decides what the team can use.
+        The bot reads the licences, warns by Sekoia's own expiry thresholds and keeps the evidence.
+        In Sekoia: Settings > Workspace > Subscriptions · See: Understand your subscription <https://docs.sekoia.com/getting_started/subscriptions/>
+        [Next step]! [Check with Sekoia] [Show details] [Plan] [Reopen]
         ");
         s.progress().await;
-        let crate::harness::slack::Kind::Posted { ts, .. } = &posted.on_slack().kind else { panic!("{posted}") };
-        s.acknowledged(&s.slack().mention("dan", SOC, Some(ts), "Next")).await;
+        s.mention("dan", Some(&posted), "Next").await;
         let next = s.reply().await;
-        assert!(next.on_slack().to_string().starts_with("ephemeral to dan in #soc-setup, in a thread"), "{next}");
+        let shown = match on {
+            Platform::Slack => next.on_slack().to_string(),
+            Platform::Mattermost => next.on_mattermost().to_string(),
+        };
+        assert!(shown.starts_with("ephemeral to dan in #soc-setup, in a thread"), "{next}");
     });
 }
 
-#[test]
-fn a_mention_opens_no_form_and_says_what_to_type() {
-    on_slack(Setting::default(), async |s| {
+on_both!(a_mention_opens_no_form_and_says_what_to_type);
+fn a_mention_opens_no_form_and_says_what_to_type(on: Platform) {
+    usual(on, async |s| {
         s.set_up().await;
-        s.acknowledged(&s.slack().mention("alice", SOC, None, "skip 7")).await;
+        s.mention("alice", None, "skip 7").await;
         assert_snapshot!(s.reply().await.text(), @r#"That takes more words. Type: `/sekoia skip notifications "your reason"`"#);
-        s.acknowledged(&s.slack().mention("alice", SOC, None, "invite")).await;
+        s.mention("alice", None, "invite").await;
         assert_snapshot!(s.reply().await.text(), @"That takes more words. Type: `/sekoia invite <e-mail…, from <file>> [as <role>] [to <community, …>] [because <reason>] [--leave-out] [--dry-run]`");
+    });
+}
+
+on_both!(a_mention_of_unknown_words_is_answered);
+fn a_mention_of_unknown_words_is_answered(on: Platform) {
+    usual(on, async |s| {
+        s.set_up().await;
+        s.mention("dan", None, "stauts").await;
+        assert_snapshot!(s.reply().await.text(), @r#"
+        Unknown command "stauts". Did you mean `status`?
+        Try: `/sekoia status`
+        "#);
+        if on == Platform::Mattermost {
+            // Names are all that a post has.
+            s.mention("alice", None, "assign 5 @Bob").await;
+            let told = s.reply().await;
+            assert!(told.text().contains("Assigned to @bob."), "{told}");
+            s.progress().await;
+        }
     });
 }
 
@@ -44,7 +66,7 @@ fn a_mention_opens_no_form_and_says_what_to_type() {
 fn a_repeated_event_is_done_once() {
     on_slack(Setting::default(), async |s| {
         s.set_up().await;
-        let event = s.slack().mention("alice", SOC, None, "done region");
+        let event = s.slack().mention("alice", SOC, None, "plan products current");
         s.acknowledged(&event).await;
         s.reply().await;
         s.progress().await;

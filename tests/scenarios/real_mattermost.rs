@@ -159,6 +159,12 @@ async fn two_people_complete_the_checklist() {
         s.alice.reads("This channel now works on **Nimbus Payments**").await;
         let checklist = s.standing("Sekoia workspace setup", "0 of 7 done").await;
 
+        // A mention in a thread, which the server tells on its WebSocket; the answer is dan's alone.
+        let said = json!({ "channel_id": s.channel, "root_id": checklist["id"], "message": "Hello @sekoia: whoami" });
+        s.dan.post("/posts", said).await;
+        let told = s.dan.reads("You are @dan").await;
+        assert_eq!(told["root_id"] == checklist["id"], grant, "{told:#}");
+
         // A menu of the channel's message; its answer is private, with buttons if the server lets the bot.
         assert_eq!(s.alice.presses(&checklist, "Open a step", Some("1")).await, 200);
         let step = s.alice.reads("Step 1 of 7").await;

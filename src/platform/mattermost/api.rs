@@ -1,7 +1,8 @@
 //! One call of Mattermost's REST API (version 4): paced, timed out, retried where that is
 //! harmless, with errors that say what they mean. What is called for what is `client`'s.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::multipart::{self, Part};
@@ -18,7 +19,8 @@ use crate::chat::ChatError;
 use crate::pace::retry::{self, Failed, Next, Retry};
 use crate::pace::{Holds, Pace, Rank};
 use crate::platform::failed;
-use crate::resolve::Resolver;
+use crate::resolve::network::Network;
+use crate::telemetry::Metrics;
 use crate::timing::mattermost::{CALL_TIMEOUT, LONGEST_RETRY_AFTER};
 
 /// Bytes of an answer that anybody would read.
@@ -28,6 +30,7 @@ const PNG: HeaderValue = HeaderValue::from_static("image/png");
 
 pub struct Api {
     http: reqwest::Client,
+    network: Network,
     address: Url,
     /// `https://chat.example.com/api/v4`.
     base: String,
@@ -37,20 +40,32 @@ pub struct Api {
     pace: Pace,
     /// What the server itself asked to wait for, by kind of call and channel.
     holds: Holds,
+    metrics: Arc<Metrics>,
 }
 
 impl Api {
     /// `url`: the server's, with the path under which it is served if there is one.
-    pub fn new(url: &Url, token: SecretString) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .dns_resolver(Resolver)
-            .timeout(CALL_TIMEOUT)
-            .connect_timeout(Duration::from_secs(3))
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
+    pub fn new(url: &Url, token: SecretString, network: &Network) -> anyhow::Result<Self> {
+        let http = network.http()?.timeout(CALL_TIMEOUT).connect_timeout(Duration::from_secs(3)).build()?;
         let base = format!("{}/api/v4", url.as_str().trim_end_matches('/'));
         let pace = Pace::new(CALLS, CALLS_WITHIN);
-        Ok(Self { http, address: url.clone(), base, token, own: url.origin(), pace, holds: Holds::default() })
+        Ok(Self {
+            http,
+            network: network.clone(),
+            address: url.clone(),
+            base,
+            token,
+            own: url.origin(),
+            pace,
+            holds: Holds::default(),
+            metrics: Arc::default(),
+        })
+    }
+
+    /// With its calls counted.
+    #[must_use]
+    pub fn measured(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// The server's, as it is configured.
@@ -60,6 +75,11 @@ impl Api {
 
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ChatError> {
         read(&self.bytes(path).await?)
+    }
+
+    /// The same for work that yields to people.
+    pub async fn get_beside<T: DeserializeOwned>(&self, path: &str) -> Result<T, ChatError> {
+        read(&self.call(Method::GET, path, "", Retry::Idempotent, Rank::Background, |request| request).await?)
     }
 
     /// The content of a file.
@@ -166,26 +186,37 @@ impl Api {
             if waited.is_err() || self.pace.turn(rank, patience).await.is_err() {
                 return Err(Failed::stop(ChatError::RateLimited));
             }
-            let error = match request().send().await {
-                Ok(answer) if answer.status().is_success() => return whole(answer).await.map_err(Failed::stop),
-                Ok(answer) => {
-                    let (status, wait) = (answer.status(), retry_after(&answer));
-                    let error = meaning(status, &whole(answer).await.unwrap_or_default());
-                    if error == ChatError::RateLimited {
-                        self.holds.hold(kind, channel, wait);
-                        return Err(Failed { error, next: Next::Wait(wait) });
-                    }
-                    error
-                }
-                // The error's own text would show the address, which can be a secret.
-                Err(e) if e.is_timeout() => {
-                    ChatError::Unavailable(format!("no answer within {} s", CALL_TIMEOUT.as_secs()))
-                }
-                Err(_) => ChatError::Unavailable("no connection".into()),
-            };
-            Err(failed(error))
+            let began = Instant::now();
+            let result = self.once((kind, channel), request()).await;
+            let outcome = result.as_ref().err().map_or("ok", |failed| failed.error.name());
+            self.metrics.chat("mattermost", kind, outcome, began.elapsed());
+            result
         })
         .await
+    }
+
+    async fn once(&self, (kind, channel): (&str, &str), request: RequestBuilder) -> Result<Vec<u8>, Failed<ChatError>> {
+        let error = match request.send().await {
+            Ok(answer) if answer.status().is_success() => return whole(answer).await.map_err(Failed::stop),
+            Ok(answer) => {
+                let (status, wait) = (answer.status(), retry_after(&answer));
+                let error = meaning(status, &whole(answer).await.unwrap_or_default());
+                if error == ChatError::RateLimited {
+                    self.holds.hold(kind, channel, wait);
+                    return Err(Failed { error, next: Next::Wait(wait) });
+                }
+                error
+            }
+            // The error's own text would show the address, which can be a secret.
+            Err(error) => match self.network.proxy_fault(&error, &self.address) {
+                Some(fault) => ChatError::Unavailable(fault.to_string()),
+                None if error.is_timeout() => {
+                    ChatError::Unavailable(format!("no answer within {} s", CALL_TIMEOUT.as_secs()))
+                }
+                None => ChatError::Unavailable("no connection".into()),
+            },
+        };
+        Err(failed(error))
     }
 }
 

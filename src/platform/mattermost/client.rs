@@ -1,7 +1,7 @@
 //! Messages and forms into Mattermost, as the bot.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,35 +10,52 @@ use rand::RngExt;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tracing::{debug, warn};
 
 use super::api::Api;
 use super::attachments;
+use super::examine;
 use super::facts::{Facts, native};
 use super::forms::{self, Dialog, Reader};
 use super::names::Names;
 use super::render::{self, RenderContext, Said};
 use super::seal::{Asked, Pressed, Sealer};
+use super::socket::Lost;
+use crate::chat::diagnosis::Check;
 use crate::chat::text::visible;
 use crate::chat::view::{Block, Form, Line, View};
 use crate::chat::{
-    ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MATTERMOST_DIRECT, MATTERMOST_SERVER, MessageId,
-    Person, Picture, ReplyTo, UserId, Wording,
+    ChannelFacts, ChannelKey, ChatError, ChatPlatform, Document, FormContent, MATTERMOST_DIRECT, MATTERMOST_SERVER,
+    MessageId, Person, Picture, ReplyTo, UserId, Wording,
 };
 use crate::config::MattermostConfig;
 use crate::pace::Rank;
 use crate::pace::retry::Retry;
+use crate::telemetry::Metrics;
 
 pub struct MattermostClient {
     api: Arc<Api>,
     facts: Facts,
     sealer: Sealer,
-    /// Where presses and forms go.
-    actions: String,
-    dialogs: String,
+    /// None: the server cannot call the bot.
+    callbacks: Option<Callbacks>,
+    /// To try a WebSocket.
+    config: MattermostConfig,
+    /// Why no posts are heard now; none while they are.
+    deaf: Mutex<Option<Lost>>,
+    /// Whether the token was refused when it was last tried, and who waits for it to count again.
+    refused: AtomicBool,
+    counts_again: Notify,
     /// Until then (seconds since 1970) the server is known not to let the bot show something to one
     /// person alone, which is a right of its own that bots do not have by default.
     not_private_until: AtomicI64,
+}
+
+/// Where presses and forms go.
+struct Callbacks {
+    actions: String,
+    dialogs: String,
 }
 
 /// Somebody may give the bot the right meanwhile.
@@ -78,17 +95,67 @@ struct NewPost<'a> {
 }
 
 impl MattermostClient {
-    pub fn new(config: &MattermostConfig, sealer: Sealer) -> anyhow::Result<Self> {
-        let api = Arc::new(Api::new(&config.url, config.bot_token.clone())?);
-        let base = config.public_url.as_str().trim_end_matches('/');
+    pub fn new(config: &MattermostConfig, sealer: Sealer, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
+        let api = Api::new(&config.url, config.bot_token.clone(), &config.network)?;
+        let api = Arc::new(api.measured(metrics));
+        let callbacks = config.public_url.as_ref().filter(|_| !config.only_mentions()).map(|public_url| {
+            let base = public_url.as_str().trim_end_matches('/');
+            let (actions, dialogs) = (format!("{base}/mattermost/action"), format!("{base}/mattermost/dialog"));
+            Callbacks { actions, dialogs }
+        });
         Ok(Self {
-            facts: Facts::new(Arc::clone(&api), &config.trigger),
+            facts: Facts::new(Arc::clone(&api), callbacks.as_ref().map(|_| &*config.trigger)),
             api,
             sealer,
-            actions: format!("{base}/mattermost/action"),
-            dialogs: format!("{base}/mattermost/dialog"),
+            callbacks,
+            config: config.clone(),
+            deaf: Mutex::default(),
+            refused: AtomicBool::new(false),
+            counts_again: Notify::new(),
             not_private_until: AtomicI64::new(0),
         })
+    }
+
+    /// Shows a file below some words.
+    async fn show_file(
+        &self,
+        channel: &ChannelKey,
+        under: Option<&MessageId>,
+        name: &str,
+        content: &[u8],
+        words: &str,
+    ) -> Result<(), ChatError> {
+        #[derive(Deserialize)]
+        struct Uploaded {
+            file_infos: Vec<File>,
+        }
+        #[derive(Deserialize)]
+        struct File {
+            id: Box<str>,
+        }
+        let place = native(channel)?;
+        let query: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("channel_id", place)
+            .append_pair("filename", name)
+            .finish();
+        let Uploaded { file_infos } = self.api.upload(&format!("/files?{query}"), content).await?;
+        let file_ids: Vec<Box<str>> = file_infos.into_iter().map(|file| file.id).collect();
+        let view = View::sentence(visible(words).into_owned());
+        let Said { text, .. } = self.said(&view, channel, place, None, None).await;
+        let post = NewPost {
+            channel_id: place,
+            root_id: under.map(|message| &*message.0),
+            message: &text,
+            props: json!({}),
+            pending_post_id: Some(self.pending_id().await?),
+            file_ids: &file_ids,
+        };
+        match self.api.send_to::<Value>(place, Method::POST, "/posts", Retry::Idempotent, Rank::Background, &post).await
+        {
+            Ok(_) => Ok(()),
+            Err(ChatError::Unavailable(_)) => Err(ChatError::Unclear),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn facts(&self) -> &Facts {
@@ -99,9 +166,28 @@ impl MattermostClient {
         &self.sealer
     }
 
+    pub(super) fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// Notes whether posts are heard.
+    pub(super) fn hears(&self, lost: Option<Lost>) {
+        *self.deaf.lock().unwrap_or_else(PoisonError::into_inner) = lost;
+    }
+
+    /// Whether the token was refused when it was last tried.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Ends when a token that was refused counts again.
+    pub(super) async fn counts_again(&self) {
+        self.counts_again.notified().await;
+    }
+
     /// A command of the bot's, as it is typed.
-    pub(super) fn typed(&self, words: &str) -> String {
-        format!("{} {words}", self.facts.call())
+    pub(super) async fn typed(&self, words: &str) -> String {
+        format!("{} {words}", self.facts.call().await)
     }
 
     /// Whether something can be shown to one person alone, as far as is known.
@@ -144,7 +230,8 @@ impl MattermostClient {
         let names = self.facts.names(view).await;
         let only = only.map(UserId::native);
         let now = Timestamp::now();
-        let standing = RenderContext { sealer: &self.sealer, url: &self.actions, about, place, mark, only, now };
+        let url = self.callbacks.as_ref().map(|to| &*to.actions);
+        let standing = RenderContext { sealer: &self.sealer, url, about, place, mark, only, now };
         render::said(view, &names, standing)
     }
 
@@ -216,7 +303,9 @@ impl MattermostClient {
             url: &'a str,
             dialog: &'a Dialog,
         }
-        let request = Request { trigger_id: trigger, url: &self.dialogs, dialog };
+        let to =
+            self.callbacks.as_ref().ok_or_else(|| ChatError::Refused("a server that cannot call the bot".into()))?;
+        let request = Request { trigger_id: trigger, url: &to.dialogs, dialog };
         let path = "/actions/dialogs/open";
         self.api.send::<Value>(Method::POST, path, Retry::MayDuplicate, Rank::Person, &request).await.map(|_| ())
     }
@@ -255,6 +344,14 @@ impl ChatPlatform for MattermostClient {
         "mattermost"
     }
 
+    fn reads_mentions(&self) -> bool {
+        true
+    }
+
+    fn only_mentions(&self) -> bool {
+        self.facts.only_mentions()
+    }
+
     async fn wording(&self) -> Wording {
         Wording {
             bot: self.facts.own_name().await.unwrap_or_else(|| "sekoia".into()),
@@ -268,11 +365,35 @@ impl ChatPlatform for MattermostClient {
     }
 
     async fn check(&self) -> Result<(), ChatError> {
-        self.api.get::<Value>("/users/me").await.map(|_| ())
+        let known = self.api.get::<Value>("/users/me").await;
+        match &known {
+            Err(ChatError::TokenDead(_)) => self.refused.store(true, Ordering::Relaxed),
+            Ok(_) if self.refused.swap(false, Ordering::Relaxed) => self.counts_again.notify_one(),
+            _ => {}
+        }
+        known?;
+        // Where commands come in no other way, nothing works without it.
+        let deaf = self.deaf.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match deaf.filter(|_| self.only_mentions()) {
+            Some(lost) => Err(ChatError::Unavailable(lost.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    async fn examine(&self, _: Timestamp) -> Vec<Check> {
+        examine::examine(&self.api, &self.config).await
+    }
+
+    async fn channels(&self) -> Result<Option<Vec<ChannelKey>>, ChatError> {
+        self.facts.own_channels().await.map(Some)
     }
 
     async fn person(&self, user: &UserId) -> Result<Person, ChatError> {
         self.facts.person(user).await.map(|known| known.person)
+    }
+
+    async fn by_address(&self, address: &str) -> Result<Option<UserId>, ChatError> {
+        self.facts.by_address(address).await
     }
 
     async fn forget(&self, user: &UserId, groups: &[&str]) {
@@ -376,43 +497,26 @@ impl ChatPlatform for MattermostClient {
     }
 
     /// Mattermost has no alternative text of files: the words stand above the picture.
+    async fn pin(&self, _: &ChannelKey, message: &MessageId) -> Result<(), ChatError> {
+        #[derive(Serialize)]
+        struct Nothing {}
+        let path = format!("/posts/{}/pin", message.0);
+        let rank = Rank::Background;
+        self.api.send::<Value>(Method::POST, &path, Retry::Idempotent, rank, &Nothing {}).await?;
+        Ok(())
+    }
+
     async fn picture(
         &self,
         channel: &ChannelKey,
         under: Option<&MessageId>,
         picture: &Picture,
     ) -> Result<(), ChatError> {
-        #[derive(Deserialize)]
-        struct Uploaded {
-            file_infos: Vec<File>,
-        }
-        #[derive(Deserialize)]
-        struct File {
-            id: Box<str>,
-        }
-        let place = native(channel)?;
-        let query: String = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("channel_id", place)
-            .append_pair("filename", &picture.name)
-            .finish();
-        let Uploaded { file_infos } = self.api.upload(&format!("/files?{query}"), &picture.png).await?;
-        let file_ids: Vec<Box<str>> = file_infos.into_iter().map(|file| file.id).collect();
-        let view = View::sentence(visible(&picture.alt).into_owned());
-        let Said { text, .. } = self.said(&view, channel, place, None, None).await;
-        let post = NewPost {
-            channel_id: place,
-            root_id: under.map(|message| &*message.0),
-            message: &text,
-            props: json!({}),
-            pending_post_id: Some(self.pending_id().await?),
-            file_ids: &file_ids,
-        };
-        match self.api.send_to::<Value>(place, Method::POST, "/posts", Retry::Idempotent, Rank::Background, &post).await
-        {
-            Ok(_) => Ok(()),
-            Err(ChatError::Unavailable(_)) => Err(ChatError::Unclear),
-            Err(error) => Err(error),
-        }
+        self.show_file(channel, under, &picture.name, &picture.png, &picture.alt).await
+    }
+
+    async fn document(&self, channel: &ChannelKey, document: &Document) -> Result<(), ChatError> {
+        self.show_file(channel, None, &document.name, document.text.as_bytes(), &document.title).await
     }
 
     async fn tell(&self, channel: &ChannelKey, user: &UserId, to: &ReplyTo, view: &View) -> Result<(), ChatError> {
@@ -472,20 +576,55 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn a_server_that_is_not_heard_fails_where_nothing_else_brings_commands() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let me = axum::routing::get(|| async { axum::Json(json!({ "id": "a".repeat(26), "username": "soc" })) });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url: url::Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let router = axum::Router::new().route("/api/v4/users/me", me);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        for (tokens, fails) in [(vec![], true), (vec!["t".to_owned().into()], false)] {
+            let config = MattermostConfig {
+                url: url.clone(),
+                bot_token: "t".to_owned().into(),
+                command_tokens: tokens,
+                sources: vec![],
+                public_url: Some(url.clone()),
+                trigger: "sekoia".into(),
+                network: crate::resolve::network::Network::default(),
+            };
+            let sealer = Sealer::new(&[secrecy::SecretSlice::from(vec![7; 32])]);
+            let client = MattermostClient::new(&config, sealer, Arc::default()).unwrap();
+            assert_eq!((client.only_mentions(), client.check().await), (fails, Ok(())));
+            client.hears(Some(Lost::Stalled));
+            assert_eq!(client.check().await.is_err(), fails);
+            assert_eq!(client.typed("next").await, if fails { "@soc next" } else { "/sekoia next" });
+            client.hears(None);
+            assert_eq!(client.check().await, Ok(()));
+        }
+    }
+
+    #[tokio::test]
     async fn what_to_do_is_said_in_mattermosts_words() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let config = MattermostConfig {
             url: "http://127.0.0.1:9".parse().unwrap(),
             bot_token: "t".to_owned().into(),
-            command_tokens: vec![],
+            command_tokens: vec!["t".to_owned().into()],
             sources: vec![],
-            public_url: "http://127.0.0.1:9".parse().unwrap(),
+            public_url: Some("http://127.0.0.1:9".parse().unwrap()),
             trigger: "soc".into(),
+            network: crate::resolve::network::Network::default(),
         };
-        let client = MattermostClient::new(&config, Sealer::new(&[secrecy::SecretSlice::from(vec![7; 32])])).unwrap();
+        let client =
+            MattermostClient::new(&config, Sealer::new(&[secrecy::SecretSlice::from(vec![7; 32])]), Arc::default())
+                .unwrap();
         // Nothing answers there: the name is the usual one.
         let wording = client.wording().await;
-        assert_eq!((wording.invite().as_str(), client.typed("status").as_str()), ("`/invite @sekoia`", "/soc status"));
+        assert_eq!(
+            (wording.invite().as_str(), client.typed("status").await.as_str()),
+            ("`/invite @sekoia`", "/soc status")
+        );
         for error in [ChatError::TokenDead("x".into()), ChatError::MissingScope("x".into())] {
             let advice = error.advice(&wording);
             assert!(advice.contains("attermost") && !advice.contains("Slack"), "{advice}");

@@ -26,7 +26,8 @@ pub struct Facts {
     api: Arc<Api>,
     me: OnceCell<Me>,
     settings: Remembered<Settings>,
-    call: Arc<str>,
+    /// `/sekoia`, or what the server has for it; none: a mention calls the bot.
+    command: Option<Arc<str>>,
     people: Remembered<Known>,
     channels: Remembered<Place>,
     groups: Remembered<Arc<[UserId]>>,
@@ -85,6 +86,8 @@ struct User {
     delete_at: i64,
     #[serde(default)]
     roles: String,
+    /// Empty where the server shows addresses to nobody.
+    email: Option<Box<str>>,
     #[serde(default)]
     is_bot: bool,
     /// Of whoever belongs to another server, which shares a channel with this one.
@@ -114,6 +117,7 @@ impl From<User> for Known {
             guest: user.roles.split_whitespace().any(|role| role == "system_guest"),
             bot: user.is_bot,
             name: user.username.clone(),
+            email: user.email.filter(|email| !email.is_empty()),
         };
         Self { name: user.username, person }
     }
@@ -134,13 +138,13 @@ impl From<Channel> for Place {
 }
 
 impl Facts {
-    /// `trigger`: the word after the slash that calls the bot.
-    pub fn new(api: Arc<Api>, trigger: &str) -> Self {
+    /// `trigger`: the word after the slash that calls the bot, if the server has one.
+    pub fn new(api: Arc<Api>, trigger: Option<&str>) -> Self {
         Self {
             api,
             me: OnceCell::new(),
             settings: Remembered::new(SETTINGS_KEPT),
-            call: format!("/{trigger}").into(),
+            command: trigger.map(|trigger| format!("/{trigger}").into()),
             people: Remembered::new(FACTS_KEPT),
             channels: Remembered::new(FACTS_KEPT),
             groups: Remembered::guarded(FACTS_KEPT),
@@ -168,9 +172,22 @@ impl Facts {
         me.ok().map(|me| Arc::clone(&me.name)).filter(|name| !name.is_empty())
     }
 
-    /// `/sekoia`, or what the server has for it.
-    pub fn call(&self) -> &Arc<str> {
-        &self.call
+    /// The same, however long the server takes to say it.
+    pub async fn mentioned_as(&self) -> Result<Arc<str>, ChatError> {
+        self.account().await.map(|me| Arc::clone(&me.name))
+    }
+
+    /// What calls the bot: `/sekoia`, what the server has for it, or a mention.
+    pub async fn call(&self) -> Arc<str> {
+        match &self.command {
+            Some(command) => Arc::clone(command),
+            None => format!("@{}", self.own_name().await.as_deref().unwrap_or("sekoia")).into(),
+        }
+    }
+
+    /// Whether a mention alone calls it.
+    pub fn only_mentions(&self) -> bool {
+        self.command.is_none()
     }
 
     async fn settings(&self) -> Result<Settings, ChatError> {
@@ -196,11 +213,33 @@ impl Facts {
         self.people.get(user.native(), || async move { known(&api, &id).await }).await
     }
 
+    /// Somebody whose address the server hides from the bot is not found by it either.
+    pub async fn by_address(&self, address: &str) -> Result<Option<UserId>, ChatError> {
+        let mut path = String::from("/users/email/");
+        path.extend(form_urlencoded::byte_serialize(address.as_bytes()));
+        match self.api.get::<User>(&path).await {
+            Ok(user) => Ok(Some(UserId::mattermost(&user.id))),
+            Err(ChatError::Refused(_) | ChatError::Forbidden(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Asks now, so that whatever is decided next knows the present.
     pub async fn read_person(&self, user: &UserId) -> Result<(), ChatError> {
         let known = known(&self.api, user.native()).await?;
         self.people.put(user.native(), known).await;
         Ok(())
+    }
+
+    /// The people with these names, with their ids; those that nobody has are left out.
+    pub async fn named(&self, names: &[&str]) -> Result<Vec<(Box<str>, Box<str>)>, ChatError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let path = "/users/usernames";
+        let names: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+        let found: Vec<User> = self.api.send(Method::POST, path, Retry::Idempotent, Rank::Person, &names).await?;
+        Ok(found.into_iter().map(|user| (user.username, user.id)).collect())
     }
 
     /// Whether somebody is in a channel now. A deactivated account still is.
@@ -224,6 +263,21 @@ impl Facts {
 
     pub async fn channel(&self, channel: &ChannelKey) -> Result<ChannelFacts, ChatError> {
         self.place(channel).await?.facts
+    }
+
+    /// The channels that the bot is in, asked now.
+    pub async fn own_channels(&self) -> Result<Vec<ChannelKey>, ChatError> {
+        #[derive(Deserialize)]
+        struct Own {
+            id: Box<str>,
+            #[serde(rename = "type", default)]
+            kind: Box<str>,
+            #[serde(default)]
+            delete_at: i64,
+        }
+        let all: Vec<Own> = self.api.get("/users/me/channels").await?;
+        let here = all.iter().filter(|channel| matches!(&*channel.kind, "O" | "P") && channel.delete_at == 0);
+        Ok(here.map(|channel| ChannelKey::mattermost(&channel.id)).collect())
     }
 
     async fn place(&self, channel: &ChannelKey) -> Result<Place, ChatError> {
@@ -303,7 +357,7 @@ impl Facts {
     /// The names of whom a view mentions; whoever cannot be looked up is shown by id.
     pub async fn names(&self, view: &View) -> Names {
         let (people, channels) = mentioned(view);
-        let mut names = Names { call: Some(Arc::clone(&self.call)), ..Names::default() };
+        let mut names = Names { call: Some(self.call().await), ..Names::default() };
         for user in people.into_iter().filter(|user| user.platform() == "mattermost") {
             if let Ok(known) = self.person(user).await {
                 names.people.insert(user.clone(), known.name);

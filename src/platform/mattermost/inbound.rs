@@ -143,7 +143,7 @@ pub fn trigger(user: &str, trigger: &str) -> Box<str> {
     format!("{user} {trigger}").into()
 }
 
-fn key(channel: &str, direct: bool) -> ChannelKey {
+pub fn key(channel: &str, direct: bool) -> ChannelKey {
     if direct { ChannelKey::mattermost_direct(channel) } else { ChannelKey::mattermost(channel) }
 }
 
@@ -156,18 +156,25 @@ fn digest(bytes: &[u8]) -> Box<str> {
     format!("mattermost:{}", hex::encode(&Sha256::digest(bytes)[..16])).into()
 }
 
-/// As the command's words are read: typed markup escaped, people by their id.
-fn as_sent(text: &str, people: &[(&str, &str)]) -> String {
-    let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
-    for (at, _) in text.match_indices('@') {
+/// The names that a text mentions, each with where its `@` stands.
+pub fn names(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.match_indices('@').filter_map(|(at, _)| {
         let begins = text[..at].chars().next_back().is_none_or(char::is_whitespace);
         let rest = &text[at + 1..];
         let name = &rest[..rest.find(char::is_whitespace).unwrap_or(rest.len())];
         // A full stop or a comma behind a name is the sentence's.
         let name = name.trim_end_matches(['.', ',', ':', ';', '!', '?', '-', '_']);
+        (begins && !name.is_empty()).then_some((at, name))
+    })
+}
+
+/// As the command's words are read: typed markup escaped, people by their id.
+pub fn as_sent(text: &str, people: &[(&str, &str)]) -> String {
+    let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
+    for (at, name) in names(text) {
         let known = people.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        if let (true, Some((_, id))) = (begins && at >= done, known.filter(|(_, id)| is_mattermost_id(id))) {
+        if let (true, Some((_, id))) = (at >= done, known.filter(|(_, id)| is_mattermost_id(id))) {
             out.push_str(&escape(&text[done..at]));
             out.push_str(&format!("<@{id}|{}>", escape(name)));
             done = at + 1 + name.len();

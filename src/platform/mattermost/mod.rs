@@ -4,6 +4,7 @@
 //! command (token) -\
 //! press (context) ---> source, token or seal -> who presses, read anew -> Inbound -> bot
 //! form (state) ----/
+//! mention (post) -- the bot's own WebSocket; what was said while it was lost is read after -> Inbound -> bot
 //! ```
 //!
 //! Mattermost signs nothing. What a button or a form stands for is sealed by the bot when it is
@@ -13,19 +14,24 @@ mod api;
 mod attachments;
 mod client;
 mod error;
+mod examine;
 mod facts;
 mod forms;
 mod inbound;
 pub mod install;
 mod limits;
+mod listener;
 mod markdown;
+mod mentions;
 mod names;
 mod picture;
 mod render;
 mod routes;
 pub mod seal;
+mod socket;
 
 pub use client::MattermostClient;
+pub use listener::Listener;
 pub use render::preview;
 pub use routes::{Mattermost, action, command, dialog};
 

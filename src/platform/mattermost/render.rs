@@ -74,8 +74,8 @@ struct Context {
 #[derive(Clone, Copy)]
 pub struct RenderContext<'a> {
     pub sealer: &'a Sealer,
-    /// Where presses go.
-    pub url: &'a str,
+    /// Where presses go; none: nothing can be pressed, and what can be typed instead is said.
+    pub url: Option<&'a str>,
     pub about: &'a ChannelKey,
     /// Mattermost's id of the channel in which it stands.
     pub place: &'a str,
@@ -90,10 +90,17 @@ pub fn said(view: &View, names: &Names, standing: RenderContext<'_>) -> Said {
     let mut room = SAID;
     let color = color(view.tone);
     let boxed = color.and_then(|_| small_print(&view.blocks));
-    for (i, part) in view.blocks.iter().enumerate() {
-        if let Block::Controls(controls) = part {
+    let mut parts_in_order: Vec<(usize, &Block)> = view.blocks.iter().enumerate().collect();
+    if let (None, Some(small)) = (standing.url, boxed) {
+        // What is typed instead of pressed is no small print.
+        let small = parts_in_order.remove(small);
+        parts_in_order.push(small);
+    }
+    for (i, part) in parts_in_order {
+        if let (Block::Controls(controls), Some(url)) = (part, standing.url) {
             let actions = controls.iter().enumerate();
-            let mut actions: Vec<Action> = actions.map(|(j, c)| action(format!("b{i}c{j}"), c, standing)).collect();
+            let mut actions: Vec<Action> =
+                actions.map(|(j, c)| action(format!("b{i}c{j}"), c, url, standing)).collect();
             // Clients give a menu a line of its own, which would tear a row of buttons apart.
             actions.sort_by_key(|action| action.r#type != MENU);
             parts.controls(actions);
@@ -124,14 +131,7 @@ pub fn said(view: &View, names: &Names, standing: RenderContext<'_>) -> Said {
 pub fn words(view: &View, names: &Names) -> String {
     let mut parts = Parts::default();
     for part in &view.blocks {
-        match part {
-            Block::Controls(controls) => {
-                let typed: Vec<String> =
-                    controls.iter().map(|control| format!("* {}", typed(control, names))).collect();
-                parts.text(&typed.join("\n"), &Block::Bullets(Vec::new()));
-            }
-            part => parts.text(&markdown(part, names), part),
-        }
+        parts.text(&markdown(part, names), part);
     }
     clip(&parts.done().0, SAID).into_owned()
 }
@@ -150,7 +150,7 @@ pub fn preview(view: &View, sealer: &Sealer, channel: &ChannelKey, only: Option<
     }
     let standing = RenderContext {
         sealer,
-        url: "https://bot.example.com/mattermost/action",
+        url: Some("https://bot.example.com/mattermost/action"),
         about: channel,
         place: channel.channel(),
         mark: only.is_none().then_some("demo"),
@@ -178,7 +178,9 @@ fn markdown(part: &Block, names: &Names) -> String {
         }
         Block::Code(text) => block(text),
         Block::Table(said) | Block::List(said, _) => table(said),
-        Block::Controls(_) => String::new(),
+        Block::Controls(controls) => {
+            controls.iter().map(|control| format!("* {}", typed(control, names))).collect::<Vec<_>>().join("\n")
+        }
     }
 }
 
@@ -194,7 +196,8 @@ struct Parts {
 
 impl Parts {
     fn text(&mut self, text: &str, part: &Block) {
-        let own = matches!(part, Block::Bullets(_) | Block::Code(_) | Block::Table(_) | Block::List(..));
+        let own =
+            matches!(part, Block::Bullets(_) | Block::Code(_) | Block::Table(_) | Block::List(..) | Block::Controls(_));
         if !self.text.is_empty() {
             self.text.push_str(if own || self.open { "\n\n" } else { "\n" });
         }
@@ -248,7 +251,7 @@ fn small_print(blocks: &[Block]) -> Option<usize> {
     (last > 0 && matches!(blocks[last], Block::Note(_))).then_some(last)
 }
 
-fn action(id: String, control: &Control, standing: RenderContext<'_>) -> Action {
+fn action(id: String, control: &Control, url: &str, standing: RenderContext<'_>) -> Action {
     let sealed = |words: &str, ask: Option<Asked>| {
         standing.sealer.seal(&Pressed {
             words: words.to_owned(),
@@ -288,7 +291,7 @@ fn action(id: String, control: &Control, standing: RenderContext<'_>) -> Action 
                 .collect(),
             _ => Vec::new(),
         },
-        integration: Integration { url: standing.url.to_owned(), context: Context { sealed: sealed(words, ask) } },
+        integration: Integration { url: url.to_owned(), context: Context { sealed: sealed(words, ask) } },
     }
 }
 
@@ -395,6 +398,24 @@ mod tests {
         let text = json["message"].as_str().unwrap();
         assert!(text.ends_with("The rest does not fit into one message."), "{}", &text[text.len() - 80..]);
         assert!(text.chars().count() <= MESSAGE && !text.contains("never seen"));
+    }
+
+    #[test]
+    fn where_nothing_can_be_pressed_a_message_says_what_to_type_above_its_small_print() {
+        let sealer = Sealer::new(&[SecretSlice::from(vec![7; 32])]);
+        let about = ChannelKey::mattermost("c");
+        let now = Timestamp::UNIX_EPOCH;
+        let context =
+            RenderContext { sealer: &sealer, url: None, about: &about, place: "c", mark: None, only: None, now };
+        let names = Names { call: Some("@sekoia".into()), ..Names::default() };
+        let view = View::sentence("Approval needed")
+            .note("Request 7")
+            .toned(Tone::Waiting)
+            .controls(vec![Control::primary("Approve", "approve 7")]);
+        let shown = said(&view, &names, context);
+        assert_eq!(shown.text, "Approval needed\n\n* Approve: `@sekoia approve 7`");
+        let [small] = shown.attachments.as_slice() else { panic!("{shown:?}") };
+        assert_eq!((small.text.as_str(), small.actions.len(), small.color), ("Request 7", 0, Some("#f5ab00")));
     }
 
     #[test]

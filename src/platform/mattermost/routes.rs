@@ -121,7 +121,7 @@ impl Mattermost {
             Ok(pressed) => pressed,
             Err(Unsealed::Forged) => return Err(self.forged()),
             Err(Unsealed::Expired) => {
-                let status = self.client.typed("status");
+                let status = self.client.typed("status").await;
                 return Err(Stop::Say(Instead(format!("This button is too old. Type `{status}` for a new one."))));
             }
         };
@@ -134,7 +134,7 @@ impl Mattermost {
             Ok(Some(thread)) => Ok((pressed, (!thread.is_empty()).then_some(thread))),
             Ok(None) => Err(self.forged()),
             Err(ChatError::MessageGone) => {
-                let status = self.client.typed("status");
+                let status = self.client.typed("status").await;
                 Err(Stop::Say(Instead(format!("This message is gone. Type `{status}` for the present one."))))
             }
             Err(error) => Err(unknown(error)),
@@ -164,7 +164,7 @@ impl Mattermost {
                 Ok(()) => Ok(json!({})),
                 Err(error) => {
                     warn!(%error, "a question could not be asked");
-                    let typed = self.client.typed(&pressed.words);
+                    let typed = self.client.typed(&pressed.words).await;
                     Err(Stop::Say(Instead(format!("I could not ask you ({error}). Type it instead: `{typed}`"))))
                 }
             };

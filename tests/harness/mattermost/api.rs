@@ -4,12 +4,12 @@ use axum::body::Bytes;
 use axum::extract::State as Extract;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, post};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::state::{Fault, State, fresh_id, is_id};
-use super::{MattermostWorld, Stage, dialogs, files, hooks, posts, reads};
+use super::{MattermostWorld, Stage, dialogs, files, hooks, posts, reads, socket};
 
 /// `MaximumPayloadSizeBytes`.
 const MOST_BYTES: usize = 300_000;
@@ -57,6 +57,7 @@ pub(super) fn blame(status: u16, id: &'static str, what: impl Into<String>) -> R
 
 pub(super) fn router(world: MattermostWorld) -> Router {
     Router::new()
+        .route("/api/v4/websocket", get(socket::upgrade))
         .route("/api/v4/{*path}", any(api))
         .route("/hooks/commands/{id}", post(hooks::respond))
         .with_state(world)
@@ -70,17 +71,19 @@ async fn api(
     body: Bytes,
 ) -> Response {
     let path: Vec<&str> = uri.path().trim_start_matches("/api/v4/").split('/').collect();
-    let endpoint = endpoint(&method, &path);
+    let endpoint = endpoint(&method, &path, uri.query().unwrap_or_default());
     world.0.hook.run(&endpoint, Stage::Arrived);
     let response = answered(&world, &endpoint, path, &uri, &headers, &body).await;
     world.0.hook.run(&endpoint, Stage::Done);
     response
 }
 
-/// As what faults, counts and hooks know a call: `PUT /posts/{id}/patch`.
-fn endpoint(method: &Method, path: &[&str]) -> String {
-    const WORDS: [&str; 21] = [
+/// As what faults, counts and hooks know a call: `PUT /posts/{id}/patch`. Posts in pages, as they are read
+/// after a loss, are another call than those since a moment.
+fn endpoint(method: &Method, path: &[&str], query: &str) -> String {
+    const WORDS: [&str; 25] = [
         "users",
+        "email",
         "me",
         "ids",
         "usernames",
@@ -90,6 +93,7 @@ fn endpoint(method: &Method, path: &[&str]) -> String {
         "posts",
         "direct",
         "patch",
+        "pin",
         "ephemeral",
         "actions",
         "dialogs",
@@ -101,9 +105,12 @@ fn endpoint(method: &Method, path: &[&str]) -> String {
         "groups",
         "files",
         "teams",
+        "roles",
+        "names",
     ];
     let parts = path.iter().map(|part| if WORDS.contains(part) { part } else { "{id}" });
-    format!("{method} /{}", parts.collect::<Vec<_>>().join("/"))
+    let pages = if query.starts_with("per_page=200") { " (pages)" } else { "" };
+    format!("{method} /{}{pages}", parts.collect::<Vec<_>>().join("/"))
 }
 
 async fn answered(
@@ -197,20 +204,24 @@ fn call(state: &mut State, endpoint: &str, call: &Call<'_>) -> Answer {
     match endpoint {
         "GET /system/ping" => Ok((200, json!({ "status": "OK", "database_status": "OK" }))),
         "GET /config/client" if call.query("format") == Some("old") => Ok((200, reads::client_config(state))),
+        "POST /roles/names" => Ok((200, reads::roles(state))),
         "GET /users/me" => reads::user(state, &state.bot()),
         "GET /users/{id}" => reads::user(state, at(1)?),
         "GET /users/username/{id}" => reads::user_called(state, call.path[2]),
+        "GET /users/email/{id}" => reads::user_at(state, call.path[2]),
         "POST /users/ids" => Ok((200, reads::users(state, call, |id, _| id))),
         "POST /users/usernames" => Ok((200, reads::users(state, call, |_, name| name))),
         "GET /channels/{id}" => reads::channel(state, at(1)?),
         "GET /channels/{id}/members/{id}" => reads::member(state, at(1)?, at(3)?),
-        "GET /channels/{id}/posts" => reads::posts(state, at(1)?, call),
+        "GET /users/me/channels" => Ok((200, reads::joined(state))),
+        "GET /channels/{id}/posts" | "GET /channels/{id}/posts (pages)" => reads::posts(state, at(1)?, call),
         "GET /teams/{id}" => reads::team(at(1)?),
         "GET /groups/{id}/members" => reads::group(state, at(1)?, call),
         "POST /channels/direct" => posts::direct(state, &call.body),
         "POST /posts" => posts::create(state, &call.body),
         "POST /posts/ephemeral" => posts::ephemeral(state, &call.body),
         "GET /posts/{id}" => posts::read(state, at(1)?),
+        "POST /posts/{id}/pin" => posts::pin(state, at(1)?),
         "PUT /posts/{id}/patch" => posts::patch(state, at(1)?, &call.body),
         "PUT /posts/{id}" => posts::replace(state, at(1)?, &call.body),
         "DELETE /posts/{id}" => posts::delete(state, at(1)?),

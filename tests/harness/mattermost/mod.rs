@@ -22,12 +22,14 @@ mod posts;
 mod reads;
 mod seen;
 mod slack_words;
+mod socket;
 mod state;
+mod talk;
 mod transcript;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -52,6 +54,8 @@ struct Inner {
     arrived: Notify,
     hook: Hook,
     address: SocketAddr,
+    /// By which address the bot reaches it, if not by the real one.
+    reached_as: OnceLock<String>,
     bot_token: String,
     command_token: String,
 }
@@ -68,6 +72,7 @@ impl MattermostWorld {
             arrived: Notify::new(),
             hook: Hook::default(),
             address: listener.local_addr().expect("a bound listener has an address"),
+            reached_as: OnceLock::new(),
             bot_token: state::fresh_id(),
             command_token: state::fresh_id(),
         }));
@@ -85,7 +90,16 @@ impl MattermostWorld {
 
     /// `SiteURL`, without a trailing slash.
     pub fn url(&self) -> String {
-        format!("http://{}", self.0.address)
+        self.0.reached_as.get().cloned().unwrap_or_else(|| format!("http://{}", self.0.address))
+    }
+
+    /// From now on, it calls itself so. Somebody has to lead the bot from there to `address`.
+    pub fn reach_as(&self, origin: &str) {
+        self.0.reached_as.set(origin.to_owned()).expect("it has no other name yet");
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.0.address
     }
 
     pub fn bot_token(&self) -> &str {
@@ -100,6 +114,11 @@ impl MattermostWorld {
     /// Changes the world: people, channels, groups, rights, deadlines.
     pub fn edit(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.state());
+    }
+
+    /// Whether a post that says this is pinned.
+    pub fn pinned(&self, says: &str) -> bool {
+        self.state().posts.values().any(|post| post["is_pinned"] == true && post.to_string().contains(says))
     }
 
     /// Queues a fault for one call of an endpoint (`PUT /posts/{id}/patch`, `response_url`), or

@@ -21,6 +21,8 @@ pub struct User {
     pub guest: bool,
     /// Of another server, by a shared channel.
     pub remote: bool,
+    /// The server tells the address.
+    pub shows_email: bool,
 }
 
 /// A channel, or a direct message when `between` names the people at both ends.
@@ -75,7 +77,7 @@ impl User {
         let mut user = json!({
             "id": id, "create_at": LONG_AGO, "update_at": LONG_AGO,
             "delete_at": if self.deactivated { LONG_AGO } else { 0 }, "username": self.name,
-            "auth_data": "", "auth_service": "", "email": format!("{}@nimbus.example", self.name),
+            "auth_data": "", "auth_service": "", "email": if self.shows_email { format!("{}@nimbus.example", self.name) } else { String::new() },
             "nickname": "", "first_name": "", "last_name": "", "position": "",
             "roles": if self.guest { "system_guest" } else { "system_user" }, "locale": "en",
             "timezone": { "automaticTimezone": "", "manualTimezone": "", "useAutomaticTimezone": "true" },

@@ -38,11 +38,27 @@ pub(super) fn create(state: &mut State, args: &Value) -> Answer {
 
 /// Keeps a new post of somebody's.
 pub(super) fn keep(state: &mut State, user: &str, channel: &str, content: &Value, root_id: &str) -> Value {
+    keep_with(state, user, channel, content, root_id, &[])
+}
+
+/// The same with these fields besides.
+pub(super) fn keep_with(
+    state: &mut State,
+    user: &str,
+    channel: &str,
+    content: &Value,
+    root_id: &str,
+    with: &[(&str, Value)],
+) -> Value {
     let mut post = new_post(state, user, channel, content, root_id);
+    for (name, value) in with {
+        post[*name] = value.clone();
+    }
     if user == state.bot() {
         post["props"]["from_bot"] = json!("true");
     }
     state.posts.insert(raw(&post, "id").to_owned(), post.clone());
+    state.tell_posted(&post);
     post
 }
 
@@ -142,6 +158,13 @@ pub(super) fn note_edit(state: &mut State, post: &Value, args: &Value) {
     let (channel, post_id) = (raw(post, "channel_id").to_owned(), raw(post, "id").to_owned());
     let place = Place::Post { channel: channel.clone(), post_id: post_id.clone() };
     state.note(Kind::Edited { channel, post_id }, args.clone(), post.clone(), place);
+}
+
+pub(super) fn pin(state: &mut State, id: &str) -> Answer {
+    let mut post = own_post(state, id)?;
+    post["is_pinned"] = json!(true);
+    state.posts.insert(id.to_owned(), post);
+    Ok((200, json!({ "status": "OK" })))
 }
 
 pub(super) fn delete(state: &mut State, id: &str) -> Answer {

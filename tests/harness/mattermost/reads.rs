@@ -3,18 +3,34 @@
 use serde_json::{Value, json};
 
 use super::api::{Answer, Call, refuse};
-use super::people::{self, TEAM};
+use super::people::{self, TEAM, User};
 use super::posts::stripped;
 use super::state::State;
 
 /// What anybody may know of the server.
 pub(super) fn client_config(state: &State) -> Value {
     let overrides = if state.overrides { "true" } else { "false" };
-    json!({
+    let mut config = json!({
         "Version": "11.2.0", "BuildNumber": "dev", "SiteName": "Mattermost", "SiteURL": "http://chat.nimbus.example",
         "EnableCommands": "true", "EnableBotAccountCreation": "true", "EnablePostUsernameOverride": overrides,
-        "EnablePostIconOverride": overrides,
-    })
+        "EnablePostIconOverride": overrides, "PostEditTimeLimit": "-1",
+    });
+    for (name, value) in &state.settings {
+        config[*name] = json!(value);
+    }
+    config
+}
+
+/// What members may, and the bot with them.
+pub(super) fn roles(state: &State) -> Value {
+    let mut permissions = vec!["create_post"];
+    if state.may_edit {
+        permissions.push("edit_post");
+    }
+    if state.bot_may_post_ephemerals {
+        permissions.push("create_post_ephemeral");
+    }
+    json!([{ "id": people::id("role"), "name": "channel_user", "permissions": permissions }])
 }
 
 pub(super) fn user(state: &State, id: &str) -> Answer {
@@ -29,6 +45,22 @@ pub(super) fn user_called(state: &State, name: &str) -> Answer {
         Some((id, user)) => Ok((200, user.json(id))),
         None => refuse(404, "app.user.get_by_username.app_error"),
     }
+}
+
+/// An address that the server hides from the bot is nobody's.
+pub(super) fn user_at(state: &State, address: &str) -> Answer {
+    let address = percent_decoded(address);
+    let theirs = |(id, user): &(&String, &User)| user.json(id)["email"] == *address && user.shows_email;
+    match state.users.iter().find(theirs) {
+        Some((id, user)) => Ok((200, user.json(id))),
+        None => refuse(404, "app.user.missing_account.const"),
+    }
+}
+
+/// As it stands in a path.
+fn percent_decoded(text: &str) -> String {
+    let query = format!("it={text}");
+    form_urlencoded::parse(query.as_bytes()).next().map(|(_, text)| text.into_owned()).unwrap_or_default()
 }
 
 /// Of those that are asked for, those that exist.
@@ -47,6 +79,21 @@ pub(super) fn channel(state: &State, id: &str) -> Answer {
         }
         Some(channel) => Ok((200, channel.json(id))),
     }
+}
+
+/// Those that the app is in, of all teams.
+pub(super) fn joined(state: &State) -> Value {
+    let here = state.channels.iter().filter(|(_, channel)| channel.members.contains(&state.bot()) && !channel.archived);
+    let last = |id: &str| {
+        let posts = state.posts.values().filter(|post| post["channel_id"] == id);
+        posts.filter_map(|post| post["create_at"].as_u64()).max().unwrap_or(0)
+    };
+    let json = here.map(|(id, channel)| {
+        let mut json = channel.json(id);
+        json["last_post_at"] = json!(last(id));
+        json
+    });
+    json.collect()
 }
 
 pub(super) fn team(id: &str) -> Answer {
@@ -79,6 +126,10 @@ pub(super) fn posts(state: &State, channel: &str, call: &Call<'_>) -> Answer {
     match call.number("since") {
         Some(since) => here.retain(|post| post["update_at"].as_u64() > Some(since)),
         None => here.retain(|post| post["delete_at"] == 0),
+    }
+    if let Some(before) = call.query("before") {
+        let then = state.posts.get(before).and_then(|post| post["create_at"].as_u64());
+        here.retain(|post| post["create_at"].as_u64() < then);
     }
     let whole = here.len();
     let (page, size) = (call.number("page").unwrap_or(0), call.number("per_page").unwrap_or(60).min(200));

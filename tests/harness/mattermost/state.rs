@@ -2,16 +2,19 @@
 //! calls.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rand::seq::IndexedRandom;
 use serde_json::Value;
+use tokio::sync::broadcast;
 
 use super::files::{Shown, Upload};
 use super::people::{self, Channel, Names, User, default_channels, default_users, id};
 use super::seen::{Kind, Place, Seen};
+use super::socket::Event;
 use super::transcript;
 
 /// What goes wrong with one call.
@@ -53,12 +56,24 @@ pub struct State {
     /// Whom (`robo`) and what (`#old`) no message has a reason to mention.
     pub unwanted: BTreeSet<String>,
 
+    /// Settings of the server that differ from the usual ones.
+    pub settings: BTreeMap<&'static str, &'static str>,
     /// The permission that `AllowEditPost` once was.
     pub may_edit: bool,
     /// Posts that were made before then are older than `PostEditTimeLimit`.
     pub edits_since: u64,
     /// The bot's token is refused for a while.
     pub token_refused: bool,
+    /// WebSockets do not stand; the status that their handshakes are answered with.
+    pub(super) sockets_cut: bool,
+    pub(super) sockets_status: Option<u16>,
+    /// WebSockets stand, and nothing comes or is taken.
+    pub sockets_hang: bool,
+    /// The next event is not told, although it is counted.
+    pub drops_event: bool,
+    /// Connections that are told what happens.
+    pub(super) listening: usize,
+    pub(super) events: broadcast::Sender<Arc<Event>>,
     /// Everything posted, by id, the deleted too (`delete_at`), ephemerals not.
     pub posts: BTreeMap<String, Value>,
     pub(super) ephemerals: HashMap<String, Value>,
@@ -127,12 +142,19 @@ impl State {
             bot_may_post_ephemerals: true,
             overrides: true,
             judges_authors: true,
+            settings: BTreeMap::new(),
             trigger_life: Duration::from_secs(30),
             response_url_life: Duration::from_mins(30),
             unwanted: ["robo", "otto", "#old"].map(String::from).into(),
             may_edit: true,
             edits_since: 0,
             token_refused: false,
+            sockets_cut: false,
+            sockets_status: None,
+            sockets_hang: false,
+            drops_event: false,
+            listening: 0,
+            events: broadcast::Sender::new(1_024),
             posts: BTreeMap::new(),
             ephemerals: HashMap::new(),
             pending: HashMap::new(),

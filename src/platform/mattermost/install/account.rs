@@ -158,7 +158,7 @@ impl Installer<'_> {
             id: String,
         }
         const DOING: &str = "Trying the bot's token";
-        let api = Api::new(&self.wanted.url, token.clone())
+        let api = Api::new(&self.wanted.url, token.clone(), &self.wanted.network)
             .map_err(|error| Stopped { doing: DOING.into(), why: error.to_string() })?;
         match api.get::<Me>("/users/me").await {
             Ok(me) if me.id == bot => Ok(None),

@@ -19,6 +19,8 @@ use super::api::Api;
 use crate::chat::ChatError;
 use crate::pace::Rank;
 use crate::pace::retry::Retry;
+use crate::resolve::inside::addresses;
+use crate::resolve::network::Network;
 use account::Token;
 
 /// What is to be set up.
@@ -28,8 +30,8 @@ pub struct Options {
     pub admin_token: SecretString,
     /// Names, as they stand in addresses.
     pub teams: Vec<String>,
-    /// How the server reaches the bot.
-    pub public_url: Url,
+    /// How the server reaches the bot; none: it cannot, and gets no slash command.
+    pub public_url: Option<Url>,
     pub bot_name: String,
     pub trigger: String,
     /// The bot's token, as far as it is known: used if it works.
@@ -40,6 +42,7 @@ pub struct Options {
     pub grant_private: bool,
     /// Lets the bot edit its messages where members may not.
     pub grant_edits: bool,
+    pub network: Network,
 }
 
 /// What came of it.
@@ -59,7 +62,7 @@ pub struct Installed {
 #[derive(Debug)]
 pub struct Ready {
     pub bot_token: SecretString,
-    /// One a team.
+    /// One a team, if the server can call the bot.
     pub command_tokens: Vec<SecretString>,
     /// The addresses of the server's name: where its calls come from, unless something stands
     /// between.
@@ -111,7 +114,7 @@ struct Installer<'a> {
 /// # Errors
 /// [`Stopped`], with what stood in the way and what to do about it; then run it again.
 pub async fn install(wanted: &Options) -> anyhow::Result<Installed> {
-    let api = Api::new(&wanted.url, wanted.admin_token.clone())?;
+    let api = Api::new(&wanted.url, wanted.admin_token.clone(), &wanted.network)?;
     let so_far = Installed::default();
     let mut installer = Installer { api, wanted, site: None, overrides: false, so_far };
     if !installer.check_settings().await? {
@@ -120,12 +123,15 @@ pub async fn install(wanted: &Options) -> anyhow::Result<Installed> {
     let bot = installer.bot().await?;
     let token = installer.token(&bot.id).await?;
     installer.profile(&bot).await?;
-    let mut command_tokens = installer.other_teams(&bot.id).await?;
+    let mut command_tokens = match installer.address() {
+        Some(address) => installer.other_teams(&bot.id, &address).await?,
+        None => Vec::new(),
+    };
     for team in &wanted.teams {
-        command_tokens.push(installer.team(team, &bot.id).await?);
+        command_tokens.extend(installer.team(team, &bot.id).await?);
     }
     installer.rights(&bot).await?;
-    let sources = settings::addresses(&wanted.url).await;
+    let sources = addresses(&wanted.url).await;
     let bot_token = match token {
         Token::Known(token) => token,
         Token::New => installer.make_token(&bot.id).await?,
@@ -152,12 +158,12 @@ impl Installer<'_> {
 
     /// The tokens of commands that lead to the bot already, in teams that nobody asked for now: the
     /// environment is whole with them only.
-    async fn other_teams(&mut self, bot: &str) -> Result<Vec<SecretString>, Stopped> {
+    async fn other_teams(&mut self, bot: &str, address: &str) -> Result<Vec<SecretString>, Stopped> {
         let teams: Vec<Team> = self.get("Listing the bot's teams", &format!("/users/{bot}/teams")).await?;
         let mut tokens = Vec::new();
         for team in teams.iter().filter(|team| !self.wanted.teams.contains(&team.name)) {
             let known = self.commands(team).await?;
-            if let Some(command) = known.into_iter().find(|command| command.url == self.address()) {
+            if let Some(command) = known.into_iter().find(|command| command.url == address) {
                 self.so_far.done.push(format!("/{} in {}: there already", command.trigger, team.name));
                 tokens.push(SecretString::from(command.token));
             }
@@ -165,18 +171,22 @@ impl Installer<'_> {
         Ok(tokens)
     }
 
-    async fn team(&mut self, name: &str, bot: &str) -> Result<SecretString, Stopped> {
+    async fn team(&mut self, name: &str, bot: &str) -> Result<Option<SecretString>, Stopped> {
         let team: Team = self.get(&format!("Looking for the team {name}"), &format!("/teams/name/{name}")).await?;
         let member = json!({ "team_id": team.id, "user_id": bot });
         let doing = format!("Adding the bot to the team {name}");
         self.send::<Value>(&doing, Method::POST, &format!("/teams/{}/members", team.id), &member).await?;
         self.so_far.done.push(format!("team {name}: the bot is in it"));
-        self.command(&team, name, bot).await
+        match self.address() {
+            Some(address) => self.command(&team, name, bot, address).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Where slash commands are to lead.
-    fn address(&self) -> String {
-        format!("{}/mattermost/command", self.wanted.public_url.as_str().trim_end_matches('/'))
+    fn address(&self) -> Option<String> {
+        let url = self.wanted.public_url.as_ref()?;
+        Some(format!("{}/mattermost/command", url.as_str().trim_end_matches('/')))
     }
 
     async fn commands(&self, team: &Team) -> Result<Vec<SlashCommand>, Stopped> {
@@ -186,9 +196,8 @@ impl Installer<'_> {
 
     /// The command with the bot's name and picture: a server that lets integrations have their own
     /// shows answers under them.
-    async fn command(&mut self, team: &Team, name: &str, bot: &str) -> Result<SecretString, Stopped> {
+    async fn command(&mut self, team: &Team, name: &str, bot: &str, address: String) -> Result<SecretString, Stopped> {
         let trigger = &self.wanted.trigger;
-        let address = self.address();
         let known = self.commands(team).await?;
         let doing = format!("Setting /{trigger} up in {name}");
         let icon = super::picture_of(self.site.as_ref().unwrap_or(&self.wanted.url), bot);

@@ -41,11 +41,15 @@ impl Installer<'_> {
         let may = |right: &str| !missing.iter().any(|(missing, granted)| *missing == right && !granted);
         let now =
             |right: &str| if granted.contains(&right) { format!(" now, by the role {ROLE}") } else { String::new() };
+        let (private, otherwise) = match self.wanted.public_url {
+            Some(_) => ("private answers with buttons", "Answers to a pressed button come as text without buttons"),
+            None => ("private answers", "Answers come in the direct conversation with the bot"),
+        };
         if may(PRIVATE) {
-            self.so_far.done.push(format!("private answers with buttons: allowed{}", now(PRIVATE)));
+            self.so_far.done.push(format!("{private}: allowed{}", now(PRIVATE)));
         } else {
             self.so_far.advice.push(format!(
-                "Answers to a pressed button come as text without buttons, because bots may not show posts to one person alone. Run this again with --grant-private-answers to allow it: the right {PRIVATE} is added to the built-in role {ROLE}, and that role (which lets its holder post in every channel of the server) is given to the bot."
+                "{otherwise}, because bots may not show posts to one person alone. Run this again with --grant-private-answers to allow it: the right {PRIVATE} is added to the built-in role {ROLE}, and that role (which lets its holder post in every channel of the server) is given to the bot."
             ));
         }
         if may(EDIT) {
@@ -62,6 +66,9 @@ impl Installer<'_> {
     /// The answer to a slash command is a post of the person who typed it, unless the server lets the bot
     /// put its own name there, or show it itself.
     fn authorship(&mut self, private: bool) {
+        if self.wanted.public_url.is_none() {
+            return;
+        }
         if self.overrides {
             self.so_far.done.push("answers to commands: with the bot's name and picture".into());
         } else if private {

@@ -2,12 +2,11 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-use serde_json::Value;
-use url::Url;
-
 use super::{Installer, Stopped, stopped};
 use crate::chat::ChatError;
+use crate::resolve::inside::{addresses, is_inside};
+use ipnet::IpNet;
+use serde_json::Value;
 
 impl Installer<'_> {
     /// False if nothing can be set up before they are changed.
@@ -20,21 +19,23 @@ impl Installer<'_> {
         };
         let service = &config["ServiceSettings"];
         let problems = &mut self.so_far.problems;
-        let closed = service["EnableCommands"] == false || service["EnableBotAccountCreation"] == false;
-        if service["EnableCommands"] == false {
+        let called = self.wanted.public_url.as_ref();
+        let no_commands = called.is_some() && service["EnableCommands"] == false;
+        let closed = no_commands || service["EnableBotAccountCreation"] == false;
+        if no_commands {
             problems.push("Slash commands are off: System Console > Integrations > Integration Management > Enable Custom Slash Commands (ServiceSettings.EnableCommands).".into());
         }
         if service["EnableBotAccountCreation"] == false {
             problems.push("Bot accounts cannot be created: System Console > Integrations > Bot Accounts > Enable Bot Account Creation (ServiceSettings.EnableBotAccountCreation).".into());
         }
         let site = service["SiteURL"].as_str().unwrap_or_default();
-        if site.is_empty() {
+        if called.is_some() && site.is_empty() {
             problems.push("The server has no Site URL, without which late answers to commands fail: System Console > Environment > Web Server > Site URL (ServiceSettings.SiteURL).".into());
         }
         let allowed = service["AllowedUntrustedInternalConnections"].as_str().unwrap_or_default();
-        if let Some(host) = self.wanted.public_url.host_str() {
-            let addresses = addresses(&self.wanted.public_url).await;
-            let inside = addresses.iter().any(|ip| is_internal(*ip));
+        if let Some((url, host)) = called.and_then(|url| Some((url, url.host_str()?))) {
+            let addresses = addresses(url).await;
+            let inside = addresses.iter().any(|ip| is_inside(*ip));
             if inside && !is_allowed(allowed, host, &addresses) {
                 problems.push(format!(
                     "The server does not call addresses inside its own network: add {host} to System Console > Environment > Developer > Allow untrusted internal connections (ServiceSettings.AllowedUntrustedInternalConnections)."
@@ -82,25 +83,6 @@ impl Installer<'_> {
     }
 }
 
-/// What a name stands for now; none if nobody knows.
-pub(super) async fn addresses(url: &Url) -> Vec<IpAddr> {
-    let Some(host) = url.host_str() else { return Vec::new() };
-    let port = url.port_or_known_default().unwrap_or(443);
-    let found = tokio::net::lookup_host((host.trim_matches(['[', ']']), port)).await;
-    let mut all: Vec<IpAddr> = found.map(|found| found.map(|a| a.ip()).collect()).unwrap_or_default();
-    all.sort_unstable();
-    all.dedup();
-    all
-}
-
-/// Addresses that Mattermost calls only if it is told to.
-fn is_internal(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified(),
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
-    }
-}
-
 /// The setting lists hosts, addresses and networks, with spaces or commas between.
 fn is_allowed(setting: &str, host: &str, addresses: &[IpAddr]) -> bool {
     let entries = setting.split([' ', ',']).filter(|entry| !entry.is_empty());
@@ -117,10 +99,6 @@ mod tests {
     #[test]
     fn internal_addresses_have_to_be_allowed() {
         let ips = |list: &[&str]| list.iter().map(|ip| ip.parse().unwrap()).collect::<Vec<IpAddr>>();
-        for ip in ips(&["127.0.0.1", "10.1.2.3", "192.168.1.1", "::1", "fd00::1", "::ffff:10.0.0.1"]) {
-            assert!(is_internal(ip), "{ip}");
-        }
-        assert!(!is_internal("51.15.1.1".parse().unwrap()));
         assert!(is_allowed("bot.local, 10.0.0.0/8", "bot", &ips(&["10.1.2.3"])));
         assert!(is_allowed("bot.local 10.0.0.0/8", "BOT.local", &ips(&["192.168.0.1"])));
         assert!(is_allowed("127.0.0.1", "localhost", &ips(&["127.0.0.1"])));
