@@ -4,9 +4,13 @@
 //! are a contract: they are listed in [`VARIABLES`] and nowhere else.
 
 mod approvals;
+mod metrics;
 mod names;
+mod parts;
 mod secrets;
+mod sekoia;
 mod similar;
+mod slack;
 mod source;
 
 use std::net::SocketAddr;
@@ -15,14 +19,18 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
-use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use secrecy::{SecretSlice, SecretString};
 use url::Url;
 
 use crate::chat::is_mattermost_id;
 use crate::domain::access::{Policy, Principal};
 use crate::domain::approval;
-use crate::sekoia::{Region, Sekoia, is_loopback, may_receive_key};
+use crate::resolve::is_loopback;
+use crate::resolve::network::Network;
+use crate::sekoia::Region;
 use crate::timing::Timing;
+pub use parts::Parts;
+pub use slack::{SlackConfig, SlackWayIn};
 use source::Source;
 pub use source::{Faults, VARIABLES};
 
@@ -36,10 +44,14 @@ pub struct Config {
     /// Under which address others reach the bot: Mattermost's server, and Sekoia with its webhooks.
     pub public_url: Option<Url>,
     pub listen: SocketAddr,
+    /// Where Prometheus reads; none: nothing is measured.
+    pub metrics_listen: Option<SocketAddr>,
     pub store: StoreConfig,
     pub access: Policy,
     /// Who has to agree to what.
     pub approval: approval::Policy,
+    /// The folder of plan templates.
+    pub plans: Option<PathBuf>,
     /// How long an unanswered write is left alone. Not an operator's to set: what is shorter than
     /// the calls themselves would send one twice.
     pub timing: Timing,
@@ -51,18 +63,13 @@ pub struct SekoiaConfig {
     pub key: SecretString,
     pub region: Region,
     pub api_url: Url,
+    /// Where people log in.
+    pub app_url: Url,
     /// Where the LiveAPI is listened to.
     pub live_url: Url,
     /// Where `region probe` looks.
     pub candidates: Vec<(Region, Vec<Url>)>,
-}
-
-#[derive(Debug, Clone)]
-pub struct SlackConfig {
-    pub signing_secret: SecretString,
-    pub bot_token: SecretString,
-    /// Without a slash at the end.
-    pub api_url: Url,
+    pub network: Network,
 }
 
 #[derive(Debug, Clone)]
@@ -70,14 +77,23 @@ pub struct MattermostConfig {
     /// The server's, with the path under which it is served if there is one.
     pub url: Url,
     pub bot_token: SecretString,
-    /// Of the slash command in each team.
+    /// Of the slash command in each team; empty: the server cannot call the bot, and commands are read after
+    /// mentions alone.
     pub command_tokens: Vec<SecretString>,
     /// Where requests may come from; empty: anywhere.
     pub sources: Vec<IpNet>,
-    /// How the server reaches the bot.
-    pub public_url: Url,
+    /// How the server reaches the bot; none if it cannot.
+    pub public_url: Option<Url>,
     /// The word after the slash that calls the bot.
     pub trigger: String,
+    pub network: Network,
+}
+
+impl MattermostConfig {
+    /// Whether the server cannot call the bot.
+    pub fn only_mentions(&self) -> bool {
+        self.command_tokens.is_empty()
+    }
 }
 
 #[derive(Debug)]
@@ -117,61 +133,20 @@ impl Config {
         env: impl Fn(&str) -> Option<String>,
         environment: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, Faults> {
-        let mut source = Source::open(env);
-        names::check(&mut source.faults, environment);
-        let config = Self::gather(&mut source);
-        match config {
-            Some(config) if source.faults.is_empty() => Ok(config),
-            _ => Err(source.faults),
+        match Parts::read_from(env, environment) {
+            (parts, faults) if faults.is_empty() => parts.whole().ok_or(faults),
+            (_, faults) => Err(faults),
         }
     }
 
-    fn gather(source: &mut Source) -> Option<Self> {
-        let sekoia = sekoia(source);
-        let faults = source.faults.count();
-        let public_url = source.optional("CHATOPS_PUBLIC_URL", public_address);
-        let (slack, mattermost) = platforms(source, public_url.as_ref());
-        let platforms = source.faults.count() == faults;
-        let listen = source.parse("CHATOPS_LISTEN", "127.0.0.1:8080", |s| {
-            s.parse::<SocketAddr>().map_err(|_| format!("{s:?} is not an address such as 127.0.0.1:8080"))
-        });
-        let store = store(source);
-        let access = Policy {
-            operators: principals(source, "CHATOPS_OPERATORS"),
-            approvers: principals(source, "CHATOPS_APPROVERS"),
-            channels: channels(source),
-        };
-        let approval = approvals::read(source);
-        let log = log(source);
-        Some(Self {
-            sekoia: sekoia.filter(|_| platforms)?,
-            slack,
-            mattermost,
-            public_url,
-            listen: listen?,
-            store: store?,
-            access,
-            approval: approval?,
-            timing: crate::timing::timing(),
-            log: log?,
-        })
+    /// Whether a chat platform sends its requests to the bot's address.
+    pub fn is_called(&self) -> bool {
+        parts::is_called(self.slack.as_ref(), self.mattermost.as_ref())
     }
 
     /// What is unusual in the settings and may be meant all the same: to be logged. No secret is in it.
     pub fn unusual(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        if let Some(slack) = &self.slack {
-            let unusual = secrets::unusual_signing_secret(slack.signing_secret.expose_secret());
-            found.extend(unusual.map(|why| format!("SLACK_SIGNING_SECRET {why}")));
-        }
-        if let Some(on) = &self.mattermost {
-            let unusual = |token: &SecretString| secrets::unusual_mattermost_token(token.expose_secret());
-            found.extend(unusual(&on.bot_token).map(|why| format!("MATTERMOST_BOT_TOKEN {why}")));
-            found.extend(
-                on.command_tokens.iter().find_map(unusual).map(|why| format!("MATTERMOST_COMMAND_TOKEN {why}")),
-            );
-        }
-        found
+        secrets::unusual(self.slack.as_ref(), self.mattermost.as_ref())
     }
 }
 
@@ -214,6 +189,24 @@ impl LogConfig {
     }
 }
 
+/// Where `serve` listens, alone.
+///
+/// # Errors
+/// [`Faults`], one line a fault.
+pub fn listen(env: impl Fn(&str) -> Option<String>) -> Result<SocketAddr, Faults> {
+    let mut source = Source::open(env);
+    match listening(&mut source) {
+        Some(address) if source.faults.is_empty() => Ok(address),
+        _ => Err(source.faults),
+    }
+}
+
+fn listening(source: &mut Source) -> Option<SocketAddr> {
+    source.parse("CHATOPS_LISTEN", "127.0.0.1:8080", |s| {
+        s.parse::<SocketAddr>().map_err(|_| format!("{s:?} is not an address such as 127.0.0.1:8080"))
+    })
+}
+
 fn log(source: &mut Source) -> Option<LogConfig> {
     let filter = source.parse("CHATOPS_LOG", "info", |s| {
         s.parse::<tracing_subscriber::EnvFilter>().map(|_| s.to_owned()).map_err(|e| e.to_string())
@@ -226,76 +219,30 @@ fn log(source: &mut Source) -> Option<LogConfig> {
     Some(LogConfig { filter: filter?, json: json? })
 }
 
-/// Variables that are set but belong to a later version: said at the start, not ignored.
-pub fn without_effect(env: impl Fn(&str) -> Option<String>) -> Vec<&'static str> {
-    let source = Source::open(env);
-    VARIABLES.iter().filter(|v| v.later && source.holds(v.name)).map(|v| v.name).collect()
-}
-
-fn sekoia(source: &mut Source) -> Option<SekoiaConfig> {
-    let how = "create one in Sekoia under Settings > Workspace > API Keys";
-    let key = source.secret("SEKOIA_API_KEY", how, secrets::not_of_slack);
-    let region = source.parse("SEKOIA_REGION", "FRA1", str::parse::<Region>);
-    let default = region.unwrap_or(Region::Fra1).api();
-    let api_url = source.parse("SEKOIA_API_URL", &default, |s| {
-        let url = address(s)?;
-        if url.cannot_be_a_base() || !may_receive_key(&url, &["https"], &["http"]) {
-            return Err(format!("{s:?} may not receive the key; give https://….sekoia.io, or a loopback address"));
-        }
-        Ok(url)
-    });
-    let live = live_beside(api_url.as_ref(), region.unwrap_or(Region::Fra1));
-    let live_url = source.parse("SEKOIA_LIVE_URL", &live, |s| {
-        let url = address(s)?;
-        if url.cannot_be_a_base() || !may_receive_key(&url, &["wss"], &["ws"]) {
-            return Err(format!(
-                "{s:?} may not receive the key; give wss://….sekoia.io, or ws:// on a loopback address"
-            ));
-        }
-        Ok(url)
-    });
-    Some(SekoiaConfig {
-        key: key?,
-        region: region?,
-        api_url: api_url?,
-        live_url: live_url?,
-        candidates: Sekoia::documented_addresses(),
-    })
-}
-
-/// The region's LiveAPI, or that of the machine itself if the API is there: the key of a sandbox is
-/// not for Sekoia, nor the other way round.
-fn live_beside(api: Option<&Url>, region: Region) -> String {
-    let beside = api.filter(|api| is_loopback(api)).and_then(|api| {
-        let mut live = api.join("/live/").ok()?;
-        let scheme = if api.scheme() == "https" { "wss" } else { "ws" };
-        live.set_scheme(scheme).ok()?;
-        Some(live.to_string())
-    });
-    beside.unwrap_or_else(|| region.live())
-}
-
-const SLACK: &[&str] = &["SLACK_SIGNING_SECRET", "SLACK_BOT_TOKEN"];
+const SLACK: &[&str] = &["SLACK_SIGNING_SECRET", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"];
 const MATTERMOST: &[&str] = &["MATTERMOST_URL", "MATTERMOST_BOT_TOKEN", "MATTERMOST_COMMAND_TOKEN"];
 
 /// A platform is on if anything of it is set; then all of it has to be.
-fn platforms(source: &mut Source, public_url: Option<&Url>) -> (Option<SlackConfig>, Option<MattermostConfig>) {
+fn platforms(
+    source: &mut Source,
+    public_url: Option<&Url>,
+    network: &Network,
+) -> (Option<SlackConfig>, Option<MattermostConfig>) {
     let (slack, mattermost) = (source.holds_any(SLACK), source.holds_any(MATTERMOST));
     if !slack && !mattermost && source.is_complete() {
-        let how = "set SLACK_SIGNING_SECRET and SLACK_BOT_TOKEN, or MATTERMOST_URL, MATTERMOST_BOT_TOKEN, MATTERMOST_COMMAND_TOKEN and CHATOPS_PUBLIC_URL, or both";
+        let how = "set SLACK_BOT_TOKEN and SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP), or MATTERMOST_URL and MATTERMOST_BOT_TOKEN, or both";
         source.faults.add("SLACK_… or MATTERMOST_…", format!("no chat platform is configured; {how}"));
     }
-    let slack = if slack { on_slack(source) } else { None };
-    let mattermost = if mattermost { on_mattermost(source, public_url) } else { None };
+    let slack = if slack { slack::read(source, network) } else { None };
+    let mattermost = if mattermost { on_mattermost(source, public_url, network) } else { None };
     (slack, mattermost)
 }
 
-fn on_mattermost(source: &mut Source, public_url: Option<&Url>) -> Option<MattermostConfig> {
+fn on_mattermost(source: &mut Source, public_url: Option<&Url>, network: &Network) -> Option<MattermostConfig> {
     let install = "`sekoia-chatops mattermost install` prints it";
     let url = source.required("MATTERMOST_URL", "give the server's address, such as https://chat.example.com");
     let url = url.and_then(|_| source.parse("MATTERMOST_URL", "", |s| confidential(s, "the token")));
     let bot_token = source.secret("MATTERMOST_BOT_TOKEN", install, secrets::not_of_slack);
-    source.required("MATTERMOST_COMMAND_TOKEN", install);
     let command_tokens = source.list("MATTERMOST_COMMAND_TOKEN", |s| {
         // What is wrong with a token is said without it.
         secrets::plain(s)?;
@@ -307,9 +254,12 @@ fn on_mattermost(source: &mut Source, public_url: Option<&Url>) -> Option<Matter
         one.or_else(|_| s.parse::<IpNet>())
             .map_err(|_| format!("{s:?} is not an address or a network such as 10.1.2.0/24"))
     });
-    let how = "give the address under which the Mattermost server reaches this bot";
-    source.required("CHATOPS_PUBLIC_URL", how);
-    let public_url = public_url.cloned();
+    let called = source.holds("MATTERMOST_COMMAND_TOKEN");
+    if called {
+        let how = "give the address under which the Mattermost server reaches this bot, or remove MATTERMOST_COMMAND_TOKEN if it cannot";
+        source.required("CHATOPS_PUBLIC_URL", how);
+    }
+    let public_url = public_url.filter(|_| called).cloned();
     let trigger = source.parse("MATTERMOST_TRIGGER", "sekoia", |s| {
         let word = s.trim_start_matches('/').to_lowercase();
         let fits = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
@@ -320,8 +270,9 @@ fn on_mattermost(source: &mut Source, public_url: Option<&Url>) -> Option<Matter
         bot_token: bot_token?,
         command_tokens,
         sources,
-        public_url: public_url?,
+        public_url,
         trigger: trigger?,
+        network: network.clone(),
     })
 }
 
@@ -344,15 +295,6 @@ pub(crate) fn public_address(s: &str) -> Result<Url, String> {
     } else {
         Err(format!("{s:?} is not an address such as https://bot.example.com"))
     }
-}
-
-fn on_slack(source: &mut Source) -> Option<SlackConfig> {
-    let how = "copy it from the Slack app's Basic Information page";
-    let signing_secret = source.secret("SLACK_SIGNING_SECRET", how, secrets::slack_signing_secret);
-    let how = "copy the xoxb- token from the Slack app's OAuth page";
-    let bot_token = source.secret("SLACK_BOT_TOKEN", how, secrets::slack_bot_token);
-    let api_url = source.parse("SLACK_API_URL", "https://slack.com/api", |s| confidential(s, "the token"));
-    Some(SlackConfig { signing_secret: signing_secret?, bot_token: bot_token?, api_url: api_url? })
 }
 
 /// An address without credentials in it; one with them is not repeated.
@@ -389,6 +331,15 @@ fn store(source: &mut Source) -> Option<StoreConfig> {
         if keys.is_empty() { Err("no key in the list".into()) } else { Ok(keys) }
     });
     Some(StoreConfig { place: place?, keys })
+}
+
+/// A folder that is there and can be listed.
+fn folder(s: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(s);
+    match std::fs::read_dir(&path) {
+        Ok(_) => Ok(path),
+        Err(error) => Err(format!("{s:?} is not a folder that can be read: {error}")),
+    }
 }
 
 fn principals(source: &mut Source, name: &'static str) -> Vec<Principal> {

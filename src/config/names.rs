@@ -3,7 +3,7 @@
 
 use super::similar::{OURS, nearest};
 use super::source::{Faults, VARIABLES};
-use crate::rehearsal;
+use crate::timing::rehearsal;
 
 /// What other programs read that share an environment with this one: `mattermost install`, the tests,
 /// and the compose file of a Mattermost server.
@@ -37,9 +37,9 @@ pub(super) fn check<'a>(faults: &mut Faults, environment: impl IntoIterator<Item
         let instead = if VARIABLES.iter().any(|v| v.name == upper) {
             format!("; write {upper}, in capital letters")
         } else {
-            match nearest(&upper, VARIABLES.iter().filter(|v| !v.later).map(|v| v.name)) {
+            match nearest(&upper, VARIABLES.iter().map(|v| v.name)) {
                 Some(near) => format!("; did you mean {near}?"),
-                None => ". Remove it, or look the name up in the README".to_owned(),
+                None => ". Remove it, or look the name up in the documentation".to_owned(),
             }
         };
         faults.add(name, format!("is not a setting{instead}"));

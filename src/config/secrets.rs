@@ -1,5 +1,9 @@
 //! What a secret cannot be. No word of it is repeated.
 
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{MattermostConfig, SlackConfig, SlackWayIn};
+
 /// Why this cannot be a secret that somebody meant to set: it goes into a header or a signature as it
 /// stands.
 pub(super) fn plain(secret: &str) -> Result<(), &'static str> {
@@ -50,6 +54,17 @@ pub(super) fn slack_bot_token(token: &str) -> Result<(), String> {
     }
 }
 
+/// `SLACK_APP_TOKEN`.
+pub(super) fn slack_app_token(token: &str) -> Result<(), String> {
+    let copy = "copy the app-level token, which begins with xapp-, from the app's Basic Information page";
+    match of_slack(token) {
+        Some("an app-level token (xapp-), which is for Socket Mode") => Ok(()),
+        Some(kind) => Err(format!("is {kind}; {copy}")),
+        None if is_signing_secret(token) => Err(format!("looks like the signing secret; {copy}")),
+        None => Err(format!("does not begin with xapp-; {copy}")),
+    }
+}
+
 /// `SLACK_SIGNING_SECRET`.
 pub(super) fn slack_signing_secret(secret: &str) -> Result<(), String> {
     match of_slack(secret) {
@@ -58,14 +73,32 @@ pub(super) fn slack_signing_secret(secret: &str) -> Result<(), String> {
     }
 }
 
+/// What is unusual in what is configured and may be meant all the same. No secret is in it.
+pub(super) fn unusual(slack: Option<&SlackConfig>, mattermost: Option<&MattermostConfig>) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Some(SlackWayIn::Http { signing_secret }) = slack.map(|slack| &slack.way_in) {
+        let unusual = unusual_signing_secret(signing_secret.expose_secret());
+        found.extend(unusual.map(|why| format!("SLACK_SIGNING_SECRET {why}")));
+    }
+    if let Some(on) = mattermost {
+        let unusual = |token: &SecretString| unusual_mattermost_token(token.expose_secret());
+        found.extend(unusual(&on.bot_token).map(|why| format!("MATTERMOST_BOT_TOKEN {why}")));
+        found.extend(on.command_tokens.iter().find_map(unusual).map(|why| format!("MATTERMOST_COMMAND_TOKEN {why}")));
+        if on.only_mentions() && !on.sources.is_empty() {
+            found.push("MATTERMOST_SOURCES has no effect without MATTERMOST_COMMAND_TOKEN".to_owned());
+        }
+    }
+    found
+}
+
 /// Why a signing secret that may be meant is unusual; none if it is not.
-pub(super) fn unusual_signing_secret(secret: &str) -> Option<&'static str> {
+fn unusual_signing_secret(secret: &str) -> Option<&'static str> {
     let unusual = "is not 32 hexadecimal digits, as Slack's signing secrets are: every request may be refused";
     (!is_signing_secret(secret)).then_some(unusual)
 }
 
 /// The same of a Mattermost token.
-pub(super) fn unusual_mattermost_token(token: &str) -> Option<&'static str> {
+fn unusual_mattermost_token(token: &str) -> Option<&'static str> {
     let usual = token.len() == 26 && token.bytes().all(|b| b.is_ascii_alphanumeric());
     (!usual).then_some("is not 26 letters and digits, as Mattermost's tokens are: it may be refused")
 }

@@ -11,47 +11,44 @@ use super::{secrets, similar};
 #[derive(Debug)]
 pub struct Variable {
     pub name: &'static str,
-    /// It belongs to a later version and has no effect in this one.
-    pub later: bool,
 }
 
-const fn now(name: &'static str) -> Variable {
-    Variable { name, later: false }
-}
-
-const fn later(name: &'static str) -> Variable {
-    Variable { name, later: true }
+const fn named(name: &'static str) -> Variable {
+    Variable { name }
 }
 
 /// Every variable. In the TOML file the same names stand in lower case.
 pub static VARIABLES: &[Variable] = &[
-    now("SEKOIA_API_KEY"),
-    now("SEKOIA_REGION"),
-    now("SEKOIA_API_URL"),
-    now("SEKOIA_LIVE_URL"),
-    now("SLACK_SIGNING_SECRET"),
-    now("SLACK_BOT_TOKEN"),
-    later("SLACK_APP_TOKEN"),
-    now("SLACK_API_URL"),
-    now("MATTERMOST_URL"),
-    now("MATTERMOST_BOT_TOKEN"),
-    now("MATTERMOST_COMMAND_TOKEN"),
-    now("MATTERMOST_SOURCES"),
-    now("MATTERMOST_TRIGGER"),
-    now("CHATOPS_LISTEN"),
-    later("CHATOPS_METRICS_LISTEN"),
-    now("CHATOPS_PUBLIC_URL"),
-    now("CHATOPS_STORE"),
-    now("CHATOPS_SECRET_KEY"),
-    now("CHATOPS_APPROVERS"),
-    now("CHATOPS_OPERATORS"),
-    now("CHATOPS_CHANNELS"),
-    now("CHATOPS_APPROVALS_REQUIRED"),
-    now("CHATOPS_SELF_APPROVAL"),
-    now("CHATOPS_APPROVAL_TTL"),
-    now("CHATOPS_CONFIG"),
-    now("CHATOPS_LOG"),
-    now("CHATOPS_LOG_FORMAT"),
+    named("SEKOIA_API_KEY"),
+    named("SEKOIA_REGION"),
+    named("SEKOIA_API_URL"),
+    named("SEKOIA_APP_URL"),
+    named("SEKOIA_LIVE_URL"),
+    named("SLACK_SIGNING_SECRET"),
+    named("SLACK_APP_TOKEN"),
+    named("SLACK_BOT_TOKEN"),
+    named("SLACK_API_URL"),
+    named("MATTERMOST_URL"),
+    named("MATTERMOST_BOT_TOKEN"),
+    named("MATTERMOST_COMMAND_TOKEN"),
+    named("MATTERMOST_SOURCES"),
+    named("MATTERMOST_TRIGGER"),
+    named("CHATOPS_LISTEN"),
+    named("CHATOPS_METRICS_LISTEN"),
+    named("CHATOPS_PUBLIC_URL"),
+    named("CHATOPS_STORE"),
+    named("CHATOPS_SECRET_KEY"),
+    named("CHATOPS_APPROVERS"),
+    named("CHATOPS_OPERATORS"),
+    named("CHATOPS_CHANNELS"),
+    named("CHATOPS_APPROVALS_REQUIRED"),
+    named("CHATOPS_SELF_APPROVAL"),
+    named("CHATOPS_APPROVAL_TTL"),
+    named("CHATOPS_PLANS"),
+    named("CHATOPS_CA_FILE"),
+    named("CHATOPS_CONFIG"),
+    named("CHATOPS_LOG"),
+    named("CHATOPS_LOG_FORMAT"),
 ];
 
 /// Everything that is wrong, one line a fault.
@@ -69,8 +66,16 @@ impl Faults {
         faults
     }
 
-    pub(super) fn count(&self) -> usize {
-        self.0.len()
+    pub fn all(faults: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let mut all = Self::default();
+        for (name, what) in faults {
+            all.add(name, what);
+        }
+        all
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
     }
 
     pub(super) fn add(&mut self, name: &str, what: impl fmt::Display) {
@@ -171,6 +176,14 @@ impl Source {
                     .add("CHATOPS_CONFIG", format!("{path}: {name} is not a text, a number, or a list of texts")),
             }
         }
+    }
+
+    /// Every value that is a secret by its name, good or not, each of a list by itself.
+    pub fn secrets(&self) -> Vec<SecretString> {
+        let named = |name: &str| ["_KEY", "_SECRET", "_TOKEN"].iter().any(|end| name.ends_with(end));
+        let secret = self.values.iter().filter(|(name, _)| named(name));
+        let each = secret.flat_map(|(_, value)| value.split(',').map(str::trim)).filter(|value| !value.is_empty());
+        each.map(|value| SecretString::from(value.to_owned())).collect()
     }
 
     /// Whether any of these is set.

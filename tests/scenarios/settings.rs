@@ -4,7 +4,7 @@ use std::fs;
 
 use insta::assert_snapshot;
 use secrecy::ExposeSecret;
-use sekoia_chatops::config::{Config, Faults, LogConfig, StoreConfig, StorePlace, VARIABLES, without_effect};
+use sekoia_chatops::config::{Config, Faults, LogConfig, SlackWayIn, StoreConfig, StorePlace, VARIABLES};
 use sekoia_chatops::domain::action::Kind;
 use sekoia_chatops::sekoia::Region;
 
@@ -54,7 +54,7 @@ chatops_approvers = ["slack:U0ALICE", "slack-group:S0SOC"]
 fn nothing_set_asks_for_everything_at_once() {
     assert_snapshot!(read(&[]).unwrap_err(), @"
     SEKOIA_API_KEY: is missing; create one in Sekoia under Settings > Workspace > API Keys
-    SLACK_… or MATTERMOST_…: no chat platform is configured; set SLACK_SIGNING_SECRET and SLACK_BOT_TOKEN, or MATTERMOST_URL, MATTERMOST_BOT_TOKEN, MATTERMOST_COMMAND_TOKEN and CHATOPS_PUBLIC_URL, or both
+    SLACK_… or MATTERMOST_…: no chat platform is configured; set SLACK_BOT_TOKEN and SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP), or MATTERMOST_URL and MATTERMOST_BOT_TOKEN, or both
     ");
 }
 
@@ -75,8 +75,8 @@ fn every_fault_is_said_at_once() {
     ]);
     assert_snapshot!(wrong.unwrap_err(), @r##"
     SEKOIA_API_KEY: is missing; create one in Sekoia under Settings > Workspace > API Keys
-    SEKOIA_REGION: "FRA9" is not a region; give one of FRA1, FRA2, MCO1, UAE1, USA1, SGP1
-    SEKOIA_API_URL: "http://api.sekoia.io" may not receive the key; give https://….sekoia.io, or a loopback address
+    SEKOIA_REGION: "FRA9" is not a region; give one of FRA1, FRA2, MCO1, UAE1, USA1, SGP1, or SELF for Sekoia Self-Hosted
+    SEKOIA_API_URL: "http://api.sekoia.io" may not receive the key; give https://….sekoia.io, or a loopback address, or set SEKOIA_REGION=SELF for a Sekoia on your own host
     SLACK_SIGNING_SECRET: holds spaces or characters that no such secret has
     SLACK_BOT_TOKEN: holds spaces or characters that no such secret has
     SLACK_API_URL: "http://slack.com/api" may not receive the token; give https://, or http:// on a loopback address
@@ -174,11 +174,6 @@ fn an_empty_name_of_a_file_is_no_file() {
 }
 
 #[test]
-fn an_empty_value_is_not_said_to_have_no_effect() {
-    assert_eq!(without_effect(of(&[("MATTERMOST_URL", ""), ("CHATOPS_PUBLIC_URL", " ")])), Vec::<&str>::new());
-}
-
-#[test]
 fn a_secret_is_in_no_fault_and_in_no_debug_output() {
     let config = with(&[("CHATOPS_SECRET_KEY", KEY)]).unwrap();
     let shown = format!("{config:?} {config:#?}");
@@ -261,9 +256,17 @@ fn a_fault_at_the_beginning_of_a_line_has_that_lines_number() {
 }
 
 #[test]
-fn what_a_later_version_reads_is_said_to_have_no_effect() {
-    let later = [("SLACK_APP_TOKEN", "xapp-1"), ("CHATOPS_METRICS_LISTEN", "[::1]:9"), ("SEKOIA_REGION", "FRA1")];
-    assert_eq!(without_effect(of(&later)), ["SLACK_APP_TOKEN", "CHATOPS_METRICS_LISTEN"]);
+fn the_address_for_prometheus_is_one_of_its_own() {
+    let with = |more: &[(&str, &str)]| {
+        let all: Vec<(&str, &str)> = NEEDED.iter().chain(more).copied().collect();
+        Config::read(of(&all)).map(|config| config.metrics_listen).map_err(|faults| faults.to_string())
+    };
+    assert_eq!(with(&[]), Ok(None));
+    assert_eq!(with(&[("CHATOPS_METRICS_LISTEN", "[::1]:9464")]), Ok(Some("[::1]:9464".parse().unwrap())));
+    let wrong = with(&[("CHATOPS_METRICS_LISTEN", "9464")]).unwrap_err();
+    assert_eq!(wrong, "  CHATOPS_METRICS_LISTEN: \"9464\" is not an address such as 127.0.0.1:9464");
+    let same = with(&[("CHATOPS_METRICS_LISTEN", "127.0.0.1:8080")]).unwrap_err();
+    assert_eq!(same, "  CHATOPS_METRICS_LISTEN: 127.0.0.1:8080 is the address of CHATOPS_LISTEN; give another port");
 }
 
 #[test]
@@ -307,7 +310,7 @@ fn rules_of_approval_that_cannot_be_are_all_reported() {
     [approval.invite] needed: is unknown; give required, required_sensitive, self_approval, ttl or approvers
     [approval.invite] required: "99" is not a number from 1 to 20
     [approval.invite] ttl: "1s" is not such a time; give one such as 30m, 24h or 7d, from 1m to 30d
-    [approval.invites]: is not a table of an action; the actions are invite, community_create, role_create, key_create, key_revoke, key_rotate; did you mean [approval.invite]?
+    [approval.invites]: is not a table of an action; the actions are invite, community_create, role_create, key_create, key_revoke, key_rotate, plan; did you mean [approval.invite]?
     "#);
 }
 
@@ -337,16 +340,16 @@ fn a_mistyped_name_in_the_environment_is_a_fault() {
     assert_snapshot!(wrong.unwrap_err(), @"
     CHATOPS_APPROVAL_REQUIRED: is not a setting; did you mean CHATOPS_APPROVALS_REQUIRED?
     CHATOPS_CHANNEL: is not a setting; did you mean CHATOPS_CHANNELS?
-    CHATOPS_COLOUR_SCHEME: is not a setting. Remove it, or look the name up in the README
+    CHATOPS_COLOUR_SCHEME: is not a setting. Remove it, or look the name up in the documentation
     CHATOPS_SELF_APROVAL: is not a setting; did you mean CHATOPS_SELF_APPROVAL?
     CHATOP_APPROVERS: is not a setting; did you mean CHATOPS_APPROVERS?
     MATERMOST_URL: is not a setting; did you mean MATTERMOST_URL?
     MATTERMOST_COMMAND_TOKENS: is not a setting; did you mean MATTERMOST_COMMAND_TOKEN?
     SEKIOA_REGION: is not a setting; did you mean SEKOIA_REGION?
     SEKOIA_APIKEY: is not a setting; did you mean SEKOIA_API_KEY?
-    SEKOIA_URL: is not a setting; did you mean SEKOIA_API_URL?
+    SEKOIA_URL: is not a setting; did you mean SEKOIA_APP_URL?
     SLACK_TOKEN: is not a setting; did you mean SLACK_BOT_TOKEN?
-    SLACK_WEBHOOK: is not a setting. Remove it, or look the name up in the README
+    SLACK_WEBHOOK: is not a setting. Remove it, or look the name up in the documentation
     chatops_channels: is not a setting; write CHATOPS_CHANNELS, in capital letters
     ");
 }
@@ -370,7 +373,9 @@ fn names_that_others_set_do_not_keep_it_from_starting() {
         ("MATTERMOST_PORT", "tcp://10.96.1.3:8065"),
         ("MATTERMOST_ADMIN_TOKEN", "canary"),
         ("MATTERMOST_DIR", "/opt/mattermost"),
-        ("SLACK_APP_TOKEN", "xapp-1"),
+        ("https_proxy", "http://proxy.example:3128"),
+        ("FTP_PROXY", "http://proxy.example:3128"),
+        ("NO_PROXY", "localhost"),
         ("CHATOPS_METRICS_LISTEN", "[::1]:9"),
         ("CHATOPS_CHANEL", "  "),
         ("PATH", "/usr/bin"),
@@ -397,7 +402,7 @@ fn a_mistyped_name_in_the_file_is_a_fault_wherever_it_stands() {
     [approval.invite] chatops_channels: is not a setting of an action: it belongs above the first [table] of the file
     [approval.invite] required_sensitiv: is unknown; give required, required_sensitive, self_approval, ttl or approvers; did you mean required_sensitive?
     [approval.invite] self_aproval: is unknown; give required, required_sensitive, self_approval, ttl or approvers; did you mean self_approval?
-    [approval.key_creat]: is not a table of an action; the actions are invite, community_create, role_create, key_create, key_revoke, key_rotate; did you mean [approval.key_create]?
+    [approval.key_creat]: is not a table of an action; the actions are invite, community_create, role_create, key_create, key_revoke, key_rotate, plan; did you mean [approval.key_create]?
     "#);
 }
 
@@ -408,7 +413,7 @@ fn a_file_that_is_not_toml_is_reported_with_what_does_not_depend_on_it() {
     assert_snapshot!(with_file(text, &[]).unwrap_err(), @"  CHATOPS_CONFIG: chatops.toml, line 2: not TOML");
     assert_snapshot!(with_file(text, &[("CHATOPS_LISTEN", "8080"), ("SEKOIA_REGION", "FRA9")]).unwrap_err(), @r#"
     CHATOPS_CONFIG: chatops.toml, line 2: not TOML
-    SEKOIA_REGION: "FRA9" is not a region; give one of FRA1, FRA2, MCO1, UAE1, USA1, SGP1
+    SEKOIA_REGION: "FRA9" is not a region; give one of FRA1, FRA2, MCO1, UAE1, USA1, SGP1, or SELF for Sekoia Self-Hosted
     CHATOPS_LISTEN: "8080" is not an address such as 127.0.0.1:8080
     "#);
 }
@@ -464,7 +469,8 @@ fn a_secret_that_cannot_be_one_is_a_fault_or_a_warning_without_it() {
     let config =
         with(&[("SLACK_SIGNING_SECRET", &format!(" {hex}\r\n")), ("SLACK_BOT_TOKEN", "xoxe.xoxb-1-c\n")]).unwrap();
     assert_eq!(config.unusual(), [""; 0]);
-    assert_eq!(config.slack.unwrap().signing_secret.expose_secret(), hex);
+    let SlackWayIn::Http { signing_secret } = config.slack.unwrap().way_in else { panic!("over HTTP") };
+    assert_eq!(signing_secret.expose_secret(), hex);
     let unusual = read(&[NEEDED, MATTERMOST].concat()).unwrap().unusual();
     assert_snapshot!(unusual.join("\n"), @"
     SLACK_SIGNING_SECRET is not 32 hexadecimal digits, as Slack's signing secrets are: every request may be refused
@@ -490,7 +496,7 @@ fn mattermost_may_be_served_alone_or_beside_slack() {
     let other = read(&[MATTERMOST, &[("MATTERMOST_TRIGGER", "/SOC")]].concat()).unwrap();
     assert_eq!(other.mattermost.unwrap().trigger, "soc");
     assert_eq!(mattermost.url.as_str(), "https://chat.example/base");
-    assert_eq!(mattermost.public_url.as_str(), "http://bot.internal:8080/");
+    assert_eq!(mattermost.public_url.as_ref().unwrap().as_str(), "http://bot.internal:8080/");
     let tokens: Vec<&str> = mattermost.command_tokens.iter().map(ExposeSecret::expose_secret).collect();
     assert_eq!(tokens, ["canary-one", "canary-two"]);
     let both = read(&[NEEDED, MATTERMOST, &[("MATTERMOST_SOURCES", "10.1.2.3, 10.2.0.0/16, ::1")]].concat()).unwrap();
@@ -503,8 +509,6 @@ fn mattermost_is_wholly_configured_or_not_at_all() {
     assert_snapshot!(faults(&[("MATTERMOST_URL", "http://chat.example")]), @r#"
     MATTERMOST_URL: "http://chat.example" may not receive the token; give https://, or http:// on a loopback address
     MATTERMOST_BOT_TOKEN: is missing; `sekoia-chatops mattermost install` prints it
-    MATTERMOST_COMMAND_TOKEN: is missing; `sekoia-chatops mattermost install` prints it
-    CHATOPS_PUBLIC_URL: is missing; give the address under which the Mattermost server reaches this bot
     "#);
     let wrong = [
         ("MATTERMOST_COMMAND_TOKEN", "can ary"),
@@ -521,4 +525,144 @@ fn mattermost_is_wholly_configured_or_not_at_all() {
     MATTERMOST_TRIGGER: "two words" is not one word, such as sekoia
     CHATOPS_CHANNELS: "mattermost:soc-setup" is not a Mattermost channel id, which has 26 letters and digits (not a name)
     "#);
+}
+
+#[test]
+fn a_mattermost_server_that_cannot_call_the_bot_needs_no_token_of_a_command() {
+    let alone = |more: Env<'_>| {
+        let env = [&MATTERMOST[..3], more].concat();
+        read(&env).map(|config| (config.unusual(), config.public_url.is_some(), config.mattermost.unwrap()))
+    };
+    let (unusual, _, mattermost) = alone(&[]).unwrap();
+    assert!(mattermost.only_mentions() && mattermost.public_url.is_none());
+    assert!(!unusual.iter().any(|line| line.contains("MATTERMOST_COMMAND_TOKEN")), "{unusual:?}");
+    // The address is for Sekoia's webhooks then.
+    let (unusual, reached, mattermost) =
+        alone(&[("CHATOPS_PUBLIC_URL", "https://bot.example"), ("MATTERMOST_SOURCES", "10.0.0.1")]).unwrap();
+    assert!(mattermost.only_mentions() && mattermost.public_url.is_none() && reached);
+    assert!(unusual.contains(&"MATTERMOST_SOURCES has no effect without MATTERMOST_COMMAND_TOKEN".to_owned()));
+    assert_snapshot!(alone(&[("MATTERMOST_COMMAND_TOKEN", "canary-one")]).unwrap_err(), @"  CHATOPS_PUBLIC_URL: is missing; give the address under which the Mattermost server reaches this bot, or remove MATTERMOST_COMMAND_TOKEN if it cannot");
+}
+
+#[test]
+fn a_folder_of_templates_has_to_be_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    assert_eq!(with(&[("CHATOPS_PLANS", path)]).unwrap().plans.as_deref(), Some(directory.path()));
+    assert_eq!(with(&[]).unwrap().plans, None);
+    assert_snapshot!(faults(&[("CHATOPS_PLANS", "/nowhere/plans")]), @r#"  CHATOPS_PLANS: "/nowhere/plans" is not a folder that can be read: No such file or directory (os error 2)"#);
+    let file = directory.path().join("a.toml");
+    fs::write(&file, "").unwrap();
+    let fault = faults(&[("CHATOPS_PLANS", file.to_str().unwrap())]);
+    assert!(fault.starts_with("  CHATOPS_PLANS: ") && fault.contains("is not a folder that can be read"), "{fault}");
+}
+
+#[test]
+fn a_sekoia_on_ones_own_host_needs_all_three_of_its_addresses() {
+    const OWN: Env<'static> = &[
+        ("SEKOIA_REGION", "self"),
+        ("SEKOIA_API_URL", "https://soc.bank.example/api"),
+        ("SEKOIA_APP_URL", "https://soc.bank.example"),
+        ("SEKOIA_LIVE_URL", "wss://soc.bank.example/live/"),
+    ];
+    let own = |more: Env<'_>| with(&[OWN, more].concat());
+    let sekoia = own(&[]).unwrap().sekoia;
+    assert_eq!(sekoia.region, Region::SelfHosted);
+    assert_eq!(
+        [sekoia.api_url, sekoia.app_url, sekoia.live_url].map(|url| url.to_string()),
+        ["https://soc.bank.example/api", "https://soc.bank.example/", "wss://soc.bank.example/live/"]
+    );
+    assert_snapshot!(faults(&[("SEKOIA_REGION", "SELF")]), @"
+    SEKOIA_API_URL: is missing; with SEKOIA_REGION=SELF, give the address of its API, such as https://sekoia.example.com/api
+    SEKOIA_APP_URL: is missing; with SEKOIA_REGION=SELF, give the address where people log in, such as https://sekoia.example.com
+    SEKOIA_LIVE_URL: is missing; with SEKOIA_REGION=SELF, give the address of its live events, such as wss://sekoia.example.com/live/
+    ");
+    let wrong = own(&[
+        ("SEKOIA_API_URL", "http://soc.bank.example/api"),
+        ("SEKOIA_APP_URL", "ftp://soc.bank.example"),
+        ("SEKOIA_LIVE_URL", "https://soc.bank.example/live/"),
+    ]);
+    assert_snapshot!(wrong.unwrap_err(), @r#"
+    SEKOIA_API_URL: "http://soc.bank.example/api" may not receive the key; give https://, or http:// on a loopback address
+    SEKOIA_APP_URL: "ftp://soc.bank.example" may not receive the key; give https://, or http:// on a loopback address
+    SEKOIA_LIVE_URL: "https://soc.bank.example/live/" may not receive the key; give wss://, or ws:// on a loopback address
+    "#);
+    for (name, bad) in [
+        ("SEKOIA_API_URL", "https://"),
+        ("SEKOIA_API_URL", "mailto:a@bank.example"),
+        ("SEKOIA_API_URL", "https://key@soc.bank.example/api"),
+        ("SEKOIA_APP_URL", "soc.bank.example"),
+        ("SEKOIA_LIVE_URL", "ws://10.0.0.1/live/"),
+        ("SEKOIA_LIVE_URL", " "),
+    ] {
+        assert!(own(&[(name, bad)]).unwrap_err().to_string().contains(name), "{name} {bad}");
+    }
+    for (name, good) in [
+        ("SEKOIA_API_URL", "http://127.0.0.1:9/api"),
+        ("SEKOIA_APP_URL", "http://localhost:9"),
+        ("SEKOIA_LIVE_URL", "ws://[::1]:9/live/"),
+        ("SEKOIA_API_URL", "https://10.1.2.3/api"),
+    ] {
+        assert!(own(&[(name, good)]).is_ok(), "{name} {good}");
+    }
+    // Without SELF, people are sent to Sekoia's own hosts only.
+    assert!(faults(&[("SEKOIA_APP_URL", "https://soc.bank.example")]).contains("SEKOIA_APP_URL"));
+    assert!(with(&[("SEKOIA_APP_URL", "https://app.test.sekoia.io")]).is_ok());
+}
+
+#[test]
+fn slack_comes_in_by_one_way() {
+    let of = |set: &[(&str, &str)]| {
+        let base = [("SEKOIA_API_KEY", "canary"), ("SLACK_BOT_TOKEN", "xoxb-canary"), ("CHATOPS_STORE", "memory")];
+        let all: Vec<_> = base.iter().chain(set).copied().collect();
+        let read = Config::read(|wanted| all.iter().find(|(name, _)| *name == wanted).map(|(_, v)| (*v).to_owned()));
+        read.map(|config| matches!(config.slack.unwrap().way_in, SlackWayIn::SocketMode { .. }))
+            .map_err(|faults| faults.to_string())
+    };
+    assert_eq!(of(&[("SLACK_APP_TOKEN", "xapp-1-A0-1-c")]), Ok(true));
+    assert_eq!(of(&[("SLACK_SIGNING_SECRET", "8f742231b10e888888888888888885a5")]), Ok(false));
+    let faults = [
+        &[][..],
+        &[("SLACK_APP_TOKEN", "xapp-1-canary"), ("SLACK_SIGNING_SECRET", "canary")],
+        &[("SLACK_APP_TOKEN", "xoxb-canary")],
+        &[("SLACK_APP_TOKEN", "8f742231b10e888888888888888885a5")],
+        &[("SLACK_APP_TOKEN", "canary")],
+        &[("SLACK_SIGNING_SECRET", "xapp-1-canary")],
+    ];
+    let faults = faults.map(|set| of(set).unwrap_err()).join("\n");
+    assert!(!faults.contains("canary"), "{faults}");
+    assert_snapshot!(faults, @"
+    SLACK_SIGNING_SECRET: is missing; copy it from the Slack app's Basic Information page, or set SLACK_APP_TOKEN for Socket Mode
+    SLACK_APP_TOKEN: is set, and SLACK_SIGNING_SECRET too; for Socket Mode remove SLACK_SIGNING_SECRET, for HTTP remove this one
+    SLACK_APP_TOKEN: is a bot's token (xoxb-); copy the app-level token, which begins with xapp-, from the app's Basic Information page
+    SLACK_APP_TOKEN: looks like the signing secret; copy the app-level token, which begins with xapp-, from the app's Basic Information page
+    SLACK_APP_TOKEN: does not begin with xapp-; copy the app-level token, which begins with xapp-, from the app's Basic Information page
+    SLACK_SIGNING_SECRET: is an app-level token (xapp-), which is for Socket Mode; copy the Signing Secret from the app's Basic Information page
+    ");
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_a_fault() {
+    assert_snapshot!(faults(&[("HTTPS_PROXY", "socks5://canary@proxy:1080"), ("http_proxy", "ftp://canary")]), @"
+    HTTPS_PROXY: is a SOCKS proxy, which the bot cannot use; give an address such as http://proxy.example.com:3128
+    http_proxy: is not the address of a proxy; give an address such as http://proxy.example.com:3128
+    ");
+}
+
+#[test]
+fn authorities_are_read_from_a_pem_file_or_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ca.pem");
+    let file = path.to_str().unwrap();
+    let wrong = |content: Option<&str>| {
+        if let Some(content) = content {
+            fs::write(&path, content).unwrap();
+        }
+        faults(&[("CHATOPS_CA_FILE", file)]).replace(&format!("{}/", directory.path().display()), "")
+    };
+    assert_snapshot!(wrong(None), @"  CHATOPS_CA_FILE: ca.pem: No such file or directory (os error 2)");
+    assert_snapshot!(wrong(Some("")), @"  CHATOPS_CA_FILE: ca.pem holds no certificate; give a PEM file with BEGIN CERTIFICATE in it");
+    assert_snapshot!(wrong(Some("-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----\n")), @"  CHATOPS_CA_FILE: ca.pem holds no certificate; give a PEM file with BEGIN CERTIFICATE in it");
+    assert_snapshot!(wrong(Some("-----BEGIN CERTIFICATE-----\nY2FuYXJ5\n-----END CERTIFICATE-----\n")), @"  CHATOPS_CA_FILE: ca.pem holds a certificate that cannot be used: invalid peer certificate: BadEncoding");
+    assert_snapshot!(wrong(Some("-----BEGIN CERTIFICATE-----\n???\n-----END CERTIFICATE-----\n")), @"  CHATOPS_CA_FILE: ca.pem is not a PEM file of certificates");
 }
