@@ -139,9 +139,19 @@ impl Chain {
     /// Checks a stream's records, in the order in which they are stored, against each other and
     /// against its state.
     pub fn verify(&self, stream: &StreamId, records: &[Record], state: Option<&Loaded>) -> Vec<Fault> {
+        self.verify_after(stream, (0, ""), records, state)
+    }
+
+    /// The same of the last ones alone: those that follow the record of this number, with its seal.
+    pub fn verify_after<'r>(
+        &self,
+        stream: &StreamId,
+        mut previous: (u64, &'r str),
+        records: &'r [Record],
+        state: Option<&Loaded>,
+    ) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut fault = |seq, what| faults.push(Fault { stream: stream.clone(), seq, what });
-        let mut previous: (u64, &str) = (0, "");
         for record in records {
             if record.seq <= previous.0 {
                 fault(record.seq, FaultKind::Reordered { after: previous.0 });

@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use base64::Engine;
@@ -12,6 +12,11 @@ use rand::RngExt;
 use secrecy::{ExposeSecret, SecretSlice};
 
 use super::place;
+
+/// `<database>.key`.
+pub fn path(database: &Path) -> PathBuf {
+    place::beside(database, "key")
+}
 
 /// 32 random bytes.
 pub fn new_key() -> SecretSlice<u8> {
@@ -26,7 +31,7 @@ pub fn new_key() -> SecretSlice<u8> {
 /// # Errors
 /// When the file cannot be made or read, when others may read it, when it holds no key.
 pub fn beside(database: &Path) -> anyhow::Result<Vec<SecretSlice<u8>>> {
-    let path = place::beside(database, "key");
+    let path = path(database);
     let shown = path.display();
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
         Ok(mut file) => {
@@ -46,7 +51,7 @@ pub fn beside(database: &Path) -> anyhow::Result<Vec<SecretSlice<u8>>> {
 /// # Errors
 /// When it cannot be read, when others may read it, when it holds no key.
 pub fn existing(database: &Path) -> anyhow::Result<Vec<SecretSlice<u8>>> {
-    read(&place::beside(database, "key"))
+    read(&path(database))
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<SecretSlice<u8>>> {

@@ -8,7 +8,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::audit::{Chain, Record};
-use super::{Aside, Commit, CommitError, Loaded, MOST_LEASE, Store, StoreError, StreamId, Work, WorkKind, is_free};
+use super::{
+    Aside, Backlog, Commit, CommitError, Loaded, MOST_LEASE, Store, StoreError, StreamId, Work, WorkKind, is_free,
+};
+use crate::chat::diagnosis::Check;
 
 pub struct MemoryStore {
     chain: Chain,
@@ -162,6 +165,20 @@ impl Store for MemoryStore {
         Ok(planned.take(limit as usize).cloned().collect())
     }
 
+    async fn backlog(&self, kinds: &[WorkKind], now: Timestamp) -> Result<Vec<Backlog>, StoreError> {
+        let inner = self.inner();
+        let of_kind = |kind: &WorkKind| {
+            let due: Vec<Timestamp> =
+                inner.work.values().filter(|w| w.kind == *kind && w.due <= now).map(|w| w.due).collect();
+            Backlog { kind: *kind, count: due.len() as u64, oldest: due.into_iter().min() }
+        };
+        Ok(kinds.iter().map(of_kind).collect())
+    }
+
+    async fn count(&self, family: &str) -> Result<u64, StoreError> {
+        Ok(self.inner().streams.keys().filter(|id| id.family() == family).count() as u64)
+    }
+
     async fn probe(&self) -> Result<(), StoreError> {
         Ok(())
     }
@@ -169,6 +186,15 @@ impl Store for MemoryStore {
     /// Nobody else can write here.
     async fn set_aside(&self, _: u32) -> Result<(u64, Vec<Aside>), StoreError> {
         Ok((0, Vec::new()))
+    }
+
+    async fn examine(&self) -> Vec<Check> {
+        vec![Check::warn(
+            "store.database",
+            "Store: database",
+            "Everything is kept in memory and forgotten when the bot stops.",
+            "Set CHATOPS_STORE=sqlite:PATH to keep it.",
+        )]
     }
 
     async fn maintain(&self) -> Result<(), StoreError> {

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod heads;
 pub mod horizon;
 pub mod keyfile;
+mod measured;
 mod memory;
 mod place;
 pub mod seal;
@@ -23,10 +24,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::chat::diagnosis::Check;
 pub use audit::Record;
+pub use measured::Measured;
 pub use memory::MemoryStore;
-pub use place::{Hold, InUse, hold};
-pub use sqlite::{Remembered, SqliteStore};
+pub use place::{Hold, InUse, folder, hold, takes_files, why_not_made};
+pub use sqlite::{Copied, Remembered, SqliteStore, Tables, copy};
 
 /// `session/<channel>`: a family and a key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -219,6 +222,15 @@ pub struct Work {
     pub generation: u64,
 }
 
+/// How much work of a kind is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    pub kind: WorkKind,
+    pub count: u64,
+    /// Since when the longest waiting of it is due.
+    pub oldest: Option<Timestamp>,
+}
+
 /// One scheduling of some work: what is done, or put off. One that was scheduled again meanwhile
 /// is not touched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -293,6 +305,11 @@ pub enum StoreError {
     Unsettled,
     #[error("the database file {0} was removed or replaced; put it back, or restart the bot")]
     Gone(String),
+    /// It was opened by a command that only looks at it.
+    #[error("nothing is written to a database that is only looked at")]
+    OnlyLooked,
+    #[error("the database is not of this release")]
+    OtherRelease(Tables),
     #[error("another process changed the same again and again")]
     Contended,
     #[error("{place} holds what cannot be read: {why}")]
@@ -300,6 +317,22 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What failed, in a word for who counts it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            StoreError::Database(_) => "database",
+            StoreError::Migration(_) => "migration",
+            StoreError::File { .. } => "file",
+            StoreError::Busy => "busy",
+            StoreError::Unsettled => "unsettled",
+            StoreError::Gone(_) => "gone",
+            StoreError::OnlyLooked => "only_looked",
+            StoreError::OtherRelease(_) => "other_release",
+            StoreError::Contended => "contended",
+            StoreError::Corrupt { .. } => "corrupt",
+        }
+    }
+
     /// Whether the storage itself failed, so that the same may succeed later.
     pub fn may_pass(&self) -> bool {
         match self {
@@ -309,7 +342,10 @@ impl StoreError {
             | StoreError::Busy
             | StoreError::Unsettled
             | StoreError::Gone(_) => true,
-            StoreError::Contended | StoreError::Corrupt { .. } => false,
+            StoreError::OnlyLooked
+            | StoreError::OtherRelease(_)
+            | StoreError::Contended
+            | StoreError::Corrupt { .. } => false,
         }
     }
 }
@@ -361,10 +397,16 @@ pub trait Store: Send + Sync + 'static {
     async fn forget_deliveries(&self, before: Timestamp) -> Result<u64, StoreError>;
     /// Work of a kind that is planned for after an instant, but not for never.
     async fn planned(&self, kind: WorkKind, after: Timestamp, limit: u32) -> Result<Vec<Work>, StoreError>;
+    /// How much work of these kinds is due, in their order. None of it is read.
+    async fn backlog(&self, kinds: &[WorkKind], now: Timestamp) -> Result<Vec<Backlog>, StoreError>;
+    /// How many streams a family has.
+    async fn count(&self, family: &str) -> Result<u64, StoreError>;
     /// Writes something that means nothing: whether anything can be written now.
     async fn probe(&self) -> Result<(), StoreError>;
     /// How much was set aside in all, and the first of it.
     async fn set_aside(&self, limit: u32) -> Result<(u64, Vec<Aside>), StoreError>;
+    /// What an operator should know of the store. At most the row of [`probe`](Self::probe) is written.
+    async fn examine(&self) -> Vec<Check>;
     /// What is to be done now and then, beside everything else.
     async fn maintain(&self) -> Result<(), StoreError>;
     /// Everything is on the disk in one place, and nothing more is written.

@@ -52,6 +52,14 @@ pub fn hold(database: &Path) -> anyhow::Result<Hold> {
     Ok(Hold(Some(file)))
 }
 
+/// Whether a database can be made: something is made in its folder, and gone at once.
+///
+/// # Errors
+/// Why not, and what to do about it.
+pub fn takes_files(database: &Path) -> anyhow::Result<()> {
+    tempfile::tempfile_in(folder(database)).map(drop).map_err(|error| unwritable(database, &error))
+}
+
 /// The same file by whichever name: links lead to one lock.
 fn resolved(database: &Path) -> PathBuf {
     if let Ok(real) = database.canonicalize() {
@@ -72,8 +80,9 @@ pub(super) fn beside(database: &Path, what: &str) -> PathBuf {
     path.into()
 }
 
-fn folder(database: &Path) -> &Path {
-    match database.parent() {
+/// The folder that a file lies in, or would.
+pub fn folder(file: &Path) -> &Path {
+    match file.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     }
@@ -81,11 +90,16 @@ fn folder(database: &Path) -> &Path {
 
 /// Why nothing can be made beside the database: it is the folder that has to be put right.
 pub(super) fn unwritable(database: &Path, error: &io::Error) -> anyhow::Error {
-    let (store, folder) = (database.display(), folder(database));
-    let shown = folder.display();
-    let what = match error.kind() {
+    let (store, why) = (database.display(), why_not_made(database, error));
+    anyhow::anyhow!("Cannot open the store {store}: {why}, or set CHATOPS_STORE to a file in another folder.")
+}
+
+/// Why a file cannot be made where it should be, and what to do about its folder; without a full stop.
+pub fn why_not_made(file: &Path, error: &io::Error) -> String {
+    let shown = folder(file).display();
+    match error.kind() {
         ErrorKind::NotFound => format!("there is no folder {shown}. Create it"),
-        ErrorKind::NotADirectory => format!("{shown} is not a folder"),
+        ErrorKind::NotADirectory => format!("{shown} is not a folder. Make it one"),
         ErrorKind::PermissionDenied => format!(
             "user {} may not write into the folder {shown}. Give that user the folder",
             rustix::process::geteuid().as_raw()
@@ -97,8 +111,7 @@ pub(super) fn unwritable(database: &Path, error: &io::Error) -> anyhow::Error {
             format!("there is no room left in the folder {shown}. Make room")
         }
         _ => format!("nothing can be made in the folder {shown}: {error}. Put that right"),
-    };
-    anyhow::anyhow!("Cannot open the store {store}: {what}, or set CHATOPS_STORE to a file in another folder.")
+    }
 }
 
 #[cfg(test)]

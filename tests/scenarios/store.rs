@@ -321,6 +321,33 @@ async fn work_is_found_by_its_key_whether_it_is_due_or_not() {
 }
 
 #[tokio::test]
+async fn what_is_due_is_counted_without_being_read() {
+    on_every_store(async |store| {
+        let other = Schedule { kind: WorkKind::Notice, ..todo("n", 5, "x") };
+        let schedule = vec![todo("b", 20, ""), todo("a", 10, ""), todo("later", 100, ""), other];
+        store.commit(Commit { schedule, ..one(&soc(), 0, "{}", &["alice"]) }).await.unwrap();
+        let counted = async |by: i64| {
+            let kinds = [WorkKind::Notice, WorkKind::Progress, WorkKind::Card];
+            let all = store.backlog(&kinds, at(by)).await.unwrap();
+            assert_eq!(all.iter().map(|of| of.kind).collect::<Vec<_>>(), kinds);
+            all.iter().map(|of| (of.count, of.oldest)).collect::<Vec<_>>()
+        };
+        assert_eq!(counted(0).await, [(0, None), (0, None), (0, None)]);
+        assert_eq!(counted(20).await, [(1, Some(at(5))), (2, Some(at(10))), (0, None)]);
+        let all = store.backlog(&[WorkKind::Progress], Timestamp::MAX).await.unwrap();
+        assert_eq!((all[0].count, all[0].oldest), (3, Some(at(10))));
+        let neighbour = StreamId::new("session0", "x");
+        store.commit(one(&neighbour, 0, "{}", &["alice"])).await.unwrap();
+        let mut families = Vec::new();
+        for family in ["session", "session0", "approval"] {
+            families.push(store.count(family).await.unwrap());
+        }
+        assert_eq!(families, [1, 1, 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_lease_has_one_holder_until_it_ends() {
     on_every_store(async |store| {
         let lease =

@@ -10,10 +10,10 @@ use sqlx::sqlite::SqliteConnection;
 use super::rows::{FIND, Stored, last_seal, number, settled_before};
 use super::writer::Patience;
 use super::{Shared, StoreError};
-use crate::rehearsal;
 use crate::store::heads::Head;
 use crate::store::seal::Row;
 use crate::store::{Commit, CommitError, Finished, Schedule, StreamId, WorkKind, Write};
+use crate::timing::rehearsal;
 
 /// What is known after a commit.
 #[derive(Default)]

@@ -1,7 +1,9 @@
 //! The embedded store: one SQLite file in WAL mode.
 
 mod audit;
+mod backup;
 mod commit;
+mod examine;
 mod files;
 mod rows;
 mod trust;
@@ -26,9 +28,12 @@ use tracing::{error, warn};
 use super::audit::{Chain, Record};
 use super::heads::{self, Heads};
 use super::seal::Row;
-use super::{Aside, Commit, CommitError, Loaded, MOST_LEASE, Store, StoreError, StreamId, Work, WorkKind};
+use super::{Aside, Backlog, Commit, CommitError, Loaded, MOST_LEASE, Store, StoreError, StreamId, Work, WorkKind};
+use crate::chat::diagnosis::Check;
 use crate::timing::store::{COMMIT_IMPATIENCE, COMMIT_PATIENCE};
 pub use audit::Remembered;
+pub use backup::{Copied, copy};
+pub use examine::Tables;
 use rows::{Stored, number, stream_ids};
 use writer::{Patience, Writer};
 
@@ -55,6 +60,8 @@ struct Shared {
     unwritten: AtomicBool,
     /// What is not to be trusted and stays where it is, by what it is.
     suspects: Mutex<BTreeMap<String, Aside>>,
+    /// Nothing is written.
+    only_looks: bool,
 }
 
 fn migrator() -> Migrator {
@@ -85,10 +92,28 @@ impl SqliteStore {
         if let Some(pages) = pages {
             options = options.pragma("max_page_count", pages.to_string());
         }
+        let store = Self::around(path, chain, options, readers, false);
+        match store.0.ready().await {
+            Ok(()) => {}
+            Err(error) if rows::is_passing(&error) => {
+                error!(%error, "the database cannot be used yet; it is tried again");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(store)
+    }
+
+    fn around(
+        path: &Path,
+        chain: Chain,
+        options: SqliteConnectOptions,
+        readers: SqliteConnectOptions,
+        only_looks: bool,
+    ) -> Self {
         // A connection to a file does not age. And without these times sqlx 0.9 has no reaper, whose
         // count of idle connections can be below zero for an instant: then it counts for ever.
         let pool = SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None);
-        let shared = Shared {
+        Self(Arc::new(Shared {
             path: path.to_owned(),
             chain,
             writer: Writer::new(options.clone()),
@@ -98,15 +123,8 @@ impl SqliteStore {
             heads: Mutex::default(),
             unwritten: AtomicBool::new(false),
             suspects: Mutex::default(),
-        };
-        match shared.ready().await {
-            Ok(()) => {}
-            Err(error) if rows::is_passing(&error) => {
-                error!(%error, "the database cannot be used yet; it is tried again");
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(Self(Arc::new(shared)))
+            only_looks,
+        }))
     }
 }
 
@@ -243,6 +261,34 @@ impl Store for SqliteStore {
         Ok(planned)
     }
 
+    async fn backlog(&self, kinds: &[WorkKind], now: Timestamp) -> Result<Vec<Backlog>, StoreError> {
+        self.0.ready().await?;
+        let mut connection = self.0.readers.acquire().await?;
+        let mut all = Vec::with_capacity(kinds.len());
+        for kind in kinds {
+            // Answered by the index alone.
+            let row = sqlx::query("SELECT COUNT(*), MIN(due) FROM work WHERE kind = ? AND due <= ?")
+                .bind(kind.name())
+                .bind(now.as_millisecond())
+                .fetch_one(&mut *connection)
+                .await?;
+            let (count, oldest): (i64, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+            let oldest = oldest.map(rows::instant).transpose()?;
+            all.push(Backlog { kind: *kind, count: count.unsigned_abs(), oldest });
+        }
+        Ok(all)
+    }
+
+    async fn count(&self, family: &str) -> Result<u64, StoreError> {
+        self.0.ready().await?;
+        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM stream WHERE id > ? AND id < ?")
+            .bind(format!("{family}/"))
+            .bind(format!("{family}0"))
+            .fetch_one(&self.0.readers)
+            .await?;
+        Ok(count.unsigned_abs())
+    }
+
     async fn probe(&self) -> Result<(), StoreError> {
         let written = self.0.write(Patience::of_somebody(COMMIT_IMPATIENCE), |_, tx| {
             async move {
@@ -275,6 +321,10 @@ impl Store for SqliteStore {
         Ok((count, all))
     }
 
+    async fn examine(&self) -> Vec<Check> {
+        self.0.examine().await
+    }
+
     async fn maintain(&self) -> Result<(), StoreError> {
         self.0.ready().await?;
         self.0.write_heads().await;
@@ -298,6 +348,10 @@ impl Shared {
     }
 
     async fn prepare(&self) -> Result<files::Identity, StoreError> {
+        if self.only_looks {
+            self.prepare_to_look().await?;
+            return self.identity();
+        }
         let mut connection = self.options.clone().busy_timeout(COMMIT_PATIENCE).connect().await?;
         migrator().run_direct(None, &mut connection, false).await?;
         let remembered = heads::read(&self.path, &self.chain);

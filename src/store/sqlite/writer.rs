@@ -119,6 +119,9 @@ impl Shared {
         + 'static,
         then: impl FnOnce(&Shared, T) -> U + Send + 'static,
     ) -> Result<U, CommitError> {
+        if self.only_looks {
+            return Err(StoreError::OnlyLooked.into());
+        }
         let by = Instant::now() + patience.begin;
         match timeout_at(by, self.is_there()).await {
             Ok(there) => there?,
