@@ -14,11 +14,12 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use sekoia_chatops::app::App;
 use sekoia_chatops::chat::{Actor, ChannelKey, Community, UserId};
-use sekoia_chatops::config::{Config, LogConfig, SekoiaConfig, SlackConfig, StoreConfig, StorePlace};
+use sekoia_chatops::config::{Config, LogConfig, SekoiaConfig, SlackConfig, SlackWayIn, StoreConfig, StorePlace};
 use sekoia_chatops::domain::access::Policy;
 use sekoia_chatops::domain::approval;
 use sekoia_chatops::domain::checklist::{self, Mode};
 use sekoia_chatops::domain::notify::{self, Key, Trigger, Watch};
+use sekoia_chatops::resolve::network::Network;
 use sekoia_chatops::sandbox::{self, NewAlert, Options, Sandbox, Tenant, Writes};
 use sekoia_chatops::sekoia::Region;
 use sekoia_chatops::timing::Timing;
@@ -105,18 +106,23 @@ fn app(sekoia: &Sandbox, sekoia_url: &str, slack_url: &str) -> App {
             api_url: sekoia_url.parse().expect("an address"),
             live_url: live.parse().expect("an address"),
             candidates: vec![],
+            app_url: "http://127.0.0.1:1".parse().expect("an address"),
+            network: Network::default(),
         },
         slack: Some(SlackConfig {
-            signing_secret: SecretString::from("bench"),
+            way_in: SlackWayIn::Http { signing_secret: SecretString::from("bench") },
             bot_token: SecretString::from("xoxb-bench"),
             api_url: slack_url.parse().expect("an address"),
+            network: Network::default(),
         }),
         mattermost: None,
         public_url: None,
         listen: ([127, 0, 0, 1], 0).into(),
+        metrics_listen: None,
         store: StoreConfig { place: StorePlace::Memory, keys: None },
         access: Policy::default(),
         approval: approval::Policy::default(),
+        plans: None,
         timing: Timing::default(),
         log: LogConfig { filter: "off".into(), json: false },
     };

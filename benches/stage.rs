@@ -57,7 +57,7 @@ fn history(i: usize) -> Vec<Command> {
         let evidence = Evidence {
             summary: "Defend Prime until 2027-06-11, Intelligence until 2027-06-11".into(),
             exceptions: ["Defend Prime ends in 20 days".into()].into(),
-            facts: None,
+            ..Evidence::default()
         };
         commands.push(Command::Verify { step, evidence });
     }
