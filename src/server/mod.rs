@@ -4,15 +4,18 @@ mod connections;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod health;
+pub mod metrics;
 mod paths;
 mod places;
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde_json::Value;
 
 pub use connections::serve;
 pub use places::Bounds;
@@ -20,7 +23,8 @@ pub use places::Bounds;
 use crate::platform::intake::Intake;
 use crate::platform::mattermost::{self, Mattermost};
 use crate::platform::sekoia_webhook::{self, Hooks};
-use crate::platform::slack::{self, Slack};
+use crate::platform::slack;
+use crate::telemetry::trace;
 use health::Health;
 
 #[derive(Clone)]
@@ -38,12 +42,20 @@ pub fn router(platforms: Router, health: Arc<Health>, intake: Arc<Intake>) -> Ro
     platforms.merge(health)
 }
 
-pub fn slack(slack: Arc<Slack>) -> Router {
+/// The same routes, whose spans continue the traces that callers say their requests belong to.
+pub fn traced(router: Router) -> Router {
+    router.layer(from_fn(async |request: Request, next: Next| {
+        let parent = trace::parent(request.headers());
+        trace::under(parent, next.run(request)).await
+    }))
+}
+
+pub fn slack(routes: Arc<slack::Routes>) -> Router {
     Router::new()
         .route("/slack/commands", post(slack::commands))
         .route("/slack/interactivity", post(slack::interactivity))
         .route("/slack/events", post(slack::events))
-        .with_state(slack)
+        .with_state(routes)
 }
 
 pub fn mattermost(mattermost: Arc<Mattermost>) -> Router {
@@ -59,8 +71,10 @@ pub fn hooks(hooks: Hooks) -> Router {
     Router::new().route("/hooks/sekoia/{token}", post(sekoia_webhook::sekoia)).with_state(hooks)
 }
 
-async fn readyz(State(ready): State<Ready>) -> Json<Value> {
+/// 503 with the reason while the process cannot do its work.
+async fn readyz(State(ready): State<Ready>) -> Response {
+    let status = if ready.health.reason().is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     let mut body = ready.health.json();
     body["refused"] = ready.intake.refused.json();
-    Json(body)
+    (status, Json(body)).into_response()
 }

@@ -33,6 +33,27 @@ pub fn normalize(uri: &mut Uri) {
     }
 }
 
+/// The routes that are counted by their own names.
+const ROUTES: [&str; 8] = [
+    "/slack/commands",
+    "/slack/interactivity",
+    "/slack/events",
+    "/mattermost/command",
+    "/mattermost/action",
+    "/mattermost/dialog",
+    "/healthz",
+    "/readyz",
+];
+
+/// The route that a path leads to, as it is counted. Nothing that a caller made up is in it.
+pub fn route(path: &str) -> &'static str {
+    match ROUTES.iter().find(|route| **route == path) {
+        Some(route) => route,
+        None if path.starts_with("/hooks/sekoia/") => "/hooks/sekoia/{token}",
+        None => "other",
+    }
+}
+
 /// Whether this path is answered however busy the process is.
 pub fn is_health(path: &str) -> bool {
     matches!(path, "/healthz" | "/readyz")
@@ -41,6 +62,20 @@ pub fn is_health(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_route_is_counted_by_its_name_and_a_token_by_none() {
+        for (path, expected) in [
+            ("/slack/commands", "/slack/commands"),
+            ("/readyz", "/readyz"),
+            ("/hooks/sekoia/0123456789abcdef", "/hooks/sekoia/{token}"),
+            ("/hooks/sekoia/", "/hooks/sekoia/{token}"),
+            ("/slack/commands/x", "other"),
+            ("/", "other"),
+        ] {
+            assert_eq!(route(path), expected, "{path}");
+        }
+    }
 
     #[test]
     fn slashes_that_stand_for_nothing_are_taken_away() {
