@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::app::demo::Demo;
 use crate::config::{LogConfig, SekoiaConfig, StoreConfig, StorePlace};
 use crate::platform::web::{Origins, PEOPLE, WebChat};
+use crate::resolve::network::Network;
 use crate::sandbox::{self, Options, Sandbox, Tenant, Writes};
 use crate::sekoia::Region;
 
@@ -40,13 +41,16 @@ pub struct Args {
     seed: u64,
 }
 
+/// The template that the demo brings.
+const BANK: &str = include_str!("../../manifests/plans/bank.toml");
+
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let mut log = LogConfig::read(env)?;
     if env("CHATOPS_LOG").is_none() {
         // The page shows what happens.
         log.filter = "warn".into();
     }
-    start_logging(&log);
+    start_logging(&log, None);
     if !args.listen.ip().is_loopback() && args.reachable_as.is_none() {
         bail!(
             "{} is not a loopback address, and everybody who reaches the page may speak as anybody in it. \
@@ -77,13 +81,18 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         None => (StorePlace::Memory, "in memory, gone when you stop it; keep it with --store FILE".to_owned()),
     };
     let reached = args.reachable_as.clone().unwrap_or_else(|| address.to_string());
+    let plans = tempfile::tempdir().context("Cannot make a folder for the templates of plans")?;
+    std::fs::write(plans.path().join("bank.toml"), BANK).context("Cannot write the template of a plan")?;
     let app = App::demo(Demo {
+        plans: plans.path().to_owned(),
         sekoia: SekoiaConfig {
             key: SecretString::from(sandbox.token("admin").to_owned()),
             region: Region::Fra1,
             api_url: sekoia_url.parse().context("The embedded Sekoia has no address")?,
             live_url: live_url.parse().context("The embedded Sekoia has no address")?,
+            app_url: "https://app.sekoia.io".parse().context("FRA1's app has no address")?,
             candidates: Vec::new(),
+            network: Network::default(),
         },
         sandbox,
         store: StoreConfig { place, keys: None },

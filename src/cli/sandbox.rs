@@ -26,7 +26,7 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    start_logging(&LogConfig::read(env)?);
+    start_logging(&LogConfig::read(env)?, None);
     if !args.listen.ip().is_loopback() {
         bail!("{} is not a loopback address: the sandbox prints its keys and takes faults from anybody", args.listen);
     }

@@ -1,6 +1,8 @@
 //! `serve`: the bot.
 
-use anyhow::Context;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+
 use tokio::net::TcpListener;
 use tracing::{error, info, warn};
 
@@ -8,18 +10,18 @@ use super::{asked_to_stop, env, environment, pairs, start_logging};
 use crate::app::App;
 use crate::chat::ChatError;
 use crate::chat::text::{count, visible};
-use crate::config::{Config, Faults, StorePlace, without_effect};
+use crate::config::{Config, Faults, SlackWayIn, StorePlace};
 use crate::domain::access::Principal;
 use crate::server::health;
 use crate::store;
+use crate::telemetry::otlp::{Wanted, Wrong};
+use crate::telemetry::{Otlp, build};
 use crate::timing::program::CHAT_ASKED_AT_START;
 
 pub async fn run() -> anyhow::Result<()> {
     let config = Config::read_from(env, pairs(&environment()))?;
-    start_logging(&config.log);
-    for name in without_effect(env) {
-        warn!(name, "this setting has no effect in this version");
-    }
+    let otlp = collector(&config)?;
+    start_logging(&config.log, otlp.as_ref());
     for warning in config.unusual() {
         warn!("{warning}");
     }
@@ -30,8 +32,12 @@ pub async fn run() -> anyhow::Result<()> {
         StorePlace::Sqlite(path) => Some(store::hold(path)?),
         StorePlace::Memory => None,
     };
-    let listener =
-        TcpListener::bind(config.listen).await.with_context(|| format!("Cannot listen on {}", config.listen))?;
+    let listener = bind("CHATOPS_LISTEN", config.listen).await?;
+    let exposed = match config.metrics_listen {
+        Some(address) => Some(bind("CHATOPS_METRICS_LISTEN", address).await?),
+        None => None,
+    };
+    let metrics = exposed.as_ref().map(TcpListener::local_addr).transpose()?;
     let (address, region) = (listener.local_addr()?, config.sekoia.region);
     let settings = settings(&config);
     let app = App::build(config).await?;
@@ -44,13 +50,51 @@ pub async fn run() -> anyhow::Result<()> {
             "unknown"
         }
     };
-    let version = env!("CARGO_PKG_VERSION");
-    info!(version, %region, execution, "sekoia-chatops starts");
+    let (version, commit) = (build::NUMBER, build::commit().unwrap_or("unknown"));
+    info!(version, commit, %region, execution, "sekoia-chatops starts");
     for setting in settings {
         info!("{setting}");
     }
     info!(%address, %region, "serving");
-    app.serve(listener, asked_to_stop()).await
+    if let Some(address) = metrics {
+        info!(%address, "metrics at /metrics");
+    }
+    let served = app.exposed_on(exposed).serve(listener, asked_to_stop()).await;
+    if let Some(otlp) = otlp {
+        otlp.shut_down().await;
+    }
+    served
+}
+
+/// Where spans go, if the environment names a collector.
+fn collector(config: &Config) -> Result<Option<Otlp>, Faults> {
+    let Some(wanted) = Wanted::read(env).map_err(|Wrong(setting, why)| Faults::one(setting, why))? else {
+        return Ok(None);
+    };
+    let started = Otlp::start(&wanted, &config.sekoia.network, env!("CARGO_PKG_VERSION"));
+    started.map(Some).map_err(|error| Faults::one("OTEL_EXPORTER_OTLP_…", error))
+}
+
+/// Listens where a setting says.
+///
+/// # Errors
+/// [`Faults`]: what to change, by the setting's name.
+async fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, Faults> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let why = match error.kind() {
+            ErrorKind::AddrInUse => {
+                format!("{address} is in use by another program; stop that one, or give another port")
+            }
+            ErrorKind::AddrNotAvailable => {
+                format!("{} is no address of this machine; give one that it has, or 0.0.0.0 for all", address.ip())
+            }
+            ErrorKind::PermissionDenied => {
+                format!("this user may not listen on port {}; give a port above 1023", address.port())
+            }
+            _ => format!("cannot listen on {address}: {error}; give another address"),
+        };
+        Faults::one(setting, why)
+    })
 }
 
 /// A token that can never work ends the start. A platform that does not answer now may do so later.
@@ -68,7 +112,10 @@ async fn refuse_what_never_works(app: &App) -> Result<(), Faults> {
             ));
         }
     }
-    Ok(())
+    match tokio::time::timeout(CHAT_ASKED_AT_START, app.refused_socket_mode()).await {
+        Ok(Some(why)) => Err(Faults::one("SLACK_APP_TOKEN", format!("{why}. {}", why.advice()))),
+        Ok(None) | Err(_) => Ok(()),
+    }
 }
 
 /// What an administrator wants to see of the settings, a line each. No secret is in it.
@@ -77,8 +124,18 @@ fn settings(config: &Config) -> [String; 5] {
         StorePlace::Memory => "memory; everything is forgotten at the end".to_owned(),
         StorePlace::Sqlite(path) => format!("sqlite:{}", path.display()),
     };
-    let platforms = [("Slack", config.slack.is_some()), ("Mattermost", config.mattermost.is_some())];
-    let platforms: Vec<&str> = platforms.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect();
+    let slack = config.slack.as_ref().map(|slack| match slack.way_in {
+        SlackWayIn::Http { .. } => "Slack",
+        SlackWayIn::SocketMode { .. } => "Slack (Socket Mode)",
+    });
+    let mattermost = config.mattermost.as_ref().map(|on| {
+        if on.only_mentions() {
+            "Mattermost (commands after mentions alone, no buttons and forms: MATTERMOST_COMMAND_TOKEN is not set)"
+        } else {
+            "Mattermost"
+        }
+    });
+    let platforms: Vec<&str> = slack.into_iter().chain(mattermost).collect();
     let operators = match config.access.operators.as_slice() {
         [] => "the approvers".to_owned(),
         operators => principals(operators),
