@@ -1,6 +1,8 @@
 //! How long things take and how often they are done, for a whole deployment; and what the tests
 //! have instead.
 
+pub mod rehearsal;
+
 use std::time::Duration;
 
 /// How long a write is left alone before its outcome is read back, and how fast background work
@@ -28,6 +30,10 @@ pub struct Timing {
     pub execution: Execution,
     /// Calls to Sekoia and to the chat.
     pub calls: Calls,
+    /// Slack's WebSockets.
+    pub socket_mode: SocketModeTiming,
+    /// Whether the chat can be reached.
+    pub reach: Reach,
 }
 
 impl Default for Timing {
@@ -43,7 +49,24 @@ impl Default for Timing {
             delivery: Delivery::default(),
             execution: Execution::default(),
             calls: Calls::default(),
+            socket_mode: SocketModeTiming::default(),
+            reach: Reach::default(),
         }
+    }
+}
+
+/// Whether the chat can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// How often each platform is asked.
+    pub asked_every: Duration,
+    /// The process is not ready when no platform could be reached for so long.
+    pub given_up_after: Duration,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self { asked_every: Duration::from_secs(30), given_up_after: Duration::from_mins(2) }
     }
 }
 
@@ -162,6 +185,51 @@ impl Default for Calls {
     }
 }
 
+/// Slack's WebSockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SocketModeTiming {
+    /// Until Slack's hello.
+    pub connect: Duration,
+    /// An envelope is acknowledged by then, whatever becomes of it. Slack waits for three seconds.
+    pub acknowledge: Duration,
+    /// Between two pings of ours. Slack sends its own, too.
+    pub ping: Duration,
+    /// A connection on which nothing came for so long is dead.
+    pub silent: Duration,
+    /// One that has a successor serves for so long: Slack closes it by then.
+    pub replaced: Duration,
+    /// Until a frame is sent, or the other side has closed.
+    pub close: Duration,
+    /// Before the first attempt to connect again, doubling up to `longest_wait`.
+    pub first_wait: Duration,
+    pub longest_wait: Duration,
+    /// After what does not change by itself.
+    pub refused_wait: Duration,
+    /// A connection that lasted so long was a good one: waiting begins anew.
+    pub stable: Duration,
+}
+
+impl SocketModeTiming {
+    const RELEASE: Self = Self {
+        connect: Duration::from_secs(10),
+        acknowledge: Duration::from_millis(2_500),
+        ping: Duration::from_secs(15),
+        silent: Duration::from_secs(40),
+        replaced: Duration::from_secs(10),
+        close: Duration::from_secs(5),
+        first_wait: Duration::from_millis(500),
+        longest_wait: Duration::from_secs(30),
+        refused_wait: Duration::from_mins(1),
+        stable: Duration::from_mins(1),
+    };
+}
+
+impl Default for SocketModeTiming {
+    fn default() -> Self {
+        Self::RELEASE
+    }
+}
+
 impl Timing {
     /// For those who cannot wait: the tests, and the processes that they end. A minute of the watch
     /// lasts as long as ever.
@@ -192,15 +260,21 @@ impl Timing {
             longest: Duration::from_secs(9),
             slack_posts: Duration::from_millis(50),
         },
+        socket_mode: SocketModeTiming {
+            first_wait: Duration::from_millis(20),
+            longest_wait: Duration::from_millis(200),
+            refused_wait: Duration::from_millis(300),
+            replaced: Duration::from_millis(100),
+            ..SocketModeTiming::RELEASE
+        },
+        // A test that is about something else is not asked about in between.
+        reach: Reach { asked_every: Duration::from_secs(30), given_up_after: Duration::from_mins(2) },
     };
 }
 
 #[cfg(debug_assertions)]
 pub fn timing() -> Timing {
-    use std::time::Duration;
-
-    #[cfg(debug_assertions)]
-    use crate::rehearsal::TIMING;
+    use rehearsal::TIMING;
 
     let set = std::env::var(TIMING).unwrap_or_default();
     let times: Vec<u64> = set.split(',').filter_map(|ms| ms.parse().ok()).collect();
@@ -416,6 +490,14 @@ pub mod mattermost {
     pub const BUTTON_LIVES: SignedDuration = SignedDuration::from_hours(24 * 180);
     /// A person who fills in a form is done with it by then.
     pub const FORM_LIVES: SignedDuration = SignedDuration::from_hours(1);
+    /// A mention that was not heard is acted upon if it is no older when it is read. Clocks may differ by as
+    /// much: so long before the last moment that was heard, reading begins.
+    pub const MENTIONS_READ_BACK: SignedDuration = SignedDuration::from_mins(10);
+    /// An older one is answered. Shorter than deliveries are remembered.
+    pub const MENTIONS_ANSWERED: SignedDuration = SignedDuration::from_hours(12);
+    /// Before posts that could not be read are read again; doubling up to the longest.
+    pub const READ_AGAIN_AFTER: Duration = Duration::from_secs(2);
+    pub const READ_AGAIN_LONGEST: Duration = Duration::from_mins(1);
 }
 
 /// The demo's page.
@@ -474,12 +556,28 @@ pub mod sekoia {
 pub mod server {
     use std::time::Duration;
 
-    /// How often the outside is asked how it is doing.
+    /// How often Sekoia is asked how it is doing.
     pub const CHECKED_EVERY: Duration = Duration::from_mins(1);
     /// How often something is written to see whether it can be.
     pub const STORE_PROBED_EVERY: Duration = Duration::from_secs(10);
     /// The same while it cannot.
     pub const STORE_PROBED_AGAIN: Duration = Duration::from_secs(2);
+    /// What is stored is read no more often for who measures it.
+    pub const FIGURES_KEPT: Duration = Duration::from_secs(2);
+    /// How long `/metrics` waits for the store.
+    pub const FIGURES_PATIENCE: Duration = Duration::from_secs(2);
+    /// Sessions are counted one by one.
+    pub const SESSIONS_COUNTED_EVERY: Duration = Duration::from_mins(1);
+}
+
+/// Spans.
+pub mod telemetry {
+    use std::time::Duration;
+
+    /// How long a call to the collector takes at most, unless the environment says otherwise.
+    pub const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
+    /// At the end the last spans have this long.
+    pub const LAST_SPANS: Duration = Duration::from_secs(5);
 }
 
 /// The store.
@@ -515,8 +613,30 @@ pub mod program {
     pub const LAST_CALLS: Duration = Duration::from_secs(10);
     /// Then what was acknowledged has this long: longer than any call to Sekoia or Slack.
     pub const LAST_ANSWERS: Duration = Duration::from_secs(20);
+    /// At the end a scrape of the metrics has this long.
+    pub const LAST_SCRAPE: Duration = Duration::from_secs(1);
     /// So long a platform is waited for before the bot serves without having asked it.
     pub const CHAT_ASKED_AT_START: Duration = Duration::from_secs(3);
+}
+
+/// What `doctor` waits for.
+pub mod doctor {
+    use std::time::Duration;
+
+    use jiff::SignedDuration;
+
+    /// One part of it, with every call that it makes.
+    pub const EXAMINED_WITHIN: Duration = Duration::from_secs(20);
+    /// The bot's own public address.
+    pub const REACHED_WITHIN: Duration = Duration::from_secs(6);
+    /// A WebSocket that takes the bot's token.
+    pub const HEARD_WITHIN: Duration = Duration::from_secs(8);
+    /// The port of the bot on the same machine.
+    pub const KNOCKED_WITHIN: Duration = Duration::from_secs(2);
+    /// A watch that was not heard of for so long has ended: it says every minute that it goes on.
+    pub const WATCH_STALE: SignedDuration = SignedDuration::from_mins(5);
+    /// A source that was not read whole for so long is behind: the slowest is read more often.
+    pub const WATCH_BEHIND: SignedDuration = SignedDuration::from_hours(1);
 }
 
 /// Turns of a budget.

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
 use tracing::warn;
 
 use super::Seldom;
@@ -79,6 +79,12 @@ where
         })
         .await
         .map_err(|failed| failed.error)
+}
+
+/// Between attempts to connect, without end: doubling, with jitter.
+pub fn waits(first: Duration, longest: Duration) -> impl Iterator<Item = Duration> + use<> {
+    let waits = ExponentialBuilder::default().with_min_delay(first).with_max_delay(longest).with_factor(2.0);
+    waits.with_jitter().without_max_times().build()
 }
 
 /// How long work that is stored waits after it failed: doubled with each failure before.
