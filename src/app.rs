@@ -4,10 +4,12 @@
 pub mod demo;
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
+use futures_util::future::{BoxFuture, join, join_all};
 use secrecy::SecretSlice;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -15,24 +17,29 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 use url::Url;
 
+use crate::bot::doctor::Surroundings;
 use crate::bot::{Bot, Responder, Rounds, Watcher, Worker};
+use crate::chat::diagnosis::Check;
 use crate::chat::{ChatPlatform, Chats};
-use crate::config::{Config, SekoiaConfig, StoreConfig, StorePlace};
+use crate::config::{Config, SekoiaConfig, SlackWayIn, StoreConfig, StorePlace};
 use crate::domain::access::Policy;
 use crate::domain::approval;
 use crate::platform::intake::Intake;
 use crate::platform::mattermost::seal::Sealer;
-use crate::platform::mattermost::{Mattermost, MattermostClient};
+use crate::platform::mattermost::{self, Mattermost, MattermostClient};
 use crate::platform::sekoia_webhook::Hooks;
-use crate::platform::slack::{Slack, SlackClient};
-use crate::sekoia::Sekoia;
+use crate::platform::slack::{self, Down, Opener, Slack, SlackClient, SocketMode};
 use crate::sekoia::live::Live;
+use crate::sekoia::{Sekoia, Site};
 use crate::server::health::Health;
+use crate::server::metrics::{self, Exposition};
 use crate::server::{self, Bounds};
+use crate::state::templates::Templates;
 use crate::store::audit::Chain;
-use crate::store::{MemoryStore, SqliteStore, Store, keyfile};
+use crate::store::{Measured, MemoryStore, SqliteStore, Store, keyfile};
+use crate::telemetry::{Metrics, build, trace};
 use crate::timing::Timing;
-use crate::timing::program::{LAST_ANSWERS, LAST_CALLS, LAST_REQUESTS};
+use crate::timing::program::{LAST_ANSWERS, LAST_CALLS, LAST_REQUESTS, LAST_SCRAPE};
 
 /// Everything, built and not started.
 pub struct App {
@@ -42,6 +49,21 @@ pub struct App {
     intake: Arc<Intake>,
     tasks: TaskTracker,
     watcher: Watcher,
+    listeners: Vec<Listener>,
+    /// Asks Slack for WebSockets, in Socket Mode.
+    opener: Option<Arc<Opener>>,
+    metrics: Arc<Metrics>,
+    /// Where Prometheus reads.
+    exposed: Option<TcpListener>,
+}
+
+/// What listens to a chat platform by a connection of its own, until the token is cancelled.
+type Listener = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, ()> + Send>;
+
+/// The ways in from the chat platforms.
+struct WaysIn {
+    routes: Router,
+    listeners: Vec<Listener>,
 }
 
 /// What is the same on every chat platform.
@@ -50,6 +72,10 @@ struct House {
     approval: approval::Policy,
     timing: Timing,
     public_url: Option<Url>,
+    /// The folder of plan templates.
+    plans: Option<PathBuf>,
+    metrics: Arc<Metrics>,
+    surroundings: Surroundings,
 }
 
 impl App {
@@ -64,14 +90,19 @@ impl App {
     /// `keys`: those that the store's records are sealed with; others are derived from them.
     pub fn with_store(config: Config, store: Arc<dyn Store>, keys: &[SecretSlice<u8>]) -> anyhow::Result<Self> {
         one_tls_provider();
+        let metrics = match config.metrics_listen {
+            Some(_) => Arc::new(Metrics::on(build::NUMBER, build::commit().unwrap_or("unknown"))),
+            None => Arc::default(),
+        };
         let slack = match &config.slack {
             Some(slack) => {
-                Some((Arc::new(SlackClient::new(slack, Arc::clone(&store), config.timing.calls.slack_posts)?), slack))
+                let (store, posts) = (Arc::clone(&store), config.timing.calls.slack_posts);
+                Some((Arc::new(SlackClient::new(slack, store, posts, Arc::clone(&metrics))?), slack))
             }
             None => None,
         };
         let mattermost = match &config.mattermost {
-            Some(on) => Some((Arc::new(MattermostClient::new(on, Sealer::new(keys))?), on)),
+            Some(on) => Some((Arc::new(MattermostClient::new(on, Sealer::new(keys), Arc::clone(&metrics))?), on)),
             None => None,
         };
         let mut chats: Vec<Arc<dyn ChatPlatform>> = Vec::new();
@@ -82,20 +113,54 @@ impl App {
             chats.push(client.clone());
         }
         let chats = Chats::new(chats);
+        let opener = slack.as_ref().and_then(|(client, _)| client.opener().cloned());
+        let dialer = config.sekoia.network.dialer()?;
+        let surroundings = Surroundings {
+            settings: unusual(&config.unusual()),
+            network: config.sekoia.network.clone(),
+            called: config.is_called(),
+            metrics: config.metrics_listen,
+        };
         let Config { access, approval, timing, public_url, .. } = config;
-        let house = House { access, approval, timing, public_url };
-        Self::around(config.sekoia, house, store, chats, |responder, intake| {
-            let mut routes = Router::new();
+        let (asked, counting) = (opener.clone(), Arc::clone(&metrics));
+        let house = House { access, approval, timing, public_url, plans: config.plans, metrics, surroundings };
+        let app = Self::around(config.sekoia, house, store, chats, |responder, intake, tasks| {
+            let (mut routes, mut listeners) = (Router::new(), Vec::<Listener>::new());
             if let Some((client, config)) = slack {
-                let slack = Slack::new(client, config, responder.clone(), Arc::clone(&intake));
-                routes = routes.merge(server::slack(Arc::new(slack)));
+                let sockets = Arc::clone(client.sockets());
+                let slack = Arc::new(Slack::new(client, responder.clone(), Arc::clone(&intake)));
+                match (&config.way_in, asked) {
+                    (SlackWayIn::Http { signing_secret }, _) => {
+                        let slack = slack::Routes::new(slack, signing_secret);
+                        routes = routes.merge(server::slack(Arc::new(slack)));
+                    }
+                    (SlackWayIn::SocketMode { .. }, opener) => {
+                        let mode = opener.map(|opener| {
+                            let (times, tasks) = (timing.socket_mode, tasks.clone());
+                            SocketMode::new(slack, opener, dialer.clone(), sockets, times, tasks, counting)
+                        });
+                        listeners.extend(mode.map(|mode| -> Listener { Box::new(|stop| Box::pin(mode.run(stop))) }));
+                    }
+                }
             }
             if let Some((client, config)) = mattermost {
-                let mattermost = Mattermost::new(client, config, responder, intake);
-                routes = routes.merge(server::mattermost(Arc::new(mattermost)));
+                let (client_heard, heard_by) = (Arc::clone(&client), responder.clone());
+                let listener = mattermost::Listener::new(client_heard, config, heard_by, dialer, timing.watch);
+                listeners.push(Box::new(|stop| Box::pin(listener.run(stop))));
+                if !config.only_mentions() {
+                    let mattermost = Mattermost::new(client, config, responder, intake);
+                    routes = routes.merge(server::mattermost(Arc::new(mattermost)));
+                }
             }
-            routes
-        })
+            WaysIn { routes, listeners }
+        })?;
+        Ok(Self { opener, ..app })
+    }
+
+    /// Whether Slack refuses a WebSocket for a reason that only other settings remove.
+    pub async fn refused_socket_mode(&self) -> Option<Down> {
+        let refused = self.opener.as_ref()?.check().await.err()?;
+        Some(refused).filter(Down::is_for_good)
     }
 
     /// Everything that does not depend on the chat platforms.
@@ -104,25 +169,38 @@ impl App {
         house: House,
         store: Arc<dyn Store>,
         chats: Chats,
-        platforms: impl FnOnce(Responder, Arc<Intake>) -> Router,
+        ways_in: impl FnOnce(Responder, Arc<Intake>, &TaskTracker) -> WaysIn,
     ) -> anyhow::Result<Self> {
-        let (live_url, key) = (sekoia.live_url.clone(), sekoia.key.clone());
-        let sekoia =
-            Sekoia::new(sekoia.region, sekoia.api_url, sekoia.key, sekoia.candidates)?.timed(house.timing.calls);
-        let health = Arc::new(Health::new(&chats));
+        let (live_url, key, dialer) = (sekoia.live_url, sekoia.key.clone(), sekoia.network.dialer()?);
+        let site = Site { region: sekoia.region, api: sekoia.api_url, app: sekoia.app_url };
+        let metrics = house.metrics;
+        let store: Arc<dyn Store> =
+            if metrics.is_on() { Arc::new(Measured::new(store, Arc::clone(&metrics))) } else { store };
+        let sekoia = Sekoia::new(site, sekoia.key, sekoia.candidates, &sekoia.network)?.timed(house.timing.calls);
+        let sekoia = sekoia.measured(Arc::clone(&metrics));
+        let health = Arc::new(Health::new(&chats, house.timing.reach));
         let bot = Bot::new(store, Arc::new(sekoia), chats, house.access, house.approval, house.timing);
-        let bot = bot.reached_at(house.public_url);
+        let bot = bot.reached_at(house.public_url).with_templates(house.plans.map(Templates::new));
+        let bot = bot.measured(Arc::clone(&metrics)).surrounded_by(house.surroundings);
         let bot = Arc::new(bot);
         let (tasks, intake) = (TaskTracker::new(), Arc::<Intake>::default());
-        let platforms = platforms(Responder::new(Arc::clone(&bot), tasks.clone()), Arc::clone(&intake));
-        let platforms = platforms.merge(server::hooks(Hooks {
+        let responder = Responder::new(Arc::clone(&bot), tasks.clone());
+        let WaysIn { routes, listeners } = ways_in(responder, Arc::clone(&intake), &tasks);
+        let routes = routes.merge(server::hooks(Hooks {
             bot: Arc::clone(&bot),
             intake: Arc::clone(&intake),
             waiting: Arc::default(),
         }));
-        let router = server::router(platforms, Arc::clone(&health), Arc::clone(&intake));
-        let watcher = Watcher::new(Arc::clone(&bot), move || Live::new(live_url.clone(), key.clone()));
-        Ok(Self { router, bot, health, intake, tasks, watcher })
+        let mut router = server::router(routes, Arc::clone(&health), Arc::clone(&intake));
+        if trace::is_exported() {
+            router = server::traced(router);
+        }
+        if metrics.is_on() {
+            router = metrics::measured(router, Arc::clone(&metrics));
+        }
+        let watcher =
+            Watcher::new(Arc::clone(&bot), move || Live::new(live_url.clone(), key.clone()).through(dialer.clone()));
+        Ok(Self { router, bot, health, intake, tasks, watcher, listeners, opener: None, metrics, exposed: None })
     }
 
     /// How often the loops beside the requests went round, for tests that wait for that.
@@ -135,14 +213,37 @@ impl App {
         &self.bot
     }
 
+    /// With Prometheus reading on this listener while the bot serves.
+    #[must_use]
+    pub fn exposed_on(self, listener: Option<TcpListener>) -> Self {
+        Self { exposed: listener, ..self }
+    }
+
+    /// What is counted, for benches that fill it.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// What Prometheus reads, as a router.
+    pub fn exposition(&self) -> Router {
+        let (bot, health) = (Arc::clone(&self.bot), Arc::clone(&self.health));
+        Exposition::new(Arc::clone(&self.metrics), bot, health, Arc::clone(&self.intake)).router()
+    }
+
     /// Serves until `stop`, then finishes what it acknowledged.
     pub async fn serve(
         self,
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
-        let Self { router, bot, health, intake, tasks, watcher } = self;
         let (stopping, stopped) = (CancellationToken::new(), CancellationToken::new());
+        let exposition = self.exposition();
+        let Self { router, bot, health, intake, tasks, watcher, listeners, exposed, .. } = self;
+        // To the end: what is finished after the stop is counted too.
+        let exposing = exposed.map(|listener| {
+            let serving = server::serve(listener, exposition, metrics::BOUNDS, Arc::default(), stopped.clone());
+            tokio::spawn(serving)
+        });
         // Made before the listener is served: it knows by the time what came before.
         let worker = tokio::spawn(Worker::new(Arc::clone(&bot)).run(stopped.clone()));
         let watching = tokio::spawn(watcher.run(stopped.clone()));
@@ -154,6 +255,8 @@ impl App {
             let (intake, stopped) = (Arc::clone(&intake), stopped.clone());
             async move { intake.refused.log(stopped).await }
         });
+        let listening = listeners.into_iter().map(|listener| tokio::spawn(listener(stopping.clone())));
+        let listening = join_all(listening.collect::<Vec<_>>());
         let serving = server::serve(listener, router, Bounds::of_process(), intake, stopping.clone());
         let late = async {
             stop.await;
@@ -162,7 +265,7 @@ impl App {
             tokio::time::sleep(LAST_REQUESTS).await;
         };
         tokio::select! {
-            () = serving => {}
+            _ = join(serving, listening) => {}
             () = late => warn!("connections that do not end are left"),
         }
         tasks.close();
@@ -177,6 +280,11 @@ impl App {
             warn!("the worker is still busy; pending messages are sent after the restart");
         }
         watch.abort();
+        if let Some(exposing) = exposing
+            && tokio::time::timeout(LAST_SCRAPE, exposing).await.is_err()
+        {
+            warn!("a connection to the metrics does not end; it is left");
+        }
         let _ = refused.await;
         bot.sessions().store().close().await;
         info!("stopped");
@@ -187,6 +295,26 @@ impl App {
 /// TLS clients need a provider before they are built; a second install is the same.
 fn one_tls_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// What is unusual in the settings, as `doctor` shows it; or that nothing is.
+pub fn unusual(found: &[String]) -> Vec<Check> {
+    let is_secret = |name: &str| ["_SECRET", "_TOKEN"].iter().any(|end| name.ends_with(end));
+    let checks = found.iter().map(|what| {
+        let name = what.split_whitespace().next().unwrap_or_default();
+        if !is_secret(name) {
+            let advice = format!("Remove {name}, or set what it goes with.");
+            return Check::warn("config.effect", "Settings: no effect", &format!("{what}."), &advice);
+        }
+        let advice = format!("Compare {name} with what the platform shows, and set it again if it is another one.");
+        Check::warn("config.secrets", "Settings: form of secrets", &format!("{what}."), &advice)
+    });
+    let mut checks: Vec<Check> = checks.collect();
+    if checks.iter().all(|check| check.id != "config.secrets") {
+        let usual = "Every secret has the usual form.";
+        checks.insert(0, Check::pass("config.secrets", "Settings: form of secrets", usual));
+    }
+    checks
 }
 
 impl StoreConfig {

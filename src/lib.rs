@@ -27,10 +27,10 @@
 //! | [`sandbox`] | an embedded Sekoia to try and to test against |
 //! | [`store`] | state, history and due work in one transaction; the audit chain |
 //! | [`chat`] | what a chat is, without any adapter: ids, what was said, neutral messages and forms, hostile words made harmless |
-//! | [`resolve`] | names of hosts to addresses, each asked for once at a time |
+//! | [`telemetry`] | what an operator measures: counters and times for Prometheus, spans for a collector |
+//! | [`resolve`] | names of hosts to addresses, each asked for once at a time; whose certificates are accepted there |
 //! | [`pace`] | "at most so many in any second", people first; what is sent again, and after how long |
-//! | [`timing`] | how long things take and how often they are done, with what the tests have instead |
-//! | [`rehearsal`] | what only a debug build does, for the tests that kill it |
+//! | [`timing`] | how long things take and how often they are done, with what the tests have instead; what only a debug build does, for the tests that kill it |
 //!
 //! Imports go down this list, never up; a test reads them all. `domain`, `command` and `chat::view` take the time as an
 //! argument and do no I/O; in `domain` nothing is asynchronous either, which another test reads.
@@ -44,7 +44,6 @@ pub mod config;
 pub mod domain;
 pub mod pace;
 pub mod platform;
-pub mod rehearsal;
 pub mod resolve;
 #[cfg(feature = "demo")]
 pub mod sandbox;
@@ -52,4 +51,5 @@ pub mod sekoia;
 pub mod server;
 pub mod state;
 pub mod store;
+pub mod telemetry;
 pub mod timing;

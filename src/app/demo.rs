@@ -1,11 +1,13 @@
 //! The demo: the bot on its own chat page, against an embedded Sekoia.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
 
-use super::{App, House, one_tls_provider, open_store};
+use super::{App, House, WaysIn, one_tls_provider, open_store};
+use crate::bot::doctor::Surroundings;
 use crate::chat::{ChatPlatform, Chats};
 use crate::config::{SekoiaConfig, StoreConfig};
 use crate::domain::approval;
@@ -24,6 +26,8 @@ pub struct Demo {
     pub public_url: Url,
     /// Where the page may be opened.
     pub origins: Origins,
+    /// The folder of plan templates.
+    pub plans: PathBuf,
     /// What the page says about what is kept.
     pub kept: String,
 }
@@ -42,12 +46,13 @@ impl App {
             approval: approval::Policy::default(),
             timing: Timing { watch, ..Timing::default() },
             public_url: Some(demo.public_url),
+            plans: Some(demo.plans),
+            metrics: Arc::default(),
+            surroundings: Surroundings::default(),
         };
-        Self::around(demo.sekoia, house, store, chats, |responder, _| {
-            server::demo::routes(
-                Arc::new(Web::new(demo.chat, responder, demo.sandbox, demo.kept)),
-                Arc::new(demo.origins),
-            )
+        Self::around(demo.sekoia, house, store, chats, |responder, _, _| {
+            let web = Arc::new(Web::new(demo.chat, responder, demo.sandbox, demo.kept));
+            WaysIn { routes: server::demo::routes(web, Arc::new(demo.origins)), listeners: Vec::new() }
         })
     }
 }

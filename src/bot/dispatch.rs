@@ -9,6 +9,7 @@ use crate::chat::{ChannelKey, Inbound, Wording};
 use crate::command::{Command, Fault, ParsedCommand, read};
 use crate::domain::access::{Right, Rights};
 use crate::store::Finished;
+use crate::telemetry::trace;
 
 impl Bot {
     /// The answer. Never fails: what goes wrong is the answer then.
@@ -62,8 +63,12 @@ impl Bot {
 
     /// What went wrong, in the words of the platform where it is read.
     async fn explain(&self, failure: Failure, said: &ParsedCommand, channel: &ChannelKey) -> View {
+        if let Some(cause) = failure.cause() {
+            self.metrics.failed_answer(cause);
+            trace::failed(cause);
+        }
         let wording = if failure.speaks_of_platform() { self.chats.wording(channel).await } else { Wording::default() };
-        failure.view(said, &wording)
+        failure.view(said, &wording, self.sekoia.region)
     }
 
     /// As long as nothing is carried out, every answer about requests says so.
@@ -103,7 +108,12 @@ impl Bot {
         let ask = Ask { actor, channel, now: *at, rights, delivery, finished: None };
         match &said.command {
             Command::Approve { id } => self.may_approve(&ask, id).await,
-            _ => Ok(self.policy.allow(&ask.rights, said.spec.right, actor)?),
+            Command::Show { id } | Command::Saved { id, .. } | Command::Lost { id, .. }
+                if self.keeps(actor, id).await? =>
+            {
+                Ok(())
+            }
+            _ => Ok(self.policy.allow(&ask.rights, said.right(), actor)?),
         }
     }
 
@@ -121,19 +131,24 @@ impl Bot {
         }
         let home = self.home_of(inbound, &said.command).await?;
         let channel = home.as_ref().unwrap_or(&inbound.channel);
-        let rights = match said.spec.right {
+        let rights = match said.right() {
             // Answered without asking anybody about them.
             Right::Anybody => Rights::NONE,
             right => {
                 let rights = self.policy.rights(&self.chats, actor, channel).await?;
                 // Who may see or decide a request depends on the request: its handler asks.
-                if !matches!(
-                    said.command,
+                let asked_there = match &said.command {
                     Command::Approve { .. }
-                        | Command::Reject { .. }
-                        | Command::Approvals { .. }
-                        | Command::Approval { .. }
-                ) {
+                    | Command::Reject { .. }
+                    | Command::Approvals { .. }
+                    | Command::Approval { .. } => true,
+                    // A key of an approved plan goes to whomever the plan names.
+                    Command::Show { id } | Command::Saved { id, .. } | Command::Lost { id, .. } => {
+                        self.keeps(actor, id).await?
+                    }
+                    _ => false,
+                };
+                if !asked_there {
                     self.policy.allow(&rights, right, actor)?;
                 }
                 rights
@@ -154,28 +169,37 @@ impl Bot {
                 return Box::pin(self.reject_form(&ask, id)).await.map(Answer::Form);
             }
             Command::Show { id } => return Box::pin(self.may_show(&ask, id)).await.map(Answer::Secret),
-            Command::Ask { kind, request: Some(wish), said } => {
-                Box::pin(self.request(&ask, *kind, wish, said.as_ref())).await
-            }
+            Command::Ask { request: Some(wish), said, .. } => Box::pin(self.request(&ask, wish, said.as_ref())).await,
             Command::Approvals { mine, page } => Box::pin(self.approvals_list(&ask, *mine, *page)).await,
             Command::Approval { id, page } => Box::pin(self.approvals_one(&ask, id, *page)).await,
             Command::Approve { id } => Box::pin(self.approve(&ask, id)).await,
             Command::Reject { id, reason: Some(reason) } => Box::pin(self.reject(&ask, id, reason)).await,
             Command::Cancel { id } => Box::pin(self.cancel(&ask, id)).await,
             Command::Saved { id, key } => Box::pin(self.saved(&ask, id, key.as_deref())).await,
+            Command::Lost { id, key } => Box::pin(self.secret_lost(&ask, id, key.as_deref())).await,
             Command::Retire { id } => Box::pin(self.retire(&ask, id)).await,
             Command::Retry { id } => Box::pin(self.retry(&ask, id)).await,
             Command::ByHand { id } => Box::pin(self.by_hand(&ask, id)).await,
             Command::Check { id } => Box::pin(self.check(&ask, id)).await,
             Command::Freeze { reason } => Box::pin(self.freeze(&ask, Some(reason))).await,
             Command::Unfreeze => Box::pin(self.freeze(&ask, None)).await,
-            Command::Setup { community, page, confirmed, whole } => {
-                Box::pin(self.setup(&ask, community.as_deref(), *page, *confirmed, whole.as_deref())).await
+            Command::Setup { community, page, confirmed, whole, from } => {
+                let wish = super::steps::setup::SetupWish {
+                    wanted: community.as_deref(),
+                    page: *page,
+                    confirmed: *confirmed,
+                    whole: whole.as_deref(),
+                    from: from.as_ref(),
+                };
+                Box::pin(self.setup(&ask, wish)).await
             }
+            Command::Plan(wish) => return Box::pin(self.planning(&ask, wish)).await,
             Command::Status => return self.status(&ask).await.map(Answer::View),
             Command::Next => Box::pin(self.next(&ask)).await,
             Command::Step { step, check } => Box::pin(self.step(&ask, *step, *check)).await,
-            Command::Done { step, anyway } => Box::pin(self.done(&ask, *step, *anyway)).await,
+            Command::Done { step, anyway, address } => {
+                Box::pin(self.done_as(&ask, *step, *anyway, address.as_deref())).await
+            }
             Command::Skip { step, reason: Some(reason) } => Box::pin(self.skip(&ask, *step, reason)).await,
             Command::Reopen(step) => Box::pin(self.reopen(&ask, *step)).await,
             Command::Assign { step, to } => Box::pin(self.assign(&ask, *step, to.as_ref())).await,
@@ -184,9 +208,11 @@ impl Bot {
             Command::Refresh => Box::pin(self.refresh(&ask)).await,
             Command::Report { json, page } => Box::pin(self.report(&ask, *json, *page)).await,
             Command::Overview { page } => Box::pin(self.overview(&ask, *page)).await,
+            Command::Doctor => Box::pin(self.doctor(&ask)).await,
             Command::Audit { last } => Box::pin(self.audit(&ask, *last)).await,
             Command::Subscription { page } => Box::pin(self.subscription(&ask, *page)).await,
             Command::Region => Box::pin(self.region(&ask)).await,
+            Command::RegionShare => Box::pin(self.region_share(&ask)).await,
             Command::RegionProbe { confirmed } => Box::pin(self.region_probe(*confirmed)).await,
             Command::Communities { page } => Box::pin(self.communities(&ask, *page)).await,
             Command::Roles { page } => Box::pin(self.roles(&ask, *page)).await,
@@ -196,6 +222,7 @@ impl Bot {
             Command::Users { page } => Box::pin(self.users(&ask, *page)).await,
             Command::Keys { page } => Box::pin(self.keys(&ask, *page)).await,
             Command::Quickstart(product) => Box::pin(self.quickstart(&ask, *product)).await,
+            Command::QuickstartSend { confirmed } => Box::pin(self.quickstart_send(&ask, *confirmed)).await,
             Command::Notify { page } => Box::pin(self.notify_list(&ask, *page)).await,
             Command::NotifySummary { hours } => Box::pin(self.notify_summary(&ask, *hours)).await,
             Command::NotifyAdd { watch: Some(watch) } => Box::pin(self.notify_add(&ask, watch)).await,

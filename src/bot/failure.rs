@@ -1,7 +1,6 @@
 //! What went wrong, told to the person who waits: what, what to do instead, and for everything
 //! that somebody else has to look into, a reference that finds the line in the log.
 
-use rand::RngExt;
 use tracing::{error, warn};
 
 use super::steps::cards;
@@ -12,10 +11,11 @@ use crate::command::{Command, ParsedCommand};
 use crate::domain::access::Denial;
 use crate::domain::action::Problem;
 use crate::domain::approval::Refusal;
-use crate::sekoia::SekoiaError;
+use crate::sekoia::{Region, SekoiaError};
 use crate::state::approvals;
 use crate::state::sessions::ChangeError;
 use crate::store::StoreError;
+pub use crate::telemetry::trace::reference;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -27,6 +27,8 @@ pub enum Failure {
     Request(approvals::ChangeError),
     #[error(transparent)]
     Rules(#[from] crate::state::rules::ChangeError),
+    #[error(transparent)]
+    Plan(#[from] crate::state::plans::ChangeError),
     /// What was asked for cannot be had.
     #[error(transparent)]
     Wrong(#[from] Problem),
@@ -45,8 +47,22 @@ impl Failure {
         match self {
             Failure::Change(ChangeError::Store(error))
             | Failure::Request(approvals::ChangeError::Store(error))
-            | Failure::Rules(crate::state::rules::ChangeError::Store(error)) => error.may_pass(),
+            | Failure::Rules(crate::state::rules::ChangeError::Store(error))
+            | Failure::Plan(crate::state::plans::ChangeError::Store(error)) => error.may_pass(),
             _ => false,
+        }
+    }
+
+    /// What failed, if it is something that is to be looked into.
+    pub fn cause(&self) -> Option<&'static str> {
+        match self {
+            Failure::Change(ChangeError::Store(_))
+            | Failure::Request(approvals::ChangeError::Store(_))
+            | Failure::Rules(crate::state::rules::ChangeError::Store(_))
+            | Failure::Plan(crate::state::plans::ChangeError::Store(_)) => Some("store"),
+            Failure::Chat(_) => Some("chat"),
+            Failure::Sekoia(_) => Some("sekoia"),
+            _ => None,
         }
     }
 
@@ -69,6 +85,7 @@ impl Failure {
                 SekoiaError::Server { .. }
                     | SekoiaError::Timeout { .. }
                     | SekoiaError::Unreachable
+                    | SekoiaError::ProxyFailed(_)
                     | SekoiaError::RateLimited { .. }
                     | SekoiaError::Paused { .. }
                     | SekoiaError::Busy { .. }
@@ -86,8 +103,8 @@ impl Failure {
         )
     }
 
-    /// `wording`: of the platform whose people read it.
-    pub fn view(self, said: &ParsedCommand, wording: &Wording) -> View {
+    /// `wording`: of the platform whose people read it. `region`: where Sekoia was called.
+    pub fn view(self, said: &ParsedCommand, wording: &Wording, region: Region) -> View {
         match self {
             Failure::Instead(view) => *view,
             Failure::Denied(denial) => View::sentence(denial.line(wording)),
@@ -125,10 +142,13 @@ impl Failure {
                 })
             }
             Failure::Rules(crate::state::rules::ChangeError::Store(error))
+            | Failure::Plan(crate::state::plans::ChangeError::Store(error))
             | Failure::Request(approvals::ChangeError::Store(error)) => {
-                Failure::Change(ChangeError::Store(error)).view(said, wording)
+                Failure::Change(ChangeError::Store(error)).view(said, wording, region)
             }
             Failure::Rules(crate::state::rules::ChangeError::Refused(refusal)) => View::sentence(refusal.line()),
+            // Names in it are anybody's words: no markup.
+            Failure::Plan(error) => View::sentence(error.to_string()),
             Failure::Rules(error) => View::sentence(Line::marked(&error.to_string())),
             Failure::Request(error) => View::sentence(Line::marked(&error.to_string())),
             Failure::Wrong(problem) => {
@@ -145,7 +165,7 @@ impl Failure {
             Failure::Sekoia(error) => {
                 let reference = reference();
                 warn!(reference, %error, command = said.spec.name, "Sekoia failed");
-                let mut view = View::sentence(format!("{error}.")).line(error.advice());
+                let mut view = View::sentence(format!("{error}.")).line(error.advice(region));
                 if said.command.changes() {
                     view = view.line("Nothing was changed.");
                 }
@@ -170,11 +190,6 @@ fn ways_on(command: &Command) -> Vec<Control> {
         Command::Keys { .. } => vec![Control::button("Try again", "keys")],
         _ => Vec::new(),
     }
-}
-
-/// Eight characters that stand in the log and in the message.
-pub fn reference() -> String {
-    format!("{:08x}", rand::rng().random::<u32>())
 }
 
 /// A sentence for somebody who pressed or typed something that leads nowhere.

@@ -11,12 +11,14 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info_span, warn};
 
 use super::failure::reference;
+use super::responder::typed_instead;
 use super::{Answer, Bot, Outcome};
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
 use crate::command::{Command, Fault, ParsedCommand, read};
 use crate::state::owed::Notice;
 use crate::store::{Commit, CommitError, Finished, Schedule, StoreError, Work, WorkKind};
+use crate::telemetry::{Trace, trace};
 use crate::timing::bot::RECORDED_WITHIN;
 pub(super) use crate::timing::bot::TAKEN_UP_AFTER;
 
@@ -25,7 +27,10 @@ pub enum Accepted {
     /// It was delivered before: acknowledge it, nothing else.
     Again,
     /// It could not be recorded: nothing will be done.
-    Refused(View),
+    Refused {
+        view: View,
+        trace: Trace,
+    },
     Answering(Pending),
 }
 
@@ -34,8 +39,11 @@ pub struct Pending {
     pub answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
     /// It will be a form: a placeholder should be opened while the trigger lives.
     pub form: bool,
-    /// It settles a recorded change, which is owed an end.
+    /// It is a recorded change, which is owed an end. What only looks and is recorded is answered later if
+    /// there is too much to do now.
     pub recorded: bool,
+    /// What is done for the answer belongs to it.
+    pub trace: Trace,
 }
 
 const BATCH: u32 = 32;
@@ -50,39 +58,69 @@ struct Recorded {
     words: Words,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pressed: Option<MessageId>,
+    /// Where the answer stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    thread: Option<Box<str>>,
     at: Timestamp,
 }
 
 impl Bot {
     /// Takes a verified request. When this returns, the request may be acknowledged.
     pub async fn accept(self: &Arc<Self>, inbound: Inbound) -> Accepted {
+        self.accept_as(inbound, false).await
+    }
+
+    /// The same for what nobody delivers again: whatever it asks is recorded, done once, and answered after
+    /// a crash.
+    pub async fn accept_once(self: &Arc<Self>, inbound: Inbound) -> Accepted {
+        self.accept_as(inbound, true).await
+    }
+
+    async fn accept_as(self: &Arc<Self>, inbound: Inbound, once: bool) -> Accepted {
         let said = read(&inbound.words, inbound.actor.platform());
+        let mut trace = self.traced(&inbound.channel, &said);
         let command = said.as_ref().ok().map(|said| &said.command);
         let form = inbound.trigger.is_some() && command.is_some_and(Command::opens_form);
-        let recorded = if command.is_some_and(Command::changes) {
-            match self.record(&inbound).await {
+        let changes = command.is_some_and(Command::changes);
+        if changes || once || trace::is_exported() {
+            trace.open(inbound.actor.as_str(), inbound.channel.as_str());
+        }
+        let recorded = if changes || once {
+            match trace.follow(self.record(&inbound)).await {
                 Ok(recorded) => Some(recorded),
                 Err(CommitError::Delivered) => return Accepted::Again,
-                Err(error) => return Accepted::Refused(not_recorded(&error)),
+                Err(error) => {
+                    self.metrics.failed_answer("store");
+                    let view = trace.follow(async { not_recorded(&error) }).await;
+                    return Accepted::Refused { view, trace };
+                }
             }
         } else {
             None
         };
         let bot = Arc::clone(self);
-        let owed = recorded.is_some();
         let taken = recorded.as_ref().and_then(|_| Taken::new(self, &inbound.delivery));
-        let answer = Box::pin(async move {
+        let answer = Box::pin(trace.follow(async move {
             let _taken = taken;
             bot.heard_from(&inbound.channel).await;
             bot.settle(&inbound, said, recorded, false).await.answer()
-        });
-        Accepted::Answering(Pending { answer, form, recorded: owed })
+        }));
+        Accepted::Answering(Pending { answer, form, recorded: changes, trace })
+    }
+
+    /// Counts what was said; what follows from it is its trace's.
+    fn traced(&self, channel: &ChannelKey, said: &Result<ParsedCommand, Fault>) -> Trace {
+        let platform = self.chats.of_channel(channel).map_or("unknown", |chat| chat.name());
+        let command = said.as_ref().map_or("unknown", |said| said.spec.name);
+        self.metrics.command(platform, command);
+        Trace::begin(platform, command)
     }
 
     /// Records a change and its delivery in one commit: the second delivery finds the first.
     async fn record(&self, inbound: &Inbound) -> Result<Finished, CommitError> {
-        let Inbound { actor, channel, words, pressed, at, .. } = inbound.clone();
-        let body = Recorded { actor, channel, words, pressed, at };
+        let Inbound { actor, channel, words, pressed, reply_to, at, .. } = inbound.clone();
+        let thread = if let ReplyTo::Private { thread } = reply_to { thread } else { None };
+        let body = Recorded { actor, channel, words, pressed, thread, at };
         let body = serde_json::to_string(&body)
             .map_err(|e| StoreError::Corrupt { place: "a request".into(), why: e.to_string() })?;
         let work = Schedule {
@@ -107,9 +145,12 @@ impl Bot {
         recorded: Option<Finished>,
         again: bool,
     ) -> Outcome {
+        let changes = said.as_ref().is_ok_and(|said| said.command.changes());
         let outcome = self.answer(inbound, said, recorded.clone(), again).await;
         let Some(recorded) = recorded else { return outcome };
         let commit = match &outcome {
+            // Who only looked reads what failed, and looks again.
+            Outcome::Unsettled(_) if !changes && !again => Commit { finished: vec![recorded], ..Commit::default() },
             Outcome::Settled(_) => Commit { finished: vec![recorded], ..Commit::default() },
             Outcome::Unsettled(_) => {
                 Commit { postponed: vec![(recorded, Timestamp::now() + TAKEN_UP_AFTER)], ..Commit::default() }
@@ -139,15 +180,19 @@ impl Bot {
             words: recorded.words,
             pressed: recorded.pressed,
             trigger: None,
-            reply_to: ReplyTo::Private { thread: None },
+            reply_to: ReplyTo::Private { thread: recorded.thread },
             at: recorded.at,
         };
         let again = work.attempts < MOST_ATTEMPTS;
         // Who asked hears of the end, not of every attempt.
         let said = read(&inbound.words, inbound.actor.platform());
-        let Outcome::Settled(Answer::View(view)) = self.settle(&inbound, said, Some(work.finished()), again).await
-        else {
-            return Ok(());
+        let mut trace = self.traced(&inbound.channel, &said);
+        trace.open(inbound.actor.as_str(), inbound.channel.as_str());
+        let view = match trace.follow(self.settle(&inbound, said, Some(work.finished()), again)).await {
+            Outcome::Settled(Answer::View(view)) => view,
+            // Nobody waits for a form any more.
+            Outcome::Settled(Answer::Form(form)) => typed_instead(&form.typed, None).into(),
+            Outcome::Settled(Answer::Secret(_)) | Outcome::Unsettled(_) => return Ok(()),
         };
         let told = match self.chats.of_channel(&inbound.channel) {
             Ok(chat) => chat.tell(&inbound.channel, &inbound.actor, &inbound.reply_to, &view).await,
@@ -207,6 +252,7 @@ impl Drop for Taken {
 
 /// What is said instead of doing anything.
 fn not_recorded(error: &CommitError) -> View {
+    trace::failed("store");
     let reference = reference();
     error!(reference, %error, "a change could not be recorded");
     let view = match error {

@@ -9,8 +9,11 @@ mod access;
 mod approvals;
 mod delivery;
 mod dispatch;
+pub mod doctor;
 mod failure;
+mod figures;
 mod inbox;
+mod late;
 mod lease;
 mod names;
 mod paging;
@@ -44,9 +47,12 @@ use crate::domain::checklist::{Event, Refusal, Session, StepId};
 use crate::sekoia::Sekoia;
 use crate::state::approvals::Approvals;
 use crate::state::control::Frozen;
+use crate::state::plans::Plans;
 use crate::state::rules::Notifications;
 use crate::state::sessions::{ChangeError, Changed, Sessions};
+use crate::state::templates::Templates;
 use crate::store::{Finished, Store, StoreError};
+use crate::telemetry::Metrics;
 use crate::timing::Timing;
 pub use approvals::reveal::Reveal;
 use delivery::outbox::Outbox;
@@ -58,6 +64,8 @@ pub struct Bot {
     sessions: Sessions,
     approvals: Approvals,
     notifications: Notifications,
+    plans: Plans,
+    templates: Option<Templates>,
     sekoia: Arc<Sekoia>,
     chats: Chats,
     policy: Policy,
@@ -75,8 +83,11 @@ pub struct Bot {
     scoped: watching::Scoped,
     /// Under which address others reach this bot.
     public_url: Option<Url>,
+    /// What its settings say beside what it needs to run.
+    surroundings: doctor::Surroundings,
     timing: Timing,
     rounds: Arc<Rounds>,
+    metrics: Arc<Metrics>,
 }
 
 /// Forms that are checked at the same time, and how long one is remembered.
@@ -139,7 +150,9 @@ impl Bot {
         Self {
             sessions: Sessions::new(Arc::clone(&store)).watched(timing.drift),
             approvals: Approvals::new(Arc::clone(&store), timing),
-            notifications: Notifications::new(store),
+            notifications: Notifications::new(Arc::clone(&store)),
+            plans: Plans::new(store),
+            templates: None,
             sekoia,
             chats,
             policy,
@@ -150,10 +163,19 @@ impl Bot {
             taken: DashMap::new(),
             scoped: watching::Scoped::default(),
             public_url: None,
+            surroundings: doctor::Surroundings::default(),
             timing,
             rounds: Arc::default(),
+            metrics: Arc::default(),
             prepared: Cache::builder().max_capacity(CHECKED.0).time_to_live(CHECKED.1).build(),
         }
+    }
+
+    /// With what people do and what is posted counted.
+    #[must_use]
+    pub fn measured(mut self, metrics: Arc<Metrics>) -> Self {
+        self.metrics = metrics;
+        self
     }
 
     /// With the address under which others reach it: without, there are no webhooks.
@@ -169,6 +191,17 @@ impl Bot {
 
     pub fn notifications(&self) -> &Notifications {
         &self.notifications
+    }
+
+    /// With templates of plans.
+    #[must_use]
+    pub fn with_templates(mut self, templates: Option<Templates>) -> Self {
+        self.templates = templates;
+        self
+    }
+
+    pub fn plans(&self) -> &Plans {
+        &self.plans
     }
 
     /// How often the loops beside the requests went round.

@@ -28,6 +28,11 @@ impl Names {
         if alone { name.to_string() } else { format!("{name} ({user})") }
     }
 
+    /// Somebody's name with their id, which alone says for good who it is.
+    pub fn person_and_id(&self, user: &UserId) -> String {
+        self.people.get(user).map_or_else(|| user.to_string(), |name| format!("{name} ({user})"))
+    }
+
     pub fn channel(&self, channel: &ChannelKey) -> String {
         self.channels.get(channel).map_or_else(|| channel.to_string(), |name| format!("#{name}"))
     }

@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, debug, info_span, warn};
+use tracing::{debug, warn};
 
+use super::approvals::reveal::no_forms;
 use super::inbox::{Accepted, Pending};
 use super::{Answer, Bot};
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, FormContent, Inbound, ReplyTo, UserId};
 use crate::pace::Seldom;
+use crate::telemetry::Trace;
 
 /// Answers that wait at the same time. Beyond it, something outside hangs and is being asked by
 /// everybody: what only looks is refused, so that memory stays bounded.
@@ -53,6 +56,22 @@ impl Responder {
         self.go_on(to, accepted, inline).await
     }
 
+    /// The same for what the platform never delivers again, and in whose reply nothing is read. Ends when it
+    /// was answered; none if there is nothing to answer now.
+    pub async fn take_once(&self, inbound: Inbound) -> Option<JoinHandle<()>> {
+        let to = Recipient::of(&inbound);
+        let (answer, trace): (BoxFuture<'static, Answer>, _) = match self.bot.accept_once(inbound).await {
+            Accepted::Again => return None,
+            Accepted::Refused { view, trace } => (Box::pin(async { view.into() }), trace),
+            Accepted::Answering(pending) if !pending.recorded && self.tasks.len() >= MOST_WAITING => {
+                warn!("too many answers are waiting for the chat or Sekoia; one is given later");
+                return None;
+            }
+            Accepted::Answering(pending) => (pending.answer, pending.trace),
+        };
+        Some(self.follow_up(to, answer, false, trace))
+    }
+
     /// The same for a submitted form.
     ///
     /// # Errors
@@ -61,7 +80,7 @@ impl Responder {
     pub async fn take_form(&self, inbound: Inbound) -> Result<Reply, View> {
         let to = Recipient::of(&inbound);
         match self.bot.accept(inbound).await {
-            Accepted::Refused(view) => Err(view),
+            Accepted::Refused { view, .. } => Err(view),
             accepted => Ok(self.go_on(to, accepted, false).await),
         }
     }
@@ -72,13 +91,13 @@ impl Responder {
                 debug!("delivered before");
                 return Reply::Acknowledge;
             }
-            Accepted::Refused(view) if inline => return Reply::Now(view.into()),
-            Accepted::Refused(view) => {
-                Pending { answer: Box::pin(async { view.into() }), form: false, recorded: false }
+            Accepted::Refused { view, .. } if inline => return Reply::Now(view.into()),
+            Accepted::Refused { view, trace } => {
+                Pending { answer: Box::pin(async { view.into() }), form: false, recorded: false, trace }
             }
             Accepted::Answering(pending) => pending,
         };
-        let Pending { mut answer, form, recorded } = pending;
+        let Pending { mut answer, form, recorded, trace } = pending;
         // Only what takes more than memory can fail in a way that is logged: the span is its.
         match futures_util::poll!(&mut answer) {
             Poll::Ready(Answer::View(view)) if inline => return Reply::Now(view),
@@ -89,9 +108,11 @@ impl Responder {
             // A form that is known opens at once; a secret comes into being behind a placeholder.
             Poll::Ready(ready) => {
                 let placeholder = form && matches!(ready, Answer::Secret(_));
-                self.follow_up(to, Box::pin(async { ready }), placeholder);
+                self.follow_up(to, Box::pin(async { ready }), placeholder, trace);
             }
-            Poll::Pending => self.follow_up(to, answer, form),
+            Poll::Pending => {
+                self.follow_up(to, answer, form, trace);
+            }
         }
         Reply::Acknowledge
     }
@@ -113,20 +134,20 @@ impl Responder {
                 debug!("delivered before");
                 Ok(Reply::Acknowledge)
             }
-            Accepted::Refused(view) => Err(view),
+            Accepted::Refused { view, .. } => Err(view),
             Accepted::Answering(pending) => Ok(self.answer_within(to, pending, patience).await),
         }
     }
 
     async fn answer_within(&self, to: Recipient, pending: Pending, patience: Duration) -> Reply {
-        let Pending { answer, recorded, .. } = pending;
+        let Pending { answer, recorded, mut trace, .. } = pending;
         if !recorded && self.tasks.len() >= MOST_WAITING {
             warn!("too many answers are waiting for the chat or Sekoia; one is refused");
             return Reply::Now(busy().into());
         }
         let (told, wait) = oneshot::channel();
         let bot = Arc::clone(&self.bot);
-        let span = info_span!("said", actor = to.actor.as_str(), channel = to.channel.as_str());
+        trace.open(to.actor.as_str(), to.channel.as_str());
         // A task of its own: whoever asked may hang up, and what was begun is not left half done.
         let task = async move {
             let Some((view, reply_to)) = to.left_to_say(&bot, answer.await).await else {
@@ -139,16 +160,22 @@ impl Responder {
                 undelivered(&error);
             }
         };
-        self.tasks.spawn(task.instrument(span));
+        self.tasks.spawn(trace.follow(task));
         match tokio::time::timeout(patience, wait).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(_)) | Err(_) => Reply::Acknowledge,
         }
     }
 
-    fn follow_up(&self, to: Recipient, answer: BoxFuture<'static, Answer>, form: bool) {
+    fn follow_up(
+        &self,
+        to: Recipient,
+        answer: BoxFuture<'static, Answer>,
+        form: bool,
+        mut trace: Trace,
+    ) -> JoinHandle<()> {
         let bot = Arc::clone(&self.bot);
-        let span = info_span!("said", actor = to.actor.as_str(), channel = to.channel.as_str());
+        trace.open(to.actor.as_str(), to.channel.as_str());
         let task = async move {
             // A trigger lives for three seconds: its form is opened while its content is found out.
             // Together, because whoever stops being polled may hold what others wait for.
@@ -166,7 +193,7 @@ impl Responder {
                 undelivered(&error);
             }
         };
-        self.tasks.spawn(task.instrument(span));
+        self.tasks.spawn(trace.follow(task))
     }
 }
 
@@ -257,6 +284,7 @@ impl Recipient {
                 },
                 Err(error) => Some(reveal.needs_a_form(Some(&error))),
             },
+            (Answer::Secret(_), None) if chat.only_mentions() => Some(no_forms()),
             (Answer::Secret(reveal), None) => Some(reveal.needs_a_form(None)),
         };
         instead.map(|view| (view.into(), self.beside()))
@@ -284,7 +312,7 @@ impl Recipient {
 }
 
 /// No form could be opened: the same can be typed.
-fn typed_instead(typed: &str, error: Option<&ChatError>) -> View {
+pub(super) fn typed_instead(typed: &str, error: Option<&ChatError>) -> View {
     let line = match error {
         Some(error) => Line::new().say(format!("I could not open the form ({error}). Type it instead: ")),
         None => Line::new().say("That takes more words. Type: "),

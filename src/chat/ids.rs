@@ -150,6 +150,8 @@ pub struct Person {
     pub bot: bool,
     /// As others there see it; empty if the platform does not tell.
     pub name: Box<str>,
+    /// None if the platform does not tell, or the bot may not know it.
+    pub email: Option<Box<str>>,
 }
 
 /// Who did it: a person, or the bot by a rule of its own.

@@ -3,6 +3,7 @@
 //! Everything that only one platform has (signatures, block types, method names) stays in that
 //! platform's folder.
 
+pub mod diagnosis;
 mod ids;
 mod line;
 pub mod table;
@@ -25,6 +26,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::pace::Rank;
+use diagnosis::Check;
 use view::{Form, Line, Text, View};
 
 /// One thing that a person said or pressed, after its request was verified.
@@ -117,6 +119,9 @@ pub enum ChatError {
     TriggerExpired,
     #[error("the chat platform no longer accepts the bot's token: {0}")]
     TokenDead(String),
+    /// Nothing comes in by Slack's Socket Mode.
+    #[error("no events arrive: {0}")]
+    AppTokenDead(String),
     /// Its people and channels are of many workspaces; a session is of one.
     #[error("the bot's token is of an organisation-wide install, which belongs to no workspace")]
     OrganisationWide,
@@ -142,6 +147,25 @@ impl ChatError {
         matches!(self, Unavailable(_) | RateLimited | MessageGone | NotEditable)
     }
 
+    /// What went wrong, in a word for who counts it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            ChatError::RateLimited => "limited",
+            ChatError::Unavailable(_) | ChatError::Unclear => "unavailable",
+            ChatError::TokenDead(_) | ChatError::AppTokenDead(_) | ChatError::OrganisationWide => "token",
+            ChatError::Forbidden(_) | ChatError::MissingScope(_) => "forbidden",
+            ChatError::Rejected(_) => "rejected",
+            ChatError::NotServed(_)
+            | ChatError::NotInChannel
+            | ChatError::NotAChannel
+            | ChatError::Archived
+            | ChatError::MessageGone
+            | ChatError::NotEditable
+            | ChatError::TriggerExpired
+            | ChatError::Refused(_) => "refused",
+        }
+    }
+
     /// Whether the same would be said of every message there.
     pub fn is_of_channel(&self) -> bool {
         use ChatError::{Archived, Forbidden, MissingScope, NotAChannel, NotInChannel, NotServed};
@@ -160,6 +184,9 @@ impl ChatError {
         Cow::Borrowed(match self {
             ChatError::NotInChannel => return format!("Type {} here and try again.", wording.invite()).into(),
             ChatError::TokenDead(_) => wording.new_token,
+            ChatError::AppTokenDead(_) => {
+                "Ask your bot administrator to create another app-level token in Slack and to restart the bot."
+            }
             ChatError::OrganisationWide => {
                 "Ask your bot administrator to install the app into the one workspace where it is used, and to set the bot token of that install."
             }
@@ -219,6 +246,15 @@ pub struct Picture {
     pub png: Vec<u8>,
 }
 
+/// A text to keep, as a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Of the file: `readiness-nimbus-2026-11-27.md`.
+    pub name: Text,
+    pub title: Text,
+    pub text: String,
+}
+
 /// A chat platform, as the bot needs it.
 #[async_trait]
 pub trait ChatPlatform: Send + Sync + 'static {
@@ -226,6 +262,11 @@ pub trait ChatPlatform: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     /// Whether commands are read after a mention of the bot, too.
     fn reads_mentions(&self) -> bool {
+        false
+    }
+    /// Whether commands are read after a mention alone, because the platform cannot call the bot: then
+    /// nothing can be pressed, and no form can be opened.
+    fn only_mentions(&self) -> bool {
         false
     }
     /// What messages to its people call things.
@@ -236,8 +277,24 @@ pub trait ChatPlatform: Send + Sync + 'static {
     async fn team(&self) -> Result<Arc<str>, ChatError>;
     /// Whether the platform answers and takes the app's token, asked now.
     async fn check(&self) -> Result<(), ChatError>;
+    /// What an operator should know of how the platform is set up. Nothing is changed there.
+    async fn examine(&self, _now: Timestamp) -> Vec<Check> {
+        let (id, subject) = (format!("{}.token", self.name()), format!("{}: answers", self.name()));
+        vec![match self.check().await {
+            Ok(()) => Check::pass(id, subject, "It answers."),
+            Err(error) => Check::fail(id, subject, &format!("{error}."), &error.advice(&self.wording().await)),
+        }]
+    }
+    /// The channels that the bot is in; none if it is in every channel there is.
+    async fn channels(&self) -> Result<Option<Vec<ChannelKey>>, ChatError> {
+        Ok(None)
+    }
     /// Remembered for some minutes.
     async fn person(&self, user: &UserId) -> Result<Person, ChatError>;
+    /// Who has this e-mail address here; none if nobody has, or if the platform does not tell.
+    async fn by_address(&self, _address: &str) -> Result<Option<UserId>, ChatError> {
+        Ok(None)
+    }
     /// What is asked next about a person, or a user group, is the present.
     async fn forget(&self, user: &UserId, groups: &[&str]);
     /// Remembered for some minutes.
@@ -277,6 +334,11 @@ pub trait ChatPlatform: Send + Sync + 'static {
     async fn shows(&self, channel: &ChannelKey, message: &MessageId) -> Result<Option<Box<str>>, ChatError>;
     /// The address of a message, for a [`Span::Link`](crate::chat::view::Span::Link); none if there is none.
     async fn link(&self, channel: &ChannelKey, message: &MessageId) -> Option<Box<str>>;
+    /// Pins a message to its channel. A platform that has no pins, or does not let the bot, does nothing
+    /// or says so: nobody waits for it.
+    async fn pin(&self, _: &ChannelKey, _: &MessageId) -> Result<(), ChatError> {
+        Ok(())
+    }
     /// Shows a picture, in the thread of the message `under` if one is given. It is not found again
     /// by a mark: after [`ChatError::Unclear`] it may be there, after every other error it is not.
     async fn picture(
@@ -285,6 +347,12 @@ pub trait ChatPlatform: Send + Sync + 'static {
         under: Option<&MessageId>,
         picture: &Picture,
     ) -> Result<(), ChatError>;
+    /// Whether [`document`](Self::document) shows files; otherwise their text is shown.
+    fn shows_files(&self) -> bool {
+        true
+    }
+    /// Shows a file, of which the same holds as of a picture.
+    async fn document(&self, channel: &ChannelKey, document: &Document) -> Result<(), ChatError>;
     /// Whether forms take files; otherwise they are pasted, or attached to a message.
     fn forms_take_files(&self) -> bool {
         true

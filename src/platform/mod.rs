@@ -14,6 +14,11 @@ pub mod slack;
 #[cfg(feature = "demo")]
 pub mod web;
 
+/// What may stand between a mention of the bot and a command.
+fn separates(c: char) -> bool {
+    c.is_whitespace() || matches!(c, ',' | ':' | '\u{200b}' | '\u{2060}' | '\u{feff}')
+}
+
 /// A call that a platform did not carry out, or whose outcome it did not tell.
 fn failed(error: ChatError) -> Failed<ChatError> {
     let next = if matches!(error, ChatError::Unavailable(_)) { Next::Passing } else { Next::Stop };

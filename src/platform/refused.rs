@@ -88,6 +88,17 @@ impl Refused {
 }
 
 impl Counts {
+    /// Each by its name.
+    pub fn named(self) -> [(&'static str, u64); 5] {
+        [
+            ("unauthorized", self.unauthorized),
+            ("unknown", self.unknown),
+            ("malformed", self.malformed),
+            ("too_large", self.too_large),
+            ("overloaded", self.overloaded),
+        ]
+    }
+
     /// What came since `before`; none if nothing did.
     pub fn since(self, before: Counts) -> Option<Counts> {
         let new = Counts {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approvals::{Approvals, ChangeError};
 use super::control::{Control, ControlEvent, Frozen};
+use super::owed::card_of;
 use super::stream::{self, Already, Next};
 use crate::chat::{Actor, Change, ChannelKey};
 use crate::store::{Commit, Finished, Record, Schedule, StoreError, WorkKind};
@@ -79,7 +80,7 @@ impl Approvals {
             for approval in &open {
                 let key = approval.id.as_str().to_owned();
                 let work = |kind| Schedule { kind, key: key.clone(), due: next.at, attempts: 0, body: String::new() };
-                schedule.push(work(WorkKind::Card));
+                schedule.push(Schedule { key: card_of(approval).as_str().to_owned(), ..work(WorkKind::Card) });
                 if approval.next_call().is_some() {
                     schedule.push(work(WorkKind::Execute));
                 }

@@ -6,10 +6,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::approvals::Approvals;
+use super::freeze::Announcement;
 use super::stream::{self, Next};
-use crate::chat::{ChannelKey, UserId};
+use crate::chat::{Actor, ChannelKey, UserId};
 use crate::domain::action::Action;
-use crate::domain::approval::{Approval, ApprovalId, Event, Guest, Item, Stage, Status};
+use crate::domain::approval::{Approval, ApprovalId, Command, Event, Guest, Item, SECRET_LOST, Stage, Status};
+use crate::domain::checklist::steps::quickstart::Product;
 use crate::store::{Schedule, WorkKind};
 
 /// What one person is to be told of a request, once.
@@ -24,6 +26,8 @@ pub enum RequestUpdate {
     NotCreated,
     /// A secret was lost and its key revoked.
     Withdrawn,
+    /// The same, because the requester said so.
+    SecretLost,
     /// Invitations were not taken within their 24 hours.
     Lapsed,
     /// Somebody on whom it rests is gone, so that it is not carried out.
@@ -42,6 +46,8 @@ pub enum Notice {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<UserId>,
     },
+    /// The quick start, as it was posted in a channel.
+    QuickStart { to: UserId, from: ChannelKey, by: Actor, products: Box<[Product]> },
     Line {
         to: UserId,
         text: String,
@@ -52,6 +58,41 @@ pub enum Notice {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         see: Option<See>,
     },
+}
+
+/// The body of a [`WorkKind::Announce`] that says where people log in, for everybody in a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedAddress {
+    pub shared_in: ChannelKey,
+    pub by: Actor,
+}
+
+/// The body of a [`WorkKind::Announce`] that brings the quick start to everybody in a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostedQuickStart {
+    pub quick_start_in: ChannelKey,
+    pub by: Actor,
+    pub products: Box<[Product]>,
+}
+
+/// What a [`WorkKind::Announce`] may say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Announced {
+    Address(SharedAddress),
+    QuickStart(PostedQuickStart),
+    Freeze(Announcement),
+}
+
+impl Announced {
+    /// Where it is said; none: in every open channel.
+    pub fn channel(&self) -> Option<&ChannelKey> {
+        match self {
+            Self::Address(shared) => Some(&shared.shared_in),
+            Self::QuickStart(posted) => Some(&posted.quick_start_in),
+            Self::Freeze(announcement) => announcement.channel.as_ref(),
+        }
+    }
 }
 
 /// A message of the bot's that stands in a channel.
@@ -73,8 +114,17 @@ impl Approvals {
         let new_status = before.map(Approval::status) != Some(status);
         let posted = events.iter().all(|event| matches!(event, Event::CardPosted { .. }));
         if new_status || (!posted && is_milestone(after)) {
-            owed.push(work(WorkKind::Card, now + card_delay(after, self.timing.delivery.outcome)));
+            if shows(after) {
+                let due = now + card_delay(after, self.timing.delivery.outcome);
+                owed.push(Schedule { key: card_of(after).as_str().to_owned(), ..work(WorkKind::Card, due) });
+            }
             owed.push(work(WorkKind::ChecklistSync, now));
+        }
+        if let Some(bundle) = &after.request.bundle
+            && new_status
+            && [before, Some(after)].into_iter().flatten().any(came_to_something)
+        {
+            owed.push(Schedule { key: bundle.id.as_str().to_owned(), ..work(WorkKind::Execute, now) });
         }
         if new_status {
             owed.push(work(WorkKind::Open, open_until(after, status, now)));
@@ -105,6 +155,8 @@ impl Approvals {
         }
         let after = |at: Timestamp| at + self.timing.lease;
         let items = approval.items.iter().filter_map(|item| match item {
+            // A part's request makes the bundle due.
+            _ if approval.is_bundle() => None,
             Item::Started { at } => Some(after(*at)),
             Item::Unclear { .. } => Some(now),
             Item::Created { lost: Some(_), .. } => Some(now),
@@ -116,6 +168,27 @@ impl Approvals {
         let next = approval.next_call().filter(|_| approval.held.is_none());
         items.chain(next.map(|_| now)).min()
     }
+}
+
+/// The request on whose card this one stands.
+pub fn card_of(approval: &Approval) -> &ApprovalId {
+    approval.request.bundle.as_ref().map_or(&approval.id, |bundle| &bundle.id)
+}
+
+/// Whether a bundle's card says more because of this change of one of its parts: of a call under
+/// way it says nothing, and what it came to, the bundle itself records.
+fn shows(approval: &Approval) -> bool {
+    let quiet = match approval.status() {
+        Status::Approved => !approval.waits_for_a_press(0),
+        Status::Executing => approval.items.len() == 1 && approval.unclear().count() == 0,
+        _ => false,
+    };
+    approval.request.bundle.is_none() || !quiet
+}
+
+/// Whether a bundle is to take note of one of its parts.
+fn came_to_something(part: &Approval) -> bool {
+    Command::follow(0, part).is_some()
 }
 
 /// What will have an outcome in a moment is not shown before it: every edit costs one of the few
@@ -157,8 +230,12 @@ fn concerned(after: &Approval, events: &[Event]) -> Vec<UserId> {
 
 /// What who asked is told of a change.
 fn update(before: Option<&Approval>, after: &Approval, events: &[Event]) -> Option<RequestUpdate> {
-    if events.iter().any(|e| matches!(e, Event::Withdrawn { .. })) {
-        return Some(RequestUpdate::Withdrawn);
+    let withdrawn = events.iter().find_map(|event| match event {
+        Event::Withdrawn { why, .. } => Some(&**why),
+        _ => None,
+    });
+    if let Some(why) = withdrawn {
+        return Some(if why == SECRET_LOST { RequestUpdate::SecretLost } else { RequestUpdate::Withdrawn });
     }
     let lapsed = |a: &Approval| a.guests.iter().filter(|g| matches!(g, Guest::Lapsed)).count();
     if before.is_some_and(|before| lapsed(after) > lapsed(before)) {
@@ -170,7 +247,7 @@ fn update(before: Option<&Approval>, after: &Approval, events: &[Event]) -> Opti
     }
     match status {
         Status::Approved if after.waits_for_a_press(0) => match before.map(Approval::status) {
-            Some(Status::Requested) => Some(RequestUpdate::Ready),
+            Some(Status::Requested) | None => Some(RequestUpdate::Ready),
             // Whoever was gone came back: it is as it was before.
             Some(Status::Held) => {
                 events.iter().any(|e| matches!(e, Event::Confirmed { .. })).then_some(RequestUpdate::Ready)
@@ -179,6 +256,10 @@ fn update(before: Option<&Approval>, after: &Approval, events: &[Event]) -> Opti
             _ if events.iter().any(|e| matches!(e, Event::NotSent { .. })) => None,
             _ => Some(RequestUpdate::NotCreated),
         },
+        // What becomes of a part is the bundle's to say, but for a key, which is its owner's.
+        _ if after.request.bundle.is_some() && !after.request.action.is_secret(0) => None,
+        // Only keys are left, which take their time.
+        Status::Handover if after.lacks_parts() => Some(RequestUpdate::Outcome),
         Status::Succeeded | Status::Failed | Status::ByHand | Status::Unknown | Status::Rejected | Status::Expired => {
             Some(RequestUpdate::Outcome)
         }

@@ -24,7 +24,8 @@ pub type ChangeError = stream::ChangeError<Refusal>;
 
 impl Folded for Session {
     const FAMILY: &'static str = "session";
-    const SCHEMA: u32 = 1;
+    // 2: a step may be seen.
+    const SCHEMA: u32 = 2;
     type Event = Event;
     type Refusal = Refusal;
 
@@ -144,6 +145,11 @@ impl Sessions {
         self.streams.change(channel.as_str(), by, now, decide, beside).await
     }
 
+    /// How many channels have a session.
+    pub async fn count(&self) -> Result<u64, StoreError> {
+        self.store().count(Session::FAMILY).await
+    }
+
     /// Every channel that has a session, in the order of their keys, after one of them.
     pub async fn channels(&self, after: Option<&ChannelKey>, limit: u32) -> Result<Vec<ChannelKey>, StoreError> {
         let streams = self.store().streams(Session::FAMILY, after.map(stream).as_ref(), limit).await?;
@@ -151,9 +157,18 @@ impl Sessions {
     }
 }
 
-/// The progress message, unless nothing but its own posting happened.
+/// The progress message, unless nothing happened that it shows.
 fn owed(channel: &ChannelKey, events: &[Event], now: Timestamp) -> Vec<Schedule> {
-    if events.iter().all(|event| matches!(event, Event::ProgressPosted { .. })) {
+    let unseen = |event: &Event| {
+        matches!(
+            event,
+            Event::ProgressPosted { .. }
+                | Event::AccountGiven { .. }
+                | Event::AddressShared { .. }
+                | Event::QuickStartSent { .. }
+        )
+    };
+    if events.iter().all(unseen) {
         return Vec::new();
     }
     vec![progress_due(channel, now)]

@@ -1,4 +1,5 @@
-//! Announcements to every open channel, made once: that execution was stopped, or is allowed again.
+//! Announcements, made once: to every open channel that execution was stopped, or is allowed again; to
+//! one channel where people log in.
 
 use jiff::Timestamp;
 use tracing::{error, warn};
@@ -8,12 +9,14 @@ use crate::bot::Bot;
 use crate::bot::approvals::card::frozen_line;
 use crate::bot::approvals::lines::by;
 use crate::bot::inbox::only_store;
+use crate::bot::steps::quickstart;
 use crate::chat::text::shown;
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, ChatError};
 use crate::pace::Rank;
 use crate::state::control::Frozen;
 use crate::state::freeze::Announcement;
+use crate::state::owed::{Announced, PostedQuickStart, SharedAddress};
 use crate::store::{Commit, StoreError, Work};
 
 /// Channels that are looked up at once.
@@ -21,13 +24,49 @@ const PAGE: u32 = 200;
 
 impl Bot {
     pub(super) async fn announce(&self, work: &Work) -> Result<Result<(), ChatError>, StoreError> {
-        let Ok(announcement) = serde_json::from_str::<Announcement>(&work.body) else {
-            error!("an announcement cannot be read; it is dropped");
-            return Ok(Ok(()));
-        };
-        match &announcement.channel {
-            Some(channel) => Ok(self.announce_in(channel, &announcement, work).await),
-            None => self.spread(&announcement).await.map(Ok),
+        match serde_json::from_str::<Announced>(&work.body) {
+            Ok(Announced::Address(shared)) => Ok(self.share_address(&shared, work).await),
+            Ok(Announced::QuickStart(posted)) => Ok(self.post_quick_start(&posted, work).await),
+            Ok(Announced::Freeze(announcement)) => match &announcement.channel {
+                Some(channel) => Ok(self.announce_in(channel, &announcement, work).await),
+                None => self.spread(&announcement).await.map(Ok),
+            },
+            Err(_) => {
+                error!("an announcement cannot be read; it is dropped");
+                Ok(Ok(()))
+            }
+        }
+    }
+
+    /// Says in a channel what its analysts do next.
+    async fn post_quick_start(&self, posted: &PostedQuickStart, work: &Work) -> Result<(), ChatError> {
+        let PostedQuickStart { quick_start_in: channel, by: who, products } = posted;
+        let view = quickstart::brief(products, &self.sekoia.app).note(by(Line::new().say("Sent by "), who));
+        let post = Post::once(self, work, channel, work.key.clone(), Rank::Person);
+        unless_gone(channel, self.post_once(&post, self.native_to(channel.platform(), view)).await.map(|_| ()))
+    }
+
+    /// Says in a channel where people log in, and pins that where it is allowed.
+    async fn share_address(&self, shared: &SharedAddress, work: &Work) -> Result<(), ChatError> {
+        let SharedAddress { shared_in: channel, by: who } = shared;
+        let region = self.sekoia.region;
+        let app = self.sekoia.app.to_string();
+        let other = if region.is_self_hosted() { "another Sekoia's" } else { "another region's" };
+        let line = Line::new()
+            .say("Log in to Sekoia at ")
+            .link(app.clone(), app)
+            .say(format!(". Bookmark this address before you accept an invitation: with {other}, you cannot get in."));
+        let from = by(Line::new().say("Shared by "), who);
+        let view = View::sentence(line).note(from.say(format!(" · region {region}, {}", region.place())));
+        let post = Post::once(self, work, channel, work.key.clone(), Rank::Person);
+        match self.post_once(&post, self.native_to(channel.platform(), view)).await {
+            Ok(message) => {
+                if let Err(error) = self.chats.of_channel(channel)?.pin(channel, &message).await {
+                    tracing::info!(%error, channel = channel.as_str(), "the address is not pinned");
+                }
+                Ok(())
+            }
+            Err(error) => unless_gone(channel, Err(error)),
         }
     }
 
@@ -60,6 +99,17 @@ impl Bot {
             }
             posted => posted.map(|_| ()),
         }
+    }
+}
+
+/// What nobody would read is not posted.
+fn unless_gone(channel: &ChannelKey, posted: Result<(), ChatError>) -> Result<(), ChatError> {
+    match posted {
+        Err(gone @ (ChatError::NotInChannel | ChatError::NotAChannel | ChatError::Archived)) => {
+            warn!(error = %gone, channel = channel.as_str(), "this is not posted");
+            Ok(())
+        }
+        other => other,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::domain::notify::Card;
 use crate::state::kept::{decode, row, row_due};
 use crate::state::owed::{Notice, See};
 use crate::state::sessions::progress_due;
-use crate::store::{Commit, Finished, Schedule, StoreError, Work, WorkKind};
+use crate::store::{Commit, Finished, Schedule, Store, StoreError, Work, WorkKind};
 
 /// How it goes on.
 const AGAIN: &str = "I keep trying, and at once when a command is typed there.";
@@ -219,8 +219,7 @@ impl Bot {
 
     /// Messages that are not delivered, and why, a line each.
     pub(in crate::bot) async fn undelivered(&self) -> Result<Vec<Line>, StoreError> {
-        let letters = self.sessions.store().due(WorkKind::DeadLetter, Timestamp::MAX, LISTED).await?;
-        let letters: Vec<DeadLetter> = letters.iter().filter_map(decode).collect();
+        let letters = recorded(&**self.sessions.store()).await?;
         let mut lines: Vec<Line> = letters.iter().map(DeadLetter::line).collect();
         let waiting = self.outbox.failing.iter().filter(|failing| {
             let (kind, key) = failing.key();
@@ -302,6 +301,16 @@ impl Bot {
         let shown = store.find(WorkKind::Posted, &letter.key).await?;
         Ok((false, shown.map(|shown| shown.finished())))
     }
+}
+
+async fn recorded(store: &dyn Store) -> Result<Vec<DeadLetter>, StoreError> {
+    let letters = store.due(WorkKind::DeadLetter, Timestamp::MAX, LISTED).await?;
+    Ok(letters.iter().filter_map(decode).collect())
+}
+
+/// Messages that a chat refuses, a line each, as they are stored.
+pub(in crate::bot) async fn dead_letters(store: &dyn Store) -> Result<Vec<Line>, StoreError> {
+    Ok(recorded(store).await?.iter().map(DeadLetter::line).collect())
 }
 
 impl DeadLetter {

@@ -153,7 +153,7 @@ impl Bot {
             Which::Weekly => "Weekly digest",
         };
         let heading = format!("{name}, {}", period.in_words(zone));
-        Ok((summary.total() > 0, summary_view(heading, &summary, rules, self.sekoia.region)))
+        Ok((summary.total() > 0, summary_view(heading, &summary, rules, &self.sekoia.app)))
     }
 
     /// Posts it, unless it stands there already; so may an earlier one that nobody recorded.

@@ -17,8 +17,9 @@ use super::feed_health::{FeedHealth, FeedRefusal};
 use super::message::{LiveMessage, Outcome, Post, Unrecorded};
 use super::refusals::MOST_REFUSALS;
 use super::replaced::Original;
-use super::{About, Failing, feed_card};
+use super::{About, feed_card};
 use crate::bot::Bot;
+use crate::bot::figures::source;
 use crate::bot::inbox::only_store;
 use crate::bot::watching::Batch;
 use crate::chat::{ChannelKey, ChatError};
@@ -196,7 +197,7 @@ impl Bot {
             };
             let key = (WorkKind::News, channel.as_str().to_owned());
             let about = About { channel: Some(channel.clone()), to: None };
-            self.outbox.failing.insert(key, Failing { error: refused.clone(), about: about.clone(), recorded: true });
+            self.outbox.fails(key, refused.clone(), about.clone(), true);
             let known = refused.is_for_good() && self.is_dead_letter(work).await;
             let (wait, dead) = match health.refused(&refused, at >= posts, known, self.timing.delivery.first_wait) {
                 FeedRefusal::EditsWait => return Ok(false),
@@ -239,6 +240,7 @@ impl Bot {
             return self.rests(work, card).await.map(|()| Ok(false));
         }
         let posted: Option<Posted> = row.as_ref().and_then(decode);
+        let is_new = posted.is_none();
         // A storm that counts would be a new message at every step.
         let counting = card.ends().zip(posted.as_ref().and_then(|posted| posted.at));
         if let Some((end, at)) = counting
@@ -249,7 +251,7 @@ impl Bot {
             return Ok(Ok(false));
         }
         let rules = self.notifications.read(&card.channel).await?;
-        let view = feed_card::card(card, &rules, self.sekoia.region);
+        let view = feed_card::card(card, &rules, &self.sekoia.app);
         let live = LiveMessage {
             post: Post {
                 work: (work.kind, work.key.clone()),
@@ -276,6 +278,10 @@ impl Bot {
                 Posted { message, seq: card.seq, replaces: live.replaces, at }
             }
             Outcome::Posted(Unrecorded { message, replaces, current }) => {
+                if is_new {
+                    let lag = Timestamp::now().duration_since(card.occurrence.at);
+                    self.metrics.notification(source(card), lag.try_into().unwrap_or_default());
+                }
                 let at = replaces.is_some().then(Timestamp::now);
                 Posted { message, seq: if current { card.seq } else { 0 }, replaces, at }
             }

@@ -8,7 +8,7 @@ use crate::chat::view::{Control, Line, Tone, View};
 use crate::domain::notify::Card;
 use crate::domain::notify::storm::Swarm;
 use crate::domain::notify::{Alert, Named, Playbook, Rules, What, band, minutes};
-use crate::sekoia::{Id, Region};
+use crate::sekoia::Id;
 
 /// Characters of a title, a name, an error.
 const TITLE: usize = 200;
@@ -20,11 +20,11 @@ const URGENT: u8 = 75;
 const ASSETS: usize = 5;
 
 /// The message.
-pub(super) fn card(card: &Card, rules: &Rules, region: Region) -> View {
+pub(super) fn card(card: &Card, rules: &Rules, app: &str) -> View {
     let mut view = match &card.swarm {
-        Some(swarm) => storm(card, swarm, rules, region),
+        Some(swarm) => storm(card, swarm, rules, app),
         None => match &card.occurrence.what {
-            What::AlertRaised(alert) | What::AlertUpdated(alert) => self::alert(card, alert, region),
+            What::AlertRaised(alert) | What::AlertUpdated(alert) => self::alert(card, alert, app),
             What::Silent(silence) | What::Resumed(silence) => {
                 let name = shown(silence.intake.label(), NAME);
                 let headline = if card.is_over() { "Intake sends again" } else { "Silent intake" };
@@ -36,9 +36,9 @@ pub(super) fn card(card: &Card, rules: &Rules, region: Region) -> View {
                 if let Some(back) = card.back {
                     line = line.say("; they came again before ").moment(back);
                 }
-                linked(begin(headline, name).line(line.say(".")), card, OPEN_INTAKES, intakes(region))
+                linked(begin(headline, name).line(line.say(".")), card, OPEN_INTAKES, intakes(app))
             }
-            What::PlaybookError(playbook) => linked(self::playbook(playbook), card, OPEN_PLAYBOOKS, playbooks(region)),
+            What::PlaybookError(playbook) => linked(self::playbook(playbook), card, OPEN_PLAYBOOKS, playbooks(app)),
             What::CaseCreated(case) | What::CaseUpdated(case) => {
                 let headline = match &card.occurrence.what {
                     What::CaseCreated(_) => "New case",
@@ -54,7 +54,7 @@ pub(super) fn card(card: &Card, rules: &Rules, region: Region) -> View {
             }
             What::ConnectorError(connector) => {
                 let view = begin("Connector error", shown(connector.connector.label(), NAME));
-                linked(said(view, connector.error.as_deref()), card, OPEN_INTAKES, intakes(region))
+                linked(said(view, connector.error.as_deref()), card, OPEN_INTAKES, intakes(app))
             }
             What::Reported { kind, action } => {
                 begin("Sekoia's own rule reported", format!("{} {}", shown(kind, NAME), shown(action, NAME)))
@@ -107,7 +107,7 @@ fn playbook(playbook: &Playbook) -> View {
     said(begin(headline, shown(playbook.playbook.label(), NAME)), playbook.error.as_deref())
 }
 
-fn alert(card: &Card, alert: &Alert, region: Region) -> View {
+fn alert(card: &Card, alert: &Alert, app: &str) -> View {
     let name = alert.urgency.map_or("Alert".to_owned(), |urgency| format!("{} alert", band(urgency).name()));
     let headline = if card.gone {
         format!("{name}, deleted")
@@ -159,29 +159,29 @@ fn alert(card: &Card, alert: &Alert, region: Region) -> View {
     if card.sample || Id::parse(id).is_none() {
         return view;
     }
-    view.line(Line::new().link(format!("Open {id} in Sekoia"), alert_url(region, id)))
+    view.line(Line::new().link(format!("Open {id} in Sekoia"), alert_url(app, id)))
 }
 
-/// Where an alert is in the region's app.
-fn alert_url(region: Region, id: &str) -> String {
-    format!("{}/{id}", alerts(region))
+/// Where an alert is in the app.
+fn alert_url(app: &str, id: &str) -> String {
+    format!("{}/{id}", alerts(app))
 }
 
 /// Labels of links to the pages below.
 pub(in crate::bot) const OPEN_INTAKES: &str = "Open the intakes in Sekoia";
 pub(in crate::bot) const OPEN_PLAYBOOKS: &str = "Open the playbooks in Sekoia";
 
-/// Pages of the region's app. Those of one intake or playbook have no documented address.
-fn alerts(region: Region) -> String {
-    format!("{}/operations/alerts", region.app())
+/// Pages of the app. Those of one intake or playbook have no documented address.
+fn alerts(app: &str) -> String {
+    format!("{app}/operations/alerts")
 }
 
-pub(in crate::bot) fn intakes(region: Region) -> String {
-    format!("{}/operations/intakes", region.app())
+pub(in crate::bot) fn intakes(app: &str) -> String {
+    format!("{app}/operations/intakes")
 }
 
-pub(in crate::bot) fn playbooks(region: Region) -> String {
-    format!("{}/operations/playbooks", region.app())
+pub(in crate::bot) fn playbooks(app: &str) -> String {
+    format!("{app}/operations/playbooks")
 }
 
 /// With a link, unless it is about something that never was.
@@ -189,11 +189,11 @@ fn linked(view: View, card: &Card, label: &'static str, url: String) -> View {
     if card.sample { view } else { view.line(Line::new().link(label, url)) }
 }
 
-fn storm(card: &Card, swarm: &Swarm, rules: &Rules, region: Region) -> View {
+fn storm(card: &Card, swarm: &Swarm, rules: &Rules, app: &str) -> View {
     let rule = card.rules.first().copied();
     let what = rule.and_then(|n| rules.rule(n)).map_or("Sekoia's own rules".into(), |rule| rule.watch.to_string());
     let n = usize::try_from(swarm.count).unwrap_or(usize::MAX);
-    let (storm, one, many, page) = kind(&card.occurrence.what, region);
+    let (storm, one, many, page) = kind(&card.occurrence.what, app);
     let times = count(n, one, many);
     let headline = if card.late { "While the chat could not be reached" } else { storm };
     let again = card.again.total();
@@ -228,9 +228,9 @@ fn storm(card: &Card, swarm: &Swarm, rules: &Rules, region: Region) -> View {
 }
 
 /// How a storm of these is called and counted, and where they are in Sekoia.
-fn kind(what: &What, region: Region) -> (&'static str, &'static str, &'static str, Option<(&'static str, String)>) {
-    let open_alerts = || Some(("Open the alerts in Sekoia", alerts(region)));
-    let open_intakes = || Some((OPEN_INTAKES, intakes(region)));
+fn kind(what: &What, app: &str) -> (&'static str, &'static str, &'static str, Option<(&'static str, String)>) {
+    let open_alerts = || Some(("Open the alerts in Sekoia", alerts(app)));
+    let open_intakes = || Some((OPEN_INTAKES, intakes(app)));
     match what {
         What::AlertRaised(_) => ("Alert storm", "alert", "alerts", open_alerts()),
         What::AlertUpdated(_) => ("Alert storm", "changed alert", "changed alerts", open_alerts()),
@@ -238,7 +238,7 @@ fn kind(what: &What, region: Region) -> (&'static str, &'static str, &'static st
             ("Many silent intakes", "silent intake", "silent intakes", open_intakes())
         }
         What::PlaybookError(_) => {
-            let page = Some((OPEN_PLAYBOOKS, playbooks(region)));
+            let page = Some((OPEN_PLAYBOOKS, playbooks(app)));
             ("Many failed playbooks", "failed playbook", "failed playbooks", page)
         }
         What::CaseCreated(_) => ("Many cases", "new case", "new cases", None),

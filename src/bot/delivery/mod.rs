@@ -35,10 +35,10 @@ use super::Bot;
 use super::inbox::only_store;
 use crate::chat::{ChannelKey, ChatError, UserId};
 use crate::domain::approval::ApprovalId;
-use crate::state::freeze::Announcement;
-use crate::state::owed::Notice;
+use crate::state::owed::{Announced, Notice};
 use crate::store::{Commit, StoreError, Work, WorkKind};
 use crate::timing::delivery::{CARD_LOOK, CARD_PATIENCE};
+pub(super) use dead_letters::dead_letters;
 use outbox::Place;
 use refusals::after_refusal;
 
@@ -54,6 +54,8 @@ pub(super) struct Failing {
     pub about: About,
     /// It was refused so often that it is on record, and waits for long.
     pub recorded: bool,
+    /// Since it could not be sent for the first time.
+    pub since: std::time::Instant,
 }
 
 /// Where a message goes.
@@ -234,7 +236,7 @@ impl Bot {
                 let about = self.about(work).await?;
                 let (put_off, recorded) = self.postpone_refused(work, &about, &error, now).await?;
                 commit = put_off;
-                self.outbox.failing.insert(key.clone(), Failing { error, about, recorded });
+                self.outbox.fails(key.clone(), error, about, recorded);
             }
             Err(error) => {
                 let wait =
@@ -281,7 +283,9 @@ impl Bot {
     /// To whom a notice goes; none if it reaches no one.
     async fn recipient(&self, work: &Work) -> Result<Option<UserId>, StoreError> {
         Ok(match serde_json::from_str::<Notice>(&work.body) {
-            Ok(Notice::Line { to, .. } | Notice::Request { to: Some(to), .. }) => Some(to),
+            Ok(Notice::Line { to, .. } | Notice::QuickStart { to, .. } | Notice::Request { to: Some(to), .. }) => {
+                Some(to)
+            }
             Ok(Notice::Request { to: None, .. }) => {
                 let id = work.key.split('/').next().unwrap_or_default();
                 self.approvals.read(&ApprovalId::from(id)).await?.and_then(|approval| approval.requester().cloned())
@@ -295,7 +299,7 @@ impl Bot {
             Some(Place::Checklist(channel)) => Some(channel),
             Some(Place::Card(id)) => self.approvals.read(&id).await?.map(|approval| approval.request.channel),
             None if work.kind == WorkKind::Announce => {
-                serde_json::from_str::<Announcement>(&work.body).ok().and_then(|said| said.channel)
+                serde_json::from_str::<Announced>(&work.body).ok().and_then(|said| said.channel().cloned())
             }
             None if work.kind == WorkKind::Welcome => Some(ChannelKey::from(work.key.clone())),
             None => return Ok(About { channel: None, to: self.recipient(work).await? }),

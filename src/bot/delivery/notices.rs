@@ -7,8 +7,9 @@ use tracing::error;
 use super::message::Post;
 use crate::bot::Bot;
 use crate::bot::approvals::card::{noting, outcomes, votes};
-use crate::bot::approvals::lines::held_line;
+use crate::bot::approvals::lines::{self, held_line};
 use crate::bot::approvals::resend;
+use crate::bot::steps::quickstart;
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, View};
 use crate::chat::{ChannelKey, ChatError, UserId};
@@ -33,11 +34,20 @@ impl Bot {
                 let view = View::sentence(naming(&text, about.as_ref()));
                 (to, self.with_link(view, about.as_ref(), see).await?)
             }
+            Notice::QuickStart { to, from, by, products } => {
+                let view = quickstart::brief(&products, &self.sekoia.app);
+                let line = lines::by(Line::new().say("Sent to you by "), &by).say(" from ").channel(&from);
+                (to, view.note(line))
+            }
             Notice::Request { update, to } => {
                 let id = work.key.split('/').next().unwrap_or_default();
                 let Some(approval) = self.approvals.read(&ApprovalId::from(id)).await? else { return Ok(Ok(())) };
                 let Some(to) = to.or_else(|| approval.requester().cloned()) else { return Ok(Ok(())) };
-                let link = self.link_to(&approval.request.channel, approval.card.as_ref(), OPEN_CARD).await;
+                let card = match &approval.request.bundle {
+                    Some(bundle) => self.approvals.read(&bundle.id).await?.and_then(|bundle| bundle.card),
+                    None => approval.card.clone(),
+                };
+                let link = self.link_to(&approval.request.channel, card.as_ref(), OPEN_CARD).await;
                 let Some(mut view) = update_view(&approval, update, link) else { return Ok(Ok(())) };
                 if approval.status().is_open()
                     && let Some(frozen) = self.approvals.frozen().await?
@@ -93,6 +103,9 @@ fn update_view(approval: &Approval, update: RequestUpdate, link: Option<Line>) -
     let title = approval.request.action.title();
     let mut place =
         Line::new().say("In ").channel(&approval.request.channel).say(format!(" · request {}", approval.id));
+    if let Some(bundle) = &approval.request.bundle {
+        place = place.say(format!(", part of {}", bundle.id));
+    }
     if let Some(link) = link {
         place = place.say(" · ");
         place.0.extend(link.0);
@@ -128,10 +141,12 @@ fn update_view(approval: &Approval, update: RequestUpdate, link: Option<Line>) -
             let again = vec![Control::primary("Create and show", format!("show {id}"))];
             Some(View::sentence(line).line(place).controls(again))
         }
-        RequestUpdate::Withdrawn => {
-            let line = Line::new()
-                .strong(title)
-                .say(": no one confirmed that the key's secret was saved, so the key was revoked.");
+        RequestUpdate::Withdrawn | RequestUpdate::SecretLost => {
+            let why = match update {
+                RequestUpdate::SecretLost => "you lost the key's secret",
+                _ => "no one confirmed that the key's secret was saved",
+            };
+            let line = Line::new().strong(title).say(format!(": {why}, so the key was revoked."));
             let again = approval.status() == Status::Approved;
             let line = if again {
                 line.say(" You may press again until ").moment(approval.request.expires).say(".")
@@ -175,6 +190,7 @@ fn update_view(approval: &Approval, update: RequestUpdate, link: Option<Line>) -
                     Line::new().say("Expired: ").strong(title).say(". Ask again if it is still wanted.")
                 }
                 (_, Status::Succeeded) => Line::new().say("Done: ").strong(title),
+                (_, Status::Handover) => Line::new().say("Done in part: ").strong(title),
                 (_, Status::Failed) if approval.count(Item::is_done) > 0 => {
                     Line::new().say("Done in part: ").strong(title)
                 }

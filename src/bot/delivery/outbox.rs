@@ -5,6 +5,7 @@
 //! that was superseded is never made. A new one carries a mark, by which it is looked up before it
 //! is posted again; edits of one message never overtake each other.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -14,11 +15,12 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 use tracing::warn;
 
-use super::Failing;
 use super::attempts::Attempts;
 use super::message::{LiveMessage, Outcome, Post, Unrecorded, WorkId};
 use super::replaced::Original;
+use super::{About, Failing};
 use crate::bot::Bot;
+use crate::bot::approvals::bundle::bundle_card;
 use crate::bot::approvals::card;
 use crate::bot::lease::{BACKGROUND, Lease};
 use crate::bot::steps::cards;
@@ -132,6 +134,23 @@ impl Outbox {
     pub fn wake(&self) {
         self.chat.notify_one();
         self.work.notify_one();
+    }
+
+    /// Notes that something could not be sent.
+    pub(super) fn fails(&self, work: WorkId, error: ChatError, about: About, recorded: bool) {
+        let since = self.failing.get(&work).map_or_else(Instant::now, |before| before.since);
+        self.failing.insert(work, Failing { error, about, recorded, since });
+    }
+
+    /// How many messages of each kind could not be sent, and for how long the first of them.
+    pub(in crate::bot) fn failing_for(&self) -> BTreeMap<WorkKind, (u64, Duration)> {
+        let mut all = BTreeMap::<_, (u64, Duration)>::new();
+        for failing in &self.failing {
+            let (count, longest) = all.entry(failing.key().0).or_default();
+            *count += 1;
+            *longest = failing.since.elapsed().max(*longest);
+        }
+        all
     }
 
     /// Forgets what settled messages show, but for those that may just be edited again.
@@ -257,10 +276,17 @@ impl Bot {
                 Some((version, approval)) => {
                     let frozen = self.approvals.frozen().await?;
                     let channel = &approval.request.channel;
-                    let card = card::card(&approval, frozen.as_ref(), self.sekoia.region);
+                    let (children, versions) = self.children_with_version(&approval).await?;
+                    let (frozen_now, app) = (frozen.as_ref(), &*self.sekoia.app);
+                    let card = if approval.is_bundle() {
+                        bundle_card(&approval, &children, frozen_now, app)
+                    } else {
+                        card::card(&approval, frozen_now, app)
+                    };
                     let view = self.native_to(channel.platform(), card).await;
                     Some(PostedMessage {
-                        version,
+                        // A bundle's card shows its parts' requests as well.
+                        version: version + versions,
                         frozen: frozen.is_some(),
                         settled: !approval.status().is_open(),
                         live: LiveMessage {

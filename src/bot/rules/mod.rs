@@ -21,6 +21,8 @@ use crate::command::{DigestWish, RuleWish};
 use crate::domain::checklist::StepId;
 use crate::domain::notify::Card;
 use crate::domain::notify::{Command, Digest, Every, Refusal, Rule, Rules, Which, decide, sample, zone};
+use crate::domain::plan::Present;
+use crate::domain::plan::difference::Mark;
 use crate::state::hint::Hint;
 use crate::state::rules::{ChangeError, Changed};
 use crate::store::{Finished, Schedule, StoreError, WorkKind};
@@ -161,6 +163,19 @@ impl Bot {
         let name = StepId::Notifications.name();
         if session.step(StepId::Notifications).status.is_settled() {
             return Ok(view.controls(vec![all_rules()]));
+        }
+        let planned = self.plans.read(ask.channel).await?;
+        let rules = Present::Notifications(self.notifications.read(ask.channel).await?);
+        let left = rules.difference(&planned.plan, ask.now).into_iter().filter(|line| line.mark != Mark::There);
+        let left: Vec<String> = left
+            .map(|line| match line.detail {
+                Some(detail) => format!("{} ({detail})", line.what),
+                None => format!("{} (no rule)", line.what),
+            })
+            .collect();
+        if !left.is_empty() {
+            let line = format!("Step 7 also needs a sample of: {}.", left.join(", "));
+            return Ok(view.line(line).controls(vec![all_rules()]));
         }
         Ok(view
             .line(Line::marked(&format!("`/sekoia done {name}` ticks step 7, with this as its evidence.")))

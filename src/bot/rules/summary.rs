@@ -11,7 +11,6 @@ use crate::chat::view::{Column, Control, Line, Table, View};
 use crate::chat::{ChannelKey, ChatError, MessageId, Picture};
 use crate::domain::notify::chart::{self, Chart};
 use crate::domain::notify::{Bands, ChannelLog, Count, Journal, Period, RuleLine, Rules, Summary, summary};
-use crate::sekoia::Region;
 use crate::state::kept::decode;
 use crate::store::{StoreError, WorkKind};
 use crate::timing::rules::SUMMARY_PATIENCE;
@@ -34,7 +33,7 @@ impl Bot {
         } else {
             format!("Notifications of the last {days} days")
         };
-        let view = summary_view(heading, &summary, &rules, self.sekoia.region);
+        let view = summary_view(heading, &summary, &rules, &self.sekoia.app);
         let other = if hours == 24 {
             Control::button("Last 7 days", "notify summary 7d")
         } else {
@@ -118,12 +117,7 @@ fn zone_of(rules: &Rules) -> TimeZone {
 }
 
 /// The summary as a message.
-pub(in crate::bot) fn summary_view(
-    heading: impl Into<String>,
-    summary: &Summary,
-    rules: &Rules,
-    region: Region,
-) -> View {
+pub(in crate::bot) fn summary_view(heading: impl Into<String>, summary: &Summary, rules: &Rules, app: &str) -> View {
     let heading: String = heading.into();
     let total = count(summary.total() as usize, "notification", "notifications");
     let view = View::new(format!("{heading}: {total}")).heading(heading);
@@ -164,10 +158,10 @@ pub(in crate::bot) fn summary_view(
     facts.extend(named("Noisiest entities", &summary.entities));
     let linked = |line: Line, label, url| line.say(" · ").link(label, url);
     facts.extend(
-        named("Intakes that fell silent", &summary.silent).map(|line| linked(line, OPEN_INTAKES, intakes(region))),
+        named("Intakes that fell silent", &summary.silent).map(|line| linked(line, OPEN_INTAKES, intakes(app))),
     );
     facts.extend(
-        named("Playbooks that failed", &summary.playbooks).map(|line| linked(line, OPEN_PLAYBOOKS, playbooks(region))),
+        named("Playbooks that failed", &summary.playbooks).map(|line| linked(line, OPEN_PLAYBOOKS, playbooks(app))),
     );
     let numbers = |lines: Vec<&RuleLine>| lines.iter().map(|l| l.number.to_string()).collect::<Vec<_>>().join(", ");
     let quiet: Vec<&RuleLine> = summary.never_fired().collect();

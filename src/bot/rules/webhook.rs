@@ -17,6 +17,7 @@ use crate::chat::view::{Control, Line, Style, View};
 use crate::chat::{Actor, ChannelKey, ChatError, FormContent, SecretForm, UserId};
 use crate::command::WebhookWish;
 use crate::domain::notify::{Command, Refusal, Rules, decide, token_hash};
+use crate::sekoia::Region;
 use crate::state::rules::ChangeError;
 
 /// An address that may be made now, in a form that is to be opened.
@@ -30,7 +31,14 @@ pub struct NewAddress {
     instead_of: Option<Box<str>>,
 }
 
-const NO_ADDRESS: &str = "Sekoia posts from the internet, and I do not know under which address it reaches me. Ask your bot administrator to set CHATOPS_PUBLIC_URL, for example to https://bot.example.com, and to restart the bot.";
+/// Why there is no webhook where nobody said how the bot is reached.
+fn no_address(region: Region) -> String {
+    let from =
+        if region.is_self_hosted() { "Your Sekoia posts from its own host" } else { "Sekoia posts from the internet" };
+    format!(
+        "{from}, and I do not know under which address it reaches me. Ask your bot administrator to set CHATOPS_PUBLIC_URL, for example to https://bot.example.com, and to restart the bot."
+    )
+}
 
 impl Bot {
     pub(in crate::bot) async fn notify_webhook(&self, ask: &Ask<'_>, wish: WebhookWish) -> Result<Answer, Failure> {
@@ -43,7 +51,7 @@ impl Bot {
                 return Ok(view.line("Remove the action from Sekoia's rules too.").controls(vec![all_rules()]).into());
             }
         };
-        let Some(base) = &self.public_url else { return Err(instead(NO_ADDRESS)) };
+        let Some(base) = &self.public_url else { return Err(instead(no_address(self.sekoia.region))) };
         let rules = self.notifications.read(ask.channel).await?;
         if let (Some(webhook), false) = (&rules.webhook, confirmed) {
             let line = by(Line::new().say("This channel has a webhook, made by "), &webhook.made.by);
@@ -98,7 +106,7 @@ impl Bot {
             }
             Err(refused) => return Some(View::sentence(Line::marked(&refused.to_string()))),
         }
-        let form = form(&new.base, &token, &self.sekoia.region.app());
+        let form = form(&new.base, &token, &self.sekoia.app, self.sekoia.region);
         drop(token);
         let shown = match self.chats.of_channel(channel) {
             Ok(chat) => chat.fill_form(opened, FormContent::Secret(&form), channel).await,
@@ -125,7 +133,7 @@ impl Bot {
     }
 }
 
-fn form(base: &Url, token: &SecretString, console: &str) -> SecretForm {
+fn form(base: &Url, token: &SecretString, console: &str, region: Region) -> SecretForm {
     let token = secrecy::ExposeSecret::expose_secret(token);
     let address = format!("{}/hooks/sekoia/{token}", base.as_str().trim_end_matches('/'));
     // No page of the console has a documented address: the way there is said instead.
@@ -135,6 +143,8 @@ fn form(base: &Url, token: &SecretString, console: &str) -> SecretForm {
         .say(": 1. Open Settings > Notifications and create a rule. 2. Choose its trigger and conditions. 3. Add the action \"Webhook\" and paste this address. 4. Save the rule. It is shown here once, and nowhere else:");
     let reach = if base.scheme() == "https" {
         ""
+    } else if region.is_self_hosted() {
+        " ⚠️ It is not https: set CHATOPS_PUBLIC_URL to an address that your Sekoia reaches, encrypted."
     } else {
         " ⚠️ It is not https: Sekoia posts from the internet, so set CHATOPS_PUBLIC_URL to an address that it reaches, encrypted."
     };

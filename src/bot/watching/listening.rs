@@ -225,6 +225,7 @@ pub(super) fn is_for_all(error: &SekoiaError) -> bool {
             | SekoiaError::Paused { .. }
             | SekoiaError::Busy { .. }
             | SekoiaError::Unreachable
+            | SekoiaError::ProxyFailed(_)
     )
 }
 

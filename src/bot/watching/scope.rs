@@ -75,6 +75,19 @@ impl Bot {
         *kept = Some((revision, Instant::now(), Arc::clone(&scope)));
         Ok(scope)
     }
+
+    /// For everything that rules wait for: when the community was looked at that waits longest for
+    /// another look. What was never looked at is not there.
+    pub(in crate::bot) async fn longest_ago(&self, now: Timestamp) -> Result<Vec<(Trigger, Timestamp)>, StoreError> {
+        let (scope, looks) = (self.scope().await?, self.notifications.health.snapshot(now));
+        let oldest = |trigger: Trigger| {
+            let waiting = scope.communities.iter().filter(move |(_, watched)| watched.waits_for(trigger));
+            // What one source cannot read, another does not know.
+            let looked = waiting.flat_map(|(community, _)| looks.looks(*community, trigger));
+            looked.filter_map(|look| look.evaluated).min().map(|at| (trigger, at))
+        };
+        Ok(Trigger::all().filter_map(oldest).collect())
+    }
 }
 
 /// One channel that cannot be read keeps none of the others from being watched.

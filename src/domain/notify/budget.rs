@@ -1,6 +1,6 @@
 //! How often what has to be polled can honestly be looked at.
 //!
-//! Background work has one call a minute for the whole deployment (docs/design.md). A part of it is
+//! Background work has one call a minute for the whole deployment (docs/src/design.md). A part of it is
 //! reserved for what is not polled, see [`RESERVED`]; the rest is shared here. Each kind of rule that
 //! a community waits for brings one share to its kind, and a kind is looked at equally often in all
 //! communities. So each community takes what it needs, one without such rules takes nothing, and a

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::checklist::StepId;
+use crate::domain::plan::Part;
 
 #[derive(Serialize)]
 pub(super) struct Section {
@@ -56,6 +57,22 @@ pub(super) fn sections(communities: &[String]) -> Vec<Section> {
             by("carol", "soc-setup", "unfreeze", "Lets it go on"),
         ],
     };
+    let plan = Section {
+        title: "All of it from one file".into(),
+        text: "What the workspace should be, from a template: one request, one approval, and steps that are verified against it.",
+        chips: vec![
+            by(
+                "alice",
+                "soc-setup",
+                "plan import template bank client=\"Rivoli\" domain=\"rivoli.example\"",
+                "Becomes the plan, and shows what Sekoia lacks",
+            ),
+            by("alice", "soc-setup", "plan request because \"day one\"", "One card: Bob or Carol approves"),
+            chip("plan", "The plan, part by part"),
+            by("alice", "soc-setup", "plan verify", "Every step against the plan"),
+            by("alice", "soc-setup", "plan export", "The plan as a file"),
+        ],
+    };
     let wrong = Section {
         title: "Make mistakes".into(),
         text: "Nothing is done by halves, and every refusal says what to type instead.",
@@ -67,7 +84,7 @@ pub(super) fn sections(communities: &[String]) -> Vec<Section> {
             chip("audit 10", "What is on record"),
         ],
     };
-    std::iter::once(start).chain(StepId::all().map(of_step)).chain([others, wrong]).collect()
+    std::iter::once(start).chain(StepId::all().map(of_step)).chain([plan, others, wrong]).collect()
 }
 
 fn of_step(id: StepId) -> Section {
@@ -118,11 +135,16 @@ fn of_step(id: StepId) -> Section {
             chip("skip notifications", "Asks for the reason in a form"),
         ],
         StepId::Quickstart => vec![chip("report", "The readiness report")],
-        StepId::Subscription | StepId::Region => Vec::new(),
+        StepId::Region => vec![chip("region share", "Posts the address for everybody; that is what the step asks for")],
+        StepId::Subscription | StepId::Hardening => Vec::new(),
     };
-    let tick = chip(format!("done {}", id.name()), "Ticks it if Sekoia confirms it");
-    let tick = (id != StepId::Notifications).then_some(tick);
-    // Of the made-up admins one has no MFA: Sekoia's evidence is against it.
-    let word = (id == StepId::Prerequisites).then(|| chip("done prerequisites anyway", "Ticks it on your word alone"));
-    Section { title, text: spec.why, chips: looks.into_iter().chain(more).chain(tick).chain(word).collect() }
+    let tick = match (id, Part::of(id)) {
+        (StepId::Notifications | StepId::Region, _) => Vec::new(),
+        (_, Some(part)) => vec![
+            chip(format!("done {}", id.name()), "What Sekoia shows; whether it is all, nobody said yet"),
+            chip(format!("plan {} current", part.name()), "It is all: ticks the step"),
+        ],
+        (_, None) => vec![chip(format!("done {}", id.name()), "Ticks it if Sekoia confirms it")],
+    };
+    Section { title, text: spec.why, chips: looks.into_iter().chain(more).chain(tick).collect() }
 }

@@ -18,6 +18,9 @@ pub struct Somebody {
     pub name: &'static str,
     pub role: &'static str,
     pub may: &'static str,
+    /// Of their account at the embedded Sekoia, if they have one.
+    #[serde(skip)]
+    pub email: Option<&'static str>,
     /// Who they would be on Slack.
     #[serde(skip)]
     slack: &'static str,
@@ -33,6 +36,7 @@ pub const PEOPLE: [Somebody; 4] = [
         name: "Alice",
         role: "Administrator",
         may: "sets up and asks",
+        email: Some("claire.dubreuil@banque-rivoli.example"),
         slack: "U0ALICE",
         operator: true,
         approver: false,
@@ -42,6 +46,7 @@ pub const PEOPLE: [Somebody; 4] = [
         name: "Bob",
         role: "Head of security",
         may: "may approve",
+        email: None,
         slack: "U0BOB",
         operator: true,
         approver: true,
@@ -51,6 +56,7 @@ pub const PEOPLE: [Somebody; 4] = [
         name: "Carol",
         role: "SOC manager",
         may: "may approve",
+        email: None,
         slack: "U0CAROL",
         operator: true,
         approver: true,
@@ -60,6 +66,7 @@ pub const PEOPLE: [Somebody; 4] = [
         name: "Dan",
         role: "Analyst",
         may: "may look, not change",
+        email: None,
         slack: "U0DAN",
         operator: false,
         approver: false,

@@ -12,8 +12,8 @@ use super::dialog::Dialog;
 use super::people::{self, find, is_public};
 use crate::chat::view::{Form, View};
 use crate::chat::{
-    ChannelFacts, ChannelKey, ChatError, ChatPlatform, FormContent, MessageId, Person, Picture, ReplyTo, UserId,
-    WEB_TEAM,
+    ChannelFacts, ChannelKey, ChatError, ChatPlatform, Document, FormContent, MessageId, Person, Picture, ReplyTo,
+    UserId, WEB_TEAM,
 };
 use crate::pace::Rank;
 
@@ -43,7 +43,13 @@ impl ChatPlatform for WebChat {
         let known = find(user.native()).filter(|_| user.platform() == "web");
         let (team, name) = known.map_or(("", ""), |somebody| (WEB_TEAM, somebody.name));
         let active = known.is_some();
-        Ok(Person { team: team.into(), also: None, active, guest: false, bot: false, name: name.into() })
+        let email = known.and_then(|somebody| somebody.email).map(Into::into);
+        Ok(Person { team: team.into(), also: None, active, guest: false, bot: false, name: name.into(), email })
+    }
+
+    async fn by_address(&self, address: &str) -> Result<Option<UserId>, ChatError> {
+        let known = people::PEOPLE.iter().find(|somebody| somebody.email == Some(address));
+        Ok(known.and_then(|somebody| UserId::of("web", somebody.id)))
     }
 
     /// Nothing is remembered here.
@@ -118,6 +124,15 @@ impl ChatPlatform for WebChat {
         let thread = under.and_then(|message| message.0.parse().ok());
         self.pictured(&Place { channel: channel.channel(), thread, only: None }, picture);
         Ok(())
+    }
+
+    /// A report is read on the page.
+    fn shows_files(&self) -> bool {
+        false
+    }
+
+    async fn document(&self, _: &ChannelKey, _: &Document) -> Result<(), ChatError> {
+        Err(ChatError::Refused("the page shows no files".into()))
     }
 
     async fn tell(&self, channel: &ChannelKey, user: &UserId, to: &ReplyTo, view: &View) -> Result<(), ChatError> {
