@@ -1,5 +1,6 @@
 //! The world that a stage plays in: one platform, spoken to in the words of all.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::hook::Stage as At;
@@ -55,7 +56,11 @@ impl Chat {
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         match self {
             Chat::Slack(world) => vec![
-                ("SLACK_SIGNING_SECRET", world.signing_secret().to_owned()),
+                if world.is_by_socket() {
+                    ("SLACK_APP_TOKEN", world.app_token().to_owned())
+                } else {
+                    ("SLACK_SIGNING_SECRET", world.signing_secret().to_owned())
+                },
                 ("SLACK_BOT_TOKEN", world.bot_token().to_owned()),
                 ("SLACK_API_URL", world.api_url()),
             ],
@@ -65,6 +70,28 @@ impl Chat {
                 ("MATTERMOST_COMMAND_TOKEN", world.command_token().to_owned()),
                 ("CHATOPS_PUBLIC_URL", PUBLIC_URL.to_owned()),
             ],
+        }
+    }
+
+    /// Where the bot's WebSockets come in, if it opens any.
+    pub fn socket_address(&self) -> Option<SocketAddr> {
+        match self {
+            Chat::Slack(world) => world.is_by_socket().then(|| world.socket_address()),
+            Chat::Mattermost(_) => None,
+        }
+    }
+
+    /// By which origin the bot reaches it from now on, and where it is.
+    pub fn reach_as(&self, origin: &str) -> SocketAddr {
+        match self {
+            Chat::Slack(world) => {
+                world.reach_as(origin);
+                world.address()
+            }
+            Chat::Mattermost(world) => {
+                world.reach_as(origin);
+                world.address()
+            }
         }
     }
 
@@ -219,6 +246,26 @@ impl Chat {
         match self {
             Chat::Slack(world) => world.standing(channel).into_iter().map(Seen::slack).collect(),
             Chat::Mattermost(world) => world.standing(channel).into_iter().map(Seen::mattermost).collect(),
+        }
+    }
+
+    /// The platform tells the bot everybody's e-mail address from now on.
+    pub fn tells_addresses(&self) {
+        match self {
+            Chat::Slack(world) => world.edit(|state| {
+                state.scopes.insert("users:read.email".into());
+            }),
+            Chat::Mattermost(world) => {
+                world.edit(|state| state.users.values_mut().for_each(|user| user.shows_email = true));
+            }
+        }
+    }
+
+    /// Whether a message that says this is pinned to its channel.
+    pub fn pinned(&self, says: &str) -> bool {
+        match self {
+            Chat::Slack(world) => world.pinned(says),
+            Chat::Mattermost(world) => world.pinned(says),
         }
     }
 

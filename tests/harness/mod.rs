@@ -4,12 +4,15 @@
 
 pub mod browser;
 mod chat;
+pub mod collector;
 pub mod demo;
+pub mod front;
 mod happenings;
 pub mod hook;
 pub mod mattermost;
 mod outcome;
 mod platform;
+pub mod proxy;
 pub mod real_mattermost;
 mod script;
 mod seen;
@@ -57,8 +60,16 @@ pub struct Setting {
     pub sources: &'static str,
     /// `MATTERMOST_TRIGGER`.
     pub trigger: &'static str,
+    /// Whether Prometheus reads.
+    pub metrics: bool,
+    /// Whether Mattermost's server cannot call the bot.
+    pub only_mentions: bool,
     /// Another platform that the same bot serves.
     pub beside: Option<Platform>,
+    /// `name:password` of the proxy that alone knows where everything is.
+    pub behind_proxy: Option<&'static str>,
+    /// Templates of plans: their names and their texts.
+    pub templates: &'static [(&'static str, &'static str)],
 }
 
 impl Default for Setting {
@@ -78,7 +89,11 @@ impl Default for Setting {
             durable: false,
             sources: "",
             trigger: "",
+            metrics: false,
+            only_mentions: false,
             beside: None,
+            behind_proxy: None,
+            templates: &[],
         }
     }
 }
@@ -87,13 +102,28 @@ impl Default for Setting {
 pub const QUICK: Timing =
     Timing { watch: Rhythm { minute: Duration::from_millis(600), ..Timing::QUICK.watch }, ..Timing::QUICK };
 
+thread_local! {
+    static BY_SOCKET: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Whether the Slack of this scenario speaks Socket Mode.
+fn is_by_socket() -> bool {
+    BY_SOCKET.get()
+}
+
+/// Runs a scenario whose Slack sends everything over the bot's own WebSockets.
+pub fn by_socket(scenario: impl FnOnce()) {
+    BY_SOCKET.set(true);
+    scenario();
+}
+
 /// Names the platform when a scenario fails: its transcript does not tell.
 struct On(Platform);
 
 impl Drop for On {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("this was on {:?}", self.0);
+            eprintln!("this was on {:?}{}", self.0, if is_by_socket() { " by Socket Mode" } else { "" });
         }
     }
 }
@@ -118,6 +148,31 @@ macro_rules! on_both {
     };
 }
 pub(crate) use on_both;
+
+/// The same, and a third one: `<scenario>::slack_socket`, where Slack is spoken to by Socket Mode.
+macro_rules! everywhere {
+    ($scenario:ident) => {
+        mod $scenario {
+            use crate::harness::{Platform, by_socket};
+
+            #[test]
+            fn slack() {
+                insta::allow_duplicates! { super::$scenario(Platform::Slack) }
+            }
+
+            #[test]
+            fn slack_socket() {
+                insta::allow_duplicates! { by_socket(|| super::$scenario(Platform::Slack)) }
+            }
+
+            #[test]
+            fn mattermost() {
+                insta::allow_duplicates! { super::$scenario(Platform::Mattermost) }
+            }
+        }
+    };
+}
+pub(crate) use everywhere;
 
 /// Runs a scenario on a stage of its own, and makes sure that everything that it caused was looked
 /// at.

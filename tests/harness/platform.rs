@@ -24,6 +24,8 @@ pub enum Call {
     ReadGroup,
     /// Of a picture's bytes, or for where to bring them.
     Upload,
+    /// Whether the platform answers at all.
+    Check,
 }
 
 /// What goes wrong with one call.
@@ -124,6 +126,7 @@ impl Platform {
             (Platform::Slack, Call::FillForm) => "views.update",
             (Platform::Slack, Call::ReadPerson) => "users.info",
             (Platform::Slack, Call::Upload) => "files.getUploadURLExternal",
+            (Platform::Slack, Call::Check) => "auth.test",
             (Platform::Slack, Call::ReadGroup) => "usergroups.users.list",
             (Platform::Mattermost, Call::Post) => "POST /posts",
             (Platform::Mattermost, Call::Edit) => "PUT /posts/{id}/patch",
@@ -131,6 +134,7 @@ impl Platform {
             (Platform::Mattermost, Call::OpenForm | Call::FillForm) => "POST /actions/dialogs/open",
             (Platform::Mattermost, Call::ReadPerson) => "GET /users/{id}",
             (Platform::Mattermost, Call::Upload) => "POST /files",
+            (Platform::Mattermost, Call::Check) => "GET /users/me",
             (Platform::Mattermost, Call::ReadGroup) => "GET /groups/{id}/members",
             (_, Call::Answer) => "response_url",
         }
@@ -164,6 +168,7 @@ impl ChatFault {
                 Call::ReadPerson => "user_not_found",
                 Call::Upload => "restricted_action",
                 Call::ReadGroup => "missing_scope",
+                Call::Check => "invalid_auth",
             }),
         }
     }
@@ -186,6 +191,7 @@ impl ChatFault {
                 Call::History | Call::Upload => mattermost::Fault::Error(403, "api.context.permissions.app_error"),
                 Call::ReadPerson => mattermost::Fault::Error(404, "app.user.missing_account.const"),
                 Call::ReadGroup => mattermost::Fault::Error(501, "api.license_error"),
+                Call::Check => mattermost::Fault::Error(401, "api.context.session_expired.app_error"),
             },
         }
     }

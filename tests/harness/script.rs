@@ -36,7 +36,18 @@ impl Stage {
 
     /// Sends a request as the platform does; what the bot answers.
     pub async fn send(&self, request: &SignedRequest) -> reqwest::Response {
-        self.request(request).send().await.expect("an answer of the bot")
+        match self.by_socket(request) {
+            Some(slack) => slack.deliver(request).await.into(),
+            None => self.request(request).send().await.expect("an answer of the bot"),
+        }
+    }
+
+    /// The Slack that sends this by Socket Mode.
+    fn by_socket(&self, request: &SignedRequest) -> Option<&SlackWorld> {
+        match &self.chat {
+            Chat::Slack(slack) if slack.is_by_socket() && request.path.starts_with("/slack/") => Some(slack),
+            _ => None,
+        }
     }
 
     fn request(&self, request: &SignedRequest) -> reqwest::RequestBuilder {
@@ -68,6 +79,26 @@ impl Stage {
         let answer = self.send(request).await;
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.text().await.expect("a body"), "");
+    }
+
+    /// Mentions the bot, in the thread under a message or not; the answer is still to be read.
+    pub async fn mention(&self, user: &str, under: Option<&Seen>, text: &str) {
+        match &self.chat {
+            Chat::Slack(world) => {
+                let thread = under.map(|seen| match &seen.on_slack().kind {
+                    super::slack::Kind::Posted { ts, .. } => ts.as_str(),
+                    _ => panic!("no thread under:\n{seen}"),
+                });
+                self.acknowledged(&world.mention(user, SOC, thread, text)).await;
+            }
+            Chat::Mattermost(world) => {
+                let text = format!("@sekoia {text}");
+                match under {
+                    Some(seen) => world.write_under(user, seen.on_mattermost(), &text),
+                    None => world.write(user, SOC, &text),
+                };
+            }
+        }
     }
 
     /// Types `/sekoia …`; the answer is still to be read.
@@ -165,8 +196,15 @@ impl Stage {
     }
 
     async fn tried(&self, request: &SignedRequest) {
-        let answer = self.request(request).timeout(PATIENCE).send().await;
-        if let Ok(answer) = answer
+        let answer = async {
+            match self.by_socket(request) {
+                Some(slack) => Some(slack.deliver(request).await.into()),
+                None => self.request(request).send().await.ok(),
+            }
+        };
+        // Nobody answers if the bot dies.
+        let answer: Result<Option<reqwest::Response>, _> = tokio::time::timeout(PATIENCE, answer).await;
+        if let Ok(Some(answer)) = answer
             && answer.status() == 200
         {
             self.heard(request, answer).await;
@@ -206,6 +244,24 @@ impl Stage {
     }
 
     /// The next post or edit in a channel.
+    /// All pages of the readiness report.
+    pub async fn whole_report(&self, user: &str) -> String {
+        let mut report = String::new();
+        for page in 1.. {
+            let text = self.ask(user, &format!("report markdown {page}")).await.text();
+            report.push_str(text.split("```").nth(1).expect("code"));
+            if !text.contains("[Next page]") {
+                break;
+            }
+        }
+        report
+    }
+
+    /// The next message in a channel that says this.
+    pub async fn next_post(&self, says: &str) -> Seen {
+        self.next_where("a message", |seen| seen.is_post() && seen.text().contains(says)).await
+    }
+
     pub async fn progress(&self) -> Seen {
         self.next_where("progress message", Seen::is_post).await
     }

@@ -1,5 +1,6 @@
 //! The bot between its chat and its Sekoia: started, stopped, crashed, killed.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Chat, Platform, Setting};
+use super::proxy::{Proxy, Rules};
+use super::{Chat, Platform, Setting, front};
 
 /// Longer than a round takes on any machine.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -31,6 +33,10 @@ pub struct Stage {
     setting: Setting,
     sekoia_url: String,
     directory: Option<tempfile::TempDir>,
+    /// Where the templates of plans are.
+    templates: tempfile::TempDir,
+    /// The only way out, and what has to be trusted behind it.
+    behind: Option<(Proxy, tempfile::NamedTempFile)>,
     running: Option<Running>,
     program: Option<Program>,
 }
@@ -52,6 +58,8 @@ impl Drop for Program {
 /// A bot in a runtime of its own, so that ending the runtime ends everything that it started.
 struct Running {
     address: SocketAddr,
+    /// Where Prometheus reads.
+    metrics: Option<SocketAddr>,
     rounds: Arc<Rounds>,
     stop: CancellationToken,
     task: JoinHandle<anyhow::Result<()>>,
@@ -66,25 +74,42 @@ impl Stage {
             Timestamp::now(),
         );
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let sekoia_url = format!("http://{}", listener.local_addr().expect("an address"));
+        let listening = listener.local_addr().expect("an address");
+        let sekoia_url = format!("http://{listening}");
         tokio::spawn(sandbox::serve(listener, Arc::clone(&sekoia), std::future::pending()));
         let directory = setting.durable.then(|| tempfile::tempdir().expect("a temporary directory"));
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let templates = tempfile::tempdir().expect("a temporary directory");
+        for (name, text) in setting.templates {
+            std::fs::write(templates.path().join(format!("{name}.toml")), text).expect("a template");
+        }
         let beside = match setting.beside {
             Some(other) => Some(Chat::start(other).await),
             None => None,
         };
+        let chat = Chat::start(platform).await;
+        let behind = match setting.behind_proxy {
+            Some(login) => Some(behind_proxy(login, &chat, listening).await),
+            None => None,
+        };
         Self {
-            chat: Chat::start(platform).await,
+            chat,
             beside,
             sekoia,
             http: reqwest::Client::new(),
             setting,
             sekoia_url,
             directory,
+            templates,
+            behind,
             running: None,
             program: None,
         }
+    }
+
+    /// Where the embedded Sekoia is.
+    pub fn sekoia_url(&self) -> &str {
+        &self.sekoia_url
     }
 
     /// Another stage where the same has happened in the chat and in the bot's database. The bot is
@@ -118,12 +143,39 @@ impl Stage {
             ("MATTERMOST_SOURCES", self.setting.sources.to_owned()),
             ("MATTERMOST_TRIGGER", self.setting.trigger.to_owned()),
         ];
+        if !self.setting.templates.is_empty() {
+            settings.push(("CHATOPS_PLANS", self.templates.path().display().to_string()));
+        }
+        if self.setting.region == "SELF" {
+            settings.push(("SEKOIA_APP_URL", "https://soc.bank.example/".to_owned()));
+            settings.push(("SEKOIA_LIVE_URL", format!("{}/live/", self.sekoia_url.replace("http://", "ws://"))));
+        }
         if let (Platform::Slack, Some(url)) = (self.chat.platform(), self.setting.public_url) {
             settings.push(("CHATOPS_PUBLIC_URL", url.to_owned()));
         }
         settings.retain(|(_, value)| !value.is_empty());
         settings.extend(chats().flat_map(Chat::settings));
+        if let Some((proxy, trusted)) = &self.behind {
+            // Sekoia and Slack stand where they always do.
+            settings.retain(|(name, _)| !["SEKOIA_API_URL", "SLACK_API_URL"].contains(name));
+            let login = self.setting.behind_proxy.unwrap_or_default();
+            settings.push(("HTTPS_PROXY", format!("http://{login}@{}", proxy.address)));
+            settings.push(("CHATOPS_CA_FILE", trusted.path().display().to_string()));
+        }
+        if self.setting.only_mentions {
+            settings.retain(|(name, _)| !matches!(*name, "MATTERMOST_COMMAND_TOKEN" | "CHATOPS_PUBLIC_URL"));
+        }
         settings
+    }
+
+    /// The only way out of the bot's network.
+    pub fn proxy(&self) -> &Proxy {
+        &self.behind.as_ref().expect("a stage behind a proxy").0
+    }
+
+    /// Somebody writes another text into a template of plans.
+    pub fn template_changes(&self, name: &str, text: &str) {
+        std::fs::write(self.templates.path().join(format!("{name}.toml")), text).expect("a template");
     }
 
     /// From here on, people act on the other platform.
@@ -144,6 +196,7 @@ impl Stage {
             (Region::Usa1, vec![sekoia_url]),
         ];
         config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        config.metrics_listen = self.setting.metrics.then_some(config.listen);
         config.approval = self.setting.approval.clone();
         config.timing = self.setting.timing;
         config.log = LogConfig { filter: "off".into(), json: false };
@@ -154,12 +207,17 @@ impl Stage {
         let (told, built) = tokio::sync::oneshot::channel();
         let task = runtime.spawn(async move {
             let listener = TcpListener::bind(config.listen).await?;
-            let (address, app) = (listener.local_addr()?, App::build(config).await?);
-            assert!(told.send((address, app.rounds())).is_ok(), "the test waits for it");
+            let exposed = match config.metrics_listen {
+                Some(address) => Some(TcpListener::bind(address).await?),
+                None => None,
+            };
+            let metrics = exposed.as_ref().map(TcpListener::local_addr).transpose()?;
+            let (address, app) = (listener.local_addr()?, App::build(config).await?.exposed_on(exposed));
+            assert!(told.send((address, metrics, app.rounds())).is_ok(), "the test waits for it");
             app.serve(listener, async move { stopped.cancelled().await }).await
         });
-        let (address, rounds) = built.await.expect("the bot starts");
-        self.running = Some(Running { address, rounds, stop, task, runtime });
+        let (address, metrics, rounds) = built.await.expect("the bot starts");
+        self.running = Some(Running { address, metrics, rounds, stop, task, runtime });
     }
 
     /// Stops the bot as SIGTERM does.
@@ -242,10 +300,33 @@ impl Stage {
             .expect("the binary runs")
     }
 
+    /// `doctor` with all settings, and with more of an environment, in the database's folder.
+    pub async fn doctor(&self, args: &str, more: &[(&str, &str)]) -> std::process::Output {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sekoia-chatops"));
+        command.arg("doctor").args(args.split_whitespace()).env_clear().envs(self.settings());
+        if let Some(directory) = &self.directory {
+            // The same length on every machine.
+            command.current_dir(directory).env("CHATOPS_STORE", "sqlite:bot.db");
+        }
+        if let Some(running) = &self.running {
+            let address = running.address.to_string();
+            command.env("CHATOPS_LISTEN", &address).env("CHATOPS_PUBLIC_URL", format!("http://{address}"));
+        }
+        command.envs(more.iter().copied());
+        let ended = tokio::task::spawn_blocking(move || command.output().expect("the binary runs"));
+        tokio::time::timeout(std::time::Duration::from_secs(60), ended).await.expect("it ends").expect("no panic")
+    }
+
     /// `serve` with all settings, where it ends by itself.
     pub async fn serve_to_its_end(&self) -> std::process::Output {
+        self.serve_to_its_end_with(&[]).await
+    }
+
+    /// The same, with more of an environment.
+    pub async fn serve_to_its_end_with(&self, more: &[(&str, &str)]) -> std::process::Output {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sekoia-chatops"));
         command.arg("serve").env_clear().envs(self.settings()).env("CHATOPS_LISTEN", "127.0.0.1:0");
+        command.envs(more.iter().copied());
         let ended = tokio::task::spawn_blocking(move || command.output().expect("the binary runs"));
         tokio::time::timeout(std::time::Duration::from_secs(20), ended).await.expect("it ends").expect("no panic")
     }
@@ -352,10 +433,43 @@ impl Stage {
         }
     }
 
+    /// Where Prometheus reads.
+    pub fn metrics_address(&self) -> SocketAddr {
+        self.running.as_ref().and_then(|running| running.metrics).expect("a running bot that is measured")
+    }
+
+    /// What Prometheus reads there.
+    pub async fn metrics(&self) -> String {
+        let answer = self.http.get(format!("http://{}/metrics", self.metrics_address())).send().await;
+        answer.expect("an answer").text().await.expect("a text")
+    }
+
     pub fn address(&self) -> SocketAddr {
         let program = self.program.as_ref().map(|program| program.address);
         program.unwrap_or_else(|| self.running.as_ref().expect("a running bot").address)
     }
+}
+
+/// A proxy that leads to the chat and to Sekoia by the names under which everybody knows them, where
+/// they speak TLS.
+async fn behind_proxy(login: &'static str, chat: &Chat, sekoia: SocketAddr) -> (Proxy, tempfile::NamedTempFile) {
+    const SOCKET: &str = "wss-primary.slack.com";
+    const SEKOIA: [&str; 2] = ["api.sekoia.io", "app.sekoia.io"];
+    let own = match chat.platform() {
+        Platform::Slack => "slack.com",
+        Platform::Mattermost => "chat.nimbus.example",
+    };
+    let socket = chat.socket_address();
+    let plain = chat.reach_as(&format!("https://{own}"));
+    let (config, trusted) = front::certificate(&[SEKOIA[0], SEKOIA[1], own, SOCKET], false);
+    let (chat, sekoia) = (front::before(plain, &config).await, front::before(sekoia, &config).await);
+    let mut hosts: BTreeMap<_, _> = SEKOIA.map(|host| (host, sekoia)).into_iter().chain([(own, chat)]).collect();
+    if let Some(socket) = socket {
+        hosts.insert(SOCKET, front::before(socket, &config).await);
+    }
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), trusted).expect("it is written");
+    (Proxy::start(Rules { hosts, login: Some(login), garbage: false }).await, file)
 }
 
 /// Waits until none of them is left.

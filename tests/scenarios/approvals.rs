@@ -7,7 +7,7 @@ use sekoia_chatops::domain::action::Kind;
 use sekoia_chatops::domain::approval::{Policy, Rule};
 use sekoia_chatops::sandbox::Sandbox;
 
-use crate::harness::{Platform, Setting, nameless, on_both, run, usual};
+use crate::harness::{Platform, Setting, everywhere, nameless, run, usual};
 
 fn durable() -> Setting {
     Setting { durable: true, ..Setting::default() }
@@ -35,7 +35,7 @@ fn keys(sekoia: &Sandbox, name: &str) -> (usize, usize) {
     })
 }
 
-on_both!(three_invitations_and_a_key_from_the_question_to_the_proof);
+everywhere!(three_invitations_and_a_key_from_the_question_to_the_proof);
 fn three_invitations_and_a_key_from_the_question_to_the_proof(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
@@ -43,6 +43,7 @@ fn three_invitations_and_a_key_from_the_question_to_the_proof(on: Platform) {
         assert_snapshot!(nameless(&asked), @"
         to alice alone in #soc-setup
         Asked: *Invite 3 people as Analyst*. It needs 1 approval by @bob or @carol until <date> <time> UTC.
+        • ⚠️ Steps 1, 2 and 4 are still open: in Sekoia's order they are settled before people are invited.
         Request <id>. Its card is in this channel.
         ");
         let card = s.card("Approval needed").await;
@@ -54,6 +55,7 @@ fn three_invitations_and_a_key_from_the_question_to_the_proof(on: Platform) {
         • ana@nimbus.example
         • bob.roy@nimbus.example
         • cy@elsewhere.example
+        They log in at https://app.sekoia.io <https://app.sekoia.io>
         Asked by @alice: night shift
         • ⚠️ external domain: no member has an address at elsewhere.example
         Needs 1 approval until <date> <time> UTC
@@ -74,6 +76,7 @@ fn three_invitations_and_a_key_from_the_question_to_the_proof(on: Platform) {
         Done
         *Invite 3 people as Analyst*
         In *Nimbus Payments* as *Analyst*
+        They log in at https://app.sekoia.io <https://app.sekoia.io>
         Asked by @alice: night shift
         • ⚠️ external domain: no member has an address at elsewhere.example
         3 of 3 done · 0 accepted so far
@@ -114,15 +117,15 @@ fn three_invitations_and_a_key_from_the_question_to_the_proof(on: Platform) {
 
         let shown = s.opens("alice", &direct, "Create and show").await;
         let secret = s.sekoia.secrets()[0].clone();
-        assert_snapshot!(nameless(shown.text().replace(&secret, "<secret>")), @"
+        assert_snapshot!(nameless(shown.text().replace(&secret, "<secret>")), @r#"
         Your new API key
         *forwarder* · expires on <date>. It is shown here once, and nowhere else. Save it now:
         ```
         <secret>
         ```
-        Unless you say by <date> <time> UTC that it is saved, it is revoked.
+        Unless you say by <date> <time> UTC that it is saved, it is revoked. If you lose it before, press "I lost it: revoke now" on the request's card, or type `/sekoia lost <id>`.
         [Close] [I saved it]!
-        ");
+        "#);
         s.card("shown; revoked unless").await;
         let first = s.submit("alice", &shown, &[]).await.text();
         s.card("created, shown once and saved").await;
@@ -147,14 +150,14 @@ fn three_invitations_and_a_key_from_the_question_to_the_proof(on: Platform) {
         • 1 · <date> <time> UTC · @alice · opened for Nimbus Payments
         Your bot administrator can prove the whole history with `sekoia-chatops audit verify`.
         ");
-        let report = s.ask("alice", "report markdown 2").await.text();
+        let report = s.whole_report("alice").await;
         assert!(report.contains("## Exceptions accepted"), "{report}");
         s.stop().await;
         s.verify_audit();
     });
 }
 
-on_both!(a_rejection_has_a_reason_and_reaches_who_asked);
+everywhere!(a_rejection_has_a_reason_and_reaches_who_asked);
 fn a_rejection_has_a_reason_and_reaches_who_asked(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -175,6 +178,7 @@ fn a_rejection_has_a_reason_and_reaches_who_asked(on: Platform) {
         *Invite ana@nimbus.example as Analyst*
         In *Nimbus Payments* as *Analyst*
         • ana@nimbus.example
+        They log in at https://app.sekoia.io <https://app.sekoia.io>
         Asked by @alice
         ❌ Rejected by @bob · <date> <time> UTC: She left <!channel>
         Request <id> · SHA-256 <hash>…
@@ -190,7 +194,7 @@ fn a_rejection_has_a_reason_and_reaches_who_asked(on: Platform) {
     });
 }
 
-on_both!(who_asked_may_withdraw_and_nobody_else);
+everywhere!(who_asked_may_withdraw_and_nobody_else);
 fn who_asked_may_withdraw_and_nobody_else(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -219,7 +223,7 @@ fn who_asked_may_withdraw_and_nobody_else(on: Platform) {
     });
 }
 
-on_both!(a_request_runs_out_by_a_clock_that_survives_a_restart);
+everywhere!(a_request_runs_out_by_a_clock_that_survives_a_restart);
 fn a_request_runs_out_by_a_clock_that_survives_a_restart(on: Platform) {
     let rule = Rule { ttl: Duration::from_millis(600), ..Rule::default() };
     run(on, Setting { durable: true, ..ruled(rule) }, async |s| {
@@ -236,6 +240,7 @@ fn a_request_runs_out_by_a_clock_that_survives_a_restart(on: Platform) {
         *Invite ana@nimbus.example as Analyst*
         In *Nimbus Payments* as *Analyst*
         • ana@nimbus.example
+        They log in at https://app.sekoia.io <https://app.sekoia.io>
         Asked by @alice
         Nobody decided until <date> <time> UTC
         Request <id> · SHA-256 <hash>…
@@ -250,7 +255,7 @@ fn a_request_runs_out_by_a_clock_that_survives_a_restart(on: Platform) {
     });
 }
 
-on_both!(a_risky_request_needs_two_different_people);
+everywhere!(a_risky_request_needs_two_different_people);
 fn a_risky_request_needs_two_different_people(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -269,7 +274,7 @@ fn a_risky_request_needs_two_different_people(on: Platform) {
     });
 }
 
-on_both!(what_could_never_be_approved_is_refused_at_once);
+everywhere!(what_could_never_be_approved_is_refused_at_once);
 fn what_could_never_be_approved_is_refused_at_once(on: Platform) {
     let alone = Setting { approvers: "bob", ..Setting::default() };
     run(on, alone, async |s| {
@@ -289,7 +294,7 @@ fn what_could_never_be_approved_is_refused_at_once(on: Platform) {
     });
 }
 
-on_both!(who_asked_may_approve_only_where_that_is_configured);
+everywhere!(who_asked_may_approve_only_where_that_is_configured);
 fn who_asked_may_approve_only_where_that_is_configured(on: Platform) {
     run(on, ruled(Rule { self_approval: true, ..Rule::default() }), async |s| {
         s.set_up().await;
@@ -302,7 +307,7 @@ fn who_asked_may_approve_only_where_that_is_configured(on: Platform) {
     });
 }
 
-on_both!(an_approver_who_left_the_group_before_the_click_approves_nothing);
+everywhere!(an_approver_who_left_the_group_before_the_click_approves_nothing);
 fn an_approver_who_left_the_group_before_the_click_approves_nothing(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
@@ -318,7 +323,7 @@ fn an_approver_who_left_the_group_before_the_click_approves_nothing(on: Platform
     });
 }
 
-on_both!(forged_ids_lead_nowhere);
+everywhere!(forged_ids_lead_nowhere);
 fn forged_ids_lead_nowhere(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -340,7 +345,7 @@ fn forged_ids_lead_nowhere(on: Platform) {
     });
 }
 
-on_both!(a_freeze_stops_everything_until_it_is_lifted);
+everywhere!(a_freeze_stops_everything_until_it_is_lifted);
 fn a_freeze_stops_everything_until_it_is_lifted(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -368,7 +373,7 @@ fn a_freeze_stops_everything_until_it_is_lifted(on: Platform) {
     });
 }
 
-on_both!(a_dry_run_shows_the_request_and_asks_nobody);
+everywhere!(a_dry_run_shows_the_request_and_asks_nobody);
 fn a_dry_run_shows_the_request_and_asks_nobody(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -399,7 +404,7 @@ fn a_dry_run_shows_the_request_and_asks_nobody(on: Platform) {
     });
 }
 
-on_both!(communities_roles_and_rotations);
+everywhere!(communities_roles_and_rotations);
 fn communities_roles_and_rotations(on: Platform) {
     let multi = Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..Setting::default() };
     run(on, multi, async |s| {
@@ -438,12 +443,13 @@ fn communities_roles_and_rotations(on: Platform) {
         *Create the role SOC lead*
         In *Banque Rivoli*
         Leads the night shift
-        May: Comment on alerts, Manage alert generation modes, Manage alerts, Update alert status, View alert statistics, View alerts, View generation mode, Manage archives, Manage views from archive, View archives, View archives, Create and edit asset-connectors data, View assets, View asset attributes, View asset categories, View asset types, View asset attribute names, Comment on cases, Manage AI cases settings, Manage cases, View cases, Create and edit countermeasure templates, Delete countermeasure templates, Read countermeasure templates, Manage custom fields and 45 more
+        May: exactly the permissions of Analyst
         Asked by @alice
-        • ⚠️ can change things: Comment on alerts, Manage alert generation modes, Manage alerts, Update alert status, Manage archives, Manage views from archive, Create and edit asset-connectors data, Comment on cases, Manage AI cases settings, Manage cases, Create and edit countermeasure templates, Delete countermeasure templates, Manage custom fields, Manage dashboards, Manage user's dashboards, Delete enti…
+        • ⚠️ can change things, as Analyst can
+        • ⚠️ has exactly the permissions of Analyst: perhaps that role is enough
         • ⚠️ A custom role replaces a person's built-in role (Guest, Analyst, Admin); several custom roles add up.
         Needs 1 approval until <date> <time> UTC
-        All 70, one by one: `/sekoia approvals <id>`
+        All 72, one by one: `/sekoia approvals <id>`
         Request <id> · SHA-256 <hash>…
         [Approve?]! [Reject…]✗ [Withdraw]
 
@@ -467,7 +473,7 @@ fn communities_roles_and_rotations(on: Platform) {
     });
 }
 
-on_both!(a_hundred_clicks_are_one_approval_and_one_invitation);
+everywhere!(a_hundred_clicks_are_one_approval_and_one_invitation);
 fn a_hundred_clicks_are_one_approval_and_one_invitation(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -494,7 +500,7 @@ fn a_hundred_clicks_are_one_approval_and_one_invitation(on: Platform) {
     });
 }
 
-on_both!(approve_and_reject_at_once_have_one_winner);
+everywhere!(approve_and_reject_at_once_have_one_winner);
 fn approve_and_reject_at_once_have_one_winner(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -517,7 +523,7 @@ fn approve_and_reject_at_once_have_one_winner(on: Platform) {
     });
 }
 
-on_both!(bad_requests_are_refused_before_anybody_is_asked);
+everywhere!(bad_requests_are_refused_before_anybody_is_asked);
 /// What is wrong is said before anybody is asked to approve.
 fn bad_requests_are_refused_before_anybody_is_asked(on: Platform) {
     usual(on, async |s| {
@@ -608,7 +614,7 @@ fn bad_requests_are_refused_before_anybody_is_asked(on: Platform) {
     });
 }
 
-on_both!(forms_ask_for_everything_and_show_what_is_wrong_at_its_field);
+everywhere!(forms_ask_for_everything_and_show_what_is_wrong_at_its_field);
 fn forms_ask_for_everything_and_show_what_is_wrong_at_its_field(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -649,6 +655,7 @@ fn forms_ask_for_everything_and_show_what_is_wrong_at_its_field(on: Platform) {
             .await;
         assert_snapshot!(nameless(asked.text()), @"
         Asked: *Invite 2 people as Guest*. It needs 1 approval by @bob or @carol until <date> <time> UTC.
+        • ⚠️ Steps 1, 2 and 4 are still open: in Sekoia's order they are settled before people are invited.
         2 of 2 rows.
         Request <id>. Its card is in this channel.
         ");
@@ -679,7 +686,7 @@ fn forms_ask_for_everything_and_show_what_is_wrong_at_its_field(on: Platform) {
         let two = match s.chat.platform() {
             Platform::Slack => {
                 assert_snapshot!(choices.join("\n"), @"
-                ▾ Read alerts | Triage alerts from chat | Alert notifier (playbook or bot) | Intake forwarder (provisioning) | Intake health watcher | CTI feed consumer | CTI search client | IOC collection writer | Blocklist reader (firewall) | SOAR / playbook account | … 4 more
+                ▾ Read alerts | Triage alerts from chat | Alert notifier (playbook or bot) | Intake forwarder (provisioning) | Intake health watcher | CTI feed consumer | CTI search client | IOC collection writer | Blocklist reader (firewall) | SOAR / playbook account | … 5 more
                 ▾ Alerts: Comment on alerts | Manage alert generation modes | Manage alerts | Update alert status | View alert statistics | View alerts | View generation mode
                 ▾ Archives: Manage archives | Manage views from archive | View archives (ARCHIVE_READ_ARCHIVES) | View archives (ARCHIVE_READ_ARCHIVE_VIEWS)
                 ▾ Assets: Create and edit asset-connectors data | View assets | View asset attributes | View asset categories | View asset types | View asset attribute names
@@ -723,7 +730,7 @@ fn forms_ask_for_everything_and_show_what_is_wrong_at_its_field(on: Platform) {
     });
 }
 
-on_both!(who_decides_can_read_every_address_before);
+everywhere!(who_decides_can_read_every_address_before);
 fn who_decides_can_read_every_address_before(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -741,7 +748,7 @@ fn who_decides_can_read_every_address_before(on: Platform) {
     });
 }
 
-on_both!(what_was_frozen_beyond_its_time_runs_out);
+everywhere!(what_was_frozen_beyond_its_time_runs_out);
 fn what_was_frozen_beyond_its_time_runs_out(on: Platform) {
     let rule = Rule { ttl: Duration::from_millis(1_500), ..Rule::default() };
     run(on, ruled(rule), async |s| {
@@ -762,7 +769,7 @@ fn what_was_frozen_beyond_its_time_runs_out(on: Platform) {
     });
 }
 
-on_both!(a_form_for_another_community_asks_for_nothing);
+everywhere!(a_form_for_another_community_asks_for_nothing);
 fn a_form_for_another_community_asks_for_nothing(on: Platform) {
     let multi = Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..Setting::default() };
     run(on, multi, async |s| {

@@ -28,13 +28,15 @@ async fn two_people_go_through_the_seven_steps() {
     set_up(&alice).await;
 
     // By suggestion, by button, by words, by menu; each shows live in the other window.
-    alice.click("[data-said='/sekoia done prerequisites anyway']").await;
-    bob.reads(progress, "☑️ Before you start · attested by @Alice").await;
+    alice.click("[data-said='/sekoia done prerequisites']").await;
+    bob.reads(progress, "✅ Before you start").await;
     bob.click(&format!("{progress} [data-words=next]")).await;
     bob.reads(CARD, "Step 1 of 7").await;
     bob.click(&format!("{CARD} [data-words='done subscription']")).await;
+    bob.reads(progress, "👁️ 1 Verify your subscription · seen").await;
+    bob.click(&format!("{CARD} [data-words^='plan products current']")).await;
     alice.reads(progress, "✅ 1 Verify your subscription").await;
-    alice.say("/sekoia done 2").await;
+    alice.say("/sekoia region share").await;
     bob.reads(progress, "✅ 2 Confirm your region").await;
     for (step, name) in [("communities", "3 Create"), ("roles", "4 Define"), ("keys", "6 Create")] {
         let menu = format!("{progress} [data-words=step]");
@@ -42,6 +44,7 @@ async fn two_people_go_through_the_seven_steps() {
         alice.run(script, vec![json!(format!("{menu} select")), json!(step)]).await;
         alice.click(&format!("{menu} button")).await;
         alice.click(&format!("{CARD} [data-words='done {step}']")).await;
+        alice.click(&format!("{CARD} [data-words^='plan {step} current']")).await;
         bob.reads(progress, &format!("✅ {name}")).await;
     }
 
@@ -57,8 +60,11 @@ async fn two_people_go_through_the_seven_steps() {
     alice.run(script, vec![json!(format!("{due} input"))]).await;
     alice.click(&format!("{due} button")).await;
     bob.reads(progress, "due 2099-12-01").await;
-    bob.say("/sekoia done users").await;
-    alice.reads(progress, "✅ 5 Invite users").await;
+    // Somebody has not accepted yet.
+    bob.say("/sekoia plan people current").await;
+    alice.reads(progress, "⏳ 5 Invite users").await;
+    bob.say("/sekoia done users anyway").await;
+    alice.reads(progress, "☑️ 5 Invite users").await;
 
     // The form asks for a reason, and insists on it.
     alice.say("/sekoia skip notifications").await;
@@ -72,19 +78,19 @@ async fn two_people_go_through_the_seven_steps() {
     bob.reads(progress, "skipped: we use our own alerting").await;
     assert_eq!(alice.run("return document.querySelector('dialog[open]')", vec![]).await, Value::Null);
     alice.say("/sekoia done quickstart").await;
-    alice.reads(CARD, "Sekoia confirms it: 1 intake").await;
+    alice.reads(CARD, "Sekoia confirms it: Defend: 1 intake").await;
     let checklist = steady(bob.reads(progress, "✅ What comes next").await);
     assert_snapshot!(checklist.lines().filter(|l| l.contains(['✅', '⏭', '☑', '▓'])).collect::<Vec<_>>().join("\n"), @"
     ▓▓▓▓▓▓▓  6 of 7 done · 1 skipped
-    ☑️ Before you start · attested by @Alice
-    ✅ 1 Verify your subscription · Defend Prime until <date>, Intelligence until <date>, Reveal until <date>
-    ✅ 2 Confirm your region · FRA1 (France): the key is accepted; people log in at https://app.sekoia.io · ⚠️ 1
-    ✅ 3 Create communities · 3 communities under Banque Rivoli: Rivoli Retail, Rivoli Markets, Rivoli Payments (Nimbus) · ⚠️ 1
-    ✅ 4 Define roles · 3 built-in roles, 2 custom roles · ⚠️ 1
-    ✅ 5 Invite users · 6 active members, 2 pending invitations · ⚠️ 3
-    ✅ 6 Create API keys · 6 active keys, 5 of them for integrations · ⚠️ 2
+    ✅ Before you start · the key is valid and has 85 permissions; who says so is an Admin with MFA or single sign-on
+    ✅ 1 Verify your subscription · 3 products as planned; Defend Prime until <date>, Intelligence until <date>, Reveal until <date>
+    ✅ 2 Confirm your region · 1 region as planned; FRA1 (France): the key is accepted; people log in at https://app.sekoia.io · ⚠️ 1
+    ✅ 3 Create communities · 3 communities as planned; 3 communities under Banque Rivoli: Rivoli Retail, Rivoli Markets, Rivoli Payments (… · ⚠️ 1
+    ✅ 4 Define roles · 5 roles as planned; 3 built-in roles, 2 custom roles · ⚠️ 1
+    ☑️ 5 Invite users · attested by @Bob
+    ✅ 6 Create API keys · 5 keys as planned; 6 active keys, 5 of them for integrations · ⚠️ 2
     ⏭️ 7 Configure notifications · skipped: we use our own alerting
-    ✅ What comes next · 1 intake, alerts arrive, 2 playbooks
+    ✅ What comes next · Defend: 1 intake, events arrive and are parsed, all 420 Elementary and Intermediate rules are on, alerts are …
     ");
 
     // Dan may look, and is told why he may do no more.
@@ -393,16 +399,16 @@ async fn violations(page: &Page, place: &str) {
     assert_eq!(page.run_async(script).await, json!([]), "{place}");
 }
 
-/// The README's pictures; written with `UPDATE_IMAGES=1`, else only made.
+/// The pictures of README and book; written with `UPDATE_IMAGES=1`, else only made.
 #[tokio::test]
 #[ignore = "needs Chromium"]
 async fn pictures() {
     let (browsers, demo) = (Browsers::start().await, Demo::start(&[]));
     let page = browsers.open(&demo, "alice", (1280, 800)).await;
     set_up(&page).await;
-    page.say("/sekoia done prerequisites anyway").await;
-    page.say("/sekoia done subscription").await;
-    page.say("/sekoia done region").await;
+    page.say("/sekoia done prerequisites").await;
+    page.say("/sekoia plan products current").await;
+    page.say("/sekoia region share").await;
     page.reads("#messages article:not([data-only])", "2 of 7 done").await;
     keep(&page, "checklist", "const m = document.querySelector('#messages'); m.scrollTop = document.querySelector('article[data-from=sekoia]:not([data-only])').offsetTop - 60").await;
     page.say("/sekoia step users check").await;

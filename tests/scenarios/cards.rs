@@ -6,9 +6,9 @@ use sekoia_chatops::sandbox::AlertChange;
 use sekoia_chatops::sandbox::world::AlertStatus;
 
 use super::watching::{alert, at_rest, durable, firings, message, rule, set_up, standing, until};
-use crate::harness::{Platform, Setting, on_both, run};
+use crate::harness::{Platform, Setting, everywhere, run};
 
-on_both!(a_change_is_told_to_those_who_wait_for_changes);
+everywhere!(a_change_is_told_to_those_who_wait_for_changes);
 fn a_change_is_told_to_those_who_wait_for_changes(on: Platform) {
     run(on, durable(), async |s| {
         set_up(s, &["alert updated urgency>=50 status=Ongoing"]).await;
@@ -29,7 +29,7 @@ fn a_change_is_told_to_those_who_wait_for_changes(on: Platform) {
     });
 }
 
-on_both!(a_rule_that_is_muted_from_its_card_tells_nothing_until_it_is_resumed);
+everywhere!(a_rule_that_is_muted_from_its_card_tells_nothing_until_it_is_resumed);
 fn a_rule_that_is_muted_from_its_card_tells_nothing_until_it_is_resumed(on: Platform) {
     run(on, durable(), async |s| {
         set_up(s, &["alert rule=\"Noisy\"", "alert rule=\"Other\""]).await;
@@ -49,7 +49,7 @@ fn a_rule_that_is_muted_from_its_card_tells_nothing_until_it_is_resumed(on: Plat
     });
 }
 
-on_both!(an_analyst_reads_a_card_and_changes_nothing);
+everywhere!(an_analyst_reads_a_card_and_changes_nothing);
 fn an_analyst_reads_a_card_and_changes_nothing(on: Platform) {
     run(on, durable(), async |s| {
         set_up(s, &["alert"]).await;
@@ -64,7 +64,7 @@ fn an_analyst_reads_a_card_and_changes_nothing(on: Platform) {
     });
 }
 
-on_both!(a_card_leads_to_the_console_of_its_region);
+everywhere!(a_card_leads_to_the_console_of_its_region);
 fn a_card_leads_to_the_console_of_its_region(on: Platform) {
     run(on, Setting { region: "USA1", ..durable() }, async |s| {
         set_up(s, &["alert"]).await;
@@ -76,7 +76,7 @@ fn a_card_leads_to_the_console_of_its_region(on: Platform) {
     });
 }
 
-on_both!(every_channel_is_told_by_its_own_rules);
+everywhere!(every_channel_is_told_by_its_own_rules);
 fn every_channel_is_told_by_its_own_rules(on: Platform) {
     run(on, durable(), async |s| {
         set_up(s, &["alert urgency>=80"]).await;

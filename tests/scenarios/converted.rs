@@ -39,9 +39,9 @@ fn a_channel_that_is_converted_keeps_its_checklist_and_its_requests() {
         s.stop().await;
         s.start().await;
         converted(s, "G0SOC", "C9SOC").await;
-        let region = s.ask("alice", "step region").await;
+        let region = s.ask("alice", "step roles").await;
         s.click("alice", &region, "Done").await;
-        let checklist = s.checklist("✅ *2 Confirm your region*").await;
+        let checklist = s.checklist("👁️ *4 Define roles*").await;
         assert!(checklist.to_string().starts_with("#soc-setup (updated)"), "{checklist}");
         // Forms know the channel by what it is kept under.
         let form = s.form_for("alice", "skip 7").await;

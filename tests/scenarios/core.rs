@@ -99,11 +99,22 @@ fn command() -> impl Strategy<Value = Command> {
         summary,
         exceptions: exceptions.into(),
         facts,
+        ..Evidence::default()
+    });
+    let found = found.boxed();
+    let another = (words(), words()).prop_map(|(summary, detail)| Evidence {
+        summary,
+        details: [detail].into(),
+        ..Evidence::default()
     });
     let day = (-3..12i64).prop_map(|n| start().to_zoned(TimeZone::UTC).date().saturating_add(n.days()));
     prop_oneof![
         1 => opening(),
-        4 => (step(), found).prop_map(|(step, evidence)| Command::Verify { step, evidence }),
+        4 => (step(), found.clone()).prop_map(|(step, evidence)| Command::Verify { step, evidence }),
+        2 => (step(), another).prop_map(|(step, evidence)| Command::See { step, evidence }),
+        1 => (step(), found.clone(), found).prop_map(|(step, seen, evidence)| Command::Reverify { step, seen, evidence }),
+        1 => words().prop_map(|app| Command::Share { app }),
+        1 => words().prop_map(|address| Command::Account { address }),
         4 => (step(), prop::option::of(words())).prop_map(|(step, note)| Command::Attest { step, note }),
         4 => (step(), words()).prop_map(|(step, reason)| Command::Skip { step, reason }),
         2 => (step(), words()).prop_map(|(step, why)| Command::Exempt { step, why }),

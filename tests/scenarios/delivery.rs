@@ -29,7 +29,7 @@ fn an_edit_that_waits_holds_up_no_card_anywhere(on: Platform) {
         two_channels(s).await;
         s.chat.fault(Call::Edit, ChatFault::LimitedFor(30));
         let edits = s.chat.calls(Call::Edit);
-        s.ask("alice", "done region").await;
+        s.ask("alice", "plan products current").await;
         s.chat.wait_for_calls(Call::Edit, edits + 1).await;
         let began = Instant::now();
         s.ask_in(OTHER, "alice", "invite ana@nimbus.example").await;
@@ -154,7 +154,7 @@ on_both!(refresh_looks_at_the_message_whenever_somebody_asks);
 fn refresh_looks_at_the_message_whenever_somebody_asks(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
-        s.ask("alice", "done region").await;
+        s.ask("alice", "plan products current").await;
         s.progress().await;
         let edits = s.chat.calls(Call::Edit);
         assert_eq!(s.ask("alice", "refresh").await.text(), "The channel's message is up to date.");
@@ -163,7 +163,7 @@ fn refresh_looks_at_the_message_whenever_somebody_asks(on: Platform) {
         // An administrator deletes it.
         s.chat.delete_posts(SOC);
         assert_eq!(s.ask("alice", "refresh").await.text(), "The channel's message is up to date.");
-        assert!(s.progress().await.text().contains("✅ *2 Confirm your region*"));
+        assert!(s.progress().await.text().contains("✅ *1 Verify your subscription*"));
         assert_eq!(s.chat.standing(SOC).len(), 1);
     });
 }

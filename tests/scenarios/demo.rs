@@ -55,22 +55,23 @@ async fn what_alice_asks_nobody_else_sees_and_what_the_channel_gets_everybody_do
     ");
 
     // A button in the channel answers whoever pressed it; the channel's message is edited in place.
-    bob.press(&posted, "step", &["region"]).await;
+    bob.press(&posted, "step", &["roles"]).await;
     let card = bob.private().await;
     assert_snapshot!(steady(text(&card)), @"
-    # Step 2 of 7 · Confirm your region
+    # Step 4 of 7 · Define roles
     Banque Rivoli
     ☐ open
-    App, API and intake addresses all depend on the region; people with the wrong address cannot get in.
-    The bot confirms that its key works in the configured region and posts the right addresses.
-    In Sekoia: the address of the console itself · See: Regions (https://docs.sekoia.com/getting_started/regions/)
-    [Done] [Check with Sekoia] [Show details] [Skip…] [Assign to] [Due date]
+    No plan: it can be seen or attested, not verified. /sekoia plan roles
+    Roles reviewed before inviting give people the right permissions from their first day.
+    The bot lists the roles with their permissions and members, creates custom ones after an approval, and warns of the built-in-role trap.
+    In Sekoia: Settings > Workspace > Roles · See: Roles (https://docs.sekoia.com/getting_started/roles/), Custom roles (https://docs.sekoia.com/getting_started/custom_roles/)
+    [Done] [Check with Sekoia] [Show details] [Plan] [Create a role…] [Skip…] [Assign to] [Due date]
     ");
-    bob.press(&card, "done region", &[]).await;
+    bob.press(&card, "done roles", &[]).await;
     let done = bob.private().await;
     assert_eq!(done["id"], card["id"], "a private message is replaced by what its button led to");
     let edited = alice.edit_of(&posted).await;
-    assert!(text(&edited).contains("✅ 2 Confirm your region"), "{}", text(&edited));
+    assert!(text(&edited).contains("👁️ 4 Define roles"), "{}", text(&edited));
     assert_eq!(Window::open(&demo, "dan").await.hello["messages"].as_array().unwrap().len(), 1);
 }
 
@@ -109,19 +110,19 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
     alice: /sekoia next
         Before you start
     alice: /sekoia step prerequisites check
-        Sekoia shows: the key is valid and has 83 permissions.
+        Sekoia confirms it: the key is valid and has 85 permissions; who says so is an Admin with MFA or single sign-on.
     alice: /sekoia done prerequisites
-        Sekoia does not confirm prerequisites yet: the key is valid and has 83 permissions.
-    alice: /sekoia done prerequisites anyway
-        Marked as done on your word.
+        Sekoia confirms it: the key is valid and has 85 permissions; who says so is an Admin with MFA or single sign-on.
     alice: /sekoia subscription
         Subscription
     alice: /sekoia done subscription
-        Sekoia confirms it: Defend Prime until <date>, Intelligence until <date>, Reveal until <date>.
+        Sekoia shows: Defend Prime until <date>, Intelligence until <date>, Reveal until <date>. Nobody said yet whether this is all that is needed.
+    alice: /sekoia plan products current
+        Sekoia confirms it: 3 products as planned; Defend Prime until <date>, Intelligence until <date>, Reveal until <date>.
     alice: /sekoia region
         Region FRA1
-    alice: /sekoia done region
-        Sekoia confirms it: FRA1 (France): the key is accepted; people log in at https://app.sekoia.io.
+    alice: /sekoia region share
+        Sekoia confirms it: 1 region as planned; FRA1 (France): the key is accepted; people log in at https://app.sekoia.io.
     alice: /sekoia communities
         Communities
     alice: /sekoia community create "Rivoli Insurance" --dry-run
@@ -129,7 +130,9 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
     alice: /sekoia community create "Rivoli Insurance"
         Asked: Create the community Rivoli Insurance. It needs 1 approval by Bob or Carol until <date> <time> UTC.
     alice: /sekoia done communities
-        Sekoia confirms it: 3 communities under Banque Rivoli: Rivoli Retail, Rivoli Markets, Rivoli Payments (Nimbus).
+        Sekoia shows: 3 communities under Banque Rivoli: Rivoli Retail, Rivoli Markets, Rivoli Payments (Nimbus). Nobody said yet whether this is all that is needed.
+    alice: /sekoia plan communities current
+        Sekoia confirms it: 3 communities as planned; 3 communities under Banque Rivoli: Rivoli Retail, Rivoli Markets, Rivoli Payments (Nimbus).
     alice: /sekoia roles
         Roles
     alice: /sekoia role show Analyst
@@ -137,7 +140,9 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
     alice: /sekoia role create "SOC lead" with Analyst, "View members"
         Asked: Create the role SOC lead. It needs 1 approval by Bob or Carol until <date> <time> UTC.
     alice: /sekoia done roles
-        Sekoia confirms it: 3 built-in roles, 2 custom roles.
+        Sekoia shows: 3 built-in roles, 2 custom roles. Nobody said yet whether this is all that is needed.
+    alice: /sekoia plan roles current
+        Sekoia confirms it: 5 roles as planned; 3 built-in roles, 2 custom roles.
     alice: /sekoia users
         Users
     alice: /sekoia invite ana@rivoli.example bo@rivoli.example cy@rivoli.example as Analyst because "night shift"
@@ -149,7 +154,9 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
     alice: /sekoia due users +7d
         Due on <date>.
     alice: /sekoia done users
-        Sekoia confirms it: 6 active members, 2 pending invitations.
+        Sekoia shows: 6 active members, 2 pending invitations. Nobody said yet whether this is all that is needed.
+    alice: /sekoia plan people current
+        Sekoia shows: 6 of 8 people as planned; 6 active members, 2 pending invitations.
     alice: /sekoia keys
         API keys
     alice: /sekoia key create forwarder for intake-forwarder expires 180d
@@ -157,7 +164,9 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
     bob: /sekoia approvals
         Requests
     alice: /sekoia done keys
-        Sekoia confirms it: 6 active keys, 5 of them for integrations.
+        Sekoia shows: 6 active keys, 5 of them for integrations. Nobody said yet whether this is all that is needed.
+    alice: /sekoia plan keys current
+        Sekoia confirms it: 5 keys as planned; 6 active keys, 5 of them for integrations.
     alice: /sekoia notify
         Notifications
     alice: /sekoia notify recommended
@@ -171,7 +180,21 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
     alice: /sekoia report
         Readiness report
     alice: /sekoia done quickstart
-        Sekoia confirms it: 1 intake, alerts arrive, 2 playbooks.
+        Sekoia confirms it: Defend: 1 intake, events arrive and are parsed, all 420 Elementary and Intermediate rules are on, alerts are taken up, 2 playbooks; Intelligence: the threat database answers, 1 feed of your own; Reveal: 420 assets.
+    alice: /sekoia done hardening
+        Sekoia shows: sessions end after 12 hours, inactive accounts are disabled after 90 days, 4 of 6 members without single sign-on. Nobody said yet whether this is all that is needed.
+    alice: /sekoia plan hardening current
+        Sekoia confirms it: 4 settings as planned; sessions end after 12 hours, inactive accounts are disabled after 90 days, 4 of 6 members without single sign-on.
+    alice: /sekoia plan import template bank client="Rivoli" domain="rivoli.example"
+        The plan is imported.
+    alice: /sekoia plan request because "day one"
+        Asked: Set up 2 communities, 1 role, 4 people and 2 API keys. It needs 1 approval by Bob or Carol until <date> <time> UTC.
+    alice: /sekoia plan
+        The plan
+    alice: /sekoia plan verify
+        2 of 7 done, checked against the plan
+    alice: /sekoia plan export
+        The plan, as a file
     dan: /sekoia done region
         That is for operators. Ask your bot administrator to add web:dan to CHATOPS_OPERATORS. /sekoia whoami shows your rights.
     dan: /sekoia whoami
@@ -181,7 +204,7 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
     bob: /sekoia overview
         All channels
     carol: /sekoia freeze "fire drill"
-        Frozen: nothing sensitive is carried out in any channel until an approver types /sekoia unfreeze. Every open channel reads it, with your name and your reason. 5 requests are not settled. Keys whose secret was lost are still revoked.
+        Frozen: nothing sensitive is carried out in any channel until an approver types /sekoia unfreeze. Every open channel reads it, with your name and your reason. 6 requests are not settled. Keys whose secret was lost are still revoked.
     carol: /sekoia unfreeze
         Unfrozen: what was approved is carried out again. Every open channel reads it, with your name.
     alice: /sekoia stauts
@@ -199,16 +222,15 @@ async fn everything_in_the_guide_works_as_typed_and_ends_with_a_finished_read_si
     assert_snapshot!(steady(text(&status)), @"
     # Sekoia workspace setup
     Banque Rivoli · multi-tenant
-    ▓▓▓▓▓▓▓  6 of 7 done · 1 skipped
-    ☑️ Before you start · attested by alice
-    ✅ 1 Verify your subscription · Defend Prime until <date>, Intelligence until <date>, Reveal until <date>
-    ✅ 2 Confirm your region · FRA1 (France): the key is accepted; people log in at https://app.sekoia.io · ⚠️ 1
-    ✅ 3 Create communities · 3 communities under Banque Rivoli: Rivoli Retail, Rivoli Markets, Rivoli Payments (Nimbus) · ⚠️ 1
-    ✅ 4 Define roles · 3 built-in roles, 2 custom roles · ⚠️ 1
-    ✅ 5 Invite users · 6 active members, 2 pending invitations · ⚠️ 3
-    ✅ 6 Create API keys · 6 active keys, 5 of them for integrations · ⚠️ 2
+    ▓▓▓░░░░  2 of 7 done · 1 skipped
+    ✅ Before you start · the key is valid and has 85 permissions; who says so is an Admin with MFA or single sign-on
+    ✅ 1 Verify your subscription · 2 products as planned; Defend Prime until <date>, Intelligence until <date>, Reveal until <date> · ⚠️ 1
+    ✅ 2 Confirm your region · 1 region as planned; FRA1 (France): the key is accepted; people log in at https://app.sekoia.io · ⚠️ 1
+    ☐ 3 Create communities · ⚠️ open again: the plan was changed
+    ☐ 4 Define roles · ⚠️ open again: the plan was changed
+    ⏳ 5 Invite users · waiting for 2 people to accept their invitations · bob · due <date>
+    ☐ 6 Create API keys · ⚠️ open again: the plan was changed
     ⏭️ 7 Configure notifications · skipped: we use our own alerting
-    ✅ What comes next · 1 intake, alerts arrive, 2 playbooks
     [Open a step] [Next] [Refresh]
     ");
 }

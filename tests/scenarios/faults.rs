@@ -11,7 +11,7 @@ use sekoia_chatops::timing::Timing;
 use serde_json::Value;
 use sqlx::Connection;
 
-use crate::harness::{Platform, QUICK, SOC, Seen, Setting, Stage, nameless, on_both, run};
+use crate::harness::{Platform, QUICK, SOC, Seen, Setting, Stage, everywhere, nameless, run};
 
 fn durable() -> Setting {
     Setting { durable: true, ..Setting::default() }
@@ -44,7 +44,7 @@ fn invited(s: &Stage, address: &str) -> usize {
     s.sekoia.edit(|world| world.members.iter().filter(|m| m.user.invited_email.as_deref() == Some(address)).count())
 }
 
-on_both!(a_full_disk_is_said_and_everything_goes_on_when_there_is_room_again);
+everywhere!(a_full_disk_is_said_and_everything_goes_on_when_there_is_room_again);
 fn a_full_disk_is_said_and_everything_goes_on_when_there_is_room_again(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
@@ -70,7 +70,7 @@ fn a_full_disk_is_said_and_everything_goes_on_when_there_is_room_again(on: Platf
     });
 }
 
-on_both!(an_approval_that_was_recorded_before_the_disk_was_full_is_carried_out_when_there_is_room);
+everywhere!(an_approval_that_was_recorded_before_the_disk_was_full_is_carried_out_when_there_is_room);
 fn an_approval_that_was_recorded_before_the_disk_was_full_is_carried_out_when_there_is_room(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
@@ -94,7 +94,7 @@ fn an_approval_that_was_recorded_before_the_disk_was_full_is_carried_out_when_th
     });
 }
 
-on_both!(a_message_whose_place_could_not_be_recorded_stays_one_and_shows_what_changed_meanwhile);
+everywhere!(a_message_whose_place_could_not_be_recorded_stays_one_and_shows_what_changed_meanwhile);
 fn a_message_whose_place_could_not_be_recorded_stays_one_and_shows_what_changed_meanwhile(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
@@ -112,7 +112,7 @@ fn a_message_whose_place_could_not_be_recorded_stays_one_and_shows_what_changed_
     });
 }
 
-on_both!(a_checklist_that_could_not_be_recorded_follows_its_request_when_there_is_room);
+everywhere!(a_checklist_that_could_not_be_recorded_follows_its_request_when_there_is_room);
 fn a_checklist_that_could_not_be_recorded_follows_its_request_when_there_is_room(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
@@ -134,7 +134,7 @@ fn a_checklist_that_could_not_be_recorded_follows_its_request_when_there_is_room
     });
 }
 
-on_both!(a_key_whose_creation_could_not_be_recorded_is_said_to_be_revoked_when_it_is);
+everywhere!(a_key_whose_creation_could_not_be_recorded_is_said_to_be_revoked_when_it_is);
 fn a_key_whose_creation_could_not_be_recorded_is_said_to_be_revoked_when_it_is(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
@@ -158,7 +158,7 @@ fn a_key_whose_creation_could_not_be_recorded_is_said_to_be_revoked_when_it_is(o
     });
 }
 
-on_both!(a_database_that_is_held_is_said_in_time_and_nothing_follows);
+everywhere!(a_database_that_is_held_is_said_in_time_and_nothing_follows);
 fn a_database_that_is_held_is_said_in_time_and_nothing_follows(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
@@ -173,7 +173,7 @@ fn a_database_that_is_held_is_said_in_time_and_nothing_follows(on: Platform) {
         let says = "My storage is busy, so this was not recorded and will not be done. Please press or type it again";
 
         let began = Instant::now();
-        s.say("alice", "done region").await;
+        s.say("alice", "plan products current").await;
         in_time(began, "a command");
         let told = s.reply().await.text();
         assert!(told.starts_with(says), "{told}");
@@ -198,13 +198,13 @@ fn a_database_that_is_held_is_said_in_time_and_nothing_follows(on: Platform) {
         let well = until_ready_says(s, "free", |body| body["store"] == "ok").await;
         assert_eq!((&well["status"], &well["since"]), (&"ok".into(), &serde_json::json!({})));
         // None of it was done by then; the same form can be sent again.
-        assert!(s.ask("alice", "status").await.text().contains("☐ *2 Confirm your region*"));
+        assert!(s.ask("alice", "status").await.text().contains("☐ *1 Verify your subscription*"));
         s.submit("alice", &form, &[("Why is it left out?", "not now")]).await;
         assert!(s.progress().await.text().contains("⏭️ *7 Configure notifications* · skipped: not now"));
     });
 }
 
-on_both!(a_call_that_was_announced_while_the_clock_was_ahead_is_read_back_at_once);
+everywhere!(a_call_that_was_announced_while_the_clock_was_ahead_is_read_back_at_once);
 fn a_call_that_was_announced_while_the_clock_was_ahead_is_read_back_at_once(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
@@ -224,7 +224,7 @@ fn a_call_that_was_announced_while_the_clock_was_ahead_is_read_back_at_once(on: 
         let press = |state: Option<&Approval>| decide(state, Command::Press { item: 0, by: by.clone(), clock }, ahead);
         let actor = Actor::Person(by.clone());
         let announced = approvals.change(&ApprovalId::from(&*id), &actor, ahead, None, press).await.unwrap();
-        s.call_sekoia(&announced.state.request.action.call(0)).await;
+        s.call_sekoia(&announced.state.request.action.call(0).expect("a call")).await;
         assert!(store.lease("duty", "gone", ahead, ahead + SignedDuration::from_secs(8)).await.unwrap());
         store.close().await;
         assert_eq!(s.active_keys("forwarder"), 1);
@@ -236,7 +236,7 @@ fn a_call_that_was_announced_while_the_clock_was_ahead_is_read_back_at_once(on: 
     });
 }
 
-on_both!(a_key_that_was_shown_while_the_clock_was_ahead_is_revoked_when_nobody_confirms);
+everywhere!(a_key_that_was_shown_while_the_clock_was_ahead_is_revoked_when_nobody_confirms);
 fn a_key_that_was_shown_while_the_clock_was_ahead_is_revoked_when_nobody_confirms(on: Platform) {
     let timing = Timing { confirm: Duration::from_secs(2), ..QUICK };
     run(on, Setting { timing, ..durable() }, async |s| {
@@ -259,7 +259,7 @@ fn a_key_that_was_shown_while_the_clock_was_ahead_is_revoked_when_nobody_confirm
         };
         let press = Command::Press { item: 0, by: by.clone(), clock: Some(Timestamp::now()) };
         let announced = change(Actor::Person(by.clone()), press).await;
-        s.call_sekoia(&announced.request.action.call(0)).await;
+        s.call_sekoia(&announced.request.action.call(0).expect("a call")).await;
         let uuid = s.sekoia.edit(|world| world.keys.iter().find(|k| k.name == "forwarder").unwrap().uuid.to_string());
         let outcome = Outcome::Created { uuid: uuid.into(), until: ahead + timing.confirm };
         change(Actor::Bot, Command::Report { item: 0, outcome }).await;
@@ -279,7 +279,7 @@ fn a_key_that_was_shown_while_the_clock_was_ahead_is_revoked_when_nobody_confirm
     });
 }
 
-on_both!(a_request_that_somebody_wrote_into_the_database_is_never_carried_out);
+everywhere!(a_request_that_somebody_wrote_into_the_database_is_never_carried_out);
 fn a_request_that_somebody_wrote_into_the_database_is_never_carried_out(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
@@ -313,7 +313,7 @@ fn a_request_that_somebody_wrote_into_the_database_is_never_carried_out(on: Plat
     });
 }
 
-on_both!(an_edited_state_is_not_believed_whatever_it_says);
+everywhere!(an_edited_state_is_not_believed_whatever_it_says);
 fn an_edited_state_is_not_believed_whatever_it_says(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;

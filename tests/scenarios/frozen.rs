@@ -2,13 +2,13 @@
 
 use insta::assert_snapshot;
 
-use crate::harness::{Call, ChatFault, Platform, SOC, Setting, nameless, on_both, run, usual};
+use crate::harness::{Call, ChatFault, Platform, SOC, Setting, everywhere, nameless, run, usual};
 
 fn durable() -> Setting {
     Setting { durable: true, ..Setting::default() }
 }
 
-on_both!(every_open_channel_is_told_once_of_a_freeze_and_of_its_end);
+everywhere!(every_open_channel_is_told_once_of_a_freeze_and_of_its_end);
 fn every_open_channel_is_told_once_of_a_freeze_and_of_its_end(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
@@ -48,7 +48,7 @@ fn every_open_channel_is_told_once_of_a_freeze_and_of_its_end(on: Platform) {
     });
 }
 
-on_both!(what_a_channel_is_told_survives_a_crash_and_a_lost_answer);
+everywhere!(what_a_channel_is_told_survives_a_crash_and_a_lost_answer);
 fn what_a_channel_is_told_survives_a_crash_and_a_lost_answer(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
@@ -70,7 +70,7 @@ fn what_a_channel_is_told_survives_a_crash_and_a_lost_answer(on: Platform) {
     });
 }
 
-on_both!(as_long_as_it_lasts_every_answer_about_a_request_says_so);
+everywhere!(as_long_as_it_lasts_every_answer_about_a_request_says_so);
 fn as_long_as_it_lasts_every_answer_about_a_request_says_so(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -117,7 +117,7 @@ fn as_long_as_it_lasts_every_answer_about_a_request_says_so(on: Platform) {
     });
 }
 
-on_both!(the_history_says_who_froze_rejected_withdrew_and_voted_and_why);
+everywhere!(the_history_says_who_froze_rejected_withdrew_and_voted_and_why);
 fn the_history_says_who_froze_rejected_withdrew_and_voted_and_why(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -153,10 +153,10 @@ fn the_history_says_who_froze_rejected_withdrew_and_voted_and_why(on: Platform) 
         • 1 · <date> <time> UTC · @alice · opened for Nimbus Payments
         Your bot administrator can prove the whole history with `sekoia-chatops audit verify`.
         "#);
-        let report = s.ask("alice", "report markdown 2").await.text();
+        let report = s.whole_report("alice").await;
         assert_snapshot!(nameless(report.lines().filter(|line| line.contains("request ") || line.starts_with("- Invite")).collect::<Vec<_>>().join("\n")), @"
-        - Invite ana@nimbus.example as Admin (<id>): rejected by carol, asked by alice, approved by bob, <date> <time> UTC, SHA-256 <hash>. Reason: She left.
-        - Invite bo@nimbus.example as Analyst (<id>): cancelled by alice, asked by alice, approved by nobody, <date> <time> UTC, SHA-256 <hash>
+        - Invite ana@nimbus.example as Admin (<id>): rejected by carol (chat:carol), asked by alice (chat:alice), approved by bob (chat:bob), <date> <time> UTC, SHA-256 <hash>. Reason: She left.
+        - Invite bo@nimbus.example as Analyst (<id>): cancelled by alice (chat:alice), asked by alice (chat:alice), approved by nobody, <date> <time> UTC, SHA-256 <hash>
         ");
     });
 }

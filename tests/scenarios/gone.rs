@@ -27,6 +27,7 @@ fn who_asked_is_gone_so_an_approver_confirms_it(on: Platform) {
         *Invite ana@nimbus.example as Analyst*
         In *Nimbus Payments* as *Analyst*
         • ana@nimbus.example
+        They log in at https://app.sekoia.io <https://app.sekoia.io>
         Asked by @alice
         • ✅ Approved by @bob · <date> <time> UTC
         ⏸️ @alice, who asked for it, is deactivated. Nothing more is sent until another approver confirms it, or it is rejected.

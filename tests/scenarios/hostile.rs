@@ -2,12 +2,12 @@
 
 use insta::assert_snapshot;
 
-use crate::harness::{Platform, SOC, on_both, steady, usual};
+use crate::harness::{Platform, SOC, everywhere, steady, usual};
 
 const NASTY: &str =
     "@all ~old @robo *bold* <!channel> <@U0BOB> </script> =cmd() \u{202e}gpj\u{200b} \u{1b}[31mred :tada: `x` &amp;";
 
-on_both!(markup_in_names_is_shown_as_typed);
+everywhere!(markup_in_names_is_shown_as_typed);
 fn markup_in_names_is_shown_as_typed(on: Platform) {
     usual(on, async |s| {
         s.sekoia.edit(|world| {
@@ -39,7 +39,7 @@ fn markup_in_names_is_shown_as_typed(on: Platform) {
             "users",
             "keys",
             "communities",
-            "report",
+            "report 1",
             "step 4 check",
             "step 5 check",
             "step 6 check",
@@ -50,7 +50,7 @@ fn markup_in_names_is_shown_as_typed(on: Platform) {
     });
 }
 
-on_both!(markup_in_a_reason_is_shown_as_typed);
+everywhere!(markup_in_a_reason_is_shown_as_typed);
 fn markup_in_a_reason_is_shown_as_typed(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -61,7 +61,7 @@ fn markup_in_a_reason_is_shown_as_typed(on: Platform) {
     });
 }
 
-on_both!(very_long_words_are_answered);
+everywhere!(very_long_words_are_answered);
 fn very_long_words_are_answered(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;

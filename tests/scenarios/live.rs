@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
+use sekoia_chatops::resolve::network::Network;
 use sekoia_chatops::sandbox::{self, Fault, FaultKind, LiveFault, Options, Sandbox};
 use sekoia_chatops::sekoia::live::{Live, LiveCounts, LiveEvent, LiveFrame, LiveTiming, Lost};
-use sekoia_chatops::sekoia::{Region, Sekoia};
+use sekoia_chatops::sekoia::{Region, Sekoia, Site};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -64,7 +65,9 @@ impl Served {
 
     fn client(&self) -> Sekoia {
         let key = SecretString::from(self.sandbox.token("admin").to_owned());
-        Sekoia::new(Region::Fra1, format!("http://{}", self.address).parse().unwrap(), key, vec![]).unwrap()
+        let base: url::Url = format!("http://{}", self.address).parse().unwrap();
+        let site = Site { region: Region::Fra1, app: base.clone(), api: base };
+        Sekoia::new(site, key, vec![], &Network::default()).unwrap()
     }
 
     fn root(&self) -> uuid::Uuid {

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::harness::{Call, ChatFault, Platform, SOC, Setting, Stage, nameless, on_both, on_slack, run, usual};
+use crate::harness::{Call, ChatFault, Platform, SOC, Setting, Stage, everywhere, nameless, on_slack, run, usual};
 
 /// Somebody, or the bot, was added to a channel.
 async fn joins(s: &Stage, user: &str, channel: &str) {
@@ -47,7 +47,7 @@ fn a_channel_that_the_bot_is_added_to_is_welcomed_once() {
     });
 }
 
-on_both!(a_channel_that_is_not_set_up_answers_everything_with_how_it_begins);
+everywhere!(a_channel_that_is_not_set_up_answers_everything_with_how_it_begins);
 fn a_channel_that_is_not_set_up_answers_everything_with_how_it_begins(on: Platform) {
     usual(on, async |s| {
         assert_snapshot!(s.ask("dan", "next").await.text(), @"
@@ -72,7 +72,7 @@ fn a_channel_that_is_not_set_up_answers_everything_with_how_it_begins(on: Platfo
     });
 }
 
-on_both!(help_says_what_the_reader_may_do_now_by_task);
+everywhere!(help_says_what_the_reader_may_do_now_by_task);
 fn help_says_what_the_reader_may_do_now_by_task(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -81,12 +81,13 @@ fn help_says_what_the_reader_may_do_now_by_task(on: Platform) {
         assert_snapshot!(help("alice").await, @"
         What you can do here
         *Nimbus Payments* · 1 of 7 settled · next: prerequisites
-        • *Work through the checklist*: `setup`, `status`, `next`, `step`, `done` and 7 more: `/sekoia help checklist`
-        • *Look at the workspace*: `subscription`, `region`, `region probe`, `communities`, `roles` and 4 more: `/sekoia help workspace`
+        • *Work through the checklist*: `setup`, `status`, `next`, `step`, `done` and 8 more: `/sekoia help checklist`
+        • *Say what the workspace should be*: `plan`, `plan products`, `plan region`, `plan communities`, `plan community` and 13 more: `/sekoia help planning`
+        • *Look at the workspace*: `subscription`, `region`, `region share`, `region probe`, `communities` and 5 more: `/sekoia help workspace`
         • *Change the workspace, after an approval*: `community create`, `role create`, `invite`, `key create`, `key revoke` and 1 more: `/sekoia help changes`
-        • *Decide requests and follow them*: `approvals`, `cancel`, `show`, `saved`, `retire` and 3 more: `/sekoia help requests`
+        • *Decide requests and follow them*: `approvals`, `cancel`, `show`, `saved`, `lost` and 4 more: `/sekoia help requests`
         • *Be notified of alerts, silent intakes and playbooks*: `notify`, `notify summary`, `notify add`, `notify remove`, `notify pause` and 8 more: `/sekoia help alerts`
-        • *See who did what, and what waits*: `help`, `whoami`, `report`, `overview`, `audit`
+        • *See who did what, and what waits*: `help`, `whoami`, `report`, `overview`, `doctor` and 1 more: `/sekoia help records`
         Type them after `/sekoia`. Everything that a button does can be typed. `/sekoia help all` lists every command, `/sekoia help requests` those of one task, `/sekoia help skip` explains one.
         [Next step]! [Checklist] [My requests]
         ");
@@ -94,6 +95,7 @@ fn help_says_what_the_reader_may_do_now_by_task(on: Platform) {
         What you can do here
         *Nimbus Payments* · 1 of 7 settled · next: prerequisites
         • *Work through the checklist*: `status`, `next`, `step`, `refresh`, `quickstart`
+        • *Say what the workspace should be*: `plan`
         • *Look at the workspace*: `subscription`, `region`, `communities`, `roles`, `role show`
         • *Be notified of alerts, silent intakes and playbooks*: `notify`, `notify summary`
         • *See who did what, and what waits*: `help`, `whoami`, `report`
@@ -104,6 +106,7 @@ fn help_says_what_the_reader_may_do_now_by_task(on: Platform) {
         What you can do here
         *Nimbus Payments* · 1 of 7 settled · next: prerequisites
         • *Work through the checklist*: `status`, `next`, `step`, `refresh`, `quickstart`
+        • *Say what the workspace should be*: `plan`
         • *Look at the workspace*: `subscription`, `region`, `communities`, `roles`, `role show`
         • *Decide requests and follow them*: `approvals`, `approve`, `reject`, `freeze`, `unfreeze`
         • *Be notified of alerts, silent intakes and playbooks*: `notify`, `notify summary`
@@ -118,7 +121,7 @@ fn help_says_what_the_reader_may_do_now_by_task(on: Platform) {
         assert_snapshot!(s.ask("dan", "help requests").await.text(), @"
         Decide requests and follow them
         You may use none of these commands.
-        For others: `approvals`, `cancel`, `approve`, `reject`, `show`, `saved`, `retire`, `retry`, `by hand`, `check`, `freeze`, `unfreeze`. `/sekoia whoami` shows your rights.
+        For others: `approvals`, `cancel`, `approve`, `reject`, `show`, `saved`, `lost`, `retire`, `retry`, `by hand`, `check`, `freeze`, `unfreeze`. `/sekoia whoami` shows your rights.
         ");
         assert_snapshot!(s.ask("carol", "help requests").await.text(), @"
         Decide requests and follow them
@@ -127,7 +130,7 @@ fn help_says_what_the_reader_may_do_now_by_task(on: Platform) {
         • `reject <id> <reason>` Rejects a request. (approver)
         • `freeze <reason>` Stops all sensitive execution. (approver)
         • `unfreeze` Allows it again. (approver)
-        For others: `cancel`, `show`, `saved`, `retire`, `retry`, `by hand`, `check`. `/sekoia whoami` shows your rights.
+        For others: `cancel`, `show`, `saved`, `lost`, `retire`, `retry`, `by hand`, `check`. `/sekoia whoami` shows your rights.
         ");
         // Nobody is told of commands that they may not use.
         let told = help("dan").await;
@@ -137,7 +140,7 @@ fn help_says_what_the_reader_may_do_now_by_task(on: Platform) {
     });
 }
 
-on_both!(help_answers_whatever_the_platform_does);
+everywhere!(help_answers_whatever_the_platform_does);
 fn help_answers_whatever_the_platform_does(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -153,7 +156,7 @@ fn help_answers_whatever_the_platform_does(on: Platform) {
     });
 }
 
-on_both!(requests_are_decided_from_their_list_by_those_who_can);
+everywhere!(requests_are_decided_from_their_list_by_those_who_can);
 fn requests_are_decided_from_their_list_by_those_who_can(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -210,7 +213,7 @@ fn requests_are_decided_from_their_list_by_those_who_can(on: Platform) {
     });
 }
 
-on_both!(one_request_offers_its_reader_what_is_theirs_and_the_card_offers_all);
+everywhere!(one_request_offers_its_reader_what_is_theirs_and_the_card_offers_all);
 fn one_request_offers_its_reader_what_is_theirs_and_the_card_offers_all(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -232,7 +235,7 @@ fn one_request_offers_its_reader_what_is_theirs_and_the_card_offers_all(on: Plat
     });
 }
 
-on_both!(the_overview_says_what_waits_for_whom);
+everywhere!(the_overview_says_what_waits_for_whom);
 fn the_overview_says_what_waits_for_whom(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -303,28 +306,31 @@ fn who_is_on_another_platform_is_shown_by_name() {
     });
 }
 
-on_both!(a_report_names_people_and_a_program_is_given_their_ids);
+everywhere!(a_report_names_people_and_a_program_is_given_their_ids);
 fn a_report_names_people_and_a_program_is_given_their_ids(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
-        s.ask("alice", "done region").await;
+        s.ask("alice", "plan products current").await;
         s.progress().await;
         s.ask("alice", "assign users @bob").await;
         s.progress().await;
-        let report = s.ask("alice", "report").await.text();
+        s.ask("alice", "report").await;
+        s.direct().await;
+        let report = String::from_utf8(s.chat.pictures().pop().expect("a file").content).unwrap();
+        let id = |report: String, name: &str| report.replace(s.person(name).as_str(), &format!("<{name}'s id>"));
+        let report = id(id(report, "alice"), "bob");
         let said: Vec<&str> = report
             .lines()
             .filter(|line| ["- Channel", "- Opened", "- By", "- Assigned"].iter().any(|w| line.starts_with(w)))
             .collect();
         assert_snapshot!(nameless(said.join("\n")), @r"
         - Channel: \#soc-setup
-        - Opened: <date> <time> UTC by alice
-        - By: alice on <date> <time> UTC
-        - By: alice on <date> <time> UTC
-        - Assigned to: bob
+        - Opened: <date> <time> UTC by alice (<alice's id>)
+        - By: alice (<alice's id>) on <date> <time> UTC
+        - By: alice (<alice's id>) on <date> <time> UTC
+        - Assigned to: bob (<bob's id>)
         ");
-        assert!(!report.contains("chat:"), "{report}");
-        let json = s.ask("alice", "report json").await.text() + &s.ask("alice", "report json 2").await.text();
+        let json = s.ask("alice", "report json 1").await.text() + &s.ask("alice", "report json 2").await.text();
         assert!(json.contains("\"assignee\": \"chat:bob\"") && json.contains("\"chat:bob\": \"bob\""), "{json}");
     });
 }

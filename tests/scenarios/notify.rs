@@ -457,23 +457,29 @@ fn a_sample_that_arrived_ticks_step_7(on: Platform) {
             world.playbooks.clear();
         });
         s.set_up().await;
+        s.ask("alice", "plan notifications silent").await;
         assert_snapshot!(s.ask("alice", "done notifications").await.text(), @r#"
-        No sample confirms step 7 (notifications) yet: 0 rules.
+        No sample confirms step 7 (notifications) yet: 0 of 1 trigger as planned; 0 rules.
         • Missing: a rule: "/sekoia notify recommended" adds the three that Sekoia recommends, "/sekoia notify add" any other
+        • Missing: silent is not there
+        • ➕ *silent* · no rule waits for it
         Nothing was changed. You can mark it as done on your word; it will say "attested".
         [Check again] [Mark as done on my word?]
         "#);
         s.ask("alice", "notify recommended confirm").await;
-        assert_snapshot!(s.ask("alice", "step 7 check").await.text(), @r#"
-        This channel has: 3 rules; no digest; no webhook.
+        assert_snapshot!(steady(s.ask("alice", "step 7 check").await.text()), @r#"
+        This channel has: 0 of 1 trigger as planned; 3 rules; no digest; no webhook.
         Missing: a sample that arrived: "/sekoia notify test 1" sends one, and "It arrived" on it confirms that
+        Missing: silent is not tested: rule 2 is not tested yet
+        ⏳ *silent* · rule 2 is not tested yet
         Step 7 of 7 · Configure notifications
         *Nimbus Payments*
         ☐ open
+        Plan: 1 trigger, said to be all by @alice · <date> <time> UTC
         Urgent alerts, silent intakes and failed playbooks should reach somebody without anybody looking.
         The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a sample has arrived; Sekoia's public API cannot list the rules of its console.
         In Sekoia: Settings > Notifications · See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
-        [Done]! [Check the rules] [Show details] [Add a rule…] [Skip…] [Assign to ▾] [Due date 📅]
+        [Done]! [Check the rules] [Show details] [Plan] [Add a rule…] [Skip…] [Assign to ▾] [Due date 📅]
         "#);
         // Nobody can have seen what never came.
         assert_snapshot!(s.ask("alice", "notify seen 2").await.text(), @"No sample of rule 2 has come here. `/sekoia notify test 2` sends one.");
@@ -506,15 +512,16 @@ fn a_sample_that_arrived_ticks_step_7(on: Platform) {
         [Tick step 7]! [All rules]
         ");
         assert_snapshot!(steady(s.click("alice", &seen, "Tick step 7").await.text()), @"
-        A sample that arrived confirms it: 3 rules; rule 2 tested on <date>; no digest; no webhook.
+        A sample that arrived confirms it: 1 trigger as planned; 3 rules; rule 2 tested on <date>; no digest; no webhook.
         Step 7 of 7 · Configure notifications
         *Nimbus Payments*
-        ✅ verified by a sample: 3 rules; rule 2 tested on <date>; no digest; no webhook · @alice · <date> <time> UTC
+        ✅ verified by a sample: 1 trigger as planned; 3 rules; rule 2 tested on <date>; no digest; no webhook · @alice · <date> <time> UTC
+        Plan: 1 trigger, said to be all by @alice · <date> <time> UTC
         • ⚠️ 2 rules not tested
         Urgent alerts, silent intakes and failed playbooks should reach somebody without anybody looking.
         The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a sample has arrived; Sekoia's public API cannot list the rules of its console.
         In Sekoia: Settings > Notifications · See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
-        [Next step]! [Check the rules] [Show details] [Reopen]
+        [Next step]! [Check the rules] [Show details] [Plan] [Reopen]
         ");
         let progress = s.progress().await;
         assert!(progress.text().contains("✅ *7 Configure notifications*"), "{progress}");
@@ -522,8 +529,10 @@ fn a_sample_that_arrived_ticks_step_7(on: Platform) {
         s.ask("alice", "reopen 7").await;
         s.progress().await;
         assert_snapshot!(s.ask("alice", "done 7").await.text(), @r#"
-        No sample confirms step 7 (notifications) yet: 3 rules; no digest; no webhook.
+        No sample confirms step 7 (notifications) yet: 0 of 1 trigger as planned; 3 rules; no digest; no webhook.
         • Missing: a tested rule that is not paused: "/sekoia notify resume 2" resumes one that was tested
+        • Missing: silent differs from the plan: rule 2 is paused
+        • ✏️ *silent* · rule 2 is paused
         Nothing was changed. You can mark it as done on your word; it will say "attested".
         [Check again] [Mark as done on my word?]
         "#);

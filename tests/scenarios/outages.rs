@@ -138,10 +138,10 @@ fn a_chat_that_limits_or_fails_is_tried_again(on: Platform) {
         s.set_up().await;
         for fault in [ChatFault::LimitedFor(1), ChatFault::Fails] {
             s.chat.fault(Call::Edit, fault);
-            s.ask("alice", "done region").await;
-            assert!(s.progress().await.text().contains("✅ *2 Confirm your region*"));
+            s.ask("alice", "plan products current").await;
+            assert!(s.progress().await.text().contains("✅ *1 Verify your subscription*"));
             s.chat.fault(Call::Answer, ChatFault::Fails);
-            s.ask("alice", "reopen region").await;
+            s.ask("alice", "reopen subscription").await;
             s.progress().await;
         }
     });
@@ -152,15 +152,15 @@ fn a_rejected_message_is_said_in_plain_text() {
     on_slack(Setting::default(), async |s| {
         s.set_up().await;
         s.chat.fault(Call::Edit, ChatFault::Refuses);
-        s.ask("alice", "done region").await;
+        s.ask("alice", "plan products current").await;
         assert_snapshot!(steady(s.progress().await), @"
         #soc-setup (updated)
         Sekoia workspace setup
         Nimbus Payments · single-tenant
         ▓▓░░░░░  1 of 7 done · 1 not applicable
         ☐ Before you start
-        ☐ 1 Verify your subscription
-        ✅ 2 Confirm your region · FRA1 (France): the key is accepted; people log in at https://app.sekoia.io · ⚠️ 1
+        ✅ 1 Verify your subscription · 3 products as planned; Defend Prime until <date>, Intelligence until <date>, Reveal until <date>
+        ☐ 2 Confirm your region
         ➖ 3 Create communities · not applicable
         ☐ 4 Define roles
         ☐ 5 Invite users
@@ -177,9 +177,9 @@ fn a_revoked_token_loses_no_session() {
         for _ in 0..3 {
             s.chat.fault(Call::Edit, ChatFault::TokenDead);
         }
-        s.ask("alice", "done region").await;
+        s.ask("alice", "plan products current").await;
         s.chat.wait_for_calls(Call::Edit, 1).await;
-        assert!(s.ask("alice", "status").await.text().contains("✅ *2 Confirm your region*"));
+        assert!(s.ask("alice", "status").await.text().contains("✅ *1 Verify your subscription*"));
         let told = s.ask("alice", "refresh").await.text();
         for says in [
             "no longer accepts the",
@@ -189,7 +189,7 @@ fn a_revoked_token_loses_no_session() {
         }
         s.chat.mend();
         s.ask("alice", "refresh").await;
-        assert!(s.progress().await.text().contains("✅ *2 Confirm your region*"));
+        assert!(s.progress().await.text().contains("✅ *1 Verify your subscription*"));
     });
 }
 

@@ -3,7 +3,7 @@
 
 use insta::assert_snapshot;
 
-use crate::harness::{Platform, SOC, Seen, Setting, Stage, nameless, on_both, on_slack, run, steady, usual};
+use crate::harness::{Platform, SOC, Seen, Setting, Stage, everywhere, nameless, on_slack, run, steady, usual};
 
 /// Custom roles, by their names.
 fn roles(s: &Stage, names: &[&str]) {
@@ -23,7 +23,7 @@ fn first(seen: &Seen) -> String {
     seen.text().lines().next().unwrap_or_default().to_owned()
 }
 
-on_both!(a_name_that_ends_in_a_number_is_not_a_page);
+everywhere!(a_name_that_ends_in_a_number_is_not_a_page);
 fn a_name_that_ends_in_a_number_is_not_a_page(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -60,7 +60,7 @@ fn a_name_that_ends_in_a_number_is_not_a_page(on: Platform) {
     });
 }
 
-on_both!(the_pages_of_a_role_are_those_of_that_role);
+everywhere!(the_pages_of_a_role_are_those_of_that_role);
 fn the_pages_of_a_role_are_those_of_that_role(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -80,7 +80,7 @@ fn the_pages_of_a_role_are_those_of_that_role(on: Platform) {
     });
 }
 
-on_both!(names_that_look_the_same_are_the_same);
+everywhere!(names_that_look_the_same_are_the_same);
 fn names_that_look_the_same_are_the_same(on: Platform) {
     usual(on, async |s| {
         roles(s, &["Élise & Co", "Straße", "Same", "SAME"]);
@@ -131,7 +131,7 @@ impl Named for str {
     }
 }
 
-on_both!(a_name_is_taken_however_it_is_written);
+everywhere!(a_name_is_taken_however_it_is_written);
 fn a_name_is_taken_however_it_is_written(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -194,7 +194,7 @@ fn what_a_chat_makes_of_words_is_kept_as_they_were_read() {
     });
 }
 
-on_both!(backticks_of_people_are_no_markup);
+everywhere!(backticks_of_people_are_no_markup);
 fn backticks_of_people_are_no_markup(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -226,7 +226,7 @@ fn backticks_of_people_are_no_markup(on: Platform) {
     });
 }
 
-on_both!(a_slip_keeps_what_followed_it);
+everywhere!(a_slip_keeps_what_followed_it);
 fn a_slip_keeps_what_followed_it(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -258,7 +258,7 @@ fn a_slip_keeps_what_followed_it(on: Platform) {
     });
 }
 
-on_both!(a_pasted_command_is_a_command);
+everywhere!(a_pasted_command_is_a_command);
 fn a_pasted_command_is_a_command(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -277,7 +277,7 @@ fn a_pasted_command_is_a_command(on: Platform) {
     });
 }
 
-on_both!(a_key_that_holds_a_keyword_in_its_name_is_found);
+everywhere!(a_key_that_holds_a_keyword_in_its_name_is_found);
 fn a_key_that_holds_a_keyword_in_its_name_is_found(on: Platform) {
     run(on, Setting::default(), async |s| {
         s.set_up().await;
@@ -295,7 +295,7 @@ fn a_key_that_holds_a_keyword_in_its_name_is_found(on: Platform) {
     });
 }
 
-on_both!(an_offset_asks_for_the_place);
+everywhere!(an_offset_asks_for_the_place);
 fn an_offset_asks_for_the_place(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use insta::assert_snapshot;
 use sekoia_chatops::sandbox::{Tenant, Writes};
 
-use crate::harness::{Platform, SOC, Setting, Stage, nameless, on_both, on_mattermost, on_slack, run, usual};
+use crate::harness::{Platform, SOC, Setting, Stage, everywhere, nameless, on_mattermost, on_slack, run, usual};
 
 const NIGHT: &str = "Name,Team,E-mail\nAna Roy,night,ana@nimbus.example\nBo Lind,day,\nCy Park,day,cy@nimbus.example\n";
 
@@ -35,7 +35,7 @@ fn granted(s: &Stage, address: &str) -> Vec<String> {
     })
 }
 
-on_both!(rows_without_an_address_are_seen_before_and_after);
+everywhere!(rows_without_an_address_are_seen_before_and_after);
 fn rows_without_an_address_are_seen_before_and_after(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -51,6 +51,7 @@ fn rows_without_an_address_are_seen_before_and_after(on: Platform) {
             .await;
         assert_snapshot!(nameless(asked.text()), @"
         Asked: *Invite 2 people as Analyst*. It needs 1 approval by @bob or @carol until <date> <time> UTC.
+        • ⚠️ Steps 1, 2 and 4 are still open: in Sekoia's order they are settled before people are invited.
         2 of 3 rows; 1 left out: row 3 has no address (Bo Lind day).
         Request <id>. Its card is in this channel.
         ");
@@ -61,6 +62,7 @@ fn rows_without_an_address_are_seen_before_and_after(on: Platform) {
         In *Nimbus Payments* as *Analyst*
         • ana@nimbus.example
         • cy@nimbus.example
+        They log in at https://app.sekoia.io <https://app.sekoia.io>
         2 of 3 rows; 1 left out: row 3 has no address (Bo Lind day).
         Asked by @alice
         Needs 1 approval until <date> <time> UTC
@@ -86,7 +88,7 @@ fn rows_without_an_address_are_seen_before_and_after(on: Platform) {
     });
 }
 
-on_both!(typed_lists_say_what_they_are_taken_for);
+everywhere!(typed_lists_say_what_they_are_taken_for);
 fn typed_lists_say_what_they_are_taken_for(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -154,6 +156,7 @@ fn typed_lists_say_what_they_are_taken_for(on: Platform) {
         let list = "invite Roy, Ana <ana.roy@nimbus.example>; \"Lind, Bo\" <bo.lind@nimbus.example>; mailto:Zoe@MÜLLER.example?subject=Hi nobody --leave-out as Guest";
         assert_snapshot!(nameless(s.ask("alice", list).await.text()), @r#"
         Asked: *Invite 3 people as Guest*. It needs 1 approval by @bob or @carol until <date> <time> UTC.
+        • ⚠️ Steps 1, 2 and 4 are still open: in Sekoia's order they are settled before people are invited.
         3 of 4 entries; 1 left out: "nobody" has no address.
         Request <id>. Its card is in this channel.
         "#);
@@ -164,6 +167,7 @@ fn typed_lists_say_what_they_are_taken_for(on: Platform) {
         • ana.roy@nimbus.example
         • bo.lind@nimbus.example
         • zoe@müller.example (zoe@xn--mller-kva.example)
+        They log in at https://app.sekoia.io <https://app.sekoia.io>
         3 of 4 entries; 1 left out: "nobody" has no address.
         Asked by @alice
         • ⚠️ external domain: no member has an address at xn--mller-kva.example
@@ -176,7 +180,7 @@ fn typed_lists_say_what_they_are_taken_for(on: Platform) {
     });
 }
 
-on_both!(every_row_gets_its_own_role_and_community);
+everywhere!(every_row_gets_its_own_role_and_community);
 fn every_row_gets_its_own_role_and_community(on: Platform) {
     run(on, multi(), async |s| {
         s.ask("alice", "setup \"Banque Rivoli\"").await;
@@ -187,6 +191,7 @@ fn every_row_gets_its_own_role_and_community(on: Platform) {
         assert_snapshot!(s.refused("alice", &form, &values[..1]).await, @r#"{"csv":"3 of 5 rows; 2 left out: row 4: There is no role called \"Janitor\". There are: Admin, Analyst, Guest; row 6: There is no community called \"Rivoli Retial\". Did you mean \"Rivoli Retail\"? Correct the list, or choose \"Leave them out\" below."}"#);
         assert_snapshot!(nameless(s.submit("alice", &form, &values).await.text()), @r#"
         Asked: *Invite 3 people: 2 as Analyst and 1 as Guest*. It needs 1 approval by @bob or @carol until <date> <time> UTC.
+        • ⚠️ Steps 1, 2, 3 and 4 are still open: in Sekoia's order they are settled before people are invited.
         3 of 5 rows; 2 left out: row 4: There is no role called "Janitor". There are: Admin, Analyst, Guest; row 6: There is no community called "Rivoli Retial". Did you mean "Rivoli Retail"?
         Request <id>. Its card is in this channel.
         "#);
@@ -201,6 +206,7 @@ fn every_row_gets_its_own_role_and_community(on: Platform) {
         In *Rivoli Retail* as *Analyst*
         In *Rivoli Markets* as *Analyst*
         • di@rivoli.example
+        They log in at https://app.sekoia.io <https://app.sekoia.io>
         3 of 5 rows; 2 left out: row 4: There is no role called "Janitor". There are: Admin, Analyst, Guest; row 6: There is no community called "Rivoli Retial". Did you mean "Rivoli Retail"?
         Asked by @alice
         • ⚠️ external domain: no member has an address at rivoli.example
@@ -219,6 +225,7 @@ fn every_row_gets_its_own_role_and_community(on: Platform) {
         In *Banque Rivoli* as *Guest*
         In *Rivoli Retail* as *Analyst*
         In *Rivoli Markets* as *Analyst*
+        They log in at https://app.sekoia.io <https://app.sekoia.io>
         3 of 5 rows; 2 left out: row 4: There is no role called "Janitor". There are: Admin, Analyst, Guest; row 6: There is no community called "Rivoli Retial". Did you mean "Rivoli Retail"?
         Asked by @alice
         • ⚠️ external domain: no member has an address at rivoli.example
@@ -240,7 +247,7 @@ fn every_row_gets_its_own_role_and_community(on: Platform) {
     });
 }
 
-on_both!(by_hand_too_everybody_has_their_own);
+everywhere!(by_hand_too_everybody_has_their_own);
 fn by_hand_too_everybody_has_their_own(on: Platform) {
     run(on, Setting { writes: Writes::Refused, ..Setting::default() }, async |s| {
         s.set_up().await;
@@ -269,7 +276,7 @@ fn by_hand_too_everybody_has_their_own(on: Platform) {
     });
 }
 
-on_both!(two_columns_that_could_be_meant_are_asked_about);
+everywhere!(two_columns_that_could_be_meant_are_asked_about);
 fn two_columns_that_could_be_meant_are_asked_about(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -279,6 +286,7 @@ fn two_columns_that_could_be_meant_are_asked_about(on: Platform) {
         let asked = s.submit("alice", &form, &[("Or a file", &list("Work e-mail,Private e-mail"))]).await;
         assert_snapshot!(nameless(asked.text()), @r#"
         Asked: *Invite ana@nimbus.example as Analyst*. It needs 1 approval by @bob or @carol until <date> <time> UTC.
+        • ⚠️ Steps 1, 2 and 4 are still open: in Sekoia's order they are settled before people are invited.
         1 of 1 row: Addresses are from "Work e-mail".
         Request <id>. Its card is in this channel.
         "#);
@@ -309,7 +317,7 @@ fn files_of_every_usual_encoding_are_read_on_slack() {
     });
 }
 
-on_both!(five_hundred_people_are_invited_in_one_request);
+everywhere!(five_hundred_people_are_invited_in_one_request);
 fn five_hundred_people_are_invited_in_one_request(on: Platform) {
     let list: String = (1..=500).map(|i| format!("Person {i},person.number.{i}@nimbus.example\n")).collect();
     let list = format!("Name,E-mail\n{list}");
@@ -327,6 +335,7 @@ fn five_hundred_people_are_invited_in_one_request(on: Platform) {
         };
         assert_snapshot!(nameless(asked.text()), @"
         Asked: *Invite 500 people as Guest*. It needs 1 approval by @bob or @carol until <date> <time> UTC.
+        • ⚠️ Steps 1, 2 and 4 are still open: in Sekoia's order they are settled before people are invited.
         500 of 500 rows.
         Request <id>. Its card is in this channel.
         ");
@@ -336,7 +345,7 @@ fn five_hundred_people_are_invited_in_one_request(on: Platform) {
     });
 }
 
-on_both!(a_list_that_was_cut_by_the_form_is_not_believed);
+everywhere!(a_list_that_was_cut_by_the_form_is_not_believed);
 fn a_list_that_was_cut_by_the_form_is_not_believed(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;

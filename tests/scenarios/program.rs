@@ -14,7 +14,7 @@ use serde_json::Value;
 use sqlx::Connection;
 use tempfile::TempDir;
 
-type Env<'a> = &'a [(&'a str, &'a str)];
+pub(super) type Env<'a> = &'a [(&'a str, &'a str)];
 
 /// Nothing answers there: the bot must not need it to start.
 const SERVE: Env<'static> = &[
@@ -28,19 +28,19 @@ const SERVE: Env<'static> = &[
 ];
 
 /// The program in a directory of its own and with this environment alone.
-fn program(directory: &Path, arguments: &str, env: Env<'_>) -> Command {
+pub(super) fn program(directory: &Path, arguments: &str, env: Env<'_>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sekoia-chatops"));
     command.args(arguments.split_whitespace()).env_clear().envs(env.iter().copied()).current_dir(directory);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
-fn run(arguments: &str, env: Env<'_>) -> Ran {
+pub(super) fn run(arguments: &str, env: Env<'_>) -> Ran {
     let directory = TempDir::new().unwrap();
     run_in(directory.path(), arguments, env)
 }
 
-fn run_in(directory: &Path, arguments: &str, env: Env<'_>) -> Ran {
+pub(super) fn run_in(directory: &Path, arguments: &str, env: Env<'_>) -> Ran {
     let mut running = Running(program(directory, arguments, env).spawn().unwrap());
     let (mut stdout, mut stderr) = (running.0.stdout.take().unwrap(), running.0.stderr.take().unwrap());
     let (ended, end) = mpsc::channel();
@@ -67,10 +67,10 @@ impl Drop for Running {
 const LONG: Duration = Duration::from_secs(60);
 
 /// What it left: its exit code, and what it said.
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
+pub(super) struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 impl std::fmt::Display for Ran {
@@ -86,7 +86,9 @@ fn wrong_usage_is_exit_code_2() {
         assert_eq!((ran.code, &*ran.out), (2, ""), "{arguments}: {ran}");
         assert!(ran.err.contains("--help"), "{arguments}: {ran}");
     }
-    assert_eq!(run("--version", &[]).out, format!("sekoia-chatops {}\n", env!("CARGO_PKG_VERSION")));
+    let version = run("--version", &[]);
+    let number = format!("sekoia-chatops {} (commit ", env!("CARGO_PKG_VERSION"));
+    assert!(version.code == 0 && version.out.starts_with(&number) && version.out.ends_with(")\n"), "{version}");
 }
 
 #[test]
@@ -95,7 +97,7 @@ fn serve_without_settings_says_everything_that_is_missing() {
     exit 2
     error: the configuration is not complete or not right:
       SEKOIA_API_KEY: is missing; create one in Sekoia under Settings > Workspace > API Keys
-      SLACK_… or MATTERMOST_…: no chat platform is configured; set SLACK_SIGNING_SECRET and SLACK_BOT_TOKEN, or MATTERMOST_URL, MATTERMOST_BOT_TOKEN, MATTERMOST_COMMAND_TOKEN and CHATOPS_PUBLIC_URL, or both
+      SLACK_… or MATTERMOST_…: no chat platform is configured; set SLACK_BOT_TOKEN and SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP), or MATTERMOST_URL and MATTERMOST_BOT_TOKEN, or both
     ");
 }
 
@@ -168,9 +170,11 @@ fn the_start_says_what_it_starts_with() {
     let (mut running, said, mut log) = served(TempDir::new().unwrap().path(), &[SERVE, &more].concat());
     let lines: Vec<&str> =
         said.lines().filter_map(|line| line.split_once("sekoia_chatops::cli::serve: ")).map(|l| l.1).collect();
-    assert_snapshot!(lines[..lines.len() - 1].join("\n"), @r#"
+    // Only a build for release is told its commit.
+    let commit = format!("commit={:?}", option_env!("SOURCE_COMMIT").unwrap_or("unknown"));
+    assert_snapshot!(lines[..lines.len() - 1].join("\n").replace(&commit, "commit=…"), @r#"
     SLACK_SIGNING_SECRET is not 32 hexadecimal digits, as Slack's signing secrets are: every request may be refused
-    sekoia-chatops starts version="0.1.0" region=USA1 execution="not frozen"
+    sekoia-chatops starts version="0.1.0" commit=… region=USA1 execution="not frozen"
     store: memory; everything is forgotten at the end
     platforms: Slack
     approvers: 2 people, 1 user group
@@ -245,6 +249,25 @@ fn hundreds_of_idle_connections_keep_nobody_from_an_answer() {
 }
 
 #[test]
+fn an_address_that_is_taken_is_said_by_its_setting() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for name in ["CHATOPS_LISTEN", "CHATOPS_METRICS_LISTEN"] {
+        let mut env: Vec<(&str, &str)> = SERVE.iter().copied().filter(|(of, _)| *of != name).collect();
+        env.push((name, &address));
+        let ran = run("serve", &env);
+        let says = format!("{name}: {address} is in use by another program; stop that one, or give another port");
+        assert!(ran.code == 2 && ran.err.contains(&says), "{}", ran.err);
+    }
+    let mut env = SERVE.to_vec();
+    // Of the block for documentation: no machine has it.
+    env.push(("CHATOPS_METRICS_LISTEN", "192.0.2.1:9464"));
+    let ran = run("serve", &env);
+    let says = "CHATOPS_METRICS_LISTEN: 192.0.2.1 is no address of this machine";
+    assert!(ran.code == 2 && ran.err.contains(says), "{}", ran.err);
+}
+
+#[test]
 fn the_slack_manifest_has_the_address_that_was_given() {
     let ran = run("manifest slack --url https://bot.example.org/", &[]);
     assert_eq!((ran.code, &*ran.err), (0, ""));
@@ -260,6 +283,20 @@ fn the_slack_manifest_has_the_address_that_was_given() {
     for bad in ["http://x", "bot.example.org", "https://bot.example.org?a", "https://me@bot.example.org"] {
         assert_eq!(run(&format!("manifest slack --url {bad}"), &[]).code, 2, "{bad}");
     }
+}
+
+#[test]
+fn the_slack_manifest_for_socket_mode_has_no_address() {
+    let ran = run("manifest slack --socket-mode", &[]);
+    assert_eq!((ran.code, &*ran.err), (0, ""));
+    // YAML, the same but for the addresses.
+    let http = run("manifest slack --url https://bot.example.org/", &[]).out;
+    let left: Vec<&str> = http.lines().filter(|line| !line.contains("bot.example.org")).collect();
+    let expected = left.join("\n").replace("socket_mode_enabled: false", "socket_mode_enabled: true");
+    assert_eq!(ran.out, expected + "\n");
+    assert_eq!(ran.out.matches("socket_mode_enabled: true\n").count(), 1, "{}", ran.out);
+    assert!(!ran.out.lines().any(|line| line.trim_start().starts_with("url:") || line.contains("request_url")));
+    assert_eq!(run("manifest slack --socket-mode --url https://bot.example.org/", &[]).code, 2);
 }
 
 #[test]
@@ -412,7 +449,7 @@ async fn an_export_holds_every_record_and_no_formula() {
 #[tokio::test(flavor = "multi_thread")]
 async fn serve_answers_without_sekoia_or_slack_and_stops_when_asked() {
     let directory = TempDir::new().unwrap();
-    let env = [SERVE, &[("CHATOPS_STORE", "sqlite:bot.db"), ("SLACK_APP_TOKEN", "xapp-1")]].concat();
+    let env = [SERVE, &[("CHATOPS_STORE", "sqlite:bot.db")]].concat();
     let mut running = Running(program(directory.path(), "serve", &env).spawn().unwrap());
     let mut log = BufReader::new(running.0.stderr.take().unwrap());
     let mut said = String::new();
@@ -427,7 +464,7 @@ async fn serve_answers_without_sekoia_or_slack_and_stops_when_asked() {
         let mut rest = String::new();
         log.read_to_string(&mut rest).map(|_| rest)
     });
-    assert!(said.contains("nobody may set a channel up") && said.contains("SLACK_APP_TOKEN"), "{said}");
+    assert!(said.contains("nobody may set a channel up"), "{said}");
 
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::new();
@@ -453,4 +490,127 @@ async fn serve_answers_without_sekoia_or_slack_and_stops_when_asked() {
     assert_eq!(out, "", "standard output is nobody's");
     assert!(rest.contains("stopped"), "{rest}");
     assert!(!format!("{said}{rest}").contains("canary"), "{said}{rest}");
+}
+
+#[test]
+fn a_plan_is_checked_from_a_terminal() {
+    let directory = TempDir::new().unwrap();
+    let put = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    let check = |arguments: &str| run_in(directory.path(), &format!("plan check {arguments}"), &[]);
+    put(
+        "bank.toml",
+        "products = [\"Defend\"]\nregion = \"fra1\"\nroles = []\n\
+         [[keys]]\nname = \"forwarder\"\nfor = \"intake-forwarder\"\n",
+    );
+    assert_snapshot!(check("bank.toml"), @"
+    exit 0
+    products: 1 (Defend)
+    region: FRA1
+    communities: open
+    roles: none
+    people: open
+    keys: 1 (forwarder)
+    notifications: open
+    hardening: open
+    ");
+    put("wrong.toml", "region = \"FRA9\"\n[[people]]\nemail = \"ana@\"\n");
+    assert_snapshot!(check("wrong.toml"), @r#"
+    exit 1
+    wrong.toml:1:10: "FRA9" is no region of Sekoia. Did you mean "FRA1" or "FRA2"?
+    wrong.toml:3:9: "ana@" is no e-mail address. Write it like ana@example.com.
+    error: 2 faults in wrong.toml
+    "#);
+    let people: String = (1..=6).map(|n| format!("[[people]]\nemail = \"p{n}@{{{{domain}}}}\"\n")).collect();
+    put("template.toml", &format!("products = [\"Defend\"]\nroles = []\n[hardening]\nsso = true\n{people}"));
+    assert_snapshot!(check("template.toml --set domain=bank.example"), @"
+    exit 0
+    products: 1 (Defend)
+    region: open
+    communities: open
+    roles: none
+    people: 6 (p1@bank.example, p2@bank.example, p3@bank.example, p4@bank.example, p5@bank.example, …)
+    keys: open
+    notifications: open
+    hardening: sso
+    ");
+    assert_snapshot!(check("template.toml"), @r#"
+    exit 1
+    template.toml:6:13: The template needs domain. Give it, like domain="Acme".
+    This is a template: give --set domain=… to check it.
+    error: 1 fault in template.toml
+    "#);
+    assert_snapshot!(check("template.toml --set client=Acme"), @r#"
+    exit 1
+    template.toml:1:1: The template has no parameter called "client". There are: domain.
+    template.toml:6:13: The template needs domain. Give it, like domain="Acme".
+    This is a template: give --set domain=… to check it.
+    error: 2 faults in template.toml
+    "#);
+    assert_snapshot!(check("template.toml --set domain=a.example --set domain=b.example"), @"
+    exit 2
+    error: --set domain is given twice. Give each parameter once.
+    ");
+    assert_snapshot!(check("nowhere.toml"), @"
+    exit 2
+    error: Cannot read nowhere.toml: No such file or directory (os error 2)
+    ");
+    std::fs::write(directory.path().join("book.toml"), b"PK\x03\x04").unwrap();
+    assert_snapshot!(check("book.toml"), @"
+    exit 1
+    book.toml:1:1: This is a workbook or another archive, not text. Save the plan as plain text in UTF-8 and choose that file.
+    error: 1 fault in book.toml
+    ");
+    for wrong in ["", "template.toml --set domain", "template.toml --set =x"] {
+        let ran = check(wrong);
+        assert!(ran.code == 2 && ran.out.is_empty() && ran.err.contains("--help"), "{wrong}: {ran}");
+    }
+}
+
+#[test]
+fn a_health_check_says_whether_the_bot_is_ready() {
+    let directory = TempDir::new().unwrap();
+    let (_running, said, _log) = served(directory.path(), SERVE);
+    let address = said.split_once("serving address=").unwrap().1.split_whitespace().next().unwrap();
+    let ran = run("healthcheck", &[("CHATOPS_LISTEN", address)]);
+    assert_snapshot!(ran, @"
+    exit 0
+    ready
+    ");
+}
+
+#[test]
+fn a_health_check_of_a_bot_that_does_not_run_fails() {
+    let ran = run("healthcheck", &[("CHATOPS_LISTEN", "127.0.0.1:1")]);
+    assert_snapshot!(ran, @"
+    exit 1
+    error: The bot does not answer on 127.0.0.1:1: Connection refused (os error 111)
+    ");
+    let ran = run("healthcheck", &[("CHATOPS_LISTEN", "nowhere")]);
+    assert_snapshot!(ran, @r#"
+    exit 2
+    error: the configuration is not complete or not right:
+      CHATOPS_LISTEN: "nowhere" is not an address such as 127.0.0.1:8080
+    "#);
+}
+
+#[test]
+fn a_health_check_says_why_the_bot_is_not_ready_and_whom_it_met() {
+    for (answer, expected) in [
+        (
+            "HTTP/1.1 503 Service Unavailable\r\n\r\n{\"status\":\"failing\"}",
+            "error: The bot is not ready (503): {\"status\":\"failing\"}\n",
+        ),
+        ("SSH-2.0-OpenSSH_9.2\r\n", "another program listens there\n"),
+    ] {
+        let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = other.local_addr().unwrap().to_string();
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = other.accept().unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+            std::io::Write::write_all(&mut stream, answer.as_bytes()).unwrap();
+        });
+        let ran = run("healthcheck", &[("CHATOPS_LISTEN", &address)]);
+        answering.join().unwrap();
+        assert!(ran.code == 1 && ran.err.ends_with(expected), "{ran}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::harness::{Platform, Seen, Stage, id_in, nameless, on_both, usual};
+use crate::harness::{Platform, Seen, Stage, everywhere, id_in, nameless, usual};
 
 /// The pending invitations of an address.
 fn pending(s: &Stage, address: &str) -> Vec<uuid::Uuid> {
@@ -19,7 +19,7 @@ async fn approved(s: &Stage, ask: &str, until: &str) -> Seen {
     card
 }
 
-on_both!(a_pending_invitation_is_replaced_by_a_new_one);
+everywhere!(a_pending_invitation_is_replaced_by_a_new_one);
 fn a_pending_invitation_is_replaced_by_a_new_one(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -44,6 +44,7 @@ fn a_pending_invitation_is_replaced_by_a_new_one(on: Platform) {
         *Invite ana@nimbus.example again as Guest*
         In *Nimbus Payments* as *Guest*
         • ana@nimbus.example
+        They log in at https://app.sekoia.io <https://app.sekoia.io>
         Asked by @alice
         • ⚠️ 1 pending invitation is withdrawn first, so the links in the earlier mails stop working
         Needs 1 approval until <date> <time> UTC
@@ -61,7 +62,7 @@ fn a_pending_invitation_is_replaced_by_a_new_one(on: Platform) {
     });
 }
 
-on_both!(who_accepted_meanwhile_is_not_removed);
+everywhere!(who_accepted_meanwhile_is_not_removed);
 fn who_accepted_meanwhile_is_not_removed(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -80,7 +81,7 @@ fn who_accepted_meanwhile_is_not_removed(on: Platform) {
     });
 }
 
-on_both!(what_is_asked_to_be_sent_again_has_to_be_pending);
+everywhere!(what_is_asked_to_be_sent_again_has_to_be_pending);
 fn what_is_asked_to_be_sent_again_has_to_be_pending(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;

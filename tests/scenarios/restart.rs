@@ -8,17 +8,17 @@ use sekoia_chatops::domain::approval::{Approval, ApprovalId, Command, decide};
 use sekoia_chatops::sandbox::{Fault, FaultKind};
 use sekoia_chatops::state::approvals::Approvals;
 
-use crate::harness::{Call, ChatFault, Platform, QUICK, Setting, on_both, run};
+use crate::harness::{Call, ChatFault, Platform, QUICK, Setting, everywhere, run};
 
 fn durable() -> Setting {
     Setting { durable: true, ..Setting::default() }
 }
 
-on_both!(a_restart_forgets_nothing);
+everywhere!(a_restart_forgets_nothing);
 fn a_restart_forgets_nothing(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
-        s.ask("alice", "done region").await;
+        s.ask("alice", "plan products current").await;
         s.progress().await;
         let before = s.ask("dan", "status").await.text();
         s.stop().await;
@@ -27,19 +27,19 @@ fn a_restart_forgets_nothing(on: Platform) {
     });
 }
 
-on_both!(a_stop_finishes_what_was_acknowledged);
+everywhere!(a_stop_finishes_what_was_acknowledged);
 fn a_stop_finishes_what_was_acknowledged(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
         s.sekoia.faults().add(Fault::new(FaultKind::Latency { ms: 700 }).on("/licenses"));
-        s.say("alice", "done subscription").await;
+        s.say("alice", "plan products current").await;
         s.stop().await;
         assert!(s.reply().await.text().contains("Sekoia confirms it"));
         assert!(s.progress().await.text().contains("✅ *1 Verify your subscription*"));
     });
 }
 
-on_both!(after_a_crash_between_ack_and_edit_the_message_shows_the_truth);
+everywhere!(after_a_crash_between_ack_and_edit_the_message_shows_the_truth);
 fn after_a_crash_between_ack_and_edit_the_message_shows_the_truth(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
@@ -56,12 +56,12 @@ fn after_a_crash_between_ack_and_edit_the_message_shows_the_truth(on: Platform) 
     });
 }
 
-on_both!(after_a_crash_before_the_decision_the_request_is_taken_up);
+everywhere!(after_a_crash_before_the_decision_the_request_is_taken_up);
 fn after_a_crash_before_the_decision_the_request_is_taken_up(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
         s.sekoia.faults().add(Fault::new(FaultKind::Latency { ms: 60_000 }).on("/licenses"));
-        s.say("alice", "done subscription").await;
+        s.say("alice", "plan products current").await;
         s.crash().await;
         s.sekoia.faults().clear();
         s.start().await;
@@ -73,7 +73,7 @@ fn after_a_crash_before_the_decision_the_request_is_taken_up(on: Platform) {
     });
 }
 
-on_both!(a_checklist_follows_a_decision_whose_process_ended_at_once);
+everywhere!(a_checklist_follows_a_decision_whose_process_ended_at_once);
 fn a_checklist_follows_a_decision_whose_process_ended_at_once(on: Platform) {
     run(on, durable(), async |s| {
         s.set_up().await;
@@ -106,7 +106,7 @@ fn a_checklist_follows_a_decision_whose_process_ended_at_once(on: Platform) {
     });
 }
 
-on_both!(killed_between_ack_and_edit_it_shows_the_truth_and_logged_no_secret);
+everywhere!(killed_between_ack_and_edit_it_shows_the_truth_and_logged_no_secret);
 fn killed_between_ack_and_edit_it_shows_the_truth_and_logged_no_secret(on: Platform) {
     run(on, durable(), async |s| {
         s.stop().await;

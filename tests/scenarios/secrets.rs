@@ -10,7 +10,7 @@ use sekoia_chatops::sandbox::{Fault, FaultKind};
 use sekoia_chatops::timing::Timing;
 
 use crate::harness::{
-    Call, ChatFault, Platform, QUICK, Seen, Setting, Stage, id_in, nameless, on_both, on_slack, run, usual,
+    Call, ChatFault, Platform, QUICK, Seen, Setting, Stage, everywhere, id_in, nameless, on_slack, run, usual,
 };
 
 /// A key that alice asked for and carol approved: its card, ready to be created.
@@ -45,7 +45,7 @@ fn disguises(secret: &str) -> Vec<String> {
     all
 }
 
-on_both!(the_canary_is_nowhere);
+everywhere!(the_canary_is_nowhere);
 fn the_canary_is_nowhere(on: Platform) {
     run(on, Setting { durable: true, ..Setting::default() }, async |s| {
         s.stop().await;
@@ -87,7 +87,7 @@ fn the_canary_is_nowhere(on: Platform) {
     });
 }
 
-on_both!(the_string_that_works_is_the_one_that_is_shown);
+everywhere!(the_string_that_works_is_the_one_that_is_shown);
 fn the_string_that_works_is_the_one_that_is_shown(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -113,7 +113,7 @@ fn without_an_open_form_no_key_comes_into_being() {
     });
 }
 
-on_both!(a_key_that_cannot_be_shown_is_revoked_and_may_be_had_again);
+everywhere!(a_key_that_cannot_be_shown_is_revoked_and_may_be_had_again);
 fn a_key_that_cannot_be_shown_is_revoked_and_may_be_had_again(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -134,7 +134,7 @@ fn a_key_that_cannot_be_shown_is_revoked_and_may_be_had_again(on: Platform) {
     });
 }
 
-on_both!(a_key_that_nobody_confirms_is_revoked);
+everywhere!(a_key_that_nobody_confirms_is_revoked);
 fn a_key_that_nobody_confirms_is_revoked(on: Platform) {
     let timing = Timing { confirm: Duration::from_millis(500), ..QUICK };
     run(on, Setting { timing, ..Setting::default() }, async |s| {
@@ -151,12 +151,88 @@ fn a_key_that_nobody_confirms_is_revoked(on: Platform) {
         s.card("ready to be created").await;
         assert_eq!(s.active_keys("forwarder"), 0);
         // Too late: the form's button says so.
-        assert_snapshot!(s.submit("alice", &shown, &[]).await.text(), @r#"Too late: nobody said in time that it was saved, so the key was revoked. Press "Create and show" again."#);
+        assert_snapshot!(s.submit("alice", &shown, &[]).await.text(), @r#"Too late: that key was revoked, because nobody said in time that it was saved, or its secret was lost. Press "Create and show" again."#);
         s.checklist("⏳").await;
     });
 }
 
-on_both!(a_lost_reply_leaves_no_key_behind);
+everywhere!(a_key_whose_secret_is_lost_is_revoked_at_once);
+fn a_key_whose_secret_is_lost_is_revoked_at_once(on: Platform) {
+    usual(on, async |s| {
+        s.set_up().await;
+        let card = ready(s, "key create forwarder for read-alerts").await;
+        let id = id_in(&card);
+        assert_snapshot!(s.ask("alice", &format!("lost {id}")).await.text(), @"There is no key whose secret could be lost: it is not created, or it was revoked.");
+        let first = press(s, &card).await;
+        let card = s.card("shown; revoked unless").await;
+        assert_snapshot!(nameless(&card), @"
+        #soc-setup (updated)
+        Created: waiting to be saved
+        *Create the API key forwarder*
+        In *Nimbus Payments* · expires on <date>
+        Read alerts, set up from chat
+        May: View alerts
+        Asked by @alice
+        • ✅ Approved by @carol · <date> <time> UTC
+        • 🔑 *forwarder* · shown; revoked unless it is confirmed to be saved until <date> <time> UTC
+        Request <id> · SHA-256 <hash>…
+        [I saved it]! [I lost it: revoke now?]✗
+        ");
+        // Only who asked can say so: it is their secret.
+        assert_snapshot!(s.ask("bob", &format!("lost {id}")).await.text(), @"Only who asked for it can do that.");
+        assert_eq!(s.active_keys("forwarder"), 1);
+        let revoked = s.click("alice", &card, "I lost it: revoke now").await;
+        assert_snapshot!(nameless(revoked.text()), @"
+        *forwarder* is revoked. You may create it again.
+        [Create and show]! [Withdraw]
+        ");
+        assert_eq!(s.active_keys("forwarder"), 0);
+        assert_snapshot!(nameless(s.direct().await.text()), @"
+        *Create the API key forwarder*: you lost the key's secret, so the key was revoked. You may press again until <date> <time> UTC.
+        In #soc-setup · request <id> · Open the card <message>
+        [Create and show]!
+        ");
+        let card = s.card("ready to be created").await;
+        // The form of the revoked key says nothing of the next one, nor does a second press.
+        assert_snapshot!(s.submit("alice", &first, &[]).await.text(), @r#"Too late: that key was revoked, because nobody said in time that it was saved, or its secret was lost. Press "Create and show" again."#);
+        assert_snapshot!(s.ask("alice", &format!("lost {id}")).await.text(), @"There is no key whose secret could be lost: it is not created, or it was revoked.");
+
+        press(s, &card).await;
+        s.card("shown; revoked unless").await;
+        assert_snapshot!(s.ask("alice", &format!("lost {id} 00000000")).await.text(), @r#"Too late: that key was revoked, because nobody said in time that it was saved, or its secret was lost. Press "Create and show" again."#);
+        assert_eq!(s.active_keys("forwarder"), 1);
+        s.ask("alice", &format!("lost {id}")).await;
+        assert_eq!(s.active_keys("forwarder"), 0);
+        s.direct().await;
+        let card = s.card("ready to be created").await;
+        let shown = press(s, &card).await;
+        save(s, &shown).await;
+        assert_snapshot!(s.ask("alice", &format!("lost {id}")).await.text(), @"You already said that it is saved. To revoke it all the same, type `/sekoia key revoke`.");
+        assert_eq!(s.active_keys("forwarder"), 1);
+    });
+}
+
+everywhere!(a_lost_secret_that_sekoia_does_not_revoke_yet_is_revoked_later);
+fn a_lost_secret_that_sekoia_does_not_revoke_yet_is_revoked_later(on: Platform) {
+    usual(on, async |s| {
+        s.set_up().await;
+        let card = ready(s, "key create forwarder for read-alerts").await;
+        press(s, &card).await;
+        let card = s.card("shown; revoked unless").await;
+        let failing = FaultKind::Status { code: 500, retry_after: None, body: None };
+        s.sekoia.faults().add(Fault::new(failing).method("DELETE").on("/api-keys"));
+        let told = s.click("alice", &card, "I lost it: revoke now").await.text();
+        assert!(told.contains("is being revoked: Sekoia did not do it yet"), "{told}");
+        s.sekoia.faults().clear();
+        s.card("ready to be created").await;
+        let told = s.direct().await;
+        assert!(told.text().contains("you lost the key's secret, so the key was revoked"), "{told}");
+        assert_eq!(s.active_keys("forwarder"), 0);
+        s.checklist("⏳").await;
+    });
+}
+
+everywhere!(a_lost_reply_leaves_no_key_behind);
 fn a_lost_reply_leaves_no_key_behind(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -182,7 +258,7 @@ fn a_lost_reply_leaves_no_key_behind(on: Platform) {
     });
 }
 
-on_both!(pressed_twice_there_is_one_key);
+everywhere!(pressed_twice_there_is_one_key);
 fn pressed_twice_there_is_one_key(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -199,7 +275,7 @@ fn pressed_twice_there_is_one_key(on: Platform) {
     });
 }
 
-on_both!(a_rotation_keeps_both_keys_until_the_old_one_is_retired);
+everywhere!(a_rotation_keeps_both_keys_until_the_old_one_is_retired);
 fn a_rotation_keeps_both_keys_until_the_old_one_is_retired(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -241,7 +317,7 @@ fn a_rotation_keeps_both_keys_until_the_old_one_is_retired(on: Platform) {
     });
 }
 
-on_both!(the_bot_never_revokes_its_own_key);
+everywhere!(the_bot_never_revokes_its_own_key);
 fn the_bot_never_revokes_its_own_key(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -258,7 +334,7 @@ fn the_bot_never_revokes_its_own_key(on: Platform) {
     });
 }
 
-on_both!(an_older_form_confirms_nothing_of_a_newer_key);
+everywhere!(an_older_form_confirms_nothing_of_a_newer_key);
 fn an_older_form_confirms_nothing_of_a_newer_key(on: Platform) {
     let timing = Timing { confirm: Duration::from_millis(800), ..QUICK };
     run(on, Setting { timing, ..Setting::default() }, async |s| {

@@ -520,14 +520,15 @@ async fn a_chart_on_mattermost_is_a_post_with_its_words() {
     let url: url::Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
     let config = MattermostConfig {
-        public_url: url.clone(),
+        public_url: Some(url.clone()),
         url,
         bot_token: "canary".to_owned().into(),
-        command_tokens: vec![],
+        command_tokens: vec!["t".to_owned().into()],
         sources: vec![],
         trigger: "sekoia".into(),
+        network: sekoia_chatops::resolve::network::Network::default(),
     };
-    let client = MattermostClient::new(&config, Sealer::new(&[keyfile::new_key()])).unwrap();
+    let client = MattermostClient::new(&config, Sealer::new(&[keyfile::new_key()]), std::sync::Arc::default()).unwrap();
     let place = "c".repeat(26);
     let alt = "Notifications: 4 of @all".to_owned();
     let picture = Picture { name: "a b.png".into(), title: "x".into(), alt, png: b"\x89PNG".to_vec() };

@@ -6,24 +6,27 @@ use insta::assert_snapshot;
 use sekoia_chatops::sandbox::{Fault, FaultKind, Tenant};
 use tokio::sync::Notify;
 
-use crate::harness::{Platform, Setting, on_both, run, usual};
+use crate::harness::{Platform, Setting, everywhere, run, usual};
 
-on_both!(two_people_press_done_at_the_same_time);
+everywhere!(two_people_press_done_at_the_same_time);
 fn two_people_press_done_at_the_same_time(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
-        let cards = [s.ask("alice", "step region").await, s.ask("bob", "step region").await];
+        s.ask("alice", "plan roles current").await;
+        s.ask("alice", "reopen roles").await;
+        s.checklist("☐ *4 Define roles*").await;
+        let cards = [s.ask("alice", "step roles").await, s.ask("bob", "step roles").await];
         tokio::join!(s.press("alice", &cards[0], "Done"), s.press("bob", &cards[1], "Done"));
         let told = [s.reply().await.text(), s.reply().await.text()];
         assert_eq!(told.iter().filter(|t| t.contains("Sekoia confirms it")).count(), 1, "{told:?}");
         assert_eq!(told.iter().filter(|t| t.contains("Already verified")).count(), 1, "{told:?}");
-        assert!(s.progress().await.text().contains("✅ *2 Confirm your region*"));
+        assert!(s.progress().await.text().contains("✅ *4 Define roles*"));
         let history = s.ask("alice", "audit 50").await.text();
-        assert_eq!(history.matches("region verified").count(), 1, "{history}");
+        assert_eq!(history.matches("roles verified").count(), 2, "{history}");
     });
 }
 
-on_both!(of_many_changes_at_the_same_time_none_is_lost);
+everywhere!(of_many_changes_at_the_same_time_none_is_lost);
 fn of_many_changes_at_the_same_time_none_is_lost(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
@@ -47,7 +50,7 @@ fn of_many_changes_at_the_same_time_none_is_lost(on: Platform) {
     });
 }
 
-on_both!(what_one_community_proved_ticks_no_step_of_another);
+everywhere!(what_one_community_proved_ticks_no_step_of_another);
 fn what_one_community_proved_ticks_no_step_of_another(on: Platform) {
     run(on, Setting { tenant: Tenant::Multi, ..Setting::default() }, async |s| {
         s.ask("alice", "setup rivoli retail").await;

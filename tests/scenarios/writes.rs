@@ -187,6 +187,7 @@ fn where_keys_may_not_write_a_person_does_it_and_sekoia_confirms_it(on: Platform
         To do by hand
         *Invite 2 people as Analyst*
         In *Banque Rivoli* as *Analyst*
+        They log in at https://app.sekoia.io <https://app.sekoia.io>
         Asked by @alice
         • ⚠️ external domain: no member has an address at rivoli.example
         0 of 2 done · 2 by hand

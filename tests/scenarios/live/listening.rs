@@ -88,7 +88,7 @@ async fn whatever_it_answers_it_is_tried_again() {
         sekoia.sandbox.faults().add(Fault::new(refusal).on("/live").times(2));
         sekoia.sandbox.faults().add(Fault::new(FaultKind::Live(LiveFault::Cut)).times(1));
         let reasons = live.back().await;
-        assert_eq!(reasons, [Lost::Closed { code: None }, why, why], "{code}");
+        assert_eq!(reasons, [Lost::Closed { code: None }, why.clone(), why], "{code}");
     }
     sekoia.sandbox.faults().add(Fault::new(FaultKind::Reset).on("/live").times(1));
     sekoia.sandbox.faults().add(Fault::new(FaultKind::Live(LiveFault::Deny)).times(1));

@@ -7,8 +7,9 @@ use axum::Router;
 use axum::routing::get;
 use jiff::{SignedDuration, Timestamp};
 use sekoia_chatops::pace::Rank;
+use sekoia_chatops::resolve::network::Network;
 use sekoia_chatops::sandbox::{Fault, FaultKind, Options};
-use sekoia_chatops::sekoia::{AlertDate, AlertQuery, Region, Sekoia, SekoiaError};
+use sekoia_chatops::sekoia::{AlertDate, AlertQuery, Region, Sekoia, SekoiaError, Site};
 
 use super::Served;
 
@@ -86,10 +87,11 @@ async fn verbose(size: usize) -> (Sekoia, Arc<AtomicUsize>) {
     };
     let router = Router::new().route("/v1/communities/{c}/roles", get(page));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let base: url::Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let site = Site { region: Region::Fra1, app: base.clone(), api: base };
     tokio::spawn(async move { axum::serve(listener, router).await });
     let _ = rustls::crypto::ring::default_provider().install_default();
-    (Sekoia::new(Region::Fra1, base, "key".to_owned().into(), Vec::new()).unwrap(), calls)
+    (Sekoia::new(site, "key".to_owned().into(), Vec::new(), &Network::default()).unwrap(), calls)
 }
 
 #[tokio::test]
