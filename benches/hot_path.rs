@@ -12,7 +12,6 @@ use sekoia_chatops::chat::{ChannelKey, Words};
 use sekoia_chatops::command::read;
 use sekoia_chatops::state::sessions::Sessions;
 use tokio::runtime::Runtime;
-use tower::ServiceExt;
 
 use support::{Synthetic, TEAM, app, request, slack};
 
@@ -24,21 +23,21 @@ fn channel(i: usize) -> ChannelKey {
 #[divan::bench(args = [10, 100_000])]
 fn status(bencher: Bencher, count: usize) {
     let runtime = Runtime::new().expect("a runtime");
-    let app = runtime.block_on(async {
+    let surface = runtime.block_on(async {
         let app = app(&slack().await, Arc::new(Synthetic), None);
         for i in 0..count {
             app.bot().sessions().read(&channel(i)).await.expect("a session");
         }
         // People and channels are asked about once.
         for i in 0..10 {
-            let _ = app.router.clone().oneshot(request(i)).await;
+            app.surface().answer(request(i)).await;
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
-        app
+        app.surface().clone()
     });
     bencher.with_inputs(|| request(rand::random_range(0..10))).bench_values(|request| {
         runtime.block_on(async {
-            let answer = app.router.clone().oneshot(request).await.expect("an answer");
+            let answer = surface.answer(request).await;
             axum::body::to_bytes(answer.into_body(), usize::MAX).await.expect("a body")
         })
     });

@@ -6,12 +6,11 @@ mod support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use sekoia_chatops::command::TABLE;
+use sekoia_chatops::server::Surface;
 use tokio::runtime::{Builder, Runtime};
-use tower::ServiceExt;
 
 use support::{Synthetic, app, request, slack};
 
@@ -62,14 +61,14 @@ fn scrape(runtime: &Runtime) {
     for source in ["alert", "alert updated", "case", "silent", "playbook", "connector", "webhook"] {
         metrics.notification(source, some);
     }
-    let router = app.exposition();
+    let exposition = app.exposition();
     let mut size = 0;
     let mut times: Vec<Duration> = (0..SCRAPES)
         .map(|_| {
             let began = Instant::now();
             size = runtime.block_on(async {
                 let request = Request::get("/metrics").body(Body::empty()).expect("a request");
-                let answer = router.clone().oneshot(request).await.expect("an answer");
+                let answer = exposition.answer(request).await;
                 to_bytes(answer.into_body(), usize::MAX).await.expect("a body").len()
             });
             began.elapsed()
@@ -81,19 +80,19 @@ fn scrape(runtime: &Runtime) {
 
 /// One request after the other, some with and some without being measured.
 fn status(runtime: &Runtime) {
-    let router = |measured: bool| {
+    let bot = |measured: bool| {
         runtime.block_on(async {
             let listen = measured.then(|| ([127, 0, 0, 1], 0).into());
             let app = app(&slack().await, Arc::new(Synthetic), listen);
             for i in 0..10 {
-                let _ = app.router.clone().oneshot(request(i)).await;
+                app.surface().answer(request(i)).await;
             }
             // People and channels are asked about once.
             tokio::time::sleep(Duration::from_millis(500)).await;
-            app.router
+            app
         })
     };
-    let (without, with) = (router(false), router(true));
+    let (without, with) = (bot(false), bot(true));
     let mut ratios = Vec::with_capacity(ROUNDS);
     let mut least = [Duration::MAX; 2];
     for round in 0..ROUNDS {
@@ -103,8 +102,8 @@ fn status(runtime: &Runtime) {
             both.reverse();
         }
         let mut took = [Duration::ZERO; 2];
-        for (which, router) in both {
-            took[which] = requests(runtime, router);
+        for (which, app) in both {
+            took[which] = requests(runtime, app.surface());
             least[which] = least[which].min(took[which]);
         }
         ratios.push(took[1].as_secs_f64() / took[0].as_secs_f64());
@@ -120,12 +119,12 @@ fn status(runtime: &Runtime) {
 }
 
 /// How much CPU so many requests take.
-fn requests(runtime: &Runtime, router: &Router) -> Duration {
+fn requests(runtime: &Runtime, surface: &Surface) -> Duration {
     let all: Vec<_> = (0..REQUESTS).map(|i| request(i % 10)).collect();
     runtime.block_on(async {
         let began = cpu();
         for request in all {
-            let answer = router.clone().oneshot(request).await.expect("an answer");
+            let answer = surface.answer(request).await;
             assert!(answer.status().is_success());
             to_bytes(answer.into_body(), usize::MAX).await.expect("a body");
         }

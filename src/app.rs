@@ -33,7 +33,7 @@ use crate::sekoia::live::Live;
 use crate::sekoia::{Sekoia, Site};
 use crate::server::health::Health;
 use crate::server::metrics::{self, Exposition};
-use crate::server::{self, Bounds};
+use crate::server::{self, Bounds, Surface};
 use crate::state::templates::Templates;
 use crate::store::audit::Chain;
 use crate::store::{Measured, MemoryStore, SqliteStore, Store, keyfile};
@@ -43,7 +43,7 @@ use crate::timing::program::{LAST_ANSWERS, LAST_CALLS, LAST_REQUESTS, LAST_SCRAP
 
 /// Everything, built and not started.
 pub struct App {
-    pub router: Router,
+    surface: Surface,
     bot: Arc<Bot>,
     health: Arc<Health>,
     intake: Arc<Intake>,
@@ -195,12 +195,10 @@ impl App {
         if trace::is_exported() {
             router = server::traced(router);
         }
-        if metrics.is_on() {
-            router = metrics::measured(router, Arc::clone(&metrics));
-        }
+        let surface = Surface::new(router, Arc::clone(&intake), Arc::clone(&metrics));
         let watcher =
             Watcher::new(Arc::clone(&bot), move || Live::new(live_url.clone(), key.clone()).through(dialer.clone()));
-        Ok(Self { router, bot, health, intake, tasks, watcher, listeners, opener: None, metrics, exposed: None })
+        Ok(Self { surface, bot, health, intake, tasks, watcher, listeners, opener: None, metrics, exposed: None })
     }
 
     /// How often the loops beside the requests went round, for tests that wait for that.
@@ -224,10 +222,16 @@ impl App {
         &self.metrics
     }
 
-    /// What Prometheus reads, as a router.
-    pub fn exposition(&self) -> Router {
+    /// What chat platforms, Sekoia and probes call.
+    pub fn surface(&self) -> &Surface {
+        &self.surface
+    }
+
+    /// What Prometheus reads.
+    pub fn exposition(&self) -> Surface {
         let (bot, health) = (Arc::clone(&self.bot), Arc::clone(&self.health));
-        Exposition::new(Arc::clone(&self.metrics), bot, health, Arc::clone(&self.intake)).router()
+        let shown = Exposition::new(Arc::clone(&self.metrics), bot, health, Arc::clone(&self.intake));
+        Surface::new(shown.router(), Arc::default(), Arc::default())
     }
 
     /// Serves until `stop`, then finishes what it acknowledged.
@@ -238,12 +242,10 @@ impl App {
     ) -> anyhow::Result<()> {
         let (stopping, stopped) = (CancellationToken::new(), CancellationToken::new());
         let exposition = self.exposition();
-        let Self { router, bot, health, intake, tasks, watcher, listeners, exposed, .. } = self;
+        let Self { surface, bot, health, intake, tasks, watcher, listeners, exposed, .. } = self;
         // To the end: what is finished after the stop is counted too.
-        let exposing = exposed.map(|listener| {
-            let serving = server::serve(listener, exposition, metrics::BOUNDS, Arc::default(), stopped.clone());
-            tokio::spawn(serving)
-        });
+        let exposing =
+            exposed.map(|listener| tokio::spawn(server::serve(listener, exposition, metrics::BOUNDS, stopped.clone())));
         // Made before the listener is served: it knows by the time what came before.
         let worker = tokio::spawn(Worker::new(Arc::clone(&bot)).run(stopped.clone()));
         let watching = tokio::spawn(watcher.run(stopped.clone()));
@@ -257,7 +259,7 @@ impl App {
         });
         let listening = listeners.into_iter().map(|listener| tokio::spawn(listener(stopping.clone())));
         let listening = join_all(listening.collect::<Vec<_>>());
-        let serving = server::serve(listener, router, Bounds::of_process(), intake, stopping.clone());
+        let serving = server::serve(listener, surface, Bounds::of_process(), stopping.clone());
         let late = async {
             stop.await;
             info!("stopping: no new requests, the acknowledged ones are finished");

@@ -5,18 +5,14 @@
 //! request. When all are at work, a few more are taken on which only the health routes are served.
 
 use std::convert::Infallible;
-use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, HttpBody};
-use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::extract::ConnectInfo;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -25,25 +21,17 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
 use tracing::{debug, warn};
 
-use super::paths;
 use super::places::{AT_WORK, Bounds, HEAD, Open, Own, Place, REST};
+use super::surface::Surface;
 use crate::pace::Seldom;
-use crate::platform::intake::Intake;
 
 /// Bytes of a request's head, and of what is read of a body at a time.
 const BUFFER: usize = 32 * 1024;
 
 /// Serves until `stop`, then ends when every request in flight is answered.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    bounds: Bounds,
-    intake: Arc<Intake>,
-    stop: CancellationToken,
-) {
+pub async fn serve(listener: TcpListener, surface: Surface, bounds: Bounds, stop: CancellationToken) {
     static FULL: Seldom = Seldom::new();
     let open = Arc::new(Open::default());
     let tasks = TaskTracker::new();
@@ -73,7 +61,7 @@ pub async fn serve(
         };
         // Answers are small and one by one: waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
-        tasks.spawn(connection(stream, peer, router.clone(), place, Arc::clone(&intake), stop.clone()));
+        tasks.spawn(connection(stream, peer, surface.clone(), place, stop.clone()));
     }
     drop(listener);
     tasks.close();
@@ -99,20 +87,15 @@ async fn no_connection(error: &std::io::Error) {
     tokio::time::sleep(Duration::from_millis(100)).await;
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
-    place: Place,
-    intake: Arc<Intake>,
-    stop: CancellationToken,
-) {
+async fn connection(stream: TcpStream, peer: SocketAddr, surface: Surface, place: Place, stop: CancellationToken) {
     let own = Arc::clone(&place.own);
     let stream = TokioIo::new(Watched { stream, own: Arc::clone(&own) });
     let service = service_fn(|request: hyper::Request<Incoming>| {
         own.set(AT_WORK);
         let own = Arc::clone(&own);
-        let answer = answer(request.map(Body::new), peer, &router, own.reserve, &intake);
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let answer = surface.answer_from(request, own.reserve);
         async move {
             let response = answer.await;
             // What is known whole is as good as sent; anything else goes on until its body ends.
@@ -146,30 +129,6 @@ async fn connection(
                 stopping = true;
                 serving.as_mut().graceful_shutdown();
             }
-        }
-    }
-}
-
-fn answer(
-    mut request: Request,
-    peer: SocketAddr,
-    router: &Router,
-    reserve: bool,
-    intake: &Intake,
-) -> impl Future<Output = Response> + use<> {
-    paths::normalize(request.uri_mut());
-    request.extensions_mut().insert(ConnectInfo(peer));
-    let answering = if reserve && !paths::is_health(request.uri().path()) {
-        let mut refused = intake.refuse(StatusCode::SERVICE_UNAVAILABLE);
-        refused.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        Err(refused)
-    } else {
-        Ok(router.clone().oneshot(request))
-    };
-    async move {
-        match answering {
-            Ok(answering) => answering.await.unwrap_or_else(|never| match never {}),
-            Err(refused) => refused,
         }
     }
 }

@@ -1,22 +1,17 @@
-//! How long requests take, counted; and `GET /metrics`, on a listener of its own, for Prometheus.
+//! `GET /metrics`, on a listener of its own, for Prometheus.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use jiff::Timestamp;
-use pin_project_lite::pin_project;
 use tokio::sync::Mutex;
-use tower::{Service, layer::layer_fn};
 
 use super::health::Health;
-use super::paths;
 use super::places::Bounds;
 use crate::bot::Bot;
 use crate::platform::intake::Intake;
@@ -85,54 +80,4 @@ impl Exposition {
 
 async fn show(State(shown): State<Arc<Exposition>>) -> Response {
     ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], shown.text().await).into_response()
-}
-
-/// The same routes, each request counted with the time to its answer.
-pub fn measured(router: Router, metrics: Arc<Metrics>) -> Router {
-    router.layer(layer_fn(move |inner| Measured { inner, metrics: Arc::clone(&metrics) }))
-}
-
-/// By hand, and not a middleware of axum's: that one would box its future and copy the routes for every request.
-#[derive(Clone)]
-struct Measured<S> {
-    inner: S,
-    metrics: Arc<Metrics>,
-}
-
-pin_project! {
-    struct Measuring<F> {
-        #[pin]
-        answer: F,
-        metrics: Arc<Metrics>,
-        route: &'static str,
-        began: Instant,
-    }
-}
-
-impl<S: Service<Request, Response = Response>> Service<Request> for Measured<S> {
-    type Response = Response;
-    type Error = S::Error;
-    type Future = Measuring<S::Future>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let (route, began) = (paths::route(request.uri().path()), Instant::now());
-        Measuring { answer: self.inner.call(request), metrics: Arc::clone(&self.metrics), route, began }
-    }
-}
-
-impl<F: Future<Output = Result<Response, E>>, E> Future for Measuring<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let measuring = self.project();
-        let answer = ready!(measuring.answer.poll(context));
-        if let Ok(response) = &answer {
-            measuring.metrics.request(measuring.route, response.status().as_u16(), measuring.began.elapsed());
-        }
-        Poll::Ready(answer)
-    }
 }

@@ -7,6 +7,7 @@ pub mod health;
 pub mod metrics;
 mod paths;
 mod places;
+mod surface;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use axum::{Json, Router};
 
 pub use connections::serve;
 pub use places::Bounds;
+pub use surface::Surface;
 
 use crate::platform::intake::Intake;
 use crate::platform::mattermost::{self, Mattermost};

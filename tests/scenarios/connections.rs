@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::{get, post};
 use sekoia_chatops::platform::intake::Intake;
-use sekoia_chatops::server::{self, Bounds};
+use sekoia_chatops::server::{self, Bounds, Surface};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -53,7 +53,8 @@ async fn serve(bounds: Bounds) -> Served {
         .route("/stream", get(stream))
         .route("/quick", get(|| async { "quick" }));
     let intake = Arc::new(Intake::default());
-    let task = tokio::spawn(server::serve(listener, router, bounds, Arc::clone(&intake), stop.clone()));
+    let surface = Surface::new(router, Arc::clone(&intake), Arc::default());
+    let task = tokio::spawn(server::serve(listener, surface, bounds, stop.clone()));
     Served { address, stop, task, gate, intake }
 }
 

@@ -44,9 +44,9 @@ pub(super) struct Instruments {
 pub(super) struct Counted {
     requests: Counters<2>,
     acknowledgement: Times<1>,
-    /// Of those that had a request, in the order in which they had their first.
-    routes: [OnceLock<Route>; MOST_ROUTES],
-    pub commands: Counters<2>,
+    routes: Slots<&'static str, Route, MOST_ROUTES>,
+    commands: Counters<2>,
+    said: Slots<[&'static str; 2], Counter, MOST_COMMANDS>,
     pub failed_answers: Counters<1>,
     pub sekoia_requests: Counters<3>,
     pub sekoia_latency: Times<2>,
@@ -58,16 +58,22 @@ pub(super) struct Counted {
     pub notification_lag: Times<1>,
 }
 
-/// A route's own numbers: most requests are answered in less time than it takes to look labels up.
+/// What was counted at least once, in the order of the first times: most requests are answered in
+/// less time than it takes to look labels up by their hash.
+#[derive(Debug)]
+struct Slots<K, V, const N: usize>([OnceLock<(K, V)>; N]);
+
+/// A route's own numbers.
 #[derive(Debug)]
 struct Route {
-    name: &'static str,
     outcomes: [OnceLock<Counter>; OUTCOMES.len()],
     acknowledgement: Histogram,
 }
 
 /// More than there are.
 const MOST_ROUTES: usize = 16;
+/// More than there are on all platforms together.
+const MOST_COMMANDS: usize = 256;
 /// How a request ends.
 const OUTCOMES: [&str; 8] =
     ["ok", "unauthorized", "unknown", "timeout", "too_large", "malformed", "unavailable", "failed"];
@@ -129,7 +135,8 @@ impl Counted {
         Self {
             requests: counters(of, "requests", "Requests by route and outcome"),
             acknowledgement: times(of, "acknowledgement", acknowledged, || Histogram::new(ACKNOWLEDGED)),
-            routes: Default::default(),
+            routes: Slots::default(),
+            said: Slots::default(),
             commands: counters(of, "commands", "What people typed, pressed or submitted, by command"),
             failed_answers: counters(of, "failed_answers", failed),
             sekoia_requests: counters(of, "sekoia_requests", "Calls to Sekoia by operation and status"),
@@ -150,20 +157,38 @@ impl Counted {
 
     /// A request was answered.
     pub fn request(&self, name: &'static str, status: u16, after: Duration) {
-        let outcome = outcome(status);
-        for slot in &self.routes {
-            let route = slot.get_or_init(|| Route {
-                name,
-                outcomes: Default::default(),
-                acknowledgement: self.acknowledgement.get_or_create_owned(&[("route", name)]),
-            });
-            if route.name == name {
-                let labels = || [("route", name), ("outcome", OUTCOMES[outcome])];
-                route.outcomes[outcome].get_or_init(|| self.requests.get_or_create_owned(&labels())).inc();
-                route.acknowledgement.observe(after.as_secs_f64());
-                return;
-            }
+        let new = || Route {
+            outcomes: Default::default(),
+            acknowledgement: self.acknowledgement.get_or_create_owned(&[("route", name)]),
+        };
+        if let Some(route) = self.routes.get(&name, new) {
+            let outcome = outcome(status);
+            let labels = || [("route", name), ("outcome", OUTCOMES[outcome])];
+            route.outcomes[outcome].get_or_init(|| self.requests.get_or_create_owned(&labels())).inc();
+            route.acknowledgement.observe(after.as_secs_f64());
         }
+    }
+
+    /// A person said something.
+    pub fn command(&self, platform: &'static str, command: &'static str) {
+        let new = || self.commands.get_or_create_owned(&[("platform", platform), ("command", command)]);
+        if let Some(said) = self.said.get(&[platform, command], new) {
+            said.inc();
+        }
+    }
+}
+
+impl<K, V, const N: usize> Default for Slots<K, V, N> {
+    fn default() -> Self {
+        Self([const { OnceLock::new() }; N])
+    }
+}
+
+impl<K: PartialEq + Copy, V, const N: usize> Slots<K, V, N> {
+    /// That of `key`, which is made if there is none; nothing once all are taken.
+    fn get(&self, key: &K, new: impl Fn() -> V) -> Option<&V> {
+        let mut slots = self.0.iter().map(|slot| slot.get_or_init(|| (*key, new())));
+        slots.find(|(of, _)| of == key).map(|(_, value)| value)
     }
 }
 

@@ -47,8 +47,9 @@ impl Metrics {
 
     /// A person said something; `command`: the name in the table of commands.
     pub fn command(&self, platform: &'static str, command: &'static str) {
-        let Some(on) = self.counted() else { return };
-        on.commands.get_or_create(&[("platform", platform), ("command", command)]).inc();
+        if let Some(on) = self.counted() {
+            on.command(platform, command);
+        }
     }
 
     /// A person read that something failed, and a reference. `cause`: what did.
