@@ -459,7 +459,7 @@ fn a_sample_that_arrived_ticks_step_7(on: Platform) {
         s.set_up().await;
         s.ask("alice", "plan notifications silent").await;
         assert_snapshot!(s.ask("alice", "done notifications").await.text(), @r#"
-        No sample confirms step 7 (notifications) yet: 0 of 1 trigger as planned; 0 rules.
+        Nothing confirms step 7 (notifications) yet: 0 of 1 trigger as planned; 0 rules.
         • Missing: a rule: "/sekoia notify recommended" adds the three that Sekoia recommends, "/sekoia notify add" any other
         • Missing: silent is not there
         • ➕ *silent* · no rule waits for it
@@ -477,7 +477,7 @@ fn a_sample_that_arrived_ticks_step_7(on: Platform) {
         ☐ open
         Plan: 1 trigger, said to be all by @alice · <date> <time> UTC
         Urgent alerts, silent intakes and failed playbooks should reach somebody without anybody looking.
-        The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a sample has arrived; Sekoia's public API cannot list the rules of its console.
+        The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a rule has fired or its sample has arrived; Sekoia's public API cannot list the rules of its console.
         In Sekoia: Settings > Notifications · See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
         [Done]! [Check the rules] [Show details] [Plan] [Add a rule…] [Skip…] [Assign to ▾] [Due date 📅]
         "#);
@@ -519,7 +519,7 @@ fn a_sample_that_arrived_ticks_step_7(on: Platform) {
         Plan: 1 trigger, said to be all by @alice · <date> <time> UTC
         • ⚠️ 2 rules not tested
         Urgent alerts, silent intakes and failed playbooks should reach somebody without anybody looking.
-        The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a sample has arrived; Sekoia's public API cannot list the rules of its console.
+        The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a rule has fired or its sample has arrived; Sekoia's public API cannot list the rules of its console.
         In Sekoia: Settings > Notifications · See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
         [Next step]! [Check the rules] [Show details] [Plan] [Reopen]
         ");
@@ -529,7 +529,7 @@ fn a_sample_that_arrived_ticks_step_7(on: Platform) {
         s.ask("alice", "reopen 7").await;
         s.progress().await;
         assert_snapshot!(s.ask("alice", "done 7").await.text(), @r#"
-        No sample confirms step 7 (notifications) yet: 0 of 1 trigger as planned; 3 rules; no digest; no webhook.
+        Nothing confirms step 7 (notifications) yet: 0 of 1 trigger as planned; 3 rules; no digest; no webhook.
         • Missing: a tested rule that is not paused: "/sekoia notify resume 2" resumes one that was tested
         • Missing: silent differs from the plan: rule 2 is paused
         • ✏️ *silent* · rule 2 is paused

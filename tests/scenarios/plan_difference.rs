@@ -10,7 +10,7 @@ use proptest::sample::{select, subsequence};
 use sekoia_chatops::chat::text::fold;
 use sekoia_chatops::chat::{Actor, Change};
 use sekoia_chatops::domain::action::Preset;
-use sekoia_chatops::domain::notify::{Rule, Rules, Trigger, Watch, Webhook};
+use sekoia_chatops::domain::notify::{LastFired, Rule, Rules, Trigger, Watch, Webhook};
 use sekoia_chatops::domain::plan::difference::{
     Line, Mark, communities, hardening, keys, people, products, region, roles, triggers,
 };
@@ -376,15 +376,22 @@ fn a_trigger_is_there_once_a_rule_of_it_was_tested() {
         Trigger::PlaybookError,
         Trigger::ReportAvailable,
     ];
-    assert_snapshot!(shown(&triggers(&planned, &rules)), @"
+    let nothing = LastFired::new();
+    assert_snapshot!(shown(&triggers(&planned, &rules, &nothing)), @"
     = alert: rule 3
     … silent: rule 5 is not tested yet
     ~ case: rule 6 is paused
     + playbook
     + report: needs this channel's webhook and a rule in Sekoia's console
     ");
+    // What happened proves as much as a sample, unless the rule is paused.
+    let fired = LastFired::from([(5, now()), (6, now())]);
+    assert_snapshot!(shown(&triggers(&planned[1..3], &rules, &fired)), @"
+    = silent: rule 5, which fired
+    ~ case: rule 6 is paused
+    ");
     rules.webhook = Some(Webhook { hash: "x".into(), made: Change { by: Actor::Bot, at: now() } });
-    assert_snapshot!(shown(&triggers(&planned[4..], &rules)), @"… report: Sekoia does not say whether a rule of its own posts to this channel");
+    assert_snapshot!(shown(&triggers(&planned[4..], &rules, &nothing)), @"… report: Sekoia does not say whether a rule of its own posts to this channel");
 }
 
 #[test]
@@ -551,7 +558,7 @@ fn difference(plan: &Plan, world: &World) -> Vec<Line> {
         roles(plan.roles.as_ref().unwrap(), &world.roles, &catalogue),
         people(plan.people.as_ref().unwrap(), OWN, &members),
         keys(plan.keys.as_ref().unwrap(), &world.keys, Some(KEY), &[], &catalogue, now()),
-        triggers(plan.triggers.as_ref().unwrap(), &world.rules),
+        triggers(plan.triggers.as_ref().unwrap(), &world.rules, &LastFired::new()),
     ]
     .concat()
 }

@@ -231,7 +231,7 @@ fn a_step_is_skipped_with_a_reason_from_a_form(on: Platform) {
         ⏭️ skipped: We "have" our own alerting · @alice · <date> <time> UTC
         Plan: the three triggers that Sekoia names.
         Urgent alerts, silent intakes and failed playbooks should reach somebody without anybody looking.
-        The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a sample has arrived; Sekoia's public API cannot list the rules of its console.
+        The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a rule has fired or its sample has arrived; Sekoia's public API cannot list the rules of its console.
         In Sekoia: Settings > Notifications · See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
         [Next step]! [Check the rules] [Show details] [Plan] [Reopen]
         "#);
@@ -258,7 +258,7 @@ fn a_step_is_skipped_with_a_reason_from_a_form(on: Platform) {
         ☐ open · @alice · <date> <time> UTC
         Plan: the three triggers that Sekoia names.
         Urgent alerts, silent intakes and failed playbooks should reach somebody without anybody looking.
-        The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a sample has arrived; Sekoia's public API cannot list the rules of its console.
+        The bot watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a rule has fired or its sample has arrived; Sekoia's public API cannot list the rules of its console.
         In Sekoia: Settings > Notifications · See: Notifications <https://docs.sekoia.com/getting_started/notification_concept/>, Examples <https://docs.sekoia.com/getting_started/notifications-Examples/>
         [Done]! [Check the rules] [Show details] [Plan] [Add a rule…] [Skip…] [Assign to ▾] [Due date 📅]
         ");

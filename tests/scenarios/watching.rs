@@ -152,6 +152,27 @@ fn an_alert_that_two_rules_fire_for_is_one_and_is_acknowledged_once(on: Platform
     });
 }
 
+on_both!(what_fired_is_the_evidence_of_step_7_without_a_sample);
+fn what_fired_is_the_evidence_of_step_7_without_a_sample(on: Platform) {
+    run(on, durable(), async |s| {
+        set_up(s, &["alert urgency>=75", "alert rule=\"Never\""]).await;
+        s.ask("alice", "plan notifications alert").await;
+        let told = s.ask("alice", "done notifications").await;
+        assert!(told.text().contains("a sample that arrived"), "{told}");
+        let one = alert(s, "Ransomware", 80);
+        message(s, &[&one.short_id]).await;
+        let told = s.ask("alice", "done notifications").await.text();
+        assert!(told.contains("confirms it") && told.contains("rule 1 fired on 20"), "{told}");
+        assert!(told.contains("1 rule not tested"), "{told}");
+        // Whoever pauses it stops what the evidence speaks of.
+        s.ask("alice", "reopen notifications").await;
+        s.ask("alice", "notify pause 1").await;
+        let told = s.ask("alice", "done notifications").await;
+        assert!(told.text().contains("resumes one that fired"), "{told}");
+        at_rest(s).await;
+    });
+}
+
 on_both!(an_alert_is_told_and_its_card_follows_it);
 fn an_alert_is_told_and_its_card_follows_it(on: Platform) {
     run(on, durable(), async |s| {

@@ -1,18 +1,17 @@
 //! `notify`: the rules in plain words, how each is evaluated, and how it does.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::bot::paging::Page;
 use crate::bot::{Ask, Bot, CommandResult};
-use crate::chat::Actor;
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Choice, Control, Line, View};
+use crate::chat::{Actor, ChannelKey};
 use crate::domain::checklist::StepId;
 use crate::domain::notify::budget::Interval;
-use crate::domain::notify::{ChannelLog, Planned, Rule, Rules, Trigger};
+use crate::domain::notify::{ChannelLog, LastFired, Planned, Rule, Rules, Trigger};
+use crate::domain::plan::Present;
 use crate::state::hint::MOST_WAITING;
 use crate::state::kept::decode;
 use crate::state::rule_health::{Live, Look, Snapshot};
@@ -67,14 +66,24 @@ fn active(live: usize, all: usize) -> String {
 }
 
 impl Bot {
+    /// When the channel's rules fired last.
+    async fn last_fired(&self, channel: &ChannelKey) -> Result<LastFired, StoreError> {
+        let log = self.sessions.store().find(WorkKind::Fired, channel.as_str()).await?;
+        Ok(log.and_then(|work| decode::<ChannelLog>(&work)).map(|log| log.fired).unwrap_or_default())
+    }
+
+    /// The channel's rules, as a plan is compared with them.
+    pub(in crate::bot) async fn present_rules(&self, channel: &ChannelKey) -> Result<Present, StoreError> {
+        let rules = self.notifications.read(channel).await?;
+        Ok(Present::Notifications { rules, fired: self.last_fired(channel).await? })
+    }
+
     pub(in crate::bot) async fn notify_list(&self, ask: &Ask<'_>, page: usize) -> CommandResult {
         let session = self.session(ask).await?;
         let rules = self.notifications.read(ask.channel).await?;
         let health = self.health_now().await?;
         let community = session.community.uuid;
-        let fired = self.sessions.store().find(WorkKind::Fired, ask.channel.as_str()).await?;
-        let fired: BTreeMap<u32, Timestamp> =
-            fired.and_then(|work| decode::<ChannelLog>(&work)).map(|log| log.fired).unwrap_or_default();
+        let fired = self.last_fired(ask.channel).await?;
         let heard = self.notifications.health.last_heard(ask.channel);
         let page = Page::of(&rules.rules, page, RULES);
         let live = rules.rules.iter().filter(|rule| rule.is_live(ask.now)).count();
@@ -138,8 +147,7 @@ impl Bot {
 /// What the lines of a list are made of.
 struct Shape<'a> {
     health: Snapshot,
-    /// When each rule fired last.
-    fired: BTreeMap<u32, Timestamp>,
+    fired: LastFired,
     /// When Sekoia called the webhook last, since this process started.
     heard: Option<Timestamp>,
     /// How many of its calls were dropped, and the last one.

@@ -21,7 +21,6 @@ use crate::command::{DigestWish, RuleWish};
 use crate::domain::checklist::StepId;
 use crate::domain::notify::Card;
 use crate::domain::notify::{Command, Digest, Every, Refusal, Rule, Rules, Which, decide, sample, zone};
-use crate::domain::plan::Present;
 use crate::domain::plan::difference::Mark;
 use crate::state::hint::Hint;
 use crate::state::rules::{ChangeError, Changed};
@@ -165,7 +164,7 @@ impl Bot {
             return Ok(view.controls(vec![all_rules()]));
         }
         let planned = self.plans.read(ask.channel).await?;
-        let rules = Present::Notifications(self.notifications.read(ask.channel).await?);
+        let rules = self.present_rules(ask.channel).await?;
         let left = rules.difference(&planned.plan, ask.now).into_iter().filter(|line| line.mark != Mark::There);
         let left: Vec<String> = left
             .map(|line| match line.detail {

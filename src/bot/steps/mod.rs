@@ -281,7 +281,7 @@ fn not_yet(
     missing: &[String],
     lines: Vec<Line>,
 ) -> Failure {
-    let nobody = if step == StepId::Notifications { "No sample confirms" } else { "Sekoia does not confirm" };
+    let nobody = if step == StepId::Notifications { "Nothing confirms" } else { "Sekoia does not confirm" };
     let mut view = View::sentence(format!("{nobody} {step} yet: {}.", shown(summary, 300)))
         .bullets(missing.iter().map(|m| Line::new().say("Missing: ").say(shown(m, 500))).collect());
     if !lines.is_empty() {

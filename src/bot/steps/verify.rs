@@ -159,7 +159,7 @@ impl Bot {
                 let unsaved = self.unsaved(channel, session).await?;
                 Present::Keys { keys, own, unsaved, catalogue }
             }
-            Part::Notifications => Present::Notifications(self.notifications.read(channel).await?),
+            Part::Notifications => self.present_rules(channel).await?,
             Part::Hardening => Present::Hardening {
                 members: lists.members_if_allowed(community).await?,
                 community: sekoia.community(community).await?,

@@ -142,7 +142,7 @@ pub const STEPS: [StepSpec; StepId::COUNT] = [
         aliases: &["notification", "notify"],
         title: "Configure notifications",
         why: "Urgent alerts, silent intakes and failed playbooks should reach somebody without anybody looking.",
-        bot: "watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a sample has arrived; Sekoia's public API cannot list the rules of its console",
+        bot: "watches by this channel's own rules, takes in what Sekoia's rules post to its webhook, and ticks this step when a rule has fired or its sample has arrived; Sekoia's public API cannot list the rules of its console",
         console: "Settings > Notifications",
         shows: Some("notify"),
         see: &[

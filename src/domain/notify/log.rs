@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::journal::{Entry, Journal};
+use super::state::LastFired;
 use super::storm::Storm;
 
 /// Stored: a field is added, never renamed.
@@ -19,9 +20,8 @@ pub struct ChannelLog {
     /// Intakes that are silent, with the key of the message that says so.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub silent: BTreeMap<Box<str>, String>,
-    /// By the rule's number, when it fired last.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub fired: BTreeMap<u32, Timestamp>,
+    pub fired: LastFired,
 }
 
 /// What the log takes in.
@@ -55,7 +55,7 @@ pub enum Noted {
 impl ChannelLog {
     /// Nothing is known of the time before.
     pub fn new(since: Timestamp) -> Self {
-        Self { journal: Journal::new(since), storms: BTreeMap::new(), silent: BTreeMap::new(), fired: BTreeMap::new() }
+        Self { journal: Journal::new(since), storms: BTreeMap::new(), silent: BTreeMap::new(), fired: LastFired::new() }
     }
 
     pub fn note(&mut self, noted: Noted, at: Timestamp) {

@@ -44,7 +44,7 @@ pub use log::{ChannelLog, Noted};
 pub use matching::{RuleKey, RuleSet, matches};
 pub use occurrence::{Alert, Case, Connector, Named, Occurrence, Playbook, Silence, What};
 pub use sample::sample;
-pub use state::{LONGEST_MUTE, Planned, Rule, Rules, Webhook, Which, is_ahead, token_hash};
+pub use state::{LONGEST_MUTE, LastFired, Planned, Proof, Rule, Rules, Webhook, Which, is_ahead, token_hash};
 pub use summary::{Count, Period, RuleLine, Slot, Summary, summary};
 pub use tally::{MOST_NAMES, Tally, Times};
 pub use trigger::{Key, TRIGGERS, Trigger, TriggerSpec};

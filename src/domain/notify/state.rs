@@ -1,5 +1,7 @@
 //! The rules of one channel, with its webhook and its digests, as they are kept.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -30,6 +32,17 @@ pub struct Rule {
     /// A sample went the whole way and somebody confirmed that it arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tested: Option<Change>,
+}
+
+/// By the rule's number, when it fired last.
+pub type LastFired = BTreeMap<u32, Timestamp>;
+
+/// How it is known that what a rule watches arrives in the channel, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// Somebody confirmed that a sample arrived.
+    Sample(Timestamp),
+    Fired(Timestamp),
 }
 
 /// Where Sekoia's own rules post to. The token itself is shown once and kept nowhere.
@@ -110,6 +123,12 @@ impl Rule {
         muted(self.muted_until, now)
     }
 
+    /// The evidence of step 7.
+    pub fn proof(&self, fired: &LastFired) -> Option<Proof> {
+        let sample = self.tested.as_ref().map(|change| Proof::Sample(change.at));
+        sample.or_else(|| fired.get(&self.number).map(|at| Proof::Fired(*at)))
+    }
+
     /// Whether it may say something.
     pub fn is_live(&self, now: Timestamp) -> bool {
         !self.paused && !self.is_muted(now)
@@ -157,11 +176,6 @@ impl Rules {
     /// What Sekoia recommends and is not there yet.
     pub fn missing(&self) -> Vec<Watch> {
         Watch::recommended().into_iter().filter(|watch| self.same_as(watch).is_none()).collect()
-    }
-
-    /// Confirmed samples, the evidence of step 7.
-    pub fn tested(&self) -> impl Iterator<Item = &Rule> {
-        self.rules.iter().filter(|rule| rule.tested.is_some())
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Hardening, Lifetime, Part, Plan, PlannedCommunity, PlannedKey, Plann
 use crate::chat::text::same;
 use crate::domain::action::people::normal;
 use crate::domain::checklist::steps::{self, Finding};
-use crate::domain::notify::{Rules, Trigger, Watch};
+use crate::domain::notify::{LastFired, Rules, Trigger, Watch};
 use crate::sekoia::{ApiKey, Avatar, Community, Licence, Permission, Region, Role};
 
 /// Read once for all that is made of it.
@@ -47,7 +47,10 @@ pub enum Present {
         /// Empty where nothing is planned.
         catalogue: Vec<Permission>,
     },
-    Notifications(Rules),
+    Notifications {
+        rules: Rules,
+        fired: LastFired,
+    },
     Hardening {
         community: Community,
         members: Option<Arc<Vec<Avatar>>>,
@@ -63,7 +66,7 @@ impl Present {
             Present::Roles { .. } => Part::Roles,
             Present::People(_) => Part::People,
             Present::Keys { .. } => Part::Keys,
-            Present::Notifications(_) => Part::Notifications,
+            Present::Notifications { .. } => Part::Notifications,
             Present::Hardening { .. } => Part::Hardening,
         }
     }
@@ -86,7 +89,7 @@ impl Present {
                 steps::users::check(communities.first().map_or(&[], |(_, members)| members.as_slice()), planned)
             }
             Present::Keys { keys, own, .. } => steps::keys::check(keys, own.as_deref(), now, planned),
-            Present::Notifications(rules) => steps::notifications::check(rules, now),
+            Present::Notifications { rules, fired } => steps::notifications::check(rules, fired, now),
             Present::Hardening { community, members } => steps::hardening::check(community, slice(members.as_ref())),
         }
     }
@@ -116,7 +119,7 @@ impl Present {
                 .keys
                 .as_deref()
                 .map(|planned| difference::keys(planned, keys, own.as_deref(), unsaved, catalogue, now)),
-            Present::Notifications(rules) => Some(difference::triggers(&wanted(plan), rules)),
+            Present::Notifications { rules, fired } => Some(difference::triggers(&wanted(plan), rules, fired)),
             Present::Hardening { community, members } => {
                 plan.hardening.map(|planned| difference::hardening(planned, community, slice(members.as_ref())))
             }
@@ -152,7 +155,7 @@ impl Present {
             Present::Keys { keys, own, .. } => {
                 plan.keys = Some(steps::keys::of_integrations(keys, own.as_deref(), now).map(key).collect());
             }
-            Present::Notifications(rules) => {
+            Present::Notifications { rules, .. } => {
                 let mut triggers = wanted(&Plan::default());
                 for rule in &rules.rules {
                     if rule.watch.trigger.spec().evaluated && !triggers.contains(&rule.watch.trigger) {

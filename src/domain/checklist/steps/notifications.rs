@@ -1,4 +1,4 @@
-//! Step 7: rules in this channel, and a sample that somebody saw arrive.
+//! Step 7: rules in this channel, of which something arrived: what happened, or a sample that somebody saw.
 //!
 //! Sekoia's public API lists no notification rules, and those belong to whoever made them: what is
 //! confirmed here is what the bot itself watches.
@@ -9,25 +9,29 @@ use super::Finding;
 use crate::chat::text::count;
 use crate::chat::view::{day, minute};
 use crate::domain::checklist::facts::Fact;
-use crate::domain::notify::{Rule, Rules};
+use crate::domain::notify::{LastFired, Proof, Rule, Rules};
 
-/// Tested rules that are named.
+/// Rules that are named with their proof.
 const SHOWN: usize = 3;
 
-pub fn check(rules: &Rules, now: Timestamp) -> Finding {
+pub fn check(rules: &Rules, fired: &LastFired, now: Timestamp) -> Finding {
     // A mute ends by itself.
-    let tested: Vec<&Rule> = rules.rules.iter().filter(|rule| !rule.paused && rule.tested.is_some()).collect();
-    let summary = summary(rules, &tested);
+    let proof = |rule: &Rule| Some((rule.number, rule.proof(fired)?));
+    let proven: Vec<(u32, Proof)> = rules.rules.iter().filter(|rule| !rule.paused).filter_map(proof).collect();
+    let summary = summary(rules, &proven);
     if rules.rules.is_empty() {
         return Finding::wanting(
             summary,
             "a rule: \"/sekoia notify recommended\" adds the three that Sekoia recommends, \"/sekoia notify add\" any other".into(),
         );
     }
-    if tested.is_empty() {
-        let missing = if let Some(rule) = rules.tested().next() {
-            let number = rule.number;
-            format!("a tested rule that is not paused: \"/sekoia notify resume {number}\" resumes one that was tested")
+    if proven.is_empty() {
+        let missing = if let Some((number, proof)) = rules.rules.iter().find_map(proof) {
+            let was = match proof {
+                Proof::Sample(_) => "was tested",
+                Proof::Fired(_) => "fired",
+            };
+            format!("a tested rule that is not paused: \"/sekoia notify resume {number}\" resumes one that {was}")
         } else {
             let number = rules.rules.iter().find(|rule| rule.is_live(now)).or(rules.rules.first());
             let number = number.map_or(1, |rule| rule.number);
@@ -37,8 +41,8 @@ pub fn check(rules: &Rules, now: Timestamp) -> Finding {
         };
         return Finding::wanting(summary, missing);
     }
-    let mut wanting = exceptions(rules, now);
-    // What people do to rules is on record in this channel: as long as a tested one works, only
+    let mut wanting = exceptions(rules, fired, now);
+    // What people do to rules is on record in this channel: as long as a proven one works, only
     // these are news.
     let mut facts = Vec::new();
     for (id, says) in signs(rules) {
@@ -49,12 +53,15 @@ pub fn check(rules: &Rules, now: Timestamp) -> Finding {
 }
 
 /// `3 rules; rule 1 tested on 2026-11-23; no digest; no webhook`.
-fn summary(rules: &Rules, tested: &[&Rule]) -> String {
+fn summary(rules: &Rules, proven: &[(u32, Proof)]) -> String {
     let mut parts = vec![count(rules.rules.len(), "rule", "rules")];
-    let of = |rule: &&Rule| Some(format!("rule {} tested on {}", rule.number, day(rule.tested.as_ref()?.at)));
-    parts.extend(tested.iter().filter_map(of).take(SHOWN));
-    if tested.len() > SHOWN {
-        parts.push(format!("{} more tested", tested.len() - SHOWN));
+    let of = |(number, proof): &(u32, Proof)| match proof {
+        Proof::Sample(at) => format!("rule {number} tested on {}", day(*at)),
+        Proof::Fired(at) => format!("rule {number} fired on {}", day(*at)),
+    };
+    parts.extend(proven.iter().map(of).take(SHOWN));
+    if proven.len() > SHOWN {
+        parts.push(format!("{} more fired or tested", proven.len() - SHOWN));
     }
     if !rules.rules.is_empty() {
         let digests: Vec<String> = [&rules.daily, &rules.weekly]
@@ -71,7 +78,7 @@ fn summary(rules: &Rules, tested: &[&Rule]) -> String {
     parts.join("; ")
 }
 
-fn exceptions(rules: &Rules, now: Timestamp) -> Vec<String> {
+fn exceptions(rules: &Rules, fired: &LastFired, now: Timestamp) -> Vec<String> {
     let mut exceptions = Vec::new();
     for rule in &rules.rules {
         if rule.paused {
@@ -80,7 +87,7 @@ fn exceptions(rules: &Rules, now: Timestamp) -> Vec<String> {
             exceptions.push(format!("rule {} is muted until {}", rule.number, minute(until)));
         }
     }
-    let untested = rules.rules.iter().filter(|rule| rule.is_live(now) && rule.tested.is_none()).count();
+    let untested = rules.rules.iter().filter(|rule| rule.is_live(now) && rule.proof(fired).is_none()).count();
     if untested > 0 {
         exceptions.push(format!("{} not tested", count(untested, "rule", "rules")));
     }

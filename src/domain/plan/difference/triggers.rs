@@ -1,19 +1,22 @@
 //! Notification triggers against the rules of the channel.
 
 use super::{Line, Mark};
-use crate::domain::notify::{Rule, Rules, Trigger};
+use crate::domain::notify::{LastFired, Proof, Rule, Rules, Trigger};
 use crate::domain::plan::Part;
 
-/// A trigger is there once something arrived of it: a rule that is not paused was tested. Rules on
-/// other triggers are the channel's own business.
-pub fn triggers(planned: &[Trigger], rules: &Rules) -> Vec<Line> {
+/// A trigger is there once something arrived of it: a rule that is not paused fired or was tested.
+/// Rules on other triggers are the channel's own business.
+pub fn triggers(planned: &[Trigger], rules: &Rules, fired: &LastFired) -> Vec<Line> {
     let line = |trigger: &Trigger| {
         let spec = trigger.spec();
         let line = |mark| Line::new(mark, Part::Notifications, spec.words);
         let watching: Vec<&Rule> = rules.rules.iter().filter(|rule| rule.watch.trigger == *trigger).collect();
         let live = |rule: &&&Rule| !rule.paused;
-        if let Some(rule) = watching.iter().filter(live).find(|rule| rule.tested.is_some()) {
-            return line(Mark::There).because(format!("rule {}", rule.number));
+        let proven = |rule: &&Rule| rule.proof(fired).map(|proof| (rule.number, proof));
+        match watching.iter().filter(live).find_map(proven) {
+            Some((number, Proof::Sample(_))) => return line(Mark::There).because(format!("rule {number}")),
+            Some((number, Proof::Fired(_))) => return line(Mark::There).because(format!("rule {number}, which fired")),
+            None => {}
         }
         if let Some(rule) = watching.iter().find(live) {
             return line(Mark::Waiting).because(format!("rule {} is not tested yet", rule.number));
