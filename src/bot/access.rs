@@ -1,6 +1,6 @@
 //! Who somebody is: asked of the chat platform, for the rights to be decided on.
 
-use crate::chat::{ChannelKey, ChatError, ChatPlatform, Chats, UserId};
+use crate::chat::{ChannelKey, ChatError, ChatPlatform, Chats, Person, UserId};
 use crate::domain::access::{APPROVERS, Denial, OPERATORS, Policy, Principal, Rights, Unread, refuse_outsiders};
 
 impl Policy {
@@ -16,6 +16,20 @@ impl Policy {
         let person = chat.person(user).await.map_err(unknown)?;
         refuse_outsiders(&person, &team, user)?;
         self.admits(chat, user, channel).await?;
+        Ok(self.rights_of(chat, user, person).await)
+    }
+
+    /// What `user` may do wherever the bot works, said in no channel.
+    pub async fn rights_anywhere(&self, chats: &Chats, user: &UserId) -> Result<Rights, Denial> {
+        let unknown = |why| Denial::of(why, user);
+        let chat = chats.of_user(user).map_err(unknown)?;
+        let team = chat.team().await.map_err(unknown)?;
+        let person = chat.person(user).await.map_err(unknown)?;
+        refuse_outsiders(&person, &team, user)?;
+        Ok(self.rights_of(chat, user, person).await)
+    }
+
+    async fn rights_of(&self, chat: &dyn ChatPlatform, user: &UserId, person: Person) -> Rights {
         let mut unread = Vec::new();
         let mut known = |found: Result<bool, Unread>| {
             found.unwrap_or_else(|error| {
@@ -31,7 +45,7 @@ impl Policy {
         let named = |id: &UserId| {
             self.operators.iter().chain(&self.approvers).any(|p| matches!(p, Principal::User(user) if user == id))
         };
-        Ok(Rights { operator, approver, unread, listed: person.also.filter(named) })
+        Rights { operator, approver, unread, listed: person.also.filter(named) }
     }
 
     /// Whether the bot works in this channel at all, for anyone.

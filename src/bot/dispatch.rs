@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::failure::Failure;
-use super::{Answer, Ask, Bot, Outcome, approvals, names};
+use super::{Answer, Ask, Bot, Outcome, approvals, names, personal};
 use crate::chat::view::{Line, View};
-use crate::chat::{ChannelKey, Inbound, Wording};
+use crate::chat::{ChannelKey, Inbound, Wording, Words};
 use crate::command::{Command, Fault, ParsedCommand, read};
 use crate::domain::access::{Right, Rights};
 use crate::store::Finished;
@@ -99,9 +99,9 @@ impl Bot {
 
     async fn would_refuse(&self, inbound: &Inbound, said: &ParsedCommand) -> Result<(), Failure> {
         let Inbound { actor, at, delivery, .. } = inbound;
-        let home = self.home_of(inbound, &said.command).await?;
+        let home = self.home_of(inbound, said).await?;
         let channel = home.as_ref().unwrap_or(&inbound.channel);
-        if said.spec.right == Right::Anybody {
+        if said.spec.right == Right::Anybody || self.is_inbox_of_direct(channel, &said.command) {
             return Ok(());
         }
         let rights = self.policy.rights(&self.chats, actor, channel).await?;
@@ -129,11 +129,13 @@ impl Bot {
         {
             return Ok(view.into());
         }
-        let home = self.home_of(inbound, &said.command).await?;
+        let home = self.home_of(inbound, said).await?;
         let channel = home.as_ref().unwrap_or(&inbound.channel);
         let rights = match said.right() {
             // Answered without asking anybody about them.
             Right::Anybody => Rights::NONE,
+            // About no channel in particular: its handler asks about each.
+            _ if self.is_inbox_of_direct(channel, &said.command) => Rights::NONE,
             right => {
                 let rights = self.policy.rights(&self.chats, actor, channel).await?;
                 // Who may see or decide a request depends on the request: its handler asks.
@@ -207,6 +209,7 @@ impl Bot {
             Command::Reset { confirmed } => Box::pin(self.reset(&ask, *confirmed)).await,
             Command::Refresh => Box::pin(self.refresh(&ask)).await,
             Command::Report { json, page } => Box::pin(self.report(&ask, *json, *page)).await,
+            Command::Inbox { page } => Box::pin(self.inbox(&ask, *page)).await,
             Command::Overview { page } => Box::pin(self.overview(&ask, *page)).await,
             Command::Doctor => Box::pin(self.doctor(&ask)).await,
             Command::Audit { last } => Box::pin(self.audit(&ask, *last)).await,
@@ -233,14 +236,26 @@ impl Bot {
             Command::NotifyWebhook { wish } => return Box::pin(self.notify_webhook(&ask, *wish)).await,
             Command::Acknowledge { alert } => Box::pin(self.acknowledge(&ask, alert)).await,
         };
-        view.map(Answer::from)
+        // A form stands alone, wherever it was opened; so does the one that shows a key.
+        let form = matches!(inbound.words, Words::Filled { .. }) || matches!(said.command, Command::Saved { .. });
+        let answer = if said.anywhere && !form { view.map(personal::from_anywhere) } else { view };
+        answer.map(Answer::from)
     }
 
-    /// The channel of a request that is spoken of in a person's direct conversation with the bot.
-    async fn home_of(&self, inbound: &Inbound, command: &Command) -> Result<Option<ChannelKey>, Failure> {
+    /// Whether an inbox is asked for in a conversation that is no channel.
+    fn is_inbox_of_direct(&self, channel: &ChannelKey, command: &Command) -> bool {
+        let direct = || self.chats.of_channel(channel).is_ok_and(|chat| chat.is_direct(channel));
+        matches!(command, Command::Inbox { .. }) && direct()
+    }
+
+    /// The channel of a request that is spoken of in a person's direct conversation with the bot, or in
+    /// the words of an inbox.
+    async fn home_of(&self, inbound: &Inbound, said: &ParsedCommand) -> Result<Option<ChannelKey>, Failure> {
         let direct = self.chats.of_channel(&inbound.channel).is_ok_and(|chat| chat.is_direct(&inbound.channel));
-        let Some(id) = command.request().filter(|_| direct) else { return Ok(None) };
-        Ok(self.approvals.find(id).await?.map(|approval| approval.request.channel))
+        let Some(id) = said.command.request().filter(|_| direct || said.anywhere) else { return Ok(None) };
+        let home = self.approvals.find(id).await?.map(|approval| approval.request.channel);
+        // What is on another platform is nobody's business here.
+        Ok(home.filter(|home| home.platform() == inbound.channel.platform()))
     }
 
     async fn whoami(&self, ask: &Ask<'_>) -> View {

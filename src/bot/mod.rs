@@ -17,6 +17,7 @@ mod late;
 mod lease;
 mod names;
 mod paging;
+mod personal;
 mod responder;
 mod rounds;
 mod rules;

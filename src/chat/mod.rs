@@ -306,6 +306,8 @@ pub trait ChatPlatform: Send + Sync + 'static {
     }
     /// Who is in the user group `group` (the platform's own id). Remembered for at most 60 s.
     async fn group(&self, group: &str) -> Result<Arc<[UserId]>, ChatError>;
+    /// Those of `channels` that `user` is in. Remembered for at most 60 s.
+    async fn joined(&self, user: &UserId, channels: &[ChannelKey]) -> Result<Vec<ChannelKey>, ChatError>;
     /// The conversation of `user` with the bot alone.
     async fn direct(&self, user: &UserId) -> Result<ChannelKey, ChatError>;
     /// Whether this is a person's direct conversation with the bot.

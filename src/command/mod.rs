@@ -21,7 +21,7 @@ pub use args::FORM;
 pub use asking::{LEAVE_OUT, Typed};
 pub use fault::Fault;
 pub use lexer::{Word, lex};
-pub use parse::{LIST, parse, read};
+pub use parse::{INBOX, LIST, parse, read};
 pub use plan::{ENTRIES, PLAN_FILE, PLAN_TEXT, PlanWish, Source};
 pub use rules::{RULE_FIELDS, TRIGGER, digest, rule};
 pub use spec::Spec;
@@ -97,6 +97,10 @@ pub enum Command {
     /// Whether the deployment works.
     Doctor,
     Overview {
+        page: usize,
+    },
+    /// What waits for who asks, in every channel.
+    Inbox {
         page: usize,
     },
     Subscription {
@@ -259,6 +263,8 @@ pub enum WebhookWish {
 pub struct ParsedCommand {
     pub spec: &'static Spec,
     pub command: Command,
+    /// Said behind [`INBOX`]: the request that it is about is of its own channel, wherever this is said.
+    pub anywhere: bool,
 }
 
 impl ParsedCommand {
@@ -350,6 +356,7 @@ impl Command {
             | Command::Reset { confirmed: false }
             | Command::Refresh
             | Command::Overview { .. }
+            | Command::Inbox { .. }
             | Command::Doctor
             | Command::Subscription { .. }
             | Command::Region
@@ -395,7 +402,8 @@ impl Command {
 
     /// Whether its answer is about requests and what becomes of them.
     pub fn is_about_requests(&self) -> bool {
-        let lists = matches!(self, Command::Ask { request: Some(_), .. } | Command::Approvals { .. });
+        let lists =
+            matches!(self, Command::Ask { request: Some(_), .. } | Command::Approvals { .. } | Command::Inbox { .. });
         lists || self.request().is_some()
     }
 

@@ -48,6 +48,9 @@ const AROUND: [(&str, &str); 10] = [
     ("~", "~"),
     ("'", "'"),
 ];
+/// What lists what waits for a person, in every channel; before a command about a request, what makes
+/// it be taken in the request's own channel.
+pub const INBOX: &str = "inbox";
 /// The name of the slash command, and what the bot is called in most places.
 const OURS: &str = "sekoia";
 
@@ -108,10 +111,18 @@ fn parse_filled(mut words: Vec<Word>, filled: Option<Answers>, platform: &str) -
     }
     let Some((spec, taken)) = command_of(&words) else { return Err(unknown(&words)) };
     let rest = words.split_off(taken.min(words.len()));
+    // A request says by itself where it belongs; everything else is about the channel.
+    if spec.name == INBOX
+        && command_of(&rest).is_some_and(|(inner, _)| inner.name != INBOX)
+        && let Ok(inner) = parse_filled(rest.clone(), filled.clone(), platform)
+        && inner.command.request().is_some()
+    {
+        return Ok(ParsedCommand { anywhere: true, ..inner });
+    }
     let mut args = Args::new(spec, rest, platform).filled(filled);
     let command = (spec.parse)(spec, &mut args)?;
     args.finish()?;
-    Ok(ParsedCommand { spec, command })
+    Ok(ParsedCommand { spec, command, anywhere: false })
 }
 
 /// The row that the first words name, and how many they are.
@@ -347,6 +358,10 @@ pub(super) fn doctor(_: &'static Spec, _: &mut Args) -> Parsed {
 
 pub(super) fn overview(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
     Ok(Command::Overview { page: args.page()? })
+}
+
+pub(super) fn inbox(_: &'static Spec, args: &mut Args<'_>) -> Parsed {
+    Ok(Command::Inbox { page: args.page()? })
 }
 
 pub(super) fn subscription(_: &'static Spec, args: &mut Args<'_>) -> Parsed {

@@ -81,6 +81,14 @@ pub static TABLE: &[Spec] = &[
         "The readiness report, as a file to you alone: every step, evidence, who and when, exceptions, in Markdown or JSON. With a page, as text here.",
         "report",
     ),
+    row(
+        "inbox",
+        "[page]",
+        Viewer,
+        parse::inbox,
+        "What waits for you, in all channels: requests that you can decide, keys to collect, steps that are yours. Also in a direct message to the bot.",
+        "inbox",
+    ),
     row("overview", "[page]", Operator, parse::overview, "All channels, and what waits for whom.", "overview"),
     row(
         "doctor",

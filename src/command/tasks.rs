@@ -60,7 +60,7 @@ impl Task {
             "community create" | "role create" | "invite" | "key create" | "key revoke" | "key rotate" => Task::Changes,
             "approvals" | "cancel" | "approve" | "reject" | "show" | "saved" | "lost" | "retire" | "retry"
             | "by hand" | "check" | "freeze" | "unfreeze" => Task::Requests,
-            "help" | "whoami" | "report" | "overview" | "doctor" | "audit" => Task::Records,
+            "help" | "whoami" | "report" | "inbox" | "overview" | "doctor" | "audit" => Task::Records,
             "acknowledge" => Task::Alerts,
             name if name.starts_with("plan") => Task::Planning,
             name if name.starts_with("notify") => Task::Alerts,

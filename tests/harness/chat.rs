@@ -291,6 +291,23 @@ impl Chat {
         }
     }
 
+    /// The conversation that somebody has with the bot alone, once there is one.
+    pub fn alone_with(&self, user: &str) -> String {
+        let (user, mut found) = (self.platform().user(user), None);
+        match self {
+            Chat::Slack(world) => world.edit(|state| {
+                let alone = |channel: &slack::Channel| channel.im_with.as_ref() == Some(&user);
+                found = state.channels.iter().find(|(_, channel)| alone(channel)).map(|(id, _)| id.clone());
+            }),
+            Chat::Mattermost(world) => world.edit(|state| {
+                let theirs = |ends: &[String; 2]| ends.contains(&user);
+                let alone = |between: &Option<[String; 2]>| between.as_ref().is_some_and(theirs);
+                found = state.channels.iter().find(|(_, channel)| alone(&channel.between)).map(|(id, _)| id.clone());
+            }),
+        }
+        found.expect("a conversation with the bot")
+    }
+
     /// Somebody removes the bot from a channel, or invites it again.
     pub fn bot_is_in(&self, channel: &str, is_in: bool) {
         match self {

@@ -20,6 +20,7 @@ mod health;
 mod heard;
 mod hints;
 mod hostile;
+mod inbox;
 mod install;
 mod kill;
 mod live;

@@ -87,7 +87,7 @@ fn help_says_what_the_reader_may_do_now_by_task(on: Platform) {
         • *Change the workspace, after an approval*: `community create`, `role create`, `invite`, `key create`, `key revoke` and 1 more: `/sekoia help changes`
         • *Decide requests and follow them*: `approvals`, `cancel`, `show`, `saved`, `lost` and 4 more: `/sekoia help requests`
         • *Be notified of alerts, silent intakes and playbooks*: `notify`, `notify summary`, `notify add`, `notify remove`, `notify pause` and 8 more: `/sekoia help alerts`
-        • *See who did what, and what waits*: `help`, `whoami`, `report`, `overview`, `doctor` and 1 more: `/sekoia help records`
+        • *See who did what, and what waits*: `help`, `whoami`, `report`, `inbox`, `overview` and 2 more: `/sekoia help records`
         Type them after `/sekoia`. Everything that a button does can be typed. `/sekoia help all` lists every command, `/sekoia help requests` those of one task, `/sekoia help skip` explains one.
         [Next step]! [Checklist] [My requests]
         ");
@@ -98,7 +98,7 @@ fn help_says_what_the_reader_may_do_now_by_task(on: Platform) {
         • *Say what the workspace should be*: `plan`
         • *Look at the workspace*: `subscription`, `region`, `communities`, `roles`, `role show`
         • *Be notified of alerts, silent intakes and playbooks*: `notify`, `notify summary`
-        • *See who did what, and what waits*: `help`, `whoami`, `report`
+        • *See who did what, and what waits*: `help`, `whoami`, `report`, `inbox`
         Type them after `/sekoia`. Everything that a button does can be typed. `/sekoia help all` lists every command, `/sekoia help requests` those of one task, `/sekoia help skip` explains one.
         [Next step]! [Checklist]
         ");
@@ -110,7 +110,7 @@ fn help_says_what_the_reader_may_do_now_by_task(on: Platform) {
         • *Look at the workspace*: `subscription`, `region`, `communities`, `roles`, `role show`
         • *Decide requests and follow them*: `approvals`, `approve`, `reject`, `freeze`, `unfreeze`
         • *Be notified of alerts, silent intakes and playbooks*: `notify`, `notify summary`
-        • *See who did what, and what waits*: `help`, `whoami`, `report`
+        • *See who did what, and what waits*: `help`, `whoami`, `report`, `inbox`
         Type them after `/sekoia`. Everything that a button does can be typed. `/sekoia help all` lists every command, `/sekoia help requests` those of one task, `/sekoia help skip` explains one.
         [Next step]! [Checklist] [My requests]
         ");
@@ -241,7 +241,7 @@ fn the_overview_says_what_waits_for_whom(on: Platform) {
         s.set_up().await;
         s.ask_in("nimbus-payments", "alice", "setup").await;
         s.progress().await;
-        s.ask("alice", "assign users @bob").await;
+        s.ask("bob", "assign users @bob").await;
         s.checklist("@bob").await;
         s.request_for("alice", "invite ana@nimbus.example").await;
         s.card("Approval needed").await;
@@ -285,7 +285,7 @@ fn who_is_on_another_platform_is_shown_by_name() {
         s.set_up().await;
         s.go_to_the_other();
         s.set_up().await;
-        s.ask("alice", "assign users @bob").await;
+        s.ask("bob", "assign users @bob").await;
         s.progress().await;
         s.ask("carol", "freeze \"incident 42\"").await;
         let here = s.announced("incident 42").await.text();
@@ -312,7 +312,7 @@ fn a_report_names_people_and_a_program_is_given_their_ids(on: Platform) {
         s.set_up().await;
         s.ask("alice", "plan products current").await;
         s.progress().await;
-        s.ask("alice", "assign users @bob").await;
+        s.ask("bob", "assign users @bob").await;
         s.progress().await;
         s.ask("alice", "report").await;
         s.direct().await;

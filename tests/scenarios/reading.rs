@@ -306,7 +306,7 @@ fn the_overview_shows_every_channel_and_what_waits_for_whom(on: Platform) {
         s.set_up().await;
         s.ask_in("nimbus-payments", "alice", "setup").await;
         s.progress().await;
-        s.ask_in("nimbus-payments", "alice", "assign users @bob").await;
+        s.ask_in("nimbus-payments", "bob", "assign users @bob").await;
         s.progress().await;
         s.ask_in("nimbus-payments", "alice", "due 1 2099-01-31").await;
         s.progress().await;
@@ -411,6 +411,7 @@ fn help_tells_every_command(on: Platform) {
         • `help [all, task, command or step]` What you can do here now; with `all`, every command; or help on a task, a command or a step.
         • `whoami` Your id and your rights here.
         • `report [markdown or json] [page]` The readiness report, as a file to you alone: every step, evidence, who and when, exceptions, in Markdown or JSON. With a page, as text here.
+        • `inbox [page]` What waits for you, in all channels: requests that you can decide, keys to collect, steps that are yours. Also in a direct message to the bot.
         • `overview [page]` All channels, and what waits for whom. (operator)
         • `doctor` Whether the bot works: store, Sekoia, chat, public address, people; what fails, and how to correct it. (operator)
         • `audit [n]` The last records of this channel's history. (operator)

@@ -61,7 +61,7 @@ impl Bot {
     }
 
     /// Whether somebody is among the approvers of each of these kinds.
-    pub(super) async fn is_among_all(
+    pub(in crate::bot) async fn is_among_all(
         &self,
         kinds: &[Kind],
         chat: &dyn ChatPlatform,

@@ -6,7 +6,7 @@ use crate::bot::failure::{Failure, instead};
 use crate::bot::{Ask, Bot};
 use crate::chat::text::{natural, same, shown};
 use crate::chat::view::{Choice, Field, FieldKind, Form, Group, Line, Text};
-use crate::command::{FORM, LEAVE_OUT, find};
+use crate::command::{FORM, INBOX, LEAVE_OUT, find};
 use crate::domain::action::{Kind, PRESETS, by_feature};
 use crate::domain::checklist::Session;
 use crate::pace::Rank;
@@ -165,7 +165,7 @@ impl Bot {
         self.may_decide(ask, &approval).await?;
         Ok(Form {
             title: "Reject a request".into(),
-            words: format!("reject {}", approval.id).into(),
+            words: format!("{INBOX} reject {}", approval.id).into(),
             typed: format!("/sekoia reject {} \"your reason\"", approval.id).into(),
             submit: "Reject it".into(),
             intro: Line::new().strong(approval.request.action.title()),

@@ -17,6 +17,7 @@ use crate::bot::{Ask, Bot};
 use crate::chat::text::{first, shown};
 use crate::chat::view::{Line, View, day};
 use crate::chat::{Actor, ChannelKey, ChatError, FormContent, SecretForm, UserId};
+use crate::command::INBOX;
 use crate::domain::action::{Action, Named, revocation, says_revoked};
 use crate::domain::approval::{self, Approval, ApprovalId, Command, Item, Outcome, SECRET_LOST, decide};
 use crate::pace::Rank;
@@ -366,7 +367,7 @@ fn secret_form(approval: &Approval, secret: SecretString, uuid: &str, confirm: T
             .code(format!("/sekoia lost {}", approval.id))
             .say("."),
         // The press belongs to this key: an older form says nothing of a newer one.
-        words: format!("saved {} {}", approval.id, first(uuid, 8)).into(),
+        words: format!("{INBOX} saved {} {}", approval.id, first(uuid, 8)).into(),
         submit: "I saved it".into(),
     }
 }

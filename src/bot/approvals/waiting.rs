@@ -84,38 +84,11 @@ impl Bot {
     }
 
     async fn waits_for(&self, line: Line, approval: &Approval, frozen: bool, now: Timestamp) -> Line {
-        let expires = approval.request.expires;
-        let until = |line: Line, at| line.say(" until ").moment(at).say(format!(" ({})", ahead(at, now)));
-        let requester = |line: Line| by(line, &approval.asked.by);
-        match approval.status() {
-            Status::Requested => {
-                let left = usize::from(approval.request.needed).saturating_sub(approval.votes.len());
-                let line = line.say(format!("needs {} by ", count(left, "approval", "approvals")));
-                until(self.deciders(line, approval).await, expires)
-            }
-            Status::Approved if approval.waits_for_a_press(0) => {
-                until(requester(line.say("approved: ")).say(" collects the key"), expires)
-            }
-            Status::Approved if frozen => until(line.say("approved: it waits for the end of the freeze"), expires),
-            Status::Approved | Status::Executing => line.say("approved: it is being carried out"),
-            Status::Handover if approval.is_bundle() => line.say("all is done but keys, which wait for their people"),
-            Status::Handover => match approval.items.first() {
-                Some(Item::Created { until: confirm, shown: true, lost: None, .. }) => {
-                    until(requester(line.say("the key was shown: ")).say(" confirms that it is saved"), *confirm)
-                }
-                Some(Item::Done { .. }) => {
-                    requester(line.say("the new key is saved: ")).say(" revokes the old one when nothing uses it")
-                }
-                _ => line.say("the key is being created or revoked"),
-            },
-            Status::Held => match held_line(approval) {
-                Some(held) => line.append(held),
-                None => line.say("on hold"),
-            },
-            Status::ByHand => line.say("✋ an operator has to do it by hand, as its card says"),
-            Status::Unknown => line.say("❓ unknown whether it was done: an operator has to look in Sekoia"),
-            settled => line.say(settled.name()),
+        if approval.status() != Status::Requested {
+            return standing(line, approval, frozen, now);
         }
+        let line = self.deciders(needs(line, approval).say(" by "), approval).await;
+        until(line, approval.request.expires, now)
     }
 
     /// Who may still decide it.
@@ -136,6 +109,48 @@ impl Bot {
             (true, Some(unread)) => line.say(format!("an approver ({unread})")),
             (false, _) => people(line, &able),
         }
+    }
+}
+
+/// `needs 1 approval`
+fn needs(line: Line, approval: &Approval) -> Line {
+    let left = usize::from(approval.request.needed).saturating_sub(approval.votes.len());
+    line.say(format!("needs {}", count(left, "approval", "approvals")))
+}
+
+fn until(line: Line, at: Timestamp, now: Timestamp) -> Line {
+    line.say(" until ").moment(at).say(format!(" ({})", ahead(at, now)))
+}
+
+/// What a request waits for, whoever may decide it.
+pub fn standing(line: Line, approval: &Approval, frozen: bool, now: Timestamp) -> Line {
+    let expires = approval.request.expires;
+    let until = |line: Line, at| until(line, at, now);
+    let requester = |line: Line| by(line, &approval.asked.by);
+    match approval.status() {
+        Status::Requested => until(needs(line, approval), expires),
+        Status::Approved if approval.waits_for_a_press(0) => {
+            until(requester(line.say("approved: ")).say(" collects the key"), expires)
+        }
+        Status::Approved if frozen => until(line.say("approved: it waits for the end of the freeze"), expires),
+        Status::Approved | Status::Executing => line.say("approved: it is being carried out"),
+        Status::Handover if approval.is_bundle() => line.say("all is done but keys, which wait for their people"),
+        Status::Handover => match approval.items.first() {
+            Some(Item::Created { until: confirm, shown: true, lost: None, .. }) => {
+                until(requester(line.say("the key was shown: ")).say(" confirms that it is saved"), *confirm)
+            }
+            Some(Item::Done { .. }) => {
+                requester(line.say("the new key is saved: ")).say(" revokes the old one when nothing uses it")
+            }
+            _ => line.say("the key is being created or revoked"),
+        },
+        Status::Held => match held_line(approval) {
+            Some(held) => line.append(held),
+            None => line.say("on hold"),
+        },
+        Status::ByHand => line.say("✋ an operator has to do it by hand, as its card says"),
+        Status::Unknown => line.say("❓ unknown whether it was done: an operator has to look in Sekoia"),
+        settled => line.say(settled.name()),
     }
 }
 

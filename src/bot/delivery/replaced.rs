@@ -69,7 +69,7 @@ impl Bot {
     }
 
     /// A line that leads to a message, if there is one and the platform has addresses.
-    pub(super) async fn link_to(
+    pub(in crate::bot) async fn link_to(
         &self,
         channel: &ChannelKey,
         message: Option<&MessageId>,

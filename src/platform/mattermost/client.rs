@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use rand::RngExt;
 use reqwest::Method;
@@ -33,6 +34,9 @@ use crate::config::MattermostConfig;
 use crate::pace::Rank;
 use crate::pace::retry::Retry;
 use crate::telemetry::Metrics;
+
+/// Memberships that are asked for at the same time.
+const MEMBERSHIPS: usize = 8;
 
 pub struct MattermostClient {
     api: Arc<Api>,
@@ -406,6 +410,22 @@ impl ChatPlatform for MattermostClient {
 
     async fn group(&self, group: &str) -> Result<Arc<[UserId]>, ChatError> {
         self.facts.group(group).await
+    }
+
+    async fn joined(&self, user: &UserId, channels: &[ChannelKey]) -> Result<Vec<ChannelKey>, ChatError> {
+        let mut joined = Vec::new();
+        for some in channels.chunks(MEMBERSHIPS) {
+            let asked = join_all(some.iter().map(|channel| self.facts.is_joined(channel, user))).await;
+            for (channel, is_in) in some.iter().zip(asked) {
+                match is_in {
+                    Ok(true) => joined.push(channel.clone()),
+                    // The bot is not there either, and sees nothing of it.
+                    Ok(false) | Err(ChatError::NotInChannel | ChatError::Forbidden(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(joined)
     }
 
     async fn direct(&self, user: &UserId) -> Result<ChannelKey, ChatError> {

@@ -32,6 +32,8 @@ pub struct Facts {
     channels: Remembered<Place>,
     groups: Remembered<Arc<[UserId]>>,
     directs: Remembered<ChannelKey>,
+    /// Whether somebody is in a channel, by both ids.
+    members: Remembered<bool>,
     /// Where people open the server, under an empty key; and the names of teams.
     addresses: Remembered<Box<str>>,
 }
@@ -149,6 +151,7 @@ impl Facts {
             channels: Remembered::new(FACTS_KEPT),
             groups: Remembered::guarded(FACTS_KEPT),
             directs: Remembered::new(DIRECT_KEPT),
+            members: Remembered::new(FACTS_KEPT),
             addresses: Remembered::new(DIRECT_KEPT),
         }
     }
@@ -244,14 +247,14 @@ impl Facts {
 
     /// Whether somebody is in a channel now. A deactivated account still is.
     pub async fn is_member(&self, channel: &ChannelKey, user: &UserId) -> Result<bool, ChatError> {
-        #[derive(Deserialize)]
-        struct Member {}
-        let path = format!("/channels/{}/members/{}", native(channel)?, user.native());
-        match self.api.get::<Member>(&path).await {
-            Ok(Member {}) => Ok(true),
-            Err(ChatError::Refused(id)) if id == "app.channel.get_member.missing.app_error" => Ok(false),
-            Err(error) => Err(error),
-        }
+        member(&self.api, native(channel)?, user.native()).await
+    }
+
+    /// The same, as it was a moment ago.
+    pub async fn is_joined(&self, channel: &ChannelKey, user: &UserId) -> Result<bool, ChatError> {
+        let (api, channel, user) = (Arc::clone(&self.api), native(channel)?.to_owned(), user.native().to_owned());
+        let key = format!("{channel} {user}");
+        self.members.get(&key, || async move { member(&api, &channel, &user).await }).await
     }
 
     pub async fn forget(&self, user: &UserId, groups: &[&str]) {
@@ -369,6 +372,16 @@ impl Facts {
             }
         }
         names
+    }
+}
+
+async fn member(api: &Api, channel: &str, user: &str) -> Result<bool, ChatError> {
+    #[derive(Deserialize)]
+    struct Member {}
+    match api.get::<Member>(&format!("/channels/{channel}/members/{user}")).await {
+        Ok(Member {}) => Ok(true),
+        Err(ChatError::Refused(id)) if id == "app.channel.get_member.missing.app_error" => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

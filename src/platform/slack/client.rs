@@ -234,6 +234,17 @@ impl ChatPlatform for SlackClient {
         self.facts.group(group).await
     }
 
+    async fn joined(&self, user: &UserId, channels: &[ChannelKey]) -> Result<Vec<ChannelKey>, ChatError> {
+        let theirs = self.facts.joined(user).await?;
+        let mut joined = Vec::new();
+        for channel in channels {
+            if theirs.contains(self.present(channel).await?.channel()) {
+                joined.push(channel.clone());
+            }
+        }
+        Ok(joined)
+    }
+
     async fn direct(&self, user: &UserId) -> Result<ChannelKey, ChatError> {
         self.facts.direct(user).await
     }

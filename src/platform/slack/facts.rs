@@ -1,5 +1,6 @@
 //! What Slack says of people, channels and groups, and how long each answer is believed.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,8 @@ pub(super) struct Facts {
     channels: Remembered<ChannelFacts>,
     groups: Remembered<Arc<[UserId]>>,
     directs: Remembered<ChannelKey>,
+    /// Ids of the channels that somebody is in, as far as the bot may know.
+    joined: Remembered<Arc<HashSet<Box<str>>>>,
 }
 
 struct Team {
@@ -51,6 +54,7 @@ impl Facts {
             channels: Remembered::new(FACTS_KEPT),
             groups: Remembered::guarded(MEMBERSHIP_KEPT),
             directs: Remembered::new(DIRECT_KEPT),
+            joined: Remembered::new(MEMBERSHIP_KEPT),
         }
     }
 
@@ -247,38 +251,16 @@ impl Facts {
 
     /// The channels that the bot is in, asked now.
     pub async fn channels(&self) -> Result<Vec<ChannelKey>, ChatError> {
-        #[derive(Deserialize)]
-        struct Page {
-            channels: Vec<Channel>,
-            #[serde(default)]
-            response_metadata: Metadata,
-        }
-        #[derive(Deserialize)]
-        struct Channel {
-            id: Box<str>,
-        }
-        #[derive(Default, Deserialize)]
-        struct Metadata {
-            #[serde(default)]
-            next_cursor: String,
-        }
         let team = self.team().await?;
-        let (mut all, mut cursor) = (Vec::new(), String::new());
-        for _ in 0..MOST_PAGES {
-            let params = [
-                ("types", Some("public_channel,private_channel")),
-                ("exclude_archived", Some("true")),
-                ("limit", Some("200")),
-                ("cursor", Some(cursor.as_str()).filter(|cursor| !cursor.is_empty())),
-            ];
-            let page: Page = self.api.get("users.conversations", &params).await?;
-            all.extend(page.channels.iter().map(|channel| ChannelKey::slack(&team, &channel.id)));
-            if page.response_metadata.next_cursor.is_empty() {
-                break;
-            }
-            cursor = page.response_metadata.next_cursor;
-        }
-        Ok(all)
+        let ids = conversations_of(&self.api, None).await?;
+        Ok(ids.iter().map(|id| ChannelKey::slack(&team, id)).collect())
+    }
+
+    /// The channels that somebody is in: public ones, and private ones that the bot is in too.
+    pub async fn joined(&self, user: &UserId) -> Result<Arc<HashSet<Box<str>>>, ChatError> {
+        let (api, id) = (Arc::clone(&self.api), user.native().to_owned());
+        let ask = || async move { Ok(Arc::new(conversations_of(&api, Some(&id)).await?.into_iter().collect())) };
+        self.joined.get(user.native(), ask).await
     }
 
     pub async fn group(&self, group: &str) -> Result<Arc<[UserId]>, ChatError> {
@@ -318,4 +300,42 @@ impl Facts {
             })
             .await
     }
+}
+
+/// Ids of the channels that somebody is in; of none, the bot.
+async fn conversations_of(api: &Api, user: Option<&str>) -> Result<Vec<Box<str>>, ChatError> {
+    #[derive(Deserialize)]
+    struct Page {
+        channels: Vec<Channel>,
+        #[serde(default)]
+        response_metadata: Metadata,
+    }
+    #[derive(Deserialize)]
+    struct Channel {
+        id: Box<str>,
+    }
+    #[derive(Default, Deserialize)]
+    struct Metadata {
+        #[serde(default)]
+        next_cursor: String,
+    }
+    let (mut all, mut cursor) = (Vec::new(), String::new());
+    for _ in 0..MOST_PAGES {
+        let mut params = vec![
+            ("types", Some("public_channel,private_channel")),
+            ("exclude_archived", Some("true")),
+            ("limit", Some("200")),
+            ("cursor", Some(cursor.as_str()).filter(|cursor| !cursor.is_empty())),
+        ];
+        if user.is_some() {
+            params.push(("user", user));
+        }
+        let page: Page = api.get("users.conversations", &params).await?;
+        all.extend(page.channels.into_iter().map(|channel| channel.id));
+        if page.response_metadata.next_cursor.is_empty() {
+            break;
+        }
+        cursor = page.response_metadata.next_cursor;
+    }
+    Ok(all)
 }

@@ -67,6 +67,11 @@ impl ChatPlatform for WebChat {
         Ok(Arc::default())
     }
 
+    async fn joined(&self, user: &UserId, channels: &[ChannelKey]) -> Result<Vec<ChannelKey>, ChatError> {
+        let sees = |channel: &&ChannelKey| people::sees(user.native(), channel.channel());
+        Ok(channels.iter().filter(sees).cloned().collect())
+    }
+
     async fn direct(&self, user: &UserId) -> Result<ChannelKey, ChatError> {
         Ok(ChannelKey::web(&people::direct(user.native())))
     }

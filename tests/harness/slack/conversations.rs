@@ -13,7 +13,7 @@ pub(super) fn info(state: &State, args: &Value) -> Answer {
     Ok(json!({ "ok": true, "channel": channel.json(id, &state.team, &state.app) }))
 }
 
-/// The channels that the app is in, in pages.
+/// The channels that the app is in, or somebody else: of private ones, those that the app is in too. In pages.
 pub(super) fn own(state: &State, args: &Value) -> Answer {
     let types = string(args, "types").unwrap_or("public_channel");
     let wanted = |channel: &Channel| {
@@ -21,7 +21,13 @@ pub(super) fn own(state: &State, args: &Value) -> Answer {
         let archived = channel.is_archived && string(args, "exclude_archived") == Some("true");
         channel.im_with.is_none() && types.split(',').any(|known| known == kind) && !archived
     };
-    let mine = state.channels.iter().filter(|(_, channel)| channel.members.contains(&state.app.user_id));
+    let user = string(args, "user").unwrap_or(&state.app.user_id);
+    if !state.users.contains_key(user) {
+        return Err("user_not_found".into());
+    }
+    let hidden = |channel: &Channel| channel.is_private && !channel.members.contains(&state.app.user_id);
+    let joined = |channel: &Channel| channel.members.contains(user) && !hidden(channel);
+    let mine = state.channels.iter().filter(|(_, channel)| joined(channel));
     let limit = limit(args)?;
     let after = string(args, "cursor").unwrap_or_default();
     let page: Vec<_> = mine.filter(|(id, channel)| wanted(channel) && id.as_str() > after).collect();

@@ -37,6 +37,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 pub use self::inbound::Choice;
+pub use self::people::Channel;
 pub use self::seen::{Kind, Seen};
 pub use self::sign::SignedRequest;
 pub use self::socket::Greeting;

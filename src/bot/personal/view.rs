@@ -1,0 +1,170 @@
+//! An inbox as its owner reads it.
+
+use jiff::Timestamp;
+
+use super::{AssignedStep, Inbox, Place};
+use crate::bot::approvals::controls::controls_for;
+use crate::bot::approvals::lines::by;
+use crate::bot::approvals::waiting::{Reader, standing};
+use crate::bot::paging::Page;
+use crate::bot::steps::cards::{menu_label, today};
+use crate::chat::text::{count, shown};
+use crate::chat::view::{Block, Control, Line, View};
+use crate::command::{INBOX, read};
+use crate::domain::approval::Approval;
+
+/// Of a page: a request takes two of the fifty blocks that Slack allows a message.
+const ENTRIES: usize = 12;
+const HEADING: &str = "What waits for you";
+
+/// One thing that waits, under the heading of its kind.
+struct Entry {
+    section: &'static str,
+    line: Line,
+    controls: Vec<Control>,
+}
+
+/// A page of it.
+pub fn inbox(inbox: &Inbox, page: usize, now: Timestamp) -> View {
+    let entries = entries(inbox, now);
+    let waiting = inbox.decide.len() + inbox.own.len() + inbox.steps.len();
+    let page = Page::of(&entries, page, ENTRIES);
+    let mut view = View::new(match waiting {
+        0 => "Nothing waits for you.".to_owned(),
+        n => format!("{} for you", count(n, "thing waits", "things wait")),
+    })
+    .heading(HEADING);
+    if waiting == 0 {
+        view = view.line("Nothing waits for you.");
+    }
+    let mut section = None;
+    for entry in page.items {
+        if section.replace(entry.section) != Some(entry.section) {
+            view = view.line(Line::new().strong(entry.section));
+        }
+        view = view.line(entry.line.clone()).item_controls(entry.controls.clone());
+    }
+    for unread in &inbox.unread {
+        view = view.note(format!("⚠️ Perhaps more, which I cannot tell: {unread}."));
+    }
+    if inbox.unknown > 0 {
+        view = view.note("⚠️ Perhaps more: I could not look at every channel just now. Please try again in a minute.");
+    }
+    page.foot(view, INBOX)
+}
+
+fn entries(inbox: &Inbox, now: Timestamp) -> Vec<Entry> {
+    let request = |section, (approval, reader): &(Approval, Reader)| Entry {
+        section,
+        line: request_line(approval, inbox.frozen, now),
+        controls: controls(approval, *reader),
+    };
+    let decide = inbox.decide.iter().map(|one| request("Requests that you can decide", one));
+    let own = inbox.own.iter().map(|one| request("Requests of yours", one));
+    let entry = |section, line| Entry { section, line, controls: Vec::new() };
+    let steps = inbox.steps.iter().map(|step| entry("Steps that are yours", step_line(step, now)));
+    let places = inbox.channels.iter().map(|place| entry("Your channels", place_line(place)));
+    decide.chain(own).chain(steps).chain(places).collect()
+}
+
+/// `Invite 3 people · #soc-setup · 7f3a0b1c · asked by @alice · needs 1 approval until …`
+fn request_line(approval: &Approval, frozen: bool, now: Timestamp) -> Line {
+    let request = &approval.request;
+    let line = Line::new().strong(shown(&request.action.title(), 120)).say(" · ").channel(&request.channel);
+    let line = line.say(" · ").code(approval.id.to_string()).say(" · asked by ");
+    let line = standing(by(line, &approval.asked.by).say(" · "), approval, frozen, now);
+    match request.risks.len() {
+        0 => line,
+        risks => line.say(format!(" · ⚠️ {}", count(risks, "risk", "risks"))),
+    }
+}
+
+fn controls(approval: &Approval, reader: Reader) -> Vec<Control> {
+    let mut all = controls_for(approval, reader);
+    all.push(Control::button("Details", format!("approvals {}", approval.id)));
+    all.into_iter().map(anywhere).collect()
+}
+
+/// `5 Invite users · #soc-setup · Nimbus Payments · due 2026-12-01`
+fn step_line(step: &AssignedStep, now: Timestamp) -> Line {
+    let today = today(now);
+    let late = step.due.is_some_and(|due| due < today);
+    let line = if late { Line::new().say("⚠️ ") } else { Line::new() };
+    let line = line.strong(menu_label(step.step)).say(" · ").channel(&step.channel);
+    let line = line.say(" · ").say(shown(&step.community, 60));
+    let line = match step.due {
+        Some(due) if late => line.say(format!(" · overdue since {due}")),
+        Some(due) => line.say(format!(" · due {due}")),
+        None => line,
+    };
+    with_link(line, step.link.as_ref())
+}
+
+/// `#soc-setup · Nimbus Payments · 3 of 7 settled · next: users`
+fn place_line(place: &Place) -> Line {
+    let line = Line::new().channel(&place.channel).say(" · ").strong(shown(&place.community, 60));
+    let line = line.say(format!(" · {} of {} settled", place.progress.settled(), place.progress.total));
+    let line = match place.next {
+        Some(next) => line.say(format!(" · next: {next}")),
+        None => line,
+    };
+    with_link(line, place.link.as_ref())
+}
+
+fn with_link(line: Line, link: Option<&Line>) -> Line {
+    match link {
+        Some(link) => line.say(" · ").append(link.clone()),
+        None => line,
+    }
+}
+
+/// The same control, where it stands in another channel than its request.
+fn anywhere(mut control: Control) -> Control {
+    if let Control::Button { words, .. } = &mut control
+        && is_of_request(words)
+    {
+        *words = format!("{INBOX} {words}").into();
+    }
+    control
+}
+
+/// Whether these words are about one request. Whose people are in them makes no difference.
+fn is_of_request(words: &str) -> bool {
+    let said = read(&crate::chat::Words::Typed(words.to_owned()), "slack");
+    said.is_ok_and(|said| said.command.request().is_some() && !said.anywhere)
+}
+
+/// An answer about a request that was asked for from elsewhere: what can be pressed there works there,
+/// and leads back.
+pub fn from_anywhere(mut view: View) -> View {
+    for block in &mut view.blocks {
+        if let Block::Controls(controls) = block {
+            *controls = std::mem::take(controls).into_iter().map(anywhere).collect();
+        }
+    }
+    view.controls(vec![Control::button("My inbox", INBOX)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_about_a_request_works_from_anywhere_and_nothing_else_changes() {
+        let words = |control: Control| match anywhere(control) {
+            Control::Button { words, .. } => words.to_string(),
+            _ => String::new(),
+        };
+        for (before, after) in [
+            ("approve 7f3a0b1c", "inbox approve 7f3a0b1c"),
+            ("approvals 7f3a0b1c 2", "inbox approvals 7f3a0b1c 2"),
+            ("by hand 7f3a0b1c", "inbox by hand 7f3a0b1c"),
+            ("inbox approve 7f3a0b1c", "inbox approve 7f3a0b1c"),
+            ("inbox 2", "inbox 2"),
+            ("step users", "step users"),
+            ("approvals mine", "approvals mine"),
+        ] {
+            assert_eq!(words(Control::button("Press", before)), after);
+        }
+    }
+}
