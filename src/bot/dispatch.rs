@@ -113,6 +113,10 @@ impl Bot {
             {
                 Ok(())
             }
+            Command::Cancel { id } | Command::Retire { id } if self.asked_as_requester(actor, id).await? => Ok(()),
+            Command::Ask { kind, .. } => {
+                self.may_ask(&ask.rights, actor, &self.approval_policy.kinds_at_first(*kind)).await
+            }
             _ => Ok(self.policy.allow(&ask.rights, said.right(), actor)?),
         }
     }
@@ -147,6 +151,11 @@ impl Bot {
                     // A key of an approved plan goes to whomever the plan names.
                     Command::Show { id } | Command::Saved { id, .. } | Command::Lost { id, .. } => {
                         self.keeps(actor, id).await?
+                    }
+                    Command::Cancel { id } | Command::Retire { id } => self.asked_as_requester(actor, id).await?,
+                    Command::Ask { kind, .. } => {
+                        self.may_ask(&rights, actor, &self.approval_policy.kinds_at_first(*kind)).await?;
+                        true
                     }
                     _ => false,
                 };

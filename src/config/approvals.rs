@@ -13,7 +13,7 @@ const SELF_APPROVAL: &str = "CHATOPS_SELF_APPROVAL";
 const TTL: &str = "CHATOPS_APPROVAL_TTL";
 
 /// Of one kind of action.
-const SETTINGS: [&str; 5] = ["required", "required_sensitive", "self_approval", "ttl", "approvers"];
+const SETTINGS: [&str; 6] = ["required", "required_sensitive", "self_approval", "ttl", "approvers", "requesters"];
 /// Most approvals that may be asked for.
 const MOST: u8 = 20;
 
@@ -51,12 +51,12 @@ fn set(rule: &mut Rule, setting: &str, value: &toml::Value) -> Result<(), String
         "self_approval" => rule.self_approval = yes_or_no(&text)?,
         "ttl" => rule.ttl = duration(&text)?,
         "approvers" => {
-            let entries = text.split(',').map(str::trim).filter(|e| !e.is_empty());
-            let approvers = entries.map(str::parse).collect::<Result<Vec<Principal>, String>>()?;
-            if approvers.is_empty() {
-                return Err("names nobody: then nobody could approve it; leave it out for CHATOPS_APPROVERS".into());
-            }
-            rule.approvers = Some(approvers);
+            let nobody = "names nobody: then nobody could approve it; leave it out for CHATOPS_APPROVERS";
+            rule.approvers = Some(principals(&text, nobody)?);
+        }
+        "requesters" => {
+            let nobody = "names nobody: then nobody could ask for it; leave it out for the operators";
+            rule.requesters = Some(principals(&text, nobody)?);
         }
         _ if VARIABLES.iter().any(|v| v.name.eq_ignore_ascii_case(setting)) => {
             return Err("is not a setting of an action: it belongs above the first [table] of the file".into());
@@ -65,11 +65,18 @@ fn set(rule: &mut Rule, setting: &str, value: &toml::Value) -> Result<(), String
             let meant = nearest(setting, SETTINGS.into_iter());
             let meant = meant.map_or(String::new(), |near| format!("; did you mean {near}?"));
             return Err(format!(
-                "is unknown; give required, required_sensitive, self_approval, ttl or approvers{meant}"
+                "is unknown; give required, required_sensitive, self_approval, ttl, approvers or requesters{meant}"
             ));
         }
     }
     Ok(())
+}
+
+/// People and groups, at least one.
+fn principals(text: &str, nobody: &str) -> Result<Vec<Principal>, String> {
+    let entries = text.split(',').map(str::trim).filter(|e| !e.is_empty());
+    let all = entries.map(str::parse).collect::<Result<Vec<Principal>, String>>()?;
+    if all.is_empty() { Err(nobody.into()) } else { Ok(all) }
 }
 
 fn kind(name: &str) -> Option<Kind> {

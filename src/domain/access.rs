@@ -129,6 +129,10 @@ pub enum Denial {
         "That is for approvers. Ask your bot administrator to add `{0}` to CHATOPS_APPROVERS. `/sekoia whoami` shows your rights."
     )]
     NotApprover(UserId),
+    #[error(
+        "You may not ask for this. Ask your bot administrator to add `{user}` to {setting}. `/sekoia whoami` shows your rights."
+    )]
+    NotRequester { user: UserId, setting: Box<str> },
     #[error("I cannot see this channel.")]
     BotNotInChannel,
     #[error("I could not check your rights ({why}), so I did nothing. Your id is `{user}`.")]

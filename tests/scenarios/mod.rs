@@ -47,6 +47,7 @@ mod proxies;
 mod quickstart;
 mod reading;
 mod real_mattermost;
+mod requesters;
 mod requests_core;
 mod resent;
 mod restart;

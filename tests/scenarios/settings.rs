@@ -284,7 +284,8 @@ fn a_log_that_cannot_be_is_refused() {
 fn rules_of_approval_are_read_for_all_and_for_each_kind() {
     let text = "chatops_approvals_required = 2\nchatops_approval_ttl = \"8h\"\n\
                 [approval.invite]\nrequired = 1\nself_approval = true\n\
-                [approval.key_create]\nrequired_sensitive = 3\nttl = \"30m\"\napprovers = [\"slack-group:S0KEYS\"]\n";
+                [approval.key_create]\nrequired_sensitive = 3\nttl = \"30m\"\napprovers = [\"slack-group:S0KEYS\"]\n\
+                requesters = [\"slack:U0DAN\", \"slack-group:S0PLATFORM\"]\n";
     let policy = with_file(text, NEEDED).unwrap().approval;
     let hours = |n| std::time::Duration::from_hours(n);
     let usual = policy.rule(Kind::RoleCreate);
@@ -293,7 +294,8 @@ fn rules_of_approval_are_read_for_all_and_for_each_kind() {
     assert_eq!((invite.needed(false), invite.needed(true), invite.self_approval, invite.ttl), (1, 2, true, hours(8)));
     let key = policy.rule(Kind::KeyCreate);
     assert_eq!((key.needed(false), key.needed(true), key.ttl), (2, 3, hours(1) / 2));
-    assert_eq!(key.approvers.as_ref().map(Vec::len), Some(1));
+    assert_eq!((key.approvers.as_ref().map(Vec::len), key.requesters.as_ref().map(Vec::len)), (Some(1), Some(2)));
+    assert_eq!((&usual.requesters, &invite.requesters), (&None, &None));
 }
 
 #[test]
@@ -307,10 +309,15 @@ fn rules_of_approval_that_cannot_be_are_all_reported() {
     let text = "[approval.invite]\nrequired = 99\nneeded = 2\napprovers = []\nttl = \"1s\"\n[approval.invites]\nrequired = 1\n";
     assert_snapshot!(with_file(text, NEEDED).unwrap_err(), @r#"
     [approval.invite] approvers: names nobody: then nobody could approve it; leave it out for CHATOPS_APPROVERS
-    [approval.invite] needed: is unknown; give required, required_sensitive, self_approval, ttl or approvers
+    [approval.invite] needed: is unknown; give required, required_sensitive, self_approval, ttl, approvers or requesters
     [approval.invite] required: "99" is not a number from 1 to 20
     [approval.invite] ttl: "1s" is not such a time; give one such as 30m, 24h or 7d, from 1m to 30d
     [approval.invites]: is not a table of an action; the actions are invite, community_create, role_create, key_create, key_revoke, key_rotate, plan; did you mean [approval.invite]?
+    "#);
+    let text = "[approval.invite]\nrequesters = []\n[approval.key_create]\nrequesters = [\"slack:U0DAN\", \"dan\"]\n";
+    assert_snapshot!(with_file(text, NEEDED).unwrap_err(), @r#"
+    [approval.invite] requesters: names nobody: then nobody could ask for it; leave it out for the operators
+    [approval.key_create] requesters: "dan" has no platform; write slack:U…, slack-group:S…, mattermost:… or mattermost-group:…
     "#);
 }
 
@@ -400,8 +407,8 @@ fn a_mistyped_name_in_the_file_is_a_fault_wherever_it_stands() {
     CHATOPS_CONFIG: chatops.toml: unknown setting "nonsense"
     CHATOPS_CONFIG: chatops.toml: unknown setting "sekoia_apikey"; did you mean "sekoia_api_key"?
     [approval.invite] chatops_channels: is not a setting of an action: it belongs above the first [table] of the file
-    [approval.invite] required_sensitiv: is unknown; give required, required_sensitive, self_approval, ttl or approvers; did you mean required_sensitive?
-    [approval.invite] self_aproval: is unknown; give required, required_sensitive, self_approval, ttl or approvers; did you mean self_approval?
+    [approval.invite] required_sensitiv: is unknown; give required, required_sensitive, self_approval, ttl, approvers or requesters; did you mean required_sensitive?
+    [approval.invite] self_aproval: is unknown; give required, required_sensitive, self_approval, ttl, approvers or requesters; did you mean self_approval?
     [approval.key_creat]: is not a table of an action; the actions are invite, community_create, role_create, key_create, key_revoke, key_rotate, plan; did you mean [approval.key_create]?
     "#);
 }

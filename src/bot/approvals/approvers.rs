@@ -155,6 +155,12 @@ impl Bot {
                 name(group, &setting);
             }
         }
+        for kind in Kind::ALL.into_iter().filter(|kind| self.approval_policy.rule(*kind).requesters.is_some()) {
+            let (principals, setting) = self.requesters(kind);
+            for group in principals.iter().filter(|principal| principal.is_group()) {
+                name(group, &setting);
+            }
+        }
         let read = named.into_iter().map(async |(group, setting)| {
             let mut chats = self.chats.iter().filter(|chat| group.is_on(chat.name()));
             let chat = chats.next()?;

@@ -32,13 +32,10 @@ impl Bot {
 
     /// Why somebody no longer counts, asked of the platform now.
     async fn absence(&self, approval: &Approval, user: &UserId, part: Part) -> Option<Gone> {
+        let kinds = self.approval_policy.kinds(&approval.request.action);
         let lists = match part {
-            Part::Approver => {
-                let kinds = self.approval_policy.kinds(&approval.request.action);
-                self.principals_of(&kinds).into_iter().map(|(principals, _)| principals).collect()
-            }
-            Part::Requester if self.policy.operators.is_empty() => vec![self.policy.approvers.as_slice()],
-            Part::Requester => vec![self.policy.operators.as_slice()],
+            Part::Approver => self.principals_of(&kinds).into_iter().map(|(principals, _)| principals).collect(),
+            Part::Requester => self.requesters_of(&kinds),
             // Keeping a key takes no right.
             Part::Owner => vec![],
         };

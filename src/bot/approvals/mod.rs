@@ -16,6 +16,7 @@ mod list;
 mod manual;
 mod people;
 mod read_back;
+mod requesters;
 pub(super) mod resend;
 pub(super) mod reveal;
 pub(super) mod submit;

@@ -51,6 +51,7 @@ impl Bot {
             _ => Box::pin(self.prepare(&session, wish, said, (ask.channel, ask.actor), ask.now)).await?,
         };
         let (policy, action) = (&self.approval_policy, &prepared.action);
+        self.may_ask(&ask.rights, ask.actor, &policy.kinds(action)).await?;
         let (needed, whose) = policy.needed(action, prepared.sensitive);
         let (self_approval, ttl) = (policy.self_approval(action), policy.ttl(action));
         let approvers = self.quorum(&prepared, ask.actor, needed, whose).await?;
@@ -279,13 +280,13 @@ impl Bot {
                     let text = "Give a reason that others will understand.".into();
                     Some(FieldError { field: Some("reason"), text })
                 }
-                Command::Ask { request: Some(wish), .. } => {
+                Command::Ask { kind, request: Some(wish), .. } => {
                     // An uploaded file was fetched before: that time is gone.
                     // Later, its fields' errors come as a message.
                     let patience = self.chats.of_channel(&inbound.channel).ok()?.form_patience();
                     let gone = jiff::Timestamp::now().duration_since(inbound.at).unsigned_abs();
                     let left = patience.saturating_sub(gone);
-                    let checked = tokio::time::timeout(left, self.check_wish(inbound, &wish));
+                    let checked = tokio::time::timeout(left, self.check_wish(inbound, kind, &wish));
                     let problem = checked.await.ok()??;
                     Some(FieldError { field: Some(problem.field), text: problem.text.to_string() })
                 }
@@ -298,10 +299,9 @@ impl Bot {
         }
     }
 
-    async fn check_wish(&self, inbound: &Inbound, wish: &Wish) -> Option<Problem> {
-        let right = crate::domain::access::Right::Operator;
+    async fn check_wish(&self, inbound: &Inbound, kind: Kind, wish: &Wish) -> Option<Problem> {
         let rights = self.policy.rights(&self.chats, &inbound.actor, &inbound.channel).await.ok()?;
-        self.policy.allow(&rights, right, &inbound.actor).ok()?;
+        self.may_ask(&rights, &inbound.actor, &self.approval_policy.kinds_at_first(kind)).await.ok()?;
         let session = self.sessions.read(&inbound.channel).await.ok()??;
         match self.prepare(&session, wish, None, (&inbound.channel, &inbound.actor), inbound.at).await {
             Ok((prepared, _)) => {

@@ -58,7 +58,7 @@ impl Bot {
         self.is_among_all(kinds, chat, ask.actor).await.unwrap_or(true)
     }
 
-    /// Requests are listed for operators, and for whoever decides any of them.
+    /// Requests are listed for operators, and for whoever may ask for or decide any of them.
     pub(super) async fn may_see_requests(&self, ask: &Ask<'_>) -> Result<(), Failure> {
         if ask.rights.operator || ask.rights.approver {
             return Ok(());
@@ -67,6 +67,9 @@ impl Bot {
             if self.is_approver(ask, &[*kind]).await {
                 return Ok(());
             }
+        }
+        if self.is_a_requester(ask).await {
+            return Ok(());
         }
         Ok(self.policy.allow(&ask.rights, Right::Operator, ask.actor)?)
     }

@@ -45,8 +45,14 @@ pub async fn examine(doctor: &Doctor<'_>, chat: &dyn ChatPlatform) -> Vec<Check>
     };
     let who_asks = operators.as_ref().map_or(&usual.able, |operators| &operators.able);
     checks.push(operate(chat, who_asks, operators.as_ref().unwrap_or(&usual), access.operators.is_empty()));
-    let mut own = BTreeMap::new();
+    let (mut own, mut asking) = (BTreeMap::new(), BTreeMap::new());
     for kind in Kind::ALL {
+        if let Some(requesters) = policy.rule(kind).requesters.as_deref() {
+            let setting = format!("requesters in [approval.{}]", kind.name());
+            let resolved = resolve(requesters, &setting, chat).await;
+            checks.extend(nobody_asks(chat.name(), kind, &setting, &resolved));
+            asking.insert(kind, resolved);
+        }
         if let Some(approvers) = policy.rule(kind).approvers.as_deref() {
             let setting = format!("approvers in [approval.{}]", kind.name());
             own.insert(kind, resolve(approvers, &setting, chat).await);
@@ -62,9 +68,10 @@ pub async fn examine(doctor: &Doctor<'_>, chat: &dyn ChatPlatform) -> Vec<Check>
             _ => format!("{id}.approvers"),
         };
         let about = if all { String::new() } else { format!("For {}: ", some(&names, Kind::ALL.len())) };
-        checks.push(enough((id, subject), &about, approvers, who_asks, rule, &kinds));
+        let requesters = kinds.first().and_then(|kind| asking.get(kind)).map_or(who_asks, |those| &those.able);
+        checks.push(enough((id, subject), &about, approvers, requesters, rule, &kinds));
     }
-    let resolved = [&usual].into_iter().chain(&operators).chain(own.values());
+    let resolved = [&usual].into_iter().chain(&operators).chain(own.values()).chain(asking.values());
     checks.extend(without_rights(chat, resolved));
     checks
 }
@@ -97,6 +104,16 @@ fn operate(chat: &dyn ChatPlatform, able: &[UserId], of: &Resolved, are_approver
     }
     let who = if are_approvers { " (the approvers)" } else { "" };
     Check::pass(id, subject, &format!("{} may set up channels{who}{}.", people(able.len()), left(of)))
+}
+
+/// That the people whom a setting lets ask for an action cannot.
+fn nobody_asks(chat: &str, kind: Kind, setting: &str, requesters: &Resolved) -> Option<Check> {
+    requesters.able.is_empty().then(|| {
+        let (id, subject) = (format!("{chat}.requesters.{}", kind.name()), format!("{}: requesters", title(chat)));
+        let found =
+            format!("Nobody may ask for `{}`: {setting} names nobody who can{}.", kind.name(), left(requesters));
+        Check::fail(id, subject, &found, &name_people(setting))
+    })
 }
 
 fn enough(

@@ -53,7 +53,7 @@ impl Gone {
             (Gone::Guest, _) => "is a guest now",
             (Gone::Bot, _) => "is a bot",
             (Gone::Elsewhere, _) => "belongs to another workspace now",
-            (Gone::NoRight, Part::Requester | Part::Owner) => "is no longer an operator",
+            (Gone::NoRight, Part::Requester | Part::Owner) => "may not ask for it any more",
             (Gone::NoRight, Part::Approver) => "is no longer an approver",
             (Gone::Unread, _) => "could not be looked up",
         }

@@ -19,6 +19,8 @@ pub struct Rule {
     pub ttl: Duration,
     /// Instead of `CHATOPS_APPROVERS`, for this kind of action.
     pub approvers: Option<Vec<Principal>>,
+    /// Who may ask for this kind of action; none: the operators.
+    pub requesters: Option<Vec<Principal>>,
 }
 
 impl Default for Rule {
@@ -29,6 +31,7 @@ impl Default for Rule {
             self_approval: false,
             ttl: Duration::from_hours(24),
             approvers: None,
+            requesters: None,
         }
     }
 }
@@ -81,6 +84,18 @@ impl Policy {
         self.kinds(action).into_iter().all(|kind| self.rule(kind).self_approval)
     }
 
+    /// Whether anybody but the operators may ask for this action.
+    pub fn has_requesters(&self, action: &Action) -> bool {
+        self.kinds(action).into_iter().any(|kind| self.rule(kind).requesters.is_some())
+    }
+
+    /// The kinds that whoever begins to ask for this kind has to be allowed: of a plan whose parts are not
+    /// looked up yet, its own if it has a rule, or none if a part may have requesters.
+    pub fn kinds_at_first(&self, kind: Kind) -> Vec<Kind> {
+        let may_follow = self.per.values().any(|rule| rule.requesters.is_some());
+        if kind == Kind::Plan && !self.per.contains_key(&kind) && may_follow { Vec::new() } else { vec![kind] }
+    }
+
     /// How long it waits: the shortest of the rules that count.
     pub fn ttl(&self, action: &Action) -> Duration {
         let times = self.kinds(action).into_iter().map(|kind| self.rule(kind).ttl);
@@ -128,5 +143,19 @@ mod tests {
         assert!(!loose.self_approval(&action));
         assert_eq!(loose.kinds(&action), [Kind::Invite, Kind::KeyCreate, Kind::Plan]);
         assert_eq!(Policy::default().kinds(&action), [Kind::Invite, Kind::KeyCreate]);
+    }
+
+    #[test]
+    fn who_may_ask_for_a_plan_is_known_when_its_parts_are() {
+        let named = || Rule { requesters: Some(vec!["slack:U1".parse().unwrap()]), ..Rule::default() };
+        let usual = Policy::default();
+        assert_eq!(usual.kinds_at_first(Kind::Plan), [Kind::Plan]);
+        assert!(!usual.has_requesters(&bundle("Guest", Lifetime::Never)));
+        let part = policy([(Kind::KeyCreate, named())]);
+        assert!(part.kinds_at_first(Kind::Plan).is_empty());
+        assert_eq!(part.kinds_at_first(Kind::KeyCreate), [Kind::KeyCreate]);
+        assert!(part.has_requesters(&bundle("Guest", Lifetime::Never)));
+        let both = policy([(Kind::KeyCreate, named()), (Kind::Plan, Rule::default())]);
+        assert_eq!(both.kinds_at_first(Kind::Plan), [Kind::Plan]);
     }
 }

@@ -131,6 +131,8 @@ impl Bot {
     /// them.
     pub(in crate::bot) async fn keeps(&self, user: &UserId, id: &str) -> Result<bool, StoreError> {
         let found = self.approvals.find(id).await?;
-        Ok(found.is_some_and(|approval| approval.request.bundle.is_some() && approval.requester() == Some(user)))
+        let kept =
+            found.is_some_and(|approval| approval.request.bundle.is_some() && approval.requester() == Some(user));
+        Ok(kept || self.asked_as_requester(user, id).await?)
     }
 }
