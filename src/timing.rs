@@ -441,6 +441,16 @@ pub mod bot {
     pub const DELIVERIES_KEPT: Duration = Duration::from_hours(24);
 }
 
+/// Reminders of steps that are due.
+pub mod reminders {
+    use std::time::Duration;
+
+    /// A plan is made again at least so often: people move, and clocks are set.
+    pub const REPLANNED_AFTER: Duration = Duration::from_hours(7 * 24);
+    /// The chat does not say by which clock somebody lives: it is asked again then.
+    pub const AGAIN_AFTER: Duration = Duration::from_mins(10);
+}
+
 /// Slack's calls, and what is remembered of its answers.
 pub mod slack {
     use std::time::Duration;

@@ -13,7 +13,7 @@ use crate::store::{Backlog, StoreError, WorkKind};
 use crate::telemetry::{Figures, Waiting};
 
 /// What is done when it is due. Other kinds are kept, and forgotten when they are.
-const DONE_WHEN_DUE: [WorkKind; 14] = [
+const DONE_WHEN_DUE: [WorkKind; 15] = [
     WorkKind::Inbound,
     WorkKind::Progress,
     WorkKind::Card,
@@ -28,6 +28,7 @@ const DONE_WHEN_DUE: [WorkKind; 14] = [
     WorkKind::News,
     WorkKind::Digest,
     WorkKind::Drift,
+    WorkKind::Reminder,
 ];
 
 /// Messages that are tried again when the chat refuses them.

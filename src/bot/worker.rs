@@ -96,11 +96,19 @@ impl Worker {
                 if let Err(error) = self.bot.plan_digests(now).await {
                     error!(%error, "digests without a plan are not sent");
                 }
+                if let Err(error) = self.bot.plan_reminders(now).await {
+                    error!(%error, "reminders without a plan are not sent");
+                }
             }
             if since.is_some()
                 && let Err(error) = self.bot.digests_due(now).await
             {
                 error!(%error, "digests could not be sent");
+            }
+            if since.is_some()
+                && let Err(error) = self.bot.reminders_due(now).await
+            {
+                error!(%error, "reminders could not be sent");
             }
             drop(turn);
             let loops = self.bot.timing.loops;

@@ -152,6 +152,9 @@ pub struct Person {
     pub name: Box<str>,
     /// None if the platform does not tell, or the bot may not know it.
     pub email: Option<Box<str>>,
+    /// Of the time zone that they live by, as they set it: a name of the database, or anything at all. None
+    /// if the platform does not tell.
+    pub zone: Option<Box<str>>,
 }
 
 /// Who did it: a person, or the bot by a rule of its own.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::approvals::Approvals;
@@ -11,6 +12,7 @@ use super::stream::{self, Next};
 use crate::chat::{Actor, ChannelKey, UserId};
 use crate::domain::action::Action;
 use crate::domain::approval::{Approval, ApprovalId, Command, Event, Guest, Item, SECRET_LOST, Stage, Status};
+use crate::domain::checklist::StepId;
 use crate::domain::checklist::steps::quickstart::Product;
 use crate::store::{Schedule, WorkKind};
 
@@ -48,6 +50,10 @@ pub enum Notice {
     },
     /// The quick start, as it was posted in a channel.
     QuickStart { to: UserId, from: ChannelKey, by: Actor, products: Box<[Product]> },
+    /// A step is theirs now.
+    Assigned { to: UserId, channel: ChannelKey, step: StepId, by: Actor },
+    /// Steps of theirs are due, on the day of the reminder or soon after it.
+    Reminder { to: UserId, on: Date },
     Line {
         to: UserId,
         text: String,

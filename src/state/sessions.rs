@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::kept::row_due;
+use super::owed::Notice;
 use super::stream::{self, Folded, Next, Streams};
-use crate::chat::{Actor, ChannelKey};
+use crate::chat::{Actor, ChannelKey, UserId};
 use crate::domain::checklist::{Event, Recorded, Refusal, Session};
 use crate::store::{Commit, Finished, Found, Schedule, Store, StoreError, StreamId, Work, WorkKind};
 
+/// Behind a person's id, the key of what has their reminders planned anew.
+pub const REPLAN: &str = "anew";
 /// Changes that can be under way at the same time.
 const WRITERS: usize = 256;
 
@@ -131,6 +135,7 @@ impl Sessions {
         let beside = |next: &Next<'_, Session>| {
             // Whatever changed, the channel's message owes it to its readers.
             let mut schedule = owed(channel, next.events, next.at);
+            schedule.extend(owed_to_people(channel, by, next));
             if next.events.iter().any(|event| matches!(event, Event::Verified { .. })) {
                 schedule.push(watch_due(channel, next.at + self.watch));
             }
@@ -172,6 +177,32 @@ fn owed(channel: &ChannelKey, events: &[Event], now: Timestamp) -> Vec<Schedule>
         return Vec::new();
     }
     vec![progress_due(channel, now)]
+}
+
+/// What those are owed whose steps changed: a word to who has one now, and another plan of reminders.
+fn owed_to_people(channel: &ChannelKey, by: &Actor, next: &Next<'_, Session>) -> Vec<Schedule> {
+    let mut owed = Vec::new();
+    for event in next.events {
+        if let Event::Assigned { step, to: Some(to) } = event
+            && *by != Actor::Person(to.clone())
+        {
+            let notice = Notice::Assigned { to: to.clone(), channel: channel.clone(), step: *step, by: by.clone() };
+            let key = format!("assigned/{channel}/{}", next.version);
+            owed.push(row_due(WorkKind::Notice, key, &notice, next.at));
+        }
+        let step = event.step().map(|step| next.after.step(step));
+        let open = step.filter(|step| step.due.is_some() && !step.status.is_settled());
+        if let Some(assignee) = open.and_then(|step| step.assignee.as_ref()) {
+            owed.push(reminders_changed(assignee, next.at));
+        }
+    }
+    owed
+}
+
+/// When somebody is to be reminded is to be planned anew.
+pub fn reminders_changed(user: &UserId, now: Timestamp) -> Schedule {
+    let key = format!("{user}/{REPLAN}");
+    Schedule { kind: WorkKind::Reminder, key, due: now, attempts: 0, body: String::new() }
 }
 
 /// The channel's progress message is to be brought up to date.

@@ -35,7 +35,8 @@ fn horizon(kind: WorkKind) -> Option<Horizon> {
         }
         WorkKind::Track => at_once(2 * hour),
         WorkKind::Drift => at_once(8 * hour),
-        WorkKind::Digest => at_once(8 * day),
+        // What lies further ahead is planned again after a week.
+        WorkKind::Digest | WorkKind::Reminder => at_once(8 * day),
         WorkKind::Open => at_once(31 * day),
         WorkKind::News => at_once(91 * day),
         // What was told is not to be told again.

@@ -146,10 +146,12 @@ pub enum WorkKind {
     Welcome,
     /// A message that could not be edited and that another one replaces; due when it may be forgotten.
     Replaced,
+    /// When somebody is to be reminded of the steps that are theirs, or that this is to be planned anew.
+    Reminder,
 }
 
 impl WorkKind {
-    pub const ALL: [WorkKind; 20] = [
+    pub const ALL: [WorkKind; 21] = [
         WorkKind::Inbound,
         WorkKind::Progress,
         WorkKind::Card,
@@ -170,6 +172,7 @@ impl WorkKind {
         WorkKind::Source,
         WorkKind::Digest,
         WorkKind::Drift,
+        WorkKind::Reminder,
     ];
 
     pub fn name(self) -> &'static str {
@@ -195,6 +198,7 @@ impl WorkKind {
             WorkKind::Announce => "announce",
             WorkKind::Welcome => "welcome",
             WorkKind::Replaced => "replaced",
+            WorkKind::Reminder => "reminder",
         }
     }
 }

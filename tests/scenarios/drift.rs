@@ -458,7 +458,7 @@ on_both!(the_assignee_is_told_rather_than_who_ticked_it);
 fn the_assignee_is_told_rather_than_who_ticked_it(on: Platform) {
     run(on, watchful(), async |s| {
         s.set_up().await;
-        s.ask("alice", "assign roles @bob").await;
+        s.ask("bob", "assign roles @bob").await;
         s.ask("alice", "plan roles current").await;
         drop_custom_role(s);
         told_alone(s).await;

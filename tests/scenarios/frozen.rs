@@ -136,6 +136,7 @@ fn the_history_says_who_froze_rejected_withdrew_and_voted_and_why(on: Platform) 
         s.ask("alice", &format!("cancel {id}")).await;
         s.card("Withdrawn").await;
         s.ask("alice", "assign users @bob").await;
+        s.direct().await;
         s.checklist("@bob").await;
         assert_snapshot!(nameless(s.ask("alice", "audit 20").await.text()), @r#"
         History

@@ -257,7 +257,7 @@ fn what_cannot_be_read_now_is_read_later() {
         for _ in 0..4 {
             world.fault("POST /users/usernames", crate::harness::mattermost::Fault::Status(503));
         }
-        world.write("alice", SOC, "@sekoia assign 5 @bob");
+        world.write("bob", SOC, "@sekoia assign 5 @bob");
         assert!(s.reply().await.text().contains("@bob"));
         s.progress().await;
     });

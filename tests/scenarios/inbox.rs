@@ -266,7 +266,7 @@ fn a_long_inbox_has_pages(on: Platform) {
     usual(on, async |s| {
         s.set_up().await;
         for step in ["1", "2", "4", "5", "6", "7"] {
-            s.ask("alice", &format!("assign {step} @bob")).await;
+            s.ask("bob", &format!("assign {step} @bob")).await;
             s.progress().await;
         }
         for n in 0..7 {

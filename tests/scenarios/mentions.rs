@@ -57,6 +57,7 @@ fn a_mention_of_unknown_words_is_answered(on: Platform) {
             s.mention("alice", None, "assign 5 @Bob").await;
             let told = s.reply().await;
             assert!(told.text().contains("Assigned to @bob."), "{told}");
+            s.direct().await;
             s.progress().await;
         }
     });

@@ -47,6 +47,7 @@ mod proxies;
 mod quickstart;
 mod reading;
 mod real_mattermost;
+mod reminders;
 mod requesters;
 mod requests_core;
 mod resent;

@@ -157,7 +157,7 @@ fn a_due_date_that_nobody_would_see_is_refused_and_an_assignee_is_shown(on: Plat
         s.ask("alice", "plan products current").await;
         s.progress().await;
         assert_snapshot!(s.ask("alice", "due 1 +7d").await.text(), @"Already verified: step 1 (subscription). Only an open step has a due date: `/sekoia reopen subscription` first.");
-        let card = s.ask("alice", "assign 1 @bob").await;
+        let card = s.ask("bob", "assign 1 @bob").await;
         assert!(card.text().contains("In hand · @bob"), "{card}");
         s.progress().await;
     });
@@ -273,6 +273,7 @@ fn a_step_is_given_to_somebody_with_a_due_date(on: Platform) {
         s.set_up().await;
         let card = s.ask("alice", "step 5").await;
         let assigned = s.choose("alice", &card, "Assign to", Choice::User("bob")).await;
+        s.direct().await;
         s.progress().await;
         let due = s.choose("alice", &assigned, "Due date", Choice::Date("2099-12-01")).await;
         assert_snapshot!(due.text(), @"
@@ -321,6 +322,7 @@ fn a_step_is_given_to_somebody_with_a_due_date(on: Platform) {
         In Sekoia: Settings > Workspace > Users, Add new users · See: Invite users <https://docs.sekoia.com/getting_started/invite_users/>
         [Done]! [Check with Sekoia] [Show details] [Plan] [Invite people…] [Skip…] [Assign to ▾] [Due date 📅]
         ");
+        s.direct().await;
         s.progress().await;
         assert_snapshot!(s.ask("alice", "assign users nobody").await.text(), @"
         Assigned to nobody.

@@ -33,7 +33,7 @@ fn of_many_changes_at_the_same_time_none_is_lost(on: Platform) {
         let steps = ["1", "2", "4", "5", "6", "7"];
         let words: Vec<String> =
             steps.iter().flat_map(|n| [format!("assign {n} @bob"), format!("due {n} 2099-01-0{n}")]).collect();
-        futures_util::future::join_all(words.iter().map(|w| s.say("alice", w))).await;
+        futures_util::future::join_all(words.iter().map(|w| s.say("bob", w))).await;
         for _ in &words {
             s.reply().await;
         }

@@ -283,9 +283,13 @@ impl Bot {
     /// To whom a notice goes; none if it reaches no one.
     async fn recipient(&self, work: &Work) -> Result<Option<UserId>, StoreError> {
         Ok(match serde_json::from_str::<Notice>(&work.body) {
-            Ok(Notice::Line { to, .. } | Notice::QuickStart { to, .. } | Notice::Request { to: Some(to), .. }) => {
-                Some(to)
-            }
+            Ok(
+                Notice::Line { to, .. }
+                | Notice::QuickStart { to, .. }
+                | Notice::Assigned { to, .. }
+                | Notice::Reminder { to, .. }
+                | Notice::Request { to: Some(to), .. },
+            ) => Some(to),
             Ok(Notice::Request { to: None, .. }) => {
                 let id = work.key.split('/').next().unwrap_or_default();
                 self.approvals.read(&ApprovalId::from(id)).await?.and_then(|approval| approval.requester().cloned())

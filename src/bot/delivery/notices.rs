@@ -9,6 +9,8 @@ use crate::bot::Bot;
 use crate::bot::approvals::card::{noting, outcomes, votes};
 use crate::bot::approvals::lines::{self, held_line};
 use crate::bot::approvals::resend;
+use crate::bot::failure::Failure;
+use crate::bot::personal::{assigned_view, reminder_view};
 use crate::bot::steps::quickstart;
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, View};
@@ -16,6 +18,7 @@ use crate::chat::{ChannelKey, ChatError, UserId};
 use crate::domain::approval::{Approval, ApprovalId, Guest, Item, Stage, Status};
 use crate::pace::Rank;
 use crate::state::owed::{Notice, RequestUpdate, See};
+use crate::state::sessions::ChangeError;
 use crate::store::{StoreError, Work};
 
 const OPEN_CARD: &str = "Open the card";
@@ -39,6 +42,23 @@ impl Bot {
                 let line = lines::by(Line::new().say("Sent to you by "), &by).say(" from ").channel(&from);
                 (to, view.note(line))
             }
+            Notice::Assigned { to, channel, step, by } => {
+                // It may be somebody else's by now.
+                let Some(step) = self.step_of(&to, &channel, step).await? else { return Ok(Ok(())) };
+                (to, assigned_view(&step, &by))
+            }
+            Notice::Reminder { to, on } => match self.steps_of(&to).await {
+                Ok(inbox) if inbox.unknown > 0 => {
+                    return Ok(Err(ChatError::Unavailable("its channels could not be looked up".into())));
+                }
+                Ok(inbox) => {
+                    let Some(view) = reminder_view(&inbox.steps, on) else { return Ok(Ok(())) };
+                    (to, view)
+                }
+                Err(Failure::Chat(error)) => return Ok(Err(error)),
+                Err(Failure::Change(ChangeError::Store(error))) => return Err(error),
+                Err(_) => return Ok(Err(ChatError::Unavailable("its steps could not be looked up".into()))),
+            },
             Notice::Request { update, to } => {
                 let id = work.key.split('/').next().unwrap_or_default();
                 let Some(approval) = self.approvals.read(&ApprovalId::from(id)).await? else { return Ok(Ok(())) };

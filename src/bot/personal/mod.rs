@@ -1,8 +1,10 @@
-//! What waits for one person, in every channel: found out with the rights that they have there.
+//! What waits for one person, in every channel: found out with the rights that they have there; and what
+//! they are reminded of.
 
+mod reminders;
 mod view;
 
-pub(super) use view::from_anywhere;
+pub(super) use view::{assigned_view, from_anywhere, reminder_view};
 
 use std::collections::HashMap;
 
@@ -70,6 +72,12 @@ struct Looked<'a> {
     approves: HashMap<Vec<Kind>, bool>,
 }
 
+impl<'a> Looked<'a> {
+    fn new(chat: &'a dyn ChatPlatform, user: &'a UserId, team: &'a str) -> Self {
+        Self { chat, user, team, channels: HashMap::new(), approves: HashMap::new() }
+    }
+}
+
 impl Bot {
     pub(super) async fn inbox(&self, ask: &Ask<'_>, page: usize) -> CommandResult {
         let rights = self.policy.rights_anywhere(&self.chats, ask.actor).await?;
@@ -82,8 +90,7 @@ impl Bot {
         let chat = self.chats.of_user(user).map_err(Failure::Chat)?;
         let team = chat.team().await.map_err(Failure::Chat)?;
         let mut inbox = Inbox { frozen: self.approvals.frozen().await?.is_some(), ..Inbox::default() };
-        let (channels, approves) = (HashMap::new(), HashMap::new());
-        let mut looked = Looked { chat, user, team: &team, channels, approves };
+        let mut looked = Looked::new(chat, user, &team);
         for approval in self.approvals.open().await? {
             if approval.request.channel.platform() != chat.name() {
                 continue;
@@ -114,23 +121,18 @@ impl Bot {
             }
         }
         let all: Vec<ChannelKey> = open.iter().map(|(channel, _)| channel.clone()).collect();
-        let joined = match looked.chat.joined(looked.user, &all).await {
-            Ok(joined) => joined,
-            Err(_) => {
-                inbox.unknown = inbox.unknown.max(all.len());
-                Vec::new()
-            }
-        };
+        let joined = looked.chat.joined(looked.user, &all).await.unwrap_or_else(|_| {
+            inbox.unknown = inbox.unknown.max(all.len());
+            Vec::new()
+        });
         for (channel, session) in open {
             let steps: Vec<StepId> = assigned(&session, looked.user).collect();
             let is_in = joined.contains(&channel);
             if (steps.is_empty() && !is_in) || !self.is_admitted(looked, &channel, inbox).await {
                 continue;
             }
-            let link = match is_in {
-                true => self.link_to(&channel, session.progress.as_ref(), OPEN_CHECKLIST).await,
-                false => None,
-            };
+            let checklist = session.progress.as_ref().filter(|_| is_in);
+            let link = self.link_to(&channel, checklist, OPEN_CHECKLIST).await;
             let community = &session.community.name;
             inbox.steps.extend(steps.into_iter().map(|step| AssignedStep {
                 channel: channel.clone(),

@@ -1,20 +1,26 @@
 //! An inbox as its owner reads it.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::{AssignedStep, Inbox, Place};
 use crate::bot::approvals::controls::controls_for;
-use crate::bot::approvals::lines::by;
+use crate::bot::approvals::lines::{self, by};
 use crate::bot::approvals::waiting::{Reader, standing};
 use crate::bot::paging::Page;
 use crate::bot::steps::cards::{menu_label, today};
+use crate::chat::Actor;
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Block, Control, Line, View};
 use crate::command::{INBOX, read};
 use crate::domain::approval::Approval;
+use crate::domain::checklist::reminders::is_reminded;
 
 /// Of a page: a request takes two of the fifty blocks that Slack allows a message.
 const ENTRIES: usize = 12;
+/// Steps that a reminder lists.
+const REMINDED: usize = 30;
+const EVERYTHING: &str = "/sekoia inbox shows everything that waits for you.";
 const HEADING: &str = "What waits for you";
 
 /// One thing that waits, under the heading of its kind.
@@ -98,6 +104,41 @@ fn step_line(step: &AssignedStep, now: Timestamp) -> Line {
         None => line,
     };
     with_link(line, step.link.as_ref())
+}
+
+/// Somebody has a step now; `by` gave it to them.
+pub fn assigned_view(step: &AssignedStep, by: &Actor) -> View {
+    let line = lines::by(Line::new(), by).say(" assigned a step to you: ").strong(menu_label(step.step));
+    let line = line.say(" in ").channel(&step.channel).say(" · ").say(shown(&step.community, 60));
+    let line = match step.due {
+        Some(due) => line.say(format!(" · due {due}")),
+        None => line.say(" · without a due date"),
+    };
+    View::sentence(with_link(line, step.link.as_ref())).note(EVERYTHING)
+}
+
+/// What somebody is reminded of on a day; none if nothing is due then or soon after.
+pub fn reminder_view(steps: &[AssignedStep], on: Date) -> Option<View> {
+    let dated = || steps.iter().filter_map(|step| Some((step, step.due?)));
+    if !dated().any(|(_, due)| is_reminded(due, on)) {
+        return None;
+    }
+    let told = dated().filter(|(_, due)| *due < on || is_reminded(*due, on)).map(|(step, due)| {
+        let line = if due < on { Line::new().say("⚠️ ") } else { Line::new() };
+        let line = line.strong(menu_label(step.step)).say(" · ").channel(&step.channel);
+        let line = line.say(" · ").say(shown(&step.community, 60));
+        let line = match due {
+            due if due < on => line.say(format!(" · overdue since {due}")),
+            due if due == on => line.say(" · due today"),
+            due => line.say(format!(" · due on {}", due.strftime("%A, %Y-%m-%d"))),
+        };
+        with_link(line, step.link.as_ref())
+    });
+    let all: Vec<Line> = told.collect();
+    let first = if all.len() == 1 { "A step of yours is due:" } else { "Steps of yours are due:" };
+    let more = all.len().saturating_sub(REMINDED);
+    let view = View::sentence(first).bullets(all.into_iter().take(REMINDED).collect());
+    Some(if more > 0 { view.line(format!("… and {more} more")) } else { view }.note(EVERYTHING))
 }
 
 /// `#soc-setup · Nimbus Payments · 3 of 7 settled · next: users`

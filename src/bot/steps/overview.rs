@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::cards::{menu_label, owner, today};
 use crate::bot::approvals::card::frozen_line;
@@ -110,7 +111,10 @@ impl Bot {
             let open = !step.status.is_settled();
             open && (step.assignee.is_some() || step.due.is_some())
         });
-        let steps: Vec<Line> = steps.map(|id| step_line(session, id, now)).collect();
+        let mut steps: Vec<StepId> = steps.collect();
+        // What is late is not what is left out.
+        steps.sort_by_key(|id| !is_late(session.step(*id).due, now));
+        let steps: Vec<Line> = steps.into_iter().map(|id| step_line(session, id, now)).collect();
         let total = requests.len() + steps.len();
         let fit = total.min(WAITING).min(*room);
         *room -= fit;
@@ -143,9 +147,13 @@ fn channel_line(channel: &ChannelKey, session: &Session) -> Line {
     }
 }
 
+fn is_late(due: Option<Date>, now: Timestamp) -> bool {
+    due.is_some_and(|due| due < today(now))
+}
+
 fn step_line(session: &Session, id: StepId, now: Timestamp) -> Line {
     let step = session.step(id);
-    let late = step.due.is_some_and(|due| due < today(now));
+    let late = is_late(step.due, now);
     let line = if late { Line::new().say("⚠️ ") } else { Line::new() };
     owner(line.strong(menu_label(id)), step, today(now))
 }

@@ -7,6 +7,7 @@ mod decide;
 mod event;
 pub mod facts;
 pub mod regression;
+pub mod reminders;
 pub mod steps;
 mod table;
 

@@ -94,6 +94,24 @@ struct User {
     is_bot: bool,
     /// Of whoever belongs to another server, which shares a channel with this one.
     remote_id: Option<Box<str>>,
+    #[serde(default)]
+    timezone: Timezone,
+}
+
+/// As a person set it, or as their device does.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Timezone {
+    automatic_timezone: Box<str>,
+    manual_timezone: Box<str>,
+    use_automatic_timezone: Box<str>,
+}
+
+impl Timezone {
+    fn name(self) -> Option<Box<str>> {
+        let zone = if &*self.use_automatic_timezone == "true" { self.automatic_timezone } else { self.manual_timezone };
+        (!zone.is_empty()).then_some(zone)
+    }
 }
 
 #[derive(Deserialize)]
@@ -120,6 +138,7 @@ impl From<User> for Known {
             bot: user.is_bot,
             name: user.username.clone(),
             email: user.email.filter(|email| !email.is_empty()),
+            zone: user.timezone.name(),
         };
         Self { name: user.username, person }
     }

@@ -139,6 +139,7 @@ impl Facts {
             is_stranger: bool,
             #[serde(default)]
             name: Box<str>,
+            tz: Option<Box<str>>,
             #[serde(default)]
             profile: Profile,
         }
@@ -178,6 +179,7 @@ impl Facts {
                         guest: user.is_restricted || user.is_ultra_restricted || (user.is_stranger && !belongs),
                         bot: user.is_bot || user.is_workflow_bot,
                         email: user.profile.email.filter(|email| !email.is_empty()),
+                        zone: user.tz.filter(|zone| !zone.is_empty()),
                         name: [user.profile.display_name, user.profile.real_name, user.name]
                             .into_iter()
                             .find(|name| !name.is_empty())

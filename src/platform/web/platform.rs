@@ -44,7 +44,16 @@ impl ChatPlatform for WebChat {
         let (team, name) = known.map_or(("", ""), |somebody| (WEB_TEAM, somebody.name));
         let active = known.is_some();
         let email = known.and_then(|somebody| somebody.email).map(Into::into);
-        Ok(Person { team: team.into(), also: None, active, guest: false, bot: false, name: name.into(), email })
+        Ok(Person {
+            team: team.into(),
+            also: None,
+            active,
+            guest: false,
+            bot: false,
+            name: name.into(),
+            email,
+            zone: None,
+        })
     }
 
     async fn by_address(&self, address: &str) -> Result<Option<UserId>, ChatError> {

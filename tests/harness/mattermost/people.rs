@@ -21,6 +21,8 @@ pub struct User {
     pub guest: bool,
     /// Of another server, by a shared channel.
     pub remote: bool,
+    /// As the person set it; empty: as nobody did.
+    pub zone: String,
     /// The server tells the address.
     pub shows_email: bool,
 }
@@ -80,7 +82,7 @@ impl User {
             "auth_data": "", "auth_service": "", "email": if self.shows_email { format!("{}@nimbus.example", self.name) } else { String::new() },
             "nickname": "", "first_name": "", "last_name": "", "position": "",
             "roles": if self.guest { "system_guest" } else { "system_user" }, "locale": "en",
-            "timezone": { "automaticTimezone": "", "manualTimezone": "", "useAutomaticTimezone": "true" },
+            "timezone": { "automaticTimezone": self.zone, "manualTimezone": "", "useAutomaticTimezone": "true" },
             "remote_id": if self.remote { super::people::id("elsewhere") } else { String::new() },
             "disable_welcome_email": false,
         });

@@ -36,6 +36,8 @@ pub struct User {
     pub is_restricted: bool,
     pub is_ultra_restricted: bool,
     pub is_stranger: bool,
+    /// As the person set it; empty: Paris.
+    pub zone: String,
     /// Workspaces of the organisation that the account belongs to; empty outside one.
     pub enterprise_teams: Vec<String>,
     /// The account's id in the organisation, where it is another one.
@@ -105,7 +107,8 @@ impl User {
     pub(super) fn json(&self, id: &str) -> Value {
         let mut user = json!({
             "id": id, "team_id": self.team_id, "name": self.name, "deleted": self.deleted,
-            "color": "9f69e7", "real_name": self.real_name(), "tz": "Europe/Paris",
+            "color": "9f69e7", "real_name": self.real_name(),
+            "tz": if self.zone.is_empty() { "Europe/Paris" } else { self.zone.as_str() },
             "tz_label": "Central European Time", "tz_offset": 3600,
             "profile": {
                 "title": "", "phone": "", "skype": "", "avatar_hash": "g1a2b3c4d5e6",
