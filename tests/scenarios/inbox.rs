@@ -3,7 +3,9 @@
 use insta::assert_snapshot;
 use sekoia_chatops::domain::approval::{Policy, Rule};
 
-use crate::harness::{Call, Chat, ChatFault, Platform, Seen, Setting, Stage, everywhere, id_in, nameless, run, usual};
+use crate::harness::{
+    Call, Chat, ChatFault, Platform, SOC, Seen, Setting, Stage, everywhere, id_in, nameless, on_mattermost, run, usual,
+};
 
 const OTHER: &str = "nimbus-payments";
 
@@ -283,5 +285,25 @@ fn a_long_inbox_has_pages(on: Platform) {
         while !s.chat.unread().is_empty() {
             s.checklist("").await;
         }
+    });
+}
+
+#[test]
+fn alone_with_the_bot_on_mattermost_the_word_is_enough() {
+    on_mattermost(Setting::default(), async |s| {
+        s.set_up().await;
+        let id = asked(s).await;
+        // Elsewhere, and in other words, it is nobody's command.
+        s.mattermost().write("bob", SOC, "inbox");
+        s.mattermost().write_alone("bob", "my inbox is full");
+        s.mattermost().write_alone("bob", " Inbox ");
+        let his = s.direct().await;
+        assert!(his.is_for("bob") && his.text().contains("[Approve?]"), "{his}");
+        s.press("bob", &his, "Approve").await;
+        assert!(s.next_private("bob").await.text().starts_with("You approved:"));
+        s.card("not accepted yet").await;
+        s.direct().await;
+        s.checklist_at_rest().await;
+        assert_eq!(s.writes(), ["POST 204"], "{id}");
     });
 }

@@ -27,6 +27,7 @@ use super::mentions::{Post, after_mention};
 use super::socket::{Socket, SocketEvent, SocketTiming};
 use crate::bot::Responder;
 use crate::chat::{ChannelKey, ChatError, Inbound, ReplyTo, UserId, Words, is_mattermost_id};
+use crate::command::INBOX;
 use crate::config::MattermostConfig;
 use crate::pace::retry::wait_after;
 use crate::resolve::network::Dialer;
@@ -295,7 +296,12 @@ impl Reader {
             return Ok(());
         }
         let facts = self.client.facts();
-        let Some(words) = after_mention(&post.message, &facts.mentioned_as().await?) else { return Ok(()) };
+        let words = match after_mention(&post.message, &facts.mentioned_as().await?) {
+            Some(words) => words,
+            // Nobody else can be meant there. Anything more could be a note to oneself.
+            None if direct && asks_for_inbox(&post.message) => INBOX,
+            None => return Ok(()),
+        };
         let actor = UserId::mattermost(&post.user_id);
         // Programs that answer each other never end.
         if *post.user_id == *facts.me().await? || facts.person(&actor).await?.person.bot {
@@ -335,6 +341,11 @@ impl Reader {
             let _ = tokio::time::timeout(ANSWER_WITHIN, answer).await;
         }
     }
+}
+
+/// Whether a message is that one word.
+fn asks_for_inbox(message: &str) -> bool {
+    message.trim().eq_ignore_ascii_case(INBOX)
 }
 
 impl Owed {
