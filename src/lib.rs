@@ -18,7 +18,7 @@
 //! | [`app`] | the composition root: everything is built and stopped here |
 //! | [`server`] | every route, connections and their bounds; how the outside is doing |
 //! | [`platform`] | the adapters: `slack`, `mattermost`, `web` (the demo's page), what Sekoia's own rules post; how bodies come in |
-//! | [`bot`] | joins the others; a room each for the checklist's commands (`steps`), requests (`approvals`), notifications (`rules`), what is owed to the chat (`delivery`) and events at Sekoia (`watching`) |
+//! | [`bot`] | joins the others; a room each for the checklist's commands (`steps`), requests (`approvals`), notifications (`rules`), what is owed to the chat (`delivery`), events at Sekoia (`watching`) and what waits for one person (`personal`) |
 //! | [`config`] | environment and TOML, every fault reported at once |
 //! | [`command`] | the words: one table and its parser |
 //! | [`state`] | stored state in memory: sessions, requests, rules, and what is kept beside them, loaded and committed |

@@ -86,7 +86,7 @@ pub static TABLE: &[Spec] = &[
         "[page]",
         Viewer,
         parse::inbox,
-        "What waits for you, in all channels: requests that you can decide, keys to collect, steps that are yours. Also in a direct message to the bot.",
+        "What waits for you, in all channels: requests that you can decide, keys to collect, steps that are yours. Also in direct messages.",
         "inbox",
     ),
     row("overview", "[page]", Operator, parse::overview, "All channels, and what waits for whom.", "overview"),

@@ -411,7 +411,7 @@ fn help_tells_every_command(on: Platform) {
         • `help [all, task, command or step]` What you can do here now; with `all`, every command; or help on a task, a command or a step.
         • `whoami` Your id and your rights here.
         • `report [markdown or json] [page]` The readiness report, as a file to you alone: every step, evidence, who and when, exceptions, in Markdown or JSON. With a page, as text here.
-        • `inbox [page]` What waits for you, in all channels: requests that you can decide, keys to collect, steps that are yours. Also in a direct message to the bot.
+        • `inbox [page]` What waits for you, in all channels: requests that you can decide, keys to collect, steps that are yours. Also in direct messages.
         • `overview [page]` All channels, and what waits for whom. (operator)
         • `doctor` Whether the bot works: store, Sekoia, chat, public address, people; what fails, and how to correct it. (operator)
         • `audit [n]` The last records of this channel's history. (operator)
