@@ -27,6 +27,8 @@ pub enum Span {
         url: Text,
     },
     Person(UserId),
+    /// A user group of the platform where it is shown, by the platform's id.
+    Group(Box<str>),
     Channel(ChannelKey),
     /// An instant, shown as [`minute`] writes it.
     Moment(Timestamp),
@@ -65,6 +67,12 @@ impl Line {
     #[must_use]
     pub fn person(mut self, user: &UserId) -> Self {
         self.0.push(Span::Person(user.clone()));
+        self
+    }
+
+    #[must_use]
+    pub fn group(mut self, id: Box<str>) -> Self {
+        self.0.push(Span::Group(id));
         self
     }
 
@@ -126,6 +134,7 @@ impl Line {
                     out.push(')');
                 }
                 Span::Person(user) => out.push_str(&name(user).unwrap_or_else(|| user.to_string())),
+                Span::Group(id) => out.push_str(id),
                 Span::Channel(channel) => out.push_str(channel.channel()),
                 Span::Moment(at) => out.push_str(&minute(*at)),
             }

@@ -308,6 +308,10 @@ pub trait ChatPlatform: Send + Sync + 'static {
     async fn group(&self, group: &str) -> Result<Arc<[UserId]>, ChatError>;
     /// Those of `channels` that `user` is in. Remembered for at most 60 s.
     async fn joined(&self, user: &UserId, channels: &[ChannelKey]) -> Result<Vec<ChannelKey>, ChatError>;
+    /// Whether a message can mention a user group by its id.
+    fn mentions_groups(&self) -> bool {
+        false
+    }
     /// The conversation of `user` with the bot alone.
     async fn direct(&self, user: &UserId) -> Result<ChannelKey, ChatError>;
     /// Whether this is a person's direct conversation with the bot.

@@ -6,14 +6,17 @@ use super::similar::nearest;
 use super::source::{Source, VARIABLES, flat};
 use crate::domain::access::Principal;
 use crate::domain::action::Kind;
-use crate::domain::approval::{Policy, Rule};
+use crate::domain::approval::{Notify, Policy, Rule};
 
 const REQUIRED: &str = "CHATOPS_APPROVALS_REQUIRED";
 const SELF_APPROVAL: &str = "CHATOPS_SELF_APPROVAL";
 const TTL: &str = "CHATOPS_APPROVAL_TTL";
 
 /// Of one kind of action.
-const SETTINGS: [&str; 6] = ["required", "required_sensitive", "self_approval", "ttl", "approvers", "requesters"];
+const SETTINGS: [&str; 7] =
+    ["required", "required_sensitive", "self_approval", "ttl", "approvers", "requesters", "notify"];
+/// Of all kinds: they stand in `[approval]` itself.
+const OF_ALL: [&str; 1] = ["notify"];
 /// Most approvals that may be asked for.
 const MOST: u8 = 20;
 
@@ -23,7 +26,15 @@ pub(super) fn read(source: &mut Source) -> Option<Policy> {
     let ttl = source.parse(TTL, "24h", duration);
     let usual = Rule { required: required?, self_approval: self_approval?, ttl: ttl?, ..Rule::default() };
     let mut policy = Policy { usual, per: std::collections::BTreeMap::new() };
-    for (name, value) in std::mem::take(&mut source.approval) {
+    let mut approval = std::mem::take(&mut source.approval);
+    for setting in OF_ALL {
+        if let Some(value) = approval.remove(setting)
+            && let Err(fault) = set(&mut policy.usual, setting, &value)
+        {
+            source.faults.add(&format!("[approval] {setting}"), fault);
+        }
+    }
+    for (name, value) in approval {
         let place = format!("[approval.{name}]");
         let (Some(kind), toml::Value::Table(settings)) = (kind(&name), value) else {
             let known = Kind::ALL.map(Kind::name).join(", ");
@@ -58,6 +69,11 @@ fn set(rule: &mut Rule, setting: &str, value: &toml::Value) -> Result<(), String
             let nobody = "names nobody: then nobody could ask for it; leave it out for the operators";
             rule.requesters = Some(principals(&text, nobody)?);
         }
+        "notify" => {
+            let meant = Notify::ALL.into_iter().find(|notify| notify.name() == text);
+            rule.notify =
+                meant.ok_or_else(|| format!("{text:?} is none of {}", Notify::ALL.map(Notify::name).join(", ")))?;
+        }
         _ if VARIABLES.iter().any(|v| v.name.eq_ignore_ascii_case(setting)) => {
             return Err("is not a setting of an action: it belongs above the first [table] of the file".into());
         }
@@ -65,7 +81,7 @@ fn set(rule: &mut Rule, setting: &str, value: &toml::Value) -> Result<(), String
             let meant = nearest(setting, SETTINGS.into_iter());
             let meant = meant.map_or(String::new(), |near| format!("; did you mean {near}?"));
             return Err(format!(
-                "is unknown; give required, required_sensitive, self_approval, ttl, approvers or requesters{meant}"
+                "is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters or notify{meant}"
             ));
         }
     }

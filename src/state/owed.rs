@@ -20,6 +20,8 @@ use crate::store::{Schedule, WorkKind};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestUpdate {
+    /// It is new, and the reader can decide it.
+    ToDecide,
     /// A key may be created now.
     Ready,
     /// It came to this.
@@ -146,8 +148,14 @@ impl Approvals {
             let body = stream::encode(&Notice::Request { update, to: after.requester().cloned() });
             owed.push(Schedule { kind: WorkKind::Notice, key: format!("{id}/{version}"), due: now, attempts: 0, body });
         }
-        for (n, to) in concerned(after, events).into_iter().enumerate() {
-            let body = stream::encode(&Notice::Request { update: RequestUpdate::Held, to: Some(to) });
+        // When its card is there: the message leads to it.
+        let new = before.is_some_and(|before| before.card.is_none() && before.replaces.is_none());
+        let new_card = new && after.card.is_some() && status == Status::Requested;
+        let deciders = after.request.audience.direct.iter().filter(|_| new_card).cloned();
+        let deciders = deciders.map(|user| (RequestUpdate::ToDecide, user));
+        let concerned = concerned(after, events).into_iter().map(|user| (RequestUpdate::Held, user));
+        for (n, (update, to)) in deciders.chain(concerned).enumerate() {
+            let body = stream::encode(&Notice::Request { update, to: Some(to) });
             let key = format!("{id}/{version}/{n}");
             owed.push(Schedule { kind: WorkKind::Notice, key, due: now, attempts: 0, body });
         }

@@ -47,6 +47,31 @@ impl Chat {
         }
     }
 
+    /// So many people more become approvers.
+    pub fn crowd(&self, people: usize) {
+        let group = match self {
+            Chat::Slack(_) => "S0APPROVERS".to_owned(),
+            Chat::Mattermost(_) => super::mattermost::id("approvers"),
+        };
+        for name in (0..people).map(|n| format!("colleague{n}")) {
+            let (id, bob) = (self.platform().user(&name), self.platform().user("bob"));
+            match self {
+                Chat::Slack(world) => world.edit(|state| {
+                    let mut user = state.users[&bob].clone();
+                    user.name = name;
+                    state.users.insert(id.clone(), user);
+                    state.groups.get_mut(&group).expect("the group").push(id);
+                }),
+                Chat::Mattermost(world) => world.edit(|state| {
+                    let mut user = state.users[&bob].clone();
+                    user.name = name;
+                    state.users.insert(id.clone(), user);
+                    state.groups.get_mut(&group).expect("the group").push(id);
+                }),
+            }
+        }
+    }
+
     /// Nobody tells the bot any more who is in a group.
     pub fn groups_become_unreadable(&self) {
         match self {

@@ -59,6 +59,7 @@ fn three_invitations_and_a_key_from_the_question_to_the_proof(on: Platform) {
         Asked by @alice: night shift
         • ⚠️ external domain: no member has an address at elsewhere.example
         Needs 1 approval until <date> <time> UTC
+        For @bob and @carol to decide
         Request <id> · SHA-256 <hash>…
         [Approve?]! [Reject…]✗ [Withdraw]
         ");
@@ -436,6 +437,7 @@ fn communities_roles_and_rotations(on: Platform) {
         Asked by @alice
         • ⚠️ 2 communities under Banque Rivoli that the API cannot delete again
         Needs 1 approval until <date> <time> UTC
+        For @bob and @carol to decide
         Request <id> · SHA-256 <hash>…
         [Approve?]! [Reject…]✗ [Withdraw]
 
@@ -449,6 +451,7 @@ fn communities_roles_and_rotations(on: Platform) {
         • ⚠️ has exactly the permissions of Analyst: perhaps that role is enough
         • ⚠️ A custom role replaces a person's built-in role (Guest, Analyst, Admin); several custom roles add up.
         Needs 1 approval until <date> <time> UTC
+        For @bob and @carol to decide
         All 72, one by one: `/sekoia approvals <id>`
         Request <id> · SHA-256 <hash>…
         [Approve?]! [Reject…]✗ [Withdraw]
@@ -459,6 +462,7 @@ fn communities_roles_and_rotations(on: Platform) {
         Asked by @alice
         • ⚠️ whatever uses it stops working at once, and it cannot be made valid again
         Needs 1 approval until <date> <time> UTC
+        For @bob and @carol to decide
         Request <id> · SHA-256 <hash>…
         [Approve?]! [Reject…]✗ [Withdraw]
         ");

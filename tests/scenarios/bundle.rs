@@ -126,6 +126,7 @@ fn everything_that_is_missing_with_one_approval(on: Platform) {
         • ⚠️ A custom role replaces a person's built-in role (Guest, Analyst, Admin); several custom roles add up.
         • ⚠️ external domain: no member has an address at rivoli.example
         Needs 1 approval until <date> <time> UTC
+        For @bob and @carol to decide
         Every permission and every person, one by one: `/sekoia approvals <id>`
         Request <id> · SHA-256 <hash>…
         [Approve?]! [Reject…]✗ [Withdraw]

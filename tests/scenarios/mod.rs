@@ -45,6 +45,7 @@ mod planning;
 mod program;
 mod proxies;
 mod quickstart;
+mod reached;
 mod reading;
 mod real_mattermost;
 mod reminders;

@@ -66,6 +66,7 @@ fn rows_without_an_address_are_seen_before_and_after(on: Platform) {
         2 of 3 rows; 1 left out: row 3 has no address (Bo Lind day).
         Asked by @alice
         Needs 1 approval until <date> <time> UTC
+        For @bob and @carol to decide
         Request <id> · SHA-256 <hash>…
         [Approve?]! [Reject…]✗ [Withdraw]
         ");
@@ -173,6 +174,7 @@ fn typed_lists_say_what_they_are_taken_for(on: Platform) {
         • ⚠️ external domain: no member has an address at xn--mller-kva.example
         • ⚠️ müller.example is xn--mller-kva.example: check that none of its letters only looks like another
         Needs 1 approval until <date> <time> UTC
+        For @bob and @carol to decide
         Request <id> · SHA-256 <hash>…
         [Approve?]! [Reject…]✗ [Withdraw]
         "#);
@@ -212,6 +214,7 @@ fn every_row_gets_its_own_role_and_community(on: Platform) {
         • ⚠️ external domain: no member has an address at rivoli.example
         • ⚠️ gives some of them access to 2 communities
         Needs 1 approval until <date> <time> UTC
+        For @bob and @carol to decide
         Request <id> · SHA-256 <hash>…
         [Approve?]! [Reject…]✗ [Withdraw]
         "#);

@@ -7,8 +7,8 @@ use proptest::sample::select;
 use sekoia_chatops::chat::{Actor, ChannelKey, Community, UserId};
 use sekoia_chatops::domain::action::{Action, BundlePart, Grant, Invitee, Named, NewCommunity};
 use sekoia_chatops::domain::approval::{
-    Absent, Approval, ApprovalId, BundleRef, Command, Event, Gone, How, Item, Outcome, Part, Recorded, Refusal,
-    Request, Stage, Status, decide,
+    Absent, Approval, ApprovalId, Audience, BundleRef, Command, Event, Gone, How, Item, Outcome, Part, Recorded,
+    Refusal, Request, Stage, Status, decide,
 };
 use sekoia_chatops::domain::plan::Lifetime;
 use uuid::Uuid;
@@ -77,6 +77,7 @@ fn request(action: Action, needed: u8, self_approval: bool) -> Request {
         self_approval,
         expires: start() + TTL,
         bundle: None,
+        audience: Audience::default(),
     }
 }
 

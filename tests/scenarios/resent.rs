@@ -48,6 +48,7 @@ fn a_pending_invitation_is_replaced_by_a_new_one(on: Platform) {
         Asked by @alice
         • ⚠️ 1 pending invitation is withdrawn first, so the links in the earlier mails stop working
         Needs 1 approval until <date> <time> UTC
+        For @bob and @carol to decide
         Request <id> · SHA-256 <hash>…
         [Approve?]! [Reject…]✗ [Withdraw]
         ");

@@ -26,6 +26,7 @@ fn a_role_is_shown_by_its_difference_to_the_nearest_one(on: Platform) {
         • ⚠️ can administer the workspace: Invite members
         • ⚠️ A custom role replaces a person's built-in role (Guest, Analyst, Admin); several custom roles add up.
         Needs 1 approval until <date> <time> UTC
+        For @bob and @carol to decide
         All 73, one by one: `/sekoia approvals <id>`
         Request <id> · SHA-256 <hash>…
         [Approve?]! [Reject…]✗ [Withdraw]
@@ -87,6 +88,7 @@ fn the_key_of_an_mcp_server_reads_and_no_more(on: Platform) {
         May: View alerts, View cases, View events, View intelligence, View query builder data sources, Execute query, View Rules Catalog
         Asked by @alice
         Needs 1 approval until <date> <time> UTC
+        For @bob and @carol to decide
         Request <id> · SHA-256 <hash>…
         [Approve?]! [Reject…]✗ [Withdraw]
         ");

@@ -76,6 +76,7 @@ fn every_address_is_the_customers_own(on: Platform) {
         • ⚠️ external domain: no member has an address at rivoli.example
         • ⚠️ the e-mail goes out through your own SMTP server, as it is set up in your Sekoia: nobody gets it while that is a placeholder
         Needs 1 approval until <date> <time> UTC
+        For @bob and @carol to decide
         Request <id> · SHA-256 <hash>…
         [Approve?]! [Reject…]✗ [Withdraw]
         ");

@@ -6,6 +6,7 @@ use insta::assert_snapshot;
 use secrecy::ExposeSecret;
 use sekoia_chatops::config::{Config, Faults, LogConfig, SlackWayIn, StoreConfig, StorePlace, VARIABLES};
 use sekoia_chatops::domain::action::Kind;
+use sekoia_chatops::domain::approval::Notify;
 use sekoia_chatops::sekoia::Region;
 
 type Env<'a> = &'a [(&'a str, &'a str)];
@@ -296,6 +297,11 @@ fn rules_of_approval_are_read_for_all_and_for_each_kind() {
     assert_eq!((key.needed(false), key.needed(true), key.ttl), (2, 3, hours(1) / 2));
     assert_eq!((key.approvers.as_ref().map(Vec::len), key.requesters.as_ref().map(Vec::len)), (Some(1), Some(2)));
     assert_eq!((&usual.requesters, &invite.requesters), (&None, &None));
+    assert_eq!((usual.notify, invite.notify), (Notify::Mention, Notify::Mention));
+    let text = "[approval]\nnotify = \"none\"\n[approval.invite]\nrequired = 1\n[approval.plan]\nnotify = \"both\"\n";
+    let policy = with_file(text, NEEDED).unwrap().approval;
+    let notify = [Kind::KeyCreate, Kind::Invite, Kind::Plan].map(|kind| policy.rule(kind).notify);
+    assert_eq!(notify, [Notify::None, Notify::None, Notify::Both]);
 }
 
 #[test]
@@ -309,13 +315,14 @@ fn rules_of_approval_that_cannot_be_are_all_reported() {
     let text = "[approval.invite]\nrequired = 99\nneeded = 2\napprovers = []\nttl = \"1s\"\n[approval.invites]\nrequired = 1\n";
     assert_snapshot!(with_file(text, NEEDED).unwrap_err(), @r#"
     [approval.invite] approvers: names nobody: then nobody could approve it; leave it out for CHATOPS_APPROVERS
-    [approval.invite] needed: is unknown; give required, required_sensitive, self_approval, ttl, approvers or requesters
+    [approval.invite] needed: is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters or notify
     [approval.invite] required: "99" is not a number from 1 to 20
     [approval.invite] ttl: "1s" is not such a time; give one such as 30m, 24h or 7d, from 1m to 30d
     [approval.invites]: is not a table of an action; the actions are invite, community_create, role_create, key_create, key_revoke, key_rotate, plan; did you mean [approval.invite]?
     "#);
-    let text = "[approval.invite]\nrequesters = []\n[approval.key_create]\nrequesters = [\"slack:U0DAN\", \"dan\"]\n";
+    let text = "[approval]\nnotify = \"loud\"\n[approval.invite]\nrequesters = []\n[approval.key_create]\nrequesters = [\"slack:U0DAN\", \"dan\"]\n";
     assert_snapshot!(with_file(text, NEEDED).unwrap_err(), @r#"
+    [approval] notify: "loud" is none of mention, direct, both, none
     [approval.invite] requesters: names nobody: then nobody could ask for it; leave it out for the operators
     [approval.key_create] requesters: "dan" has no platform; write slack:U…, slack-group:S…, mattermost:… or mattermost-group:…
     "#);
@@ -407,8 +414,8 @@ fn a_mistyped_name_in_the_file_is_a_fault_wherever_it_stands() {
     CHATOPS_CONFIG: chatops.toml: unknown setting "nonsense"
     CHATOPS_CONFIG: chatops.toml: unknown setting "sekoia_apikey"; did you mean "sekoia_api_key"?
     [approval.invite] chatops_channels: is not a setting of an action: it belongs above the first [table] of the file
-    [approval.invite] required_sensitiv: is unknown; give required, required_sensitive, self_approval, ttl, approvers or requesters; did you mean required_sensitive?
-    [approval.invite] self_aproval: is unknown; give required, required_sensitive, self_approval, ttl, approvers or requesters; did you mean self_approval?
+    [approval.invite] required_sensitiv: is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters or notify; did you mean required_sensitive?
+    [approval.invite] self_aproval: is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters or notify; did you mean self_approval?
     [approval.key_creat]: is not a table of an action; the actions are invite, community_create, role_create, key_create, key_revoke, key_rotate, plan; did you mean [approval.key_create]?
     "#);
 }

@@ -9,8 +9,8 @@ use crate::bot::{Ask, Bot};
 use crate::chat::view::Line;
 use crate::chat::{ChatError, ChatPlatform, UserId};
 use crate::domain::access::{Denial, Principal, Unread, refuse_outsiders};
-use crate::domain::action::Kind;
-use crate::domain::approval::Approval;
+use crate::domain::action::{Action, Kind};
+use crate::domain::approval::{Approval, Audience, Deciders};
 
 /// Approvers that are looked up.
 const ENOUGH: usize = 30;
@@ -18,6 +18,8 @@ const ENOUGH: usize = 30;
 /// Those who may approve a kind of action, as far as the platform can tell.
 pub(super) struct Approvers {
     pub able: Vec<UserId>,
+    /// There are so many that not all were looked up.
+    pub or_more: bool,
     /// There may be more among these.
     pub unread: Vec<Unread>,
 }
@@ -37,7 +39,7 @@ impl Bot {
             }
             _ => {}
         }
-        let Approvers { mut able, unread } = self.approvers(&kinds, chat).await?;
+        let Approvers { mut able, unread, .. } = self.approvers(&kinds, chat).await?;
         if !approval.request.self_approval {
             able.retain(|user| !approval.is_asked_by(user));
         }
@@ -79,7 +81,7 @@ impl Bot {
     pub(super) async fn approvers(&self, kinds: &[Kind], chat: &dyn ChatPlatform) -> Result<Approvers, Failure> {
         let mut lists = self.principals_of(kinds).into_iter();
         let Some((principals, setting)) = lists.next() else {
-            return Ok(Approvers { able: Vec::new(), unread: Vec::new() });
+            return Ok(Approvers { able: Vec::new(), or_more: false, unread: Vec::new() });
         };
         let (mut all, mut unread): (Vec<UserId>, _) = (Vec::new(), Vec::new());
         for principal in principals {
@@ -102,11 +104,12 @@ impl Bot {
             all = both;
         }
         let team = chat.team().await.map_err(Failure::Chat)?;
-        let mut able = Vec::new();
+        let (mut able, mut or_more) = (Vec::new(), false);
         for user in all {
             // Enough to tell whom to ask, and more than any rule wants: large groups are not
             // looked through.
             if able.len() >= ENOUGH {
+                or_more = true;
                 break;
             }
             match chat.person(&user).await {
@@ -116,7 +119,26 @@ impl Bot {
                 Err(why) => unread.push(Unread::new(&Principal::User(user), &setting, why)),
             }
         }
-        Ok(Approvers { able, unread })
+        Ok(Approvers { able, or_more, unread })
+    }
+
+    /// Who hears of a new request, of those who can decide it.
+    pub(super) fn audience(&self, action: &Action, approvers: &Approvers, chat: &dyn ChatPlatform) -> Audience {
+        let lists = self.principals_of(&self.approval_policy.kinds(action));
+        let (mut groups, mut named): (Vec<Box<str>>, Vec<UserId>) = (Vec::new(), Vec::new());
+        // Of several lists, those who are in all of them decide: no group is these people.
+        if let [(principals, _)] = lists.as_slice() {
+            for principal in principals.iter().filter(|principal| principal.is_on(chat.name())) {
+                match principal {
+                    Principal::User(user) => named.push(user.clone()),
+                    Principal::Group { id, .. } if chat.mentions_groups() => groups.push(id.clone()),
+                    Principal::Group { .. } => {}
+                }
+            }
+        }
+        let Approvers { able, or_more, .. } = approvers;
+        let deciders = Deciders { able, or_more: *or_more, groups: &groups, named: &named };
+        Audience::of(self.approval_policy.notify(action), deciders)
     }
 
     /// Those whom the settings let approve, and the name of the setting.

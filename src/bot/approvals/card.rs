@@ -41,6 +41,9 @@ pub fn card(approval: &Approval, frozen: Option<&Frozen>, app: &str) -> View {
     if let Some(line) = outcome_line(approval, status) {
         view = view.line(line);
     }
+    if let Some(line) = approval.mention() {
+        view = view.line(line);
+    }
     view = view.bullets(votes(approval));
     if let Some(line) = held_line(approval) {
         view = view.line(line);
@@ -182,7 +185,7 @@ fn titles<'a>(titles: impl Iterator<Item = &'a str>, total: usize) -> String {
     format!("{}{more}", listed.join(", "))
 }
 
-pub(super) fn asked(approval: &Approval) -> Line {
+pub fn asked(approval: &Approval) -> Line {
     let mut line = Line::new().say("Asked by ");
     line = match &approval.asked.by {
         Actor::Person(user) => line.person(user),
@@ -231,7 +234,7 @@ pub fn risks(approval: &Approval) -> Vec<Line> {
     approval.request.risks.iter().map(|risk| Line::new().say("⚠️ ").say(shown(risk, 400))).collect()
 }
 
-pub(super) fn outcome_line(approval: &Approval, status: Status) -> Option<Line> {
+pub fn outcome_line(approval: &Approval, status: Status) -> Option<Line> {
     let request = &approval.request;
     Some(match (&approval.stage, status) {
         (Stage::Requested, _) => {

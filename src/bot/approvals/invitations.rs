@@ -97,7 +97,7 @@ mod tests {
     use super::*;
     use crate::chat::{Actor, ChannelKey, Community, UserId};
     use crate::domain::action::{Grant, Named};
-    use crate::domain::approval::{ApprovalId, Event, How, Recorded, Request};
+    use crate::domain::approval::{ApprovalId, Audience, Event, How, Recorded, Request};
 
     #[test]
     fn people_come_or_miss_their_link() {
@@ -117,6 +117,7 @@ mod tests {
             self_approval: false,
             expires: start + INVITATION_LINK_LIVES,
             bundle: None,
+            audience: Audience::default(),
         };
         let asked = Event::Requested { id: ApprovalId::of("1"), request: Box::new(request) };
         let done = |item| Event::Done { item, uuid: None, how: How::Answered };

@@ -56,7 +56,7 @@ impl Bot {
         let (self_approval, ttl) = (policy.self_approval(action), policy.ttl(action));
         let approvers = self.quorum(&prepared, ask.actor, needed, whose).await?;
         if wish.dry_run {
-            return Ok(self.dry_run(&prepared, needed, &approvers));
+            return Ok(self.dry_run(&prepared, needed, &approvers.able));
         }
         if let Some(reason) = &because
             && reason.chars().count() > crate::domain::checklist::MAX_REASON
@@ -75,6 +75,8 @@ impl Bot {
             let line = Line::new().say("Exactly this was asked for already, and is not settled: ");
             return Err(instead(line.code(format!("/sekoia approvals {}", open.id)).say(".")));
         }
+        let chat = self.chats.of_user(ask.actor).map_err(Failure::Chat)?;
+        let audience = self.audience(&prepared.action, &approvers, chat);
         let request = Box::new(Request {
             channel: ask.channel.clone(),
             community: session.community.clone(),
@@ -87,13 +89,14 @@ impl Bot {
             self_approval,
             expires: crate::state::stream::sealed(ask.now + ttl),
             bundle: None,
+            audience,
         });
         let changed = self.change_request(ask, &id, approval::Command::Ask { id: id.clone(), request }).await?;
         let mut line = Line::new()
             .say("Asked: ")
             .strong(changed.state.request.action.title())
             .say(format!(". It needs {} by ", count(usize::from(needed), "approval", "approvals")));
-        line = people(line, &approvers).say(" until ").moment(changed.state.request.expires).say(".");
+        line = people(line, &approvers.able).say(" until ").moment(changed.state.request.expires).say(".");
         let order = order(changed.state.request.action.kind(), &session);
         let notes = prepared.notes.iter().map(|n| &**n).chain(order.as_deref()).map(|n| Line::from(shown(n, 400)));
         let mut view = View::sentence(line).bullets(notes.collect());
@@ -197,24 +200,18 @@ impl Bot {
     /// Who may approve this besides who asks, if enough may.
     ///
     /// `kind`: whose rule needs so many.
-    async fn quorum(
-        &self,
-        prepared: &Prepared,
-        asker: &UserId,
-        needed: u8,
-        kind: Kind,
-    ) -> Result<Vec<UserId>, Failure> {
+    async fn quorum(&self, prepared: &Prepared, asker: &UserId, needed: u8, kind: Kind) -> Result<Approvers, Failure> {
         let rule = self.approval_policy.rule(kind);
         let self_approval = self.approval_policy.self_approval(&prepared.action);
         let kinds = self.approval_policy.kinds(&prepared.action);
         let chat = self.chats.of_user(asker).map_err(Failure::Chat)?;
-        let Approvers { mut able, unread } = self.approvers(&kinds, chat).await?;
+        let Approvers { mut able, or_more, unread } = self.approvers(&kinds, chat).await?;
         let asks = able.contains(asker);
         if !self_approval {
             able.retain(|user| user != asker);
         }
         if able.len() >= usize::from(needed) {
-            return Ok(able);
+            return Ok(Approvers { able, or_more, unread });
         }
         let section = format!("[approval.{}]", kind.name());
         let whose: Vec<String> = self.principals_of(&kinds).into_iter().map(|(_, setting)| setting).collect();

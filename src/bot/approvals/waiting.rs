@@ -25,6 +25,9 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// Somebody who can decide a request of which nothing else is theirs.
+    pub const DECIDES: Reader = Reader { asked: false, decides: true, voted: false, operator: false };
+
     /// Whether a control of the request is of any use to them, by the words that it stands for.
     pub fn may_press(self, words: &str) -> bool {
         match words.split(' ').next().unwrap_or_default() {
@@ -100,7 +103,7 @@ impl Bot {
             Ok(chat) => self.approvers(&self.approval_policy.kinds(&approval.request.action), chat).await,
             Err(error) => Err(Failure::Chat(error)),
         };
-        let Ok(Approvers { mut able, unread }) = able else {
+        let Ok(Approvers { mut able, unread, .. }) = able else {
             return line.say("an approver (who that is cannot be looked up now)");
         };
         able.retain(|user| {

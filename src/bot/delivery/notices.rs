@@ -6,9 +6,11 @@ use tracing::error;
 
 use super::message::Post;
 use crate::bot::Bot;
-use crate::bot::approvals::card::{noting, outcomes, votes};
+use crate::bot::approvals::card::{asked, noting, outcome_line, outcomes, risks, votes};
+use crate::bot::approvals::controls::controls_for;
 use crate::bot::approvals::lines::{self, held_line};
 use crate::bot::approvals::resend;
+use crate::bot::approvals::waiting::Reader;
 use crate::bot::failure::Failure;
 use crate::bot::personal::{assigned_view, reminder_view};
 use crate::bot::steps::quickstart;
@@ -132,6 +134,19 @@ fn update_view(approval: &Approval, update: RequestUpdate, link: Option<Line>) -
     }
     let id = &approval.id;
     match update {
+        RequestUpdate::ToDecide => {
+            let status = approval.status();
+            if status != Status::Requested {
+                return None;
+            }
+            let view = View::sentence(Line::new().say("Approval needed: ").strong(title)).line(asked(approval));
+            let view = view.bullets(risks(approval));
+            let view = match outcome_line(approval, status) {
+                Some(line) => view.line(line),
+                None => view,
+            };
+            Some(view.line(place).controls(controls_for(approval, Reader::DECIDES)))
+        }
         RequestUpdate::Ready => {
             if approval.status() != Status::Approved {
                 return None;

@@ -5,6 +5,7 @@
 //! among the approvers is established before, by `bot`.
 
 mod absent;
+mod audience;
 mod bundle;
 mod command;
 mod decide;
@@ -13,6 +14,7 @@ mod held;
 mod policy;
 
 pub use absent::{Absent, Gone, Held, Part};
+pub use audience::{Audience, Deciders, Mention, Notify};
 pub use bundle::BundleRef;
 pub use command::{Command, Outcome, Refusal};
 pub use decide::{SECRET_LOST, decide};
@@ -27,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::action::Action;
+use crate::chat::view::Line;
 use crate::chat::{Actor, Change, ChannelKey, Community, MessageId, UserId};
 
 /// What buttons carry and people type: eight hexadecimal digits. It opens nothing by itself.
@@ -82,6 +85,9 @@ pub struct Request {
     /// It carries out a part of another request, whose approval is its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<BundleRef>,
+    /// Who hears of it when it is new.
+    #[serde(default, skip_serializing_if = "Audience::is_nobody")]
+    pub audience: Audience,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -362,6 +368,12 @@ impl Approval {
     /// Whether this is their request, or part of one of theirs.
     pub fn is_asked_by(&self, user: &UserId) -> bool {
         self.requester() == Some(user) || self.request.bundle.as_ref().is_some_and(|bundle| bundle.by == *user)
+    }
+
+    /// Whom its card mentions. Once: neither an edit nor a message in its place notifies them again.
+    pub fn mention(&self) -> Option<Line> {
+        let is_new = self.card.is_none() && self.replaces.is_none() && matches!(self.stage, Stage::Requested);
+        self.request.audience.mention.as_ref().filter(|_| is_new).map(Mention::line)
     }
 
     pub fn count(&self, of: fn(&Item) -> bool) -> usize {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::Notify;
 use crate::domain::access::Principal;
 use crate::domain::action::{Action, BundlePart, Kind};
 
@@ -21,6 +22,8 @@ pub struct Rule {
     pub approvers: Option<Vec<Principal>>,
     /// Who may ask for this kind of action; none: the operators.
     pub requesters: Option<Vec<Principal>>,
+    /// How those who can decide it hear of it.
+    pub notify: Notify,
 }
 
 impl Default for Rule {
@@ -32,6 +35,7 @@ impl Default for Rule {
             ttl: Duration::from_hours(24),
             approvers: None,
             requesters: None,
+            notify: Notify::default(),
         }
     }
 }
@@ -94,6 +98,12 @@ impl Policy {
     pub fn kinds_at_first(&self, kind: Kind) -> Vec<Kind> {
         let may_follow = self.per.values().any(|rule| rule.requesters.is_some());
         if kind == Kind::Plan && !self.per.contains_key(&kind) && may_follow { Vec::new() } else { vec![kind] }
+    }
+
+    /// How those who can decide hear of it: by every way of the rules that count.
+    pub fn notify(&self, action: &Action) -> Notify {
+        let all = self.kinds(action).into_iter().map(|kind| self.rule(kind).notify);
+        all.reduce(Notify::and).unwrap_or_default()
     }
 
     /// How long it waits: the shortest of the rules that count.

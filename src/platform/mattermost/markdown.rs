@@ -27,6 +27,7 @@ pub fn line(line: &Line, names: &Names) -> String {
                 Some(name) => out.push_str(&format!("@{name}")),
                 None => out.push_str(&code(user.as_str())),
             },
+            Span::Group(id) => out.push_str(&code(id)),
             Span::Channel(channel) => match names.channels.get(channel) {
                 Some(name) => out.push_str(&format!("~{name}")),
                 None => out.push_str(&code(channel.channel())),

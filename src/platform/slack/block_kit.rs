@@ -111,6 +111,10 @@ pub enum Inline<'a> {
         r#type: &'static str,
         user_id: &'a str,
     },
+    Group {
+        r#type: &'static str,
+        usergroup_id: &'a str,
+    },
     Channel {
         r#type: &'static str,
         channel_id: &'a str,

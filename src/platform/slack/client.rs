@@ -168,6 +168,10 @@ impl ChatPlatform for SlackClient {
         "slack"
     }
 
+    fn mentions_groups(&self) -> bool {
+        true
+    }
+
     fn reads_mentions(&self) -> bool {
         true
     }

@@ -195,6 +195,8 @@ fn inline<'a>(span: &'a Span, room: &mut Room) -> Option<Inline<'a>> {
             Some(Inline::User { r#type: "user", user_id: user.native() })
         }
         Span::Person(user) => text(user.as_str(), None),
+        Span::Group(id) if is_id(id) => Some(Inline::Group { r#type: "usergroup", usergroup_id: id }),
+        Span::Group(id) => text(id, None),
         Span::Channel(channel) if channel.platform() != "slack" => text(channel.channel(), None),
         Span::Channel(channel) => Some(Inline::Channel { r#type: "channel", channel_id: channel.channel() }),
         Span::Moment(at) => Some(Inline::text(room.take(minute(*at).into()), None)),

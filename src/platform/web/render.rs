@@ -153,6 +153,7 @@ pub(super) fn spans(line: &Line) -> Vec<Span<'_>> {
         view::Span::Link { label, .. } => text(label, false, false),
         view::Span::Person(user) if user.platform() == "web" => Span::Person { person: user.native() },
         view::Span::Person(user) => text(user.as_str(), false, false),
+        view::Span::Group(id) => text(id, false, false),
         view::Span::Channel(channel) => Span::Channel { channel: channel.channel() },
         view::Span::Moment(at) => Span::Text { text: minute(*at).into(), strong: false, code: false },
     });

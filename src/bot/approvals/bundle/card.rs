@@ -42,6 +42,9 @@ pub fn bundle_card(bundle: &Approval, children: &[(usize, Approval)], frozen: Op
     if let Some(line) = progress(bundle, status).or_else(|| outcome_line(bundle, status)) {
         view = view.line(line);
     }
+    if let Some(line) = bundle.mention() {
+        view = view.line(line);
+    }
     view = view.bullets(votes(bundle));
     if let Some(line) = held_line(bundle) {
         view = view.line(line);

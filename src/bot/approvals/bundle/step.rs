@@ -10,7 +10,7 @@ use crate::bot::approvals::execute::StopReason;
 use crate::chat::text::{same, shown};
 use crate::domain::action::{BundleFacts, BundlePart, Lacks, Named, Prepared};
 use crate::domain::approval::{
-    Approval, ApprovalId, BundleRef, Command, Event, How, Item, Outcome, Request, Stage, Status, decide,
+    Approval, ApprovalId, Audience, BundleRef, Command, Event, How, Item, Outcome, Request, Stage, Status, decide,
 };
 use crate::sekoia::{SekoiaError, in_background};
 use crate::state::approvals::{ChangeError, PartChange};
@@ -197,6 +197,8 @@ fn new_request(bundle: &Approval, item: usize, prepared: Prepared, now: Timestam
         risks: prepared.risks,
         account: prepared.account,
         bundle: Some(BundleRef { id: bundle.id.clone(), item, by: by.clone() }),
+        // Those who decide heard of the bundle.
+        audience: Audience::default(),
         ..bundle.request.clone()
     });
     let asked = owner.unwrap_or(by);
