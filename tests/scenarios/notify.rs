@@ -470,8 +470,8 @@ fn a_sample_that_arrived_ticks_step_7(on: Platform) {
         assert_snapshot!(steady(s.ask("alice", "step 7 check").await.text()), @r#"
         This channel has: 0 of 1 trigger as planned; 3 rules; no digest; no webhook.
         Missing: a sample that arrived: "/sekoia notify test 1" sends one, and "It arrived" on it confirms that
-        Missing: silent is not tested: rule 2 is not tested yet
-        ⏳ *silent* · rule 2 is not tested yet
+        Missing: silent is not tested: rule 2 has not fired, and no sample of it arrived
+        ⏳ *silent* · rule 2 has not fired, and no sample of it arrived
         Step 7 of 7 · Configure notifications
         *Nimbus Payments*
         ☐ open

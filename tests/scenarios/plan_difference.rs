@@ -379,7 +379,7 @@ fn a_trigger_is_there_once_a_rule_of_it_was_tested() {
     let nothing = LastFired::new();
     assert_snapshot!(shown(&triggers(&planned, &rules, &nothing)), @"
     = alert: rule 3
-    … silent: rule 5 is not tested yet
+    … silent: rule 5 has not fired, and no sample of it arrived
     ~ case: rule 6 is paused
     + playbook
     + report: needs this channel's webhook and a rule in Sekoia's console

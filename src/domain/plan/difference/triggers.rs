@@ -19,7 +19,8 @@ pub fn triggers(planned: &[Trigger], rules: &Rules, fired: &LastFired) -> Vec<Li
             None => {}
         }
         if let Some(rule) = watching.iter().find(live) {
-            return line(Mark::Waiting).because(format!("rule {} is not tested yet", rule.number));
+            return line(Mark::Waiting)
+                .because(format!("rule {} has not fired, and no sample of it arrived", rule.number));
         }
         if let Some(rule) = watching.first() {
             return line(Mark::Change).because(format!("rule {} is paused", rule.number));
