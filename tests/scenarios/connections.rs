@@ -8,6 +8,7 @@ use axum::Router;
 use axum::routing::{get, post};
 use sekoia_chatops::platform::intake::Intake;
 use sekoia_chatops::server::{self, Bounds, Surface};
+use sekoia_chatops::telemetry::{Figures, Metrics};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -26,6 +27,7 @@ struct Served {
     /// Lets `/slow` answer.
     gate: Arc<Semaphore>,
     intake: Arc<Intake>,
+    metrics: Arc<Metrics>,
 }
 
 async fn serve(bounds: Bounds) -> Served {
@@ -53,9 +55,10 @@ async fn serve(bounds: Bounds) -> Served {
         .route("/stream", get(stream))
         .route("/quick", get(|| async { "quick" }));
     let intake = Arc::new(Intake::default());
-    let surface = Surface::new(router, Arc::clone(&intake), Arc::default());
+    let metrics = Arc::new(Metrics::on("0", "0"));
+    let surface = Surface::new(router, Arc::clone(&intake), Arc::clone(&metrics));
     let task = tokio::spawn(server::serve(listener, surface, bounds, stop.clone()));
-    Served { address, stop, task, gate, intake }
+    Served { address, stop, task, gate, intake, metrics }
 }
 
 fn bounds(connections: usize) -> Bounds {
@@ -130,6 +133,9 @@ async fn health_is_answered_while_all_places_are_at_work() {
     }
     assert!(refused.contains("retry-after: 1") && refused.contains("connection: close"), "{refused}");
     assert!(served.intake.refused.counts().overloaded > 0);
+    // A refused request is one that was answered: operators see it by its outcome.
+    let counted = served.metrics.text(&Figures::default());
+    assert!(counted.contains("requests_total{route=\"other\",outcome=\"unavailable\"}"), "{counted}");
     // Idle ones in the reserve make room as well.
     let mut idle = Vec::new();
     for _ in 0..20 {
