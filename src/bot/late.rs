@@ -24,11 +24,11 @@ impl Bot {
             Err(CommitError::Delivered | CommitError::Conflict(_)) => return Ok(()),
             Err(CommitError::Store(error)) => return Err(error),
         }
-        let told = match self.chats.of_channel(&inbound.channel) {
+        let shown = match self.chats.of_channel(&inbound.channel) {
             Ok(chat) => chat.tell(&inbound.channel, &inbound.actor, &inbound.reply_to, &view(typed, age)).await,
             Err(error) => Err(error),
         };
-        if let Err(error) = told {
+        if let Err(error) = shown {
             warn!(%error, "it could not be said that a mention was read too late");
         }
         Ok(())

@@ -66,7 +66,7 @@ pub enum Source {
     /// A form asks for it.
     Form,
     Text(String),
-    /// The name of a file that whoever asks attached to a message.
+    /// The name of a file that the requester attached to a message.
     File(String),
     Template {
         name: String,

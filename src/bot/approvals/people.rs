@@ -12,7 +12,7 @@ use crate::domain::approval::ApprovalId;
 use crate::sekoia::{Avatar, Role};
 
 impl Bot {
-    /// The text of a file that whoever asks attached to a message in the channel.
+    /// The text of a file that the requester attached to a message in the channel.
     pub(in crate::bot) async fn attached(
         &self,
         chat: &dyn ChatPlatform,

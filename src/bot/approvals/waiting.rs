@@ -61,7 +61,7 @@ impl Bot {
         self.is_among_all(kinds, chat, ask.actor).await.unwrap_or(true)
     }
 
-    /// Requests are listed for operators, and for whoever may ask for or decide any of them.
+    /// Requests are listed for operators, and for those who may ask for or decide any of them.
     pub(super) async fn may_see_requests(&self, ask: &Ask<'_>) -> Result<(), Failure> {
         if ask.rights.operator || ask.rights.approver {
             return Ok(());
@@ -128,7 +128,7 @@ fn until(line: Line, at: Timestamp, now: Timestamp) -> Line {
     line.say(" until ").moment(at).say(format!(" ({})", ahead(at, now)))
 }
 
-/// What a request waits for, whoever may decide it.
+/// What a request waits for, without who may decide it.
 pub fn standing(line: Line, approval: &Approval, frozen: bool, now: Timestamp) -> Line {
     let expires = approval.request.expires;
     let until = |line: Line, at| until(line, at, now);

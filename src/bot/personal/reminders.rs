@@ -1,7 +1,7 @@
 //! Reminders of steps that are due: planned for each person, one message a day at most, once over restarts.
 //!
 //! A person has one row, which is due when they are to be reminded next, and which holds when they were
-//! last. What changes about their steps adds another that has the first planned anew: whoever changes a
+//! last. What changes about their steps adds another that has the first planned anew: who changes a
 //! step does not know by which clock its assignee lives.
 
 use jiff::Timestamp;
@@ -91,7 +91,7 @@ impl Bot {
         let last = today.or(plan.last);
         let next = zone.as_ref().and_then(|zone| next_after(&dues, zone, last, now));
         let day = zone.map(|zone| now.to_zoned(zone).date());
-        let told_today = day.is_some_and(|day| last >= Some(day));
+        let reminded_today = day.is_some_and(|day| last >= Some(day));
         let mut commit = Commit { rests_on: vec![work.found()], ..Commit::default() };
         if replan {
             commit.finished.push(work.finished());
@@ -102,7 +102,7 @@ impl Bot {
                 commit.schedule.push(row_due(WorkKind::Reminder, person, &Plan { last }, due));
             }
             // Until another day begins, it is known that there was one.
-            (None, _) if told_today => {
+            (None, _) if reminded_today => {
                 let plan = Plan { last };
                 commit.schedule.push(row_due(WorkKind::Reminder, person, &plan, now + REPLANNED_AFTER));
             }
@@ -125,7 +125,7 @@ impl Bot {
         }
     }
 
-    /// By which clock somebody lives: by the chat's word, else by UTC. None for whoever left.
+    /// By which clock somebody lives: by the chat's word, else by UTC. None for somebody who left.
     async fn zone_of(&self, user: &UserId) -> Result<Option<TimeZone>, ChatError> {
         match self.chats.of_user(user)?.person(user).await {
             Ok(person) if !person.active => Ok(None),

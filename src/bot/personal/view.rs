@@ -123,7 +123,7 @@ pub fn reminder_view(steps: &[AssignedStep], on: Date) -> Option<View> {
     if !dated().any(|(_, due)| is_reminded(due, on)) {
         return None;
     }
-    let told = dated().filter(|(_, due)| *due < on || is_reminded(*due, on)).map(|(step, due)| {
+    let lines = dated().filter(|(_, due)| *due < on || is_reminded(*due, on)).map(|(step, due)| {
         let line = if due < on { Line::new().say("⚠️ ") } else { Line::new() };
         let line = line.strong(menu_label(step.step)).say(" · ").channel(&step.channel);
         let line = line.say(" · ").say(shown(&step.community, 60));
@@ -134,7 +134,7 @@ pub fn reminder_view(steps: &[AssignedStep], on: Date) -> Option<View> {
         };
         with_link(line, step.link.as_ref())
     });
-    let all: Vec<Line> = told.collect();
+    let all: Vec<Line> = lines.collect();
     let first = if all.len() == 1 { "A step of yours is due:" } else { "Steps of yours are due:" };
     let more = all.len().saturating_sub(REMINDED);
     let view = View::sentence(first).bullets(all.into_iter().take(REMINDED).collect());

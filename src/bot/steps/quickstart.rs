@@ -194,9 +194,9 @@ impl Bot {
 }
 
 /// None where the key may not look, or this Sekoia does not have it.
-fn seen<T>(told: Result<T, SekoiaError>) -> Result<Option<T>, SekoiaError> {
-    match told {
-        Ok(told) => Ok(Some(told)),
+fn seen<T>(answer: Result<T, SekoiaError>) -> Result<Option<T>, SekoiaError> {
+    match answer {
+        Ok(seen) => Ok(Some(seen)),
         Err(SekoiaError::Forbidden { .. } | SekoiaError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),
     }

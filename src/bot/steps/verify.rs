@@ -58,7 +58,7 @@ impl Bot {
         };
         let lists = Lists::of(self);
         let present = self.present(channel, session, part, &planned.plan, &lists).await?;
-        // The three triggers that Sekoia names are the plan of whoever says nothing else.
+        // The three triggers that Sekoia names are the plan of a channel that says nothing else.
         let complete = part == Part::Notifications || !planned.is_open(part);
         let lines = present.difference(&planned.plan, now);
         let base = self.with_usage(session, &present, present.finding(complete, now), now).await?;
@@ -110,14 +110,14 @@ impl Bot {
     /// Whose account at Sekoia somebody's is: as they said, or as the chat tells.
     async fn account_of(&self, session: &Session, by: Option<&UserId>) -> steps::prerequisites::Person {
         let Some(user) = by else { return steps::prerequisites::Person::default() };
-        let told = match self.chats.of_user(user) {
+        let by_chat = match self.chats.of_user(user) {
             Ok(chat) => chat.person(user).await.ok().and_then(|person| person.email),
             Err(_) => None,
         };
-        let told = told.map(|address| Box::<str>::from(people::normal(&address)));
+        let by_chat = by_chat.map(|address| Box::<str>::from(people::normal(&address)));
         let typed = session.account_of(user).map(Box::<str>::from);
-        let doubtful = typed.is_some() && typed != told;
-        steps::prerequisites::Person { address: typed.or(told), typed: doubtful }
+        let doubtful = typed.is_some() && typed != by_chat;
+        steps::prerequisites::Person { address: typed.or(by_chat), typed: doubtful }
     }
 
     /// What Sekoia and the channel show of a part, with what the plan needs to be compared.

@@ -23,7 +23,7 @@ pub enum RequestedAction {
         addresses: String,
         /// The text of an uploaded list.
         csv: String,
-        /// The name of a file that whoever asks attached to a message.
+        /// The name of a file that the requester attached to a message.
         file: Option<String>,
         role: Option<String>,
         communities: Vec<String>,

@@ -93,7 +93,7 @@ impl Policy {
         self.kinds(action).into_iter().any(|kind| self.rule(kind).requesters.is_some())
     }
 
-    /// The kinds that whoever begins to ask for this kind has to be allowed: of a plan whose parts are not
+    /// The kinds that a person who begins to ask for this kind has to be allowed: of a plan whose parts are not
     /// looked up yet, its own if it has a rule, or none if a part may have requesters.
     pub fn kinds_at_first(&self, kind: Kind) -> Vec<Kind> {
         let may_follow = self.per.values().any(|rule| rule.requesters.is_some());

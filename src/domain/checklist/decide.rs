@@ -192,7 +192,7 @@ pub fn decide(state: Option<&Session>, command: Command, now: Timestamp) -> Resu
         },
         Command::See { step, evidence } => {
             unsettled(session, step)?;
-            // What is seen is not watched: nothing has to be told from it.
+            // What is seen is not watched: nothing has to be reported from it.
             let evidence = Evidence { facts: None, ..evidence };
             if session.step(step).status == (Status::Seen { evidence: Box::new(evidence.clone()) }) {
                 return Err(Refusal::AlreadySeen(step));

@@ -27,8 +27,8 @@ pub fn is_reminded(due: Date, day: Date) -> bool {
 pub fn due_now(dues: &[Date], zone: &TimeZone, last: Option<Date>, now: Timestamp) -> Option<Date> {
     let here = now.to_zoned(zone.clone());
     let (today, early) = (here.date(), here.hour() < HOUR);
-    let told = last.is_some_and(|last| last >= today);
-    (!early && !told && dues.iter().any(|due| is_reminded(*due, today))).then_some(today)
+    let reminded = last.is_some_and(|last| last >= today);
+    (!early && !reminded && dues.iter().any(|due| is_reminded(*due, today))).then_some(today)
 }
 
 /// When the next reminder is to be sent, after `now`.

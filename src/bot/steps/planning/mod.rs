@@ -97,7 +97,7 @@ impl Bot {
             return self.plan_part(ask, part, 1, vec!["The plan is changed.".into()]).await;
         }
         match self.done(ask, part.step(), false).await {
-            // What is missing is told beside what is planned.
+            // What is missing is shown beside what is planned.
             Err(Failure::Instead(_)) => self.plan_part(ask, part, 1, vec!["The plan is changed.".into()]).await,
             Err(Failure::Change(crate::state::sessions::ChangeError::Refused(refusal))) => {
                 self.plan_part(ask, part, 1, vec![Line::new().say("The plan is changed. "), refusal.line()]).await

@@ -73,7 +73,7 @@ impl Bot {
     }
 }
 
-/// How Sekoia differs from the plan, for whoever may read names.
+/// How Sekoia differs from the plan, for those who may read names.
 pub(in crate::bot::steps) fn difference_lines(ask: &Ask<'_>, lines: &[difference::Line]) -> Vec<Line> {
     let differs = |line: &&difference::Line| line.mark != Mark::There;
     let readable = |line: &&difference::Line| !line.part.is_personal() || ask.rights.operator;

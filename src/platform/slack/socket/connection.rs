@@ -85,19 +85,19 @@ impl Connection {
     pub async fn serve(
         self,
         id: u64,
-        told: mpsc::Sender<(u64, Happened)>,
+        happened: mpsc::Sender<(u64, Happened)>,
         replaced: CancellationToken,
         stop: CancellationToken,
     ) {
-        let why = self.until_its_end(id, &told, &replaced, &stop).await.err();
+        let why = self.until_its_end(id, &happened, &replaced, &stop).await.err();
         // Nobody listens any more at a stop.
-        let _ = told.send((id, Happened::Gone(why))).await;
+        let _ = happened.send((id, Happened::Gone(why))).await;
     }
 
     async fn until_its_end(
         mut self,
         id: u64,
-        told: &mpsc::Sender<(u64, Happened)>,
+        happened: &mpsc::Sender<(u64, Happened)>,
         replaced: &CancellationToken,
         stop: &CancellationToken,
     ) -> Result<(), Down> {
@@ -137,7 +137,7 @@ impl Connection {
                             unanswered += usize::from(self.take(envelope, &acknowledge));
                         }
                         Heard::Retiring => {
-                            let _ = told.send((id, Happened::Retiring)).await;
+                            let _ = happened.send((id, Happened::Retiring)).await;
                         }
                         // What was taken is acknowledged as long as Slack listens.
                         Heard::Ended(why) => (finishing, ended) = (Some(heard_at + patience), Err(why)),

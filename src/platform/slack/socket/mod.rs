@@ -108,7 +108,7 @@ impl SocketMode {
     /// Listens until `stop`; then what was taken is acknowledged, and every connection is closed.
     pub async fn run(self, stop: CancellationToken) {
         let timing = self.shared.timing;
-        let (told, mut events) = mpsc::channel(16);
+        let (happened, mut events) = mpsc::channel(16);
         let connections = TaskTracker::new();
         let mut standing: HashMap<u64, Standing> = HashMap::new();
         let mut opening: Option<Opening<'_>> = None;
@@ -132,8 +132,8 @@ impl SocketMode {
                                 0 => info!("listening to Slack by Socket Mode"),
                                 _ => drop(self.sockets.note(None)),
                             }
-                            let (id, told, stop) = (next_id, told.clone(), stop.clone());
-                            connections.spawn(connection.serve(id, told, replaced, stop));
+                            let (id, happened, stop) = (next_id, happened.clone(), stop.clone());
+                            connections.spawn(connection.serve(id, happened, replaced, stop));
                             // The oldest of those that asked for it has a successor now.
                             let oldest = standing.values().filter(|one| one.retiring && !one.replaced.is_cancelled());
                             if let Some(oldest) = oldest.min_by_key(|one| one.since) {
