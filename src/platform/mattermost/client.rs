@@ -1,5 +1,7 @@
 //! Messages and forms into Mattermost, as the bot.
 
+mod posts;
+
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,12 +9,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use rand::RngExt;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::api::Api;
 use super::attachments;
@@ -20,12 +21,12 @@ use super::examine;
 use super::facts::{Facts, native};
 use super::forms::{self, Dialog, Reader};
 use super::names::Names;
-use super::render::{self, RenderContext, Said};
+use super::post::{MARK, NewPost, Post, SHOWS};
+use super::render::Said;
 use super::seal::{Asked, Pressed, Sealer};
 use super::socket::Lost;
 use crate::chat::diagnosis::Check;
-use crate::chat::text::visible;
-use crate::chat::view::{Block, Form, Line, View};
+use crate::chat::view::{Form, Line, View};
 use crate::chat::{
     ChannelFacts, ChannelKey, ChatError, ChatPlatform, Document, FormContent, MATTERMOST_DIRECT, MATTERMOST_SERVER,
     MessageId, Person, Picture, ReplyTo, UserId, Wording,
@@ -64,40 +65,6 @@ struct Callbacks {
 
 /// Somebody may give the bot the right meanwhile.
 const NOT_PRIVATE: i64 = 600;
-/// What a post of ours carries that nobody sees: its mark, and the fingerprint of what it shows.
-const MARK: &str = "sekoia_chatops";
-const SHOWS: &str = "sekoia_chatops_shows";
-
-#[derive(Debug, Deserialize)]
-struct Post {
-    id: Box<str>,
-    #[serde(default)]
-    user_id: Box<str>,
-    #[serde(default)]
-    channel_id: Box<str>,
-    #[serde(default)]
-    root_id: Box<str>,
-    #[serde(default)]
-    delete_at: i64,
-    // Anything at all: plugins and other integrations write here.
-    #[serde(default)]
-    props: Value,
-}
-
-/// A new message. `pending_post_id`: sent twice, it is posted once.
-#[derive(Serialize)]
-struct NewPost<'a> {
-    channel_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    root_id: Option<&'a str>,
-    message: &'a str,
-    props: Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pending_post_id: Option<String>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    file_ids: &'a [Box<str>],
-}
-
 impl MattermostClient {
     pub fn new(config: &MattermostConfig, sealer: Sealer, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
         let api = Api::new(&config.url, config.bot_token.clone(), &config.network)?;
@@ -118,48 +85,6 @@ impl MattermostClient {
             counts_again: Notify::new(),
             not_private_until: AtomicI64::new(0),
         })
-    }
-
-    /// Shows a file below some words.
-    async fn show_file(
-        &self,
-        channel: &ChannelKey,
-        under: Option<&MessageId>,
-        name: &str,
-        content: &[u8],
-        words: &str,
-    ) -> Result<(), ChatError> {
-        #[derive(Deserialize)]
-        struct Uploaded {
-            file_infos: Vec<File>,
-        }
-        #[derive(Deserialize)]
-        struct File {
-            id: Box<str>,
-        }
-        let place = native(channel)?;
-        let query: String = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("channel_id", place)
-            .append_pair("filename", name)
-            .finish();
-        let Uploaded { file_infos } = self.api.upload(&format!("/files?{query}"), content).await?;
-        let file_ids: Vec<Box<str>> = file_infos.into_iter().map(|file| file.id).collect();
-        let view = View::sentence(visible(words).into_owned());
-        let Said { text, .. } = self.said(&view, channel, place, None, None).await;
-        let post = NewPost {
-            channel_id: place,
-            root_id: under.map(|message| &*message.0),
-            message: &text,
-            props: json!({}),
-            pending_post_id: Some(self.pending_id().await?),
-            file_ids: &file_ids,
-        };
-        match self.api.send_to::<Value>(place, Method::POST, "/posts", Retry::Idempotent, Rank::Background, &post).await
-        {
-            Ok(_) => Ok(()),
-            Err(ChatError::Unavailable(_)) => Err(ChatError::Unclear),
-            Err(error) => Err(error),
-        }
     }
 
     pub(super) fn facts(&self) -> &Facts {
@@ -205,94 +130,6 @@ impl MattermostClient {
         self.may_be_private() && self.facts.author().await.is_some_and(|author| !author.is_shown)
     }
 
-    /// A private message as the body of a command's reply or of its `response_url`, under the bot's
-    /// name and picture where the server lets it have them.
-    pub(super) async fn reply(&self, view: &View, channel: &ChannelKey, user: &UserId) -> Result<Value, ChatError> {
-        let Said { text, attachments } = self.said(view, channel, native(channel)?, None, Some(user)).await;
-        let mut reply = json!({
-            "response_type": "ephemeral", "text": text, "attachments": attachments, "skip_slack_parsing": true,
-        });
-        if let Some(author) = self.facts.author().await {
-            (reply["username"], reply["icon_url"]) = (json!(author.username), json!(author.icon_url));
-        }
-        Ok(reply)
-    }
-
-    /// A private message as text alone, with what could be pressed as what can be typed.
-    pub(super) async fn words(&self, view: &View) -> String {
-        render::words(view, &self.facts.names(view).await)
-    }
-
-    async fn said(
-        &self,
-        view: &View,
-        about: &ChannelKey,
-        place: &str,
-        mark: Option<&str>,
-        only: Option<&UserId>,
-    ) -> Said {
-        let names = self.facts.names(view).await;
-        let only = only.map(UserId::native);
-        let now = Timestamp::now();
-        let url = self.callbacks.as_ref().map(|to| &*to.actions);
-        let standing = RenderContext { sealer: &self.sealer, url, about, place, mark, only, now };
-        render::said(view, &names, standing)
-    }
-
-    /// Shows something to one person alone, in the channel.
-    pub(super) async fn show_alone(
-        &self,
-        channel: &ChannelKey,
-        user: &UserId,
-        thread: Option<&str>,
-        view: &View,
-    ) -> Result<(), ChatError> {
-        let place = native(channel)?;
-        let Said { text, attachments } = self.said(view, channel, place, None, Some(user)).await;
-        let props = json!({ "attachments": attachments });
-        let post =
-            NewPost { channel_id: place, root_id: thread, message: &text, props, pending_post_id: None, file_ids: &[] };
-        let body = json!({ "user_id": user.native(), "post": post });
-        let shown =
-            self.api.send::<Value>(Method::POST, "/posts/ephemeral", Retry::Idempotent, Rank::Person, &body).await;
-        if shown == Err(ChatError::NotInChannel) {
-            debug!("the bot may not show something to one person alone");
-            self.not_private_until.store(Timestamp::now().as_second() + NOT_PRIVATE, Ordering::Relaxed);
-        }
-        shown.map(|_| ())
-    }
-
-    /// The same in their conversation with the bot, where it stays.
-    async fn write_to(&self, channel: &ChannelKey, user: &UserId, view: &View) -> Result<(), ChatError> {
-        let direct = self.direct(user).await?;
-        let mut view = view.clone();
-        if *channel != direct {
-            view.blocks.insert(0, Block::Line(None, Line::new().say("In ").channel(channel).say(":")));
-        }
-        let place = native(&direct)?;
-        let Said { text, attachments } = self.said(&view, channel, place, None, Some(user)).await;
-        let props = json!({ "attachments": attachments });
-        let pending_post_id = Some(self.pending_id().await?);
-        let post = NewPost { channel_id: place, root_id: None, message: &text, props, pending_post_id, file_ids: &[] };
-        self.api
-            .send_to::<Value>(place, Method::POST, "/posts", Retry::Idempotent, Rank::Person, &post)
-            .await
-            .map(|_| ())
-    }
-
-    async fn pending_id(&self) -> Result<String, ChatError> {
-        Ok(format!("{}:{:016x}", self.facts.me().await?, rand::rng().random::<u64>()))
-    }
-
-    /// Whether the pressed message is the bot's own, where and as it was sealed; the thread that it
-    /// stands in.
-    pub(super) async fn is_own(&self, post: &str, place: &str, mark: &str) -> Result<Option<Box<str>>, ChatError> {
-        let found: Post = self.api.get(&format!("/posts/{post}")).await?;
-        let me = self.facts.me().await?;
-        let own = *found.user_id == *me && &*found.channel_id == place && found.props[MARK] == mark;
-        Ok(own.then_some(found.root_id))
-    }
-
     /// Asks before a press counts.
     pub(super) async fn ask(&self, trigger: &str, pressed: &Pressed, ask: &Asked) -> Result<(), ChatError> {
         let (by, trigger) = trigger.split_once(' ').ok_or(ChatError::TriggerExpired)?;
@@ -312,33 +149,6 @@ impl MattermostClient {
         let request = Request { trigger_id: trigger, url: &to.dialogs, dialog };
         let path = "/actions/dialogs/open";
         self.api.send::<Value>(Method::POST, path, Retry::MayDuplicate, Rank::Person, &request).await.map(|_| ())
-    }
-
-    /// A refused edit says no more than that the bot may not: reading tells why.
-    async fn why_not_edited(&self, channel: &ChannelKey, message: &MessageId) -> ChatError {
-        match self.api.get::<Post>(&format!("/posts/{}", message.0)).await {
-            Ok(post) if post.delete_at == 0 => match self.is_in(channel).await {
-                Ok(true) => ChatError::NotEditable,
-                Ok(false) => ChatError::NotInChannel,
-                Err(error) => error,
-            },
-            Ok(_) | Err(ChatError::MessageGone) => ChatError::MessageGone,
-            Err(error) => error,
-        }
-    }
-
-    /// The same of a refused post.
-    async fn why_not_posted(&self, channel: &ChannelKey) -> ChatError {
-        match self.is_in(channel).await {
-            Ok(true) => ChatError::Forbidden("its account lacks the permission to post".into()),
-            Ok(false) => ChatError::NotInChannel,
-            Err(error) => error,
-        }
-    }
-
-    async fn is_in(&self, channel: &ChannelKey) -> Result<bool, ChatError> {
-        let me = UserId::mattermost(&self.facts.me().await?);
-        self.facts.is_member(channel, &me).await
     }
 }
 

@@ -25,6 +25,7 @@ mod markdown;
 mod mentions;
 mod names;
 mod picture;
+mod post;
 mod render;
 mod routes;
 pub mod seal;
