@@ -91,7 +91,7 @@ mod tests {
 
     fn live(message: Option<MessageId>) -> LiveMessage {
         let view = View::sentence("One");
-        LiveMessage { post: post("card r1"), view, message, replaces: None, original: None, reposts: true }
+        LiveMessage { post: post("card r1"), view, again: None, message, replaces: None, original: None, reposts: true }
     }
 
     fn id(id: &str) -> MessageId {

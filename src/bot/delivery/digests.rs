@@ -263,6 +263,7 @@ impl Bot {
                         ..Post::once(self, work, channel, mark(which, owed.at), Rank::Background)
                     },
                     view,
+                    again: None,
                     message: Some(owed.message.clone()),
                     replaces: None,
                     original: None,

@@ -263,6 +263,7 @@ impl Bot {
                 insist: false,
             },
             view,
+            again: None,
             message: posted.as_ref().map(|posted| posted.message.clone()),
             replaces: posted.as_ref().and_then(|posted| posted.replaces.clone()),
             original: Some(Original::News { key: work.key.clone() }),

@@ -30,10 +30,12 @@ pub(in crate::bot) struct Post {
 }
 
 /// A message that is posted once and then edited in its place.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct LiveMessage {
     pub post: Post,
     pub view: View,
+    /// What another message in its place shows, where that differs: it notifies nobody again.
+    pub again: Option<View>,
     /// Where it stands, if that is on record.
     pub message: Option<MessageId>,
     /// The earlier message that the one on record replaces.

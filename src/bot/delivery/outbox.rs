@@ -248,6 +248,7 @@ impl Bot {
                 insist: false,
             },
             view,
+            again: None,
             message: None,
             replaces: None,
             original: Some(place.original()),
@@ -278,18 +279,26 @@ impl Bot {
                     let channel = &approval.request.channel;
                     let (children, versions) = self.children_with_version(&approval).await?;
                     let (frozen_now, app) = (frozen.as_ref(), &*self.sekoia.app);
-                    let card = if approval.is_bundle() {
-                        bundle_card(&approval, &children, frozen_now, app)
-                    } else {
-                        card::card(&approval, frozen_now, app)
+                    let card = async |approval: &approval::Approval| {
+                        let card = if approval.is_bundle() {
+                            bundle_card(approval, &children, frozen_now, app)
+                        } else {
+                            card::card(approval, frozen_now, app)
+                        };
+                        self.native_to(channel.platform(), card).await
                     };
-                    let view = self.native_to(channel.platform(), card).await;
+                    let view = card(&approval).await;
+                    let again = match approval.mention() {
+                        Some(_) => Some(card(&approval.mentioning_nobody()).await),
+                        None => None,
+                    };
                     Some(PostedMessage {
                         // A bundle's card shows its parts' requests as well.
                         version: version + versions,
                         frozen: frozen.is_some(),
                         settled: !approval.status().is_open(),
                         live: LiveMessage {
+                            again,
                             message: approval.card.clone(),
                             replaces: approval.replaces.clone(),
                             // Decisions go before everything else that is edited.

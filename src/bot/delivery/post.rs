@@ -75,11 +75,12 @@ impl Bot {
             Err(error) => return Ok(Err(error)),
         };
         let mut replaces = live.replaces.clone();
+        let mut gone = false;
         if let Some(posted) = self.outbox.attempts.unrecorded(live) {
             replaces = posted.replaces;
         } else if let Some(message) = &live.message {
             let mark = live.mark();
-            let view = self.naming_replaced(chat, channel, &live.view, replaces.as_ref()).await;
+            let view = self.naming_replaced(chat, live, replaces.as_ref()).await;
             match self.edit(chat, channel, message, &view, &mark, live.post.rank).await {
                 Ok(true) => return Ok(Ok(Outcome::InPlace(message.clone()))),
                 Ok(false) => {
@@ -89,6 +90,7 @@ impl Bot {
                     replaces = Some(message.clone());
                 }
                 Err(ChatError::MessageGone) if live.reposts => {
+                    gone = true;
                     self.outbox.attempts.begin(&Post { mark, ..live.post.clone() });
                 }
                 // A person who deletes it has read it.
@@ -96,7 +98,14 @@ impl Bot {
                 Err(error) => return Ok(Err(error)),
             }
         }
-        Ok(self.post_or_edit(chat, live, replaces).await.map(Outcome::Posted))
+        let posted = match &live.again {
+            Some(again) if gone => {
+                let live = LiveMessage { view: again.clone(), ..live.clone() };
+                self.post_or_edit(chat, &live, replaces).await
+            }
+            _ => self.post_or_edit(chat, live, replaces).await,
+        };
+        Ok(posted.map(Outcome::Posted))
     }
 
     /// Posts a live message, unless one with its mark stands there already: then that one is edited.
@@ -107,7 +116,7 @@ impl Bot {
         replaces: Option<MessageId>,
     ) -> Result<Unrecorded, ChatError> {
         let post = Post { mark: marked(&live.post.mark, replaces.as_ref()), ..live.post.clone() };
-        let view = self.naming_replaced(chat, &post.channel, &live.view, replaces.as_ref()).await;
+        let view = self.naming_replaced(chat, live, replaces.as_ref()).await;
         let Some(message) = self.find_unrecorded(&post).await? else {
             let message = self.post_new(&post, &view, replaces.as_ref()).await?;
             return Ok(Unrecorded { message, replaces, current: true });
@@ -150,18 +159,12 @@ impl Bot {
         }
     }
 
-    /// The view of a message that replaces another one, which it names.
-    async fn naming_replaced(
-        &self,
-        chat: &dyn ChatPlatform,
-        channel: &ChannelKey,
-        view: &View,
-        replaces: Option<&MessageId>,
-    ) -> View {
-        let mut view = view.clone();
-        let Some(old) = replaces else { return view };
+    /// The view of a message; one that replaces another names it.
+    async fn naming_replaced(&self, chat: &dyn ChatPlatform, live: &LiveMessage, replaces: Option<&MessageId>) -> View {
+        let Some(old) = replaces else { return live.view.clone() };
+        let mut view = live.again.as_ref().unwrap_or(&live.view).clone();
         let line = Line::new().say("This message replaces ");
-        let line = match chat.link(channel, old).await {
+        let line = match chat.link(&live.post.channel, old).await {
             Some(url) => line.link("an earlier one", url.into_string()),
             None => line.say("an earlier one"),
         };

@@ -370,10 +370,18 @@ impl Approval {
         self.requester() == Some(user) || self.request.bundle.as_ref().is_some_and(|bundle| bundle.by == *user)
     }
 
-    /// Whom its card mentions. Once: neither an edit nor a message in its place notifies them again.
+    /// Whom its card mentions, until something is decided: what changes after that notifies nobody again.
     pub fn mention(&self) -> Option<Line> {
-        let is_new = self.card.is_none() && self.replaces.is_none() && matches!(self.stage, Stage::Requested);
+        let is_new = self.replaces.is_none() && self.votes.is_empty() && matches!(self.stage, Stage::Requested);
         self.request.audience.mention.as_ref().filter(|_| is_new).map(Mention::line)
+    }
+
+    /// As another message in the place of its card shows it.
+    #[must_use]
+    pub fn mentioning_nobody(&self) -> Self {
+        let mut silent = self.clone();
+        silent.request.audience.mention = None;
+        silent
     }
 
     pub fn count(&self, of: fn(&Item) -> bool) -> usize {
