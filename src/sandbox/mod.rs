@@ -23,6 +23,7 @@ mod faults;
 mod handlers;
 mod happen;
 mod hook;
+pub mod identity;
 mod json;
 mod listener;
 mod lists;
