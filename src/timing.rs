@@ -451,6 +451,20 @@ pub mod reminders {
     pub const AGAIN_AFTER: Duration = Duration::from_mins(10);
 }
 
+/// Pages of what waits for one person.
+pub mod homes {
+    use std::time::Duration;
+
+    use jiff::SignedDuration;
+
+    /// How often one is looked at although nothing changed here: who is in which group, and what is late.
+    pub const LOOKED_AT_EVERY: Duration = Duration::from_mins(10);
+    /// The same after the platform did not take it.
+    pub const AGAIN_AFTER: Duration = Duration::from_mins(1);
+    /// One that nobody opened for so long is forgotten until it is opened again.
+    pub const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+}
+
 /// Slack's calls, and what is remembered of its answers.
 pub mod slack {
     use std::time::Duration;

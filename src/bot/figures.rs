@@ -13,7 +13,7 @@ use crate::store::{Backlog, StoreError, WorkKind};
 use crate::telemetry::{Figures, Waiting};
 
 /// What is done when it is due. Other kinds are kept, and forgotten when they are.
-const DONE_WHEN_DUE: [WorkKind; 15] = [
+const DONE_WHEN_DUE: [WorkKind; 16] = [
     WorkKind::Inbound,
     WorkKind::Progress,
     WorkKind::Card,
@@ -29,6 +29,7 @@ const DONE_WHEN_DUE: [WorkKind; 15] = [
     WorkKind::Digest,
     WorkKind::Drift,
     WorkKind::Reminder,
+    WorkKind::Home,
 ];
 
 /// Messages that are tried again when the chat refuses them.

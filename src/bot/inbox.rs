@@ -80,7 +80,8 @@ impl Bot {
         let said = read(&inbound.words, inbound.actor.platform());
         let mut trace = self.traced(&inbound.channel, &said);
         let command = said.as_ref().ok().map(|said| &said.command);
-        let form = inbound.trigger.is_some() && command.is_some_and(Command::opens_form);
+        let window = matches!(inbound.reply_to, ReplyTo::Window { .. });
+        let form = inbound.trigger.is_some() && (window || command.is_some_and(Command::opens_form));
         let changes = command.is_some_and(Command::changes);
         if changes || once || trace::is_exported() {
             trace.open(inbound.actor.as_str(), inbound.channel.as_str());

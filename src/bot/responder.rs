@@ -107,7 +107,12 @@ impl Responder {
             }
             // A form that is known opens at once; a secret comes into being behind a placeholder.
             Poll::Ready(ready) => {
-                let placeholder = form && matches!(ready, Answer::Secret(_));
+                let placeholder = form
+                    && match &ready {
+                        Answer::Secret(_) => true,
+                        Answer::View(_) => to.in_window(),
+                        Answer::Form(_) => false,
+                    };
                 self.follow_up(to, Box::pin(async { ready }), placeholder, trace);
             }
             Poll::Pending => {
@@ -181,6 +186,7 @@ impl Responder {
             // Together, because whoever stops being polled may hold what others wait for.
             let placeholder = async {
                 match (&to.trigger, form) {
+                    _ if let ReplyTo::Window { opened: Some(opened) } = &to.to => Some(Ok(opened.clone())),
                     (Some(trigger), true) => Some(match bot.chats().of_channel(&to.channel) {
                         Ok(chat) => chat.open_form(trigger, None, &to.channel).await,
                         Err(error) => Err(error),
@@ -225,6 +231,11 @@ impl Recipient {
             to: inbound.reply_to.clone(),
             trigger: inbound.trigger.clone(),
         }
+    }
+
+    /// Whether the answer stands in a window, whatever it is.
+    fn in_window(&self) -> bool {
+        matches!(self.to, ReplyTo::Window { .. })
     }
 
     async fn deliver(
@@ -306,7 +317,7 @@ impl Recipient {
     fn beside(&self) -> ReplyTo {
         match &self.to {
             ReplyTo::Url { url, .. } => ReplyTo::Url { url: url.clone(), replace: false },
-            private @ ReplyTo::Private { .. } => private.clone(),
+            beside @ (ReplyTo::Private { .. } | ReplyTo::Window { .. }) => beside.clone(),
         }
     }
 }

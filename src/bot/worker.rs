@@ -51,6 +51,7 @@ impl Worker {
                 bot.deliver(&stop, &messages),
                 self.work(&stop, &tasks),
                 self.digests(&stop),
+                self.homes(&stop),
                 self.watch_setup(&stop)
             );
             // Whatever the last requests changed is shown before the process ends.
@@ -116,6 +117,38 @@ impl Worker {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn homes(&self, stop: &CancellationToken) {
+        // What changed before this process had the lease was shown by nobody, perhaps.
+        let (turns, mut changed) = (self.bot.rounds.of("homes"), true);
+        while !stop.is_cancelled() {
+            if self.bot.lease_since().is_some() {
+                let _turn = turns.round();
+                tokio::select! {
+                    // Nothing but reads and whole commits: it may end anywhere.
+                    shown = self.bot.homes_due(changed, Timestamp::now()) => {
+                        changed = shown.is_err();
+                        if let Err(error) = shown {
+                            error!(%error, "what waits for people could not be shown on their pages");
+                        }
+                    }
+                    () = stop.cancelled() => {}
+                }
+            }
+            let loops = self.bot.timing.loops;
+            tokio::select! {
+                quiet = self.bot.outbox.nothing_changed(loops.tick) => changed |= !quiet,
+                () = stop.cancelled() => {}
+            }
+            if changed {
+                // Changes that come together are shown together.
+                tokio::select! {
+                    () = tokio::time::sleep(loops.soon) => {}
+                    () = stop.cancelled() => {}
+                }
             }
         }
     }

@@ -83,6 +83,9 @@ pub enum ReplyTo {
     Url { url: String, replace: bool },
     /// Seen only by the actor, in the channel, or in this thread of it.
     Private { thread: Option<Box<str>> },
+    /// In a window: in this one, or in one that the trigger opens. What was pressed stands where no message
+    /// can be shown.
+    Window { opened: Option<Box<str>> },
 }
 
 /// What the platform says of a channel.
@@ -376,6 +379,11 @@ pub trait ChatPlatform: Send + Sync + 'static {
     /// long enough opens nothing before there is something to show.
     async fn open_form(&self, trigger: &str, form: Option<&Form>, channel: &ChannelKey) -> Result<Box<str>, ChatError>;
     async fn fill_form(&self, opened: &str, content: FormContent<'_>, channel: &ChannelKey) -> Result<(), ChatError>;
+    /// Shows somebody what waits for them, on the page that the platform keeps for the bot. A platform that
+    /// has no such page never says that one was opened.
+    async fn publish_home(&self, _user: &UserId, _view: &View) -> Result<(), ChatError> {
+        Ok(())
+    }
 }
 
 /// The chat platforms of a deployment. Sessions never mix: whatever is asked about a channel or a

@@ -28,7 +28,7 @@ fn horizon(kind: WorkKind) -> Option<Horizon> {
         WorkKind::Inbound => at_once(10 * minute),
         // A shown key waits for 15 minutes, a pause at Sekoia for ten.
         WorkKind::Execute => at_once(16 * minute),
-        WorkKind::Hint | WorkKind::ChecklistSync => at_once(hour),
+        WorkKind::Hint | WorkKind::ChecklistSync | WorkKind::Home => at_once(hour),
         // A message that nothing but another release helps is tried again after six hours.
         WorkKind::Progress | WorkKind::Card | WorkKind::Notice | WorkKind::Announce | WorkKind::Welcome => {
             at_once(8 * hour)

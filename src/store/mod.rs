@@ -148,10 +148,12 @@ pub enum WorkKind {
     Replaced,
     /// When somebody is to be reminded of the steps that are theirs, or that this is to be planned anew.
     Reminder,
+    /// The page that a platform shows somebody of what waits for them; due when it is looked at again.
+    Home,
 }
 
 impl WorkKind {
-    pub const ALL: [WorkKind; 21] = [
+    pub const ALL: [WorkKind; 22] = [
         WorkKind::Inbound,
         WorkKind::Progress,
         WorkKind::Card,
@@ -173,6 +175,7 @@ impl WorkKind {
         WorkKind::Digest,
         WorkKind::Drift,
         WorkKind::Reminder,
+        WorkKind::Home,
     ];
 
     pub fn name(self) -> &'static str {
@@ -199,6 +202,7 @@ impl WorkKind {
             WorkKind::Welcome => "welcome",
             WorkKind::Replaced => "replaced",
             WorkKind::Reminder => "reminder",
+            WorkKind::Home => "home",
         }
     }
 }

@@ -311,6 +311,27 @@ impl Stage {
         self.next_where("direct message", |seen| seen.kind == Kind::Posted && seen.is_direct()).await
     }
 
+    /// Somebody's page, once it says so; what it said before is passed over, because how often it is
+    /// published depends on how fast things follow each other.
+    pub async fn home(&self, user: &str, says: &str) -> Seen {
+        let mut last = None;
+        loop {
+            let theirs =
+                |seen: &Seen| seen.kind == Kind::Home && seen.to_string().starts_with(&format!("home of {user}"));
+            let seen = self.next_where(&format!("home of {user} that says {says:?}, after {last:?}"), theirs).await;
+            if seen.text().contains(says) {
+                return seen;
+            }
+            last = Some(seen.text());
+        }
+    }
+
+    /// Presses a button whose answer stands in a window of its own.
+    pub async fn in_window(&self, user: &str, on: &Seen, label: &str) -> Seen {
+        self.taken(&self.chat.click(user, on, label)).await;
+        self.form_or_words().await
+    }
+
     /// A form once it has its fields: at once, or behind a placeholder.
     pub async fn fields(&self) -> Seen {
         let form = self.next_where("form", |seen| seen.kind == Kind::FormOpened).await;
@@ -318,7 +339,7 @@ impl Stage {
     }
 
     /// The next content of an open form.
-    async fn filled(&self) -> Seen {
+    pub async fn filled(&self) -> Seen {
         self.next_where("form's content", |seen| seen.kind == Kind::FormFilled).await
     }
 

@@ -23,6 +23,8 @@ pub enum Kind {
     FormOpened,
     /// The next content of an open form.
     FormFilled,
+    /// The page that a platform keeps for the bot.
+    Home,
     Deleted,
 }
 
@@ -132,7 +134,7 @@ impl fmt::Display for Seen {
             Kind::Posted => " (posted)",
             Kind::Edited => " (updated)",
             Kind::Deleted => " (deleted)",
-            Kind::Private | Kind::FormOpened | Kind::FormFilled => "",
+            Kind::Private | Kind::FormOpened | Kind::FormFilled | Kind::Home => "",
         })?;
         let text = self.text();
         if text.is_empty() { Ok(()) } else { write!(f, "\n{text}") }

@@ -19,6 +19,7 @@ mod gone;
 mod health;
 mod heard;
 mod hints;
+mod home;
 mod hostile;
 mod inbox;
 mod install;

@@ -45,6 +45,7 @@ pub struct Outbox {
     chat: Notify,
     work: Notify,
     news: Notify,
+    homes: Notify,
     pub(super) attempts: Attempts,
     /// What is being sent: a message, or all notices to one person.
     pub(super) sending: DashSet<WorkId>,
@@ -119,6 +120,7 @@ impl Outbox {
             chat: Notify::new(),
             work: Notify::new(),
             news: Notify::new(),
+            homes: Notify::new(),
             attempts: Attempts::default(),
             sending: DashSet::new(),
             failing: DashMap::new(),
@@ -132,7 +134,7 @@ impl Outbox {
 
     /// There is something to say or to do.
     pub fn wake(&self) {
-        self.chat.notify_one();
+        self.wake_chat();
         self.work.notify_one();
     }
 
@@ -162,6 +164,7 @@ impl Outbox {
     /// There is something to say.
     pub fn wake_chat(&self) {
         self.chat.notify_one();
+        self.homes.notify_one();
     }
 
     /// Something happened at Sekoia that is to be said.
@@ -172,6 +175,11 @@ impl Outbox {
     /// Waits for that, or for a while.
     pub async fn news(&self, at_most: Duration) {
         let _ = tokio::time::timeout(at_most, self.news.notified()).await;
+    }
+
+    /// Waits until something changed that people may see on their pages; true if it did not for a while.
+    pub async fn nothing_changed(&self, at_most: Duration) -> bool {
+        tokio::time::timeout(at_most, self.homes.notified()).await.is_err()
     }
 
     /// Waits for something to say, or for a while.

@@ -1,6 +1,7 @@
 //! What waits for one person, in every channel: found out with the rights that they have there; and what
 //! they are reminded of.
 
+mod home;
 mod reminders;
 mod view;
 

@@ -18,6 +18,8 @@ use crate::domain::checklist::reminders::is_reminded;
 
 /// Of a page: a request takes two of the fifty blocks that Slack allows a message.
 const ENTRIES: usize = 12;
+/// The same where a hundred blocks have room.
+const ENTRIES_AT_HOME: usize = 40;
 /// Steps that a reminder lists.
 const REMINDED: usize = 30;
 const EVERYTHING: &str = "/sekoia inbox shows everything that waits for you.";
@@ -33,8 +35,28 @@ struct Entry {
 /// A page of it.
 pub fn inbox(inbox: &Inbox, page: usize, now: Timestamp) -> View {
     let entries = entries(inbox, now);
-    let waiting = inbox.decide.len() + inbox.own.len() + inbox.steps.len();
     let page = Page::of(&entries, page, ENTRIES);
+    page.foot(listed(inbox, page.items), INBOX)
+}
+
+/// All of it that has room, on a page of the platform's.
+pub fn home(inbox: &Inbox, now: Timestamp) -> View {
+    let entries = entries(inbox, now);
+    let (shown, more) = entries.split_at(entries.len().min(ENTRIES_AT_HOME));
+    let mut view = listed(inbox, shown);
+    if inbox.channels.is_empty() {
+        let line = Line::new().say("You are in no channel that is set up. An operator types ");
+        view = view.line(line.code("/sekoia setup").say(" in a channel to begin."));
+    }
+    if !more.is_empty() {
+        let everything = vec![Control::button("Show everything", INBOX)];
+        view = view.note(format!("… and {}", count(more.len(), "other entry", "other entries"))).controls(everything);
+    }
+    view
+}
+
+fn listed(inbox: &Inbox, entries: &[Entry]) -> View {
+    let waiting = inbox.decide.len() + inbox.own.len() + inbox.steps.len();
     let mut view = View::new(match waiting {
         0 => "Nothing waits for you.".to_owned(),
         n => format!("{} for you", count(n, "thing waits", "things wait")),
@@ -44,7 +66,7 @@ pub fn inbox(inbox: &Inbox, page: usize, now: Timestamp) -> View {
         view = view.line("Nothing waits for you.");
     }
     let mut section = None;
-    for entry in page.items {
+    for entry in entries {
         if section.replace(entry.section) != Some(entry.section) {
             view = view.line(Line::new().strong(entry.section));
         }
@@ -56,7 +78,7 @@ pub fn inbox(inbox: &Inbox, page: usize, now: Timestamp) -> View {
     if inbox.unknown > 0 {
         view = view.note("⚠️ Perhaps more: I could not look at every channel just now. Please try again in a minute.");
     }
-    page.foot(view, INBOX)
+    view
 }
 
 fn entries(inbox: &Inbox, now: Timestamp) -> Vec<Entry> {

@@ -360,6 +360,7 @@ impl ChatPlatform for MattermostClient {
                 None
             }
             ReplyTo::Private { thread } => thread.as_deref(),
+            ReplyTo::Window { .. } => None,
         };
         if self.is_direct(channel) {
             return self.write_to(channel, user, view).await;

@@ -247,6 +247,19 @@ pub struct Group<'a> {
     pub options: Vec<Choice<'a>>,
 }
 
+/// Somebody's page of the app.
+#[derive(Debug, Serialize)]
+pub struct Home<'a> {
+    r#type: &'static str,
+    blocks: Vec<Block<'a>>,
+}
+
+impl<'a> Home<'a> {
+    pub fn new(blocks: Vec<Block<'a>>) -> Self {
+        Self { r#type: "home", blocks }
+    }
+}
+
 /// A modal.
 #[derive(Debug, Serialize)]
 pub struct Modal<'a> {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{error, warn};
 
 use super::api::{Api, patience};
-use super::block_kit::{Block, Modal};
+use super::block_kit::{Block, Home, Modal};
 use super::examine;
 use super::facts::Facts;
 use super::files::FileRef;
@@ -364,6 +364,8 @@ impl ChatPlatform for SlackClient {
                 None
             }
             ReplyTo::Private { thread } => thread.as_deref(),
+            // It could not be opened.
+            ReplyTo::Window { .. } => None,
         };
         let channel = &self.present(channel).await?;
         let request = Outgoing { user: Some(user.native()), thread_ts: thread, ..Outgoing::new(channel, view) };
@@ -389,7 +391,7 @@ impl ChatPlatform for SlackClient {
         let waiting = View::sentence("One moment…");
         let view = match form {
             Some(form) => forms::modal(form, channel),
-            None => forms::notice(&waiting),
+            None => forms::notice(&waiting, channel),
         };
         let request = Request { trigger_id: trigger, view };
         let answer: Answer = self.api.post("views.open", "", Retry::MayDuplicate, Rank::Person, &request).await?;
@@ -404,7 +406,7 @@ impl ChatPlatform for SlackClient {
         }
         let view = match content {
             FormContent::Form(form) => forms::modal(form, channel),
-            FormContent::Instead(view) => forms::notice(view),
+            FormContent::Instead(view) => forms::notice(view, channel),
             FormContent::Secret(form) => forms::secret(form, channel),
         };
         let request = Request { view_id: opened, view };
@@ -417,5 +419,17 @@ impl ChatPlatform for SlackClient {
             }
             (filled, _) => filled.map(|_| ()),
         }
+    }
+
+    async fn publish_home(&self, user: &UserId, view: &View) -> Result<(), ChatError> {
+        #[derive(Serialize)]
+        struct Request<'a> {
+            user_id: &'a str,
+            view: Home<'a>,
+        }
+        let request = Request { user_id: user.native(), view: Home::new(render::home_blocks(view)) };
+        // Published twice, it is the same.
+        self.api.post::<Ack>("views.publish", "", Retry::Idempotent, Rank::Background, &request).await?;
+        Ok(())
     }
 }

@@ -66,15 +66,15 @@ pub fn secret<'a>(form: &'a SecretForm, channel: &ChannelKey) -> Modal<'a> {
     }
 }
 
-/// A modal that only says something.
-pub fn notice(view: &View) -> Modal<'_> {
+/// A modal that only says something. What is pressed in it is said in the channel.
+pub fn notice<'a>(view: &'a View, channel: &ChannelKey) -> Modal<'a> {
     Modal {
         r#type: "modal",
         title: Plain::new("Sekoia".into()),
         close: Plain::new("Close".into()),
         submit: None,
         callback_id: None,
-        private_metadata: None,
+        private_metadata: state("", channel),
         blocks: blocks(view),
     }
 }

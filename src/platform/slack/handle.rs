@@ -15,7 +15,7 @@ use super::mentions::Event;
 use super::render::Message;
 use crate::bot::{Reply, Responder};
 use crate::chat::view::View;
-use crate::chat::{ChannelKey, ChatError, Inbound, ReplyTo, UserId, Words};
+use crate::chat::{ChannelKey, ChatError, ChatPlatform as _, Inbound, ReplyTo, UserId, Words};
 use crate::platform::intake::Intake;
 
 /// What takes everything.
@@ -73,6 +73,16 @@ impl Slack {
     pub(super) async fn interaction(&self, interaction: Interaction) -> Outcome {
         match interaction {
             Interaction::Said(inbound) => self.said(inbound, false).await,
+            Interaction::SaidAtHome(mut inbound) => match self.client.direct(&inbound.actor).await {
+                Ok(channel) => {
+                    inbound.channel = channel;
+                    self.said(inbound, false).await
+                }
+                Err(error) => {
+                    warn!(%error, user = inbound.actor.as_str(), "what was pressed at home cannot be answered");
+                    Outcome::Taken
+                }
+            },
             Interaction::Submitted { mut inbound, fields, files } => {
                 inbound.channel = self.kept_as(inbound.channel).await;
                 if let Some((field, text)) = self.field_error(&mut inbound, &fields, files).await {
@@ -108,6 +118,13 @@ impl Slack {
                 }
                 Err(error) => {
                     error!(%error, channel = old.as_str(), "it is not recorded that a channel has another id now");
+                    Outcome::Again
+                }
+            },
+            Event::HomeOpened(user) => match self.responder.bot().home_opened(&user, now).await {
+                Ok(()) => Outcome::Taken,
+                Err(error) => {
+                    error!(%error, user = user.as_str(), "somebody's home cannot be shown");
                     Outcome::Again
                 }
             },

@@ -111,6 +111,9 @@ impl Fields<'_> {
 /// What somebody did with a message or a form.
 pub enum Interaction {
     Said(Inbound),
+    /// On their page of the app, which is no channel: the words' channel is their conversation with the bot,
+    /// whose id the payload does not bring.
+    SaidAtHome(Inbound),
     /// The form that was submitted, by the name of its fields.
     Submitted {
         inbound: Inbound,
@@ -161,6 +164,8 @@ struct Container {
 #[derive(Deserialize)]
 struct View {
     id: String,
+    #[serde(rename = "type", default)]
+    kind: String,
     #[serde(default)]
     callback_id: String,
     #[serde(default)]
@@ -235,12 +240,38 @@ fn pressed(payload: Payload, fallback_id: &str, at: Timestamp) -> Result<Interac
     let Some(action) = payload.actions.into_iter().next() else { return Err(Malformed) };
     let Some(words) = action.words() else { return Ok(Interaction::Nothing) };
     let container = payload.container.as_ref();
-    let channel =
-        payload.channel.map(|c| c.id).or_else(|| container.and_then(|c| c.channel_id.clone())).ok_or(Malformed)?;
+    let channel = payload.channel.map(|c| c.id).or_else(|| container.and_then(|c| c.channel_id.clone()));
     // Organisation-wide installs send no team: the person's own, or else the organisation.
     let team = payload.team.map(|t| t.id).or_else(|| payload.user.team_id.clone());
     let team = team.or(payload.enterprise.map(|e| e.id)).ok_or(Malformed)?;
-    if !(is_id(&team) && is_id(&channel) && is_id(&payload.user.id)) {
+    if !(is_id(&team) && is_id(&payload.user.id)) {
+        return Err(Malformed);
+    }
+    let id = payload.trigger_id.as_deref().unwrap_or(fallback_id);
+    let delivery: Box<str> = format!("slack:{id}").into();
+    // Of a person from another workspace the team says nothing; `users.info` tells.
+    let actor = UserId::slack(&payload.user.id);
+    let Some(channel) = channel else {
+        let view = payload.view.ok_or(Malformed)?;
+        let home = view.kind == "home";
+        let channel = if home {
+            ChannelKey::slack(&team, &payload.user.id)
+        } else {
+            serde_json::from_str::<FormState>(&view.private_metadata).map_err(|_| Malformed)?.channel
+        };
+        let inbound = Inbound {
+            delivery,
+            actor,
+            channel,
+            words,
+            pressed: None,
+            trigger: payload.trigger_id.map(Into::into),
+            reply_to: ReplyTo::Window { opened: (!home).then(|| view.id.into()) },
+            at,
+        };
+        return Ok(if home { Interaction::SaidAtHome(inbound) } else { Interaction::Said(inbound) });
+    };
+    if !is_id(&channel) {
         return Err(Malformed);
     }
     let ephemeral = container.is_some_and(|c| c.is_ephemeral);
@@ -250,11 +281,9 @@ fn pressed(payload: Payload, fallback_id: &str, at: Timestamp) -> Result<Interac
         None => ReplyTo::Private { thread: container.and_then(|c| c.thread_ts.as_deref().map(Into::into)) },
     };
     let message = container.and_then(|c| c.message_ts.as_deref()).filter(|_| !ephemeral);
-    let id = payload.trigger_id.as_deref().unwrap_or(fallback_id);
     Ok(Interaction::Said(Inbound {
-        delivery: format!("slack:{id}").into(),
-        // Of a person from another workspace the team says nothing; `users.info` tells.
-        actor: UserId::slack(&payload.user.id),
+        delivery,
+        actor,
         channel: ChannelKey::slack(&team, &channel),
         words,
         pressed: message.map(|ts| MessageId(ts.into())),

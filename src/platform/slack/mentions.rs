@@ -1,5 +1,5 @@
 //! What Slack's Events API sends: mentions, as neutral [`Inbound`], channels that the bot was added
-//! to or whose id changed, and its check of the address.
+//! to or whose id changed, pages of the app that were opened, and its check of the address.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -23,6 +23,8 @@ pub enum Event {
         old: ChannelKey,
         new: Box<str>,
     },
+    /// Somebody opened their page of the app.
+    HomeOpened(UserId),
     Nothing,
 }
 
@@ -63,6 +65,13 @@ struct Joined {
 struct IdChanged {
     old_channel_id: String,
     new_channel_id: String,
+}
+
+#[derive(Deserialize)]
+struct HomeOpened {
+    user: String,
+    #[serde(default)]
+    tab: String,
 }
 
 #[derive(Deserialize)]
@@ -109,6 +118,14 @@ pub fn event(body: &[u8], at: Timestamp) -> Result<Event, Malformed> {
             return Err(Malformed);
         }
         return Ok(Event::Moved { old: ChannelKey::slack(&team, &old), new: new.into() });
+    }
+    if event["type"] == "app_home_opened" {
+        let HomeOpened { user, tab } = serde_json::from_value(event).map_err(|_| Malformed)?;
+        if !is_id(&user) {
+            return Err(Malformed);
+        }
+        // The other tab is the conversation with the bot.
+        return Ok(if tab == "home" { Event::HomeOpened(UserId::slack(&user)) } else { Event::Nothing });
     }
     if event["type"] != "app_mention" {
         return Ok(Event::Nothing);

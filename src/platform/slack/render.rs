@@ -17,6 +17,8 @@ use crate::chat::view::{self, Control, Line, Span, Style, View, minute};
 const MOST_CHARACTERS: usize = 12_000;
 /// Blocks of a message, less the one that says that there is more.
 const MOST_BLOCKS: usize = 49;
+/// The same of a view: a message takes 50, a view 100.
+const MOST_HOME_BLOCKS: usize = 99;
 /// Characters of the plain fallback; above 4,000 `chat.update` refuses it.
 const FALLBACK: usize = 3_000;
 
@@ -117,10 +119,19 @@ fn escape(text: &str) -> String {
 
 /// A view's blocks, within Slack's limits. What does not fit is said, never just left out.
 pub fn blocks(view: &View) -> Vec<Block<'_>> {
+    blocks_within(view, MOST_BLOCKS)
+}
+
+/// The same on somebody's page of the app.
+pub fn home_blocks(view: &View) -> Vec<Block<'_>> {
+    blocks_within(view, MOST_HOME_BLOCKS)
+}
+
+fn blocks_within(view: &View, most: usize) -> Vec<Block<'_>> {
     let mut room = Room::new();
     let mut out = Vec::with_capacity(view.blocks.len() + 1);
     for (i, block) in view.blocks.iter().enumerate() {
-        if out.len() == MOST_BLOCKS || room.left == 0 {
+        if out.len() == most || room.left == 0 {
             out.push(Block::context("The rest does not fit into one message.".into()));
             break;
         }

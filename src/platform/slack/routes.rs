@@ -85,7 +85,7 @@ pub async fn interactivity(State(routes): State<Arc<Routes>>, request: Signed) -
     }
 }
 
-/// `POST /slack/events`: a mention, or a channel that the bot was added to or that has another id.
+/// `POST /slack/events`: a mention, a channel that the bot was added to or that has another id, or an opened page.
 pub async fn events(State(routes): State<Arc<Routes>>, request: Signed) -> Response {
     match mentions::event(&request.body, request.now) {
         Ok(event) => routes.answer(&routes.slack.event(event, request.now).await),

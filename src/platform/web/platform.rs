@@ -158,6 +158,7 @@ impl ChatPlatform for WebChat {
                 (message.as_ref().filter(|_| *replace).map(|m| m.id), message.and_then(|m| m.thread))
             }
             ReplyTo::Private { thread } => (None, thread.as_deref().and_then(|id| id.parse().ok())),
+            ReplyTo::Window { .. } => (None, None),
         };
         if !pressed.is_some_and(|id| self.edit(id, view)) {
             self.said(&Place { channel: channel.channel(), thread, only }, view, None);

@@ -148,6 +148,18 @@ impl SlackWorld {
         self.event(event)
     }
 
+    /// Somebody looks at one of the tabs that they have of the app: `home` or `messages`.
+    pub fn opens_tab(&self, user: &str, tab: &str) -> SignedRequest {
+        let (user, channel, ts) = {
+            let mut state = self.state();
+            let user = state.user_id(user);
+            (user.clone(), format!("D0{}", user.trim_start_matches("U0")), state.fresh_ts())
+        };
+        self.event(json!({
+            "type": "app_home_opened", "user": user, "channel": channel, "tab": tab, "event_ts": ts,
+        }))
+    }
+
     /// Any event, in the envelope of the Events API.
     pub fn event(&self, event: Value) -> SignedRequest {
         let body = {

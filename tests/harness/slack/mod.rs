@@ -290,7 +290,8 @@ impl SlackWorld {
         for seen in state.seen.iter().filter(|seen| is_view(seen) == in_views) {
             let _ = writeln!(out, "---\n{seen}");
         }
-        for (method, said) in state.said.iter().filter(|(method, _)| method.starts_with("views.") == in_views) {
+        let in_modal = |method: &str| method.starts_with("views.") && method != "views.publish";
+        for (method, said) in state.said.iter().filter(|(method, _)| in_modal(method) == in_views) {
             let _ = writeln!(out, "--- {method}\n{said}");
         }
         out

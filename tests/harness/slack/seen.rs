@@ -53,6 +53,10 @@ pub enum Kind {
     ViewUpdated {
         view_id: String,
     },
+    /// Somebody's page of the app.
+    HomePublished {
+        user: String,
+    },
     Deleted {
         channel: String,
         ts: String,
@@ -88,6 +92,7 @@ impl Seen {
             (_, Place::Ephemeral { .. }) => harness::Kind::Private,
             (Kind::ViewOpened { .. }, _) => harness::Kind::FormOpened,
             (Kind::ViewUpdated { .. }, _) => harness::Kind::FormFilled,
+            (Kind::HomePublished { .. }, _) => harness::Kind::Home,
             (Kind::Updated { .. } | Kind::Responded { replace_original: true, .. }, _) => harness::Kind::Edited,
             _ => harness::Kind::Posted,
         };
@@ -95,6 +100,7 @@ impl Seen {
             Place::Ephemeral { channel, user, .. } => {
                 format!("to {} alone in {}", self.names.user(user), self.names.channel(channel))
             }
+            Place::View { user, .. } if matches!(self.kind, Kind::HomePublished { .. }) => self.home_of(user),
             Place::View { user, .. } => format!("form for {}", self.names.user(user)),
             Place::Message { .. } | Place::Gone { .. } => self.place_name(),
         };
@@ -107,8 +113,13 @@ impl Seen {
             Place::Ephemeral { channel, user, .. } => {
                 format!("to {} in {}", self.names.user(user), self.names.channel(channel))
             }
+            Place::View { user, .. } if matches!(self.kind, Kind::HomePublished { .. }) => self.home_of(user),
             Place::View { user, .. } => format!("modal for {}", self.names.user(user)),
         }
+    }
+
+    fn home_of(&self, user: &str) -> String {
+        format!("home of {}", self.names.user(user))
     }
 }
 
@@ -131,6 +142,7 @@ impl fmt::Display for Seen {
                 write!(f, "{ephemeral}{place} (response: {what})")?;
             }
             Kind::ViewOpened { .. } => write!(f, "{place} (opened)")?,
+            Kind::HomePublished { .. } => write!(f, "{place} (published)")?,
             Kind::Deleted { .. } => write!(f, "{place} (deleted)")?,
         }
         let text = self.text();

@@ -15,8 +15,10 @@ const MOST_OPTIONS: usize = 10;
 pub(super) fn read(payload: &Value, names: &Names) -> String {
     let view = payload.get("view").unwrap_or(payload);
     let mut lines = Vec::new();
-    if view.get("title").is_some() {
-        lines.push(text(view.get("title"), names));
+    // A page of the app has none.
+    let title = view.get("title").filter(|title| !title.is_null());
+    if title.is_some() {
+        lines.push(text(title, names));
     }
     let blocks = list(view, "blocks");
     if blocks.is_empty() {
@@ -35,7 +37,7 @@ pub(super) fn read(payload: &Value, names: &Names) -> String {
     for attachment in list(view, "attachments") {
         lines.extend(read(attachment, names).lines().map(|line| format!("▌ {line}")));
     }
-    if view.get("title").is_some() {
+    if title.is_some() {
         let close = view.get("close").filter(|close| !close.is_null());
         let mut buttons = vec![close.map_or_else(|| "[×]".into(), |close| format!("[{}]", text(Some(close), names)))];
         let submit = view.get("submit").filter(|submit| !submit.is_null());

@@ -1,4 +1,4 @@
-//! The views.* methods: modals, opened in exchange for a trigger.
+//! The views.* methods: modals, opened in exchange for a trigger, and people's pages of the app.
 
 use serde_json::{Value, json};
 
@@ -42,6 +42,20 @@ pub(super) fn update(state: &mut State, args: &Value) -> Answer {
     let (view, user) = replace(state, &view_id, view);
     let kind = Kind::ViewUpdated { view_id: view_id.clone() };
     state.note(kind, args.clone(), view.clone(), Place::View { view_id, user });
+    Ok(json!({ "ok": true, "view": view }))
+}
+
+pub(super) fn publish(state: &mut State, args: &Value) -> Answer {
+    let user = required(args, "user_id")?.to_owned();
+    let view = args.get("view").ok_or_else(|| Refusal::missing("view"))?;
+    block_kit::check_home(view)?;
+    if !state.users.contains_key(&user) {
+        return Err("user_not_found".into());
+    }
+    let view_id = format!("V{user}HOME");
+    let view = describe(state, &view_id, view);
+    state.views.insert(view_id.clone(), OpenView { user: user.clone(), view: view.clone(), closed: false });
+    state.note(Kind::HomePublished { user: user.clone() }, args.clone(), view.clone(), Place::View { view_id, user });
     Ok(json!({ "ok": true, "view": view }))
 }
 

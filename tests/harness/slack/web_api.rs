@@ -182,7 +182,7 @@ fn arguments(uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Answer {
 fn call(state: &mut State, method: &str, args: &Value) -> Answer {
     // No scope, one of several, or one that depends on the kind of channel.
     let scopes: &[&str] = match method {
-        "auth.test" | "views.open" | "views.update" => &[],
+        "auth.test" | "views.open" | "views.update" | "views.publish" => &[],
         "chat.postMessage" | "chat.update" | "chat.postEphemeral" | "chat.delete" => &["chat:write"],
         "users.info" => &["users:read"],
         "users.lookupByEmail" => &["users:read.email"],
@@ -217,6 +217,7 @@ fn call(state: &mut State, method: &str, args: &Value) -> Answer {
         "files.getUploadURLExternal" => uploads::address(state, args),
         "files.completeUploadExternal" => uploads::complete(state, args),
         "views.open" => views::open(state, args),
+        "views.publish" => views::publish(state, args),
         _ => views::update(state, args),
     }
 }

@@ -132,7 +132,10 @@ fn recipient(brought: &Brought) -> Option<Recipient> {
         Brought::Command(inbound)
         | Brought::Interaction(Interaction::Said(inbound) | Interaction::Submitted { inbound, .. })
         | Brought::Event(Event::Mention(inbound)) => Some(Recipient::of(inbound)),
-        Brought::Interaction(Interaction::Nothing) | Brought::Event(_) | Brought::Nothing => None,
+        // Answered in a window of their own.
+        Brought::Interaction(Interaction::SaidAtHome(_) | Interaction::Nothing)
+        | Brought::Event(_)
+        | Brought::Nothing => None,
     }
 }
 

@@ -31,6 +31,7 @@ pub(in super::super) struct Refused {
 enum Surface {
     Message,
     Modal,
+    Home,
 }
 
 /// The content of a message to be posted.
@@ -103,6 +104,19 @@ pub(in super::super) fn check_view(view: &Value) -> Result<(), Refused> {
     check_list(view, "/view", Surface::Modal, &mut report);
     let asks = list(view, "blocks").iter().any(|block| block["type"] == "input");
     report.require(!asks || view["submit"].is_object(), "/view/submit", "submit is required with an input block");
+    report.into_result("invalid_arguments")
+}
+
+/// Somebody's page of the app.
+pub(in super::super) fn check_home(view: &Value) -> Result<(), Refused> {
+    if view.to_string().len() > VIEW_BYTES_MAX {
+        return Err(Refused { error: "view_too_large", messages: Vec::new() });
+    }
+    let mut report = Report::default();
+    report.known_keys(view, "/view", &["type", "blocks", "private_metadata", "callback_id", "external_id"]);
+    report.require(view["type"] == "home", "/view/type", "only homes are published");
+    report.require(view["blocks"].is_array(), "/view/blocks", "missing required field: blocks");
+    check_list(view, "/view", Surface::Home, &mut report);
     report.into_result("invalid_arguments")
 }
 
