@@ -449,6 +449,8 @@ pub mod reminders {
     pub const REPLANNED_AFTER: Duration = Duration::from_hours(7 * 24);
     /// The chat does not say by which clock somebody lives: it is asked again then.
     pub const AGAIN_AFTER: Duration = Duration::from_mins(10);
+    /// The chat does not say who can decide a request: it is asked again then, and they are reminded.
+    pub const DECIDERS_AGAIN_AFTER: Duration = Duration::from_mins(1);
 }
 
 /// Pages of what waits for one person.

@@ -13,7 +13,7 @@ use crate::store::{Backlog, StoreError, WorkKind};
 use crate::telemetry::{Figures, Waiting};
 
 /// What is done when it is due. Other kinds are kept, and forgotten when they are.
-const DONE_WHEN_DUE: [WorkKind; 16] = [
+const DONE_WHEN_DUE: [WorkKind; 17] = [
     WorkKind::Inbound,
     WorkKind::Progress,
     WorkKind::Card,
@@ -30,6 +30,7 @@ const DONE_WHEN_DUE: [WorkKind; 16] = [
     WorkKind::Drift,
     WorkKind::Reminder,
     WorkKind::Home,
+    WorkKind::VoteReminder,
 ];
 
 /// Messages that are tried again when the chat refuses them.

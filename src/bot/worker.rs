@@ -111,6 +111,11 @@ impl Worker {
             {
                 error!(%error, "reminders could not be sent");
             }
+            if since.is_some()
+                && let Err(error) = self.bot.vote_reminders_due(now).await
+            {
+                error!(%error, "approvers could not be reminded");
+            }
             drop(turn);
             let loops = self.bot.timing.loops;
             let pause = if since.is_some() { loops.tick } else { loops.soon };

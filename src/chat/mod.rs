@@ -319,12 +319,22 @@ pub trait ChatPlatform: Send + Sync + 'static {
     async fn direct(&self, user: &UserId) -> Result<ChannelKey, ChatError>;
     /// Whether this is a person's direct conversation with the bot.
     fn is_direct(&self, channel: &ChannelKey) -> bool;
-    /// Posts a message that carries `mark`, by which [`find_post`](Self::find_post) finds it again.
-    async fn post(&self, channel: &ChannelKey, view: &View, mark: &str, rank: Rank) -> Result<MessageId, ChatError>;
-    /// The bot's own message in `channel` that carries `mark`, if one was posted at or after `since`.
+    /// Posts a message that carries `mark`, by which [`find_post`](Self::find_post) finds it again: in the
+    /// thread of the message `under`, if one is given.
+    async fn post(
+        &self,
+        channel: &ChannelKey,
+        under: Option<&MessageId>,
+        view: &View,
+        mark: &str,
+        rank: Rank,
+    ) -> Result<MessageId, ChatError>;
+    /// The bot's own message in `channel`, or in the thread of the message `under`, that carries `mark`, if
+    /// one was posted at or after `since`.
     async fn find_post(
         &self,
         channel: &ChannelKey,
+        under: Option<&MessageId>,
         mark: &str,
         since: Timestamp,
     ) -> Result<Option<MessageId>, ChatError>;

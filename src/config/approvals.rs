@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use super::reminders;
 use super::similar::nearest;
 use super::source::{Source, VARIABLES, flat};
 use crate::domain::access::Principal;
 use crate::domain::action::Kind;
+use crate::domain::approval::remind::When;
 use crate::domain::approval::{Notify, Policy, Rule};
 
 const REQUIRED: &str = "CHATOPS_APPROVALS_REQUIRED";
@@ -13,10 +15,10 @@ const SELF_APPROVAL: &str = "CHATOPS_SELF_APPROVAL";
 const TTL: &str = "CHATOPS_APPROVAL_TTL";
 
 /// Of one kind of action.
-const SETTINGS: [&str; 7] =
-    ["required", "required_sensitive", "self_approval", "ttl", "approvers", "requesters", "notify"];
+const SETTINGS: [&str; 8] =
+    ["required", "required_sensitive", "self_approval", "ttl", "approvers", "requesters", "notify", "remind"];
 /// Of all kinds: they stand in `[approval]` itself.
-const OF_ALL: [&str; 1] = ["notify"];
+const OF_ALL: [&str; 2] = ["notify", "remind"];
 /// Most approvals that may be asked for.
 const MOST: u8 = 20;
 
@@ -24,8 +26,9 @@ pub(super) fn read(source: &mut Source) -> Option<Policy> {
     let required = source.parse(REQUIRED, "1", number);
     let self_approval = source.parse(SELF_APPROVAL, "false", yes_or_no);
     let ttl = source.parse(TTL, "24h", duration);
+    let working = reminders::read(source);
     let usual = Rule { required: required?, self_approval: self_approval?, ttl: ttl?, ..Rule::default() };
-    let mut policy = Policy { usual, per: std::collections::BTreeMap::new() };
+    let mut policy = Policy { usual, per: std::collections::BTreeMap::new(), working };
     let mut approval = std::mem::take(&mut source.approval);
     for setting in OF_ALL {
         if let Some(value) = approval.remove(setting)
@@ -74,6 +77,7 @@ fn set(rule: &mut Rule, setting: &str, value: &toml::Value) -> Result<(), String
             rule.notify =
                 meant.ok_or_else(|| format!("{text:?} is none of {}", Notify::ALL.map(Notify::name).join(", ")))?;
         }
+        "remind" => rule.remind = moments(&text)?,
         _ if VARIABLES.iter().any(|v| v.name.eq_ignore_ascii_case(setting)) => {
             return Err("is not a setting of an action: it belongs above the first [table] of the file".into());
         }
@@ -81,11 +85,27 @@ fn set(rule: &mut Rule, setting: &str, value: &toml::Value) -> Result<(), String
             let meant = nearest(setting, SETTINGS.into_iter());
             let meant = meant.map_or(String::new(), |near| format!("; did you mean {near}?"));
             return Err(format!(
-                "is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters or notify{meant}"
+                "is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters, notify or remind{meant}"
             ));
         }
     }
     Ok(())
+}
+
+/// When to remind: the usual, never, or a list.
+fn moments(text: &str) -> Result<Vec<When>, String> {
+    let one = |entry: &str| match (entry, duration(entry)) {
+        ("half", _) => Ok(When::Half),
+        (_, Ok(before)) => Ok(When::Before(before)),
+        (_, Err(_)) => {
+            Err(format!("{entry:?} is neither half nor a time before the end, such as 1h; or give true or false"))
+        }
+    };
+    match text {
+        "true" => Ok(When::USUAL.to_vec()),
+        "false" => Ok(Vec::new()),
+        _ => text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(one).collect(),
+    }
 }
 
 /// People and groups, at least one.

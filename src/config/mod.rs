@@ -7,6 +7,7 @@ mod approvals;
 mod metrics;
 mod names;
 mod parts;
+mod reminders;
 mod secrets;
 mod sekoia;
 mod similar;

@@ -102,6 +102,8 @@ pub(super) struct Source {
     values: BTreeMap<&'static str, String>,
     /// `[approval.<action>]` of the file.
     pub approval: toml::Table,
+    /// `[reminders]` of the file.
+    pub reminders: toml::Table,
     pub faults: Faults,
     /// The file could not be read: what is missing may stand in it.
     incomplete: bool,
@@ -112,6 +114,7 @@ impl Source {
         let mut source = Self {
             values: BTreeMap::new(),
             approval: toml::Table::new(),
+            reminders: toml::Table::new(),
             faults: Faults::default(),
             incomplete: false,
         };
@@ -161,6 +164,10 @@ impl Source {
         for (name, value) in table {
             if let (true, toml::Value::Table(rules)) = (name.eq_ignore_ascii_case("approval"), &value) {
                 self.approval = rules.clone();
+                continue;
+            }
+            if let (true, toml::Value::Table(settings)) = (name.eq_ignore_ascii_case("reminders"), &value) {
+                self.reminders = settings.clone();
                 continue;
             }
             let Some(variable) = VARIABLES.iter().find(|v| v.name.eq_ignore_ascii_case(&name)) else {
@@ -268,9 +275,11 @@ impl Source {
 /// What is wrong with a name that the file has and nobody reads.
 fn unknown_in_file(name: &str, value: &toml::Value) -> String {
     let shown = if value.is_table() { format!("unknown table [{name}]") } else { format!("unknown setting {name:?}") };
-    let known: Vec<String> = VARIABLES.iter().map(|v| v.name.to_lowercase()).chain(["approval".into()]).collect();
+    let tables = ["approval", "reminders"].map(String::from);
+    let known: Vec<String> = VARIABLES.iter().map(|v| v.name.to_lowercase()).chain(tables).collect();
     match similar::nearest(&name.to_lowercase(), known.iter().map(String::as_str)) {
         Some("approval") => format!("{shown}; did you mean [approval.<action>]?"),
+        Some("reminders") => format!("{shown}; did you mean [reminders]?"),
         Some(near) => format!("{shown}; did you mean {near:?}?"),
         None => shown,
     }

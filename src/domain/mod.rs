@@ -1,5 +1,5 @@
 //! What is decided, without deciding anything else: who may do what, the checklist, requests,
-//! sensitive operations, notifications, the plan.
+//! sensitive operations, notifications, the plan, when people are at work.
 //!
 //! Pure: no clock, no I/O, nothing asynchronous, no store, no platform. The time is an argument.
 
@@ -9,3 +9,4 @@ pub mod approval;
 pub mod checklist;
 pub mod notify;
 pub mod plan;
+pub mod working_time;

@@ -22,6 +22,8 @@ use crate::store::{Schedule, WorkKind};
 pub enum RequestUpdate {
     /// It is new, and the reader can decide it.
     ToDecide,
+    /// It still waits for a decision, which can be the reader's.
+    Reminder,
     /// A key may be created now.
     Ready,
     /// It came to this.
@@ -83,12 +85,26 @@ pub struct PostedQuickStart {
     pub products: Box<[Product]>,
 }
 
+/// The body of a [`WorkKind::VoteReminder`]: for which moment it is planned, however long it is held back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedReminder {
+    pub at: Timestamp,
+}
+
+/// The body of a [`WorkKind::Announce`] that reminds in the thread of a request's card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadReminder {
+    pub remind_in: ChannelKey,
+    pub of: ApprovalId,
+}
+
 /// What a [`WorkKind::Announce`] may say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Announced {
     Address(SharedAddress),
     QuickStart(PostedQuickStart),
+    Reminder(ThreadReminder),
     Freeze(Announcement),
 }
 
@@ -98,6 +114,7 @@ impl Announced {
         match self {
             Self::Address(shared) => Some(&shared.shared_in),
             Self::QuickStart(posted) => Some(&posted.quick_start_in),
+            Self::Reminder(reminder) => Some(&reminder.remind_in),
             Self::Freeze(announcement) => announcement.channel.as_ref(),
         }
     }
@@ -136,6 +153,7 @@ impl Approvals {
         }
         if new_status {
             owed.push(work(WorkKind::Open, open_until(after, status, now)));
+            owed.extend(vote_reminder(before, after, now));
         }
         if let Some(due) = self.execution_due(after, now) {
             owed.push(work(WorkKind::Execute, due));
@@ -229,6 +247,19 @@ fn open_until(approval: &Approval, status: Status, now: Timestamp) -> Timestamp 
         status if status.is_open() => Timestamp::MAX,
         _ => now,
     }
+}
+
+/// The next reminder of a request. What was planned for one that waits for nobody any more is cleared away.
+fn vote_reminder(before: Option<&Approval>, after: &Approval, now: Timestamp) -> Option<Schedule> {
+    let planned = |due, body| {
+        let key = after.id.as_str().to_owned();
+        Schedule { kind: WorkKind::VoteReminder, key, due, attempts: 0, body }
+    };
+    if let Some(at) = after.next_reminder(now) {
+        return Some(planned(at, stream::encode(&PlannedReminder { at })));
+    }
+    let had = before.is_some_and(|before| before.waits_for_votes() && !before.request.reminders.is_empty());
+    (had && !after.waits_for_votes()).then(|| planned(now, String::new()))
 }
 
 /// Who is told that it is held: those on whom it rests and who are there.

@@ -150,10 +150,12 @@ pub enum WorkKind {
     Reminder,
     /// The page that a platform shows somebody of what waits for them; due when it is looked at again.
     Home,
+    /// When those who can decide a request are to be reminded of it.
+    VoteReminder,
 }
 
 impl WorkKind {
-    pub const ALL: [WorkKind; 22] = [
+    pub const ALL: [WorkKind; 23] = [
         WorkKind::Inbound,
         WorkKind::Progress,
         WorkKind::Card,
@@ -176,6 +178,7 @@ impl WorkKind {
         WorkKind::Drift,
         WorkKind::Reminder,
         WorkKind::Home,
+        WorkKind::VoteReminder,
     ];
 
     pub fn name(self) -> &'static str {
@@ -203,6 +206,7 @@ impl WorkKind {
             WorkKind::Replaced => "replaced",
             WorkKind::Reminder => "reminder",
             WorkKind::Home => "home",
+            WorkKind::VoteReminder => "vote_reminder",
         }
     }
 }

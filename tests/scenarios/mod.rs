@@ -49,6 +49,7 @@ mod quickstart;
 mod reached;
 mod reading;
 mod real_mattermost;
+mod reminded;
 mod reminders;
 mod requesters;
 mod requests_core;

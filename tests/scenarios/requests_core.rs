@@ -78,6 +78,7 @@ fn request(action: Action, needed: u8, self_approval: bool) -> Request {
         expires: start() + TTL,
         bundle: None,
         audience: Audience::default(),
+        reminders: vec![],
     }
 }
 

@@ -3,10 +3,12 @@
 use std::fs;
 
 use insta::assert_snapshot;
+use jiff::civil::time;
 use secrecy::ExposeSecret;
 use sekoia_chatops::config::{Config, Faults, LogConfig, SlackWayIn, StoreConfig, StorePlace, VARIABLES};
 use sekoia_chatops::domain::action::Kind;
 use sekoia_chatops::domain::approval::Notify;
+use sekoia_chatops::domain::working_time::WorkingTime;
 use sekoia_chatops::sekoia::Region;
 
 type Env<'a> = &'a [(&'a str, &'a str)];
@@ -332,6 +334,37 @@ fn rules_of_approval_that_cannot_be_are_all_reported() {
 fn named(names: Env<'_>) -> Result<(), String> {
     let names = names.iter().copied();
     Config::read_from(of(NEEDED), NEEDED.iter().copied().chain(names)).map(|_| ()).map_err(|faults| faults.to_string())
+}
+
+#[test]
+fn when_people_may_be_reminded_stands_in_a_table_of_its_own() {
+    let of = |text: &str| with_file(text, NEEDED).map(|config| config.approval.working);
+    assert_eq!(of("").unwrap(), WorkingTime::default());
+    let text = "[reminders]\nzone = \"paris\"\nquiet = \"18:30-9:00\"\ndays = [\"sun-tue\", \"Thursday\"]\n";
+    let WorkingTime { zone, quiet, days } = of(text).unwrap();
+    assert_eq!(zone.iana_name(), Some("Europe/Paris"));
+    assert_eq!(quiet, Some((time(18, 30, 0, 0), time(9, 0, 0, 0))));
+    assert_eq!(days, [true, true, false, true, false, false, true]);
+    assert_eq!(of("[reminders]\nquiet = \"none\"\ndays = \"mon-sun\"\n").unwrap(), WorkingTime::ALWAYS);
+    let text =
+        "[reminders]\nzone = \"Europe/Pariss\"\nquiet = \"19:00-19:00\"\ndays = []\nzones = \"UTC\"\n[reminder]\n";
+    assert_snapshot!(of(text).unwrap_err(), @r#"
+    CHATOPS_CONFIG: chatops.toml: unknown table [reminder]; did you mean [reminders]?
+    [reminders] days: names no day: give at least one, such as mon-fri
+    [reminders] quiet: "19:00-19:00" ends when it begins; give two times, or none for no quiet hours
+    [reminders] zone: "Europe/Pariss" is not a time zone: did you mean Europe/Paris?
+    [reminders] zones: is unknown; give zone, quiet or days; did you mean zone?
+    "#);
+    let text = "[reminders]\nzone = \"CET+1\"\nquiet = \"evenings\"\ndays = \"mon-fry\"\n";
+    assert_snapshot!(of(text).unwrap_err(), @r#"
+    [reminders] days: "mon-fry" is not a day or days; give them as in mon-fri, or mon, wed, sat-sun
+    [reminders] quiet: "evenings" is not two times; give them as in 19:00-08:00, or none
+    [reminders] zone: "CET+1" is not a time zone: write a region and city such as Europe/Paris, or UTC
+    "#);
+    assert_snapshot!(of("[reminders]\nzone = \"+02:00\"\nquiet = 19\n").unwrap_err(), @r#"
+    [reminders] quiet: "19" is not two times; give them as in 19:00-08:00, or none
+    [reminders] zone: "+02:00" is not one place; give a region and city such as Europe/Paris, or UTC
+    "#);
 }
 
 #[test]

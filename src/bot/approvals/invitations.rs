@@ -118,6 +118,7 @@ mod tests {
             expires: start + INVITATION_LINK_LIVES,
             bundle: None,
             audience: Audience::default(),
+            reminders: vec![],
         };
         let asked = Event::Requested { id: ApprovalId::of("1"), request: Box::new(request) };
         let done = |item| Event::Done { item, uuid: None, how: How::Answered };

@@ -16,6 +16,7 @@ mod list;
 mod manual;
 mod people;
 mod read_back;
+pub(super) mod reminders;
 mod requesters;
 pub(super) mod resend;
 pub(super) mod reveal;

@@ -77,6 +77,8 @@ impl Bot {
         }
         let chat = self.chats.of_user(ask.actor).map_err(Failure::Chat)?;
         let audience = self.audience(&prepared.action, &approvers, chat);
+        let expires = crate::state::stream::sealed(ask.now + ttl);
+        let reminders = policy.reminders(&prepared.action, ask.now, expires);
         let request = Box::new(Request {
             channel: ask.channel.clone(),
             community: session.community.clone(),
@@ -87,9 +89,10 @@ impl Bot {
             account: prepared.account.clone(),
             needed,
             self_approval,
-            expires: crate::state::stream::sealed(ask.now + ttl),
+            expires,
             bundle: None,
             audience,
+            reminders: reminders.into_iter().map(crate::state::stream::sealed).collect(),
         });
         let changed = self.change_request(ask, &id, approval::Command::Ask { id: id.clone(), request }).await?;
         let mut line = Line::new()

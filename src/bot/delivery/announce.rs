@@ -16,7 +16,7 @@ use crate::chat::{ChannelKey, ChatError};
 use crate::pace::Rank;
 use crate::state::control::Frozen;
 use crate::state::freeze::Announcement;
-use crate::state::owed::{Announced, PostedQuickStart, SharedAddress};
+use crate::state::owed::{Announced, PostedQuickStart, SharedAddress, ThreadReminder};
 use crate::store::{Commit, StoreError, Work};
 
 /// Channels that are looked up at once.
@@ -27,6 +27,7 @@ impl Bot {
         match serde_json::from_str::<Announced>(&work.body) {
             Ok(Announced::Address(shared)) => Ok(self.share_address(&shared, work).await),
             Ok(Announced::QuickStart(posted)) => Ok(self.post_quick_start(&posted, work).await),
+            Ok(Announced::Reminder(reminder)) => self.remind_in_thread(&reminder, work).await,
             Ok(Announced::Freeze(announcement)) => match &announcement.channel {
                 Some(channel) => Ok(self.announce_in(channel, &announcement, work).await),
                 None => self.spread(&announcement).await.map(Ok),
@@ -44,6 +45,23 @@ impl Bot {
         let view = quickstart::brief(products, &self.sekoia.app).note(by(Line::new().say("Sent by "), who));
         let post = Post::once(self, work, channel, work.key.clone(), Rank::Person);
         unless_gone(channel, self.post_once(&post, self.native_to(channel.platform(), view)).await.map(|_| ()))
+    }
+
+    /// Reminds in the thread of a request's card those who have not voted.
+    async fn remind_in_thread(
+        &self,
+        reminder: &ThreadReminder,
+        work: &Work,
+    ) -> Result<Result<(), ChatError>, StoreError> {
+        let ThreadReminder { remind_in: channel, of } = reminder;
+        let (card, view) = match self.reminder(of, Timestamp::now()).await? {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(Ok(())),
+            Err(error) => return Ok(Err(error)),
+        };
+        let post = Post { under: Some(card), ..Post::once(self, work, channel, work.key.clone(), Rank::Person) };
+        let posted = self.post_once(&post, self.native_to(channel.platform(), view)).await.map(|_| ());
+        Ok(unless_gone(channel, posted))
     }
 
     /// Says in a channel where people log in, and pins that where it is allowed.
@@ -105,7 +123,9 @@ impl Bot {
 /// What nobody would read is not posted.
 fn unless_gone(channel: &ChannelKey, posted: Result<(), ChatError>) -> Result<(), ChatError> {
     match posted {
-        Err(gone @ (ChatError::NotInChannel | ChatError::NotAChannel | ChatError::Archived)) => {
+        Err(
+            gone @ (ChatError::NotInChannel | ChatError::NotAChannel | ChatError::Archived | ChatError::MessageGone),
+        ) => {
             warn!(error = %gone, channel = channel.as_str(), "this is not posted");
             Ok(())
         }

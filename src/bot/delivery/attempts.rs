@@ -81,6 +81,7 @@ mod tests {
         Post {
             work: (WorkKind::Card, "r1".into()),
             channel: ChannelKey::slack("T0SOC", "C0SOC"),
+            under: None,
             mark: mark.into(),
             rank: Rank::Person,
             since: Timestamp::MIN,

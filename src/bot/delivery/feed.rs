@@ -256,6 +256,7 @@ impl Bot {
             post: Post {
                 work: (work.kind, work.key.clone()),
                 channel: card.channel.clone(),
+                under: None,
                 mark: mark(&work.key),
                 rank: Rank::Background,
                 since: card.first - CLOCK_SKEW,

@@ -18,6 +18,8 @@ pub(in crate::bot) struct Post {
     /// The pending work that it is sent for.
     pub work: WorkId,
     pub channel: ChannelKey,
+    /// The message in whose thread it stands.
+    pub under: Option<MessageId>,
     /// By which it is found again.
     pub mark: String,
     pub rank: Rank,
@@ -78,6 +80,7 @@ impl Post {
         Post {
             work: (work.kind, work.key.clone()),
             channel: channel.clone(),
+            under: None,
             mark,
             rank,
             since: Timestamp::MIN,

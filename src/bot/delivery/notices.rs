@@ -2,6 +2,7 @@
 
 use std::future::ready;
 
+use jiff::Timestamp;
 use tracing::error;
 
 use super::message::Post;
@@ -9,6 +10,7 @@ use crate::bot::Bot;
 use crate::bot::approvals::card::{asked, noting, outcome_line, outcomes, risks, votes};
 use crate::bot::approvals::controls::controls_for;
 use crate::bot::approvals::lines::{self, held_line};
+use crate::bot::approvals::reminders::reminder_line;
 use crate::bot::approvals::resend;
 use crate::bot::approvals::waiting::Reader;
 use crate::bot::failure::Failure;
@@ -69,6 +71,10 @@ impl Bot {
                     Some(bundle) => self.approvals.read(&bundle.id).await?.and_then(|bundle| bundle.card),
                     None => approval.card.clone(),
                 };
+                let over = approval.is_over(Timestamp::now()) || !approval.may_still_decide(&to);
+                if update == RequestUpdate::Reminder && over {
+                    return Ok(Ok(()));
+                }
                 let link = self.link_to(&approval.request.channel, card.as_ref(), OPEN_CARD).await;
                 let Some(mut view) = update_view(&approval, update, link) else { return Ok(Ok(())) };
                 if approval.status().is_open()
@@ -145,6 +151,11 @@ fn update_view(approval: &Approval, update: RequestUpdate, link: Option<Line>) -
                 Some(line) => view.line(line),
                 None => view,
             };
+            Some(view.line(place).controls(controls_for(approval, Reader::DECIDES)))
+        }
+        RequestUpdate::Reminder => {
+            let view = View::sentence(reminder_line(approval, false, Timestamp::now()));
+            let view = view.line(asked(approval)).bullets(risks(approval));
             Some(view.line(place).controls(controls_for(approval, Reader::DECIDES)))
         }
         RequestUpdate::Ready => {

@@ -249,6 +249,7 @@ impl Bot {
             post: Post {
                 work: place.work(),
                 channel: channel.clone(),
+                under: None,
                 mark: place.mark(),
                 rank,
                 since,

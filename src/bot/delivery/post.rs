@@ -40,7 +40,12 @@ impl Bot {
             _ => {}
         }
         let since = post.since.max(Timestamp::now() - LOOK_BACK);
-        match self.chats.of_channel(&post.channel)?.find_post(&post.channel, &post.mark, since).await {
+        match self
+            .chats
+            .of_channel(&post.channel)?
+            .find_post(&post.channel, post.under.as_ref(), &post.mark, since)
+            .await
+        {
             Ok(found) => {
                 if found.is_some() {
                     debug!("an unrecorded post was found");
@@ -61,7 +66,7 @@ impl Bot {
     ) -> Result<MessageId, ChatError> {
         let chat = self.chats.of_channel(&post.channel)?;
         self.outbox.attempts.begin(post);
-        let message = chat.post(&post.channel, view, &post.mark, post.rank).await?;
+        let message = chat.post(&post.channel, post.under.as_ref(), view, &post.mark, post.rank).await?;
         let posted = Unrecorded { message: message.clone(), replaces: replaces.cloned(), current: true };
         self.outbox.attempts.posted(post, posted, view);
         Ok(message)

@@ -12,6 +12,7 @@ mod decide;
 mod event;
 mod held;
 mod policy;
+pub mod remind;
 
 pub use absent::{Absent, Gone, Held, Part};
 pub use audience::{Audience, Deciders, Mention, Notify};
@@ -88,6 +89,9 @@ pub struct Request {
     /// Who hears of it when it is new.
     #[serde(default, skip_serializing_if = "Audience::is_nobody")]
     pub audience: Audience,
+    /// When those who have not voted are reminded of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reminders: Vec<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

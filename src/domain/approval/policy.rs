@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::Notify;
+use super::remind::{When, moments};
 use crate::domain::access::Principal;
 use crate::domain::action::{Action, BundlePart, Kind};
+use crate::domain::working_time::WorkingTime;
 
 /// The rule for one kind of action.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub struct Rule {
     pub requesters: Option<Vec<Principal>>,
     /// How those who can decide it hear of it.
     pub notify: Notify,
+    /// When they are reminded of it.
+    pub remind: Vec<When>,
 }
 
 impl Default for Rule {
@@ -36,6 +42,7 @@ impl Default for Rule {
             approvers: None,
             requesters: None,
             notify: Notify::default(),
+            remind: When::USUAL.to_vec(),
         }
     }
 }
@@ -52,6 +59,8 @@ pub struct Policy {
     pub usual: Rule,
     /// `[approval.<action>]` of the TOML file.
     pub per: BTreeMap<Kind, Rule>,
+    /// When approvers may be reminded.
+    pub working: WorkingTime,
 }
 
 impl Policy {
@@ -104,6 +113,14 @@ impl Policy {
     pub fn notify(&self, action: &Action) -> Notify {
         let all = self.kinds(action).into_iter().map(|kind| self.rule(kind).notify);
         all.reduce(Notify::and).unwrap_or_default()
+    }
+
+    /// When those who have not voted are reminded: by every rule that counts and lets them hear of it.
+    pub fn reminders(&self, action: &Action, asked: Timestamp, expires: Timestamp) -> Vec<Timestamp> {
+        let rules = self.kinds(action).into_iter().map(|kind| self.rule(kind));
+        let heard = rules.filter(|rule| rule.notify != Notify::None);
+        let all: Vec<When> = heard.flat_map(|rule| rule.remind.iter().copied()).collect();
+        moments(&all, asked, expires)
     }
 
     /// How long it waits: the shortest of the rules that count.

@@ -259,12 +259,20 @@ impl ChatPlatform for MattermostClient {
         Duration::from_secs(20)
     }
 
-    async fn post(&self, channel: &ChannelKey, view: &View, mark: &str, rank: Rank) -> Result<MessageId, ChatError> {
+    async fn post(
+        &self,
+        channel: &ChannelKey,
+        under: Option<&MessageId>,
+        view: &View,
+        mark: &str,
+        rank: Rank,
+    ) -> Result<MessageId, ChatError> {
         let place = native(channel)?;
         let Said { text, attachments } = self.said(view, channel, place, Some(mark), None).await;
         let props = json!({ "attachments": attachments, (MARK): mark, (SHOWS): view.fingerprint() });
         let pending_post_id = Some(self.pending_id().await?);
-        let post = NewPost { channel_id: place, root_id: None, message: &text, props, pending_post_id, file_ids: &[] };
+        let root_id = under.map(|message| &*message.0);
+        let post = NewPost { channel_id: place, root_id, message: &text, props, pending_post_id, file_ids: &[] };
         // Sent again with the same id, it is the same post.
         match self.api.send_to::<Post>(place, Method::POST, "/posts", Retry::Idempotent, rank, &post).await {
             Ok(posted) => Ok(MessageId(posted.id)),
@@ -273,9 +281,11 @@ impl ChatPlatform for MattermostClient {
         }
     }
 
+    /// A channel's posts are those in its threads too.
     async fn find_post(
         &self,
         channel: &ChannelKey,
+        _under: Option<&MessageId>,
         mark: &str,
         since: Timestamp,
     ) -> Result<Option<MessageId>, ChatError> {

@@ -19,6 +19,8 @@ pub fn meaning(status: StatusCode, body: &[u8]) -> ChatError {
     let id = if id.bytes().all(|b| b.is_ascii_graphic()) { id } else { String::new() };
     match (status.as_u16(), id.as_str()) {
         (_, "app.post.get.app_error" | "api.post.update_post.permissions_details.app_error") => ChatError::MessageGone,
+        // The one in whose thread it was to stand.
+        (_, "api.post.create_post.root_id.app_error") => ChatError::MessageGone,
         // `PostEditTimeLimit` passed, or nobody may edit at all.
         (_, id) if id.contains("permissions_time_limit") || id.contains("permissions_denied") => ChatError::NotEditable,
         (_, "api.post.update_post.system_message.app_error") => ChatError::NotEditable,
@@ -48,6 +50,7 @@ mod tests {
     #[test]
     fn refusals_are_told_apart() {
         assert_eq!(of(404, r#"{"id":"app.post.get.app_error","message":"…"}"#), ChatError::MessageGone);
+        assert_eq!(of(400, r#"{"id":"api.post.create_post.root_id.app_error"}"#), ChatError::MessageGone);
         let late = r#"{"id":"api.post.update_post.permissions_time_limit.app_error"}"#;
         assert_eq!(of(400, late), ChatError::NotEditable);
         let archived = r#"{"id":"api.post.create_post.can_not_post_to_deleted.error"}"#;

@@ -301,7 +301,7 @@ fn meaning(error: SlackClientError) -> ChatError {
         SlackClientError::ApiError(e) => match e.code.as_str() {
             "not_in_channel" | "channel_not_found" | "user_not_in_channel" => ChatError::NotInChannel,
             "is_archived" => ChatError::Archived,
-            "message_not_found" => ChatError::MessageGone,
+            "message_not_found" | "thread_not_found" => ChatError::MessageGone,
             "cant_update_message" | "edit_window_closed" => ChatError::NotEditable,
             "expired_trigger_id" | "exchanged_trigger_id" | "invalid_trigger_id" | "trigger_expired" => {
                 ChatError::TriggerExpired

@@ -262,7 +262,14 @@ impl ChatPlatform for SlackClient {
         Duration::from_millis(2_400)
     }
 
-    async fn post(&self, channel: &ChannelKey, view: &View, mark: &str, rank: Rank) -> Result<MessageId, ChatError> {
+    async fn post(
+        &self,
+        channel: &ChannelKey,
+        under: Option<&MessageId>,
+        view: &View,
+        mark: &str,
+        rank: Rank,
+    ) -> Result<MessageId, ChatError> {
         #[derive(Deserialize)]
         struct Answer {
             ts: Box<str>,
@@ -271,7 +278,8 @@ impl ChatPlatform for SlackClient {
         if self.api.limits.posts(channel.channel()).turn(rank, patience(rank)).await.is_err() {
             return Err(ChatError::RateLimited);
         }
-        let request = Outgoing { metadata: Some(Metadata::new(mark, view)), ..Outgoing::new(channel, view) };
+        let (metadata, thread_ts) = (Some(Metadata::new(mark, view)), under.map(|message| &*message.0));
+        let request = Outgoing { thread_ts, metadata, ..Outgoing::new(channel, view) };
         let answer: Answer = self.message("chat.postMessage", Retry::MayDuplicate, rank, request, view).await?;
         Ok(MessageId(answer.ts))
     }
@@ -279,11 +287,12 @@ impl ChatPlatform for SlackClient {
     async fn find_post(
         &self,
         channel: &ChannelKey,
+        under: Option<&MessageId>,
         mark: &str,
         since: Timestamp,
     ) -> Result<Option<MessageId>, ChatError> {
         let channel = &self.present(channel).await?;
-        self.api.find_marked(channel.channel(), mark, since).await
+        self.api.find_marked(channel.channel(), under, mark, since).await
     }
 
     async fn update(

@@ -46,26 +46,31 @@ struct Next {
 }
 
 impl Api {
-    /// The app's message in `channel` that carries `mark`, among those posted since.
+    /// The app's message in `channel`, or in the thread of the message `under`, that carries `mark`, among
+    /// those posted since.
     pub async fn find_marked(
         &self,
         channel: &str,
+        under: Option<&MessageId>,
         mark: &str,
         since: Timestamp,
     ) -> Result<Option<MessageId>, ChatError> {
         let since = since.as_microsecond().max(0);
         let oldest = format!("{}.{:06}", since / 1_000_000, since % 1_000_000);
+        // What stands in a thread is not in the channel's history.
+        let method = if under.is_some() { "conversations.replies" } else { "conversations.history" };
         let mut cursor: Option<String> = None;
         for _ in 0..MOST_PAGES {
             let params = [
                 ("channel", Some(channel)),
+                ("ts", under.map(|message| &*message.0)),
                 ("oldest", Some(oldest.as_str())),
                 ("inclusive", Some("true")),
                 ("include_all_metadata", Some("true")),
                 ("limit", Some("200")),
                 ("cursor", cursor.as_deref()),
             ];
-            let page: Page = self.get("conversations.history", &params).await?;
+            let page: Page = self.get(method, &params).await?;
             let found = page.messages.iter().find(|message| carries(message, mark));
             if let Some(ts) = found.and_then(|message| message["ts"].as_str()) {
                 return Ok(Some(MessageId(ts.into())));

@@ -43,7 +43,7 @@ impl Limits {
 fn per_minute(method: &str) -> usize {
     match method {
         "usergroups.users.list" => 40,
-        "chat.update" | "conversations.history" | "conversations.open" => 50,
+        "chat.update" | "conversations.history" | "conversations.replies" | "conversations.open" => 50,
         "users.info" => 200,
         "chat.postMessage" => 240,
         _ => 100,

@@ -94,14 +94,24 @@ impl ChatPlatform for WebChat {
         Duration::from_millis(2_400)
     }
 
-    async fn post(&self, channel: &ChannelKey, view: &View, mark: &str, _rank: Rank) -> Result<MessageId, ChatError> {
-        let id = self.said(&Place { channel: channel.channel(), thread: None, only: None }, view, Some(mark));
+    async fn post(
+        &self,
+        channel: &ChannelKey,
+        under: Option<&MessageId>,
+        view: &View,
+        mark: &str,
+        _rank: Rank,
+    ) -> Result<MessageId, ChatError> {
+        let thread = under.and_then(|message| message.0.parse().ok());
+        let id = self.said(&Place { channel: channel.channel(), thread, only: None }, view, Some(mark));
         Ok(MessageId(id.to_string().into()))
     }
 
+    /// In threads too.
     async fn find_post(
         &self,
         channel: &ChannelKey,
+        _under: Option<&MessageId>,
         mark: &str,
         since: Timestamp,
     ) -> Result<Option<MessageId>, ChatError> {

