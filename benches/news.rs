@@ -122,6 +122,7 @@ fn app(sekoia: &Sandbox, sekoia_url: &str, slack_url: &str) -> App {
         store: StoreConfig { place: StorePlace::Memory, keys: None },
         access: Policy::default(),
         approval: approval::Policy::default(),
+        oidc: None,
         plans: None,
         timing: Timing::default(),
         log: LogConfig { filter: "off".into(), json: false },

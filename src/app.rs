@@ -18,12 +18,13 @@ use tracing::{info, warn};
 use url::Url;
 
 use crate::bot::doctor::Surroundings;
-use crate::bot::{Bot, Responder, Rounds, Watcher, Worker};
+use crate::bot::{Bot, Identities, Responder, Rounds, Watcher, Worker};
 use crate::chat::diagnosis::Check;
 use crate::chat::{ChatPlatform, Chats};
-use crate::config::{Config, SekoiaConfig, SlackWayIn, StoreConfig, StorePlace};
+use crate::config::{Config, OidcConfig, SekoiaConfig, SlackWayIn, StoreConfig, StorePlace};
 use crate::domain::access::Policy;
 use crate::domain::approval;
+use crate::platform::identity::{Pages, Provider, examination};
 use crate::platform::intake::Intake;
 use crate::platform::mattermost::seal::Sealer;
 use crate::platform::mattermost::{self, Mattermost, MattermostClient};
@@ -50,6 +51,8 @@ pub struct App {
     tasks: TaskTracker,
     watcher: Watcher,
     listeners: Vec<Listener>,
+    /// Where people prove who they are.
+    provider: Option<Arc<Provider>>,
     /// Asks Slack for WebSockets, in Socket Mode.
     opener: Option<Arc<Opener>>,
     metrics: Arc<Metrics>,
@@ -72,6 +75,7 @@ struct House {
     approval: approval::Policy,
     timing: Timing,
     public_url: Option<Url>,
+    oidc: Option<OidcConfig>,
     /// The folder of plan templates.
     plans: Option<PathBuf>,
     metrics: Arc<Metrics>,
@@ -120,10 +124,12 @@ impl App {
             network: config.sekoia.network.clone(),
             called: config.is_called(),
             metrics: config.metrics_listen,
+            identity: None,
         };
-        let Config { access, approval, timing, public_url, .. } = config;
+        let Config { access, approval, timing, public_url, oidc, .. } = config;
         let (asked, counting) = (opener.clone(), Arc::clone(&metrics));
-        let house = House { access, approval, timing, public_url, plans: config.plans, metrics, surroundings };
+        let plans = config.plans;
+        let house = House { access, approval, timing, public_url, oidc, plans, metrics, surroundings };
         let app = Self::around(config.sekoia, house, store, chats, |responder, intake, tasks| {
             let (mut routes, mut listeners) = (Router::new(), Vec::<Listener>::new());
             if let Some((client, config)) = slack {
@@ -163,6 +169,11 @@ impl App {
         Some(refused).filter(Down::is_for_good)
     }
 
+    /// Where people prove who they are, if that is configured.
+    pub fn provider(&self) -> Option<&Provider> {
+        self.provider.as_deref()
+    }
+
     /// Everything that does not depend on the chat platforms.
     fn around(
         sekoia: SekoiaConfig,
@@ -181,11 +192,26 @@ impl App {
         let health = Arc::new(Health::new(&chats, house.timing.reach));
         let bot = Bot::new(store, Arc::new(sekoia), chats, house.access, house.approval, house.timing);
         let bot = bot.reached_at(house.public_url).with_templates(house.plans.map(Templates::new));
-        let bot = bot.measured(Arc::clone(&metrics)).surrounded_by(house.surroundings);
+        let identities = house
+            .oidc
+            .as_ref()
+            .map(|oidc| Identities { public_url: oidc.public_url.clone(), subjects: oidc.subjects.clone() });
+        let provider = house.oidc.map(Provider::new).transpose()?.map(Arc::new);
+        let surroundings = Surroundings { identity: provider.clone().map(examination), ..house.surroundings };
+        let bot = bot.measured(Arc::clone(&metrics)).surrounded_by(surroundings).proving(identities);
         let bot = Arc::new(bot);
         let (tasks, intake) = (TaskTracker::new(), Arc::<Intake>::default());
         let responder = Responder::new(Arc::clone(&bot), tasks.clone());
         let WaysIn { routes, listeners } = ways_in(responder, Arc::clone(&intake), &tasks);
+        let mut routes = routes;
+        if let Some(provider) = &provider {
+            routes = routes.merge(server::identity(Pages {
+                bot: Arc::clone(&bot),
+                provider: Arc::clone(provider),
+                intake: Arc::clone(&intake),
+                tasks: tasks.clone(),
+            }));
+        }
         let routes = routes.merge(server::hooks(Hooks {
             bot: Arc::clone(&bot),
             intake: Arc::clone(&intake),
@@ -198,7 +224,19 @@ impl App {
         let surface = Surface::new(router, Arc::clone(&intake), Arc::clone(&metrics));
         let watcher =
             Watcher::new(Arc::clone(&bot), move || Live::new(live_url.clone(), key.clone()).through(dialer.clone()));
-        Ok(Self { surface, bot, health, intake, tasks, watcher, listeners, opener: None, metrics, exposed: None })
+        Ok(Self {
+            surface,
+            bot,
+            health,
+            intake,
+            tasks,
+            watcher,
+            listeners,
+            provider,
+            opener: None,
+            metrics,
+            exposed: None,
+        })
     }
 
     /// How often the loops beside the requests went round, for tests that wait for that.

@@ -34,6 +34,8 @@ pub struct Timing {
     pub socket_mode: SocketModeTiming,
     /// Whether the chat can be reached.
     pub reach: Reach,
+    /// Proofs of who somebody is.
+    pub proving: Proving,
 }
 
 impl Default for Timing {
@@ -51,8 +53,22 @@ impl Default for Timing {
             calls: Calls::default(),
             socket_mode: SocketModeTiming::default(),
             reach: Reach::default(),
+            proving: Proving::RELEASE,
         }
     }
+}
+
+/// Proofs of who somebody is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proving {
+    /// A link is good for so long.
+    pub link: Duration,
+    /// So long somebody may take at the identity provider.
+    pub sign_in: Duration,
+}
+
+impl Proving {
+    const RELEASE: Self = Self { link: Duration::from_mins(2), sign_in: Duration::from_mins(10) };
 }
 
 /// Whether the chat can be reached.
@@ -269,6 +285,7 @@ impl Timing {
         },
         // A test that is about something else is not asked about in between.
         reach: Reach { asked_every: Duration::from_secs(30), given_up_after: Duration::from_mins(2) },
+        proving: Proving::RELEASE,
     };
 }
 
@@ -299,6 +316,20 @@ pub fn timing() -> Timing {
 #[cfg(not(debug_assertions))]
 pub fn timing() -> Timing {
     Timing::default()
+}
+
+/// The organisation's identity provider.
+pub mod identity {
+    use std::time::Duration;
+
+    /// The longest that a call to it takes; somebody waits before their browser.
+    pub const ASKED_WITHIN: Duration = Duration::from_secs(8);
+    /// What it says of itself is believed for so long.
+    pub const METADATA_KEPT: Duration = Duration::from_mins(10);
+    /// Seconds by which its clock and the bot's may differ.
+    pub const CLOCK_SKEW: i64 = 60;
+    /// So long the start waits for it.
+    pub const ASKED_AT_START: Duration = Duration::from_secs(5);
 }
 
 /// Messages that are owed to the chat.

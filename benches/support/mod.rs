@@ -100,6 +100,7 @@ pub fn app(slack: &str, store: Arc<dyn Store>, metrics_listen: Option<SocketAddr
         store: StoreConfig { place: StorePlace::Memory, keys: None },
         access: Policy::default(),
         approval: approval::Policy::default(),
+        oidc: None,
         plans: None,
         timing: Timing::default(),
         log: LogConfig { filter: "off".into(), json: false },

@@ -46,6 +46,7 @@ impl App {
             approval: approval::Policy::default(),
             timing: Timing { watch, ..Timing::default() },
             public_url: Some(demo.public_url),
+            oidc: None,
             plans: Some(demo.plans),
             metrics: Arc::default(),
             surroundings: Surroundings::default(),

@@ -23,6 +23,9 @@ impl Bot {
     ) -> Outcome {
         let platform = inbound.channel.platform();
         match self.answer_as_is(inbound, said, finished, again).await {
+            Outcome::Settled(Answer::Once(view)) => {
+                Outcome::Settled(Answer::Once(Arc::new(self.native_to(platform, Arc::unwrap_or_clone(view)).await)))
+            }
             Outcome::Settled(Answer::View(view)) if names::is_foreign_to(&view, platform) => {
                 let view = self.native_to(platform, Arc::unwrap_or_clone(view)).await;
                 Outcome::Settled(view.into())
@@ -62,7 +65,7 @@ impl Bot {
     }
 
     /// What went wrong, in the words of the platform where it is read.
-    async fn explain(&self, failure: Failure, said: &ParsedCommand, channel: &ChannelKey) -> View {
+    pub(super) async fn explain(&self, failure: Failure, said: &ParsedCommand, channel: &ChannelKey) -> View {
         if let Some(cause) = failure.cause() {
             self.metrics.failed_answer(cause);
             trace::failed(cause);
@@ -179,11 +182,14 @@ impl Bot {
             Command::Reject { id, reason: None } => {
                 return Box::pin(self.reject_form(&ask, id)).await.map(Answer::Form);
             }
-            Command::Show { id } => return Box::pin(self.may_show(&ask, id)).await.map(Answer::Secret),
+            Command::Show { id } => return Box::pin(self.show_key(&ask, id)).await,
+            Command::Approve { id } => match Box::pin(self.approve(&ask, id)).await {
+                Ok(Answer::View(view)) => Ok(Arc::unwrap_or_clone(view)),
+                answer => return answer,
+            },
             Command::Ask { request: Some(wish), said, .. } => Box::pin(self.request(&ask, wish, said.as_ref())).await,
             Command::Approvals { mine, page } => Box::pin(self.approvals_list(&ask, *mine, *page)).await,
             Command::Approval { id, page } => Box::pin(self.approvals_one(&ask, id, *page)).await,
-            Command::Approve { id } => Box::pin(self.approve(&ask, id)).await,
             Command::Reject { id, reason: Some(reason) } => Box::pin(self.reject(&ask, id, reason)).await,
             Command::Cancel { id } => Box::pin(self.cancel(&ask, id)).await,
             Command::Saved { id, key } => Box::pin(self.saved(&ask, id, key.as_deref())).await,

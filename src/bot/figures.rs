@@ -143,6 +143,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_not_waiting() {
         let kept = [
+            WorkKind::Proof,
             WorkKind::Replaced,
             WorkKind::DeadLetter,
             WorkKind::Known,

@@ -193,6 +193,10 @@ impl Bot {
             Outcome::Settled(Answer::View(view)) => view,
             // Nobody waits for a form any more.
             Outcome::Settled(Answer::Form(form)) => typed_instead(&form.typed, None).into(),
+            // A link would be over, or be written down on its way.
+            Outcome::Settled(Answer::Once(_)) => {
+                View::sentence("I was interrupted before I could answer you. Press the button again.").into()
+            }
             Outcome::Settled(Answer::Secret(_)) | Outcome::Unsettled(_) => return Ok(()),
         };
         let told = match self.chats.of_channel(&inbound.channel) {

@@ -55,6 +55,9 @@ use crate::state::templates::Templates;
 use crate::store::{Finished, Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::timing::Timing;
+pub use approvals::proof::{
+    Confirmation, Identities, Identity, NoLink, PageKey, Part, Proven, Purpose, Returned, SignIn, Unproven,
+};
 pub use approvals::reveal::Reveal;
 use delivery::outbox::Outbox;
 use failure::Failure;
@@ -84,6 +87,8 @@ pub struct Bot {
     scoped: watching::Scoped,
     /// Under which address others reach this bot.
     public_url: Option<Url>,
+    /// Who is who at the identity provider, if there is one.
+    identities: Option<approvals::proof::Identities>,
     /// What its settings say beside what it needs to run.
     surroundings: doctor::Surroundings,
     timing: Timing,
@@ -102,6 +107,8 @@ pub enum Answer {
     Form(Form),
     /// A secret, which comes into being only when its form is open.
     Secret(Reveal),
+    /// Good once, and soon over: never written down to be said later.
+    Once(Arc<View>),
 }
 
 impl From<View> for Answer {
@@ -164,6 +171,7 @@ impl Bot {
             taken: DashMap::new(),
             scoped: watching::Scoped::default(),
             public_url: None,
+            identities: None,
             surroundings: doctor::Surroundings::default(),
             timing,
             rounds: Arc::default(),

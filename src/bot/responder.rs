@@ -100,7 +100,7 @@ impl Responder {
         let Pending { mut answer, form, recorded, trace } = pending;
         // Only what takes more than memory can fail in a way that is logged: the span is its.
         match futures_util::poll!(&mut answer) {
-            Poll::Ready(Answer::View(view)) if inline => return Reply::Now(view),
+            Poll::Ready(Answer::View(view) | Answer::Once(view)) if inline => return Reply::Now(view),
             Poll::Pending if !recorded && self.tasks.len() >= MOST_WAITING => {
                 warn!("too many answers are waiting for the chat or Sekoia; one is refused");
                 return if inline { Reply::Now(busy().into()) } else { Reply::Acknowledge };
@@ -110,7 +110,7 @@ impl Responder {
                 let placeholder = form
                     && match &ready {
                         Answer::Secret(_) => true,
-                        Answer::View(_) => to.in_window(),
+                        Answer::View(_) | Answer::Once(_) => to.in_window(),
                         Answer::Form(_) => false,
                     };
                 self.follow_up(to, Box::pin(async { ready }), placeholder, trace);
@@ -256,7 +256,9 @@ impl Recipient {
                 Some(instead) => return self.say_in_form(chat, &opened, &instead).await,
                 None => return Ok(()),
             },
-            (Ok(opened), Answer::View(view)) => return self.say_in_form(chat, &opened, &view).await,
+            (Ok(opened), Answer::View(view) | Answer::Once(view)) => {
+                return self.say_in_form(chat, &opened, &view).await;
+            }
             (Ok(opened), Answer::Form(form)) => {
                 match chat.fill_form(&opened, FormContent::Form(&form), &self.channel).await {
                     Ok(()) => return Ok(()),
@@ -265,7 +267,9 @@ impl Recipient {
             }
             (Err(error), Answer::Form(form)) => typed_instead(&form.typed, Some(&error)),
             (Err(error), Answer::Secret(reveal)) => reveal.needs_a_form(Some(&error)),
-            (Err(_), Answer::View(view)) => return chat.tell(&self.channel, &self.actor, &self.to, &view).await,
+            (Err(_), Answer::View(view) | Answer::Once(view)) => {
+                return chat.tell(&self.channel, &self.actor, &self.to, &view).await;
+            }
         };
         chat.tell(&self.channel, &self.actor, &self.beside(), &instead).await
     }
@@ -278,6 +282,7 @@ impl Recipient {
         };
         let instead = match (answer, &self.trigger) {
             (Answer::View(view), _) => return Some((view, self.to.clone())),
+            (Answer::Once(view), _) => return Some((view, self.beside())),
             (Answer::Form(form), Some(trigger)) => {
                 let opened = chat.open_form(trigger, Some(&form), &self.channel).await;
                 opened.err().map(|error| typed_instead(&form.typed, Some(&error)))

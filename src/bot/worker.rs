@@ -202,6 +202,7 @@ impl Worker {
             self.bot.sessions.store().forget_deliveries(now - DELIVERIES_KEPT).await?;
             self.bot.notifications.forget(now).await?;
             self.bot.forget_replaced(now).await?;
+            self.bot.forget_proofs(now).await?;
         }
         Ok(())
     }

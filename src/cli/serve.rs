@@ -12,10 +12,12 @@ use crate::chat::ChatError;
 use crate::chat::text::{count, visible};
 use crate::config::{Config, Faults, SlackWayIn, StorePlace};
 use crate::domain::access::Principal;
+use crate::platform::identity::Unsure;
 use crate::server::health;
 use crate::store;
 use crate::telemetry::otlp::{Wanted, Wrong};
 use crate::telemetry::{Otlp, build};
+use crate::timing::identity::ASKED_AT_START;
 use crate::timing::program::CHAT_ASKED_AT_START;
 
 pub async fn run() -> anyhow::Result<()> {
@@ -110,6 +112,21 @@ async fn refuse_what_never_works(app: &App) -> Result<(), Faults> {
                     "{error}; install the app into the one workspace where it is used, and set the bot token of that install"
                 ),
             ));
+        }
+    }
+    if let Some(provider) = app.provider() {
+        match tokio::time::timeout(ASKED_AT_START, provider.discover()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(Unsure::OtherIssuer { named })) => {
+                let what =
+                    format!("its discovery document names another issuer, {named:?}; set exactly that, if it is yours");
+                return Err(Faults::one("CHATOPS_OIDC_ISSUER", what));
+            }
+            Ok(Err(_)) | Err(_) => {
+                warn!(
+                    "the identity provider does not answer as it should; nobody can prove who they are until it does"
+                );
+            }
         }
     }
     match tokio::time::timeout(CHAT_ASKED_AT_START, app.refused_socket_mode()).await {

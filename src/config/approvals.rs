@@ -8,17 +8,29 @@ use super::source::{Source, VARIABLES, flat};
 use crate::domain::access::Principal;
 use crate::domain::action::Kind;
 use crate::domain::approval::remind::When;
-use crate::domain::approval::{Notify, Policy, Rule};
+use crate::domain::approval::{Notify, Policy, Reveal, Rule};
 
 const REQUIRED: &str = "CHATOPS_APPROVALS_REQUIRED";
 const SELF_APPROVAL: &str = "CHATOPS_SELF_APPROVAL";
 const TTL: &str = "CHATOPS_APPROVAL_TTL";
 
 /// Of one kind of action.
-const SETTINGS: [&str; 8] =
-    ["required", "required_sensitive", "self_approval", "ttl", "approvers", "requesters", "notify", "remind"];
+const SETTINGS: [&str; 10] = [
+    "required",
+    "required_sensitive",
+    "self_approval",
+    "ttl",
+    "approvers",
+    "requesters",
+    "notify",
+    "remind",
+    "second_factor",
+    "reveal",
+];
 /// Of all kinds: they stand in `[approval]` itself.
-const OF_ALL: [&str; 2] = ["notify", "remind"];
+const OF_ALL: [&str; 4] = ["notify", "remind", "second_factor", "reveal"];
+/// The actions that make a secret.
+const SECRET: [Kind; 2] = [Kind::KeyCreate, Kind::KeyRotate];
 /// Most approvals that may be asked for.
 const MOST: u8 = 20;
 
@@ -48,6 +60,11 @@ pub(super) fn read(source: &mut Source) -> Option<Policy> {
         };
         let mut rule = policy.usual.clone();
         for (setting, value) in settings {
+            if setting == "reveal" && !SECRET.contains(&kind) {
+                let only = "is for key_create and key_rotate alone: no other action makes a secret";
+                source.faults.add(&format!("{place} reveal"), only);
+                continue;
+            }
             if let Err(fault) = set(&mut rule, &setting, &value) {
                 source.faults.add(&format!("{place} {setting}"), fault);
             }
@@ -78,6 +95,11 @@ fn set(rule: &mut Rule, setting: &str, value: &toml::Value) -> Result<(), String
                 meant.ok_or_else(|| format!("{text:?} is none of {}", Notify::ALL.map(Notify::name).join(", ")))?;
         }
         "remind" => rule.remind = moments(&text)?,
+        "second_factor" => rule.second_factor = yes_or_no(&text)?,
+        "reveal" => {
+            let meant = Reveal::ALL.into_iter().find(|reveal| reveal.name() == text);
+            rule.reveal = meant.ok_or_else(|| format!("{text:?} is neither chat nor page"))?;
+        }
         _ if VARIABLES.iter().any(|v| v.name.eq_ignore_ascii_case(setting)) => {
             return Err("is not a setting of an action: it belongs above the first [table] of the file".into());
         }
@@ -85,7 +107,7 @@ fn set(rule: &mut Rule, setting: &str, value: &toml::Value) -> Result<(), String
             let meant = nearest(setting, SETTINGS.into_iter());
             let meant = meant.map_or(String::new(), |near| format!("; did you mean {near}?"));
             return Err(format!(
-                "is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters, notify or remind{meant}"
+                "is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters, notify, remind, second_factor or reveal{meant}"
             ));
         }
     }

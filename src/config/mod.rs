@@ -6,6 +6,7 @@
 mod approvals;
 mod metrics;
 mod names;
+mod oidc;
 mod parts;
 mod reminders;
 mod secrets;
@@ -30,6 +31,7 @@ use crate::resolve::is_loopback;
 use crate::resolve::network::Network;
 use crate::sekoia::Region;
 use crate::timing::Timing;
+pub use oidc::OidcConfig;
 pub use parts::Parts;
 pub use slack::{SlackConfig, SlackWayIn};
 use source::Source;
@@ -51,6 +53,8 @@ pub struct Config {
     pub access: Policy,
     /// Who has to agree to what.
     pub approval: approval::Policy,
+    /// Where people prove who they are, if that is configured.
+    pub oidc: Option<OidcConfig>,
     /// The folder of plan templates.
     pub plans: Option<PathBuf>,
     /// How long an unanswered write is left alone. Not an operator's to set: what is shorter than

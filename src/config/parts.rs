@@ -7,9 +7,9 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::source::{Faults, Source};
-use super::{Config, LogConfig, MattermostConfig, SekoiaConfig, SlackConfig, SlackWayIn, StoreConfig};
+use super::{Config, LogConfig, MattermostConfig, OidcConfig, SekoiaConfig, SlackConfig, SlackWayIn, StoreConfig};
 use super::{
-    approvals, channels, folder, listening, log, metrics, names, platforms, principals, public_address, secrets,
+    approvals, channels, folder, listening, log, metrics, names, oidc, platforms, principals, public_address, secrets,
 };
 use super::{sekoia, store};
 use crate::domain::access::Policy;
@@ -30,6 +30,7 @@ pub struct Parts {
     pub store: Option<StoreConfig>,
     pub access: Policy,
     pub approval: Option<approval::Policy>,
+    pub oidc: Option<OidcConfig>,
     pub plans: Option<PathBuf>,
     pub log: Option<LogConfig>,
     /// How every outgoing connection is made.
@@ -72,6 +73,7 @@ impl Parts {
             channels: channels(source),
         };
         let approval = approvals::read(source);
+        let oidc = oidc::read(source, public_url.as_ref(), approval.as_ref(), &network);
         let plans = source.optional("CHATOPS_PLANS", folder);
         let log = log(source);
         let secrets = source.secrets();
@@ -85,6 +87,7 @@ impl Parts {
             store,
             access,
             approval,
+            oidc,
             plans,
             log,
             network,
@@ -94,7 +97,7 @@ impl Parts {
 
     /// All of them, where none has a fault.
     pub(super) fn whole(self) -> Option<Config> {
-        let Self { slack, mattermost, public_url, access, plans, .. } = self;
+        let Self { slack, mattermost, public_url, access, oidc, plans, .. } = self;
         Some(Config {
             sekoia: self.sekoia?,
             slack,
@@ -105,6 +108,7 @@ impl Parts {
             store: self.store?,
             access,
             approval: self.approval?,
+            oidc,
             plans,
             timing: crate::timing::timing(),
             log: self.log?,

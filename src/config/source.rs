@@ -44,6 +44,10 @@ pub static VARIABLES: &[Variable] = &[
     named("CHATOPS_APPROVALS_REQUIRED"),
     named("CHATOPS_SELF_APPROVAL"),
     named("CHATOPS_APPROVAL_TTL"),
+    named("CHATOPS_OIDC_ISSUER"),
+    named("CHATOPS_OIDC_CLIENT_ID"),
+    named("CHATOPS_OIDC_CLIENT_SECRET"),
+    named("CHATOPS_OIDC_ACR"),
     named("CHATOPS_PLANS"),
     named("CHATOPS_CA_FILE"),
     named("CHATOPS_CONFIG"),
@@ -104,6 +108,8 @@ pub(super) struct Source {
     pub approval: toml::Table,
     /// `[reminders]` of the file.
     pub reminders: toml::Table,
+    /// `[oidc]` of the file.
+    pub oidc: toml::Table,
     pub faults: Faults,
     /// The file could not be read: what is missing may stand in it.
     incomplete: bool,
@@ -115,6 +121,7 @@ impl Source {
             values: BTreeMap::new(),
             approval: toml::Table::new(),
             reminders: toml::Table::new(),
+            oidc: toml::Table::new(),
             faults: Faults::default(),
             incomplete: false,
         };
@@ -168,6 +175,10 @@ impl Source {
             }
             if let (true, toml::Value::Table(settings)) = (name.eq_ignore_ascii_case("reminders"), &value) {
                 self.reminders = settings.clone();
+                continue;
+            }
+            if let (true, toml::Value::Table(identities)) = (name.eq_ignore_ascii_case("oidc"), &value) {
+                self.oidc = identities.clone();
                 continue;
             }
             let Some(variable) = VARIABLES.iter().find(|v| v.name.eq_ignore_ascii_case(&name)) else {
@@ -275,11 +286,12 @@ impl Source {
 /// What is wrong with a name that the file has and nobody reads.
 fn unknown_in_file(name: &str, value: &toml::Value) -> String {
     let shown = if value.is_table() { format!("unknown table [{name}]") } else { format!("unknown setting {name:?}") };
-    let tables = ["approval", "reminders"].map(String::from);
+    let tables = ["approval", "reminders", "oidc"].map(String::from);
     let known: Vec<String> = VARIABLES.iter().map(|v| v.name.to_lowercase()).chain(tables).collect();
     match similar::nearest(&name.to_lowercase(), known.iter().map(String::as_str)) {
         Some("approval") => format!("{shown}; did you mean [approval.<action>]?"),
         Some("reminders") => format!("{shown}; did you mean [reminders]?"),
+        Some("oidc") => format!("{shown}; did you mean [oidc.subjects]?"),
         Some(near) => format!("{shown}; did you mean {near:?}?"),
         None => shown,
     }

@@ -250,6 +250,14 @@ impl Principal {
         matches!(self, Principal::Group { .. })
     }
 
+    /// The platform's id of the user group that it is there; none for a person, and on another platform.
+    pub fn group_on(&self, chat: &str) -> Option<&str> {
+        match self {
+            Principal::Group { platform, id } if *platform == chat => Some(id),
+            Principal::Group { .. } | Principal::User(_) => None,
+        }
+    }
+
     /// Whether it is of this chat platform.
     pub fn is_on(&self, chat: &str) -> bool {
         match self {

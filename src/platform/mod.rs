@@ -5,6 +5,7 @@
 use crate::chat::ChatError;
 use crate::pace::retry::{Failed, Next};
 
+pub mod identity;
 pub mod intake;
 pub mod mattermost;
 mod refused;

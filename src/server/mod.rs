@@ -22,6 +22,7 @@ pub use connections::serve;
 pub use places::Bounds;
 pub use surface::Surface;
 
+use crate::platform::identity::{self, Pages};
 use crate::platform::intake::Intake;
 use crate::platform::mattermost::{self, Mattermost};
 use crate::platform::sekoia_webhook::{self, Hooks};
@@ -71,6 +72,14 @@ pub fn mattermost(mattermost: Arc<Mattermost>) -> Router {
 /// What Sekoia calls.
 pub fn hooks(hooks: Hooks) -> Router {
     Router::new().route("/hooks/sekoia/{token}", post(sekoia_webhook::sekoia)).with_state(hooks)
+}
+
+/// What people open to prove who they are.
+pub fn identity(pages: Pages) -> Router {
+    Router::new()
+        .route("/confirm/{token}", get(identity::confirm).post(identity::leave))
+        .route("/oidc/callback", get(identity::callback))
+        .with_state(pages)
 }
 
 /// 503 with the reason while the process cannot do its work.

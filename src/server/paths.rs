@@ -34,13 +34,14 @@ pub fn normalize(uri: &mut Uri) {
 }
 
 /// The routes that are counted by their own names.
-const ROUTES: [&str; 8] = [
+const ROUTES: [&str; 9] = [
     "/slack/commands",
     "/slack/interactivity",
     "/slack/events",
     "/mattermost/command",
     "/mattermost/action",
     "/mattermost/dialog",
+    "/oidc/callback",
     "/healthz",
     "/readyz",
 ];
@@ -50,6 +51,7 @@ pub fn route(path: &str) -> &'static str {
     match ROUTES.iter().find(|route| **route == path) {
         Some(route) => route,
         None if path.starts_with("/hooks/sekoia/") => "/hooks/sekoia/{token}",
+        None if path.starts_with("/confirm/") => "/confirm/{token}",
         None => "other",
     }
 }
@@ -70,6 +72,7 @@ mod tests {
             ("/readyz", "/readyz"),
             ("/hooks/sekoia/0123456789abcdef", "/hooks/sekoia/{token}"),
             ("/hooks/sekoia/", "/hooks/sekoia/{token}"),
+            ("/confirm/0123456789abcdef", "/confirm/{token}"),
             ("/slack/commands/x", "other"),
             ("/", "other"),
         ] {

@@ -26,6 +26,8 @@ fn horizon(kind: WorkKind) -> Option<Horizon> {
     let (minute, hour, day) = (Duration::from_mins(1), Duration::from_hours(1), Duration::from_hours(24));
     match kind {
         WorkKind::Inbound => at_once(10 * minute),
+        // Links and sign-ins that are over.
+        WorkKind::Proof => at_once(11 * minute),
         // A shown key waits for 15 minutes, a pause at Sekoia for ten.
         WorkKind::Execute => at_once(16 * minute),
         WorkKind::Hint | WorkKind::ChecklistSync | WorkKind::Home => at_once(hour),

@@ -146,6 +146,8 @@ pub enum WorkKind {
     Welcome,
     /// A message that could not be edited and that another one replaces; due when it may be forgotten.
     Replaced,
+    /// A link to prove who one is, or a sign-in that came of it; due when it is over.
+    Proof,
     /// When somebody is to be reminded of the steps that are theirs, or that this is to be planned anew.
     Reminder,
     /// The page that a platform shows somebody of what waits for them; due when it is looked at again.
@@ -155,7 +157,7 @@ pub enum WorkKind {
 }
 
 impl WorkKind {
-    pub const ALL: [WorkKind; 23] = [
+    pub const ALL: [WorkKind; 24] = [
         WorkKind::Inbound,
         WorkKind::Progress,
         WorkKind::Card,
@@ -176,6 +178,7 @@ impl WorkKind {
         WorkKind::Source,
         WorkKind::Digest,
         WorkKind::Drift,
+        WorkKind::Proof,
         WorkKind::Reminder,
         WorkKind::Home,
         WorkKind::VoteReminder,
@@ -204,6 +207,7 @@ impl WorkKind {
             WorkKind::Announce => "announce",
             WorkKind::Welcome => "welcome",
             WorkKind::Replaced => "replaced",
+            WorkKind::Proof => "proof",
             WorkKind::Reminder => "reminder",
             WorkKind::Home => "home",
             WorkKind::VoteReminder => "vote_reminder",

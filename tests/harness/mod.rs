@@ -9,6 +9,7 @@ pub mod demo;
 pub mod front;
 mod happenings;
 pub mod hook;
+mod identity;
 pub mod mattermost;
 mod outcome;
 mod platform;
@@ -27,6 +28,7 @@ use sekoia_chatops::sandbox;
 use sekoia_chatops::timing::{Rhythm, Timing};
 
 pub use self::chat::Chat;
+pub use self::identity::{Browser, Page, Proving, Tokens};
 pub use self::platform::{Call, ChatFault, Platform};
 pub use self::seen::{Kind, Seen};
 pub use self::slack::{Choice, SignedRequest};
@@ -68,6 +70,8 @@ pub struct Setting {
     pub beside: Option<Platform>,
     /// `name:password` of the proxy that alone knows where everything is.
     pub behind_proxy: Option<&'static str>,
+    /// Where people prove who they are.
+    pub proving: Option<Proving>,
     /// Templates of plans: their names and their texts.
     pub templates: &'static [(&'static str, &'static str)],
 }
@@ -93,6 +97,7 @@ impl Default for Setting {
             only_mentions: false,
             beside: None,
             behind_proxy: None,
+            proving: None,
             templates: &[],
         }
     }

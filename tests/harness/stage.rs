@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::identity::{CLIENT, CLIENT_SECRET, Provided};
 use super::proxy::{Proxy, Rules};
 use super::{Chat, Platform, Setting, front};
 
@@ -37,6 +38,7 @@ pub struct Stage {
     templates: tempfile::TempDir,
     /// The only way out, and what has to be trusted behind it.
     behind: Option<(Proxy, tempfile::NamedTempFile)>,
+    pub(super) provided: Option<Provided>,
     running: Option<Running>,
     program: Option<Program>,
 }
@@ -92,6 +94,10 @@ impl Stage {
             Some(login) => Some(behind_proxy(login, &chat, listening).await),
             None => None,
         };
+        let provided = match setting.proving {
+            Some(_) => Some(Provided::start().await),
+            None => None,
+        };
         Self {
             chat,
             beside,
@@ -102,6 +108,7 @@ impl Stage {
             directory,
             templates,
             behind,
+            provided,
             running: None,
             program: None,
         }
@@ -162,6 +169,13 @@ impl Stage {
             settings.push(("HTTPS_PROXY", format!("http://{login}@{}", proxy.address)));
             settings.push(("CHATOPS_CA_FILE", trusted.path().display().to_string()));
         }
+        if let (Some(proving), Some(provided)) = (self.setting.proving, &self.provided) {
+            settings.push(("CHATOPS_OIDC_ISSUER", provided.provider.issuer().to_owned()));
+            settings.push(("CHATOPS_OIDC_CLIENT_ID", CLIENT.to_owned()));
+            settings.push(("CHATOPS_OIDC_CLIENT_SECRET", CLIENT_SECRET.to_owned()));
+            settings.push(("CHATOPS_OIDC_ACR", proving.acr.to_owned()));
+            settings.retain(|(_, value)| !value.is_empty());
+        }
         if self.setting.only_mentions {
             settings.retain(|(name, _)| !matches!(*name, "MATTERMOST_COMMAND_TOKEN" | "CHATOPS_PUBLIC_URL"));
         }
@@ -199,6 +213,11 @@ impl Stage {
         config.metrics_listen = self.setting.metrics.then_some(config.listen);
         config.approval = self.setting.approval.clone();
         config.timing = self.setting.timing;
+        if let (Some(proving), Some(provided), Some(oidc)) = (self.setting.proving, &self.provided, &mut config.oidc) {
+            oidc.public_url = format!("http://{}", provided.bot()).parse().expect("an address");
+            oidc.subjects = proving.subjects.iter().map(|(name, id)| (self.person(name), (*id).into())).collect();
+        }
+        let door = self.provided.as_ref().map(Provided::listener);
         config.log = LogConfig { filter: "off".into(), json: false };
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
@@ -206,7 +225,10 @@ impl Stage {
         let stopped = stop.clone();
         let (told, built) = tokio::sync::oneshot::channel();
         let task = runtime.spawn(async move {
-            let listener = TcpListener::bind(config.listen).await?;
+            let listener = match door {
+                Some(door) => TcpListener::from_std(door)?,
+                None => TcpListener::bind(config.listen).await?,
+            };
             let exposed = match config.metrics_listen {
                 Some(address) => Some(TcpListener::bind(address).await?),
                 None => None,
@@ -246,6 +268,7 @@ impl Stage {
 
     /// The same, with more of an environment.
     pub async fn start_program_with(&mut self, more: &[(&str, &str)]) {
+        let proving = self.program_proves();
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log()).expect("a log file");
         let before = log.metadata().expect("a log file").len() as usize;
         let child = std::process::Command::new(env!("CARGO_BIN_EXE_sekoia-chatops"))
@@ -258,6 +281,7 @@ impl Stage {
                 ("CHATOPS_LISTEN", "127.0.0.1:0"),
                 ("CHATOPS_LOG", "trace"),
             ])
+            .envs(proving)
             .envs(more.iter().copied())
             .stderr(log)
             .spawn()
@@ -276,6 +300,20 @@ impl Stage {
         program.address =
             tokio::time::timeout(std::time::Duration::from_secs(20), up).await.expect("the binary serves");
         self.program = Some(program);
+    }
+
+    /// What the program needs so that everybody proves who they are.
+    fn program_proves(&mut self) -> Vec<(&'static str, String)> {
+        let Some(provided) = &mut self.provided else { return Vec::new() };
+        provided.leave_to_program();
+        let bot = provided.bot();
+        let file = self.directory.as_ref().expect("a durable stage").path().join("settings.toml");
+        std::fs::write(&file, "[approval]\nsecond_factor = true\n").expect("a file");
+        vec![
+            ("CHATOPS_LISTEN", bot.to_string()),
+            ("CHATOPS_PUBLIC_URL", format!("http://{bot}")),
+            ("CHATOPS_CONFIG", file.display().to_string()),
+        ]
     }
 
     /// The binary's process, while it runs.

@@ -44,6 +44,7 @@ mod plan_file;
 mod plan_template;
 mod planning;
 mod program;
+mod proof;
 mod proxies;
 mod quickstart;
 mod reached;

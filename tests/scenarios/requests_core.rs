@@ -7,7 +7,7 @@ use proptest::sample::select;
 use sekoia_chatops::chat::{Actor, ChannelKey, Community, UserId};
 use sekoia_chatops::domain::action::{Action, BundlePart, Grant, Invitee, Named, NewCommunity};
 use sekoia_chatops::domain::approval::{
-    Absent, Approval, ApprovalId, Audience, BundleRef, Command, Event, Gone, How, Item, Outcome, Part, Recorded,
+    Absent, Approval, ApprovalId, Audience, BundleRef, Command, Event, Gone, How, Item, Outcome, Part, Proof, Recorded,
     Refusal, Request, Stage, Status, decide,
 };
 use sekoia_chatops::domain::plan::Lifetime;
@@ -79,6 +79,7 @@ fn request(action: Action, needed: u8, self_approval: bool) -> Request {
         bundle: None,
         audience: Audience::default(),
         reminders: vec![],
+        second_factor: false,
     }
 }
 
@@ -101,7 +102,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 fn command() -> impl Strategy<Value = Command> {
     let who = || select(vec!["U0ALICE", "U0BOB", "U0CAROL"]).prop_map(user);
     prop_oneof![
-        6 => who().prop_map(|by| Command::Approve { by }),
+        6 => (who(), proof()).prop_map(|(by, proof)| Command::Approve { by, proof }),
         1 => (who(), select(vec!["", "no"])).prop_map(|(by, why)| Command::Reject { by, reason: why.into() }),
         1 => who().prop_map(|by| Command::Cancel { by }),
         1 => Just(Command::Expire),
@@ -119,6 +120,18 @@ fn command() -> impl Strategy<Value = Command> {
         3 => absent().prop_map(|who| Command::Hold { who }),
         2 => Just(Command::Release),
     ]
+}
+
+/// None, or that of one of three identities.
+fn proof() -> impl Strategy<Value = Option<Box<Proof>>> {
+    let of = |subject: &str| Proof {
+        issuer: "https://id.example".into(),
+        subject: subject.into(),
+        auth_time: start(),
+        acr: Some("2".into()),
+        amr: vec!["pwd".into(), "otp".into()],
+    };
+    proptest::option::of(select(vec!["a", "b", "c"]).prop_map(move |subject| Box::new(of(subject))))
 }
 
 /// Somebody who is gone, or two.
@@ -146,7 +159,7 @@ fn play(request: &Request, commands: &[(Command, i64)]) -> Vec<(Option<Approval>
     for (command, seconds) in all {
         at += SignedDuration::from_secs(seconds);
         let by = match &command {
-            Command::Approve { by }
+            Command::Approve { by, .. }
             | Command::Press { by, .. }
             | Command::Saved { by, .. }
             | Command::Lost { by, .. } => Actor::Person(by.clone()),
@@ -165,6 +178,32 @@ fn play(request: &Request, commands: &[(Command, i64)]) -> Vec<(Option<Approval>
 }
 
 proptest! {
+    #[test]
+    fn nothing_counts_without_a_proof_where_one_is_wanted((request, commands) in story()) {
+        let request = Request { second_factor: true, ..request };
+        for (_, recorded, after) in play(&request, &commands) {
+            prop_assert!(after.votes.iter().all(|vote| vote.proof.is_some()));
+            if let Event::Approved { proof, .. } | Event::Confirmed { proof, .. } = &recorded.event {
+                prop_assert!(proof.is_some());
+            }
+            // One identity is one vote, whatever the accounts.
+            let mut subjects: Vec<_> = after.votes.iter().filter_map(|vote| Some(&vote.proof.as_ref()?.subject)).collect();
+            let all = subjects.len();
+            subjects.sort();
+            subjects.dedup();
+            prop_assert_eq!(subjects.len(), all);
+        }
+        // Nor does a part of a bundle whose votes have none.
+        let votes = vec![sekoia_chatops::domain::approval::Vote { by: user("U0BOB"), at: start(), proof: None }];
+        let ask = Command::AskApproved {
+            id: ApprovalId::from("1badcafe"),
+            request: Box::new(request),
+            asked: user("U0ALICE"),
+            votes,
+        };
+        prop_assert_eq!(decide(None, ask, start()), Err(Refusal::NeedsProof));
+    }
+
     #[test]
     fn folding_the_events_gives_the_state_and_json_keeps_both((request, commands) in story()) {
         let turns = play(&request, &commands);
@@ -305,7 +344,7 @@ proptest! {
 #[test]
 fn an_action_that_was_edited_after_the_approval_is_not_carried_out() {
     let asked = request(actions().swap_remove(0), 1, false);
-    let turns = play(&asked, &[(Command::Approve { by: user("U0BOB") }, 1)]);
+    let turns = play(&asked, &[(Command::Approve { by: user("U0BOB"), proof: None }, 1)]);
     let mut approved = turns.last().expect("it was approved").2.clone();
     assert_eq!(approved.status(), Status::Approved);
     let Action::Invite { people, .. } = &mut approved.request.action else { panic!("an invitation") };
@@ -318,7 +357,7 @@ fn an_action_that_was_edited_after_the_approval_is_not_carried_out() {
 /// A bundle that was approved.
 fn approved_bundle() -> Approval {
     let asked = request(bundle(), 1, false);
-    play(&asked, &[(Command::Approve { by: user("U0BOB") }, 1)]).pop().expect("it was approved").2
+    play(&asked, &[(Command::Approve { by: user("U0BOB"), proof: None }, 1)]).pop().expect("it was approved").2
 }
 
 fn begins(item: usize, child: &str) -> Command {
@@ -379,7 +418,7 @@ fn a_part_of_a_bundle_rests_on_its_votes_and_on_who_keeps_the_key() {
     assert!(!held(keeper, Part::Owner).can_be_confirmed());
     let without_alice = held(user("U0ALICE"), Part::Requester);
     assert!(without_alice.can_be_confirmed());
-    assert!(decide(Some(&without_alice), Command::Approve { by: user("U0DAVE") }, start()).is_ok());
+    assert!(decide(Some(&without_alice), Command::Approve { by: user("U0DAVE"), proof: None }, start()).is_ok());
     // Who asked for the bundle may take a part of it back.
     assert!(decide(Some(&child), Command::Cancel { by: user("U0ALICE") }, start()).is_ok());
 }
@@ -403,7 +442,7 @@ fn a_key_is_never_waited_for_longer_than_before() {
     let until = start() + TTL;
     let created = Outcome::Created { uuid: "k".into(), until };
     let steps = [
-        Command::Approve { by: user("U0BOB") },
+        Command::Approve { by: user("U0BOB"), proof: None },
         Command::Press { item: 0, by: user("U0ALICE"), clock: None },
         Command::Report { item: 0, outcome: created },
     ];
@@ -424,7 +463,7 @@ fn a_request_that_waits_longer_than_any_can_is_over() {
     for (expires, over) in [(days(30), false), (days(366), true)] {
         let request = Request { expires: start() + expires, ..request(key(None), 1, false) };
         let asked = play(&request, &[]).pop().expect("it was asked").2;
-        let approve = decide(Some(&asked), Command::Approve { by: user("U0BOB") }, start());
+        let approve = decide(Some(&asked), Command::Approve { by: user("U0BOB"), proof: None }, start());
         let expire = decide(Some(&asked), Command::Expire, start());
         assert_eq!((approve.is_err(), expire.is_ok()), (over, over), "{expires:?}");
     }

@@ -7,7 +7,7 @@ use jiff::civil::time;
 use secrecy::ExposeSecret;
 use sekoia_chatops::config::{Config, Faults, LogConfig, SlackWayIn, StoreConfig, StorePlace, VARIABLES};
 use sekoia_chatops::domain::action::Kind;
-use sekoia_chatops::domain::approval::Notify;
+use sekoia_chatops::domain::approval::{Notify, Reveal};
 use sekoia_chatops::domain::working_time::WorkingTime;
 use sekoia_chatops::sekoia::Region;
 
@@ -159,6 +159,47 @@ fn stores_and_lists_are_read_as_documented() {
     assert_eq!(config.store.keys.unwrap().len(), 2);
     assert_eq!(config.access.operators, ["slack:U0ALICE", "mattermost:abc"].map(|p| p.parse().unwrap()));
     assert_eq!(config.access.channels, ["C0SOC".into(), "G0OLD".into()]);
+}
+
+const OIDC: Env<'static> = &[
+    ("CHATOPS_OIDC_ISSUER", "https://id.example.com/realms/soc"),
+    ("CHATOPS_OIDC_CLIENT_ID", "chatops"),
+    ("CHATOPS_OIDC_CLIENT_SECRET", "canary-oidc"),
+    ("CHATOPS_PUBLIC_URL", "https://bot.example.com"),
+];
+
+#[test]
+fn an_identity_provider_is_whole_or_a_fault() {
+    let config = with(OIDC).unwrap();
+    let oidc = config.oidc.expect("it is on");
+    assert_eq!((oidc.issuer.as_str(), oidc.client_id.as_str()), ("https://id.example.com/realms/soc", "chatops"));
+    assert!(oidc.acr.is_empty() && oidc.subjects.is_empty() && with(&[]).unwrap().oidc.is_none());
+    let strong = with(&[OIDC, &[("CHATOPS_OIDC_ACR", " urn:a  urn:b ")]].concat()).unwrap();
+    assert_eq!(strong.oidc.unwrap().acr, ["urn:a", "urn:b"]);
+    assert_snapshot!(faults(&OIDC[..1]), @"");
+    assert_snapshot!(faults(&[("CHATOPS_OIDC_ACR", "urn:a")]), @"");
+    let plain = [("CHATOPS_OIDC_ISSUER", "http://id.example.com"), ("CHATOPS_PUBLIC_URL", "http://bot.example.com")];
+    assert_snapshot!(faults(&[OIDC, &plain].concat()), @"");
+    let on_machine = [("CHATOPS_OIDC_ISSUER", "http://127.0.0.1:9"), ("CHATOPS_PUBLIC_URL", "http://localhost:8080")];
+    assert!(with(&[OIDC, &on_machine].concat()).is_ok());
+}
+
+#[test]
+fn who_approves_proves_who_they_are_if_there_is_where() {
+    let text = "[approval]\nsecond_factor = true\n[approval.invite]\nsecond_factor = false\n\
+                [approval.key_create]\nreveal = \"page\"\n\
+                [oidc.subjects]\n\"slack:U0BOB\" = \"bob-1\"\n\"mattermost:abc\" = \"bob-1\"\n";
+    let config = with_file(text, &[NEEDED, OIDC].concat()).unwrap();
+    let policy = config.approval;
+    assert!(policy.usual.second_factor && !policy.rule(Kind::Invite).second_factor);
+    assert_eq!([Kind::KeyCreate, Kind::KeyRotate].map(|kind| policy.rule(kind).reveal), [Reveal::Page, Reveal::Chat]);
+    assert_eq!(config.oidc.unwrap().subjects.len(), 2);
+    assert_snapshot!(with_file(text, NEEDED).unwrap_err(), @"");
+    let wrong = "[approval]\nreveal = \"wall\"\n[approval.invite]\nreveal = \"page\"\nsecond_factor = \"maybe\"\n\
+                 [oidc]\nsubject = 1\n[oidc.subjects]\n\"slack:U0BOB\" = \"b\"\n\"slack:U0CAROL\" = \"b\"\n\
+                 \"bob\" = \"c\"\n\"slack-group:S0SOC\" = \"d\"\n\"slack:U0DAN\" = 7\n\"slack:U0EVE\" = \" \"\n";
+    assert_snapshot!(with_file(wrong, &[NEEDED, OIDC].concat()).unwrap_err(), @"");
+    assert_snapshot!(with_file("[oidcs]\na = 1\n", NEEDED).unwrap_err(), @"");
 }
 
 #[test]
@@ -317,7 +358,7 @@ fn rules_of_approval_that_cannot_be_are_all_reported() {
     let text = "[approval.invite]\nrequired = 99\nneeded = 2\napprovers = []\nttl = \"1s\"\n[approval.invites]\nrequired = 1\n";
     assert_snapshot!(with_file(text, NEEDED).unwrap_err(), @r#"
     [approval.invite] approvers: names nobody: then nobody could approve it; leave it out for CHATOPS_APPROVERS
-    [approval.invite] needed: is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters or notify
+    [approval.invite] needed: is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters, notify, remind, second_factor or reveal
     [approval.invite] required: "99" is not a number from 1 to 20
     [approval.invite] ttl: "1s" is not such a time; give one such as 30m, 24h or 7d, from 1m to 30d
     [approval.invites]: is not a table of an action; the actions are invite, community_create, role_create, key_create, key_revoke, key_rotate, plan; did you mean [approval.invite]?
@@ -447,8 +488,8 @@ fn a_mistyped_name_in_the_file_is_a_fault_wherever_it_stands() {
     CHATOPS_CONFIG: chatops.toml: unknown setting "nonsense"
     CHATOPS_CONFIG: chatops.toml: unknown setting "sekoia_apikey"; did you mean "sekoia_api_key"?
     [approval.invite] chatops_channels: is not a setting of an action: it belongs above the first [table] of the file
-    [approval.invite] required_sensitiv: is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters or notify; did you mean required_sensitive?
-    [approval.invite] self_aproval: is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters or notify; did you mean self_approval?
+    [approval.invite] required_sensitiv: is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters, notify, remind, second_factor or reveal; did you mean required_sensitive?
+    [approval.invite] self_aproval: is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters, notify, remind, second_factor or reveal; did you mean self_approval?
     [approval.key_creat]: is not a table of an action; the actions are invite, community_create, role_create, key_create, key_revoke, key_rotate, plan; did you mean [approval.key_create]?
     "#);
 }

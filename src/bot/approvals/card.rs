@@ -7,9 +7,9 @@ use super::manual::steps_by_hand;
 use super::people::account;
 use crate::chat::Actor;
 use crate::chat::text::{count, first, shown};
-use crate::chat::view::{Block, Line, Tone, View, day};
+use crate::chat::view::{Block, Line, Tone, View, day, minute};
 use crate::domain::action::{Action, Grant, people};
-use crate::domain::approval::{Approval, Guest, How, Item, Stage, Status};
+use crate::domain::approval::{Approval, Guest, How, Item, Proof, Stage, Status, Vote};
 use crate::state::control::Frozen;
 
 /// Lines of one list; the rest is told by `approvals <id>`.
@@ -241,7 +241,8 @@ pub fn outcome_line(approval: &Approval, status: Status) -> Option<Line> {
             let have = approval.votes.len();
             let need = count(usize::from(request.needed), "approval", "approvals");
             let so_far = if have > 0 { format!(" ({have} so far)") } else { String::new() };
-            Line::new().say(format!("Needs {need}{so_far} until ")).moment(request.expires)
+            let proven = if request.second_factor { " with a proof of identity" } else { "" };
+            Line::new().say(format!("Needs {need}{proven}{so_far} until ")).moment(request.expires)
         }
         (Stage::Rejected { reason, change }, _) => by(Line::new().say("❌ Rejected by "), &change.by)
             .say(" · ")
@@ -292,9 +293,34 @@ fn progress(approval: &Approval) -> String {
 }
 
 pub fn votes(approval: &Approval) -> Vec<Line> {
-    let vote =
-        |v: &crate::domain::approval::Vote| Line::new().say("✅ Approved by ").person(&v.by).say(" · ").moment(v.at);
+    let vote = |v: &Vote| {
+        let line = Line::new().say("✅ Approved by ").person(&v.by).say(" · ").moment(v.at);
+        if v.proof.is_some() { line.say(" · identity proven") } else { line }
+    };
     approval.votes.iter().map(vote).collect()
+}
+
+/// How those who approved proved who they are.
+pub fn proofs(approval: &Approval) -> Vec<Line> {
+    let proven = approval.votes.iter().filter_map(|vote| Some((vote, vote.proof.as_deref()?)));
+    proven.map(|(vote, proof)| Line::new().person(&vote.by).say(format!(": {}", proof_in_words(proof)))).collect()
+}
+
+/// `identity proven by https://id.example as bob-1 · signed in <time> · acr 2 · amr pwd, otp`.
+pub fn proof_in_words(proof: &Proof) -> String {
+    let mut words = format!(
+        "identity proven by {} as {} · signed in {} UTC",
+        shown(&proof.issuer, 120),
+        shown(&proof.subject, 80),
+        minute(proof.auth_time)
+    );
+    if let Some(acr) = &proof.acr {
+        words.push_str(&format!(" · acr {}", shown(acr, 60)));
+    }
+    if !proof.amr.is_empty() {
+        words.push_str(&format!(" · amr {}", shown(&proof.amr.join(", "), 60)));
+    }
+    words
 }
 
 /// What became of each call, what needs somebody first; and how many lines are left out.

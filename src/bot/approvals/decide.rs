@@ -1,17 +1,20 @@
 //! Decisions: approve, reject, withdraw, freeze; and the end of a request's time.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::card::frozen_line;
 use super::controls::controls_for;
 use super::lines::held_line;
+use super::proof::Purpose;
 use super::resend;
 use crate::bot::failure::{Failure, instead};
-use crate::bot::{Ask, Bot, CommandResult};
+use crate::bot::{Answer, Ask, Bot, CommandResult};
 use crate::chat::Actor;
 use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, View};
-use crate::domain::approval::{Approval, ApprovalId, Command, Item, Outcome, Refusal, Status, decide};
+use crate::domain::approval::{Approval, ApprovalId, Command, Item, Outcome, Proof, Refusal, Status, decide};
 use crate::state::approvals::{ChangeError, Changed};
 use crate::store::StoreError;
 use crate::timing::approvals::UNREADABLE_LOOKED_AT_AFTER;
@@ -56,13 +59,29 @@ impl Bot {
         self.outbox.wake();
     }
 
-    pub(in crate::bot) async fn approve(&self, ask: &Ask<'_>, id: &str) -> CommandResult {
+    pub(in crate::bot) async fn approve(&self, ask: &Ask<'_>, id: &str) -> Result<Answer, Failure> {
         let approval = self.request_of(ask, id).await?;
         self.may_decide(ask, &approval).await?;
-        if let Some(view) = self.decide_on_held(ask, &approval, Command::Approve { by: ask.actor.clone() }).await? {
+        if approval.request.second_factor {
+            self.would_count(ask, &approval).await?;
+            let link = self.link_to_prove(ask, &approval, Purpose::Approve).await?;
+            return Ok(Answer::Once(Arc::new(link)));
+        }
+        self.approve_with(ask, &approval, None).await.map(Answer::from)
+    }
+
+    /// Whoever asks may decide it, and has proven who they are where the request wants that.
+    pub(super) async fn approve_with(
+        &self,
+        ask: &Ask<'_>,
+        approval: &Approval,
+        proof: Option<Box<Proof>>,
+    ) -> CommandResult {
+        let approve = Command::Approve { by: ask.actor.clone(), proof };
+        if let Some(view) = self.decide_on_held(ask, approval, approve.clone()).await? {
             return Ok(view);
         }
-        let changed = self.change_request(ask, &approval.id, Command::Approve { by: ask.actor.clone() }).await?.state;
+        let changed = self.change_request(ask, &approval.id, approve).await?.state;
         let title = changed.request.action.title();
         let left = usize::from(changed.request.needed).saturating_sub(changed.votes.len());
         let said = if approval.needs_somebody() { "You confirmed: " } else { "You approved: " };
@@ -90,9 +109,18 @@ impl Bot {
     pub(in crate::bot) async fn may_approve(&self, ask: &Ask<'_>, id: &str) -> Result<(), Failure> {
         let approval = self.request_of(ask, id).await?;
         self.may_decide(ask, &approval).await?;
-        let approval = self.held_part(&approval).await?.unwrap_or(approval);
-        decide(Some(&approval), Command::Approve { by: ask.actor.clone() }, ask.now)?;
-        Ok(())
+        self.would_count(ask, &approval).await
+    }
+
+    /// Whether their approval would count, with a proof where the request wants one.
+    async fn would_count(&self, ask: &Ask<'_>, approval: &Approval) -> Result<(), Failure> {
+        let held = self.held_part(approval).await?;
+        let approve = Command::Approve { by: ask.actor.clone(), proof: None };
+        match decide(Some(held.as_ref().unwrap_or(approval)), approve, ask.now) {
+            // Said last: nothing else is missing.
+            Ok(_) | Err(Refusal::NeedsProof) => Ok(()),
+            Err(refusal) => Err(refusal.into()),
+        }
     }
 
     pub(in crate::bot) async fn reject(&self, ask: &Ask<'_>, id: &str, reason: &str) -> CommandResult {

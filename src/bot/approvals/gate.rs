@@ -55,15 +55,8 @@ impl Bot {
 
 /// `lists`: the user is to be in each of them.
 async fn stands(chat: &dyn ChatPlatform, user: &UserId, lists: &[&[Principal]]) -> Result<Option<Gone>, ChatError> {
-    let groups: Vec<&str> = lists
-        .iter()
-        .copied()
-        .flatten()
-        .filter_map(|principal| match principal {
-            Principal::Group { platform, id } if *platform == chat.name() => Some(&**id),
-            Principal::Group { .. } | Principal::User(_) => None,
-        })
-        .collect();
+    let groups: Vec<&str> =
+        lists.iter().copied().flatten().filter_map(|principal| principal.group_on(chat.name())).collect();
     chat.forget(user, &groups).await;
     let team = chat.team().await?;
     let person = match chat.person(user).await {

@@ -119,6 +119,7 @@ mod tests {
             bundle: None,
             audience: Audience::default(),
             reminders: vec![],
+            second_factor: false,
         };
         let asked = Event::Requested { id: ApprovalId::of("1"), request: Box::new(request) };
         let done = |item| Event::Done { item, uuid: None, how: How::Answered };

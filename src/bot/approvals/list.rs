@@ -1,7 +1,7 @@
 //! What is not settled in a channel, and one request in full.
 
 use super::bundle::card::{in_full, part_of};
-use super::card::{accounted, everything, outcomes, risks, votes, what};
+use super::card::{accounted, everything, outcomes, proofs, risks, votes, what};
 use super::controls::controls_for;
 use super::waiting::Reader;
 use crate::bot::paging::Page;
@@ -90,7 +90,7 @@ impl Bot {
             .heading(format!("Request {} · {}", approval.id, status.name()))
             .line(Line::new().strong(approval.request.action.title()));
         if page.number == 1 {
-            view = what(view, &approval.request.action, 0).bullets(votes(&approval));
+            view = what(view, &approval.request.action, 0).bullets([votes(&approval), proofs(&approval)].concat());
             if let Some(line) = part_of(&approval) {
                 view = view.line(line);
             }

@@ -15,6 +15,7 @@ pub(super) mod lines;
 mod list;
 mod manual;
 mod people;
+pub(super) mod proof;
 mod read_back;
 pub(super) mod reminders;
 mod requesters;

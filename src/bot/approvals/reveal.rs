@@ -3,6 +3,8 @@
 //! The form is open before the key exists. A key whose secret nobody can be sure to have saved is
 //! revoked, frozen or not: the approval covers that.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -11,9 +13,10 @@ use tracing::{error, warn};
 use super::controls::{LOST, controls_for};
 use super::execute::NOT_SHOWN;
 use super::lines::held_line;
+use super::proof::{PageKey, Purpose};
 use crate::bot::failure::{Failure, instead};
 use crate::bot::rules::NewAddress;
-use crate::bot::{Ask, Bot};
+use crate::bot::{Answer, Ask, Bot};
 use crate::chat::text::{first, shown};
 use crate::chat::view::{Line, View, day};
 use crate::chat::{Actor, ChannelKey, ChatError, FormContent, SecretForm, UserId};
@@ -23,7 +26,7 @@ use crate::domain::approval::{self, Approval, ApprovalId, Command, Item, Outcome
 use crate::pace::Rank;
 use crate::pace::retry::wait_after;
 use crate::sekoia::{CreatedKey, KeyStatus, SekoiaError, Unwritten};
-use crate::store::StoreError;
+use crate::store::{Finished, StoreError};
 use crate::timing::approvals::REVOKE_LONGEST_WAIT;
 
 /// Attempts to revoke a key that must not stay, before others have their turn.
@@ -46,9 +49,35 @@ pub struct NewKey {
     by: UserId,
 }
 
+impl NewKey {
+    pub(super) fn new(id: ApprovalId, by: UserId) -> Self {
+        Self { id, by }
+    }
+}
+
+/// A key that exists, on its way to the one place where it is shown.
+struct MadeKey {
+    approval: Arc<Approval>,
+    uuid: Box<str>,
+    secret: SecretString,
+    /// Until then somebody has to say that it is saved.
+    until: Timestamp,
+}
+
 impl Bot {
+    /// The secret's form, or a link to the page that shows it instead.
+    pub(in crate::bot) async fn show_key(&self, ask: &Ask<'_>, id: &str) -> Result<Answer, Failure> {
+        let reveal = self.may_show(ask, id).await?;
+        let approval = self.request_of(ask, id).await?;
+        if self.approval_policy.reveal(&approval.request.action) == approval::Reveal::Chat {
+            return Ok(Answer::Secret(reveal));
+        }
+        let link = self.link_to_prove(ask, &approval, Purpose::Reveal).await?;
+        Ok(Answer::Once(Arc::new(link)))
+    }
+
     /// Whether who asks may have the key created now.
-    pub(in crate::bot) async fn may_show(&self, ask: &Ask<'_>, id: &str) -> Result<Reveal, Failure> {
+    async fn may_show(&self, ask: &Ask<'_>, id: &str) -> Result<Reveal, Failure> {
         let approval = self.looked_at_again(self.request_of(ask, id).await?).await?;
         decide(Some(&approval), Command::Press { item: 0, by: ask.actor.clone(), clock: None }, ask.now)?;
         if let Some(frozen) = self.approvals.frozen().await? {
@@ -71,15 +100,55 @@ impl Bot {
     }
 
     async fn reveal_key(&self, reveal: &NewKey, opened: &str, channel: &ChannelKey) -> Option<View> {
-        let told = |line: &str| Some(View::sentence(line.to_owned()));
         // Nobody takes the key for lost while it is on its way into the form.
-        let Some(_held) = self.hold(&reveal.id) else { return told("It is being done right now.") };
+        let Some(_held) = self.hold(&reveal.id) else { return Some(View::sentence("It is being done right now.")) };
+        let MadeKey { approval, uuid, secret, until } = match self.make_key(reveal, None).await {
+            Ok(made) => made,
+            Err(instead) => return Some(*instead),
+        };
+        let form = secret_form(&approval, secret, &uuid, until);
+        let shown = match self.chats.of_channel(channel) {
+            Ok(chat) => chat.fill_form(opened, FormContent::Secret(&form), channel).await,
+            Err(error) => Err(error),
+        };
+        drop(form);
+        if let Err(error) = shown {
+            warn!(%error, "the key could not be shown; it is revoked");
+            return Some(self.lost(&approval, &uuid, "The key could not be shown here").await);
+        }
+        self.note_shown(&approval.id).await;
+        None
+    }
+
+    /// Makes the secret for a page that shows it to who proved who they are. `finished`: that proof, which
+    /// is good for one key.
+    pub(super) async fn key_for_page(&self, reveal: &NewKey, finished: Finished) -> Result<PageKey, View> {
+        let Some(_held) = self.hold(&reveal.id) else { return Err(View::sentence("It is being done right now.")) };
+        let made = self.make_key(reveal, Some(finished)).await.map_err(|instead| *instead)?;
+        // On record before the page goes out: nobody can tell whether it arrives, and unconfirmed it is revoked.
+        if !self.note_shown(&reveal.id).await {
+            return Err(self.lost(&made.approval, &made.uuid, "The key could not be shown").await);
+        }
+        Ok(PageKey {
+            name: shown(made.approval.request.action.target(0), 80),
+            lives: lives(&made.approval),
+            secret: made.secret,
+            confirm: made.until,
+            request: reveal.id.to_string(),
+        })
+    }
+
+    /// Makes the secret, once it is on record who wants it. What is wrong instead is to be said where it would
+    /// be shown.
+    async fn make_key(&self, reveal: &NewKey, finished: Option<Finished>) -> Result<MadeKey, Box<View>> {
+        let told = |line: &str| Err(Box::new(View::sentence(line.to_owned())));
         let nothing = |error: SekoiaError| {
-            Some(View::sentence(format!("{error}. {} Nothing was created.", error.advice(self.sekoia.region))))
+            let said = format!("{error}. {} Nothing was created.", error.advice(self.sekoia.region));
+            Err(Box::new(View::sentence(said)))
         };
         match self.missing_of(&reveal.id).await {
             Ok(None) => {}
-            Ok(Some(line)) => return Some(View::sentence(line).line("Nothing was created.")),
+            Ok(Some(line)) => return Err(Box::new(View::sentence(line).line("Nothing was created."))),
             Err(_) => return told(STORE_FAILED),
         }
         // Afterwards a key of this name can only be the one that is created now.
@@ -99,14 +168,14 @@ impl Bot {
         };
         match self.approvals.frozen().await {
             Ok(None) => {}
-            Ok(Some(frozen)) => return Some(View::sentence(super::card::frozen_line(&frozen))),
+            Ok(Some(frozen)) => return Err(Box::new(View::sentence(super::card::frozen_line(&frozen)))),
             Err(_) => return told(STORE_FAILED),
         }
         let now = Timestamp::now();
         let by = Actor::Person(reveal.by.clone());
         let press = Command::Press { item: 0, by: reveal.by.clone(), clock: self.sekoia.clock() };
         let press = |state: Option<&Approval>| decide(state, press.clone(), now);
-        let approval = match self.approvals.change(&reveal.id, &by, now, None, press).await {
+        let approval = match self.approvals.change(&reveal.id, &by, now, finished, press).await {
             Ok(changed) => {
                 self.note_changes(reveal.by.as_str(), &changed);
                 changed.state
@@ -115,12 +184,12 @@ impl Bot {
                 error!(%error, "a key could not be announced, so it is not created");
                 return told(STORE_FAILED);
             }
-            Err(refused) => return Some(View::sentence(Line::marked(&refused.to_string()))),
+            Err(refused) => return Err(Box::new(View::sentence(Line::marked(&refused.to_string())))),
         };
-        let call = approval.request.action.call(0)?;
+        let Some(call) = approval.request.action.call(0) else { return told("There is nothing to create.") };
         let answer = match self.sekoia.write(turn, &call).await {
             Ok(answer) => answer,
-            Err(failed) => return Some(self.not_created(&approval, failed).await),
+            Err(failed) => return Err(Box::new(self.not_created(&approval, failed).await)),
         };
         let proven = approval.request.action.proven_by(0, answer.status, answer.body.expose_secret());
         let created = proven.and_then(|_| {
@@ -135,7 +204,7 @@ impl Bot {
                     "{odd}. If the key exists, it is revoked, because nobody has its secret; then you may press again. I tell you."
                 );
                 self.settle_call(&approval, Outcome::Unclear { why: odd.into() }).await;
-                return Some(View::sentence(line));
+                return Err(Box::new(View::sentence(line)));
             }
         };
         let uuid: Box<str> = created.uuid.as_str().into();
@@ -148,34 +217,32 @@ impl Bot {
         }
         let secret = match self.sekoia.working(created).await {
             Ok(Some(secret)) => secret,
-            Ok(None) => return self.lost(&approval, &uuid, "Sekoia does not take the new key's secret").await,
+            Ok(None) => {
+                return Err(Box::new(self.lost(&approval, &uuid, "Sekoia does not take the new key's secret").await));
+            }
             Err(error) => {
                 warn!(%error, "it is unknown which secret works");
-                return self.lost(&approval, &uuid, "Sekoia did not say whether it takes the new key's secret").await;
+                let why = "Sekoia did not say whether it takes the new key's secret";
+                return Err(Box::new(self.lost(&approval, &uuid, why).await));
             }
         };
-        let form = secret_form(&approval, secret, &uuid, until);
-        let shown = match self.chats.of_channel(channel) {
-            Ok(chat) => chat.fill_form(opened, FormContent::Secret(&form), channel).await,
-            Err(error) => Err(error),
-        };
-        drop(form);
-        if let Err(error) = shown {
-            warn!(%error, "the key could not be shown; it is revoked");
-            return self.lost(&approval, &uuid, "The key could not be shown here").await;
-        }
+        Ok(MadeKey { approval, uuid, secret, until })
+    }
+
+    /// Records that a key is shown; false if the store failed all the time.
+    async fn note_shown(&self, id: &ApprovalId) -> bool {
         for _ in 0..RECORDS {
-            match self.commit_as_bot(&approval.id, Command::Shown { item: 0 }).await {
-                Ok(_) => return None,
+            match self.commit_as_bot(id, Command::Shown { item: 0 }).await {
+                Ok(_) => return true,
                 Err(error) => warn!(%error, "it is not on record yet that the key was shown"),
             }
             tokio::time::sleep(self.timing.execution.revoke).await;
         }
-        None
+        false
     }
 
     /// A key that nobody has the secret of: what is told of it, when it is revoked or going to be.
-    async fn lost(&self, approval: &Approval, uuid: &str, why: &str) -> Option<View> {
+    async fn lost(&self, approval: &Approval, uuid: &str, why: &str) -> View {
         let gone = self.withdraw(approval, uuid, NOT_SHOWN).await.unwrap_or(false);
         self.outbox.wake();
         let then = if gone {
@@ -183,7 +250,7 @@ impl Bot {
         } else {
             "it is being revoked. When it is gone, I tell you, and you may press again."
         };
-        Some(View::sentence(format!("{why}, so {then}")))
+        View::sentence(format!("{why}, so {then}"))
     }
 
     /// Records what became of the call; false if the store failed.
@@ -346,12 +413,17 @@ impl Bot {
     }
 }
 
-fn secret_form(approval: &Approval, secret: SecretString, uuid: &str, confirm: Timestamp) -> SecretForm {
-    let name = shown(approval.request.action.target(0), 80);
-    let until = match &approval.request.action {
+/// `expires on 2027-01-01`.
+fn lives(approval: &Approval) -> String {
+    match &approval.request.action {
         Action::CreateKey { expires: Some(at), .. } => format!("expires on {}", day(*at)),
         _ => "never expires".into(),
-    };
+    }
+}
+
+fn secret_form(approval: &Approval, secret: SecretString, uuid: &str, confirm: Timestamp) -> SecretForm {
+    let name = shown(approval.request.action.target(0), 80);
+    let until = lives(approval);
     SecretForm {
         title: "Your new API key".into(),
         intro: Line::new()

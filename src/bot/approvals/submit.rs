@@ -53,6 +53,7 @@ impl Bot {
         let (policy, action) = (&self.approval_policy, &prepared.action);
         self.may_ask(&ask.rights, ask.actor, &policy.kinds(action)).await?;
         let (needed, whose) = policy.needed(action, prepared.sensitive);
+        let second_factor = policy.second_factor(action);
         let (self_approval, ttl) = (policy.self_approval(action), policy.ttl(action));
         let approvers = self.quorum(&prepared, ask.actor, needed, whose).await?;
         if wish.dry_run {
@@ -64,7 +65,8 @@ impl Bot {
             return Err(Failure::Wrong(Problem { field: "because", text: "Give a shorter reason.".into() }));
         }
         let no_form = || self.chats.of_channel(ask.channel).is_ok_and(ChatPlatform::only_mentions);
-        if matches!(prepared.action, Action::CreateKey { .. }) && no_form() {
+        let on_page = policy.reveal(action) == approval::Reveal::Page;
+        if matches!(prepared.action, Action::CreateKey { .. }) && !on_page && no_form() {
             return Err(Failure::Instead(Box::new(no_forms())));
         }
         let id = ApprovalId::of(ask.delivery);
@@ -93,6 +95,7 @@ impl Bot {
             bundle: None,
             audience,
             reminders: reminders.into_iter().map(crate::state::stream::sealed).collect(),
+            second_factor,
         });
         let changed = self.change_request(ask, &id, approval::Command::Ask { id: id.clone(), request }).await?;
         let mut line = Line::new()

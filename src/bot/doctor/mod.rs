@@ -41,7 +41,12 @@ pub struct Doctor<'a> {
     pub access: &'a Policy,
     pub approval: Option<&'a approval::Policy>,
     pub reach: Reach<'a>,
+    /// Of the identity provider, if there is one.
+    pub identity: Option<Examination>,
 }
+
+/// Something to be examined of which this room knows nothing.
+pub type Examination = Arc<dyn Fn() -> BoxFuture<'static, Vec<Check>> + Send + Sync>;
 
 /// What the bot knows of its settings, for `doctor`.
 #[derive(Default)]
@@ -53,6 +58,7 @@ pub struct Surroundings {
     pub called: bool,
     /// `CHATOPS_METRICS_LISTEN`.
     pub metrics: Option<std::net::SocketAddr>,
+    pub identity: Option<Examination>,
 }
 
 impl Doctor<'_> {
@@ -70,6 +76,9 @@ impl Doctor<'_> {
             all.push((chat.name(), people::examine(self, chat).boxed()));
         }
         all.push(("public_url", public_url::examine(&self.reach).boxed()));
+        if let Some(identity) = &self.identity {
+            all.push(("identity", identity()));
+        }
         if let Some(at) = self.reach.metrics {
             let found = async move { vec![metrics::examine(at, &self.reach).await] };
             all.push(("metrics", found.boxed()));
@@ -120,6 +129,7 @@ pub(super) fn title(name: &str) -> &str {
         "messages" => "Messages",
         "metrics" => "Metrics",
         "watch" => "Watch",
+        "identity" => "Identity provider",
         other => other,
     }
 }
@@ -133,7 +143,7 @@ impl Bot {
     }
 
     pub(super) async fn doctor(&self, _: &Ask<'_>) -> CommandResult {
-        let Surroundings { settings, network, called, metrics } = &self.surroundings;
+        let Surroundings { settings, network, called, metrics, identity } = &self.surroundings;
         let doctor = Doctor {
             settings: settings.clone(),
             store: Ok(Arc::clone(self.sessions.store())),
@@ -144,6 +154,7 @@ impl Bot {
             access: &self.policy,
             approval: Some(&self.approval_policy),
             reach: Reach { url: self.public_url.as_ref(), called: *called, metrics: *metrics, runs_at: None, network },
+            identity: identity.clone(),
         };
         Ok(doctor.examine().await.without(&[self.sekoia.key().clone()]).view())
     }

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use crate::bot::approvals::card::proof_in_words;
 use crate::bot::approvals::lines::by;
 use crate::bot::{Ask, Bot, CommandResult};
 use crate::chat::text::{count, first, shown};
@@ -144,7 +145,8 @@ fn votes(approval: &Approval) -> impl Iterator<Item = Entry> + '_ {
         what: Line::new()
             .say("approved request ")
             .code(approval.id.to_string())
-            .say(format!(": {}", shown(&approval.request.action.title(), 100))),
+            .say(format!(": {}", shown(&approval.request.action.title(), 100)))
+            .say(vote.proof.as_deref().map_or(String::new(), |proof| format!(" · {}", proof_in_words(proof)))),
     })
 }
 

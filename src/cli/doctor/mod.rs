@@ -34,6 +34,7 @@ use crate::bot::doctor::{Doctor, Reach};
 use crate::chat::diagnosis::{Check, Diagnosis, Verdict, harmless};
 use crate::chat::{ChatPlatform, Chats};
 use crate::config::{Faults, Parts, SekoiaConfig, StoreConfig, StorePlace};
+use crate::platform::identity::{Provider, examination};
 use crate::platform::mattermost::MattermostClient;
 use crate::platform::mattermost::seal::Sealer;
 use crate::platform::slack::SlackClient;
@@ -109,6 +110,7 @@ async fn examine(parts: &Parts, faults: &Faults) -> anyhow::Result<Diagnosis> {
             runs_at: parts.listen,
             network: &parts.network,
         },
+        identity: parts.oidc.clone().map(Provider::new).transpose()?.map(|provider| examination(Arc::new(provider))),
     };
     Ok(doctor.examine().await)
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Absent, ApprovalId, Guest, How, Request, Vote};
+use super::{Absent, ApprovalId, Guest, How, Proof, Request, Vote};
 use crate::chat::view::minute;
 use crate::chat::{Actor, MessageId, UserId};
 use crate::domain::checklist::MAX_REASON;
@@ -29,6 +29,8 @@ pub enum Command {
     /// By somebody who is among the approvers.
     Approve {
         by: UserId,
+        /// That it is them.
+        proof: Option<Box<Proof>>,
     },
     Reject {
         by: UserId,
@@ -146,6 +148,10 @@ pub enum Refusal {
     Altered,
     #[error("There is nothing of that kind to do on this request any more.")]
     NothingToDo,
+    #[error("Who approves this proves first who they are: press Approve, and open the link that you get.")]
+    NeedsProof,
+    #[error("The identity that you proved already approved this for another account.")]
+    SameIdentity,
     #[error("It is being done right now.")]
     UnderWay,
     #[error("A person who asked for it or approved it is gone, so it has to be confirmed first. Its card says how.")]

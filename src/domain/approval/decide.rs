@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Approval, Command, Event, How, Item, Outcome, Refusal, Stage, Status, bundle, held};
+use super::{Approval, Command, Event, How, Item, Outcome, Refusal, Stage, Status, bundle, held, proof};
 use crate::chat::view::minute;
 use crate::chat::{Actor, UserId};
 use crate::domain::checklist::MAX_REASON;
@@ -15,6 +15,11 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
     let Some(approval) = state else {
         return match command {
             Command::Ask { id, request } => Ok(vec![Event::Requested { id, request }]),
+            Command::AskApproved { request, votes, .. }
+                if request.second_factor && votes.iter().any(|vote| vote.proof.is_none()) =>
+            {
+                Err(Refusal::NeedsProof)
+            }
             Command::AskApproved { id, request, asked, votes } => {
                 Ok(vec![Event::AskedApproved { id, request, asked, votes }])
             }
@@ -26,8 +31,8 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
             return Err(Refusal::Already("That was asked already.".into()));
         }
         Command::Posted { message, replaces } => Event::CardPosted { message, replaces },
-        Command::Approve { by } if approval.needs_somebody() => held::confirm(approval, &by, now)?,
-        Command::Approve { by } => {
+        Command::Approve { by, proof } if approval.needs_somebody() => held::confirm(approval, &by, proof, now)?,
+        Command::Approve { by, proof } => {
             requested(approval, now)?;
             if approval.requester() == Some(&by) && !approval.request.self_approval {
                 return Err(Refusal::OwnRequest);
@@ -39,7 +44,8 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
             if !approval.is_as_approved() {
                 return Err(Refusal::Altered);
             }
-            Event::Approved { hash: approval.request.hash.clone() }
+            proof::check(approval, proof.as_deref())?;
+            Event::Approved { hash: approval.request.hash.clone(), proof }
         }
         Command::Reject { by: _, reason } => {
             let held = approval.needs_somebody();

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Absent, Approval, ApprovalId, Guest, Held, Item, Request, Stage, Vote};
+use super::{Absent, Approval, ApprovalId, Guest, Held, Item, Proof, Request, Stage, Vote};
 use crate::chat::{Actor, Change, MessageId, UserId};
 
 /// Something that happened. Stored as the body of an audit record: a variant or a field is added,
@@ -32,6 +32,9 @@ pub enum Event {
     /// One of the approvals that it needs, for exactly this action.
     Approved {
         hash: Box<str>,
+        /// That it was who approved, where that is proven.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proof: Option<Box<Proof>>,
     },
     Rejected {
         reason: Box<str>,
@@ -116,6 +119,8 @@ pub enum Event {
         hash: Box<str>,
         replaces: Option<UserId>,
         excuses: Option<UserId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proof: Option<Box<Proof>>,
     },
     /// What became of the people who were invited.
     Guests {
@@ -222,9 +227,9 @@ impl Approval {
                 approval.card = Some(message);
                 approval.replaces = replaces;
             }
-            Event::Approved { .. } => {
+            Event::Approved { proof, .. } => {
                 if let Actor::Person(by) = by {
-                    approval.votes.push(Vote { by, at });
+                    approval.votes.push(Vote { by, at, proof });
                 }
                 if approval.votes.len() >= usize::from(approval.request.needed) {
                     approval.stage = Stage::Approved;
@@ -295,10 +300,10 @@ impl Approval {
             }
             Event::Held { who } => approval.held = Some(Held { at, who }),
             Event::Released => approval.held = None,
-            Event::Confirmed { replaces, excuses, .. } => {
+            Event::Confirmed { replaces, excuses, proof, .. } => {
                 if let (Some(gone), Actor::Person(by)) = (&replaces, by) {
                     approval.votes.retain(|vote| vote.by != *gone);
-                    approval.votes.push(Vote { by, at });
+                    approval.votes.push(Vote { by, at, proof });
                 }
                 approval.excused.extend(excuses.clone());
                 if let Some(held) = &mut approval.held {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Absent, Approval, Command, Event, Gone, Held, Item, Part, Refusal, Stage};
+use super::{Absent, Approval, Command, Event, Gone, Held, Item, Part, Proof, Refusal, Stage, proof};
 use crate::chat::UserId;
 
 impl Approval {
@@ -61,7 +61,12 @@ pub(super) fn hold(approval: &Approval, mut who: Vec<Absent>) -> Result<Event, R
 }
 
 /// An approver takes the place of one who is gone, or answers for who asked.
-pub(super) fn confirm(approval: &Approval, by: &UserId, now: Timestamp) -> Result<Event, Refusal> {
+pub(super) fn confirm(
+    approval: &Approval,
+    by: &UserId,
+    proof: Option<Box<Proof>>,
+    now: Timestamp,
+) -> Result<Event, Refusal> {
     let held = approval.held.as_ref().ok_or(Refusal::NothingToDo)?;
     if !approval.can_be_confirmed() {
         return Err(Refusal::NobodyToReceive);
@@ -82,8 +87,9 @@ pub(super) fn confirm(approval: &Approval, by: &UserId, now: Timestamp) -> Resul
     if replaces.is_some() && approval.votes.iter().any(|vote| vote.by == *by) {
         return Err(Refusal::Twice(crate::chat::text::count(1, "approval", "approvals")));
     }
+    proof::check(approval, proof.as_deref())?;
     let excuses = held.gone(Part::Requester).map(|absent| absent.user.clone());
-    Ok(Event::Confirmed { hash: approval.request.hash.clone(), replaces, excuses })
+    Ok(Event::Confirmed { hash: approval.request.hash.clone(), replaces, excuses, proof })
 }
 
 /// Whatever was not sent is not going to be.

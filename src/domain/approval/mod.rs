@@ -12,6 +12,7 @@ mod decide;
 mod event;
 mod held;
 mod policy;
+mod proof;
 pub mod remind;
 
 pub use absent::{Absent, Gone, Held, Part};
@@ -20,7 +21,8 @@ pub use bundle::BundleRef;
 pub use command::{Command, Outcome, Refusal};
 pub use decide::{SECRET_LOST, decide};
 pub use event::{Event, How, Recorded};
-pub use policy::{Policy, Rule};
+pub use policy::{Policy, Reveal, Rule};
+pub use proof::Proof;
 
 use std::fmt;
 use std::sync::Arc;
@@ -92,12 +94,17 @@ pub struct Request {
     /// When those who have not voted are reminded of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reminders: Vec<Timestamp>,
+    /// Who approves it proves at the identity provider who they are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub second_factor: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vote {
     pub by: UserId,
     pub at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Box<Proof>>,
 }
 
 /// Where the request stands. What became of the calls is told by the items.

@@ -30,6 +30,31 @@ pub struct Rule {
     pub notify: Notify,
     /// When they are reminded of it.
     pub remind: Vec<When>,
+    /// Whether who approves proves at the identity provider who they are.
+    pub second_factor: bool,
+    /// Where the secret of a new key is shown.
+    pub reveal: Reveal,
+}
+
+/// `reveal` of the actions that make a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reveal {
+    /// In a form of the chat.
+    #[default]
+    Chat,
+    /// On a page of the bot's own, after a proof of who looks at it.
+    Page,
+}
+
+impl Reveal {
+    pub const ALL: [Reveal; 2] = [Reveal::Chat, Reveal::Page];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Reveal::Chat => "chat",
+            Reveal::Page => "page",
+        }
+    }
 }
 
 impl Default for Rule {
@@ -43,6 +68,8 @@ impl Default for Rule {
             requesters: None,
             notify: Notify::default(),
             remind: When::USUAL.to_vec(),
+            second_factor: false,
+            reveal: Reveal::default(),
         }
     }
 }
@@ -123,6 +150,22 @@ impl Policy {
         moments(&all, asked, expires)
     }
 
+    /// Whether who approves proves who they are: if any rule that counts wants it.
+    pub fn second_factor(&self, action: &Action) -> bool {
+        self.kinds(action).into_iter().any(|kind| self.rule(kind).second_factor)
+    }
+
+    /// Where the secret that an action makes is shown.
+    pub fn reveal(&self, action: &Action) -> Reveal {
+        self.rule(action.kind()).reveal
+    }
+
+    /// Whether anything rests on an identity provider.
+    pub fn needs_identities(&self) -> bool {
+        let wants = |rule: &Rule| rule.second_factor || rule.reveal == Reveal::Page;
+        wants(&self.usual) || self.per.values().any(wants)
+    }
+
     /// How long it waits: the shortest of the rules that count.
     pub fn ttl(&self, action: &Action) -> Duration {
         let times = self.kinds(action).into_iter().map(|kind| self.rule(kind).ttl);
@@ -170,6 +213,17 @@ mod tests {
         assert!(!loose.self_approval(&action));
         assert_eq!(loose.kinds(&action), [Kind::Invite, Kind::KeyCreate, Kind::Plan]);
         assert_eq!(Policy::default().kinds(&action), [Kind::Invite, Kind::KeyCreate]);
+    }
+
+    #[test]
+    fn a_bundle_wants_a_second_factor_if_any_of_its_parts_does() {
+        let wants = || Rule { second_factor: true, ..Rule::default() };
+        let action = bundle("Guest", Lifetime::Never);
+        assert!(!Policy::default().second_factor(&action));
+        assert!(!policy([(Kind::RoleCreate, wants())]).second_factor(&action));
+        for kind in [Kind::Invite, Kind::KeyCreate, Kind::Plan] {
+            assert!(policy([(kind, wants())]).second_factor(&action), "{kind:?}");
+        }
     }
 
     #[test]
