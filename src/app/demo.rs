@@ -9,8 +9,9 @@ use url::Url;
 use super::{App, House, WaysIn, one_tls_provider, open_store};
 use crate::bot::doctor::Surroundings;
 use crate::chat::{ChatPlatform, Chats};
-use crate::config::{SekoiaConfig, StoreConfig};
-use crate::domain::approval;
+use crate::config::{OidcConfig, SekoiaConfig, StoreConfig};
+use crate::domain::action::Kind;
+use crate::domain::approval::{Policy, Reveal, Rule};
 use crate::platform::web::{self, Origins, Web, WebChat};
 use crate::sandbox::Sandbox;
 use crate::server;
@@ -22,6 +23,8 @@ pub struct Demo {
     pub sandbox: Arc<Sandbox>,
     pub store: StoreConfig,
     pub chat: Arc<WebChat>,
+    /// Where people prove who they are, if they can.
+    pub oidc: Option<OidcConfig>,
     /// Where the page is reached, and the webhook with it.
     pub public_url: Url,
     /// Where the page may be opened.
@@ -43,10 +46,10 @@ impl App {
         let watch = Rhythm { minute: Duration::from_secs(4), ..Rhythm::default() };
         let house = House {
             access: web::policy(),
-            approval: approval::Policy::default(),
+            approval: policy(demo.oidc.is_some()),
             timing: Timing { watch, ..Timing::default() },
             public_url: Some(demo.public_url),
-            oidc: None,
+            oidc: demo.oidc,
             plans: Some(demo.plans),
             metrics: Arc::default(),
             surroundings: Surroundings::default(),
@@ -56,4 +59,14 @@ impl App {
             WaysIn { routes: server::demo::routes(web, Arc::new(demo.origins)), listeners: Vec::new() }
         })
     }
+}
+
+/// `proving`: a new key is approved with a proof of identity, and shown on a page of its own. One that replaces
+/// another is not, so that both ways can be tried.
+fn policy(proving: bool) -> Policy {
+    let mut policy = Policy::default();
+    if proving {
+        policy.per.insert(Kind::KeyCreate, Rule { second_factor: true, reveal: Reveal::Page, ..Rule::default() });
+    }
+    policy
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use rand::RngExt as _;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -12,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use super::{asked_to_stop, env, start_logging};
 use crate::app::App;
 use crate::app::demo::Demo;
-use crate::config::{LogConfig, SekoiaConfig, StoreConfig, StorePlace};
-use crate::platform::web::{Origins, PEOPLE, WebChat};
+use crate::config::{LogConfig, OidcConfig, SekoiaConfig, StoreConfig, StorePlace};
+use crate::platform::web::{Origins, PEOPLE, WebChat, identities, subjects};
 use crate::resolve::network::Network;
+use crate::sandbox::identity::{Client, IdentityProvider};
 use crate::sandbox::{self, Options, Sandbox, Tenant, Writes};
 use crate::sekoia::Region;
 
@@ -81,6 +83,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         None => (StorePlace::Memory, "in memory, gone when you stop it; keep it with --store FILE".to_owned()),
     };
     let reached = args.reachable_as.clone().unwrap_or_else(|| address.to_string());
+    // Proofs are for encrypted addresses and this machine's own.
+    let oidc = match args.reachable_as {
+        None => Some(identity_provider(&reached, stopping.clone()).await?),
+        Some(_) => None,
+    };
+    let signs_in = oidc.as_ref().map(|oidc| oidc.issuer.clone());
     let plans = tempfile::tempdir().context("Cannot make a folder for the templates of plans")?;
     std::fs::write(plans.path().join("bank.toml"), BANK).context("Cannot write the template of a plan")?;
     let app = App::demo(Demo {
@@ -97,6 +105,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         sandbox,
         store: StoreConfig { place, keys: None },
         chat: Arc::clone(&chat),
+        oidc,
         public_url: format!("http://{reached}").parse().context("--reachable-as takes HOST:PORT")?,
         origins: Origins::new(address, args.reachable_as.as_deref()),
         kept: match args.store {
@@ -112,6 +121,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     println!(
         "Open http://{reached}/ in a browser. Ctrl-C stops.\n\n  People  {people}\n  Sekoia  embedded, {sekoia_url}\n  Data    {kept}"
     );
+    match signs_in {
+        Some(issuer) => println!("  Sign-in embedded, {issuer}: who approves a new API key proves there who they are"),
+        None => println!("  Sign-in off: people prove who they are only where the page is opened on this machine"),
+    }
     let stop = {
         let chat = Arc::clone(&chat);
         async move {
@@ -125,4 +138,29 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     stopping.cancel();
     let _ = sekoia_task.await;
     served
+}
+
+/// The demo's own identity provider, which knows everybody in it; how the bot uses it.
+async fn identity_provider(reached: &str, stopping: CancellationToken) -> anyhow::Result<OidcConfig> {
+    let listener =
+        TcpListener::bind("127.0.0.1:0").await.context("Cannot listen for the embedded identity provider")?;
+    let issuer = format!("http://{}", listener.local_addr()?);
+    let (id, secret) = ("sekoia-chatops-demo".to_owned(), hex::encode(rand::rng().random::<[u8; 16]>()));
+    let client = Client {
+        id: id.clone(),
+        secret: secret.clone(),
+        redirect_uri: format!("http://{reached}/oidc/callback").parse().context("The page has no address")?,
+    };
+    let provider = IdentityProvider::new(issuer.parse().context("It has no address")?, client, identities())?;
+    let serving = axum::serve(listener, provider.router()).with_graceful_shutdown(stopping.cancelled_owned());
+    tokio::spawn(async move { serving.await });
+    Ok(OidcConfig {
+        issuer,
+        client_id: id,
+        client_secret: SecretString::from(secret),
+        acr: Vec::new(),
+        subjects: subjects(),
+        public_url: format!("http://{reached}").parse().context("The page has no address")?,
+        network: Network::default(),
+    })
 }

@@ -79,8 +79,7 @@ impl Browsers {
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false }),
         )
         .await;
-        page.send("url", json!({ "url": format!("{}/?as={person}", demo.url) })).await.expect("the page");
-        page.see("body[data-ready=true]").await;
+        page.go_home(demo, person).await;
         page
     }
 }
@@ -113,9 +112,29 @@ impl Page {
         self.cdp("Emulation.setEmulatedMedia", features).await;
     }
 
+    /// As wide as a phone.
+    pub async fn phone(&self) {
+        let metrics = json!({ "width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true });
+        self.cdp("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    pub async fn reload(&self) {
+        self.send("refresh", json!({})).await.expect("the page");
+    }
+
     pub async fn close(self) {
         let address = self.address.trim_end_matches('/');
         self.http.delete(address).send().await.expect("closed");
+    }
+
+    pub async fn visit(&self, url: &str) {
+        self.send("url", json!({ "url": url })).await.expect("the page");
+    }
+
+    /// The demo's page, as one of its people.
+    pub async fn go_home(&self, demo: &Demo, person: &str) {
+        self.visit(&format!("{}/?as={person}", demo.url)).await;
+        self.see("body[data-ready=true]").await;
     }
 
     /// Waits for an element, and gives its name in WebDriver.

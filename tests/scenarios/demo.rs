@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use crate::harness::demo::{Demo, Window, database, refused, text, token};
-use crate::harness::steady;
+use crate::harness::{Browser, steady};
 
 const SOC: &str = "soc-setup";
 
@@ -560,7 +560,7 @@ async fn under_another_name_it_answers_when_told_so() {
 }
 
 #[tokio::test]
-async fn alice_asks_bob_approves_and_one_window_shows_the_key() {
+async fn alice_asks_bob_approves_with_a_proof_and_a_page_shows_the_key() {
     let demo = Demo::start(&[]);
     let (mut alice, mut bob) = (Window::open(&demo, "alice").await, Window::open(&demo, "bob").await);
     let mut elsewhere = Window::open(&demo, "alice").await;
@@ -573,20 +573,32 @@ async fn alice_asks_bob_approves_and_one_window_shows_the_key() {
     dan.press(&card, &format!("approve {id}"), &[]).await;
     assert_snapshot!(text(&dan.private().await), @"You cannot decide this. These people can: bob or carol.");
     assert_snapshot!(text(&dan.ask(SOC, "/sekoia invite eve@evil.example").await), @"That is for operators. Ask your bot administrator to add web:dan to CHATOPS_OPERATORS. /sekoia whoami shows your rights.");
+    // Somebody has Carol's session, and not her identity.
+    let browser = Browser::fresh();
+    let mut stolen = Window::open(&demo, "carol").await;
+    stolen.press(&card, &format!("approve {id}"), &[]).await;
+    let page = browser.prove(&link_in(&stolen.private().await), "dan").await;
+    assert!(page.status == 403 && page.text().contains("You proved to be another person"), "{}", page.text());
     bob.press(&card, &format!("approve {id}"), &[]).await;
+    let page = browser.prove(&link_in(&bob.private().await), "bob").await;
+    assert!(page.text().contains("You approved: Create the API key siem"), "{}", page.text());
     let alone = saying(&mut alice, "It is created when you press the button").await;
     assert_eq!(alone["channel"], "dm-alice");
     alice.press(&alone, &format!("show {id}"), &[]).await;
-    let form = alice.form().await;
-    let secret = form["secret"]["text"].as_str().expect("a secret").to_owned();
+    let link = link_in(&alice.private().await);
+    let page = browser.prove(&link, "alice").await;
+    let secret =
+        page.html.split_once("<pre>").and_then(|(_, rest)| rest.split_once("</pre>")).expect("a secret").0.to_owned();
     assert!(secret.starts_with("sandbox-key-"), "{secret}");
-    let (status, _) = alice.post("/demo/submit", &alice.filling(&form, &[])).await;
-    assert_eq!(status, 202);
+    assert_eq!(browser.get(&link).await.status, 404);
+    alice.press(&alone, &format!("saved {id}"), &[]).await;
     saying(&mut bob, "created, shown once and saved").await;
     // Neither another window of hers, nor anybody's JSON, nor what is said at the side.
     let (_, side) = bob.get("/demo/side?as=bob&channel=soc-setup").await;
     let mut seen = side.to_string();
-    for window in [&mut elsewhere, &mut bob, &mut dan] {
+    let history = bob.ask(SOC, "/sekoia audit 30").await;
+    assert!(text(&history).contains("identity proven by http://127.0.0.1:"), "{}", text(&history));
+    for window in [&mut alice, &mut elsewhere, &mut bob, &mut stolen, &mut dan] {
         window.say(SOC, "that was it").await;
         loop {
             let (_, event) = window.next().await.expect("a stream that goes on");
@@ -597,6 +609,14 @@ async fn alice_asks_bob_approves_and_one_window_shows_the_key() {
         }
     }
     assert!(!seen.contains(&secret));
+}
+
+/// The address in a message where somebody proves who they are.
+fn link_in(message: &Value) -> String {
+    let said = message.to_string();
+    let at = said.find("/confirm/").unwrap_or_else(|| panic!("no link in {said}"));
+    let start = said[..at].rfind("http://").expect("an address");
+    said[start..].chars().take_while(|c| *c != '"').collect()
 }
 
 /// The next message of the bot that says so.

@@ -28,7 +28,7 @@ pub use acts::{press, say, submit};
 pub use conversation::WebChat;
 pub use guard::{Origins, guard};
 pub use happenings::happen;
-pub use people::{PEOPLE, policy};
+pub use people::{PEOPLE, identities, policy, subjects};
 pub use routes::{Web, as_received, asset, index};
 pub use side::{console, side, switch_fault};
 pub use stream::events;

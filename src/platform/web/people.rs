@@ -1,12 +1,14 @@
 //! Who and where: the people and channels of the demo.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::chat::view::{Block, Line, Span, View};
 use crate::chat::{ChannelKey, UserId};
 use crate::domain::access::{Policy, Principal};
+use crate::sandbox::identity::Identity;
 
 /// The bot, as an author.
 pub const BOT: &str = "sekoia";
@@ -132,6 +134,22 @@ pub fn is_public(channel: &str) -> bool {
 /// Whether `person` is in `channel`.
 pub fn sees(person: &str, channel: &str) -> bool {
     is_public(channel) || channel == direct(person)
+}
+
+/// Who they are at the demo's own identity provider.
+pub fn identities() -> Vec<Identity> {
+    let identity = |person: &Somebody| Identity {
+        subject: person.id.to_owned(),
+        name: person.name.to_owned(),
+        email: person.email.map_or_else(|| format!("{}@banque-rivoli.example", person.id), str::to_owned),
+        email_verified: true,
+    };
+    PEOPLE.iter().map(identity).collect()
+}
+
+/// Which of them is whom in the chat.
+pub fn subjects() -> BTreeMap<UserId, Box<str>> {
+    PEOPLE.iter().map(|person| (UserId::web(person.id), person.id.into())).collect()
 }
 
 /// Who has which rights in the demo.
