@@ -13,7 +13,7 @@ use crate::store::{Backlog, StoreError, WorkKind};
 use crate::telemetry::{Figures, Waiting};
 
 /// What is done when it is due. Other kinds are kept, and forgotten when they are.
-const DONE_WHEN_DUE: [WorkKind; 17] = [
+const DONE_WHEN_DUE: [WorkKind; 18] = [
     WorkKind::Inbound,
     WorkKind::Progress,
     WorkKind::Card,
@@ -31,6 +31,7 @@ const DONE_WHEN_DUE: [WorkKind; 17] = [
     WorkKind::Reminder,
     WorkKind::Home,
     WorkKind::VoteReminder,
+    WorkKind::Escalation,
 ];
 
 /// Messages that are tried again when the chat refuses them.

@@ -190,6 +190,7 @@ impl Worker {
         self.bot.execute_due(now, tasks, stop).await?;
         self.bot.take_up_due(now, tasks).await?;
         self.bot.expire_due(now).await?;
+        self.bot.escalate_due(now).await?;
         self.bot.sync_checklists_due().await?;
         if self.bot.lease_since().is_some() {
             self.bot.track_due(now).await?;

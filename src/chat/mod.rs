@@ -298,6 +298,10 @@ pub trait ChatPlatform: Send + Sync + 'static {
     async fn by_address(&self, _address: &str) -> Result<Option<UserId>, ChatError> {
         Ok(None)
     }
+    /// Whether an answer about a person or a user group says that there is no such one.
+    fn says_unknown(&self, _answer: &ChatError) -> bool {
+        false
+    }
     /// What is asked next about a person, or a user group, is the present.
     async fn forget(&self, user: &UserId, groups: &[&str]);
     /// Remembered for some minutes.

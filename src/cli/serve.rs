@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::chat::ChatError;
 use crate::chat::text::{count, visible};
 use crate::config::{Config, Faults, SlackWayIn, StorePlace};
-use crate::domain::access::Principal;
+use crate::domain::access::{Principal, Unread};
 use crate::platform::identity::Unsure;
 use crate::server::health;
 use crate::store;
@@ -99,7 +99,8 @@ async fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener,
     })
 }
 
-/// A token that can never work ends the start. A platform that does not answer now may do so later.
+/// A token that can never work ends the start, and so does somebody whom a setting names and who does not
+/// exist. A platform that does not answer now may do so later.
 async fn refuse_what_never_works(app: &App) -> Result<(), Faults> {
     for chat in app.bot().chats().iter() {
         if let Ok(Err(error @ ChatError::OrganisationWide)) =
@@ -128,6 +129,13 @@ async fn refuse_what_never_works(app: &App) -> Result<(), Faults> {
                 );
             }
         }
+    }
+    if let Ok(unknown) = tokio::time::timeout(CHAT_ASKED_AT_START, app.bot().unknown()).await
+        && !unknown.is_empty()
+    {
+        return Err(Faults::all(unknown.into_iter().map(|Unread { who, setting, why }| {
+            (setting, format!("{who} does not exist there ({why}); correct the id, or take it out"))
+        })));
     }
     match tokio::time::timeout(CHAT_ASKED_AT_START, app.refused_socket_mode()).await {
         Ok(Some(why)) => Err(Faults::one("SLACK_APP_TOKEN", format!("{why}. {}", why.advice()))),

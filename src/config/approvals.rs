@@ -15,7 +15,7 @@ const SELF_APPROVAL: &str = "CHATOPS_SELF_APPROVAL";
 const TTL: &str = "CHATOPS_APPROVAL_TTL";
 
 /// Of one kind of action.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 12] = [
     "required",
     "required_sensitive",
     "self_approval",
@@ -26,9 +26,11 @@ const SETTINGS: [&str; 10] = [
     "remind",
     "second_factor",
     "reveal",
+    "escalate_after",
+    "escalate_to",
 ];
 /// Of all kinds: they stand in `[approval]` itself.
-const OF_ALL: [&str; 4] = ["notify", "remind", "second_factor", "reveal"];
+const OF_ALL: [&str; 6] = ["notify", "remind", "second_factor", "reveal", "escalate_after", "escalate_to"];
 /// The actions that make a secret.
 const SECRET: [Kind; 2] = [Kind::KeyCreate, Kind::KeyRotate];
 /// Most approvals that may be asked for.
@@ -49,6 +51,7 @@ pub(super) fn read(source: &mut Source) -> Option<Policy> {
             source.faults.add(&format!("[approval] {setting}"), fault);
         }
     }
+    check(&policy.usual, "[approval]", source);
     for (name, value) in approval {
         let place = format!("[approval.{name}]");
         let (Some(kind), toml::Value::Table(settings)) = (kind(&name), value) else {
@@ -69,9 +72,38 @@ pub(super) fn read(source: &mut Source) -> Option<Policy> {
                 source.faults.add(&format!("{place} {setting}"), fault);
             }
         }
+        // What is wrong with all kinds was said.
+        if (rule.escalate_after, &rule.escalate_to, rule.ttl) != as_usual(&policy.usual) {
+            check(&rule, &place, source);
+        }
         policy.per.insert(kind, rule);
     }
     Some(policy)
+}
+
+fn as_usual(usual: &Rule) -> (Option<Duration>, &Vec<Principal>, Duration) {
+    (usual.escalate_after, &usual.escalate_to, usual.ttl)
+}
+
+/// What is wrong with settings that have to fit each other.
+fn check(rule: &Rule, place: &str, source: &mut Source) {
+    let shown = |time| humantime::format_duration(time).to_string();
+    match (rule.escalate_after, rule.escalate_to.is_empty()) {
+        (Some(_), true) => {
+            let fault = "has no escalate_to; name the people or groups who may decide from then on, or remove it";
+            source.faults.add(&format!("{place} escalate_after"), fault);
+        }
+        (None, false) => {
+            let fault = "has no escalate_after; give the time after which they may decide, such as 4h, or remove it";
+            source.faults.add(&format!("{place} escalate_to"), fault);
+        }
+        (Some(after), false) if after >= rule.ttl => {
+            let (after, ttl) = (shown(after), shown(rule.ttl));
+            let fault = format!("{after} is not shorter than the time that a request waits, {ttl} (ttl)");
+            source.faults.add(&format!("{place} escalate_after"), fault);
+        }
+        _ => {}
+    }
 }
 
 fn set(rule: &mut Rule, setting: &str, value: &toml::Value) -> Result<(), String> {
@@ -100,6 +132,13 @@ fn set(rule: &mut Rule, setting: &str, value: &toml::Value) -> Result<(), String
             let meant = Reveal::ALL.into_iter().find(|reveal| reveal.name() == text);
             rule.reveal = meant.ok_or_else(|| format!("{text:?} is neither chat nor page"))?;
         }
+        // For one kind, where all others are escalated. An `escalate_to` beside it is a fault.
+        "escalate_after" if text == "never" => (rule.escalate_after, rule.escalate_to) = (None, Vec::new()),
+        "escalate_after" => rule.escalate_after = Some(duration(&text)?),
+        "escalate_to" => {
+            let nobody = "names nobody: then nobody more could decide; remove it together with escalate_after";
+            rule.escalate_to = principals(&text, nobody)?;
+        }
         _ if VARIABLES.iter().any(|v| v.name.eq_ignore_ascii_case(setting)) => {
             return Err("is not a setting of an action: it belongs above the first [table] of the file".into());
         }
@@ -107,7 +146,7 @@ fn set(rule: &mut Rule, setting: &str, value: &toml::Value) -> Result<(), String
             let meant = nearest(setting, SETTINGS.into_iter());
             let meant = meant.map_or(String::new(), |near| format!("; did you mean {near}?"));
             return Err(format!(
-                "is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters, notify, remind, second_factor or reveal{meant}"
+                "is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters, notify, remind, second_factor, reveal, escalate_after or escalate_to{meant}"
             ));
         }
     }

@@ -70,10 +70,10 @@ impl Faults {
         faults
     }
 
-    pub fn all(faults: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+    pub fn all<N: AsRef<str>>(faults: impl IntoIterator<Item = (N, String)>) -> Self {
         let mut all = Self::default();
         for (name, what) in faults {
-            all.add(name, what);
+            all.add(name.as_ref(), what);
         }
         all
     }

@@ -181,12 +181,6 @@ impl Denial {
 }
 
 impl Policy {
-    /// Every user group that the settings name, with the setting.
-    pub fn groups(&self) -> impl Iterator<Item = (&Principal, &'static str)> {
-        let operators = self.operators.iter().map(|p| (p, OPERATORS));
-        operators.chain(self.approvers.iter().map(|p| (p, APPROVERS))).filter(|(p, _)| p.is_group())
-    }
-
     /// Whether `rights` are enough for `right`.
     pub fn allow(&self, rights: &Rights, right: Right, user: &UserId) -> Result<(), Denial> {
         let (may, what, setting) = match right {

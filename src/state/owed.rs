@@ -16,6 +16,9 @@ use crate::domain::checklist::StepId;
 use crate::domain::checklist::steps::quickstart::Product;
 use crate::store::{Schedule, WorkKind};
 
+/// The second part of the key of a [`WorkKind::VoteReminder`] that says that a request was escalated.
+pub const ESCALATED: &str = "escalated";
+
 /// What one person is to be told of a request, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,6 +27,8 @@ pub enum RequestUpdate {
     ToDecide,
     /// It still waits for a decision, which can be the reader's.
     Reminder,
+    /// It was not decided in time, so that the reader can decide it too.
+    Escalated,
     /// A key may be created now.
     Ready,
     /// It came to this.
@@ -96,6 +101,9 @@ pub struct PlannedReminder {
 pub struct ThreadReminder {
     pub remind_in: ChannelKey,
     pub of: ApprovalId,
+    /// It is for those alone to whom the request was escalated.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub escalated: bool,
 }
 
 /// What a [`WorkKind::Announce`] may say.
@@ -154,6 +162,11 @@ impl Approvals {
         if new_status {
             owed.push(work(WorkKind::Open, open_until(after, status, now)));
             owed.extend(vote_reminder(before, after, now));
+            owed.extend(escalation(before, after, now));
+        }
+        if events.iter().any(|event| matches!(event, Event::Escalated { .. })) {
+            let (key, body) = (format!("{id}/{ESCALATED}"), stream::encode(&PlannedReminder { at: now }));
+            owed.push(Schedule { key, body, ..work(WorkKind::VoteReminder, now) });
         }
         if let Some(due) = self.execution_due(after, now) {
             owed.push(work(WorkKind::Execute, due));
@@ -260,6 +273,18 @@ fn vote_reminder(before: Option<&Approval>, after: &Approval, now: Timestamp) ->
     }
     let had = before.is_some_and(|before| before.waits_for_votes() && !before.request.reminders.is_empty());
     (had && !after.waits_for_votes()).then(|| planned(now, String::new()))
+}
+
+/// When a request that begins goes to further approvers; one that waits for nobody any more does not.
+fn escalation(before: Option<&Approval>, after: &Approval, now: Timestamp) -> Option<Schedule> {
+    let at = after.request.escalates.filter(|_| after.escalated.is_none())?;
+    let due = match (before, after.waits_for_votes()) {
+        (None, true) => at,
+        (Some(before), false) if before.waits_for_votes() => now,
+        _ => return None,
+    };
+    let key = after.id.as_str().to_owned();
+    Some(Schedule { kind: WorkKind::Escalation, key, due, attempts: 0, body: String::new() })
 }
 
 /// Who is told that it is held: those on whom it rests and who are there.

@@ -39,7 +39,7 @@ fn horizon(kind: WorkKind) -> Option<Horizon> {
         WorkKind::Drift => at_once(8 * hour),
         // What lies further ahead is planned again after a week.
         WorkKind::Digest | WorkKind::Reminder => at_once(8 * day),
-        WorkKind::Open | WorkKind::VoteReminder => at_once(31 * day),
+        WorkKind::Open | WorkKind::VoteReminder | WorkKind::Escalation => at_once(31 * day),
         WorkKind::News => at_once(91 * day),
         // What was told is not to be told again.
         WorkKind::Known => Some(Horizon { most: 3 * day, then: 2 * day }),

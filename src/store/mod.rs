@@ -154,10 +154,12 @@ pub enum WorkKind {
     Home,
     /// When those who can decide a request are to be reminded of it.
     VoteReminder,
+    /// A request that goes to further approvers unless it is decided.
+    Escalation,
 }
 
 impl WorkKind {
-    pub const ALL: [WorkKind; 24] = [
+    pub const ALL: [WorkKind; 25] = [
         WorkKind::Inbound,
         WorkKind::Progress,
         WorkKind::Card,
@@ -182,6 +184,7 @@ impl WorkKind {
         WorkKind::Reminder,
         WorkKind::Home,
         WorkKind::VoteReminder,
+        WorkKind::Escalation,
     ];
 
     pub fn name(self) -> &'static str {
@@ -211,6 +214,7 @@ impl WorkKind {
             WorkKind::Reminder => "reminder",
             WorkKind::Home => "home",
             WorkKind::VoteReminder => "vote_reminder",
+            WorkKind::Escalation => "escalation",
         }
     }
 }

@@ -12,6 +12,7 @@ use sekoia_chatops::domain::approval::{Policy, Rule};
 use sekoia_chatops::domain::plan::{
     Command, Lifetime, Plan, PlannedCommunity, PlannedKey, PlannedPerson, PlannedRole, decide,
 };
+use sekoia_chatops::domain::working_time::WorkingTime;
 use sekoia_chatops::sandbox::{Fault, FaultKind, Tenant, Writes};
 use sekoia_chatops::state::plans::Plans;
 
@@ -483,6 +484,30 @@ fn a_bundle_needs_what_its_most_sensitive_part_needs(on: Platform) {
         let asked = s.ask("alice", "plan request").await.text();
         assert!(asked.contains("It needs 2 approvals by @bob or @carol until"), "{asked}");
         s.card("Approval needed").await;
+    });
+}
+
+on_both!(an_escalated_part_brings_further_people_for_that_part_alone);
+fn an_escalated_part_brings_further_people_for_that_part_alone(on: Platform) {
+    let named = |names| super::escalated::named(on, names);
+    let rule = Rule { approvers: Some(named("carol")), ..super::escalated::soon(named("bob,dan")) };
+    let mut setting = ruled(Kind::KeyCreate, rule);
+    setting.approval.working = WorkingTime::ALWAYS;
+    run(on, setting, async |s| {
+        planned(s, of_a_bank(s.person("dan"))).await;
+        s.ask("alice", "plan request").await;
+        let card = s.card("Escalated on").await;
+        // Dan may approve keys by now, and nothing else of it.
+        let thread = s.announced("Escalated: ").await;
+        assert!(thread.text().contains("For @bob to decide"), "{thread}");
+        let told = s.click("dan", &card, "Approve").await.text();
+        assert_eq!(told, "You cannot decide this. These people can: @bob or @carol.");
+        // The parts rest on Bob's approval, too.
+        s.click("bob", &card, "Approve").await;
+        s.card("Keys to be created").await;
+        s.direct().await;
+        s.direct().await;
+        at_rest(s).await;
     });
 }
 

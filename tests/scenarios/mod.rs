@@ -13,6 +13,7 @@ mod delivery;
 mod demo;
 mod doctor;
 mod drift;
+mod escalated;
 mod faults;
 mod frozen;
 mod gone;

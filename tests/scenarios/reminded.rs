@@ -239,3 +239,22 @@ fn quiet_hours_hold_a_reminder_back_over_the_change_to_summer_time(on: Platform)
         assert_eq!(reminders(s), 0);
     });
 }
+
+on_both!(a_channel_with_a_digest_has_the_clock_of_that_digest);
+fn a_channel_with_a_digest_has_the_clock_of_that_digest(on: Platform) {
+    let here = Timestamp::now().to_zoned(TimeZone::UTC);
+    let mut setting = by(Rule::default());
+    let quiet = Some(((here.clone() - 1.hour()).time(), (here + 1.hour()).time()));
+    setting.approval.working = WorkingTime { quiet, ..WorkingTime::ALWAYS };
+    run(on, setting, async |s| {
+        s.set_up().await;
+        let (id, _) = asked(s).await;
+        // By the clock of the settings, people are to be left alone now.
+        time_comes(s, &id).await;
+        s.rounds(2).await;
+        assert_eq!(reminders(s), 0);
+        s.ask("alice", "notify digest daily 09:00 Asia/Tokyo").await;
+        time_comes(s, &id).await;
+        reminder(s).await;
+    });
+}

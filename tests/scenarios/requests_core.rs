@@ -80,6 +80,7 @@ fn request(action: Action, needed: u8, self_approval: bool) -> Request {
         audience: Audience::default(),
         reminders: vec![],
         second_factor: false,
+        escalates: Some(start() + TTL / 2),
     }
 }
 
@@ -106,6 +107,7 @@ fn command() -> impl Strategy<Value = Command> {
         1 => (who(), select(vec!["", "no"])).prop_map(|(by, why)| Command::Reject { by, reason: why.into() }),
         1 => who().prop_map(|by| Command::Cancel { by }),
         1 => Just(Command::Expire),
+        2 => Just(Command::Escalate { to: vec!["slack:U0DAN".into()] }),
         6 => Just(Command::Start),
         4 => (0..2usize, who()).prop_map(|(item, by)| Command::Press { item, by, clock: None }),
         8 => (0..4usize, outcome()).prop_map(|(item, outcome)| Command::Report { item, outcome }),
@@ -385,7 +387,13 @@ fn a_part_of_a_bundle_rests_on_its_votes_and_on_who_keeps_the_key() {
         let child =
             Request { bundle: Some(BundleRef { id: bundle.clone(), item: 2, by }), ..request(key(None), 1, false) };
         let votes = approved.votes.clone();
-        let ask = Command::AskApproved { id: ApprovalId::from("1badcafe"), request: Box::new(child), asked, votes };
+        let ask = Command::AskApproved {
+            id: ApprovalId::from("1badcafe"),
+            request: Box::new(child),
+            asked,
+            votes,
+            escalated: None,
+        };
         let events = decide(None, ask, start()).expect("it begins");
         let recorded = |event| Recorded { event, by: Actor::Bot, at: start() };
         events.into_iter().fold(None, |state, event| Approval::apply(state, &recorded(event))).expect("a request")

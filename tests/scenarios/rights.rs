@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use super::watching::until;
-use crate::harness::{Call, Platform, SOC, Setting, Stage, everywhere, on_slack, run, usual};
+use crate::harness::{Call, Platform, SOC, Setting, Stage, everywhere, on_both, on_slack, run, usual};
 
 everywhere!(viewers_look_and_operators_act);
 fn viewers_look_and_operators_act(on: Platform) {
@@ -192,6 +192,35 @@ fn a_member_of_our_workspace_may_be_at_home_in_another_one() {
         s.taken(&s.slack().signed("/slack/interactivity", form, body.into_bytes(), now)).await;
         assert!(s.reply().await.text().contains("Sekoia shows: "));
         s.checklist("👁️ *4 Define roles*").await;
+    });
+}
+
+on_both!(people_and_groups_that_do_not_exist_end_the_start);
+fn people_and_groups_that_do_not_exist_end_the_start(on: Platform) {
+    run(on, Setting { durable: true, ..Setting::default() }, async |s| {
+        s.stop().await;
+        let (zed, ghosts) = (on.principals("zed"), on.principals("@ghosts"));
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("chatops.toml");
+        let table = format!("[approval.invite]\nescalate_after = \"1h\"\nescalate_to = [\"{zed}\", \"{ghosts}\"]\n");
+        std::fs::write(&file, table).unwrap();
+        let operators = on.principals("alice,zed");
+        let more = [("CHATOPS_OPERATORS", &*operators), ("CHATOPS_CONFIG", file.to_str().unwrap())];
+        let ended = s.serve_to_its_end_with(&more).await;
+        assert_eq!(ended.status.code(), Some(2));
+        let said = String::from_utf8(ended.stderr).unwrap();
+        let faults: Vec<&str> = said.split_once("right:\n").expect("faults").1.lines().map(str::trim).collect();
+        let [person, group] = faults.as_slice() else { panic!("{said}") };
+        let says = format!("CHATOPS_OPERATORS and escalate_to in [approval.invite]: {zed} does not exist there (");
+        assert!(person.starts_with(&says) && person.ends_with("; correct the id, or take it out"), "{said}");
+        assert!(group.starts_with(&format!("escalate_to in [approval.invite]: {ghosts} does not exist")), "{said}");
+        // `doctor` says it before.
+        let found = String::from_utf8(s.doctor("", &more).await.stdout).unwrap();
+        assert!(found.contains("unknown people") && found.contains(&*ghosts), "{found}");
+        // Of whom nothing is known, it may be known later.
+        s.chat.groups_become_unreadable();
+        s.start_program_with(&[("CHATOPS_OPERATORS", &*ghosts)]).await;
+        s.kill_program();
     });
 }
 

@@ -7,7 +7,7 @@ use jiff::civil::time;
 use secrecy::ExposeSecret;
 use sekoia_chatops::config::{Config, Faults, LogConfig, SlackWayIn, StoreConfig, StorePlace, VARIABLES};
 use sekoia_chatops::domain::action::Kind;
-use sekoia_chatops::domain::approval::{Notify, Reveal};
+use sekoia_chatops::domain::approval::{Notify, Reveal, Rule};
 use sekoia_chatops::domain::working_time::WorkingTime;
 use sekoia_chatops::sekoia::Region;
 
@@ -358,7 +358,7 @@ fn rules_of_approval_that_cannot_be_are_all_reported() {
     let text = "[approval.invite]\nrequired = 99\nneeded = 2\napprovers = []\nttl = \"1s\"\n[approval.invites]\nrequired = 1\n";
     assert_snapshot!(with_file(text, NEEDED).unwrap_err(), @r#"
     [approval.invite] approvers: names nobody: then nobody could approve it; leave it out for CHATOPS_APPROVERS
-    [approval.invite] needed: is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters, notify, remind, second_factor or reveal
+    [approval.invite] needed: is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters, notify, remind, second_factor, reveal, escalate_after or escalate_to
     [approval.invite] required: "99" is not a number from 1 to 20
     [approval.invite] ttl: "1s" is not such a time; give one such as 30m, 24h or 7d, from 1m to 30d
     [approval.invites]: is not a table of an action; the actions are invite, community_create, role_create, key_create, key_revoke, key_rotate, plan; did you mean [approval.invite]?
@@ -375,6 +375,35 @@ fn rules_of_approval_that_cannot_be_are_all_reported() {
 fn named(names: Env<'_>) -> Result<(), String> {
     let names = names.iter().copied();
     Config::read_from(of(NEEDED), NEEDED.iter().copied().chain(names)).map(|_| ()).map_err(|faults| faults.to_string())
+}
+
+#[test]
+fn what_is_not_decided_goes_to_further_people() {
+    let text = "[approval]\nremind = false\nescalate_after = \"4h\"\nescalate_to = [\"slack:U0DAN\"]\n\
+                [approval.invite]\nremind = [\"half\", \"15m\"]\nescalate_after = \"never\"\n\
+                [approval.key_create]\nremind = true\nescalate_after = \"30m\"\nescalate_to = [\"slack-group:S0LEADS\", \"slack:U0BOB\"]\n";
+    let policy = with_file(text, NEEDED).unwrap().approval;
+    let of = |kind| {
+        let Rule { remind, escalate_after, escalate_to, .. } = policy.rule(kind);
+        let to: Vec<String> = escalate_to.iter().map(ToString::to_string).collect();
+        format!("{remind:?} {escalate_after:?} {to:?}")
+    };
+    assert_snapshot!(of(Kind::Plan), @r#"[] Some(14400s) ["slack:U0DAN"]"#);
+    assert_snapshot!(of(Kind::Invite), @"[Half, Before(900s)] None []");
+    assert_snapshot!(of(Kind::KeyCreate), @r#"[Half, Before(3600s)] Some(1800s) ["slack-group:S0LEADS", "slack:U0BOB"]"#);
+    let text = "[approval]\nremind = \"often\"\nescalate_after = \"4h\"\n\
+                [approval.invite]\nescalate_to = []\n\
+                [approval.key_create]\nescalate_to = [\"dan\"]\n\
+                [approval.key_rotate]\nescalate_after = \"never\"\nescalate_to = [\"slack:U0DAN\"]\n\
+                [approval.role_create]\nttl = \"2h\"\nescalate_to = [\"slack:U0DAN\"]\n";
+    assert_snapshot!(with_file(text, NEEDED).unwrap_err(), @r#"
+    [approval] remind: "often" is neither half nor a time before the end, such as 1h; or give true or false
+    [approval] escalate_after: has no escalate_to; name the people or groups who may decide from then on, or remove it
+    [approval.invite] escalate_to: names nobody: then nobody more could decide; remove it together with escalate_after
+    [approval.key_create] escalate_to: "dan" has no platform; write slack:U…, slack-group:S…, mattermost:… or mattermost-group:…
+    [approval.key_rotate] escalate_to: has no escalate_after; give the time after which they may decide, such as 4h, or remove it
+    [approval.role_create] escalate_after: 4h is not shorter than the time that a request waits, 2h (ttl)
+    "#);
 }
 
 #[test]
@@ -488,8 +517,8 @@ fn a_mistyped_name_in_the_file_is_a_fault_wherever_it_stands() {
     CHATOPS_CONFIG: chatops.toml: unknown setting "nonsense"
     CHATOPS_CONFIG: chatops.toml: unknown setting "sekoia_apikey"; did you mean "sekoia_api_key"?
     [approval.invite] chatops_channels: is not a setting of an action: it belongs above the first [table] of the file
-    [approval.invite] required_sensitiv: is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters, notify, remind, second_factor or reveal; did you mean required_sensitive?
-    [approval.invite] self_aproval: is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters, notify, remind, second_factor or reveal; did you mean self_approval?
+    [approval.invite] required_sensitiv: is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters, notify, remind, second_factor, reveal, escalate_after or escalate_to; did you mean required_sensitive?
+    [approval.invite] self_aproval: is unknown; give required, required_sensitive, self_approval, ttl, approvers, requesters, notify, remind, second_factor, reveal, escalate_after or escalate_to; did you mean self_approval?
     [approval.key_creat]: is not a table of an action; the actions are invite, community_create, role_create, key_create, key_revoke, key_rotate, plan; did you mean [approval.key_create]?
     "#);
 }

@@ -1,6 +1,6 @@
 //! Who may decide which request.
 
-use futures_util::future::join_all;
+use std::borrow::Cow;
 
 use super::lines::people;
 use crate::bot::access::among;
@@ -9,11 +9,29 @@ use crate::bot::{Ask, Bot};
 use crate::chat::view::Line;
 use crate::chat::{ChatError, ChatPlatform, UserId};
 use crate::domain::access::{Denial, Principal, Unread, refuse_outsiders};
-use crate::domain::action::{Action, Kind};
-use crate::domain::approval::{Approval, Audience, Deciders};
+use crate::domain::action::Kind;
+use crate::domain::approval::{Approval, Audience, Deciders, Notify};
 
 /// Approvers that are looked up.
 const ENOUGH: usize = 30;
+
+/// By whose settings something is decided.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(in crate::bot) struct Deciding {
+    pub kinds: Vec<Kind>,
+    /// Of `escalate_to`, those who count besides the approvers.
+    pub escalated: Vec<Box<str>>,
+}
+
+impl Deciding {
+    /// By the approvers alone.
+    pub fn of(kinds: Vec<Kind>) -> Self {
+        Self { kinds, escalated: Vec::new() }
+    }
+}
+
+/// People of a setting, and its name.
+pub(super) type List<'a> = (Cow<'a, [Principal]>, String);
 
 /// Those who may approve a kind of action, as far as the platform can tell.
 pub(super) struct Approvers {
@@ -27,11 +45,10 @@ pub(super) struct Approvers {
 impl Bot {
     /// Whether who asks may decide this request; otherwise who may.
     pub(super) async fn may_decide(&self, ask: &Ask<'_>, approval: &Approval) -> Result<(), Failure> {
-        let kinds = self.approval_policy.kinds(&approval.request.action);
         let chat = self.chats.of_user(ask.actor).map_err(Failure::Chat)?;
         let own = approval.is_asked_by(ask.actor) && !approval.request.self_approval;
         // Who asked may not decide, whatever cannot be read.
-        match self.is_among_all(&kinds, chat, ask.actor).await {
+        match self.is_among_all(&self.deciding(approval, Some(ask.actor)), chat, ask.actor).await {
             Ok(true) if !own => return Ok(()),
             Err(unread) if !own => {
                 let (user, unread) = (ask.actor.clone(), Box::new(unread));
@@ -39,10 +56,7 @@ impl Bot {
             }
             _ => {}
         }
-        let Approvers { mut able, unread, .. } = self.approvers(&kinds, chat).await?;
-        if !approval.request.self_approval {
-            able.retain(|user| !approval.is_asked_by(user));
-        }
+        let Approvers { able, unread, .. } = self.who_decides(approval, chat).await?;
         let line = Line::new().say(if own {
             "You asked for this yourself, so you cannot decide it. These people can: "
         } else {
@@ -62,29 +76,48 @@ impl Bot {
         }
     }
 
-    /// Whether somebody is among the approvers of each of these kinds.
+    /// By whose settings a request is decided, as far as it is about `user`.
+    pub(in crate::bot) fn deciding(&self, approval: &Approval, user: Option<&UserId>) -> Deciding {
+        let kinds = self.approval_policy.kinds(&approval.request.action);
+        Deciding { kinds, escalated: approval.escalated_for(user).to_vec() }
+    }
+
+    /// Whether somebody is among the approvers of each kind of action.
     pub(in crate::bot) async fn is_among_all(
         &self,
-        kinds: &[Kind],
+        deciding: &Deciding,
         chat: &dyn ChatPlatform,
         user: &UserId,
     ) -> Result<bool, Unread> {
-        for (principals, setting) in self.principals_of(kinds) {
-            if !among(principals, &setting, chat, user).await? {
+        for (principals, setting) in self.deciding_lists(deciding) {
+            if !among(&principals, &setting, chat, user).await? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Those who may approve all of these kinds of action and can: active, full members of the team.
-    pub(super) async fn approvers(&self, kinds: &[Kind], chat: &dyn ChatPlatform) -> Result<Approvers, Failure> {
-        let mut lists = self.principals_of(kinds).into_iter();
+    /// Those who may decide a request and can. Who asked is among them if they may.
+    pub(super) async fn who_decides(&self, approval: &Approval, chat: &dyn ChatPlatform) -> Result<Approvers, Failure> {
+        let mut all = self.approvers(self.deciding_lists(&self.deciding(approval, None)), chat).await?;
+        let own: Vec<UserId> = all.able.iter().filter(|user| approval.is_asked_by(user)).cloned().collect();
+        for user in own {
+            let among = self.is_among_all(&self.deciding(approval, Some(&user)), chat, &user).await;
+            if !approval.request.self_approval || among != Ok(true) {
+                all.able.retain(|able| *able != user);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Those who are in all of these lists and can approve: active, full members of the team.
+    pub(super) async fn approvers(&self, lists: Vec<List<'_>>, chat: &dyn ChatPlatform) -> Result<Approvers, Failure> {
+        let mut lists = lists.into_iter();
         let Some((principals, setting)) = lists.next() else {
             return Ok(Approvers { able: Vec::new(), or_more: false, unread: Vec::new() });
         };
         let (mut all, mut unread): (Vec<UserId>, _) = (Vec::new(), Vec::new());
-        for principal in principals {
+        for principal in &*principals {
             match principal.members(chat).await {
                 Ok(members) => all.extend(members),
                 Err(why) => unread.push(Unread::new(principal, &setting, why)),
@@ -95,7 +128,7 @@ impl Bot {
         for (principals, setting) in lists {
             let mut both = Vec::new();
             for user in all {
-                match among(principals, &setting, chat, &user).await {
+                match among(&principals, &setting, chat, &user).await {
                     Ok(true) => both.push(user),
                     Ok(false) => {}
                     Err(why) => unread.push(why),
@@ -122,12 +155,16 @@ impl Bot {
         Ok(Approvers { able, or_more, unread })
     }
 
-    /// Who hears of a new request, of those who can decide it.
-    pub(super) fn audience(&self, action: &Action, approvers: &Approvers, chat: &dyn ChatPlatform) -> Audience {
-        let lists = self.principals_of(&self.approval_policy.kinds(action));
+    /// Who hears of a request, of those who can decide it and are in `lists`.
+    pub(super) fn audience(
+        notify: Notify,
+        lists: &[List<'_>],
+        approvers: &Approvers,
+        chat: &dyn ChatPlatform,
+    ) -> Audience {
         let (mut groups, mut named): (Vec<Box<str>>, Vec<UserId>) = (Vec::new(), Vec::new());
         // Of several lists, those who are in all of them decide: no group is these people.
-        if let [(principals, _)] = lists.as_slice() {
+        if let [(principals, _)] = lists {
             for principal in principals.iter().filter(|principal| principal.is_on(chat.name())) {
                 match principal {
                     Principal::User(user) => named.push(user.clone()),
@@ -138,7 +175,7 @@ impl Bot {
         }
         let Approvers { able, or_more, .. } = approvers;
         let deciders = Deciders { able, or_more: *or_more, groups: &groups, named: &named };
-        Audience::of(self.approval_policy.notify(action), deciders)
+        Audience::of(notify, deciders)
     }
 
     /// Those whom the settings let approve, and the name of the setting.
@@ -149,45 +186,31 @@ impl Bot {
         }
     }
 
-    /// The same of several kinds, each list once.
-    pub(super) fn principals_of(&self, kinds: &[Kind]) -> Vec<(&[Principal], String)> {
-        let mut lists: Vec<(&[Principal], String)> = Vec::new();
-        for kind in kinds {
-            let (principals, setting) = self.principals(*kind);
-            if lists.iter().all(|(known, _)| *known != principals) {
-                lists.push((principals, setting));
+    /// Those who decide by the settings of several kinds, each list once.
+    pub(super) fn deciding_lists(&self, deciding: &Deciding) -> Vec<List<'_>> {
+        let mut lists: Vec<List<'_>> = Vec::new();
+        for kind in &deciding.kinds {
+            let (approvers, setting) = self.principals(*kind);
+            let (further, whose) = self.further(*kind);
+            let counts =
+                |principal: &&Principal| deciding.escalated.iter().any(|name| **name == *principal.to_string());
+            let further: Vec<Principal> = further.iter().filter(counts).cloned().collect();
+            let list = if further.is_empty() {
+                (Cow::Borrowed(approvers), setting)
+            } else {
+                (Cow::Owned([approvers, &further].concat()), format!("{setting} and {whose}"))
+            };
+            if lists.iter().all(|(known, _)| *known != list.0) {
+                lists.push(list);
             }
         }
         lists
     }
 
-    /// User groups of the settings that cannot be read at present; none if all can.
-    pub async fn unread_groups(&self) -> Vec<Unread> {
-        let mut named: Vec<(&Principal, String)> = Vec::new();
-        let mut name = |group, setting: &str| match named.iter_mut().find(|(known, _)| *known == group) {
-            Some((_, settings)) => *settings = format!("{settings} and {setting}"),
-            None => named.push((group, setting.to_owned())),
-        };
-        for (group, setting) in self.policy.groups() {
-            name(group, setting);
-        }
-        for kind in Kind::ALL.into_iter().filter(|kind| self.approval_policy.rule(*kind).approvers.is_some()) {
-            let (principals, setting) = self.principals(kind);
-            for group in principals.iter().filter(|principal| principal.is_group()) {
-                name(group, &setting);
-            }
-        }
-        for kind in Kind::ALL.into_iter().filter(|kind| self.approval_policy.rule(*kind).requesters.is_some()) {
-            let (principals, setting) = self.requesters(kind);
-            for group in principals.iter().filter(|principal| principal.is_group()) {
-                name(group, &setting);
-            }
-        }
-        let read = named.into_iter().map(async |(group, setting)| {
-            let mut chats = self.chats.iter().filter(|chat| group.is_on(chat.name()));
-            let chat = chats.next()?;
-            group.members(chat).await.err().map(|why| Unread::new(group, &setting, why))
-        });
-        join_all(read).await.into_iter().flatten().collect()
+    /// Those to whom the settings escalate requests of a kind, and the name of the setting.
+    pub(super) fn further(&self, kind: Kind) -> (&[Principal], String) {
+        let (usual, own) = (&self.approval_policy.usual.escalate_to, &self.approval_policy.rule(kind).escalate_to);
+        let table = if own == usual { "[approval]".into() } else { format!("[approval.{}]", kind.name()) };
+        (own, format!("escalate_to in {table}"))
     }
 }

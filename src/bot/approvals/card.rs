@@ -2,7 +2,7 @@
 
 use super::bundle;
 use super::controls::controls;
-use super::lines::{by, held_line};
+use super::lines::{by, escalated_line, held_line};
 use super::manual::steps_by_hand;
 use super::people::account;
 use crate::chat::Actor;
@@ -42,6 +42,9 @@ pub fn card(approval: &Approval, frozen: Option<&Frozen>, app: &str) -> View {
         view = view.line(line);
     }
     if let Some(line) = approval.mention() {
+        view = view.line(line);
+    }
+    if let Some(line) = escalated_line(approval) {
         view = view.line(line);
     }
     view = view.bullets(votes(approval));

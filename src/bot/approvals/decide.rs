@@ -16,7 +16,7 @@ use crate::chat::text::{count, shown};
 use crate::chat::view::{Control, Line, View};
 use crate::domain::approval::{Approval, ApprovalId, Command, Item, Outcome, Proof, Refusal, Status, decide};
 use crate::state::approvals::{ChangeError, Changed};
-use crate::store::StoreError;
+use crate::store::{Commit, StoreError, Work};
 use crate::timing::approvals::UNREADABLE_LOOKED_AT_AFTER;
 
 impl Bot {
@@ -239,25 +239,31 @@ impl Bot {
     /// What time does to requests: it runs out.
     pub(in crate::bot) async fn expire_due(&self, now: Timestamp) -> Result<(), StoreError> {
         for work in self.sessions.store().due(crate::store::WorkKind::Open, now, 32).await? {
-            let id = ApprovalId::from(work.key.as_str());
-            let expire = |state: Option<&Approval>| decide(state, Command::Expire, now);
-            match self.approvals.change(&id, &Actor::Bot, now, Some(work.finished()), expire).await {
-                Ok(changed) => self.note_changes("bot", &changed),
-                // One that cannot be read or changed keeps nobody else waiting.
-                Err(error @ (ChangeError::Store(_) | ChangeError::Newer | ChangeError::Contended)) => {
-                    tracing::error!(%error, request = id.as_str(), "its time cannot run out yet");
-                    let postponed = vec![(work.finished(), now + UNREADABLE_LOOKED_AT_AFTER)];
-                    let commit = crate::store::Commit { postponed, ..Default::default() };
-                    self.sessions.store().commit(commit).await.map(|_| ()).map_err(crate::bot::inbox::only_store)?;
-                }
-                // It was settled, or is under way: its time means nothing any more.
-                Err(ChangeError::Refused(_)) => {
-                    let commit = crate::store::Commit { finished: vec![work.finished()], ..Default::default() };
-                    self.sessions.store().commit(commit).await.map(|_| ()).map_err(crate::bot::inbox::only_store)?;
-                }
-            }
+            self.change_due(&work, Command::Expire, now).await?;
         }
         Ok(())
+    }
+
+    /// Changes the request whose work is due because of its time.
+    pub(super) async fn change_due(&self, work: &Work, command: Command, now: Timestamp) -> Result<(), StoreError> {
+        let id = ApprovalId::from(work.key.as_str());
+        let change = |state: Option<&Approval>| decide(state, command.clone(), now);
+        let (mut finished, mut postponed) = (Vec::new(), Vec::new());
+        match self.approvals.change(&id, &Actor::Bot, now, Some(work.finished()), change).await {
+            Ok(changed) => {
+                self.note_changes("bot", &changed);
+                return Ok(());
+            }
+            // One that cannot be read or changed keeps nobody else waiting.
+            Err(error @ (ChangeError::Store(_) | ChangeError::Newer | ChangeError::Contended)) => {
+                tracing::error!(%error, request = id.as_str(), kind = work.kind.name(), "its time has to wait");
+                postponed.push((work.finished(), now + UNREADABLE_LOOKED_AT_AFTER));
+            }
+            // It was settled, or is under way: its time means nothing any more.
+            Err(ChangeError::Refused(_)) => finished.push(work.finished()),
+        }
+        let commit = Commit { finished, postponed, ..Commit::default() };
+        self.sessions.store().commit(commit).await.map(|_| ()).map_err(crate::bot::inbox::only_store)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Whether a request still rests on the people who asked for it and approved it: read again when it
 //! is carried out, because accounts and rights end meanwhile.
 
+use std::borrow::Cow;
+
 use crate::bot::Bot;
 use crate::bot::access::among;
 use crate::chat::{ChatError, ChatPlatform, UserId};
@@ -32,10 +34,15 @@ impl Bot {
 
     /// Why somebody no longer counts, asked of the platform now.
     async fn absence(&self, approval: &Approval, user: &UserId, part: Part) -> Option<Gone> {
-        let kinds = self.approval_policy.kinds(&approval.request.action);
-        let lists = match part {
-            Part::Approver => self.principals_of(&kinds).into_iter().map(|(principals, _)| principals).collect(),
-            Part::Requester => self.requesters_of(&kinds),
+        let lists: Vec<Cow<'_, [Principal]>> = match part {
+            Part::Approver => {
+                let lists = self.deciding_lists(&self.deciding(approval, Some(user)));
+                lists.into_iter().map(|(principals, _)| principals).collect()
+            }
+            Part::Requester => {
+                let kinds = self.approval_policy.kinds(&approval.request.action);
+                self.requesters_of(&kinds).into_iter().map(Cow::Borrowed).collect()
+            }
             // Keeping a key takes no right.
             Part::Owner => vec![],
         };
@@ -54,9 +61,13 @@ impl Bot {
 }
 
 /// `lists`: the user is to be in each of them.
-async fn stands(chat: &dyn ChatPlatform, user: &UserId, lists: &[&[Principal]]) -> Result<Option<Gone>, ChatError> {
+async fn stands(
+    chat: &dyn ChatPlatform,
+    user: &UserId,
+    lists: &[Cow<'_, [Principal]>],
+) -> Result<Option<Gone>, ChatError> {
     let groups: Vec<&str> =
-        lists.iter().copied().flatten().filter_map(|principal| principal.group_on(chat.name())).collect();
+        lists.iter().flat_map(|list| list.iter()).filter_map(|principal| principal.group_on(chat.name())).collect();
     chat.forget(user, &groups).await;
     let team = chat.team().await?;
     let person = match chat.person(user).await {

@@ -120,6 +120,7 @@ mod tests {
             audience: Audience::default(),
             reminders: vec![],
             second_factor: false,
+            escalates: None,
         };
         let asked = Event::Requested { id: ApprovalId::of("1"), request: Box::new(request) };
         let done = |item| Event::Done { item, uuid: None, how: How::Answered };

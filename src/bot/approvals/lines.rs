@@ -3,6 +3,7 @@
 use crate::chat::text::count;
 use crate::chat::view::Line;
 use crate::chat::{Actor, UserId};
+use crate::domain::access::Principal;
 use crate::domain::approval::{Approval, Part};
 
 pub fn by(line: Line, actor: &Actor) -> Line {
@@ -32,6 +33,36 @@ pub fn held_line(approval: &Approval) -> Option<Line> {
     } else {
         ". A key is shown to who asked for it alone, so it is not created. Reject it, and let a colleague ask."
     }))
+}
+
+/// To whom it was escalated. Groups are counted: a message in the card's place would notify them again.
+pub fn escalated_line(approval: &Approval) -> Option<Line> {
+    const NAMED: usize = 5;
+    let escalated = approval.escalated.as_ref()?;
+    let (people, groups): (Vec<Principal>, Vec<Principal>) =
+        escalated.on(approval.request.channel.platform()).partition(|principal| !principal.is_group());
+    let mut parts: Vec<Line> = Vec::new();
+    for principal in people.iter().take(NAMED) {
+        if let Principal::User(user) = principal {
+            parts.push(Line::new().person(user));
+        }
+    }
+    let counted = [
+        (people.len().saturating_sub(NAMED), "other person", "other people"),
+        (groups.len(), "user group", "user groups"),
+    ];
+    parts.extend(counted.into_iter().filter(|(n, ..)| *n > 0).map(|(n, one, more)| Line::from(count(n, one, more))));
+    let mut line = Line::new().say("⏫ Escalated on ").moment(escalated.at).say(" to ");
+    let total = parts.len();
+    for (i, part) in parts.into_iter().enumerate() {
+        line = match i {
+            0 => line,
+            i if i + 1 == total => line.say(" and "),
+            _ => line.say(", "),
+        };
+        line = line.append(part);
+    }
+    Some(if total == 0 { line.say("people on another chat platform") } else { line })
 }
 
 /// Names people, as far as a line has room.

@@ -3,6 +3,7 @@
 use super::bundle::card::{in_full, part_of};
 use super::card::{accounted, everything, outcomes, proofs, risks, votes, what};
 use super::controls::controls_for;
+use super::lines::escalated_line;
 use super::waiting::Reader;
 use crate::bot::paging::Page;
 use crate::bot::{Ask, Bot, CommandResult};
@@ -90,7 +91,11 @@ impl Bot {
             .heading(format!("Request {} · {}", approval.id, status.name()))
             .line(Line::new().strong(approval.request.action.title()));
         if page.number == 1 {
-            view = what(view, &approval.request.action, 0).bullets([votes(&approval), proofs(&approval)].concat());
+            view = what(view, &approval.request.action, 0);
+            if let Some(line) = escalated_line(&approval) {
+                view = view.line(line);
+            }
+            view = view.bullets([votes(&approval), proofs(&approval)].concat());
             if let Some(line) = part_of(&approval) {
                 view = view.line(line);
             }

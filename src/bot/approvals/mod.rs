@@ -1,11 +1,12 @@
 //! Sensitive requests: submitted, decided, carried out, read back, shown.
 
-mod approvers;
+pub(super) mod approvers;
 pub(super) mod bundle;
 pub(super) mod card;
 mod checklist_sync;
 pub(super) mod controls;
 mod decide;
+mod escalation;
 mod execute;
 mod facts;
 mod forms;
@@ -14,6 +15,7 @@ mod invitations;
 pub(super) mod lines;
 mod list;
 mod manual;
+mod named;
 mod people;
 pub(super) mod proof;
 mod read_back;

@@ -13,9 +13,10 @@ use crate::bot::Bot;
 use crate::bot::failure::Failure;
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, ChatError, MessageId};
+use crate::domain::approval::remind::latest;
 use crate::domain::approval::{Approval, ApprovalId, Audience};
 use crate::state::kept::row_due;
-use crate::state::owed::{Notice, PlannedReminder, RequestUpdate, ThreadReminder, card_of};
+use crate::state::owed::{ESCALATED, Notice, PlannedReminder, RequestUpdate, ThreadReminder, card_of};
 use crate::store::{Commit, CommitError, Schedule, StoreError, Work, WorkKind};
 use crate::timing::reminders::DECIDERS_AGAIN_AFTER;
 
@@ -44,13 +45,17 @@ impl Bot {
     /// What comes of a reminder whose time has come.
     async fn reminder_commit(&self, work: &Work, now: Timestamp) -> Result<Commit, StoreError> {
         let over = Commit { finished: vec![work.finished()], ..Commit::default() };
-        let id = ApprovalId::from(work.key.as_str());
+        let (id, escalated) = match work.key.split_once('/') {
+            Some((id, ESCALATED)) => (id, true),
+            _ => (&*work.key, false),
+        };
+        let id = ApprovalId::from(id);
         let Ok(PlannedReminder { at }) = serde_json::from_str(&work.body) else { return Ok(over) };
         let Some(approval) = self.approvals.read(&id).await? else { return Ok(over) };
         if !approval.waits_for_votes() || approval.is_over(now) {
             return Ok(over);
         }
-        let next = approval.next_reminder(at);
+        let next = approval.next_reminder(at).filter(|_| !escalated);
         let followed = match next {
             Some(at) => {
                 let row = row_due(WorkKind::VoteReminder, id.as_str(), &PlannedReminder { at }, at);
@@ -58,7 +63,7 @@ impl Bot {
             }
             None => over,
         };
-        let latest = approval.latest_reminder(at);
+        let latest = latest(next.unwrap_or(approval.request.expires));
         let zone = self.zone_of_channel(&approval.request.channel).await?;
         let allowed = self.approval_policy.working.next_allowed(now, zone.as_ref()).filter(|at| *at <= latest);
         let Some(allowed) = allowed else {
@@ -68,7 +73,12 @@ impl Bot {
         if allowed > now {
             return Ok(Commit { postponed: vec![(work.finished(), allowed)], ..Commit::default() });
         }
-        match self.reminder_messages(&approval, at, now).await {
+        let messages = if escalated {
+            self.escalation_messages(&approval, now).await
+        } else {
+            self.reminder_messages(&approval, at, now).await
+        };
+        match messages {
             Ok(messages) => {
                 let schedule = [messages, followed.schedule].concat();
                 Ok(Commit { schedule, ..followed })
@@ -94,7 +104,8 @@ impl Bot {
         let (id, notify) = (&approval.id, self.approval_policy.notify(&approval.request.action));
         let mut messages = Vec::new();
         if notify.mentions() {
-            let reminder = ThreadReminder { remind_in: approval.request.channel.clone(), of: id.clone() };
+            let remind_in = approval.request.channel.clone();
+            let reminder = ThreadReminder { remind_in, of: id.clone(), escalated: false };
             messages.push(row_due(WorkKind::Announce, format!("reminder/{id}/{at}"), &reminder, now));
         }
         if notify.writes() {
@@ -106,39 +117,42 @@ impl Bot {
         Ok(messages)
     }
 
-    /// The reminder in a card's thread, and the card; none if there is nobody to remind, or no card.
+    /// The message in a card's thread, and the card; none if there is nobody to remind, or no card.
     pub(in crate::bot) async fn reminder(
         &self,
-        id: &ApprovalId,
+        reminder: &ThreadReminder,
         now: Timestamp,
     ) -> Result<Result<Option<(MessageId, View)>, ChatError>, StoreError> {
-        let Some(approval) = self.approvals.read(id).await? else { return Ok(Ok(None)) };
+        let Some(approval) = self.approvals.read(&reminder.of).await? else { return Ok(Ok(None)) };
         if !approval.waits_for_votes() || approval.is_over(now) {
             return Ok(Ok(None));
         }
         let card = self.approvals.read(card_of(&approval)).await?.and_then(|approval| approval.card);
         let Some(card) = card else { return Ok(Ok(None)) };
-        let audience = match self.reminded(&approval).await {
+        let audience =
+            if reminder.escalated { self.escalated_audience(&approval).await } else { self.reminded(&approval).await };
+        let audience = match audience {
             Ok(audience) => audience,
             Err(error) => return Ok(Err(error)),
         };
         let Some(mention) = audience.mention else { return Ok(Ok(None)) };
         let frozen = self.approvals.frozen().await?.is_some();
-        let view = View::sentence(reminder_line(&approval, frozen, now)).line(mention.line());
+        let line = if reminder.escalated { "Escalated: " } else { "Reminder: " };
+        let view = View::sentence(about(line, &approval, frozen, now)).line(mention.line());
         Ok(Ok(Some((card, view))))
     }
 
     async fn reminded(&self, approval: &Approval) -> Result<Audience, ChatError> {
         let chat = self.chats.of_channel(&approval.request.channel)?;
         let left = self.undecided(approval).await?;
-        Ok(self.audience(&approval.request.action, &left, chat))
+        let lists = self.deciding_lists(&self.deciding(approval, None));
+        Ok(Self::audience(self.approval_policy.notify(&approval.request.action), &lists, &left, chat))
     }
 
     /// Those who can decide it and have not.
-    async fn undecided(&self, approval: &Approval) -> Result<Approvers, ChatError> {
+    pub(super) async fn undecided(&self, approval: &Approval) -> Result<Approvers, ChatError> {
         let chat = self.chats.of_channel(&approval.request.channel)?;
-        let kinds = self.approval_policy.kinds(&approval.request.action);
-        let mut all = match self.approvers(&kinds, chat).await {
+        let mut all = match self.who_decides(approval, chat).await {
             Ok(all) => all,
             Err(Failure::Chat(error)) => return Err(error),
             Err(_) => return Err(ChatError::Unavailable("the approvers could not be looked up".into())),
@@ -162,7 +176,7 @@ impl Bot {
 }
 
 /// `Reminder: Invite ana@nimbus.example as Analyst · needs 1 approval until …`
-pub fn reminder_line(approval: &Approval, frozen: bool, now: Timestamp) -> Line {
-    let line = Line::new().say("Reminder: ").strong(approval.request.action.title()).say(" · ");
+pub fn about(why: &'static str, approval: &Approval, frozen: bool, now: Timestamp) -> Line {
+    let line = Line::new().say(why).strong(approval.request.action.title()).say(" · ");
     standing(line, approval, frozen, now)
 }

@@ -1,6 +1,6 @@
 //! Sensitive requests on their way to approval: looked up, checked, previewed, posted.
 
-use super::approvers::Approvers;
+use super::approvers::{Approvers, Deciding};
 use super::card::what;
 use super::lines::people;
 use super::people::{account, cut_off};
@@ -55,9 +55,9 @@ impl Bot {
         let (needed, whose) = policy.needed(action, prepared.sensitive);
         let second_factor = policy.second_factor(action);
         let (self_approval, ttl) = (policy.self_approval(action), policy.ttl(action));
-        let approvers = self.quorum(&prepared, ask.actor, needed, whose).await?;
+        let (approvers, further) = self.quorum(&prepared, ask.actor, needed, whose).await?;
         if wish.dry_run {
-            return Ok(self.dry_run(&prepared, needed, &approvers.able));
+            return Ok(self.dry_run(&prepared, needed, &[approvers.able, further].concat()));
         }
         if let Some(reason) = &because
             && reason.chars().count() > crate::domain::checklist::MAX_REASON
@@ -78,9 +78,12 @@ impl Bot {
             return Err(instead(line.code(format!("/sekoia approvals {}", open.id)).say(".")));
         }
         let chat = self.chats.of_user(ask.actor).map_err(Failure::Chat)?;
-        let audience = self.audience(&prepared.action, &approvers, chat);
+        let lists = self.deciding_lists(&Deciding::of(policy.kinds(&prepared.action)));
+        let audience = Self::audience(policy.notify(&prepared.action), &lists, &approvers, chat);
         let expires = crate::state::stream::sealed(ask.now + ttl);
         let reminders = policy.reminders(&prepared.action, ask.now, expires);
+        let escalates =
+            policy.escalate_after(&prepared.action).map(|after| crate::state::stream::sealed(ask.now + after));
         let request = Box::new(Request {
             channel: ask.channel.clone(),
             community: session.community.clone(),
@@ -96,13 +99,22 @@ impl Bot {
             audience,
             reminders: reminders.into_iter().map(crate::state::stream::sealed).collect(),
             second_factor,
+            escalates,
         });
         let changed = self.change_request(ask, &id, approval::Command::Ask { id: id.clone(), request }).await?;
         let mut line = Line::new()
             .say("Asked: ")
             .strong(changed.state.request.action.title())
             .say(format!(". It needs {} by ", count(usize::from(needed), "approval", "approvals")));
-        line = people(line, &approvers.able).say(" until ").moment(changed.state.request.expires).say(".");
+        line = match (escalates.filter(|_| !further.is_empty()), approvers.able.is_empty()) {
+            (Some(at), true) => people(line, &further).say(" from ").moment(at).say(" on,"),
+            (Some(at), false) => {
+                let line = people(line, &approvers.able).say(", and from ").moment(at).say(" on by ");
+                people(line, &further).say(",")
+            }
+            (None, _) => people(line, &approvers.able),
+        };
+        line = line.say(" until ").moment(changed.state.request.expires).say(".");
         let order = order(changed.state.request.action.kind(), &session);
         let notes = prepared.notes.iter().map(|n| &**n).chain(order.as_deref()).map(|n| Line::from(shown(n, 400)));
         let mut view = View::sentence(line).bullets(notes.collect());
@@ -203,31 +215,48 @@ impl Bot {
         prepared
     }
 
-    /// Who may approve this besides who asks, if enough may.
+    /// Who may approve this besides who asks, and who may when it is escalated if those are too few; if
+    /// enough may.
     ///
     /// `kind`: whose rule needs so many.
-    async fn quorum(&self, prepared: &Prepared, asker: &UserId, needed: u8, kind: Kind) -> Result<Approvers, Failure> {
+    async fn quorum(
+        &self,
+        prepared: &Prepared,
+        asker: &UserId,
+        needed: u8,
+        kind: Kind,
+    ) -> Result<(Approvers, Vec<UserId>), Failure> {
         let rule = self.approval_policy.rule(kind);
         let self_approval = self.approval_policy.self_approval(&prepared.action);
         let kinds = self.approval_policy.kinds(&prepared.action);
         let chat = self.chats.of_user(asker).map_err(Failure::Chat)?;
-        let Approvers { mut able, or_more, unread } = self.approvers(&kinds, chat).await?;
+        let lists = self.deciding_lists(&Deciding::of(kinds.clone()));
+        let Approvers { mut able, or_more, unread } = self.approvers(lists, chat).await?;
         let asks = able.contains(asker);
         if !self_approval {
             able.retain(|user| user != asker);
         }
         if able.len() >= usize::from(needed) {
-            return Ok(Approvers { able, or_more, unread });
+            return Ok((Approvers { able, or_more, unread }, Vec::new()));
+        }
+        let escalated = self.approval_policy.escalate_to(&prepared.action);
+        let escalated = escalated.into_iter().map(|principal| principal.to_string().into()).collect();
+        let lists = self.deciding_lists(&Deciding { kinds, escalated });
+        let whose: Vec<String> = lists.iter().map(|(_, setting)| setting.clone()).collect();
+        let mut further = self.approvers(lists, chat).await?.able;
+        // Nobody becomes an approver of their own request.
+        further.retain(|user| user != asker && !able.contains(user));
+        if able.len() + further.len() >= usize::from(needed) {
+            return Ok((Approvers { able, or_more, unread }, further));
         }
         let section = format!("[approval.{}]", kind.name());
-        let whose: Vec<String> = self.principals_of(&kinds).into_iter().map(|(_, setting)| setting).collect();
         let whose = whose.join(" and ");
         let needs = match (prepared.sensitive && needed > rule.required, self.approval_policy.per.contains_key(&kind)) {
             (true, _) => format!("required_sensitive in {section}"),
             (false, true) => format!("required in {section}"),
             (false, false) => "CHATOPS_APPROVALS_REQUIRED".into(),
         };
-        let have = match (able.len(), asks && !self_approval) {
+        let have = match (able.len() + further.len(), asks && !self_approval) {
             (0, false) => "nobody may approve it".to_owned(),
             (0, true) => "nobody but you may approve it, and not your own request".into(),
             (n, false) => format!("only {} may approve it", count(n, "person", "people")),

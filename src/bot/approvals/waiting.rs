@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::approvers::Approvers;
+use super::approvers::{Approvers, Deciding};
 use super::lines::{by, held_line, people};
 use crate::bot::failure::Failure;
 use crate::bot::{Ask, Bot};
@@ -48,17 +48,17 @@ impl Bot {
     pub(super) async fn reader_of(&self, ask: &Ask<'_>, approval: &Approval) -> Reader {
         let asked = approval.requester() == Some(ask.actor);
         let own = approval.is_asked_by(ask.actor) && !approval.request.self_approval;
-        let decides = !own && self.is_approver(ask, &self.approval_policy.kinds(&approval.request.action)).await;
+        let decides = !own && self.is_approver(ask, &self.deciding(approval, Some(ask.actor))).await;
         // Who approved it may also confirm what was held since.
         let asked_once = approval.status() == Status::Requested;
         let voted = asked_once && approval.votes.iter().any(|vote| vote.by == *ask.actor);
         Reader { asked, decides, voted, operator: ask.rights.operator }
     }
 
-    async fn is_approver(&self, ask: &Ask<'_>, kinds: &[Kind]) -> bool {
+    async fn is_approver(&self, ask: &Ask<'_>, deciding: &Deciding) -> bool {
         let Ok(chat) = self.chats.of_user(ask.actor) else { return false };
         // What cannot be looked up now is found out when they press.
-        self.is_among_all(kinds, chat, ask.actor).await.unwrap_or(true)
+        self.is_among_all(deciding, chat, ask.actor).await.unwrap_or(true)
     }
 
     /// Requests are listed for operators, and for those who may ask for or decide any of them.
@@ -66,8 +66,13 @@ impl Bot {
         if ask.rights.operator || ask.rights.approver {
             return Ok(());
         }
-        for kind in self.approval_policy.per.keys() {
-            if self.is_approver(ask, &[*kind]).await {
+        for kind in Kind::ALL {
+            let (further, _) = self.further(kind);
+            if further.is_empty() && !self.approval_policy.per.contains_key(&kind) {
+                continue;
+            }
+            let escalated = further.iter().map(|principal| principal.to_string().into()).collect();
+            if self.is_approver(ask, &Deciding { kinds: vec![kind], escalated }).await {
                 return Ok(());
             }
         }
@@ -100,16 +105,13 @@ impl Bot {
     /// Who may still decide it.
     async fn deciders(&self, line: Line, approval: &Approval) -> Line {
         let able = match self.chats.of_channel(&approval.request.channel) {
-            Ok(chat) => self.approvers(&self.approval_policy.kinds(&approval.request.action), chat).await,
+            Ok(chat) => self.who_decides(approval, chat).await,
             Err(error) => Err(Failure::Chat(error)),
         };
         let Ok(Approvers { mut able, unread, .. }) = able else {
             return line.say("an approver (who that is cannot be looked up now)");
         };
-        able.retain(|user| {
-            let own = approval.is_asked_by(user) && !approval.request.self_approval;
-            !own && approval.votes.iter().all(|vote| vote.by != *user)
-        });
+        able.retain(|user| approval.votes.iter().all(|vote| vote.by != *user));
         match (able.is_empty(), unread.first()) {
             (true, None) => line.say("somebody, but nobody may approve it"),
             (true, Some(unread)) => line.say(format!("an approver ({unread})")),

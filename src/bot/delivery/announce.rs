@@ -53,8 +53,8 @@ impl Bot {
         reminder: &ThreadReminder,
         work: &Work,
     ) -> Result<Result<(), ChatError>, StoreError> {
-        let ThreadReminder { remind_in: channel, of } = reminder;
-        let (card, view) = match self.reminder(of, Timestamp::now()).await? {
+        let channel = &reminder.remind_in;
+        let (card, view) = match self.reminder(reminder, Timestamp::now()).await? {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(Ok(())),
             Err(error) => return Ok(Err(error)),

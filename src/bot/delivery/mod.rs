@@ -384,7 +384,7 @@ impl Bot {
         }
     }
 
-    pub(super) async fn keep(&self, commit: Commit) -> Result<(), StoreError> {
+    pub(in crate::bot) async fn keep(&self, commit: Commit) -> Result<(), StoreError> {
         self.sessions.store().commit(commit).await.map(|_| ()).map_err(only_store)
     }
 }

@@ -10,7 +10,7 @@ use crate::bot::Bot;
 use crate::bot::approvals::card::{asked, noting, outcome_line, outcomes, risks, votes};
 use crate::bot::approvals::controls::controls_for;
 use crate::bot::approvals::lines::{self, held_line};
-use crate::bot::approvals::reminders::reminder_line;
+use crate::bot::approvals::reminders::about;
 use crate::bot::approvals::resend;
 use crate::bot::approvals::waiting::Reader;
 use crate::bot::failure::Failure;
@@ -72,7 +72,7 @@ impl Bot {
                     None => approval.card.clone(),
                 };
                 let over = approval.is_over(Timestamp::now()) || !approval.may_still_decide(&to);
-                if update == RequestUpdate::Reminder && over {
+                if matches!(update, RequestUpdate::Reminder | RequestUpdate::Escalated) && over {
                     return Ok(Ok(()));
                 }
                 let link = self.link_to(&approval.request.channel, card.as_ref(), OPEN_CARD).await;
@@ -153,8 +153,9 @@ fn update_view(approval: &Approval, update: RequestUpdate, link: Option<Line>) -
             };
             Some(view.line(place).controls(controls_for(approval, Reader::DECIDES)))
         }
-        RequestUpdate::Reminder => {
-            let view = View::sentence(reminder_line(approval, false, Timestamp::now()));
+        RequestUpdate::Reminder | RequestUpdate::Escalated => {
+            let why = if update == RequestUpdate::Reminder { "Reminder: " } else { "Escalated to you: " };
+            let view = View::sentence(about(why, approval, false, Timestamp::now()));
             let view = view.line(asked(approval)).bullets(risks(approval));
             Some(view.line(place).controls(controls_for(approval, Reader::DECIDES)))
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::messages::some;
 use super::{Doctor, title};
-use crate::chat::diagnosis::{Check, harmless};
+use crate::chat::diagnosis::{Check, Verdict, harmless};
 use crate::chat::text::count;
 use crate::chat::{ChatError, ChatPlatform, UserId};
 use crate::domain::access::{APPROVERS, Denial, OPERATORS, Principal, Unread, refuse_outsiders};
@@ -26,6 +26,8 @@ struct Resolved {
     /// Members of a group without rights.
     left_out: usize,
     unread: Vec<Unread>,
+    /// Of whom the platform says that they do not exist.
+    unknown: Vec<String>,
 }
 
 pub async fn examine(doctor: &Doctor<'_>, chat: &dyn ChatPlatform) -> Vec<Check> {
@@ -45,7 +47,7 @@ pub async fn examine(doctor: &Doctor<'_>, chat: &dyn ChatPlatform) -> Vec<Check>
     };
     let who_asks = operators.as_ref().map_or(&usual.able, |operators| &operators.able);
     checks.push(operate(chat, who_asks, operators.as_ref().unwrap_or(&usual), access.operators.is_empty()));
-    let (mut own, mut asking) = (BTreeMap::new(), BTreeMap::new());
+    let (mut own, mut asking, mut further) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for kind in Kind::ALL {
         if let Some(requesters) = policy.rule(kind).requesters.as_deref() {
             let setting = format!("requesters in [approval.{}]", kind.name());
@@ -57,7 +59,15 @@ pub async fn examine(doctor: &Doctor<'_>, chat: &dyn ChatPlatform) -> Vec<Check>
             let setting = format!("approvers in [approval.{}]", kind.name());
             own.insert(kind, resolve(approvers, &setting, chat).await);
         }
+        let to = &policy.rule(kind).escalate_to;
+        if !to.is_empty() {
+            let setting = format!("escalate_to in [approval.{}]", kind.name());
+            let usual = *to == policy.usual.escalate_to;
+            let setting = if usual { "escalate_to in [approval]".into() } else { setting };
+            further.insert(kind, resolve(to, &setting, chat).await);
+        }
     }
+    checks.extend(nobody_more(chat.name(), &further));
     for (kinds, rule) in alike(policy) {
         let approvers = kinds.first().and_then(|kind| own.get(kind)).unwrap_or(&usual);
         let names: Vec<String> = kinds.iter().map(|kind| format!("`{}`", kind.name())).collect();
@@ -69,9 +79,12 @@ pub async fn examine(doctor: &Doctor<'_>, chat: &dyn ChatPlatform) -> Vec<Check>
         };
         let about = if all { String::new() } else { format!("For {}: ", some(&names, Kind::ALL.len())) };
         let requesters = kinds.first().and_then(|kind| asking.get(kind)).map_or(who_asks, |those| &those.able);
-        checks.push(enough((id, subject), &about, approvers, requesters, rule, &kinds));
+        let further = kinds.first().and_then(|kind| further.get(kind));
+        let check = enough((id, subject), &about, approvers, requesters, rule, &kinds);
+        checks.push(further.map_or_else(|| check.clone(), |further| once_escalated(&check, approvers, further, rule)));
     }
-    let resolved = [&usual].into_iter().chain(&operators).chain(own.values()).chain(asking.values());
+    let resolved =
+        [&usual].into_iter().chain(&operators).chain(own.values()).chain(asking.values()).chain(further.values());
     checks.extend(without_rights(chat, resolved));
     checks
 }
@@ -172,6 +185,32 @@ fn enough(
     )
 }
 
+/// That nobody to whom requests are escalated can decide them.
+fn nobody_more(chat: &str, further: &BTreeMap<Kind, Resolved>) -> Option<Check> {
+    let kinds: Vec<String> = further
+        .iter()
+        .filter(|(_, resolved)| resolved.able.is_empty())
+        .map(|(kind, _)| format!("`{}`", kind.name()))
+        .collect();
+    if kinds.is_empty() {
+        return None;
+    }
+    let found = format!("Escalating {} helps nobody: escalate_to names nobody who can decide.", some(&kinds, NAMED));
+    let (id, subject) = (format!("{chat}.escalation"), format!("{}: escalation", title(chat)));
+    Some(Check::warn(id, subject, &found, &name_people("escalate_to")))
+}
+
+/// Too few approvers may be enough when a request is escalated.
+fn once_escalated(check: &Check, approvers: &Resolved, further: &Resolved, rule: &Rule) -> Check {
+    let more = further.able.iter().filter(|user| !approvers.able.contains(user)).count();
+    let needed = usize::from(rule.required);
+    if check.verdict != Verdict::Fail || approvers.able.len() + more < needed {
+        return check.clone();
+    }
+    let found = format!("{} With {} more once a request is escalated, there are enough.", check.found, people(more));
+    Check::warn(check.id.clone(), check.subject.clone(), &found, &name_people("the approvers"))
+}
+
 fn people(n: usize) -> String {
     match n {
         ENOUGH.. => format!("At least {ENOUGH} people"),
@@ -193,13 +232,16 @@ fn left(of: &Resolved) -> String {
 
 /// People whom settings name and who have no rights, and what cannot be read.
 fn without_rights<'r>(chat: &dyn ChatPlatform, all: impl Iterator<Item = &'r Resolved>) -> Vec<Check> {
-    let (mut unable, mut unread): (Vec<String>, Vec<Unread>) = (Vec::new(), Vec::new());
+    let (mut unable, mut unknown, mut unread) = (Vec::<String>::new(), Vec::<String>::new(), Vec::<Unread>::new());
     for resolved in all {
         unable.extend(resolved.unable.iter().cloned());
+        unknown.extend(resolved.unknown.iter().cloned());
         unread.extend(resolved.unread.iter().cloned());
     }
-    unable.sort();
-    unable.dedup();
+    for names in [&mut unable, &mut unknown] {
+        names.sort();
+        names.dedup();
+    }
     let (name, place) = (chat.name(), title(chat.name()));
     let mut checks = Vec::new();
     if !unable.is_empty() {
@@ -208,6 +250,14 @@ fn without_rights<'r>(chat: &dyn ChatPlatform, all: impl Iterator<Item = &'r Res
             format!("{place}: people without rights"),
             &format!("{}.", some(&unable, NAMED)),
             "Take them out of the setting, or make them active, full members.",
+        ));
+    }
+    if !unknown.is_empty() {
+        checks.push(Check::fail(
+            format!("{name}.unknown"),
+            format!("{place}: unknown people"),
+            &format!("They do not exist: {}.", some(&unknown, NAMED)),
+            "Correct the ids, or take them out: the bot does not start with them.",
         ));
     }
     if let Some(first) = unread.first() {
@@ -260,6 +310,10 @@ async fn resolve(principals: &[Principal], setting: &str, chat: &dyn ChatPlatfor
                     continue;
                 }
                 Ok(Err(denial)) => called(&denial),
+                Err(error) if chat.says_unknown(&error) && !principal.is_group() => {
+                    resolved.unknown.push(format!("`{user}` of {setting}"));
+                    continue;
+                }
                 Err(ChatError::Refused(_)) => "is unknown there",
                 Err(why) => {
                     resolved.unread.push(Unread::new(&Principal::User(user), setting, why));

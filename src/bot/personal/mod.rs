@@ -11,13 +11,13 @@ use std::collections::HashMap;
 
 use jiff::civil::Date;
 
+use super::approvals::approvers::Deciding;
 use super::approvals::waiting::Reader;
 use super::failure::Failure;
 use super::{Ask, Bot, CommandResult};
 use crate::chat::view::Line;
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, UserId};
 use crate::domain::access::{Rights, Unread};
-use crate::domain::action::Kind;
 use crate::domain::approval::{Approval, Status};
 use crate::domain::checklist::{Progress, Session, StepId};
 use crate::store::StoreError;
@@ -69,8 +69,8 @@ struct Looked<'a> {
     team: &'a str,
     /// Whether the bot works in a channel, where that is known.
     channels: HashMap<ChannelKey, bool>,
-    /// Whether they are among the approvers of all of these.
-    approves: HashMap<Vec<Kind>, bool>,
+    /// Whether they are among those who decide by these settings.
+    approves: HashMap<Deciding, bool>,
 }
 
 impl<'a> Looked<'a> {
@@ -167,11 +167,11 @@ impl Bot {
     }
 
     async fn approves(&self, looked: &mut Looked<'_>, approval: &Approval, inbox: &mut Inbox) -> bool {
-        let kinds = self.approval_policy.kinds(&approval.request.action);
-        if let Some(known) = looked.approves.get(&kinds) {
+        let deciding = self.deciding(approval, Some(looked.user));
+        if let Some(known) = looked.approves.get(&deciding) {
             return *known;
         }
-        let approves = match self.is_among_all(&kinds, looked.chat, looked.user).await {
+        let approves = match self.is_among_all(&deciding, looked.chat, looked.user).await {
             Ok(approves) => approves,
             Err(unread) => {
                 if !inbox.unread.contains(&unread) {
@@ -180,7 +180,7 @@ impl Bot {
                 false
             }
         };
-        looked.approves.insert(kinds, approves);
+        looked.approves.insert(deciding, approves);
         approves
     }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Absent, ApprovalId, Guest, How, Proof, Request, Vote};
+use super::{Absent, ApprovalId, Escalated, Guest, How, Proof, Request, Vote};
 use crate::chat::view::minute;
 use crate::chat::{Actor, MessageId, UserId};
 use crate::domain::checklist::MAX_REASON;
@@ -20,6 +20,7 @@ pub enum Command {
         request: Box<Request>,
         asked: UserId,
         votes: Vec<Vote>,
+        escalated: Option<Escalated>,
     },
     Posted {
         message: MessageId,
@@ -41,6 +42,10 @@ pub enum Command {
     },
     /// Time passed.
     Expire,
+    /// Time passed without a decision. `to`: who counts from now on, as the settings name them.
+    Escalate {
+        to: Vec<Box<str>>,
+    },
     /// A call that nobody has to press for.
     Start,
     /// A call that waits for a press: the new key, or the revocation of the replaced one.

@@ -20,8 +20,8 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
             {
                 Err(Refusal::NeedsProof)
             }
-            Command::AskApproved { id, request, asked, votes } => {
-                Ok(vec![Event::AskedApproved { id, request, asked, votes }])
+            Command::AskApproved { id, request, asked, votes, escalated } => {
+                Ok(vec![Event::AskedApproved { id, request, asked, votes, escalated }])
             }
             _ => Err(Refusal::NoSuch),
         };
@@ -94,6 +94,14 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
                 }
                 _ => return Err(Refusal::NothingToDo),
             }
+        }
+        Command::Escalate { to } => {
+            requested(approval, now)?;
+            let due = approval.request.escalates.is_some_and(|at| at <= now);
+            if !due || approval.escalated.is_some() || to.is_empty() {
+                return Err(Refusal::NothingToDo);
+            }
+            Event::Escalated { to }
         }
         Command::Start => {
             let item = approval.next_call().filter(|_| !approval.is_bundle()).ok_or(Refusal::NothingToDo)?;

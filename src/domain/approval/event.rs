@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Absent, Approval, ApprovalId, Guest, Held, Item, Proof, Request, Stage, Vote};
+use super::{Absent, Approval, ApprovalId, Escalated, Guest, Held, Item, Proof, Request, Stage, Vote};
 use crate::chat::{Actor, Change, MessageId, UserId};
 
 /// Something that happened. Stored as the body of an audit record: a variant or a field is added,
@@ -22,6 +22,8 @@ pub enum Event {
         request: Box<Request>,
         asked: UserId,
         votes: Vec<Vote>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        escalated: Option<Escalated>,
     },
     CardPosted {
         message: MessageId,
@@ -105,6 +107,10 @@ pub enum Event {
         item: usize,
         why: Box<str>,
     },
+    /// It was not decided in time: these count as approvers of it too, as the settings name them.
+    Escalated {
+        to: Vec<Box<str>>,
+    },
     /// Somebody wants the failed ones tried again.
     Again,
     /// Somebody on whom the approval rests is gone, or could not be looked up.
@@ -176,6 +182,7 @@ impl Event {
             Event::Failed { .. } => "call.failed",
             Event::ByHand { .. } => "call.by_hand",
             Event::Unknown { .. } => "call.unknown",
+            Event::Escalated { .. } => "approval.escalated",
             Event::Again => "approval.again",
             Event::Held { .. } => "approval.held",
             Event::Released => "approval.released",
@@ -202,6 +209,7 @@ impl Approval {
             clock: None,
             held: None,
             excused: Vec::new(),
+            escalated: None,
             card: None,
             replaces: None,
         }
@@ -214,9 +222,10 @@ impl Approval {
         let (by, at) = (by.clone(), *at);
         match event {
             Event::Requested { id, request } => return Some(Self::begin(id, request, Change { by, at })),
-            Event::AskedApproved { id, request, asked, votes } => {
+            Event::AskedApproved { id, request, asked, votes, escalated } => {
                 let begun = Self::begin(id, request, Change { by: Actor::Person(asked.clone()), at });
-                return Some(Approval { votes: votes.clone(), stage: Stage::Approved, ..begun });
+                let (votes, escalated) = (votes.clone(), escalated.clone());
+                return Some(Approval { votes, escalated, stage: Stage::Approved, ..begun });
             }
             _ => {}
         }
@@ -290,6 +299,7 @@ impl Approval {
             Event::Failed { item, why } => approval.set(item, Item::Failed { at, why }),
             Event::ByHand { item, why } => approval.set(item, Item::ByHand { since: at, why }),
             Event::Unknown { item, why } => approval.set(item, Item::Unknown { since: at, why }),
+            Event::Escalated { to } => approval.escalated = Some(Escalated { at, to }),
             Event::Again => {
                 approval.sends = vec![0; approval.items.len()];
                 for item in &mut approval.items {

@@ -9,6 +9,7 @@ mod audience;
 mod bundle;
 mod command;
 mod decide;
+mod escalation;
 mod event;
 mod held;
 mod policy;
@@ -20,6 +21,7 @@ pub use audience::{Audience, Deciders, Mention, Notify};
 pub use bundle::BundleRef;
 pub use command::{Command, Outcome, Refusal};
 pub use decide::{SECRET_LOST, decide};
+pub use escalation::Escalated;
 pub use event::{Event, How, Recorded};
 pub use policy::{Policy, Reveal, Rule};
 pub use proof::Proof;
@@ -97,6 +99,9 @@ pub struct Request {
     /// Who approves it proves at the identity provider who they are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub second_factor: bool,
+    /// When it is escalated unless it is decided by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalates: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,6 +230,9 @@ pub struct Approval {
     /// An approver confirmed it although they are gone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excused: Vec<UserId>,
+    /// It was not decided in time, so that further people count as approvers of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalated: Option<Escalated>,
     /// The message that is edited in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<MessageId>,

@@ -34,6 +34,10 @@ pub struct Rule {
     pub second_factor: bool,
     /// Where the secret of a new key is shown.
     pub reveal: Reveal,
+    /// When a request that is not decided is escalated; none: never.
+    pub escalate_after: Option<Duration>,
+    /// Who counts as an approver of it from then on. Nobody, if it never is.
+    pub escalate_to: Vec<Principal>,
 }
 
 /// `reveal` of the actions that make a key.
@@ -70,6 +74,8 @@ impl Default for Rule {
             remind: When::USUAL.to_vec(),
             second_factor: false,
             reveal: Reveal::default(),
+            escalate_after: None,
+            escalate_to: Vec::new(),
         }
     }
 }
@@ -166,6 +172,22 @@ impl Policy {
         wants(&self.usual) || self.per.values().any(wants)
     }
 
+    /// After how long it is escalated: the shortest time of the rules that count.
+    pub fn escalate_after(&self, action: &Action) -> Option<Duration> {
+        self.kinds(action).into_iter().filter_map(|kind| self.rule(kind).escalate_after).min()
+    }
+
+    /// To whom, as the settings name them.
+    pub fn escalate_to(&self, action: &Action) -> Vec<&Principal> {
+        let mut all: Vec<&Principal> = Vec::new();
+        for principal in self.kinds(action).into_iter().flat_map(|kind| &self.rule(kind).escalate_to) {
+            if !all.contains(&principal) {
+                all.push(principal);
+            }
+        }
+        all
+    }
+
     /// How long it waits: the shortest of the rules that count.
     pub fn ttl(&self, action: &Action) -> Duration {
         let times = self.kinds(action).into_iter().map(|kind| self.rule(kind).ttl);
@@ -224,6 +246,35 @@ mod tests {
         for kind in [Kind::Invite, Kind::KeyCreate, Kind::Plan] {
             assert!(policy([(kind, wants())]).second_factor(&action), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn a_bundle_is_escalated_by_the_first_of_its_parts_rules() {
+        let to = |after, names: &[&str]| Rule {
+            escalate_after: Some(Duration::from_hours(after)),
+            escalate_to: names.iter().map(|name| name.parse().unwrap()).collect(),
+            ..Rule::default()
+        };
+        let action = bundle("Guest", Lifetime::Never);
+        let named = |policy: &Policy| policy.escalate_to(&action).iter().map(ToString::to_string).collect::<Vec<_>>();
+        let none = Policy::default();
+        assert_eq!((none.escalate_after(&action), named(&none)), (None, vec![]));
+        let both = policy([(Kind::Invite, to(4, &["slack:U1", "slack:U2"])), (Kind::KeyCreate, to(2, &["slack:U2"]))]);
+        assert_eq!(both.escalate_after(&action), Some(Duration::from_hours(2)));
+        assert_eq!(named(&both), ["slack:U1", "slack:U2"]);
+    }
+
+    #[test]
+    fn whoever_hears_of_nothing_is_not_reminded_either() {
+        let asked: Timestamp = "2026-11-26T08:00:00Z".parse().unwrap();
+        let expires = asked + Duration::from_hours(24);
+        let action = bundle("Guest", Lifetime::Never);
+        let moments = |policy: Policy| policy.reminders(&action, asked, expires).len();
+        let silent = || Rule { notify: Notify::None, ..Rule::default() };
+        assert_eq!(moments(Policy::default()), 2);
+        let early = Rule { remind: vec![When::Before(Duration::from_hours(20))], ..Rule::default() };
+        assert_eq!(moments(policy([(Kind::Invite, early), (Kind::KeyCreate, silent())])), 1);
+        assert_eq!(moments(policy([(Kind::Invite, silent()), (Kind::KeyCreate, silent())])), 0);
     }
 
     #[test]

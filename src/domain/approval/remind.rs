@@ -45,7 +45,7 @@ pub fn moments(all: &[When], asked: Timestamp, expires: Timestamp) -> Vec<Timest
 }
 
 /// A message that is held back is of no use later than this, because of what comes then.
-fn latest(before: Timestamp) -> Timestamp {
+pub fn latest(before: Timestamp) -> Timestamp {
     before.checked_sub(APART).unwrap_or(Timestamp::MIN)
 }
 
@@ -75,11 +75,6 @@ impl Approval {
     pub fn next_reminder(&self, after: Timestamp) -> Option<Timestamp> {
         let mut moments = self.request.reminders.iter().copied();
         moments.find(|at| *at > after).filter(|_| self.waits_for_votes())
-    }
-
-    /// Until when the reminder of that moment may be held back: the next one says the same.
-    pub fn latest_reminder(&self, at: Timestamp) -> Timestamp {
-        latest(self.next_reminder(at).unwrap_or(self.request.expires))
     }
 }
 

@@ -210,6 +210,11 @@ impl ChatPlatform for MattermostClient {
         self.facts.by_address(address).await
     }
 
+    fn says_unknown(&self, answer: &ChatError) -> bool {
+        const UNKNOWN: [&str; 2] = ["app.user.missing_account.const", "app.group.no_rows"];
+        matches!(answer, ChatError::Refused(id) if UNKNOWN.contains(&id.as_str()))
+    }
+
     async fn forget(&self, user: &UserId, groups: &[&str]) {
         self.facts.forget(user, groups).await;
     }

@@ -217,6 +217,10 @@ impl ChatPlatform for SlackClient {
         self.facts.by_address(address).await
     }
 
+    fn says_unknown(&self, answer: &ChatError) -> bool {
+        matches!(answer, ChatError::Refused(code) if ["user_not_found", "no_such_subteam"].contains(&code.as_str()))
+    }
+
     async fn forget(&self, user: &UserId, groups: &[&str]) {
         self.facts.forget(user, groups).await;
     }

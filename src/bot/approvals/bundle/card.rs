@@ -2,7 +2,7 @@
 
 use super::controls::{MOST_KEYS, bundle_controls, keys_that_wait};
 use crate::bot::approvals::card::{accounted, address, asked, frozen_line, outcome, outcome_line, risks, tone, votes};
-use crate::bot::approvals::lines::{by, held_line};
+use crate::bot::approvals::lines::{by, escalated_line, held_line};
 use crate::bot::approvals::manual::steps_by_hand;
 use crate::bot::approvals::people::account;
 use crate::chat::text::{count, first, shown};
@@ -43,6 +43,9 @@ pub fn bundle_card(bundle: &Approval, children: &[(usize, Approval)], frozen: Op
         view = view.line(line);
     }
     if let Some(line) = bundle.mention() {
+        view = view.line(line);
+    }
+    if let Some(line) = escalated_line(bundle) {
         view = view.line(line);
     }
     view = view.bullets(votes(bundle));

@@ -200,10 +200,11 @@ fn new_request(bundle: &Approval, item: usize, prepared: Prepared, now: Timestam
         // Those who decide heard of the bundle.
         audience: Audience::default(),
         reminders: Vec::new(),
+        escalates: None,
         ..bundle.request.clone()
     });
-    let asked = owner.unwrap_or(by);
-    let events: Vec<Event> =
-        decide(None, Command::AskApproved { id: id.clone(), request, asked, votes: bundle.votes.clone() }, now).ok()?;
+    let (votes, escalated) = (bundle.votes.clone(), bundle.escalated.clone());
+    let ask = Command::AskApproved { id: id.clone(), request, asked: owner.unwrap_or(by), votes, escalated };
+    let events: Vec<Event> = decide(None, ask, now).ok()?;
     matches!(bundle.stage, Stage::Approved).then_some(PartChange { id, version: 0, state: None, events })
 }

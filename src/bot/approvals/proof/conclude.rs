@@ -64,9 +64,9 @@ impl Bot {
         }
         let chat = self.chats.of_user(&wish.user).map_err(Failure::Chat)?;
         // Whoever was removed since the press has no rights any more, whatever is remembered.
-        let kinds = self.approval_policy.kinds(&approval.request.action);
-        let lists = self.principals_of(&kinds).into_iter().flat_map(|(principals, _)| principals);
-        let groups: Vec<&str> = lists.filter_map(|principal| principal.group_on(chat.name())).collect();
+        let lists = self.deciding_lists(&self.deciding(&approval, Some(&wish.user)));
+        let principals = lists.iter().flat_map(|(principals, _)| principals.iter());
+        let groups: Vec<&str> = principals.filter_map(|principal| principal.group_on(chat.name())).collect();
         chat.forget(&wish.user, &groups).await;
         let rights = self.policy.rights(&self.chats, &wish.user, &wish.channel).await?;
         self.is_person(wish, &identity).await?;
