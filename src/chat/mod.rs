@@ -294,6 +294,11 @@ pub trait ChatPlatform: Send + Sync + 'static {
     }
     /// Remembered for some minutes.
     async fn person(&self, user: &UserId) -> Result<Person, ChatError>;
+    /// Whether somebody's e-mail address is theirs: the platform lets nobody set one that they have not
+    /// confirmed.
+    async fn confirms_addresses(&self) -> Result<bool, ChatError> {
+        Ok(true)
+    }
     /// Who has this e-mail address here; none if nobody has, or if the platform does not tell.
     async fn by_address(&self, _address: &str) -> Result<Option<UserId>, ChatError> {
         Ok(None)

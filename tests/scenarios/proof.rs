@@ -354,6 +354,22 @@ fn a_table_says_who_is_who_where_no_address_does(on: Platform) {
     });
 }
 
+#[test]
+fn an_address_that_people_set_themselves_proves_nothing() {
+    run(Platform::Mattermost, proving(), async |s| {
+        let card = begun(s).await;
+        s.mattermost().edit(|state| {
+            state.settings.insert("RequireEmailVerification", "false");
+        });
+        s.stop().await;
+        s.start().await;
+        let page = Browser::fresh().prove(&link(s, "bob", &card).await, "bob-1").await;
+        assert_eq!(page.status, 403);
+        assert!(page.text().contains("an e-mail address that they have not confirmed"), "{}", page.text());
+        nothing_happened(s, &card, "an address").await;
+    });
+}
+
 fn on_page() -> Setting {
     let usual = Rule { reveal: Reveal::Page, ..Rule::default() };
     Setting { approval: Policy { usual, ..Policy::default() }, ..proving() }

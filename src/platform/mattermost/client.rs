@@ -206,6 +206,10 @@ impl ChatPlatform for MattermostClient {
         self.facts.person(user).await.map(|known| known.person)
     }
 
+    async fn confirms_addresses(&self) -> Result<bool, ChatError> {
+        self.facts.confirms_addresses().await
+    }
+
     async fn by_address(&self, address: &str) -> Result<Option<UserId>, ChatError> {
         self.facts.by_address(address).await
     }

@@ -54,6 +54,8 @@ pub struct Settings {
     names: Box<str>,
     #[serde(rename = "EnablePostIconOverride", default)]
     icons: Box<str>,
+    #[serde(rename = "RequireEmailVerification", default)]
+    verifies: Box<str>,
 }
 
 /// Under whose name and picture the answer to a command stands.
@@ -216,6 +218,11 @@ impl Facts {
         let api = Arc::clone(&self.api);
         let ask = || async move { api.get::<Settings>("/config/client?format=old").await };
         self.settings.get("", ask).await
+    }
+
+    /// Whether a new e-mail address has to be confirmed before it is an account's.
+    pub async fn confirms_addresses(&self) -> Result<bool, ChatError> {
+        self.settings().await.map(|settings| &*settings.verifies == "true")
     }
 
     /// None while the server does not say.

@@ -14,6 +14,7 @@ pub(super) fn client_config(state: &State) -> Value {
         "Version": "11.2.0", "BuildNumber": "dev", "SiteName": "Mattermost", "SiteURL": "http://chat.nimbus.example",
         "EnableCommands": "true", "EnableBotAccountCreation": "true", "EnablePostUsernameOverride": overrides,
         "EnablePostIconOverride": overrides, "PostEditTimeLimit": "-1",
+        "RequireEmailVerification": "true",
     });
     for (name, value) in &state.settings {
         config[*name] = json!(value);

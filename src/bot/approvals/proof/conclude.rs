@@ -105,6 +105,10 @@ impl Bot {
         }
         let chat = self.chats.of_user(&wish.user).map_err(Failure::Chat)?;
         let person = chat.person(&wish.user).await.map_err(Failure::Chat)?;
+        if !chat.confirms_addresses().await.map_err(Failure::Chat)? {
+            let why = "The chat lets people set an e-mail address that they have not confirmed";
+            return Err(unlisted(wish, why));
+        }
         match (&person.email, &identity.email) {
             (None, _) => Err(unlisted(wish, "The chat does not tell your e-mail address")),
             (_, None) => {
