@@ -6,7 +6,6 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::confidential;
-use super::similar::nearest;
 use super::source::Source;
 use crate::chat::UserId;
 use crate::domain::access::Principal;
@@ -92,8 +91,7 @@ fn subjects(source: &mut Source, mut table: toml::Table) -> BTreeMap<UserId, Box
     let mut subjects: BTreeMap<UserId, Box<str>> = BTreeMap::new();
     let listed = table.remove("subjects");
     for name in table.keys() {
-        let meant = nearest(name, ["subjects"].into_iter()).map_or("", |_| "; did you mean [oidc.subjects]?");
-        source.faults.add(&format!("[oidc] {name}"), format!("is unknown; give the table [oidc.subjects]{meant}"));
+        source.faults.add(&format!("[oidc] {name}"), "is unknown; give the table [oidc.subjects]");
     }
     let listed = match listed {
         None => return subjects,

@@ -20,11 +20,16 @@ pub struct Proving {
     pub acr: &'static str,
     /// Names of people and their subjects, as `[oidc.subjects]`; the others are known by e-mail.
     pub subjects: &'static [(&'static str, &'static str)],
+    /// At npm's `oidc-provider`, in which whoever was named by [`Stage::signs_in`] signs in.
+    pub real: bool,
 }
 
 /// A provider, and the place where the bot is reached, whichever bot is there.
 pub(super) struct Provided {
-    pub provider: IdentityProvider,
+    provider: Option<IdentityProvider>,
+    pub issuer: String,
+    /// The program of the real one.
+    node: Option<std::process::Child>,
     bot: SocketAddr,
     door: Option<std::net::TcpListener>,
 }
@@ -52,7 +57,31 @@ impl Provided {
         let router = provider.router();
         tokio::spawn(async move { axum::serve(listener, router).await });
         let bot = door.local_addr().expect("an address");
-        Self { provider, bot, door: Some(door) }
+        Self { provider: Some(provider), issuer, node: None, bot, door: Some(door) }
+    }
+
+    /// npm's certified `oidc-provider`.
+    pub async fn start_real() -> Self {
+        let door = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        door.set_nonblocking(true).expect("a listener");
+        let bot = door.local_addr().expect("an address");
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");
+        let (issuer, root) = (format!("http://{free}"), env!("CARGO_MANIFEST_DIR"));
+        let node = std::process::Command::new("node")
+            .arg(format!("{root}/tests/data/oidc-provider.mjs"))
+            .arg(format!("{root}/target/oidc-provider/node_modules"))
+            .args([&issuer, CLIENT, CLIENT_SECRET, &format!("http://{bot}/oidc/callback")])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("node, and npm install --prefix target/oidc-provider oidc-provider");
+        for _ in 0..600 {
+            if tokio::net::TcpStream::connect(free).await.is_ok() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        Self { provider: None, issuer, node: Some(node), bot, door: Some(door) }
     }
 
     pub fn bot(&self) -> SocketAddr {
@@ -67,6 +96,15 @@ impl Provided {
     /// From here on, a program listens there by itself.
     pub fn leave_to_program(&mut self) {
         self.door = None;
+    }
+}
+
+impl Drop for Provided {
+    fn drop(&mut self) {
+        if let Some(node) = &mut self.node {
+            let _ = node.kill();
+            let _ = node.wait();
+        }
     }
 }
 
@@ -125,18 +163,14 @@ impl Browser {
     }
 
     async fn ask(&self, request: reqwest::RequestBuilder) -> Page {
-        self.try_ask(request).await.expect("an answer")
-    }
-
-    /// None if the bot was killed meanwhile.
-    async fn try_ask(&self, request: reqwest::RequestBuilder) -> Option<Page> {
         let cookies: Vec<String> =
             self.cookies.lock().expect("a lock").iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = if cookies.is_empty() { request } else { request.header(COOKIE, cookies.join("; ")) };
-        let answer = request.send().await.ok()?;
+        let answer = request.send().await.expect("an answer");
+        let at = answer.url().clone();
         for set in answer.headers().get_all(SET_COOKIE) {
             let set = set.to_str().expect("a text");
-            assert!(set.contains("; HttpOnly; SameSite=Lax"), "{set}");
+            assert!(!set.contains("chatops-proof") || set.contains("; HttpOnly; SameSite=Lax"), "{set}");
             let (pair, rest) = set.split_once(';').expect("attributes");
             let (name, value) = pair.split_once('=').expect("a pair");
             let mut cookies = self.cookies.lock().expect("a lock");
@@ -149,9 +183,9 @@ impl Browser {
         let headers = answer.headers().clone();
         let header = |name| headers.get(name).map(|value| value.to_str().expect("a text").to_owned());
         let refresh = header(REFRESH).and_then(|refresh| refresh.split_once("url=").map(|(_, url)| url.to_owned()));
-        let next = refresh.or(header(LOCATION)).map(|url| url.parse().expect("an address"));
+        let next = refresh.or(header(LOCATION)).map(|url| at.join(&url).expect("an address"));
         let status = answer.status().as_u16();
-        Some(Page { status, html: answer.text().await.ok()?, next, headers })
+        Page { status, html: answer.text().await.expect("a text"), next, headers }
     }
 
     /// Says at the provider who one is; the way back to the bot.
@@ -159,11 +193,24 @@ impl Browser {
         let page = self.get(at.as_str()).await;
         let request = page.html.split_once("name=\"request\" value=\"").map(|(_, rest)| rest.split('"').next());
         let request = request.flatten().unwrap_or_else(|| panic!("no choice of people: {}", page.text()));
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        let form = form.append_pair("request", request).append_pair("subject", subject).finish();
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("request", request)
+            .append_pair("subject", subject)
+            .finish();
         let to = at.as_str().split('?').next().expect("an address");
         let choice = self.http.post(to).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form);
         self.ask(choice).await.next.expect("a way back")
+    }
+
+    /// The same at the real provider, which leads on by redirects alone.
+    pub async fn prove_really(&self, link: &str) -> Page {
+        let mut next = self.leave(link).await.next.expect("a way on");
+        while next.path() != "/oidc/callback" {
+            let page = self.get(next.as_str()).await;
+            // Its redirects are relative.
+            next = page.next.unwrap_or_else(|| panic!("no way on: {}", page.html));
+        }
+        self.get(next.as_str()).await
     }
 
     /// The whole way from the link to the page at its end.
@@ -176,25 +223,24 @@ impl Browser {
     }
 }
 
-/// The tokens of a way to a proof, for who looks where they are kept.
-pub type Tokens = Mutex<Vec<String>>;
-
-impl Browser {
-    /// The same with a bot that may be killed on the way.
-    pub async fn try_prove(&self, link: &str, subject: &str, tokens: &Tokens) -> Option<Page> {
-        let note = |token: &str| tokens.lock().expect("a lock").push(token.to_owned());
-        note(link.rsplit('/').next().expect("a token"));
-        let at = self.try_ask(self.http.post(link)).await?.next?;
-        let back = self.sign_in(&at, subject).await;
-        back.query_pairs().filter(|(name, _)| *name == "state" || *name == "code").for_each(|(_, value)| note(&value));
-        self.cookies.lock().expect("a lock").values().for_each(|value| note(value));
-        self.try_ask(self.http.get(back.as_str())).await
-    }
-}
-
 impl Stage {
     pub fn provider(&self) -> &IdentityProvider {
-        &self.provided.as_ref().expect("a stage where people prove who they are").provider
+        let provided = self.provided.as_ref().expect("a stage where people prove who they are");
+        provided.provider.as_ref().expect("the embedded one")
+    }
+
+    /// Who signs in at the real provider, and how strongly.
+    pub async fn signs_in(&self, subject: &str, acr: &str) {
+        let issuer = &self.provided.as_ref().expect("a stage where people prove who they are").issuer;
+        assert!(
+            self.http
+                .get(format!("{issuer}/as/{subject}/{acr}"))
+                .send()
+                .await
+                .expect("an answer")
+                .status()
+                .is_success()
+        );
     }
 
     /// The link in a message.

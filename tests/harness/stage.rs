@@ -95,6 +95,7 @@ impl Stage {
             None => None,
         };
         let provided = match setting.proving {
+            Some(proving) if proving.real => Some(Provided::start_real().await),
             Some(_) => Some(Provided::start().await),
             None => None,
         };
@@ -170,7 +171,7 @@ impl Stage {
             settings.push(("CHATOPS_CA_FILE", trusted.path().display().to_string()));
         }
         if let (Some(proving), Some(provided)) = (self.setting.proving, &self.provided) {
-            settings.push(("CHATOPS_OIDC_ISSUER", provided.provider.issuer().to_owned()));
+            settings.push(("CHATOPS_OIDC_ISSUER", provided.issuer.clone()));
             settings.push(("CHATOPS_OIDC_CLIENT_ID", CLIENT.to_owned()));
             settings.push(("CHATOPS_OIDC_CLIENT_SECRET", CLIENT_SECRET.to_owned()));
             settings.push(("CHATOPS_OIDC_ACR", proving.acr.to_owned()));

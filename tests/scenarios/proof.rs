@@ -6,7 +6,9 @@ use sekoia_chatops::domain::approval::{Policy, Reveal, Rule};
 use sekoia_chatops::sandbox::identity::{Endpoint, Signing};
 use serde_json::{Map, Value, json};
 
-use crate::harness::{Browser, Page, Platform, Proving, Seen, Setting, Stage, everywhere, nameless, on_both, run};
+use crate::harness::{
+    Browser, Page, Platform, Proving, Seen, Setting, Stage, everywhere, nameless, on_both, on_slack, run,
+};
 
 const ACR: &str = "urn:mfa";
 
@@ -14,7 +16,7 @@ fn proving() -> Setting {
     let usual = Rule { second_factor: true, ..Rule::default() };
     Setting {
         approval: Policy { usual, ..Policy::default() },
-        proving: Some(Proving { acr: ACR, subjects: &[] }),
+        proving: Some(Proving { acr: ACR, subjects: &[], real: false }),
         durable: true,
         ..Setting::default()
     }
@@ -72,11 +74,30 @@ fn an_approval_counts_when_who_pressed_has_proven_who_they_are(on: Platform) {
         let told = s.click("bob", &card, "Approve").await;
         let link = s.link_in(&told);
         assert!(told.is_for("bob"), "{told}");
-        assert_snapshot!(nameless(told.text().replace(&link, "<link>")), @"");
+        assert_snapshot!(nameless(told.text().replace(&link, "<link>")), @"
+        Prove that it is you, then your approval counts: Confirm with your identity <<link>>
+        The link is good once, for 2 minutes, for you.
+        ");
         let bob = Browser::fresh();
         let page = bob.get(&link).await;
         is_strict(&page);
-        assert_snapshot!(nameless(page.text()), @"");
+        assert_snapshot!(nameless(page.text()), @"
+        Approve this?
+        Invite ana@nimbus.example as Analyst
+        In Nimbus Payments as Analyst
+        ana@nimbus.example
+        Asked by @alice
+        Community
+        Nimbus Payments
+        For
+        bob
+        Request
+        <id>
+        SHA-256
+        <hash>
+        Continue to 127.0.0.1
+        Your approval counts when you have signed in there. If you did not press the button in the chat yourself, close this page and tell your bot administrator.
+        ");
         // Programs that look at links use nothing up.
         for _ in 0..3 {
             assert_eq!(Browser::fresh().get(&link).await.status, 200);
@@ -89,8 +110,12 @@ fn an_approval_counts_when_who_pressed_has_proven_who_they_are(on: Platform) {
         assert_eq!((&*asked["max_age"], &*asked["acr_values"], &*asked["scope"]), ("0", ACR, "openid email"));
         let done = bob.get(back.as_str()).await;
         is_strict(&done);
-        assert_snapshot!(nameless(done.text()), @"");
-        let card = s.card("Done").await;
+        assert_snapshot!(nameless(done.text()), @"
+        Approved
+        You approved: Invite ana@nimbus.example as Analyst. It is carried out now.
+        You may close this page.
+        ");
+        let card = s.card("not accepted yet").await;
         assert!(nameless(&card).contains("• ✅ Approved by @bob · <date> <time> UTC · identity proven"), "{card}");
         s.direct().await;
         s.checklist_at_rest().await;
@@ -104,7 +129,7 @@ fn an_approval_counts_when_who_pressed_has_proven_who_they_are(on: Platform) {
         let id = crate::harness::id_in(&card);
         let shown = s.ask("alice", &format!("approvals {id}")).await.text();
         let proof = shown.lines().find(|line| line.contains("identity proven by")).expect("a proof");
-        assert_snapshot!(nameless(proof), @"");
+        assert_snapshot!(nameless(proof), @"• @bob: identity proven by http://127.0.0.1:<port> as bob-1 · signed in <date> <time> UTC · acr urn:mfa · amr demo");
         let history = s.ask("alice", "audit 6").await.text();
         assert!(history.contains("identity proven by http"), "{history}");
         s.stop().await;
@@ -128,7 +153,7 @@ fn the_words_and_the_inbox_lead_to_the_same_link(on: Platform) {
         assert!(told.contains("You asked for this yourself"), "{told}");
         let page = Browser::fresh().prove(&s.link_in(&pressed), "carol-1").await;
         assert_eq!(page.status, 200, "{}", page.text());
-        s.card("Approved by @carol").await;
+        s.card("not accepted yet").await;
         s.direct().await;
         s.checklist_at_rest().await;
         // Too late for the other one.
@@ -146,7 +171,10 @@ fn a_stolen_chat_session_approves_nothing(on: Platform) {
         let carols = link(s, "carol", &card).await;
         let page = Browser::fresh().prove(&carols, "dan-1").await;
         assert_eq!(page.status, 403);
-        assert_snapshot!(page.text(), @"");
+        assert_snapshot!(page.text(), @"
+        Nothing was done
+        You proved to be another person than the one whom this link is for, so nothing was done. Sign out there, and press the button again as yourself.
+        ");
         nothing_happened(s, &card, "another person").await;
         // It is used up by the attempt.
         assert_eq!(Browser::fresh().get(&carols).await.status, 404);
@@ -161,7 +189,11 @@ fn a_stolen_chat_session_approves_nothing(on: Platform) {
             assert_eq!(page.status, 404, "{wrong}");
             is_strict(&page);
         }
-        assert_snapshot!(Browser::fresh().get(&bobs).await.text(), @"");
+        assert_snapshot!(Browser::fresh().get(&bobs).await.text(), @"
+        Nothing was done
+        This link is not good any more: it was used, it is too old, or it is not whole.
+        Press the button in the chat again.
+        ");
     });
 }
 
@@ -218,7 +250,7 @@ fn nothing_counts_that_the_provider_did_not_say_now_and_to_this_bot(on: Platform
         // A minute of difference between clocks is none.
         s.provider().edit(|world| world.clock = SignedDuration::from_secs(40));
         assert_eq!(Browser::fresh().prove(&link(s, "bob", &card).await, "bob-1").await.status, 200);
-        s.card("identity proven").await;
+        s.card("not accepted yet").await;
         s.direct().await;
         s.checklist_at_rest().await;
     });
@@ -233,7 +265,12 @@ fn a_provider_that_is_down_proves_nothing_and_costs_no_link(on: Platform) {
         let first = link(s, "bob", &card).await;
         let page = Browser::fresh().leave(&first).await;
         assert_eq!(page.status, 502);
-        assert_snapshot!(nameless(page.text()), @"");
+        assert_snapshot!(nameless(page.text()), @"
+        Nothing was done
+        The identity provider could not be reached, so nothing was done.
+        Press the button in the chat again in a few minutes.
+        Reference for your bot administrator: <id>
+        ");
         down(None);
         // It was not used up.
         let bob = Browser::fresh();
@@ -270,7 +307,11 @@ fn a_sign_in_is_of_one_browser_and_good_once(on: Platform) {
         let back = bob.sign_in(&at, "bob-1").await;
         let page = other.get(back.as_str()).await;
         assert_eq!(page.status, 403);
-        assert_snapshot!(page.text(), @"");
+        assert_snapshot!(page.text(), @"
+        Nothing was done
+        You came back in another browser than the one that you left with, so nothing was done.
+        Press the button in the chat again.
+        ");
         // The attempt used it up, for the right browser too.
         assert_eq!(bob.get(back.as_str()).await.status, 404);
         nothing_happened(s, &card, "another browser").await;
@@ -285,7 +326,7 @@ fn a_sign_in_is_of_one_browser_and_good_once(on: Platform) {
         let mut both = [left.status, right.status];
         both.sort_unstable();
         assert_eq!(both, [200, 404]);
-        s.card("identity proven").await;
+        s.card("not accepted yet").await;
         s.direct().await;
         s.checklist_at_rest().await;
     });
@@ -333,7 +374,7 @@ fn what_changed_between_the_press_and_the_proof_counts(on: Platform) {
 
 on_both!(a_table_says_who_is_who_where_no_address_does);
 fn a_table_says_who_is_who_where_no_address_does(on: Platform) {
-    let proving_by_table = Proving { acr: "", subjects: &[("bob", "bob-1"), ("alice", "alice-1")] };
+    let proving_by_table = Proving { acr: "", subjects: &[("bob", "bob-1"), ("alice", "alice-1")], real: false };
     run(on, Setting { proving: Some(proving_by_table), ..proving() }, async |s| {
         s.set_up().await;
         let card = asked(s).await;
@@ -341,14 +382,17 @@ fn a_table_says_who_is_who_where_no_address_does(on: Platform) {
         let page = Browser::fresh().prove(&link(s, "carol", &card).await, "carol-1").await;
         assert_eq!(page.status, 403);
         let carol = s.person("carol").to_string();
-        assert_snapshot!(page.text().replace(&carol, "<carol>"), @"");
+        assert_snapshot!(page.text().replace(&carol, "<carol>"), @"
+        Nothing was done
+        The chat does not tell your e-mail address, so it cannot be told whether it is you, and nothing was done. Ask your bot administrator to list <carol> under [oidc.subjects].
+        ");
         // Another subject than the listed one, whatever its address.
         assert_eq!(Browser::fresh().prove(&link(s, "bob", &card).await, "carol-1").await.status, 403);
         // One that is listed for another.
         assert_eq!(Browser::fresh().prove(&link(s, "carol", &card).await, "bob-1").await.status, 403);
         nothing_happened(s, &card, "nobody in the table").await;
         assert_eq!(Browser::fresh().prove(&link(s, "bob", &card).await, "bob-1").await.status, 200);
-        s.card("identity proven").await;
+        s.card("not accepted yet").await;
         s.direct().await;
         s.checklist_at_rest().await;
     });
@@ -401,25 +445,53 @@ fn a_key_is_shown_on_a_page_that_the_chat_never_sees(on: Platform) {
         assert!(told.text().contains("Only who asked for it can do that."), "{told}");
         let told = s.outcome("alice", &direct, "Create and show").await;
         let link = s.link_in(&told);
-        assert_snapshot!(nameless(told.text().replace(&link, "<link>")), @"");
+        assert!(
+            told.text().contains("The key is created and shown on a page, after you prove that it is you"),
+            "{told}"
+        );
         let alice = Browser::fresh();
         let page = alice.get(&link).await;
         is_strict(&page);
-        assert_snapshot!(nameless(page.text()), @"");
+        assert_snapshot!(nameless(page.text()), @"
+        Create this key?
+        Create the API key forwarder
+        In Nimbus Payments · expires on <date>
+        Intake forwarder (provisioning), set up from chat
+        May: View entities, Manage intakes, View intakes
+        Asked by @alice
+        ⚠️ can change things: Manage intakes
+        Community
+        Nimbus Payments
+        For
+        alice
+        Request
+        <id>
+        SHA-256
+        <hash>
+        Continue to 127.0.0.1
+        When you have signed in there, the key is created, and shown to you once. If you did not press the button in the chat yourself, close this page and tell your bot administrator.
+        ");
         assert_eq!(s.writes(), Vec::<String>::new());
         let at = alice.leave(&link).await.next.expect("a way on");
         let back = alice.sign_in(&at, "alice-1").await;
         let page = alice.get(back.as_str()).await;
         is_strict(&page);
         let secret = s.sekoia.secrets()[0].clone();
-        assert_snapshot!(nameless(page.text().replace(&secret, "<secret>")), @"");
+        assert_snapshot!(nameless(page.text().replace(&secret, "<secret>")), @"
+        Your new API key
+        forwarder · expires on <date>
+        It is shown here once, and nowhere else. Save it now:
+        <secret>
+        Then press “I saved it” on the card of request <id> in the chat. Unless you do so by <date> <time> UTC, the key is revoked.
+        ");
         let card = s.card("shown; revoked unless").await;
         // A reload makes no second key, and shows none again.
         let again = alice.get(back.as_str()).await;
         assert_eq!((again.status, again.text().contains(&secret)), (404, false));
-        assert_eq!((s.writes(), s.active_keys("forwarder")), (vec!["POST 201".to_owned()], 1));
+        assert_eq!((s.writes(), s.active_keys("forwarder")), (vec!["POST 200".to_owned()], 1));
         assert!(s.click("alice", &card, "I saved it").await.text().contains("Noted"));
         s.card("created, shown once and saved").await;
+        s.direct().await;
         s.checklist_at_rest().await;
         assert!(!s.chat.dump().contains(&secret) && !s.chat.forms_dump().contains(&secret), "the chat saw it");
         s.stop().await;
@@ -444,9 +516,63 @@ fn a_key_is_shown_to_who_asked_for_it_alone(on: Platform) {
         let shown = s.card("shown; revoked unless").await;
         let page = Browser::fresh().prove(&two, "alice-1").await;
         assert_eq!(page.status, 403);
-        assert!(page.text().contains("The key was created and shown."), "{}", page.text());
+        assert!(page.text().contains("so nothing was created"), "{}", page.text());
         s.click("alice", &shown, "I lost it: revoke now").await;
         s.card("ready to be created").await;
+        s.direct().await;
         assert_eq!(s.active_keys("forwarder"), 0);
+    });
+}
+
+#[test]
+fn a_provider_of_another_name_ends_the_start() {
+    on_slack(Setting { durable: false, ..proving() }, async |s| {
+        s.provider().edit(|world| world.named_issuer = Some("https://other.example".into()));
+        let ended = s.serve_to_its_end_with(&[]).await;
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(2), "{said}");
+        let fault = "CHATOPS_OIDC_ISSUER: its discovery document names another issuer, \"https://other.example\"";
+        assert!(said.contains(fault), "{said}");
+    });
+}
+
+#[test]
+fn doctor_looks_at_the_provider() {
+    on_slack(proving(), async |s| {
+        let check = async |s: &Stage| {
+            let ended = s.doctor("--json", &[]).await;
+            let found: Value = serde_json::from_slice(&ended.stdout).expect("JSON");
+            let checks = found["checks"].as_array().expect("a list").clone();
+            let check = checks.into_iter().find(|check| check["id"] == "identity.provider").expect("a check");
+            (check["verdict"].as_str().map(str::to_owned), check["found"].as_str().map(str::to_owned))
+        };
+        let (verdict, found) = check(s).await;
+        assert_eq!(verdict.as_deref(), Some("pass"), "{found:?}");
+        s.provider().edit(|world| world.named_issuer = Some("https://other.example".into()));
+        let (verdict, found) = check(s).await;
+        assert_eq!(verdict.as_deref(), Some("fail"), "{found:?}");
+        assert!(found.is_some_and(|found| found.contains("names another issuer: https://other.example")));
+    });
+}
+
+#[test]
+#[ignore = "needs Node.js"]
+fn a_certified_provider_proves_it_too() {
+    let real = Proving { acr: ACR, subjects: &[], real: true };
+    on_slack(Setting { proving: Some(real), ..proving() }, async |s| {
+        let card = begun(s).await;
+        s.signs_in("bob", "urn:password").await;
+        let page = Browser::fresh().prove_really(&link(s, "bob", &card).await).await;
+        assert!(page.text().contains("as strongly as this needs"), "{}", page.text());
+        s.signs_in("dan", ACR).await;
+        let page = Browser::fresh().prove_really(&link(s, "bob", &card).await).await;
+        assert!(page.text().contains("another person"), "{}", page.text());
+        nothing_happened(s, &card, "a real provider").await;
+        s.signs_in("bob", ACR).await;
+        let page = Browser::fresh().prove_really(&link(s, "bob", &card).await).await;
+        assert_eq!(page.status, 200, "{}", page.text());
+        s.card("not accepted yet").await;
+        s.direct().await;
+        s.checklist_at_rest().await;
     });
 }

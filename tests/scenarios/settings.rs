@@ -176,10 +176,22 @@ fn an_identity_provider_is_whole_or_a_fault() {
     assert!(oidc.acr.is_empty() && oidc.subjects.is_empty() && with(&[]).unwrap().oidc.is_none());
     let strong = with(&[OIDC, &[("CHATOPS_OIDC_ACR", " urn:a  urn:b ")]].concat()).unwrap();
     assert_eq!(strong.oidc.unwrap().acr, ["urn:a", "urn:b"]);
-    assert_snapshot!(faults(&OIDC[..1]), @"");
-    assert_snapshot!(faults(&[("CHATOPS_OIDC_ACR", "urn:a")]), @"");
+    assert_snapshot!(faults(&OIDC[..1]), @"
+    CHATOPS_OIDC_CLIENT_ID: is missing; the other CHATOPS_OIDC_… rest on it; register the bot at your identity provider, which shows it
+    CHATOPS_OIDC_CLIENT_SECRET: is missing; the other CHATOPS_OIDC_… rest on it; register the bot at your identity provider, which shows it
+    CHATOPS_PUBLIC_URL: is missing; give the https:// address by which people reach this bot: they prove there who they are
+    ");
+    assert_snapshot!(faults(&[("CHATOPS_OIDC_ACR", "urn:a")]), @"
+    CHATOPS_OIDC_ISSUER: is missing; the other CHATOPS_OIDC_… rest on it; give the address that your identity provider is known by
+    CHATOPS_OIDC_CLIENT_ID: is missing; the other CHATOPS_OIDC_… rest on it; register the bot at your identity provider, which shows it
+    CHATOPS_OIDC_CLIENT_SECRET: is missing; the other CHATOPS_OIDC_… rest on it; register the bot at your identity provider, which shows it
+    CHATOPS_PUBLIC_URL: is missing; give the https:// address by which people reach this bot: they prove there who they are
+    ");
     let plain = [("CHATOPS_OIDC_ISSUER", "http://id.example.com"), ("CHATOPS_PUBLIC_URL", "http://bot.example.com")];
-    assert_snapshot!(faults(&[OIDC, &plain].concat()), @"");
+    assert_snapshot!(faults(&[OIDC, &plain].concat()), @r#"
+    CHATOPS_OIDC_ISSUER: "http://id.example.com" may not receive who people are; give https://, or http:// on a loopback address
+    CHATOPS_PUBLIC_URL: "http://bot.example.com/" is not encrypted, so nobody can prove there who they are; give https://
+    "#);
     let on_machine = [("CHATOPS_OIDC_ISSUER", "http://127.0.0.1:9"), ("CHATOPS_PUBLIC_URL", "http://localhost:8080")];
     assert!(with(&[OIDC, &on_machine].concat()).is_ok());
 }
@@ -194,12 +206,27 @@ fn who_approves_proves_who_they_are_if_there_is_where() {
     assert!(policy.usual.second_factor && !policy.rule(Kind::Invite).second_factor);
     assert_eq!([Kind::KeyCreate, Kind::KeyRotate].map(|kind| policy.rule(kind).reveal), [Reveal::Page, Reveal::Chat]);
     assert_eq!(config.oidc.unwrap().subjects.len(), 2);
-    assert_snapshot!(with_file(text, NEEDED).unwrap_err(), @"");
+    assert_snapshot!(with_file(text, NEEDED).unwrap_err(), @"
+    CHATOPS_OIDC_ISSUER: is missing; second_factor and reveal rest on it; give the address that your identity provider is known by
+    CHATOPS_OIDC_CLIENT_ID: is missing; second_factor and reveal rest on it; register the bot at your identity provider, which shows it
+    CHATOPS_OIDC_CLIENT_SECRET: is missing; second_factor and reveal rest on it; register the bot at your identity provider, which shows it
+    CHATOPS_PUBLIC_URL: is missing; give the https:// address by which people reach this bot: they prove there who they are
+    ");
     let wrong = "[approval]\nreveal = \"wall\"\n[approval.invite]\nreveal = \"page\"\nsecond_factor = \"maybe\"\n\
                  [oidc]\nsubject = 1\n[oidc.subjects]\n\"slack:U0BOB\" = \"b\"\n\"slack:U0CAROL\" = \"b\"\n\
                  \"bob\" = \"c\"\n\"slack-group:S0SOC\" = \"d\"\n\"slack:U0DAN\" = 7\n\"slack:U0EVE\" = \" \"\n";
-    assert_snapshot!(with_file(wrong, &[NEEDED, OIDC].concat()).unwrap_err(), @"");
-    assert_snapshot!(with_file("[oidcs]\na = 1\n", NEEDED).unwrap_err(), @"");
+    assert_snapshot!(with_file(wrong, &[NEEDED, OIDC].concat()).unwrap_err(), @r#"
+    [approval] reveal: "wall" is neither chat nor page
+    [approval.invite] reveal: is for key_create and key_rotate alone: no other action makes a secret
+    [approval.invite] second_factor: "maybe" is not true or false
+    [oidc] subject: is unknown; give the table [oidc.subjects]
+    [oidc.subjects] bob: "bob" has no platform; write slack:U…, slack-group:S…, mattermost:… or mattermost-group:…
+    [oidc.subjects] slack-group:S0SOC: is a group; a subject belongs to one person
+    [oidc.subjects] slack:U0CAROL: has the same subject as slack:U0BOB; each person has their own
+    [oidc.subjects] slack:U0DAN: is not the text that your identity provider has as the person's subject (sub)
+    [oidc.subjects] slack:U0EVE: is not the text that your identity provider has as the person's subject (sub)
+    "#);
+    assert_snapshot!(with_file("[oidcs]\na = 1\n", NEEDED).unwrap_err(), @"  CHATOPS_CONFIG: chatops.toml: unknown table [oidcs]; did you mean [oidc.subjects]?");
 }
 
 #[test]

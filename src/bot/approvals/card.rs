@@ -14,6 +14,8 @@ use crate::state::control::Frozen;
 
 /// Lines of one list; the rest is told by `approvals <id>`.
 const LISTED: usize = 15;
+/// Titles of permissions in one line.
+pub const LISTED_TITLES: usize = 25;
 /// Groups of people who get the same.
 const GROUPS: usize = 6;
 
@@ -182,9 +184,8 @@ fn invited(action: &Action, item: usize) -> Line {
 }
 
 fn titles<'a>(titles: impl Iterator<Item = &'a str>, total: usize) -> String {
-    const MOST: usize = 25;
-    let listed: Vec<String> = titles.take(MOST).map(|t| shown(t, 60)).collect();
-    let more = if total > MOST { format!(" and {} more", total - MOST) } else { String::new() };
+    let listed: Vec<String> = titles.take(LISTED_TITLES).map(|t| shown(t, 60)).collect();
+    let more = if total > LISTED_TITLES { format!(" and {} more", total - LISTED_TITLES) } else { String::new() };
     format!("{}{more}", listed.join(", "))
 }
 
@@ -312,7 +313,7 @@ pub fn proofs(approval: &Approval) -> Vec<Line> {
 /// `identity proven by https://id.example as bob-1 · signed in <time> · acr 2 · amr pwd, otp`.
 pub fn proof_in_words(proof: &Proof) -> String {
     let mut words = format!(
-        "identity proven by {} as {} · signed in {} UTC",
+        "identity proven by {} as {} · signed in {}",
         shown(&proof.issuer, 120),
         shown(&proof.subject, 80),
         minute(proof.auth_time)

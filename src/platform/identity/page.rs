@@ -54,7 +54,7 @@ pub fn key(key: &PageKey) -> String {
         &format!(
             "<p class=\"what\">{} · {}</p><p>It is shown here once, and nowhere else. Save it now:</p>\
              <pre>{}</pre><p>Then press \u{201c}I saved it\u{201d} on the card of request {} in the chat. Unless \
-             somebody does so by {} UTC, the key is revoked.</p>",
+             you do so by {}, the key is revoked.</p>",
             escaped(&key.name),
             escaped(&key.lives),
             escaped(key.secret.expose_secret()),
@@ -73,8 +73,8 @@ fn parts(said: &[Part]) -> String {
     let part = |part: &Part| match part {
         Part::Line(line) => format!("<p>{}</p>", escaped(line)),
         Part::Bullets(lines) => {
-            let lines: String = lines.iter().map(|line| format!("<li>{}</li>", escaped(line))).collect();
-            format!("<ul>{lines}</ul>")
+            let lines: Vec<String> = lines.iter().map(|line| escaped(line)).collect();
+            format!("<ul><li>{}</li></ul>", lines.join("</li><li>"))
         }
     };
     said.iter().map(part).collect()

@@ -2,7 +2,7 @@
 
 use super::{Purpose, Wish};
 use crate::bot::Bot;
-use crate::bot::approvals::card::{asked, everything, risks, what};
+use crate::bot::approvals::card::{LISTED_TITLES, asked, everything, risks, what};
 use crate::chat::UserId;
 use crate::chat::view::{Block, Line, View};
 use crate::domain::action::Action;
@@ -32,7 +32,12 @@ impl Bot {
     pub(super) async fn facts(&self, wish: &Wish, approval: &Approval) -> Confirmation {
         let request = &approval.request;
         let mut view = what(View::default(), &request.action, usize::MAX);
-        if matches!(request.action, Action::CreateRole { .. } | Action::CreateKey { .. } | Action::Bundle { .. }) {
+        let is_shortened = match &request.action {
+            Action::CreateRole { .. } | Action::Bundle { .. } => true,
+            Action::CreateKey { permissions, .. } => permissions.len() > LISTED_TITLES,
+            _ => false,
+        };
+        if is_shortened {
             view = view.bullets(everything(&request.action));
         }
         view = view.line(asked(approval)).bullets(risks(approval));
