@@ -118,13 +118,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     })
     .await?;
     let people = PEOPLE.map(|p| format!("{} {}", p.name, p.may)).join(", ");
+    let sign_in = match signs_in {
+        Some(issuer) => format!("embedded, {issuer}; who approves a new API key proves there who they are"),
+        None => "off: people prove who they are only where the page is opened on this machine".to_owned(),
+    };
     println!(
-        "Open http://{reached}/ in a browser. Ctrl-C stops.\n\n  People  {people}\n  Sekoia  embedded, {sekoia_url}\n  Data    {kept}"
+        "Open http://{reached}/ in a browser. Ctrl-C stops.\n\n  People  {people}\n  Sekoia  embedded, {sekoia_url}\n  Sign-in {sign_in}\n  Data    {kept}"
     );
-    match signs_in {
-        Some(issuer) => println!("  Sign-in embedded, {issuer}: who approves a new API key proves there who they are"),
-        None => println!("  Sign-in off: people prove who they are only where the page is opened on this machine"),
-    }
     let stop = {
         let chat = Arc::clone(&chat);
         async move {

@@ -36,7 +36,7 @@ impl Demo {
         let mut child = command.spawn().expect("the built binary");
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines().map_while(Result::ok);
         let first = lines.next().expect("a first line");
-        let rest: Vec<String> = lines.by_ref().take(4).collect();
+        let rest: Vec<String> = lines.by_ref().take(5).collect();
         let url = first.split_whitespace().nth(1).expect("an address").trim_end_matches('/').to_owned();
         Self { child, url, said: format!("{first}\n{}", rest.join("\n")) }
     }

@@ -20,6 +20,7 @@ async fn it_says_where_it_is_who_is_there_and_what_becomes_of_the_data() {
 
       People  Alice sets up and asks, Bob may approve, Carol may approve, Dan may look, not change
       Sekoia  embedded, http://127.0.0.1:<port>
+      Sign-in embedded, http://127.0.0.1:<port>; who approves a new API key proves there who they are
       Data    in memory, gone when you stop it; keep it with --store FILE
     ");
     let page = reqwest::Client::new().get(&demo.url).send().await.unwrap();

@@ -57,6 +57,7 @@ fn what_nobody_decides_goes_to_further_people_who_count_then(on: Platform) {
         They log in at https://app.sekoia.io <https://app.sekoia.io>
         Asked by @alice
         Needs 1 approval until <date> <time> UTC
+        For @bob and @carol to decide
         ⏫ Escalated on <date> <time> UTC to @dan, @bob and 1 user group
         Request <id> · SHA-256 <hash>…
         [Approve?]! [Reject…]✗ [Withdraw]

@@ -202,6 +202,7 @@ proptest! {
             request: Box::new(request),
             asked: user("U0ALICE"),
             votes,
+            escalated: None,
         };
         prop_assert_eq!(decide(None, ask, start()), Err(Refusal::NeedsProof));
     }

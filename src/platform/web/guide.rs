@@ -122,7 +122,6 @@ fn of_step(id: StepId) -> Section {
                 "key create forwarder for intake-forwarder expires 180d",
                 "Bob or Carol approves, and proves who they are; then it is shown on a page, once",
             ),
-            by("alice", "soc-setup", "key rotate forwarder", "Replaces it: shown in a window of the chat"),
             by("bob", "soc-setup", "approvals", "What waits for Bob"),
         ],
         StepId::Notifications => vec![
