@@ -36,7 +36,7 @@ pub(super) struct Provided {
 
 impl Provided {
     pub async fn start() -> Self {
-        let door = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let door = door();
         door.set_nonblocking(true).expect("a listener");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let issuer = format!("http://{}", listener.local_addr().expect("an address"));
@@ -62,7 +62,7 @@ impl Provided {
 
     /// npm's certified `oidc-provider`.
     pub async fn start_real() -> Self {
-        let door = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let door = door();
         door.set_nonblocking(true).expect("a listener");
         let bot = door.local_addr().expect("an address");
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");
@@ -106,6 +106,13 @@ impl Drop for Provided {
             let _ = node.wait();
         }
     }
+}
+
+/// A port for the bot that no outgoing connection takes while a program starts again.
+fn door() -> std::net::TcpListener {
+    let mut ports = std::iter::repeat_with(|| rand::random_range(20_000..30_000_u16));
+    let door = ports.find_map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).ok());
+    door.expect("one of them is free")
 }
 
 /// What a browser shows.
@@ -163,10 +170,15 @@ impl Browser {
     }
 
     async fn ask(&self, request: reqwest::RequestBuilder) -> Page {
+        self.try_ask(request).await.expect("an answer")
+    }
+
+    /// None if the bot was killed meanwhile.
+    async fn try_ask(&self, request: reqwest::RequestBuilder) -> Option<Page> {
         let cookies: Vec<String> =
             self.cookies.lock().expect("a lock").iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = if cookies.is_empty() { request } else { request.header(COOKIE, cookies.join("; ")) };
-        let answer = request.send().await.expect("an answer");
+        let answer = request.send().await.ok()?;
         let at = answer.url().clone();
         for set in answer.headers().get_all(SET_COOKIE) {
             let set = set.to_str().expect("a text");
@@ -185,7 +197,7 @@ impl Browser {
         let refresh = header(REFRESH).and_then(|refresh| refresh.split_once("url=").map(|(_, url)| url.to_owned()));
         let next = refresh.or(header(LOCATION)).map(|url| at.join(&url).expect("an address"));
         let status = answer.status().as_u16();
-        Page { status, html: answer.text().await.expect("a text"), next, headers }
+        Some(Page { status, html: answer.text().await.ok()?, next, headers })
     }
 
     /// Says at the provider who one is; the way back to the bot.
@@ -220,6 +232,22 @@ impl Browser {
         let at = left.next.as_ref().unwrap_or_else(|| panic!("no way on: {}", left.text()));
         let back = self.sign_in(at, subject).await;
         self.get(back.as_str()).await
+    }
+}
+
+/// The tokens of a way to a proof, for who looks where they are kept.
+pub type Tokens = Mutex<Vec<String>>;
+
+impl Browser {
+    /// The same with a bot that may be killed on the way.
+    pub async fn try_prove(&self, link: &str, subject: &str, tokens: &Tokens) -> Option<Page> {
+        let note = |token: &str| tokens.lock().expect("a lock").push(token.to_owned());
+        note(link.rsplit('/').next().expect("a token"));
+        let at = self.try_ask(self.http.post(link)).await?.next?;
+        let back = self.sign_in(&at, subject).await;
+        back.query_pairs().filter(|(name, _)| *name == "state" || *name == "code").for_each(|(_, value)| note(&value));
+        self.cookies.lock().expect("a lock").values().for_each(|value| note(value));
+        self.try_ask(self.http.get(back.as_str())).await
     }
 }
 

@@ -28,7 +28,7 @@ use sekoia_chatops::sandbox;
 use sekoia_chatops::timing::{Rhythm, Timing};
 
 pub use self::chat::Chat;
-pub use self::identity::{Browser, Page, Proving};
+pub use self::identity::{Browser, Page, Proving, Tokens};
 pub use self::platform::{Call, ChatFault, Platform};
 pub use self::seen::{Kind, Seen};
 pub use self::slack::{Choice, SignedRequest};

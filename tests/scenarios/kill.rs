@@ -6,6 +6,7 @@
 //! what people do: they look, and press what is there to be pressed.
 
 mod bundle;
+mod proof;
 mod replaced;
 
 use std::sync::Arc;
