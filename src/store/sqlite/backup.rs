@@ -30,8 +30,11 @@ pub async fn copy(database: &Path, to: &Path) -> Result<Copied, StoreError> {
     let options = SqliteConnectOptions::new().filename(database).busy_timeout(COMMIT_PATIENCE);
     let mut from = options.connect().await?;
     // One read transaction: in WAL mode it waits for nobody and nobody for it.
-    sqlx::query("VACUUM INTO ?").bind(name).execute(&mut from).await?;
-    from.close().await?;
+    let copied = sqlx::query("VACUUM INTO ?").bind(name).execute(&mut from).await;
+    // Closed whatever came of it: only then are the files gone that SQLite keeps beside the database.
+    let closed = from.close().await;
+    copied?;
+    closed?;
     let mut made = SqliteConnectOptions::new().filename(to).read_only(true).immutable(true).connect().await?;
     let found: String = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&mut made).await?;
     if found != "ok" {
