@@ -202,16 +202,27 @@ fn people_and_groups_that_do_not_exist_end_the_start(on: Platform) {
         let (zed, ghosts) = (on.principals("zed"), on.principals("@ghosts"));
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("chatops.toml");
-        let table = format!("[approval.invite]\nescalate_after = \"1h\"\nescalate_to = [\"{zed}\", \"{ghosts}\"]\n");
+        let table = format!(
+            "[approval.invite]\nescalate_after = \"1h\"\nescalate_to = [\"{zed}\", \"{ghosts}\"]\n[oidc.subjects]\n\"{zed}\" = \"zed-1\"\n"
+        );
         std::fs::write(&file, table).unwrap();
         let operators = on.principals("alice,zed");
-        let more = [("CHATOPS_OPERATORS", &*operators), ("CHATOPS_CONFIG", file.to_str().unwrap())];
+        let more = [
+            ("CHATOPS_OPERATORS", &*operators),
+            ("CHATOPS_CONFIG", file.to_str().unwrap()),
+            ("CHATOPS_PUBLIC_URL", "http://127.0.0.1:1"),
+            ("CHATOPS_OIDC_ISSUER", "http://127.0.0.1:1"),
+            ("CHATOPS_OIDC_CLIENT_ID", "chatops"),
+            ("CHATOPS_OIDC_CLIENT_SECRET", "canary"),
+        ];
         let ended = s.serve_to_its_end_with(&more).await;
         assert_eq!(ended.status.code(), Some(2));
         let said = String::from_utf8(ended.stderr).unwrap();
         let faults: Vec<&str> = said.split_once("right:\n").expect("faults").1.lines().map(str::trim).collect();
         let [person, group] = faults.as_slice() else { panic!("{said}") };
-        let says = format!("CHATOPS_OPERATORS and escalate_to in [approval.invite]: {zed} does not exist there (");
+        let says = format!(
+            "CHATOPS_OPERATORS and [oidc.subjects] and escalate_to in [approval.invite]: {zed} does not exist there ("
+        );
         assert!(person.starts_with(&says) && person.ends_with("; correct the id, or take it out"), "{said}");
         assert!(group.starts_with(&format!("escalate_to in [approval.invite]: {ghosts} does not exist")), "{said}");
         // `doctor` says it before.

@@ -12,7 +12,7 @@ impl Bot {
         let groups = self.named().into_iter().filter(|(principal, _)| principal.is_group());
         let read = groups.map(async |(group, setting)| {
             let chat = self.chats.iter().find(|chat| group.is_on(chat.name()))?;
-            group.members(chat).await.err().map(|why| Unread::new(group, &setting, why))
+            group.members(chat).await.err().map(|why| Unread::new(&group, &setting, why))
         });
         join_all(read).await.into_iter().flatten().collect()
     }
@@ -22,21 +22,24 @@ impl Bot {
     pub async fn unknown(&self) -> Vec<Unread> {
         let asked = self.named().into_iter().map(async |(principal, setting)| {
             let chat = self.chats.iter().find(|chat| principal.is_on(chat.name()))?;
-            let error = match principal {
+            let error = match &principal {
                 Principal::User(user) => chat.person(user).await.err()?,
                 Principal::Group { id, .. } => chat.group(id).await.err()?,
             };
-            chat.says_unknown(&error).then(|| Unread::new(principal, &setting, error))
+            chat.says_unknown(&error).then(|| Unread::new(&principal, &setting, error))
         });
         join_all(asked).await.into_iter().flatten().collect()
     }
 
     /// Each once, with the settings that name them.
-    fn named(&self) -> Vec<(&Principal, String)> {
-        let mut all: Vec<(&Principal, Vec<String>)> = Vec::new();
+    fn named(&self) -> Vec<(Principal, String)> {
+        let mut all: Vec<(Principal, Vec<String>)> = Vec::new();
+        let proving = self.identities.iter().flat_map(|identities| identities.subjects.keys());
+        let proving: Vec<Principal> = proving.cloned().map(Principal::User).collect();
         let lists = [
             (self.policy.operators.as_slice(), OPERATORS.to_owned()),
             (self.policy.approvers.as_slice(), APPROVERS.to_owned()),
+            (proving.as_slice(), "[oidc.subjects]".to_owned()),
         ];
         let of_kinds = Kind::ALL.into_iter().flat_map(|kind| {
             let rule = self.approval_policy.rule(kind);
@@ -49,10 +52,10 @@ impl Bot {
         });
         for (principals, setting) in lists.into_iter().chain(of_kinds) {
             for principal in principals {
-                match all.iter_mut().find(|(known, _)| *known == principal) {
+                match all.iter_mut().find(|(known, _)| known == principal) {
                     Some((_, settings)) if settings.contains(&setting) => {}
                     Some((_, settings)) => settings.push(setting.clone()),
-                    None => all.push((principal, vec![setting.clone()])),
+                    None => all.push((principal.clone(), vec![setting.clone()])),
                 }
             }
         }
