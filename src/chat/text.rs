@@ -43,6 +43,22 @@ fn disturbs(c: char) -> bool {
             | '\u{e0000}'..='\u{e007f}') // tags
 }
 
+/// Words from outside as text of an HTML page: nothing in them is markup, and nothing reverses the order of others.
+pub fn html(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in visible(text).chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
 /// At most `max` characters; what was cut is shown by an ellipsis.
 pub fn clip(text: &str, max: usize) -> Cow<'_, str> {
     // Bytes bound characters: most texts are short enough by them alone.

@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 
 use crate::bot::{Confirmation, PageKey, Part, Purpose};
-use crate::chat::text::visible;
+use crate::chat::text::html as escaped;
 use crate::chat::view::minute;
 
 pub const STYLE: &str = include_str!("page.css");
@@ -87,22 +87,6 @@ fn document(heading: &str, body: &str) -> String {
          <meta name=\"robots\" content=\"noindex\"><title>{heading} · Sekoia ChatOps</title>\
          <style>{STYLE}</style></head><body><main><h1>{heading}</h1>{body}</main></body></html>"
     )
-}
-
-/// Words from outside as text: nothing in them is markup, and nothing reverses the order of others.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in visible(text).chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]

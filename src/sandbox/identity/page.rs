@@ -1,6 +1,7 @@
 //! The page on which somebody says who they are.
 
 use super::Identity;
+use crate::chat::text::html as escaped;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;padding:1.5rem;max-width:26rem;color:#1c1e26;\
 background:#f6f7f9}h1{font-size:1.25rem}p.mark{background:#fff3cd;border:1px solid #d9b84a;border-radius:.4rem;\
@@ -37,19 +38,4 @@ fn document(body: &str) -> String {
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
          <title>Demo identity provider</title><style>{STYLE}</style></head><body><main>{body}</main></body></html>"
     )
-}
-
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
-        }
-    }
-    safe
 }
