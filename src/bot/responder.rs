@@ -93,7 +93,7 @@ impl Responder {
             }
             Accepted::Refused { view, .. } if inline => return Reply::Now(view.into()),
             Accepted::Refused { view, trace } => {
-                Pending { answer: Box::pin(async { view.into() }), form: false, recorded: false, trace }
+                Pending { answer: Box::pin(async { view.into() }), form: to.in_window(), recorded: false, trace }
             }
             Accepted::Answering(pending) => pending,
         };
