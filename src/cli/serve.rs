@@ -125,7 +125,7 @@ async fn refuse_what_never_works(app: &App) -> Result<(), Faults> {
             }
             Ok(Err(_)) | Err(_) => {
                 warn!(
-                    "the identity provider does not answer as it should; nobody can prove who they are until it does"
+                    "the identity provider does not answer as it should; approvals that need a second factor wait until it does"
                 );
             }
         }

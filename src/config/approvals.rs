@@ -136,7 +136,7 @@ fn set(rule: &mut Rule, setting: &str, value: &toml::Value) -> Result<(), String
         "escalate_after" if text == "never" => (rule.escalate_after, rule.escalate_to) = (None, Vec::new()),
         "escalate_after" => rule.escalate_after = Some(duration(&text)?),
         "escalate_to" => {
-            let nobody = "names nobody: then nobody more could decide; remove it together with escalate_after";
+            let nobody = "names no one; name people or groups, or remove it together with escalate_after";
             rule.escalate_to = principals(&text, nobody)?;
         }
         _ if VARIABLES.iter().any(|v| v.name.eq_ignore_ascii_case(setting)) => {

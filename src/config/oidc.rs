@@ -62,7 +62,7 @@ pub(super) fn read(
         && !is_loopback(url)
     {
         let what =
-            format!("{:?} is not encrypted, so nobody can prove there who they are; give https://", url.as_str());
+            format!("{:?} is not encrypted, so no one can prove their identity there; give https://", url.as_str());
         source.faults.add("CHATOPS_PUBLIC_URL", what);
         return None;
     }

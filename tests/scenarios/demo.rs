@@ -579,7 +579,7 @@ async fn alice_asks_bob_approves_with_a_proof_and_a_page_shows_the_key() {
     let mut stolen = Window::open(&demo, "carol").await;
     stolen.press(&card, &format!("approve {id}"), &[]).await;
     let page = browser.prove(&link_in(&stolen.private().await), "dan").await;
-    assert!(page.status == 403 && page.text().contains("You proved to be another person"), "{}", page.text());
+    assert!(page.status == 403 && page.text().contains("You signed in as another person"), "{}", page.text());
     bob.press(&card, &format!("approve {id}"), &[]).await;
     let page = browser.prove(&link_in(&bob.private().await), "bob").await;
     assert!(page.text().contains("You approved: Create the API key siem"), "{}", page.text());

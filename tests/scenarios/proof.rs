@@ -173,7 +173,7 @@ fn a_stolen_chat_session_approves_nothing(on: Platform) {
         assert_eq!(page.status, 403);
         assert_snapshot!(page.text(), @"
         Nothing was done
-        You proved to be another person than the one whom this link is for, so nothing was done. Sign out there, and press the button again as yourself.
+        You signed in as another person than the one this link is for, so nothing was done. Sign out of the identity provider, press the button in the chat again, and sign in as yourself.
         ");
         nothing_happened(s, &card, "another person").await;
         // It is used up by the attempt.
@@ -209,11 +209,11 @@ fn nothing_counts_that_the_provider_did_not_say_now_and_to_this_bot(on: Platform
             ("audiences", |claims| claims["aud"] = json!(["chatops", "another"]), "for another application"),
             ("azp", |claims| drop(claims.insert("azp".into(), json!("another"))), "for another application"),
             ("issuer", |claims| claims["iss"] = json!("https://other.example"), "not from the configured"),
-            ("auth_time", |claims| claims["auth_time"] = json!(1_000_000), "did not ask you anew"),
-            ("no auth_time", |claims| drop(claims.remove("auth_time")), "did not ask you anew"),
+            ("auth_time", |claims| claims["auth_time"] = json!(1_000_000), "did not ask you to sign in again"),
+            ("no auth_time", |claims| drop(claims.remove("auth_time")), "did not ask you to sign in again"),
             ("acr", |claims| claims["acr"] = json!("urn:password"), "as strongly as this needs"),
             ("no acr", |claims| drop(claims.remove("acr")), "as strongly as this needs"),
-            ("expiry", |claims| claims["exp"] = json!(1_000_000), "is over"),
+            ("expiry", |claims| claims["exp"] = json!(1_000_000), "has expired"),
             ("unverified", |claims| claims["email_verified"] = json!(false), "e-mail address is verified"),
             ("no e-mail", |claims| drop(claims.remove("email")), "e-mail address is verified"),
             ("e-mail", |claims| claims["email"] = json!("dan@nimbus.example"), "another person"),
@@ -229,7 +229,7 @@ fn nothing_counts_that_the_provider_did_not_say_now_and_to_this_bot(on: Platform
         for signing in [Signing::Unsigned, Signing::Shared, Signing::Foreign] {
             s.provider().edit(|world| world.signing = signing);
             let page = Browser::fresh().prove(&link(s, "bob", &card).await, "bob-1").await;
-            assert!(page.text().contains("not signed as it has to be"), "{signing:?}: {}", page.text());
+            assert!(page.text().contains("has no valid signature"), "{signing:?}: {}", page.text());
         }
         s.provider().edit(|world| world.signing = Signing::Own);
         for minutes in [-10, 10] {
@@ -245,7 +245,7 @@ fn nothing_counts_that_the_provider_did_not_say_now_and_to_this_bot(on: Platform
         s.provider().edit(|world| world.answering_issuer = None);
         // Who does not sign in proves nothing either.
         let page = Browser::fresh().prove(&link(s, "bob", &card).await, "").await;
-        assert!(page.text().contains("did not take the sign-in"), "{}", page.text());
+        assert!(page.text().contains("refused the sign-in"), "{}", page.text());
         nothing_happened(s, &card, "none of them").await;
         // A minute of difference between clocks is none.
         s.provider().edit(|world| world.clock = SignedDuration::from_secs(40));
@@ -384,7 +384,7 @@ fn a_table_says_who_is_who_where_no_address_does(on: Platform) {
         let carol = s.person("carol").to_string();
         assert_snapshot!(page.text().replace(&carol, "<carol>"), @"
         Nothing was done
-        The chat does not tell your e-mail address, so it cannot be told whether it is you, and nothing was done. Ask your bot administrator to list <carol> under [oidc.subjects].
+        The chat does not tell your e-mail address, so the bot cannot tell whether it is you, and nothing was done. Ask your bot administrator to list <carol> under [oidc.subjects].
         ");
         // Another subject than the listed one, whatever its address.
         assert_eq!(Browser::fresh().prove(&link(s, "bob", &card).await, "carol-1").await.status, 403);

@@ -190,7 +190,7 @@ fn an_identity_provider_is_whole_or_a_fault() {
     let plain = [("CHATOPS_OIDC_ISSUER", "http://id.example.com"), ("CHATOPS_PUBLIC_URL", "http://bot.example.com")];
     assert_snapshot!(faults(&[OIDC, &plain].concat()), @r#"
     CHATOPS_OIDC_ISSUER: "http://id.example.com" may not receive who people are; give https://, or http:// on a loopback address
-    CHATOPS_PUBLIC_URL: "http://bot.example.com/" is not encrypted, so nobody can prove there who they are; give https://
+    CHATOPS_PUBLIC_URL: "http://bot.example.com/" is not encrypted, so no one can prove their identity there; give https://
     "#);
     let on_machine = [("CHATOPS_OIDC_ISSUER", "http://127.0.0.1:9"), ("CHATOPS_PUBLIC_URL", "http://localhost:8080")];
     assert!(with(&[OIDC, &on_machine].concat()).is_ok());
@@ -426,7 +426,7 @@ fn what_is_not_decided_goes_to_further_people() {
     assert_snapshot!(with_file(text, NEEDED).unwrap_err(), @r#"
     [approval] remind: "often" is neither half nor a time before the end, such as 1h; or give true or false
     [approval] escalate_after: has no escalate_to; name the people or groups who may decide from then on, or remove it
-    [approval.invite] escalate_to: names nobody: then nobody more could decide; remove it together with escalate_after
+    [approval.invite] escalate_to: names no one; name people or groups, or remove it together with escalate_after
     [approval.key_create] escalate_to: "dan" has no platform; write slack:U…, slack-group:S…, mattermost:… or mattermost-group:…
     [approval.key_rotate] escalate_to: has no escalate_after; give the time after which they may decide, such as 4h, or remove it
     [approval.role_create] escalate_after: 4h is not shorter than the time that a request waits, 2h (ttl)

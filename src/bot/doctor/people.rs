@@ -195,7 +195,7 @@ fn nobody_more(chat: &str, further: &BTreeMap<Kind, Resolved>) -> Option<Check> 
     if kinds.is_empty() {
         return None;
     }
-    let found = format!("Escalating {} helps nobody: escalate_to names nobody who can decide.", some(&kinds, NAMED));
+    let found = format!("Escalating {} has no effect: escalate_to names no one who can decide.", some(&kinds, NAMED));
     let (id, subject) = (format!("{chat}.escalation"), format!("{}: escalation", title(chat)));
     Some(Check::warn(id, subject, &found, &name_people("escalate_to")))
 }

@@ -95,7 +95,7 @@ impl Bot {
         let commit = if let ChatError::Refused(_) = error {
             Commit { finished: vec![work.finished()], ..Commit::default() }
         } else {
-            warn!(%error, user = work.key, "somebody's page is not up to date");
+            warn!(%error, user = work.key, "a person's page is not up to date");
             Commit { postponed: vec![(work.finished(), now + AGAIN_AFTER)], ..Commit::default() }
         };
         self.settle_home(work, commit).await.map(|_| ())

@@ -73,29 +73,31 @@ type Metadata = ProviderMetadata<
 type Client =
     CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
 
-/// Why nobody proved anything. The text is for the person, and holds nothing that others typed.
+/// Why a sign-in proves nothing. The text is for the person, and holds nothing that others typed.
 #[derive(Debug, thiserror::Error)]
 pub enum Unsure {
     #[error("The identity provider could not be reached, so nothing was done.")]
     Unreachable,
-    #[error("The identity provider's answer could not be understood, so nothing was done.")]
+    #[error("The identity provider's answer could not be read, so nothing was done.")]
     Garbled,
     /// Its discovery document is another one's.
-    #[error("The identity provider goes by another name than the configured one, so nothing was done.")]
+    #[error(
+        "The identity provider's discovery document names another issuer than the configured one, so nothing was done."
+    )]
     OtherIssuer { named: String },
-    #[error("The identity provider did not take the sign-in, so nothing was done.")]
+    #[error("The identity provider refused the sign-in, so nothing was done.")]
     Refused,
     #[error("The answer is not from the configured identity provider, so nothing was done.")]
     MixedUp,
-    #[error("The identity provider's word is not signed as it has to be, so nothing was done.")]
+    #[error("The identity provider's ID token has no valid signature, so nothing was done.")]
     Signature,
-    #[error("The identity provider's word is meant for another application, so nothing was done.")]
+    #[error("The identity provider's ID token is for another application, so nothing was done.")]
     Audience,
-    #[error("The identity provider's word belongs to another sign-in, so nothing was done.")]
+    #[error("The identity provider's ID token belongs to another sign-in, so nothing was done.")]
     Nonce,
-    #[error("The identity provider's word is over, or its clock is not right, so nothing was done.")]
+    #[error("The identity provider's ID token has expired, or a clock is wrong, so nothing was done.")]
     Time,
-    #[error("The identity provider did not ask you anew who you are, so nothing was done.")]
+    #[error("The identity provider did not ask you to sign in again, so nothing was done.")]
     AuthTime,
     #[error("You did not sign in as strongly as this needs, so nothing was done.")]
     Acr,

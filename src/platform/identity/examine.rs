@@ -27,13 +27,13 @@ async fn check(provider: &Provider) -> Check {
             ID,
             SUBJECT,
             &format!("{host} does not say that it offers {}.", harmless(&missing.join(", "))),
-            "Compare CHATOPS_OIDC_ACR with what it offers: if it gives no such acr, nobody can approve.",
+            "Compare CHATOPS_OIDC_ACR with what it offers: without such an acr no one can approve.",
         ),
         Err(Unsure::Unreachable) => Check::fail(
             ID,
             SUBJECT,
             &format!("{host} cannot be reached."),
-            "Check the network between the bot and it. Until then nobody can approve what needs a second factor.",
+            "Check the network between the bot and it. Until then no one can approve what needs a second factor.",
         ),
         Err(Unsure::OtherIssuer { named }) => Check::fail(
             ID,
@@ -44,7 +44,7 @@ async fn check(provider: &Provider) -> Check {
         Err(Unsure::Signature) => Check::fail(
             ID,
             SUBJECT,
-            &format!("{host} signs in no way that proves anything here."),
+            &format!("{host} offers no signature algorithm that is accepted here."),
             "Let it sign ID tokens with RS256, PS256, ES256 or EdDSA.",
         ),
         Err(_) => Check::fail(

@@ -174,7 +174,7 @@ fn cookie_of(headers: &HeaderMap, name: &str) -> Option<String> {
 
 fn unsure(why: &Unsure) -> Response {
     let reference = reference();
-    warn!(reference, %why, "nobody proved who they are");
+    warn!(reference, %why, "a sign-in proved nothing");
     let status = match why {
         Unsure::Unreachable | Unsure::Garbled | Unsure::OtherIssuer { .. } => StatusCode::BAD_GATEWAY,
         _ => StatusCode::FORBIDDEN,

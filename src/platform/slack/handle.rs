@@ -124,7 +124,7 @@ impl Slack {
             Event::HomeOpened(user) => match self.responder.bot().home_opened(&user, now).await {
                 Ok(()) => Outcome::Taken,
                 Err(error) => {
-                    error!(%error, user = user.as_str(), "somebody's home cannot be shown");
+                    error!(%error, user = user.as_str(), "a person's Home tab cannot be shown");
                     Outcome::Again
                 }
             },

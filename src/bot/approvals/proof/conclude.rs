@@ -123,7 +123,7 @@ impl Bot {
     async fn in_words(&self, failure: Failure, wish: &Wish) -> View {
         if failure.is_ours() {
             let reference = reference();
-            tracing::error!(reference, error = %failure, "the store failed after somebody proved who they are");
+            tracing::error!(reference, error = %failure, "the store failed after a sign-in at the identity provider");
             return View::sentence("My storage failed, so nothing was done. Press the button again in a minute.")
                 .note(format!("Reference for your bot administrator: {reference}"));
         }
@@ -140,14 +140,14 @@ impl Bot {
 
 fn other() -> Failure {
     instead(
-        "You proved to be another person than the one whom this link is for, so nothing was done. Sign out there, and press the button again as yourself.",
+        "You signed in as another person than the one this link is for, so nothing was done. Sign out of the identity provider, press the button in the chat again, and sign in as yourself.",
     )
 }
 
 /// No e-mail address connects the two.
 fn unlisted(wish: &Wish, why: &str) -> Failure {
     instead(Line::marked(&format!(
-        "{why}, so it cannot be told whether it is you, and nothing was done. Ask your bot administrator to list `{}` under [oidc.subjects].",
+        "{why}, so the bot cannot tell whether it is you, and nothing was done. Ask your bot administrator to list `{}` under [oidc.subjects].",
         wish.user
     )))
 }
