@@ -125,7 +125,18 @@ impl Verb {
 /// the call nobody waits.
 #[must_use]
 #[derive(Debug)]
-pub struct Turn(pub(super) ());
+pub struct Turn {
+    /// It is good until then; none: for as long as it takes.
+    until: Option<Instant>,
+}
+
+impl Turn {
+    /// The same, not to be used any more after a while.
+    #[must_use]
+    pub fn until(self, until: Instant) -> Self {
+        Self { until: Some(until) }
+    }
+}
 
 /// What Sekoia answered to a write, with a status of success. Whether that is what it documents is
 /// for whoever called to see. The body may hold a new key.
@@ -243,7 +254,7 @@ impl Transport {
         if self.is_forbidden(&call.memo()) {
             return Err(forbidden(call.needs));
         }
-        let Turn(()) = self.admit(rank).await?;
+        let _turn = self.admit(rank).await?;
         let began = Instant::now();
         let result = self.send(call).await;
         let (method, status) = (if call.body.is_some() { "POST" } else { "GET" }, result.as_ref().err());
@@ -272,19 +283,22 @@ impl Transport {
             // Whoever waited for a turn looks again: the pause may have begun meanwhile. A turn
             // from before it is not kept, or all who waited would go at once when it ends.
             if self.pause() == Duration::ZERO {
-                return Ok(Turn(()));
+                return Ok(Turn { until: None });
             }
         }
     }
 
     /// Sends a write, once.
-    pub async fn write(&self, _: Turn, call: &Call) -> Result<Answer, Unwritten> {
+    pub async fn write(&self, turn: Turn, call: &Call) -> Result<Answer, Unwritten> {
         let span = info_span!("sekoia", call = call.name, method = call.method.name(), status = tracing::field::Empty);
         let memo = call.memo();
         if self.is_forbidden(&memo) {
             return Err(Unwritten::Refused(self.compared(call.needs, call.name).await));
         }
         let began = Instant::now();
+        if turn.until.is_some_and(|until| until < began) {
+            return Err(Unwritten::Refused(SekoiaError::Busy { wait: Duration::ZERO }));
+        }
         let result = self.send_write(call).instrument(span).await;
         let status = match &result {
             Ok(_) => "2xx",

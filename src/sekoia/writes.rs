@@ -79,7 +79,7 @@ impl Sekoia {
     async fn takes(&self, secret: &SecretString) -> Result<(), SekoiaError> {
         let mut attempt = 1;
         loop {
-            let Turn(()) = self.admit(Rank::Person).await?;
+            let _turn = self.admit(Rank::Person).await?;
             match validate_at(&self.transport, self.base(), secret).await {
                 Err(error) if error.may_pass() && attempt < 3 => attempt += 1,
                 result => return result,

@@ -14,7 +14,7 @@ use sqlx::Connection;
 use crate::harness::{Platform, QUICK, SOC, Seen, Setting, Stage, everywhere, nameless, run};
 
 fn durable() -> Setting {
-    Setting { durable: true, ..Setting::default() }
+    Setting { durable: true, file: true, ..Setting::default() }
 }
 
 /// As SQLite does it when the disk is full: it rolls back by itself.
@@ -262,7 +262,7 @@ fn a_key_that_was_shown_while_the_clock_was_ahead_is_revoked_when_nobody_confirm
         s.call_sekoia(&announced.request.action.call(0).expect("a call")).await;
         let uuid = s.sekoia.edit(|world| world.keys.iter().find(|k| k.name == "forwarder").unwrap().uuid.to_string());
         let outcome = Outcome::Created { uuid: uuid.into(), until: ahead + timing.confirm };
-        change(Actor::Bot, Command::Report { item: 0, outcome }).await;
+        change(Actor::Bot, Command::Report { item: 0, sends: None, outcome }).await;
         change(Actor::Bot, Command::Shown { item: 0 }).await;
         store.close().await;
         assert_eq!(s.active_keys("forwarder"), 1);

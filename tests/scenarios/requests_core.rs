@@ -110,7 +110,7 @@ fn command() -> impl Strategy<Value = Command> {
         2 => Just(Command::Escalate { to: vec!["slack:U0DAN".into()] }),
         6 => Just(Command::Start),
         4 => (0..2usize, who()).prop_map(|(item, by)| Command::Press { item, by, clock: None }),
-        8 => (0..4usize, outcome()).prop_map(|(item, outcome)| Command::Report { item, outcome }),
+        8 => (0..4usize, outcome()).prop_map(|(item, outcome)| Command::Report { item, sends: None, outcome }),
         1 => outcome().prop_map(|outcome| Command::ReportRest { outcome }),
         3 => (0..2usize).prop_map(|item| Command::Shown { item }),
         3 => who().prop_map(|by| Command::Saved { by, key: None }),
@@ -453,7 +453,7 @@ fn a_key_is_never_waited_for_longer_than_before() {
     let steps = [
         Command::Approve { by: user("U0BOB"), proof: None },
         Command::Press { item: 0, by: user("U0ALICE"), clock: None },
-        Command::Report { item: 0, outcome: created },
+        Command::Report { item: 0, sends: None, outcome: created },
     ];
     let state = play(&asked, &steps.map(|command| (command, 1))).pop().expect("it was asked").2;
     assert!(matches!(state.items[0], Item::Created { .. }), "{:?}", state.items);

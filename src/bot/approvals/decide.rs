@@ -204,7 +204,8 @@ impl Bot {
         for (item, state) in approval.items.iter().enumerate() {
             if let Item::Failed { why, .. } = state {
                 let outcome = Outcome::ByHand { why: why.clone() };
-                changed = Some(self.change_request(ask, &approval.id, Command::Report { item, outcome }).await?);
+                changed =
+                    Some(self.change_request(ask, &approval.id, Command::Report { item, sends: None, outcome }).await?);
             }
         }
         if changed.is_none() {

@@ -14,11 +14,11 @@ use tracing::{Instrument, error, info, info_span, warn};
 use super::read_back::Seen;
 use crate::bot::Bot;
 use crate::chat::Actor;
-use crate::domain::approval::{Approval, ApprovalId, Command, How, Item, Outcome, Stage, decide};
+use crate::domain::approval::{Approval, ApprovalId, Command, Event, How, Item, Outcome, Stage, decide};
 use crate::pace::Rank;
 use crate::pace::retry::wait_after;
 use crate::sekoia::{SekoiaError, Turn, Unwritten, Verb};
-use crate::state::approvals::ChangeError;
+use crate::state::approvals::{ChangeError, Changed};
 use crate::store::{Commit, StoreError, Work, WorkKind};
 use crate::timing::approvals::{
     ABSENT_LOOKED_AT_AFTER, CALL_LONGEST_WAIT, FROZEN_LOOK, LAST_CALL, PRESENCE_BELIEVED, READ_BACK_FOR,
@@ -182,8 +182,16 @@ impl Bot {
         if self.approvals.frozen().await?.is_some() {
             return Err(StopReason::Until(Timestamp::now() + FROZEN_LOOK));
         }
-        let Some(started) = self.commit_as_bot(&approval.id, Command::Start).await? else { return Ok(()) };
-        let Some((item, _)) = started.unclear().next() else { return Ok(()) };
+        let began = Instant::now();
+        let Some(started) = self.commit_events_as_bot(&approval.id, Command::Start).await? else { return Ok(()) };
+        // The call of this commit: another replica may have announced another one.
+        let item = started.events.iter().find_map(|event| match event {
+            Event::Started { item, .. } => Some(*item),
+            _ => None,
+        });
+        let (Some(item), started) = (item, started.state) else { return Ok(()) };
+        // Whoever takes over reads back after so long: a process that was halted meanwhile sends nothing.
+        let turn = turn.until(began + self.approvals.timing.lease);
         let (outcome, everybody) = self.carry_out(&started, item, turn).await;
         let sends = started.sends(item);
         match &outcome {
@@ -197,7 +205,9 @@ impl Bot {
                 let wait = wait_after(sends.saturating_sub(1), self.timing.execution.first_wait, CALL_LONGEST_WAIT);
                 tokio::time::sleep(wait.max(self.sekoia.paused_for()).min(CALL_LONGEST_WAIT)).await;
             }
-            _ => self.conclude(&started, item, outcome, everybody).await?,
+            _ => {
+                self.conclude(&started, item, outcome, everybody).await?;
+            }
         }
         Ok(())
     }
@@ -249,19 +259,27 @@ impl Bot {
         }
     }
 
-    /// Records what became of a call, and of those that would meet with the same.
+    /// Records what became of a call, and of those that would meet with the same. False if it is not
+    /// this send any more that counts: another one was made since, or somebody settled it.
     pub(super) async fn conclude(
         &self,
         approval: &Approval,
         item: usize,
         outcome: Outcome,
         everybody: bool,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let rest = everybody.then(|| outcome.clone());
-        self.commit_as_bot(&approval.id, Command::Report { item, outcome }).await?;
+        let sends = Some(approval.sends(item));
+        let recorded = self.commit_as_bot(&approval.id, Command::Report { item, sends, outcome }).await?.is_some();
         if let Some(outcome) = rest {
             self.commit_as_bot(&approval.id, Command::ReportRest { outcome }).await?;
         }
+        Ok(recorded)
+    }
+
+    /// The same of one call that was read back.
+    async fn concluded(&self, approval: &Approval, item: usize, outcome: Outcome) -> Result<(), StopReason> {
+        self.conclude(approval, item, outcome, false).await?;
         Ok(())
     }
 
@@ -271,12 +289,18 @@ impl Bot {
         id: &ApprovalId,
         command: Command,
     ) -> Result<Option<Approval>, StoreError> {
+        let changed = self.commit_events_as_bot(id, command).await?;
+        Ok(changed.map(|changed| Arc::unwrap_or_clone(changed.state)))
+    }
+
+    /// The same, with the events that were committed.
+    async fn commit_events_as_bot(&self, id: &ApprovalId, command: Command) -> Result<Option<Changed>, StoreError> {
         let now = Timestamp::now();
         let on = |state: Option<&Approval>| decide(state, command.clone(), now);
         match self.approvals.change(id, &Actor::Bot, now, None, on).await {
             Ok(changed) => {
                 self.note_changes("bot", &changed);
-                Ok(Some(Arc::unwrap_or_clone(changed.state)))
+                Ok(Some(changed))
             }
             Err(ChangeError::Store(error)) => Err(error),
             Err(error) => {
@@ -319,13 +343,13 @@ impl Bot {
                 }
                 Ok(Seen::There { uuid }) => {
                     let outcome = Outcome::Done { uuid: Some(uuid), how: How::Found };
-                    return Ok(self.conclude(approval, item, outcome, false).await?);
+                    return self.concluded(approval, item, outcome).await;
                 }
                 Ok(Seen::Gone) => {
                     let first = *gone_since.get_or_insert(now);
                     if now >= first + timing.between {
                         let outcome = Outcome::Done { uuid: None, how: How::Found };
-                        return Ok(self.conclude(approval, item, outcome, false).await?);
+                        return self.concluded(approval, item, outcome).await;
                     }
                 }
                 // Before that it proves nothing.
@@ -340,11 +364,11 @@ impl Bot {
                         } else {
                             Outcome::ProvenAbsent
                         };
-                        return Ok(self.conclude(approval, item, outcome, false).await?);
+                        return self.concluded(approval, item, outcome).await;
                     }
                 }
                 Ok(Seen::Unsure(why)) => {
-                    return Ok(self.conclude(approval, item, Outcome::Unknown { why: why.into() }, false).await?);
+                    return self.concluded(approval, item, Outcome::Unknown { why: why.into() }).await;
                 }
                 // A key that nobody has the secret of is looked for until it is known to be gone.
                 Err(error) if secret => {
@@ -357,7 +381,7 @@ impl Bot {
                     warn!(%error, "reading back failed");
                     if now >= give_up || !error.may_pass() {
                         let why = format!("no answer, and it could not be read back: {error}");
-                        return Ok(self.conclude(approval, item, Outcome::Unknown { why: why.into() }, false).await?);
+                        return self.concluded(approval, item, Outcome::Unknown { why: why.into() }).await;
                     }
                 }
             }

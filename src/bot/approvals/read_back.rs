@@ -143,19 +143,19 @@ impl Bot {
                     ));
                 }
                 let outcome = Outcome::Withdrawn { why: "it is gone".into() };
-                self.change_request(ask, &approval.id, Command::Report { item, outcome }).await?;
+                self.change_request(ask, &approval.id, Command::Report { item, sends: None, outcome }).await?;
                 looked.done += 1;
                 continue;
             }
             match seen {
                 Seen::There { uuid } => {
                     let outcome = Outcome::Done { uuid: Some(uuid), how: How::ByHand };
-                    self.change_request(ask, &approval.id, Command::Report { item, outcome }).await?;
+                    self.change_request(ask, &approval.id, Command::Report { item, sends: None, outcome }).await?;
                     looked.done += 1;
                 }
                 Seen::Gone => {
                     let outcome = Outcome::Done { uuid: None, how: How::ByHand };
-                    self.change_request(ask, &approval.id, Command::Report { item, outcome }).await?;
+                    self.change_request(ask, &approval.id, Command::Report { item, sends: None, outcome }).await?;
                     looked.done += 1;
                 }
                 Seen::Absent | Seen::Unsure(_) => {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::controls::{LOST, controls_for};
@@ -171,7 +172,7 @@ impl Bot {
             Ok(Some(frozen)) => return Err(Box::new(View::sentence(super::card::frozen_line(&frozen)))),
             Err(_) => return told(STORE_FAILED),
         }
-        let now = Timestamp::now();
+        let (now, began) = (Timestamp::now(), Instant::now());
         let by = Actor::Person(reveal.by.clone());
         let press = Command::Press { item: 0, by: reveal.by.clone(), clock: self.sekoia.clock() };
         let press = |state: Option<&Approval>| decide(state, press.clone(), now);
@@ -187,6 +188,8 @@ impl Bot {
             Err(refused) => return Err(Box::new(View::sentence(Line::marked(&refused.to_string())))),
         };
         let Some(call) = approval.request.action.call(0) else { return told("There is nothing to create.") };
+        // Whoever takes over reads back after so long: a process that was halted meanwhile sends nothing.
+        let turn = turn.until(began + self.approvals.timing.lease);
         let answer = match self.sekoia.write(turn, &call).await {
             Ok(answer) => answer,
             Err(failed) => return Err(Box::new(self.not_created(&approval, failed).await)),
@@ -209,7 +212,11 @@ impl Bot {
         };
         let uuid: Box<str> = created.uuid.as_str().into();
         let until = crate::state::stream::sealed(Timestamp::now() + self.approvals.timing.confirm);
-        if !self.settle_call(&approval, Outcome::Created { uuid: uuid.clone(), until }).await {
+        let recorded = self.settle_call(&approval, Outcome::Created { uuid: uuid.clone(), until }).await;
+        if recorded == Some(false) {
+            return Err(Box::new(self.disown(&approval, &uuid).await));
+        }
+        if recorded.is_none() {
             // Nothing would see to its end: it is found by its name, and revoked.
             return told(
                 "My storage failed after the key was created, so it is not shown. It is being revoked. When it is gone, I tell you, and you may press again.",
@@ -253,15 +260,44 @@ impl Bot {
         View::sentence(format!("{why}, so {then}"))
     }
 
-    /// Records what became of the call; false if the store failed.
-    async fn settle_call(&self, approval: &Approval, outcome: Outcome) -> bool {
+    /// Records what became of the call; false if this call does not count any more, none if the store
+    /// failed.
+    async fn settle_call(&self, approval: &Approval, outcome: Outcome) -> Option<bool> {
         let settled = self.conclude(approval, 0, outcome, false).await;
         self.outbox.wake();
-        if let Err(error) = &settled {
+        match settled {
+            Ok(recorded) => Some(recorded),
             // The announcement stands: what became of it is found out by reading.
-            error!(%error, "the outcome of a call could not be recorded");
+            Err(error) => {
+                error!(%error, "the outcome of a call could not be recorded");
+                None
+            }
         }
-        settled.is_ok()
+    }
+
+    /// Revokes a key of which nothing is on record: this process was halted for so long that it was
+    /// taken for dead, and the key was created after it was found to be absent.
+    async fn disown(&self, approval: &Approval, uuid: &str) -> View {
+        let Action::CreateKey { community, name, .. } = &approval.request.action else {
+            return View::sentence("There is nothing to create.");
+        };
+        let key = Named::new(uuid, &**name);
+        for attempt in 1..=ATTEMPTS {
+            match self.revoke_once(approval, community, &key).await {
+                Ok(true) => {
+                    return View::sentence(
+                        "This took so long that it was given up, so the new key was revoked and is not shown. You may press again.",
+                    );
+                }
+                Ok(false) => warn!(attempt, "a key that is not on record is still there"),
+                Err(error) => warn!(%error, attempt, "a key that is not on record could not be revoked yet"),
+            }
+            tokio::time::sleep(wait_after(attempt - 1, self.timing.execution.revoke, REVOKE_LONGEST_WAIT)).await;
+        }
+        error!(request = approval.id.as_str(), key = uuid, "a key that is not on record is still there; revoke it");
+        View::sentence(
+            "This took so long that it was given up, and the new key could not be revoked. Its secret is not shown. Please revoke the key in Sekoia's console.",
+        )
     }
 
     /// Who is gone of those on whom the request rests, in words; none if nobody is.
@@ -323,7 +359,7 @@ impl Bot {
             match self.revoke_once(approval, community, &key).await {
                 Ok(true) => {
                     let outcome = Outcome::Withdrawn { why: why.clone() };
-                    self.commit_as_bot(&approval.id, Command::Report { item: 0, outcome }).await?;
+                    self.commit_as_bot(&approval.id, Command::Report { item: 0, sends: None, outcome }).await?;
                     return Ok(true);
                 }
                 Ok(false) => warn!(attempt, "a key that must not stay is still there"),
@@ -399,7 +435,9 @@ impl Bot {
             return Err(instead(super::card::frozen_line(&frozen)));
         }
         let press = Command::Press { item: 1, by: ask.actor.clone(), clock: None };
+        let began = Instant::now();
         let changed = self.change_request(ask, &approval.id, press).await?.state;
+        let turn = turn.until(began + self.approvals.timing.lease);
         let (outcome, _) = self.carry_out(&changed, 1, turn).await;
         let done = matches!(outcome, Outcome::Done { .. });
         self.conclude(&changed, 1, outcome, false).await?;

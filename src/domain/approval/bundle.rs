@@ -136,7 +136,7 @@ impl Command {
             Status::Expired => Outcome::Failed { why: "its time ran out".into() },
             Status::Requested | Status::Approved | Status::Held | Status::Executing | Status::Handover => return None,
         };
-        Some(Command::Report { item, outcome })
+        Some(Command::Report { item, sends: None, outcome })
     }
 }
 

@@ -63,6 +63,8 @@ pub enum Command {
     /// What became of a started call.
     Report {
         item: usize,
+        /// Which of its sends it is known of; none: the last one.
+        sends: Option<u32>,
         outcome: Outcome,
     },
     /// The same of every call that was not sent: they would all meet with it.

@@ -109,7 +109,11 @@ pub fn decide(state: Option<&Approval>, command: Command, now: Timestamp) -> Res
         }
         Command::StartPart { item, child } => bundle::start_part(approval, item, child)?,
         Command::Press { item, by, clock } => press(approval, item, &by, clock, now)?,
-        Command::Report { item, outcome } => report(approval, item, outcome)?,
+        // An earlier send was given up, and another one may be under way.
+        Command::Report { item, sends: Some(sends), .. } if sends != approval.sends(item) => {
+            return Err(Refusal::NothingToDo);
+        }
+        Command::Report { item, outcome, .. } => report(approval, item, outcome)?,
         Command::ReportRest { outcome } => {
             let rest = (0..approval.items.len())
                 .filter(|i| matches!(approval.items[*i], Item::Waiting) && !approval.waits_for_a_press(*i));

@@ -89,7 +89,7 @@ impl Bot {
             for (item, state) in child.items.iter().enumerate() {
                 if let (Item::Failed { why, .. }, Stage::Approved) = (state, &child.stage) {
                     let outcome = Outcome::ByHand { why: why.clone() };
-                    self.change_request(ask, &child.id, Command::Report { item, outcome }).await?;
+                    self.change_request(ask, &child.id, Command::Report { item, sends: None, outcome }).await?;
                     any = true;
                 }
             }

@@ -56,7 +56,7 @@ impl Bot {
                 let why: Box<str> = format!("Sekoia did not say what is there: {error}").into();
                 for item in due {
                     let outcome = Outcome::Failed { why: why.clone() };
-                    self.commit_as_bot(&bundle.id, Command::Report { item, outcome }).await?;
+                    self.commit_as_bot(&bundle.id, Command::Report { item, sends: None, outcome }).await?;
                 }
                 return Ok(());
             }
@@ -115,7 +115,7 @@ impl Bot {
             Ok(None) => Outcome::Done { uuid: None, how: How::There },
             Err(lacks) => Outcome::Failed { why: self.reason(bundle, &lacks).await? },
         };
-        self.commit_as_bot(&bundle.id, Command::Report { item, outcome }).await.map(|_| ())
+        self.commit_as_bot(&bundle.id, Command::Report { item, sends: None, outcome }).await.map(|_| ())
     }
 
     /// Commits that a part begins, with the request that carries it out.
