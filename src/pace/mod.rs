@@ -5,15 +5,18 @@
 
 use crate::timing::pace::{LONGEST_HOLD, YIELD};
 pub mod retry;
+mod share;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{LazyLock, PoisonError};
+use std::sync::{Arc, LazyLock, PoisonError};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, sleep_until};
+
+pub use share::Share;
 
 /// Who waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub enum Rank {
 pub struct Pace {
     max: usize,
     window: Duration,
+    /// Of these, what this process may use.
+    share: Arc<Share>,
     sent: Mutex<VecDeque<Instant>>,
     people: AtomicUsize,
     /// Nobody goes before then.
@@ -41,8 +46,13 @@ pub struct TooLong;
 impl Pace {
     /// `max` turns in any `window`.
     pub fn new(max: usize, window: Duration) -> Self {
+        Self::shared(max, window, Arc::default())
+    }
+
+    /// The same of a budget that several processes share.
+    pub fn shared(max: usize, window: Duration, share: Arc<Share>) -> Self {
         let people = AtomicUsize::new(0);
-        Self { max: max.max(1), window, sent: Mutex::default(), people, held: std::sync::Mutex::default() }
+        Self { max: max.max(1), window, share, sent: Mutex::default(), people, held: std::sync::Mutex::default() }
     }
 
     /// Waits for a turn and takes it; not if it would come later than in `patience`.
@@ -100,11 +110,18 @@ impl Pace {
     /// Forgets what left the window; when the next turn is free, if it is not now.
     fn free_at(&self, sent: &mut VecDeque<Instant>) -> Option<Instant> {
         let now = Instant::now();
-        while sent.front().is_some_and(|first| now.duration_since(*first) >= self.window) {
+        let (max, window) = self.share.of(self.max, self.window);
+        while sent.front().is_some_and(|first| now.duration_since(*first) >= window) {
             sent.pop_front();
         }
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).filter(|until| *until > now);
-        let full = if sent.len() < self.max { None } else { sent.front().map(|first| *first + self.window) };
+        let full = match sent.len().checked_sub(max) {
+            None => None,
+            // It is not known yet how many go at the same time.
+            Some(_) if max == 0 => Some(now + YIELD),
+            // Of a share that became smaller, all but the last ones leave the window first.
+            Some(over) => sent.get(over).map(|first| *first + window),
+        };
         held.max(full)
     }
 }

@@ -40,7 +40,7 @@ pub use transport::{Answer, Call, Turn, Unwritten, Verb, in_background};
 pub use types::*;
 pub use writes::{INVITATIONS, invitation};
 
-use crate::pace::Rank;
+use crate::pace::{Rank, Share};
 use crate::resolve::network::Network;
 use crate::telemetry::Metrics;
 use crate::timing::Calls;
@@ -96,6 +96,13 @@ impl Sekoia {
     #[must_use]
     pub fn timed(mut self, times: Calls) -> Self {
         self.transport.set_times(times);
+        self
+    }
+
+    /// With its calls counted.
+    #[must_use]
+    pub fn sharing(mut self, share: Arc<Share>) -> Self {
+        self.transport.set_share(share);
         self
     }
 

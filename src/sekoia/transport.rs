@@ -20,7 +20,7 @@ use super::Permission;
 use super::error::{ErrorBody, SekoiaError};
 use super::lenient::Page;
 use crate::pace::retry::{self, Failed, Next, Retry};
-use crate::pace::{Pace, Rank};
+use crate::pace::{Pace, Rank, Share};
 use crate::resolve::network::Network;
 use crate::telemetry::Metrics;
 use crate::timing::Calls;
@@ -209,6 +209,10 @@ impl Transport {
 
     pub fn set_times(&mut self, times: Calls) {
         (self.pace, self.times) = (Pace::new(PER_SECOND, times.sekoia), times);
+    }
+
+    pub fn set_share(&mut self, share: Arc<Share>) {
+        self.pace = Pace::shared(PER_SECOND, self.times.sekoia, share);
     }
 
     pub fn set_metrics(&mut self, metrics: Arc<Metrics>) {

@@ -17,7 +17,7 @@ use super::error::meaning;
 use super::limits::{CALLS, CALLS_WITHIN};
 use crate::chat::ChatError;
 use crate::pace::retry::{self, Failed, Next, Retry};
-use crate::pace::{Holds, Pace, Rank};
+use crate::pace::{Holds, Pace, Rank, Share};
 use crate::platform::failed;
 use crate::resolve::network::Network;
 use crate::telemetry::Metrics;
@@ -60,6 +60,12 @@ impl Api {
             holds: Holds::default(),
             metrics: Arc::default(),
         })
+    }
+
+    /// With the part of the server's budget that is this process's.
+    #[must_use]
+    pub fn sharing(self, share: Arc<Share>) -> Self {
+        Self { pace: Pace::shared(CALLS, CALLS_WITHIN, share), ..self }
     }
 
     /// With its calls counted.

@@ -32,8 +32,8 @@ use crate::chat::{
     MessageId, Person, Picture, ReplyTo, UserId, Wording,
 };
 use crate::config::MattermostConfig;
-use crate::pace::Rank;
 use crate::pace::retry::Retry;
+use crate::pace::{Rank, Share};
 use crate::telemetry::Metrics;
 
 /// Memberships that are asked for at the same time.
@@ -66,9 +66,14 @@ struct Callbacks {
 /// Somebody may give the bot the right meanwhile.
 const NOT_PRIVATE: i64 = 600;
 impl MattermostClient {
-    pub fn new(config: &MattermostConfig, sealer: Sealer, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
+    pub fn new(
+        config: &MattermostConfig,
+        sealer: Sealer,
+        metrics: Arc<Metrics>,
+        share: Arc<Share>,
+    ) -> anyhow::Result<Self> {
         let api = Api::new(&config.url, config.bot_token.clone(), &config.network)?;
-        let api = Arc::new(api.measured(metrics));
+        let api = Arc::new(api.measured(metrics).sharing(share));
         let callbacks = config.public_url.as_ref().filter(|_| !config.only_mentions()).map(|public_url| {
             let base = public_url.as_str().trim_end_matches('/');
             let (actions, dialogs) = (format!("{base}/mattermost/action"), format!("{base}/mattermost/dialog"));
@@ -444,7 +449,7 @@ mod tests {
                 network: crate::resolve::network::Network::default(),
             };
             let sealer = Sealer::new(&[secrecy::SecretSlice::from(vec![7; 32])]);
-            let client = MattermostClient::new(&config, sealer, Arc::default()).unwrap();
+            let client = MattermostClient::new(&config, sealer, Arc::default(), Arc::default()).unwrap();
             assert_eq!((client.only_mentions(), client.check().await), (fails, Ok(())));
             client.hears(Some(Lost::Stalled));
             assert_eq!(client.check().await.is_err(), fails);
@@ -466,9 +471,13 @@ mod tests {
             trigger: "soc".into(),
             network: crate::resolve::network::Network::default(),
         };
-        let client =
-            MattermostClient::new(&config, Sealer::new(&[secrecy::SecretSlice::from(vec![7; 32])]), Arc::default())
-                .unwrap();
+        let client = MattermostClient::new(
+            &config,
+            Sealer::new(&[secrecy::SecretSlice::from(vec![7; 32])]),
+            Arc::default(),
+            Arc::default(),
+        )
+        .unwrap();
         // Nothing answers there: the name is the usual one.
         let wording = client.wording().await;
         assert_eq!(

@@ -18,7 +18,7 @@ use super::limits::Limits;
 use crate::chat::ChatError;
 use crate::config::SlackConfig;
 use crate::pace::retry::{self, Failed, Next, Retry};
-use crate::pace::{Holds, Rank};
+use crate::pace::{Holds, Rank, Share};
 use crate::platform::failed;
 use crate::resolve::network::{Dialer, Network, Unconnected};
 use crate::telemetry::Metrics;
@@ -49,7 +49,12 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub fn new(config: &SlackConfig, posts: Duration, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
+    pub fn new(
+        config: &SlackConfig,
+        posts: Duration,
+        metrics: Arc<Metrics>,
+        share: Arc<Share>,
+    ) -> anyhow::Result<Self> {
         let base = config.api_url.as_str().trim_end_matches('/');
         let network = &config.network;
         let connector = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(network.tls.client()?);
@@ -67,7 +72,7 @@ impl Api {
             network: network.clone(),
             tested: format!("{base}/auth.test").parse()?,
             own: config.api_url.origin(),
-            limits: Limits::new(posts),
+            limits: Limits::new(posts, share),
             holds: Holds::default(),
             metrics,
         })

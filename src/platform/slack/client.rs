@@ -27,7 +27,7 @@ use crate::chat::{
 };
 use crate::config::{SlackConfig, SlackWayIn};
 use crate::pace::retry::Retry;
-use crate::pace::{Rank, Seldom};
+use crate::pace::{Rank, Seldom, Share};
 use crate::state::moved::Moved;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
@@ -56,8 +56,9 @@ impl SlackClient {
         store: Arc<dyn Store>,
         posts: Duration,
         metrics: Arc<Metrics>,
+        share: Arc<Share>,
     ) -> Result<Self, anyhow::Error> {
-        let api = Arc::new(Api::new(config, posts, metrics)?);
+        let api = Arc::new(Api::new(config, posts, metrics, share)?);
         let opener = match &config.way_in {
             SlackWayIn::Http { .. } => None,
             SlackWayIn::SocketMode { app_token } => Some(Arc::new(Opener::new(config, app_token.clone())?)),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 
-use crate::pace::Pace;
+use crate::pace::{Pace, Share};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -15,18 +15,21 @@ pub struct Limits {
     posts: DashMap<Box<str>, Arc<Pace>>,
     /// In which a channel gets three new messages.
     within: Duration,
+    /// The part of it that is this process's.
+    share: Arc<Share>,
 }
 
 impl Limits {
-    pub fn new(within: Duration) -> Self {
-        Self { methods: DashMap::new(), posts: DashMap::new(), within }
+    pub fn new(within: Duration, share: Arc<Share>) -> Self {
+        Self { methods: DashMap::new(), posts: DashMap::new(), within, share }
     }
 
     pub fn method(&self, method: &'static str) -> Arc<Pace> {
         if let Some(pace) = self.methods.get(method) {
             return Arc::clone(&pace);
         }
-        Arc::clone(&self.methods.entry(method).or_insert_with(|| Arc::new(Pace::new(per_minute(method), MINUTE))))
+        let new = || Arc::new(Pace::shared(per_minute(method), MINUTE, Arc::clone(&self.share)));
+        Arc::clone(&self.methods.entry(method).or_insert_with(new))
     }
 
     /// `chat.postMessage`: about one a second in a channel, short bursts allowed.
@@ -34,7 +37,8 @@ impl Limits {
         if let Some(pace) = self.posts.get(channel) {
             return Arc::clone(&pace);
         }
-        Arc::clone(&self.posts.entry(channel.into()).or_insert_with(|| Arc::new(Pace::new(3, self.within))))
+        let new = || Arc::new(Pace::shared(3, self.within, Arc::clone(&self.share)));
+        Arc::clone(&self.posts.entry(channel.into()).or_insert_with(new))
     }
 }
 
