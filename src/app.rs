@@ -7,11 +7,12 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use axum::Router;
 use futures_util::future::{BoxFuture, join, join_all};
 use secrecy::SecretSlice;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -21,9 +22,10 @@ use crate::bot::doctor::Surroundings;
 use crate::bot::{Bot, Identities, Responder, Rounds, Watcher, Worker};
 use crate::chat::diagnosis::Check;
 use crate::chat::{ChatPlatform, Chats};
-use crate::config::{Config, OidcConfig, SekoiaConfig, SlackWayIn, StoreConfig, StorePlace};
+use crate::config::{Config, Faults, OidcConfig, SekoiaConfig, SlackWayIn, StoreConfig, StorePlace};
 use crate::domain::access::Policy;
 use crate::domain::approval;
+use crate::pace::Share;
 use crate::platform::identity::{Pages, Provider, examination};
 use crate::platform::intake::Intake;
 use crate::platform::mattermost::seal::Sealer;
@@ -37,7 +39,8 @@ use crate::server::metrics::{self, Exposition};
 use crate::server::{self, Bounds, Surface};
 use crate::state::templates::Templates;
 use crate::store::audit::Chain;
-use crate::store::{Measured, MemoryStore, SqliteStore, Store, keyfile};
+use crate::store::postgres::is_misconfigured;
+use crate::store::{Measured, MemoryStore, PostgresStore, SqliteStore, Store, keyfile};
 use crate::telemetry::{Metrics, build, trace};
 use crate::timing::Timing;
 use crate::timing::program::{LAST_ANSWERS, LAST_CALLS, LAST_REQUESTS, LAST_SCRAPE};
@@ -58,6 +61,9 @@ pub struct App {
     metrics: Arc<Metrics>,
     /// Where Prometheus reads.
     exposed: Option<TcpListener>,
+    /// Says that this process is there, until it leaves the others.
+    beating: Option<JoinHandle<()>>,
+    leaving: CancellationToken,
 }
 
 /// What listens to a chat platform by a connection of its own, until the token is cancelled.
@@ -79,6 +85,8 @@ struct House {
     /// The folder of plan templates.
     plans: Option<PathBuf>,
     metrics: Arc<Metrics>,
+    /// The part of the limits that is this process's.
+    share: Arc<Share>,
     surroundings: Surroundings,
 }
 
@@ -88,7 +96,16 @@ impl App {
     pub async fn build(config: Config) -> anyhow::Result<Self> {
         let keys = config.store.keys()?;
         let store = open_store(&config.store, &keys).await?;
-        Self::with_store(config, store, &keys)
+        let mut app = Self::with_store(config, store, &keys)?;
+        app.begin_to_count();
+        Ok(app)
+    }
+
+    /// From here on, other processes on the same store know of this one: before anything is called whose
+    /// limits they share.
+    fn begin_to_count(&mut self) {
+        let (bot, leaving) = (Arc::clone(&self.bot), self.leaving.clone());
+        self.beating.get_or_insert_with(|| tokio::spawn(bot.count_replicas(leaving)));
     }
 
     /// `keys`: those that the store's records are sealed with; others are derived from them.
@@ -98,15 +115,22 @@ impl App {
             Some(_) => Arc::new(Metrics::on(build::NUMBER, build::commit().unwrap_or("unknown"))),
             None => Arc::default(),
         };
+        let share = Arc::<Share>::default();
         let slack = match &config.slack {
             Some(slack) => {
                 let (store, posts) = (Arc::clone(&store), config.timing.calls.slack_posts);
-                Some((Arc::new(SlackClient::new(slack, store, posts, Arc::clone(&metrics))?), slack))
+                Some((
+                    Arc::new(SlackClient::new(slack, store, posts, Arc::clone(&metrics), Arc::clone(&share))?),
+                    slack,
+                ))
             }
             None => None,
         };
         let mattermost = match &config.mattermost {
-            Some(on) => Some((Arc::new(MattermostClient::new(on, Sealer::new(keys), Arc::clone(&metrics))?), on)),
+            Some(on) => Some((
+                Arc::new(MattermostClient::new(on, Sealer::new(keys), Arc::clone(&metrics), Arc::clone(&share))?),
+                on,
+            )),
             None => None,
         };
         let mut chats: Vec<Arc<dyn ChatPlatform>> = Vec::new();
@@ -129,7 +153,7 @@ impl App {
         let Config { access, approval, timing, public_url, oidc, .. } = config;
         let (asked, counting) = (opener.clone(), Arc::clone(&metrics));
         let plans = config.plans;
-        let house = House { access, approval, timing, public_url, oidc, plans, metrics, surroundings };
+        let house = House { access, approval, timing, public_url, oidc, plans, metrics, share, surroundings };
         let app = Self::around(config.sekoia, house, store, chats, |responder, intake, tasks| {
             let (mut routes, mut listeners) = (Router::new(), Vec::<Listener>::new());
             if let Some((client, config)) = slack {
@@ -188,7 +212,7 @@ impl App {
         let store: Arc<dyn Store> =
             if metrics.is_on() { Arc::new(Measured::new(store, Arc::clone(&metrics))) } else { store };
         let sekoia = Sekoia::new(site, sekoia.key, sekoia.candidates, &sekoia.network)?.timed(house.timing.calls);
-        let sekoia = sekoia.measured(Arc::clone(&metrics));
+        let sekoia = sekoia.sharing(Arc::clone(&house.share)).measured(Arc::clone(&metrics));
         let health = Arc::new(Health::new(&chats, house.timing.reach));
         let bot = Bot::new(store, Arc::new(sekoia), chats, house.access, house.approval, house.timing);
         let bot = bot.reached_at(house.public_url).with_templates(house.plans.map(Templates::new));
@@ -198,7 +222,8 @@ impl App {
             .map(|oidc| Identities { public_url: oidc.public_url.clone(), subjects: oidc.subjects.clone() });
         let provider = house.oidc.map(Provider::new).transpose()?.map(Arc::new);
         let surroundings = Surroundings { identity: provider.clone().map(examination), ..house.surroundings };
-        let bot = bot.measured(Arc::clone(&metrics)).surrounded_by(surroundings).proving(identities);
+        let bot =
+            bot.sharing(house.share).measured(Arc::clone(&metrics)).surrounded_by(surroundings).proving(identities);
         let bot = Arc::new(bot);
         let (tasks, intake) = (TaskTracker::new(), Arc::<Intake>::default());
         let responder = Responder::new(Arc::clone(&bot), tasks.clone());
@@ -236,6 +261,8 @@ impl App {
             opener: None,
             metrics,
             exposed: None,
+            beating: None,
+            leaving: CancellationToken::new(),
         })
     }
 
@@ -274,13 +301,14 @@ impl App {
 
     /// Serves until `stop`, then finishes what it acknowledged.
     pub async fn serve(
-        self,
+        mut self,
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
+        self.begin_to_count();
         let (stopping, stopped) = (CancellationToken::new(), CancellationToken::new());
         let exposition = self.exposition();
-        let Self { surface, bot, health, intake, tasks, watcher, listeners, exposed, .. } = self;
+        let Self { surface, bot, health, intake, tasks, watcher, listeners, exposed, beating, leaving, .. } = self;
         // To the end: what is finished after the stop is counted too.
         let exposing =
             exposed.map(|listener| tokio::spawn(server::serve(listener, exposition, metrics::BOUNDS, stopped.clone())));
@@ -326,6 +354,12 @@ impl App {
             warn!("a connection to the metrics does not end; it is left");
         }
         let _ = refused.await;
+        leaving.cancel();
+        if let Some(beating) = beating
+            && tokio::time::timeout(LAST_SCRAPE, beating).await.is_err()
+        {
+            warn!("the store does not take leave; the others count this process for a while");
+        }
         bot.sessions().store().close().await;
         info!("stopped");
         Ok(())
@@ -362,6 +396,8 @@ impl StoreConfig {
     pub fn keys(&self) -> anyhow::Result<Vec<SecretSlice<u8>>> {
         match (&self.keys, &self.place) {
             (Some(keys), _) => Ok(keys.clone()),
+            // Its configuration is read only with keys.
+            (None, StorePlace::Postgres(_)) => bail!("CHATOPS_SECRET_KEY is missing"),
             (None, StorePlace::Memory) => Ok(vec![keyfile::new_key()]),
             (None, StorePlace::Sqlite(path)) => keyfile::beside(path),
         }
@@ -376,6 +412,14 @@ pub async fn open_store(config: &StoreConfig, keys: &[SecretSlice<u8>]) -> anyho
             let opened = SqliteStore::open(path, Chain::new(keys)).await;
             let cannot = || format!("Cannot open the store {}", path.display());
             Ok(Arc::new(opened.with_context(cannot)?))
+        }
+        StorePlace::Postgres(place) => {
+            one_tls_provider();
+            match PostgresStore::open(place.options.clone(), place.limits, Chain::new(keys)).await {
+                Ok(store) => Ok(Arc::new(store)),
+                Err(error) if is_misconfigured(&error) => Err(Faults::one("CHATOPS_STORE", error).into()),
+                Err(error) => Err(error).with_context(|| format!("Cannot open the store {place}")),
+            }
         }
     }
 }

@@ -36,6 +36,33 @@ pub struct Timing {
     pub reach: Reach,
     /// Proofs of who somebody is.
     pub proving: Proving,
+    /// How processes on one store know of each other.
+    pub beats: Beats,
+}
+
+/// How processes on one store know of each other, to share what there is only once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beats {
+    /// How often a process says that it is there, and looks who else is.
+    pub every: Duration,
+    /// One that could not for so long uses nothing of what is shared.
+    pub stale: Duration,
+    /// By then everybody has seen a change, or uses nothing: longer than `stale` and the window of a
+    /// budget.
+    pub settled: Duration,
+    /// Without a word for so long, a process counts no more.
+    pub lapse: Duration,
+}
+
+impl Default for Beats {
+    fn default() -> Self {
+        Self {
+            every: Duration::from_secs(1),
+            stale: Duration::from_secs(3),
+            settled: Duration::from_secs(5),
+            lapse: Duration::from_secs(10),
+        }
+    }
 }
 
 impl Default for Timing {
@@ -54,6 +81,7 @@ impl Default for Timing {
             socket_mode: SocketModeTiming::default(),
             reach: Reach::default(),
             proving: Proving::RELEASE,
+            beats: Beats::default(),
         }
     }
 }
@@ -193,7 +221,8 @@ pub struct Calls {
 impl Default for Calls {
     fn default() -> Self {
         Self {
-            sekoia: Duration::from_secs(1),
+            // A call may be on its way for longer than the one after it.
+            sekoia: Duration::from_millis(1_050),
             pause: Duration::from_secs(10),
             longest: Duration::from_secs(9),
             slack_posts: Duration::from_secs(3),
@@ -286,6 +315,12 @@ impl Timing {
         // A test that is about something else is not asked about in between.
         reach: Reach { asked_every: Duration::from_secs(30), given_up_after: Duration::from_mins(2) },
         proving: Proving::RELEASE,
+        beats: Beats {
+            every: Duration::from_millis(200),
+            stale: Duration::from_millis(800),
+            settled: Duration::from_millis(1_000),
+            lapse: Duration::from_millis(2_000),
+        },
     };
 }
 
@@ -649,6 +684,12 @@ pub mod store {
     pub const COMMIT_IMPATIENCE: Duration = Duration::from_secs(2);
     /// How long one attempt to begin waits for another program: a wait that is given up ends by then.
     pub const ATTEMPT_PATIENCE: Duration = Duration::from_millis(200);
+    /// How long a server's answer to a commit is waited for, and then for what it recorded.
+    pub const SETTLED_WITHIN: Duration = Duration::from_secs(3);
+    /// Between two attempts after a lost race or connection, on average.
+    pub const LOST_RACE: Duration = Duration::from_millis(40);
+    /// How long a look at a version may take before what is in memory is taken instead.
+    pub const VERSION_PATIENCE: Duration = Duration::from_secs(1);
 }
 
 /// Stored state in memory.

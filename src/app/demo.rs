@@ -52,6 +52,7 @@ impl App {
             oidc: demo.oidc,
             plans: Some(demo.plans),
             metrics: Arc::default(),
+            share: Arc::default(),
             surroundings: Surroundings::default(),
         };
         Self::around(demo.sekoia, house, store, chats, |responder, _, _| {

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 
 use super::{env, environment, pairs};
+use crate::app::open_store;
 use crate::chat::text;
 use crate::config::{StoreConfig, StorePlace};
 use crate::domain::approval::Approval;
@@ -16,7 +17,7 @@ use crate::state::control::Control;
 use crate::state::moved::LaterIds;
 use crate::state::stream::{Folded, actor};
 use crate::store::audit::Chain;
-use crate::store::{Loaded, Record, Remembered, SqliteStore, Store, StreamId, heads, keyfile};
+use crate::store::{Loaded, Record, Store, StreamId, heads, keyfile};
 
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -40,29 +41,27 @@ const CHUNK: u32 = 1_000;
 
 pub async fn run(command: Command) -> anyhow::Result<()> {
     let config = StoreConfig::read_from(env, pairs(&environment()))?;
-    let StorePlace::Sqlite(path) = &config.place else {
-        bail!("The memory store keeps no history: set CHATOPS_STORE=sqlite:PATH");
+    let remembered = match &config.place {
+        StorePlace::Memory => bail!("The memory store keeps no history: set CHATOPS_STORE=sqlite:PATH"),
+        StorePlace::Sqlite(path) if !path.exists() => {
+            bail!("There is no store at {}: set CHATOPS_STORE=sqlite:PATH", path.display())
+        }
+        StorePlace::Sqlite(path) => Some(heads::path(path)),
+        StorePlace::Postgres(_) => None,
     };
-    if !path.exists() {
-        bail!("There is no store at {}: set CHATOPS_STORE=sqlite:PATH", path.display());
-    }
-    let (store, chain) = open(&config, path).await?;
+    let keys = match (&config.keys, &config.place) {
+        // A command that only reads makes no key.
+        (None, StorePlace::Sqlite(path)) => keyfile::existing(path)?,
+        _ => config.keys()?,
+    };
+    let (store, chain) = (open_store(&config, &keys).await?, Chain::new(&keys));
     match command {
-        Command::Verify => verify(&store, &chain, path).await,
-        Command::Export { format } => export(&store, format).await,
+        Command::Verify => verify(&*store, &chain, remembered.as_deref()).await,
+        Command::Export { format } => export(&*store, format).await,
     }
 }
 
-async fn open(config: &StoreConfig, path: &Path) -> anyhow::Result<(SqliteStore, Chain)> {
-    let keys = match &config.keys {
-        Some(keys) => keys.clone(),
-        None => keyfile::existing(path)?,
-    };
-    let store = SqliteStore::open(path, Chain::new(&keys)).await?;
-    Ok((store, Chain::new(&keys)))
-}
-
-async fn records(store: &SqliteStore, stream: &StreamId) -> anyhow::Result<Vec<Record>> {
+async fn records(store: &dyn Store, stream: &StreamId) -> anyhow::Result<Vec<Record>> {
     let mut all: Vec<Record> = Vec::new();
     loop {
         let after = all.last().map_or(0, |record| record.seq);
@@ -76,7 +75,7 @@ async fn records(store: &SqliteStore, stream: &StreamId) -> anyhow::Result<Vec<R
 }
 
 /// A stream's state and records as of one version: the bot may be writing meanwhile.
-async fn settled(store: &SqliteStore, stream: &StreamId) -> anyhow::Result<(Option<Loaded>, Vec<Record>)> {
+async fn settled(store: &dyn Store, stream: &StreamId) -> anyhow::Result<(Option<Loaded>, Vec<Record>)> {
     loop {
         let before = store.as_stored(stream).await?;
         let records = records(store, stream).await?;
@@ -97,7 +96,7 @@ fn follows<S: Folded + PartialEq>(records: &[Record], state: &str) -> bool {
     serde_json::from_str::<S>(state).ok() == folded
 }
 
-async fn verify(store: &SqliteStore, chain: &Chain, path: &Path) -> anyhow::Result<()> {
+async fn verify(store: &dyn Store, chain: &Chain, beside: Option<&Path>) -> anyhow::Result<()> {
     let mut faults = 0;
     let mut count = 0;
     let streams = store.all_streams().await?;
@@ -133,20 +132,22 @@ async fn verify(store: &SqliteStore, chain: &Chain, path: &Path) -> anyhow::Resu
         text::count(streams.len(), "stream", "streams"),
         text::count(faults, "fault", "faults")
     );
-    let file = heads::path(path);
-    match remembered {
-        Remembered::Streams(count) => println!(
-            "{} remembers where {} stood when it was last written: within a minute of every change, and at every stop.",
-            file.display(),
+    match (beside.map(Path::display), remembered) {
+        (None, _) => println!(
+            "Nothing beside the database remembers where it stood: streams removed whole, or put back together with \
+             their records, cannot be found."
+        ),
+        (Some(file), 0) => println!(
+            "{file} remembers nothing: a stream removed whole, or put back together with its records, cannot be found."
+        ),
+        (Some(file), count) => println!(
+            "{file} remembers where {} stood when it was last written: within a minute of every change, and at every stop.",
             text::count(count, "stream", "streams")
         ),
-        Remembered::Nothing => println!(
-            "{} remembers nothing: a stream removed whole, or put back together with its records, cannot be found.",
-            file.display()
-        ),
     }
+    let together = if beside.is_some() { ", or a database put back together with that file" } else { "" };
     println!(
-        "Not provable from here: changes by a holder of the key, or a database put back together with that file. \
+        "Not provable from here: changes by a holder of the key{together}. \
          Compare with an export kept elsewhere."
     );
     if faults > 0 {
@@ -155,7 +156,7 @@ async fn verify(store: &SqliteStore, chain: &Chain, path: &Path) -> anyhow::Resu
     Ok(())
 }
 
-async fn export(store: &SqliteStore, format: Format) -> anyhow::Result<()> {
+async fn export(store: &dyn Store, format: Format) -> anyhow::Result<()> {
     let out = BufWriter::new(std::io::stdout().lock());
     let written = match format {
         Format::Json => json(store, out).await,
@@ -164,7 +165,7 @@ async fn export(store: &SqliteStore, format: Format) -> anyhow::Result<()> {
     written.context("Cannot write the export")
 }
 
-async fn json(store: &SqliteStore, mut out: impl Write) -> anyhow::Result<()> {
+async fn json(store: &dyn Store, mut out: impl Write) -> anyhow::Result<()> {
     let mut first = true;
     out.write_all(b"[")?;
     for stream in store.all_streams().await? {
@@ -178,7 +179,7 @@ async fn json(store: &SqliteStore, mut out: impl Write) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
-async fn csv(store: &SqliteStore, out: impl Write) -> anyhow::Result<()> {
+async fn csv(store: &dyn Store, out: impl Write) -> anyhow::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
     csv.write_record(["stream", "seq", "at", "actor", "kind", "body", "key", "seal"])?;
     for stream in store.all_streams().await? {

@@ -69,6 +69,7 @@ fn database(config: &StoreConfig) -> Result<&Path, Faults> {
     let fault = |what: String| Err(Faults::one("CHATOPS_STORE", what));
     match &config.place {
         StorePlace::Memory => fault("is memory, of which there is nothing to copy; set sqlite:PATH".into()),
+        StorePlace::Postgres(_) => fault("is a PostgreSQL database, which its own tools copy: use pg_dump".into()),
         StorePlace::Sqlite(path) if !path.exists() => {
             fault(format!("there is no store at {}; set sqlite:PATH", path.display()))
         }

@@ -32,7 +32,8 @@ pub async fn run() -> anyhow::Result<()> {
     }
     let _hold = match &config.store.place {
         StorePlace::Sqlite(path) => Some(store::hold(path)?),
-        StorePlace::Memory => None,
+        // Many processes serve a database of a server.
+        StorePlace::Memory | StorePlace::Postgres(_) => None,
     };
     let listener = bind("CHATOPS_LISTEN", config.listen).await?;
     let exposed = match config.metrics_listen {
@@ -148,6 +149,7 @@ fn settings(config: &Config) -> [String; 5] {
     let store = match &config.store.place {
         StorePlace::Memory => "memory; everything is forgotten at the end".to_owned(),
         StorePlace::Sqlite(path) => format!("sqlite:{}", path.display()),
+        StorePlace::Postgres(place) => place.to_string(),
     };
     let slack = config.slack.as_ref().map(|slack| match slack.way_in {
         SlackWayIn::Http { .. } => "Slack",

@@ -14,14 +14,13 @@ mod sekoia;
 mod similar;
 mod slack;
 mod source;
+mod store;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
-use secrecy::{SecretSlice, SecretString};
+use secrecy::SecretString;
 use url::Url;
 
 use crate::chat::is_mattermost_id;
@@ -36,6 +35,7 @@ pub use parts::Parts;
 pub use slack::{SlackConfig, SlackWayIn};
 use source::Source;
 pub use source::{Faults, VARIABLES};
+pub use store::{PostgresPlace, StoreConfig, StorePlace};
 
 /// Everything `serve` needs.
 #[derive(Debug)]
@@ -101,19 +101,6 @@ impl MattermostConfig {
     }
 }
 
-#[derive(Debug)]
-pub struct StoreConfig {
-    pub place: StorePlace,
-    /// `CHATOPS_SECRET_KEY`; none: kept beside the file.
-    pub keys: Option<Vec<SecretSlice<u8>>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StorePlace {
-    Memory,
-    Sqlite(PathBuf),
-}
-
 /// How the process logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
@@ -152,33 +139,6 @@ impl Config {
     /// What is unusual in the settings and may be meant all the same: to be logged. No secret is in it.
     pub fn unusual(&self) -> Vec<String> {
         secrets::unusual(self.slack.as_ref(), self.mattermost.as_ref())
-    }
-}
-
-impl StoreConfig {
-    /// The store alone, for the commands that work on the history. Names are checked as in
-    /// [`Config::read_from`].
-    ///
-    /// # Errors
-    /// [`Faults`], one line a fault.
-    pub fn read_from<'a>(
-        env: impl Fn(&str) -> Option<String>,
-        environment: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<Self, Faults> {
-        let mut source = Source::open(env);
-        names::check(&mut source.faults, environment);
-        match store(&mut source) {
-            Some(config) if source.faults.is_empty() => Ok(config),
-            _ => Err(source.faults),
-        }
-    }
-}
-
-impl StoreConfig {
-    /// # Errors
-    /// [`Faults`], one line a fault.
-    pub fn read(env: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
-        Self::read_from(env, [])
     }
 }
 
@@ -309,33 +269,6 @@ fn address(s: &str) -> Result<Url, String> {
         return Err("holds a name or a password before its host; give the address alone".into());
     }
     Ok(url)
-}
-
-fn store(source: &mut Source) -> Option<StoreConfig> {
-    let place = source.parse("CHATOPS_STORE", "sqlite:sekoia-chatops.db", |s| match s.split_once(':') {
-        None if s == "memory" => Ok(StorePlace::Memory),
-        Some(("sqlite", path)) if !path.is_empty() => {
-            Ok(StorePlace::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
-        }
-        Some(("postgres" | "postgresql", _)) => {
-            // The address may hold a password: it is not repeated.
-            Err("PostgreSQL comes with a later version; use sqlite:PATH".into())
-        }
-        _ => Err("give memory or sqlite:PATH".into()),
-    });
-    let keys = source.optional("CHATOPS_SECRET_KEY", |s| {
-        // What is wrong with a key is told by its place, never by its content.
-        let keys = s.split(',').map(str::trim).filter(|k| !k.is_empty()).enumerate().map(|(i, key)| {
-            match STANDARD.decode(key) {
-                Ok(bytes) if bytes.len() == 32 => Ok(SecretSlice::from(bytes)),
-                Ok(bytes) => Err(format!("key {} has {} bytes, not 32", i + 1, bytes.len())),
-                Err(_) => Err(format!("key {} is not base64; make one with `openssl rand -base64 32`", i + 1)),
-            }
-        });
-        let keys = keys.collect::<Result<Vec<_>, String>>()?;
-        if keys.is_empty() { Err("no key in the list".into()) } else { Ok(keys) }
-    });
-    Some(StoreConfig { place: place?, keys })
 }
 
 /// A folder that is there and can be listed.

@@ -66,7 +66,7 @@ impl Parts {
         let (slack, mattermost) = platforms(source, public_url.as_ref(), &network);
         let listen = listening(source);
         let metrics_listen = metrics::read(source, listen);
-        let store = store(source);
+        let store = store::store(source);
         let access = Policy {
             operators: principals(source, "CHATOPS_OPERATORS"),
             approvers: principals(source, "CHATOPS_APPROVERS"),

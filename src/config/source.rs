@@ -5,7 +5,7 @@ use std::fmt;
 
 use secrecy::SecretString;
 
-use super::{secrets, similar};
+use super::{secrets, similar, store};
 
 /// One variable of the contract.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub static VARIABLES: &[Variable] = &[
     named("CHATOPS_METRICS_LISTEN"),
     named("CHATOPS_PUBLIC_URL"),
     named("CHATOPS_STORE"),
+    named("CHATOPS_STORE_CONNECTIONS"),
+    named("CHATOPS_STORE_TIMEOUT"),
     named("CHATOPS_SECRET_KEY"),
     named("CHATOPS_APPROVERS"),
     named("CHATOPS_OPERATORS"),
@@ -201,7 +203,8 @@ impl Source {
         let named = |name: &str| ["_KEY", "_SECRET", "_TOKEN"].iter().any(|end| name.ends_with(end));
         let secret = self.values.iter().filter(|(name, _)| named(name));
         let each = secret.flat_map(|(_, value)| value.split(',').map(str::trim)).filter(|value| !value.is_empty());
-        each.map(|value| SecretString::from(value.to_owned())).collect()
+        let password = self.values.get("CHATOPS_STORE").and_then(|place| store::password(place));
+        each.map(|value| SecretString::from(value.to_owned())).chain(password).collect()
     }
 
     /// Whether any of these is set.
@@ -212,6 +215,11 @@ impl Source {
     /// Whether it is set, wherever.
     pub fn holds(&self, name: &str) -> bool {
         self.values.contains_key(name)
+    }
+
+    /// A setting as it stands there; none if it is not set.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.values.get(name).map(|value| value.trim().to_owned())
     }
 
     /// A setting with a default; a fault and none if it cannot be read.

@@ -238,7 +238,7 @@ fn update<'a>(mac: &mut Hmac<Sha256>, fields: impl IntoIterator<Item = &'a str>)
 }
 
 /// An instant as it is sealed: RFC 3339 in UTC, to the millisecond.
-fn instant(at: Timestamp) -> String {
+pub(super) fn instant(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 

@@ -56,12 +56,20 @@ impl Measured {
 
 #[async_trait]
 impl Store for Measured {
+    fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+
     async fn commit(&self, commit: Commit) -> Result<Vec<u64>, CommitError> {
         self.timed("commit", self.store.commit(commit)).await
     }
 
     async fn commit_within(&self, commit: Commit, patience: Duration) -> Result<Vec<u64>, CommitError> {
         self.timed("commit", self.store.commit_within(commit, patience)).await
+    }
+
+    async fn version(&self, stream: &StreamId) -> Result<u64, StoreError> {
+        self.timed("version", self.store.version(stream)).await
     }
 
     async fn load(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError> {
@@ -82,6 +90,10 @@ impl Store for Measured {
 
     async fn lease(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
         self.timed("lease", self.store.lease(name, holder, now, until)).await
+    }
+
+    async fn leases(&self, prefix: &str, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        self.timed("lease", self.store.leases(prefix, now)).await
     }
 
     async fn history(&self, stream: &StreamId, after: u64, limit: u32) -> Result<Vec<Record>, StoreError> {
@@ -119,6 +131,14 @@ impl Store for Measured {
 
     async fn examine(&self) -> Vec<Check> {
         self.store.examine().await
+    }
+
+    async fn as_stored(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError> {
+        self.store.as_stored(stream).await
+    }
+
+    async fn inspect(&self) -> Result<(Vec<String>, usize), StoreError> {
+        self.store.inspect().await
     }
 
     async fn maintain(&self) -> Result<(), StoreError> {

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 
 use super::audit::{Chain, Record};
 use super::{
-    Aside, Backlog, Commit, CommitError, Loaded, MOST_LEASE, Store, StoreError, StreamId, Work, WorkKind, is_free,
+    Aside, Backlog, Commit, CommitError, Fence, Loaded, MOST_LEASE, Store, StoreError, StreamId, Work, WorkKind,
+    is_free,
 };
 use crate::chat::diagnosis::Check;
 
@@ -41,12 +42,23 @@ impl MemoryStore {
 
 #[async_trait]
 impl Store for MemoryStore {
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     async fn commit_within(&self, commit: Commit, _: Duration) -> Result<Vec<u64>, CommitError> {
         self.commit(commit).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Vec<u64>, CommitError> {
+        let commit = commit.fenced();
         let mut inner = self.inner();
+        if let Some(Fence { lease, holder }) = &commit.fence {
+            let has = inner.leases.get(*lease);
+            if has.is_none_or(|(has, _)| **has != **holder) {
+                return Err(StoreError::TakenOver.into());
+            }
+        }
         if commit.delivery.as_ref().is_some_and(|(id, _)| inner.deliveries.contains_key(id)) {
             return Err(CommitError::Delivered);
         }
@@ -110,6 +122,10 @@ impl Store for MemoryStore {
         Ok(generations)
     }
 
+    async fn version(&self, stream: &StreamId) -> Result<u64, StoreError> {
+        Ok(self.inner().streams.get(stream).map_or(0, |(loaded, _)| loaded.version))
+    }
+
     async fn load(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError> {
         Ok(self.inner().streams.get(stream).map(|(loaded, _)| loaded.clone()))
     }
@@ -139,6 +155,14 @@ impl Store for MemoryStore {
             inner.leases.insert(name.to_owned(), (holder.to_owned(), until.min(now + MOST_LEASE)));
         }
         Ok(free)
+    }
+
+    async fn leases(&self, prefix: &str, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        let inner = self.inner();
+        let held = inner.leases.iter().filter(|(name, (_, until))| name.starts_with(prefix) && *until > now);
+        let mut names: Vec<String> = held.map(|(name, _)| name.clone()).collect();
+        names.sort_unstable();
+        Ok(names)
     }
 
     async fn history(&self, stream: &StreamId, after: u64, limit: u32) -> Result<Vec<Record>, StoreError> {
@@ -195,6 +219,14 @@ impl Store for MemoryStore {
             "Everything is kept in memory and forgotten when the bot stops.",
             "Set CHATOPS_STORE=sqlite:PATH to keep it.",
         )]
+    }
+
+    async fn as_stored(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError> {
+        self.load(stream).await
+    }
+
+    async fn inspect(&self) -> Result<(Vec<String>, usize), StoreError> {
+        Ok((Vec::new(), 0))
     }
 
     async fn maintain(&self) -> Result<(), StoreError> {

@@ -6,12 +6,14 @@
 //! room's business.
 
 pub mod audit;
+pub mod fence;
 pub mod heads;
 pub mod horizon;
 pub mod keyfile;
 mod measured;
 mod memory;
 mod place;
+pub mod postgres;
 pub mod seal;
 mod sqlite;
 
@@ -29,7 +31,8 @@ pub use audit::Record;
 pub use measured::Measured;
 pub use memory::MemoryStore;
 pub use place::{Hold, InUse, folder, hold, takes_files, why_not_made};
-pub use sqlite::{Copied, Remembered, SqliteStore, Tables, copy};
+pub use postgres::PostgresStore;
+pub use sqlite::{Copied, SqliteStore, Tables, copy};
 
 /// `session/<channel>`: a family and a key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -297,6 +300,16 @@ pub struct Commit {
     pub rests_on: Vec<Found>,
     /// A request whose second delivery must change nothing, and when it came.
     pub delivery: Option<(String, Timestamp)>,
+    /// The lease under which it is made: once another process has it, nothing is committed. Set by the
+    /// store for what runs under one.
+    pub fence: Option<Fence>,
+}
+
+/// What a commit is made under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fence {
+    pub lease: &'static str,
+    pub holder: Arc<str>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -323,6 +336,12 @@ pub enum StoreError {
     /// It was begun, and nobody knows yet how it ends.
     #[error("the database does not answer; it is not known whether this was recorded")]
     Unsettled,
+    /// Nothing was recorded, and nothing will be.
+    #[error("the database does not answer; nothing was recorded")]
+    Silent,
+    /// It was to be done under a lease that another process may have by now.
+    #[error("another process has taken this over; nothing was recorded")]
+    TakenOver,
     #[error("the database file {0} was removed or replaced; put it back, or restart the bot")]
     Gone(String),
     /// It was opened by a command that only looks at it.
@@ -345,6 +364,8 @@ impl StoreError {
             StoreError::File { .. } => "file",
             StoreError::Busy => "busy",
             StoreError::Unsettled => "unsettled",
+            StoreError::Silent => "silent",
+            StoreError::TakenOver => "taken_over",
             StoreError::Gone(_) => "gone",
             StoreError::OnlyLooked => "only_looked",
             StoreError::OtherRelease(_) => "other_release",
@@ -361,8 +382,10 @@ impl StoreError {
             | StoreError::File { .. }
             | StoreError::Busy
             | StoreError::Unsettled
+            | StoreError::Silent
             | StoreError::Gone(_) => true,
             StoreError::OnlyLooked
+            | StoreError::TakenOver
             | StoreError::OtherRelease(_)
             | StoreError::Contended
             | StoreError::Corrupt { .. } => false,
@@ -395,11 +418,17 @@ fn is_free(name: &str, has: &str, until: Timestamp, holder: &str, now: Timestamp
 /// Where state and history live.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
+    /// Whether other processes write to it at the same time: what is kept in memory has to be compared
+    /// with it.
+    fn is_shared(&self) -> bool;
     /// All of it or nothing; returns the generations of what was scheduled, in order.
     async fn commit(&self, commit: Commit) -> Result<Vec<u64>, CommitError>;
     /// The same for somebody who waits. [`StoreError::Busy`]: it did not begin within `patience`,
     /// and never will. [`StoreError::Unsettled`]: it began, and did not end in time.
     async fn commit_within(&self, commit: Commit, patience: Duration) -> Result<Vec<u64>, CommitError>;
+    /// The number of a stream's last record; 0 for one that does not exist. One read of an index, given
+    /// up sooner than others: what is in memory can be shown instead.
+    async fn version(&self, stream: &StreamId) -> Result<u64, StoreError>;
     async fn load(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError>;
     /// Streams of a family, in the order of their ids, after one of them.
     async fn streams(&self, family: &str, after: Option<&StreamId>, limit: u32) -> Result<Vec<StreamId>, StoreError>;
@@ -409,6 +438,8 @@ pub trait Store: Send + Sync + 'static {
     async fn find(&self, kind: WorkKind, key: &str) -> Result<Option<Work>, StoreError>;
     /// Takes or keeps what only one holder may have at a time, until then; false if another one has it.
     async fn lease(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError>;
+    /// The names of the leases that begin like this and have not lapsed, in order.
+    async fn leases(&self, prefix: &str, now: Timestamp) -> Result<Vec<String>, StoreError>;
     /// A stream's records after a number, in order.
     async fn history(&self, stream: &StreamId, after: u64, limit: u32) -> Result<Vec<Record>, StoreError>;
     /// Every stream that has a state or a record, for an audit.
@@ -427,6 +458,11 @@ pub trait Store: Send + Sync + 'static {
     async fn set_aside(&self, limit: u32) -> Result<(u64, Vec<Aside>), StoreError>;
     /// What an operator should know of the store. At most the row of [`probe`](Self::probe) is written.
     async fn examine(&self) -> Vec<Check>;
+    /// A stream's state as it stands there, to be believed or not.
+    async fn as_stored(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError>;
+    /// Everything that is not sealed, does not belong where it stands, or is less than is remembered
+    /// beside the store, in words; and of how many streams that is remembered.
+    async fn inspect(&self) -> Result<(Vec<String>, usize), StoreError>;
     /// What is to be done now and then, beside everything else.
     async fn maintain(&self) -> Result<(), StoreError>;
     /// Everything is on the disk in one place, and nothing more is written.

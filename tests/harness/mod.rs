@@ -13,6 +13,7 @@ mod identity;
 pub mod mattermost;
 mod outcome;
 mod platform;
+pub mod postgres;
 pub mod proxy;
 pub mod real_mattermost;
 mod script;
@@ -56,8 +57,13 @@ pub struct Setting {
     pub region: &'static str,
     /// Under which address others reach the bot.
     pub public_url: Option<&'static str>,
-    /// SQLite in a directory of the test's own, so that a restart finds it.
+    /// Its state is kept where a restart finds it: in SQLite's file in a directory of the test's own,
+    /// unless stages are on a server.
     pub durable: bool,
+    /// It is about that file.
+    pub file: bool,
+    /// A PostgreSQL server of the test's own, so that several processes can serve the stage.
+    pub server: bool,
     /// `MATTERMOST_SOURCES`.
     pub sources: &'static str,
     /// `MATTERMOST_TRIGGER`.
@@ -91,6 +97,8 @@ impl Default for Setting {
             region: "FRA1",
             public_url: Some("https://bot.example.com/"),
             durable: false,
+            file: false,
+            server: false,
             sources: "",
             trigger: "",
             metrics: false,

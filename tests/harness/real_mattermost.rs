@@ -4,8 +4,8 @@
 //! `MATTERMOST_DIR` names an unpacked server (`bin/mattermost`, `i18n`, `templates`, `fonts`). Both
 //! programs run in a directory of the test's own and listen on the loopback only.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,23 +14,24 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
+use super::postgres::{self, Cluster};
+
 const PASSWORD: &str = "Passw0rd!canary";
 /// By then a server that was started answers, and what was asked for has arrived.
 const LONG: Duration = Duration::from_secs(120);
 
 pub struct RealMattermost {
     pub url: String,
-    postgres: Child,
+    #[expect(dead_code, reason = "it ends with this")]
+    postgres: Cluster,
     server: Child,
     directory: tempfile::TempDir,
 }
 
 impl Drop for RealMattermost {
     fn drop(&mut self) {
-        for child in [&mut self.server, &mut self.postgres] {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        let _ = self.server.kill();
+        let _ = self.server.wait();
     }
 }
 
@@ -44,62 +45,14 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address").port()
 }
 
-/// PostgreSQL refuses to run as root: then it runs as its own account.
-fn unprivileged(program: &Path) -> Command {
-    let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
-    if !root {
-        return Command::new(program);
-    }
-    let mut command = Command::new("runuser");
-    command.args(["-u", "postgres", "--"]).arg(program);
-    command
-}
-
-/// Debian keeps PostgreSQL's programs apart, by version.
-fn postgres_programs() -> PathBuf {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL is installed");
-    let newest = versions.filter_map(|entry| entry.ok().map(|e| e.path())).max();
-    newest.expect("a version of PostgreSQL").join("bin")
-}
-
 impl RealMattermost {
     /// `settings`: more of the server's own, by their environment variables.
     pub async fn start(http: &reqwest::Client, settings: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let root = directory.path();
-        std::fs::set_permissions(root, std::fs::Permissions::from_mode(0o777)).expect("it is ours");
-        let programs = postgres_programs();
-        let data = root.join("postgres");
-        let made = unprivileged(&programs.join("initdb"))
-            .args(["-U", "mmuser", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-D"])
-            .arg(&data)
-            .current_dir(root)
-            .output()
-            .expect("initdb runs");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let (database, port) = (free_port(), free_port());
-        let postgres = unprivileged(&programs.join("postgres"))
-            .arg("-D")
-            .arg(&data)
-            .args(["-c", "listen_addresses=127.0.0.1", "-c", &format!("port={database}"), "-c", "fsync=off", "-c"])
-            .arg(format!("unix_socket_directories={}", root.display()))
-            .current_dir(root)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("PostgreSQL starts");
-        let began = Instant::now();
-        loop {
-            let made = Command::new(programs.join("createdb"))
-                .args(["-h", "127.0.0.1", "-U", "mmuser", "-p", &database.to_string(), "mattermost"])
-                .output()
-                .expect("createdb runs");
-            if made.status.success() {
-                break;
-            }
-            assert!(began.elapsed() < LONG, "{}", String::from_utf8_lossy(&made.stderr));
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        let postgres = Cluster::start().await;
+        postgres::sql(&postgres.url("postgres"), "CREATE DATABASE mattermost").await;
+        let port = free_port();
         let run = root.join("run");
         for part in ["client/plugins", "plugins", "data", "logs", "config"] {
             std::fs::create_dir_all(run.join(part)).expect("it is ours");
@@ -110,7 +63,7 @@ impl RealMattermost {
         // Nobody opens the web application here; the server wants its page to be there.
         std::fs::write(run.join("client/root.html"), "<html><head></head><body></body></html>").expect("it is ours");
         let url = format!("http://127.0.0.1:{port}");
-        let source = format!("postgres://mmuser@127.0.0.1:{database}/mattermost?sslmode=disable&connect_timeout=10");
+        let source = format!("{}&connect_timeout=10", postgres.url("mattermost"));
         let server = Command::new(installed().join("bin/mattermost"))
             .arg("server")
             .current_dir(&run)

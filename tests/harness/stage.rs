@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sekoia_chatops::app::{App, open_store};
 use sekoia_chatops::bot::Rounds;
 use sekoia_chatops::chat::{ChannelKey, UserId};
-use sekoia_chatops::config::{Config, LogConfig, StoreConfig, StorePlace};
+use sekoia_chatops::config::{Config, LogConfig, StoreConfig};
 use sekoia_chatops::sandbox::{self, Sandbox};
 use sekoia_chatops::sekoia::Region;
 use sekoia_chatops::store::Store;
@@ -19,8 +19,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::identity::{CLIENT, CLIENT_SECRET, Provided};
+use super::postgres::Cluster;
 use super::proxy::{Proxy, Rules};
-use super::{Chat, Platform, Setting, front};
+use super::{Chat, Platform, Setting, front, postgres};
+
+/// 32 bytes of one value.
+const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
 /// Longer than a round takes on any machine.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -34,6 +38,13 @@ pub struct Stage {
     setting: Setting,
     sekoia_url: String,
     directory: Option<tempfile::TempDir>,
+    /// Its place at a server, if it keeps nothing in a file.
+    postgres: Option<String>,
+    /// That server, if it is the test's own.
+    server: Option<Cluster>,
+    /// Processes that serve it together, and which of them people's requests reach.
+    replicas: Vec<Replica>,
+    through: usize,
     /// Where the templates of plans are.
     templates: tempfile::TempDir,
     /// The only way out, and what has to be trusted behind it.
@@ -47,6 +58,12 @@ pub struct Stage {
 struct Program {
     child: std::process::Child,
     address: SocketAddr,
+}
+
+/// One of several processes, with a log of its own.
+struct Replica {
+    program: Program,
+    log: PathBuf,
 }
 
 impl Drop for Program {
@@ -79,7 +96,17 @@ impl Stage {
         let listening = listener.local_addr().expect("an address");
         let sekoia_url = format!("http://{listening}");
         tokio::spawn(sandbox::serve(listener, Arc::clone(&sekoia), std::future::pending()));
-        let directory = setting.durable.then(|| tempfile::tempdir().expect("a temporary directory"));
+        let files = setting.durable || setting.server;
+        let directory = files.then(|| tempfile::tempdir().expect("a temporary directory"));
+        let server = match setting.server {
+            true => Some(Cluster::start().await),
+            false => None,
+        };
+        let postgres = match (&server, postgres::for_stages()) {
+            (Some(own), _) => Some(own.url("postgres")),
+            (None, Some(shared)) if !setting.file => Some(postgres::schema(&shared).await),
+            _ => None,
+        };
         let _ = rustls::crypto::ring::default_provider().install_default();
         let templates = tempfile::tempdir().expect("a temporary directory");
         for (name, text) in setting.templates {
@@ -107,6 +134,10 @@ impl Stage {
             setting,
             sekoia_url,
             directory,
+            postgres,
+            server,
+            replicas: Vec::new(),
+            through: 0,
             templates,
             behind,
             provided,
@@ -139,7 +170,9 @@ impl Stage {
         let all = |of: &dyn Fn(Platform) -> String| {
             chats().map(|chat| of(chat.platform())).filter(|s| !s.is_empty()).collect::<Vec<_>>().join(",")
         };
-        let store = self.database().map_or("memory".into(), |path| format!("sqlite:{}", path.display()));
+        let store = self.postgres.clone();
+        let store = store.or_else(|| self.database().map(|path| format!("sqlite:{}", path.display())));
+        let store = store.unwrap_or_else(|| "memory".into());
         let mut settings = vec![
             ("SEKOIA_API_KEY", self.sekoia.token(self.setting.token).to_owned()),
             ("SEKOIA_API_URL", self.sekoia_url.clone()),
@@ -148,6 +181,7 @@ impl Stage {
             ("CHATOPS_APPROVERS", all(&|platform| platform.principals(self.setting.approvers))),
             ("CHATOPS_CHANNELS", all(&|platform| platform.channels(self.setting.channels))),
             ("CHATOPS_STORE", store),
+            ("CHATOPS_SECRET_KEY", if self.postgres.is_some() { KEY.into() } else { String::new() }),
             ("MATTERMOST_SOURCES", self.setting.sources.to_owned()),
             ("MATTERMOST_TRIGGER", self.setting.trigger.to_owned()),
         ];
@@ -303,6 +337,111 @@ impl Stage {
         self.program = Some(program);
     }
 
+    /// Starts one more process of the built binary on the same store; people's requests go on as before.
+    pub async fn start_replica(&mut self) -> usize {
+        self.start_replica_with(&[]).await
+    }
+
+    /// The same, with more of an environment.
+    pub async fn start_replica_with(&mut self, more: &[(&str, &str)]) -> usize {
+        let number = self.replicas.len();
+        let log = self.directory.as_ref().expect("a stage with files").path().join(format!("log{number}"));
+        let program = self.spawn(&log, more).await;
+        self.replicas.push(Replica { program, log });
+        number
+    }
+
+    /// Ends a process as `kill -9` does, and starts another one in its place.
+    pub async fn replace_replica(&mut self, number: usize) {
+        let log = self.replicas[number].log.clone();
+        let _ = self.replicas[number].program.child.kill();
+        self.replicas[number].program = self.spawn(&log, &[]).await;
+    }
+
+    /// From here on, people's requests reach this process.
+    pub fn through(&mut self, number: usize) {
+        self.through = number;
+    }
+
+    /// Sends a signal to one of the processes.
+    pub fn signal(&self, number: usize, signal: &str) {
+        let process = self.replicas[number].program.child.id();
+        let sent = std::process::Command::new("kill").args([&format!("-{signal}"), &process.to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Waits until a process has ended; whether it ended well.
+    pub async fn ended(&mut self, number: usize) -> bool {
+        let child = &mut self.replicas[number].program.child;
+        let began = std::time::Instant::now();
+        loop {
+            if let Some(status) = child.try_wait().expect("a process") {
+                return status.success();
+            }
+            assert!(began.elapsed() < PATIENCE, "it does not end");
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+
+    /// What a process logged.
+    pub fn log_of(&self, number: usize) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.replicas[number].log).unwrap_or_default()).into_owned()
+    }
+
+    /// Which of the processes does the background work: the last one that said so.
+    pub async fn leader(&self) -> usize {
+        let began = std::time::Instant::now();
+        loop {
+            let last = |number: usize| -> Option<String> {
+                let log = self.log_of(number);
+                let line = log.lines().rev().find(|line| line.contains("background work"))?.to_owned();
+                line.contains("this process does the background work").then_some(line)
+            };
+            let said = (0..self.replicas.len()).filter_map(|number| Some((last(number)?, number))).max();
+            if let Some((_, number)) = said {
+                return number;
+            }
+            assert!(began.elapsed() < PATIENCE, "nobody does the background work");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The server of the stage's own.
+    pub fn server(&mut self) -> &mut Cluster {
+        self.server.as_mut().expect("a stage with a server")
+    }
+
+    async fn spawn(&self, log: &std::path::Path, more: &[(&str, &str)]) -> Program {
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(log).expect("a log file");
+        let before = usize::try_from(file.metadata().expect("a log file").len()).expect("a short log");
+        let child = std::process::Command::new(env!("CARGO_BIN_EXE_sekoia-chatops"))
+            .arg("serve")
+            .env_clear()
+            .envs(self.settings())
+            .envs([
+                ("CHATOPS_REHEARSE_TIMING", "400,900,100,60000,0"),
+                ("PATH", "/usr/bin:/bin"),
+                ("CHATOPS_LISTEN", "127.0.0.1:0"),
+                ("CHATOPS_LOG", "info"),
+            ])
+            .envs(more.iter().copied())
+            .stderr(file)
+            .spawn()
+            .expect("the binary starts");
+        let mut program = Program { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let up = async {
+            loop {
+                let said = std::fs::read(log).expect("a log file");
+                match served(&String::from_utf8_lossy(&said[before..])) {
+                    Some(address) => return address,
+                    None => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+                }
+            }
+        };
+        program.address = tokio::time::timeout(PATIENCE, up).await.expect("the binary serves");
+        program
+    }
+
     /// What the program needs so that everybody proves who they are.
     fn program_proves(&mut self) -> Vec<(&'static str, String)> {
         let Some(provided) = &mut self.provided else { return Vec::new() };
@@ -330,11 +469,11 @@ impl Stage {
 
     /// Runs another subcommand of the binary on this store.
     pub fn program(&self, args: &[&str]) -> std::process::Output {
-        let store = format!("sqlite:{}", self.database().expect("a durable stage").display());
+        let store = self.settings().into_iter().filter(|(name, _)| name.starts_with("CHATOPS_S"));
         std::process::Command::new(env!("CARGO_BIN_EXE_sekoia-chatops"))
             .args(args)
             .env_clear()
-            .env("CHATOPS_STORE", store)
+            .envs(store)
             .output()
             .expect("the binary runs")
     }
@@ -382,9 +521,10 @@ impl Stage {
     }
 
     /// Nothing is left that nobody looked at, nothing was said that must not be.
-    pub(super) async fn finish(mut self) {
+    pub async fn finish(mut self) {
         self.stop().await;
         self.kill_program();
+        self.replicas.clear();
         for chat in [&self.chat].into_iter().chain(&self.beside) {
             let unread: Vec<String> = chat.unread().iter().map(ToString::to_string).collect();
             assert!(unread.is_empty(), "messages that the test did not read:\n\n{}", unread.join("\n\n"));
@@ -397,7 +537,8 @@ impl Stage {
     }
 
     pub fn database(&self) -> Option<PathBuf> {
-        self.directory.as_ref().map(|d| d.path().join("bot.db"))
+        let file = self.directory.as_ref().filter(|_| self.postgres.is_none());
+        file.map(|d| d.path().join("bot.db"))
     }
 
     /// The database of the bot, as whoever looks after it may open it.
@@ -412,8 +553,9 @@ impl Stage {
 
     /// The bot's store, while the bot is stopped.
     pub async fn store(&self) -> std::sync::Arc<dyn Store> {
-        let place = StorePlace::Sqlite(self.database().expect("a durable stage"));
-        let config = StoreConfig { place, keys: None };
+        let settings = self.settings();
+        let set = |wanted: &str| settings.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.clone());
+        let config = StoreConfig::read(set).expect("a good configuration");
         open_store(&config, &config.keys().expect("keys")).await.expect("a store")
     }
 
@@ -484,6 +626,9 @@ impl Stage {
     }
 
     pub fn address(&self) -> SocketAddr {
+        if let Some(replica) = self.replicas.get(self.through) {
+            return replica.program.address;
+        }
         let program = self.program.as_ref().map(|program| program.address);
         program.unwrap_or_else(|| self.running.as_ref().expect("a running bot").address)
     }

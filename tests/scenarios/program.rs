@@ -324,7 +324,7 @@ fn an_audit_without_a_history_says_what_to_set() {
     assert_snapshot!(run("audit verify", &[("CHATOPS_STORE", "/var/lib/bot.db")]), @"
     exit 2
     error: the configuration is not complete or not right:
-      CHATOPS_STORE: give memory or sqlite:PATH
+      CHATOPS_STORE: give sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE or memory
     ");
 }
 

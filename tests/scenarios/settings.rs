@@ -70,7 +70,9 @@ fn every_fault_is_said_at_once() {
         ("SLACK_BOT_TOKEN", "xoxb-canary\nAuthorization: canary"),
         ("SLACK_API_URL", "http://slack.com/api"),
         ("CHATOPS_LISTEN", "8080"),
-        ("CHATOPS_STORE", "postgres://bot:canary@db/chatops"),
+        ("CHATOPS_STORE", "postgres://bot:canary@db"),
+        ("CHATOPS_STORE_CONNECTIONS", "1"),
+        ("CHATOPS_STORE_TIMEOUT", "5"),
         ("CHATOPS_SECRET_KEY", &format!("{KEY},Y2FuYXJ5")),
         ("CHATOPS_OPERATORS", "alice, slack:alice, slack:U0OK, slack-group:U0X, teams:U1, slack:"),
         ("CHATOPS_APPROVERS", "slack:U0A<script>"),
@@ -84,7 +86,9 @@ fn every_fault_is_said_at_once() {
     SLACK_BOT_TOKEN: holds spaces or characters that no such secret has
     SLACK_API_URL: "http://slack.com/api" may not receive the token; give https://, or http:// on a loopback address
     CHATOPS_LISTEN: "8080" is not an address such as 127.0.0.1:8080
-    CHATOPS_STORE: PostgreSQL comes with a later version; use sqlite:PATH
+    CHATOPS_STORE_CONNECTIONS: "1" is not a number from 2 to 200
+    CHATOPS_STORE_TIMEOUT: "5" is not a time from 1s to 30s
+    CHATOPS_STORE: names no database; give postgres://USER:PASSWORD@HOST/DATABASE
     CHATOPS_SECRET_KEY: key 2 has 6 bytes, not 32
     CHATOPS_OPERATORS: "alice" has no platform; write slack:U…, slack-group:S…, mattermost:… or mattermost-group:…
     CHATOPS_OPERATORS: "slack:alice" is not a Slack user id, which begins with U or W (not a name)
@@ -150,6 +154,26 @@ fn stores_and_lists_are_read_as_documented() {
     assert_eq!(place("memory"), Ok(StorePlace::Memory));
     assert_eq!(place("sqlite:/var/lib/bot.db"), Ok(StorePlace::Sqlite("/var/lib/bot.db".into())));
     assert!(place("sqlite:").is_err() && place("/var/lib/bot.db").is_err());
+    let server = |url, more: &[(&str, &str)]| {
+        let set = [&[("CHATOPS_STORE", url), ("CHATOPS_SECRET_KEY", KEY)], more].concat();
+        match StoreConfig::read(of(&set)).map(|config| config.place) {
+            Ok(StorePlace::Postgres(place)) => format!("{place:?}"),
+            other => format!("{other:?}"),
+        }
+    };
+    assert_snapshot!(
+        server("postgres://bot:canary@db.example.com/chatops?sslmode=verify-full", &[]),
+        @r#"PostgresPlace { at: "postgres: chatops at db.example.com:5432", limits: Limits { connections: 10, patience: 5s } }"#
+    );
+    let limits = [("CHATOPS_STORE_CONNECTIONS", "40"), ("CHATOPS_STORE_TIMEOUT", "12s")];
+    assert_snapshot!(
+        server("postgresql://bot@db:6432/chatops", &limits),
+        @r#"PostgresPlace { at: "postgres: chatops at db:6432", limits: Limits { connections: 40, patience: 12s } }"#
+    );
+    assert_snapshot!(
+        StoreConfig::read(of(&[("CHATOPS_STORE", "postgres://bot:canary@db/chatops")])).unwrap_err(),
+        @"CHATOPS_SECRET_KEY: is missing; with PostgreSQL every replica needs the same key; make one with `openssl rand -base64 32`"
+    );
     let config = with(&[
         ("CHATOPS_SECRET_KEY", &format!(" {KEY} , {KEY},")),
         ("CHATOPS_OPERATORS", "slack:U0ALICE, mattermost:abc ,"),
@@ -258,7 +282,9 @@ fn a_secret_is_in_no_fault_and_in_no_debug_output() {
         ("SLACK_BOT_TOKEN", "canary\u{7}"),
         ("CHATOPS_SECRET_KEY", "canary"),
         ("CHATOPS_SECRET_KEY", "Y2FuYXJ5"),
-        ("CHATOPS_STORE", "postgres://bot:canary@db/chatops"),
+        ("CHATOPS_STORE", "postgres://bot:canary@db"),
+        ("CHATOPS_STORE", "postgres://bot:canary@db:port/chatops"),
+        ("CHATOPS_STORE", "postgres://bot:canary@db/chatops?sslmode=canary"),
         ("CHATOPS_STORE", "mysql://bot:canary@db/chatops"),
     ] {
         let text = faults(&[(name, value)]);

@@ -14,12 +14,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use secrecy::SecretSlice;
 use sekoia_chatops::store::audit::Chain;
+use sekoia_chatops::store::postgres::Limits;
 use sekoia_chatops::store::{
-    Commit, CommitError, Found, Loaded, MemoryStore, NewRecord, Schedule, SqliteStore, State, Store, StreamId,
-    WorkKind, Write,
+    Commit, CommitError, Found, Loaded, MemoryStore, NewRecord, PostgresStore, Schedule, SqliteStore, State, Store,
+    StreamId, WorkKind, Write,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
+
+use crate::harness::postgres;
 
 fn key(byte: u8) -> SecretSlice<u8> {
     vec![byte; 32].into()
@@ -36,6 +39,15 @@ async fn on_every_store(test: impl AsyncFn(Arc<dyn Store>)) {
     println!("the SQLite store:");
     let directory = TempDir::new().unwrap();
     test(sqlite(&directory.path().join("bot.db"), &[key(1)]).await).await;
+    if let Some(server) = postgres::for_stages() {
+        println!("the PostgreSQL store:");
+        test(postgres_store(&postgres::schema(&server).await, &[key(1)]).await).await;
+    }
+}
+
+async fn postgres_store(url: &str, keys: &[SecretSlice<u8>]) -> Arc<dyn Store> {
+    let options = url.parse().expect("an address");
+    Arc::new(PostgresStore::open(options, Limits::default(), Chain::new(keys)).await.unwrap())
 }
 
 fn at(seconds: i64) -> Timestamp {

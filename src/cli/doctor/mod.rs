@@ -33,7 +33,7 @@ use super::{env, environment, pairs};
 use crate::bot::doctor::{Doctor, Reach};
 use crate::chat::diagnosis::{Check, Diagnosis, Verdict, harmless};
 use crate::chat::{ChatPlatform, Chats};
-use crate::config::{Faults, Parts, SekoiaConfig, StoreConfig, StorePlace};
+use crate::config::{Faults, Parts, PostgresPlace, SekoiaConfig, StoreConfig, StorePlace};
 use crate::platform::identity::{Provider, examination};
 use crate::platform::mattermost::MattermostClient;
 use crate::platform::mattermost::seal::Sealer;
@@ -41,7 +41,7 @@ use crate::platform::slack::SlackClient;
 use crate::resolve::is_loopback;
 use crate::sekoia::{Sekoia, Site};
 use crate::store::audit::Chain;
-use crate::store::{MemoryStore, SqliteStore, Store, keyfile, takes_files};
+use crate::store::{MemoryStore, PostgresStore, SqliteStore, Store, keyfile, takes_files};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -86,11 +86,16 @@ async fn examine(parts: &Parts, faults: &Faults) -> anyhow::Result<Diagnosis> {
     let mut chats: Vec<Arc<dyn ChatPlatform>> = Vec::new();
     if let Some(slack) = &parts.slack {
         let posts = crate::timing::Calls::default().slack_posts;
-        chats.push(Arc::new(SlackClient::new(slack, kept, posts, Arc::default())?));
+        chats.push(Arc::new(SlackClient::new(slack, kept, posts, Arc::default(), Arc::default())?));
     }
     if let Some(mattermost) = &parts.mattermost {
         // Nothing is shown that anybody could press.
-        chats.push(Arc::new(MattermostClient::new(mattermost, Sealer::new(&[keyfile::new_key()]), Arc::default())?));
+        chats.push(Arc::new(MattermostClient::new(
+            mattermost,
+            Sealer::new(&[keyfile::new_key()]),
+            Arc::default(),
+            Arc::default(),
+        )?));
     }
     let chats = Chats::new(chats);
     let sekoia = parts.sekoia.as_ref().map(client).transpose()?;
@@ -138,12 +143,23 @@ fn settings(parts: &Parts, faults: &Faults) -> Vec<Check> {
     checks
 }
 
+/// The same of a database of a server.
+async fn look_at_server(place: &PostgresPlace, config: &StoreConfig) -> Result<Arc<dyn Store>, Vec<Check>> {
+    let Some(keys) = &config.keys else { return Err(Vec::new()) };
+    let store = PostgresStore::to_look_at(place.options.clone(), place.limits, Chain::new(keys));
+    match store.streams("session", None, 1).await {
+        Ok(_) => Ok(Arc::new(store)),
+        Err(_) => Err(store.examine().await),
+    }
+}
+
 /// The store that is configured, opened to look at it; otherwise why it cannot be.
 async fn look(config: &StoreConfig) -> Result<Arc<dyn Store>, Vec<Check>> {
     let (id, subject) = ("store.database", "Store: database");
     let path = match &config.place {
         StorePlace::Memory => return Ok(Arc::new(MemoryStore::new(Chain::new(&[keyfile::new_key()])))),
         StorePlace::Sqlite(path) => path,
+        StorePlace::Postgres(place) => return look_at_server(place, config).await,
     };
     if !path.exists() {
         let found =

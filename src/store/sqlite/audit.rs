@@ -4,25 +4,18 @@ use sqlx::Row as _;
 
 use super::rows::{Stored, last_seal, unsigned};
 use super::trust::Untrusted;
-use super::{SqliteStore, heads};
+use super::{Shared, heads};
 use crate::store::heads::HeadsError;
 use crate::store::seal::Row;
 use crate::store::{Loaded, State, StoreError, StreamId, WorkKind};
 
-/// What is remembered beside the database.
-pub enum Remembered {
-    /// So many streams.
-    Streams(usize),
-    Nothing,
-}
-
-impl SqliteStore {
+impl Shared {
     /// A stream's state as it stands there, to be believed or not.
-    pub async fn as_stored(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError> {
-        self.0.ready().await?;
+    pub(super) async fn as_stored(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError> {
+        self.ready().await?;
         let row = sqlx::query("SELECT version, schema, state FROM stream WHERE id = ?")
             .bind(stream.as_str())
-            .fetch_optional(&self.0.readers)
+            .fetch_optional(&self.readers)
             .await?;
         let Some(row) = row else { return Ok(None) };
         let state = State { schema: row.try_get("schema")?, json: row.try_get("state")? };
@@ -31,12 +24,12 @@ impl SqliteStore {
 
     /// Everything that is not sealed, does not belong where it stands, or is less than was
     /// remembered, in words; and what was remembered.
-    pub async fn inspect(&self) -> Result<(Vec<String>, Remembered), StoreError> {
-        self.0.ready().await?;
+    pub(super) async fn inspect(&self) -> Result<(Vec<String>, usize), StoreError> {
+        self.ready().await?;
         let mut found = Vec::new();
         self.inspect_streams(&mut found).await?;
         self.inspect_work(&mut found).await?;
-        let shared = &self.0;
+        let shared = self;
         for row in sqlx::query("SELECT id, at, settled, seal FROM delivery").fetch_all(&shared.readers).await? {
             let (id, at, settled): (String, i64, bool) =
                 (row.try_get("id")?, row.try_get("at")?, row.try_get("settled")?);
@@ -59,8 +52,8 @@ impl SqliteStore {
             found.push(format!("{kind} {key}: set aside and not done ({reference}): {why}"));
         }
         let remembered = match heads::read(&shared.path, &shared.chain) {
-            Ok(Some(heads)) => Remembered::Streams(heads.streams.len()),
-            Ok(None) => Remembered::Nothing,
+            Ok(Some(heads)) => heads.streams.len(),
+            Ok(None) => 0,
             Err(error) => {
                 let file = heads::path(&shared.path);
                 let why = match error {
@@ -68,14 +61,14 @@ impl SqliteStore {
                     error => error.to_string(),
                 };
                 found.push(format!("{}: {why}", file.display()));
-                Remembered::Nothing
+                0
             }
         };
         Ok((found, remembered))
     }
 
     async fn inspect_streams(&self, found: &mut Vec<String>) -> Result<(), StoreError> {
-        let shared = &self.0;
+        let shared = self;
         let known = heads::read(&shared.path, &shared.chain).ok().flatten().unwrap_or_default();
         let rows = sqlx::query("SELECT id, version, schema, state, head, seal FROM stream ORDER BY id")
             .fetch_all(&shared.readers)
@@ -122,11 +115,11 @@ impl SqliteStore {
         let rows = sqlx::query(
             "SELECT kind, key, due, attempts, body, generation, delivered, seal FROM work ORDER BY kind, key",
         );
-        for row in rows.fetch_all(&self.0.readers).await? {
+        for row in rows.fetch_all(&self.readers).await? {
             let kind: String = row.try_get("kind")?;
             let stored = Stored::read(&kind, &row)?;
             // The bot may have settled it meanwhile, in one commit with its delivery.
-            if let Err(why) = self.0.trusted(WorkKind::Inbound, &stored).await?
+            if let Err(why) = self.trusted(WorkKind::Inbound, &stored).await?
                 && self.is_still_there(&stored).await?
             {
                 found.push(format!("{kind} {}: {why}", stored.key));
@@ -139,7 +132,7 @@ impl SqliteStore {
         let there = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM work WHERE generation = ? AND seal = ?)")
             .bind(super::number(stored.generation))
             .bind(&stored.seal)
-            .fetch_one(&self.0.readers)
+            .fetch_one(&self.readers)
             .await?;
         Ok(there)
     }

@@ -30,6 +30,15 @@ impl Shared {
     }
 
     async fn perform(&self, tx: &mut SqliteConnection, commit: Commit) -> Result<Done, CommitError> {
+        if let Some(fence) = &commit.fence {
+            let has = sqlx::query("SELECT holder, until, seal FROM lease WHERE name = ?")
+                .bind(fence.lease)
+                .fetch_optional(&mut *tx)
+                .await?;
+            if !has.map_or(Ok(false), |has| self.is_held(fence, &has))? {
+                return Err(StoreError::TakenOver.into());
+            }
+        }
         if let Some((id, at)) = &commit.delivery {
             self.deliver(tx, id, at.as_millisecond()).await?;
         }

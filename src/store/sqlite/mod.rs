@@ -5,7 +5,7 @@ mod backup;
 mod commit;
 mod examine;
 mod files;
-mod rows;
+pub(super) mod rows;
 mod trust;
 mod upgrade;
 mod writer;
@@ -31,7 +31,6 @@ use super::seal::Row;
 use super::{Aside, Backlog, Commit, CommitError, Loaded, MOST_LEASE, Store, StoreError, StreamId, Work, WorkKind};
 use crate::chat::diagnosis::Check;
 use crate::timing::store::{COMMIT_IMPATIENCE, COMMIT_PATIENCE};
-pub use audit::Remembered;
 pub use backup::{Copied, copy};
 pub use examine::Tables;
 use rows::{Stored, number, stream_ids};
@@ -130,12 +129,26 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
+    /// One process serves a file.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     async fn commit(&self, commit: Commit) -> Result<Vec<u64>, CommitError> {
-        self.0.commit(commit, Patience::until_done(COMMIT_PATIENCE)).await
+        self.0.commit(commit.fenced(), Patience::until_done(COMMIT_PATIENCE)).await
     }
 
     async fn commit_within(&self, commit: Commit, patience: Duration) -> Result<Vec<u64>, CommitError> {
-        self.0.commit(commit, Patience::of_somebody(patience)).await
+        self.0.commit(commit.fenced(), Patience::of_somebody(patience)).await
+    }
+
+    async fn version(&self, stream: &StreamId) -> Result<u64, StoreError> {
+        self.0.ready().await?;
+        let version: Option<i64> = sqlx::query_scalar("SELECT version FROM stream WHERE id = ?")
+            .bind(stream.as_str())
+            .fetch_optional(&self.0.readers)
+            .await?;
+        Ok(version.unwrap_or_default().unsigned_abs())
     }
 
     async fn load(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError> {
@@ -202,6 +215,26 @@ impl Store for SqliteStore {
             .boxed()
         });
         taken.await.map_err(only_store)
+    }
+
+    async fn leases(&self, prefix: &str, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        self.0.ready().await?;
+        let rows = sqlx::query(
+            "SELECT name, holder, until, seal FROM lease WHERE substr(name, 1, length(?1)) = ?1 AND until > ?2 ORDER BY name",
+        )
+        .bind(prefix)
+        .bind(now.as_millisecond())
+        .fetch_all(&self.0.readers)
+        .await?;
+        let mut names = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (name, holder, until): (String, &str, i64) =
+                (row.try_get("name")?, row.try_get("holder")?, row.try_get("until")?);
+            if self.0.chain.check_row(&Row::Lease { name: &name, holder, until }, row.try_get("seal")?).is_ok() {
+                names.push(name);
+            }
+        }
+        Ok(names)
     }
 
     async fn history(&self, stream: &StreamId, after: u64, limit: u32) -> Result<Vec<Record>, StoreError> {
@@ -323,6 +356,14 @@ impl Store for SqliteStore {
 
     async fn examine(&self) -> Vec<Check> {
         self.0.examine().await
+    }
+
+    async fn as_stored(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError> {
+        self.0.as_stored(stream).await
+    }
+
+    async fn inspect(&self) -> Result<(Vec<String>, usize), StoreError> {
+        self.0.inspect().await
     }
 
     async fn maintain(&self) -> Result<(), StoreError> {

@@ -15,7 +15,7 @@ use super::writer::Patience;
 use super::{Shared, commit};
 use crate::store::heads::{self, Head, Heads, HeadsError};
 use crate::store::seal::{Row, Unsealed};
-use crate::store::{Aside, Loaded, State, StoreError, StreamId, Work, WorkKind, is_free};
+use crate::store::{Aside, Fence, Loaded, State, StoreError, StreamId, Work, WorkKind, is_free};
 use crate::timing::store::COMMIT_IMPATIENCE;
 
 /// How often a page of work is read again because some of it was set aside.
@@ -153,6 +153,14 @@ impl Shared {
             return Ok(true);
         }
         Ok(is_free(name, &had_by, rows::instant(until)?, holder, now))
+    }
+
+    /// Whether a commit may be made under a lease. One that no bot sealed is nobody's.
+    pub(super) fn is_held(&self, fence: &Fence, has: &SqliteRow) -> Result<bool, StoreError> {
+        let (holder, until): (String, i64) = (has.try_get("holder")?, has.try_get("until")?);
+        let row = Row::Lease { name: fence.lease, holder: &holder, until };
+        let sealed = self.chain.check_row(&row, has.try_get("seal")?).is_ok();
+        Ok(sealed && *holder == *fence.holder)
     }
 
     pub(super) async fn due(
