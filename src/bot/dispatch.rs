@@ -22,7 +22,7 @@ impl Bot {
         again: bool,
     ) -> Outcome {
         let platform = inbound.channel.platform();
-        match self.answer_as_is(inbound, said, finished, again).await {
+        match self.noting_behind(self.answer_as_is(inbound, said, finished, again).await) {
             Outcome::Settled(Answer::Once(view)) => {
                 Outcome::Settled(Answer::Once(Arc::new(self.native_to(platform, Arc::unwrap_or_clone(view)).await)))
             }
@@ -72,6 +72,19 @@ impl Bot {
         }
         let wording = if failure.speaks_of_platform() { self.chats.wording(channel).await } else { Wording::default() };
         failure.view(said, &wording, self.sekoia.region)
+    }
+
+    /// While the store does not answer, what is read from memory may be out of date, and says so.
+    fn noting_behind(&self, outcome: Outcome) -> Outcome {
+        match (outcome, self.sessions.behind()) {
+            (Outcome::Settled(Answer::View(view)), Some(since)) => {
+                let since = since.strftime("%H:%M UTC on %-d %B");
+                let note =
+                    format!("My storage does not answer. This is what I knew at {since}, and may be out of date.");
+                Outcome::Settled(Arc::unwrap_or_clone(view).note(note).into())
+            }
+            (outcome, _) => outcome,
+        }
     }
 
     /// As long as nothing is carried out, every answer about requests says so.

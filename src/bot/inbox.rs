@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
 use crate::command::{Command, Fault, ParsedCommand, read};
 use crate::state::owed::Notice;
-use crate::store::{Commit, CommitError, Finished, Schedule, StoreError, Work, WorkKind};
+use crate::store::{Commit, CommitError, Finished, Schedule, StoreError, Work, WorkKind, fence};
 use crate::telemetry::{Trace, trace};
 use crate::timing::bot::RECORDED_WITHIN;
 pub(super) use crate::timing::bot::TAKEN_UP_AFTER;
@@ -62,6 +63,9 @@ struct Recorded {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     thread: Option<Box<str>>,
     at: Timestamp,
+    /// The process that sees to it, if there are others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<Box<str>>,
 }
 
 impl Bot {
@@ -121,7 +125,8 @@ impl Bot {
     async fn record(&self, inbound: &Inbound) -> Result<Finished, CommitError> {
         let Inbound { actor, channel, words, pressed, reply_to, at, .. } = inbound.clone();
         let thread = if let ReplyTo::Private { thread } = reply_to { thread } else { None };
-        let body = Recorded { actor, channel, words, pressed, thread, at };
+        let by = self.sessions.store().is_shared().then(|| self.replicas.name().into());
+        let body = Recorded { actor, channel, words, pressed, thread, at, by };
         let body = serde_json::to_string(&body)
             .map_err(|e| StoreError::Corrupt { place: "a request".into(), why: e.to_string() })?;
         let work = Schedule {
@@ -220,11 +225,27 @@ impl Bot {
         self.sessions.store().commit(commit).await.map(|_| ()).map_err(only_store)
     }
 
+    /// Whether the process that recorded a request is gone. One that began a moment ago may not be known
+    /// yet.
+    fn is_orphaned(&self, work: &Work, now: Timestamp) -> bool {
+        let beats = self.timing.beats;
+        if work.attempts > 0 || now < work.due - TAKEN_UP_AFTER + beats.settled {
+            return false;
+        }
+        let recorded = serde_json::from_str::<Recorded>(&work.body).ok();
+        recorded.and_then(|recorded| recorded.by).is_some_and(|by| self.replicas.is_gone(&by, beats))
+    }
+
     /// Takes up what nobody sees to, each in a task of its own: one that waits for the chat or
     /// Sekoia keeps nobody else waiting.
     pub(super) async fn take_up_due(self: &Arc<Self>, until: Timestamp, tasks: &TaskTracker) -> Result<(), StoreError> {
         let at_once = BATCH.saturating_add(u32::try_from(self.taken.len()).unwrap_or(u32::MAX));
-        for work in self.sessions.store().due(WorkKind::Inbound, until, at_once).await? {
+        let store = self.sessions.store();
+        let ahead = if store.is_shared() { TAKEN_UP_AFTER } else { Duration::ZERO };
+        for work in store.due(WorkKind::Inbound, until + ahead, at_once).await? {
+            if work.due > until && !self.is_orphaned(&work, until) {
+                continue;
+            }
             let Some(taken) = Taken::new(self, &work.key) else { continue };
             let (bot, span) = (Arc::clone(self), info_span!("taken up", delivery = work.key));
             let task = async move {
@@ -233,7 +254,7 @@ impl Bot {
                     error!(%error, "a recorded request could not be taken up");
                 }
             };
-            tasks.spawn(task.instrument(span));
+            tasks.spawn(fence::carried(task.instrument(span)));
         }
         Ok(())
     }

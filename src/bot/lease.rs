@@ -4,7 +4,7 @@
 //! The process that takes a lease looks up what may have been done before it: the one that had it
 //! may have ended between a post and its record.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Bot;
-use crate::store::{Store, StoreError};
+use crate::store::{Fence, Store, StoreError, fence};
 
 /// The names of leases in the store. Processes of two releases run side by side on one: they stay.
 pub(super) const WATCH: &str = "watch";
@@ -21,8 +21,8 @@ pub(super) const BACKGROUND: &str = "duty";
 /// Something that one process has at a time.
 pub(super) struct Lease {
     name: &'static str,
-    holder: String,
-    held: Mutex<Option<Held>>,
+    holder: Arc<str>,
+    held: Arc<Mutex<Option<Held>>>,
 }
 
 /// Since when, and until when, nobody else has it: until the clock says so, or so much time has
@@ -46,12 +46,26 @@ impl Held {
 
 impl Lease {
     pub fn new(name: &'static str) -> Self {
-        Self { name, holder: format!("{:016x}", rand::random::<u64>()), held: Mutex::new(None) }
+        Self { name, holder: format!("{:016x}", rand::random::<u64>()).into(), held: Arc::default() }
     }
 
     /// Since when this process has it; none if it does not.
     pub fn since(&self) -> Option<Timestamp> {
         self.held().filter(|held| held.left().is_some()).map(|held| held.since)
+    }
+
+    /// Runs `work` under it, where other processes may take it over: nothing is committed, and no
+    /// message leaves, once one did.
+    pub async fn guard<T>(&self, store: &dyn Store, work: impl Future<Output = T>) -> T {
+        // A process that is alone has nobody to wait for.
+        if !store.is_shared() {
+            return work.await;
+        }
+        let fence = Fence { lease: self.name, holder: Arc::clone(&self.holder) };
+        let held = Arc::clone(&self.held);
+        let is_held =
+            move || held.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|held| held.left().is_some());
+        fence::under(fence, Arc::new(is_held), work).await
     }
 
     /// Takes or renews it for so long: since when this process has it, none if another process does.
@@ -120,6 +134,11 @@ impl Bot {
     /// Since when this process alone does the background work; none if it does not.
     pub(super) fn lease_since(&self) -> Option<Timestamp> {
         self.outbox.lease.since()
+    }
+
+    /// Whether this process may do what is due: it alone has the store, or it has the lease.
+    pub(super) fn may_work(&self) -> bool {
+        !self.sessions.store().is_shared() || self.lease_since().is_some()
     }
 
     /// Takes the lease of the background work when nobody has it, and keeps it until it is dropped.

@@ -18,6 +18,7 @@ mod lease;
 mod names;
 mod paging;
 mod personal;
+mod replicas;
 mod responder;
 mod rounds;
 mod rules;
@@ -45,6 +46,7 @@ use crate::domain::access::{Policy, Rights};
 use crate::domain::action::Prepared;
 use crate::domain::approval::{self, ApprovalId};
 use crate::domain::checklist::{Event, Refusal, Session, StepId};
+use crate::pace::Share;
 use crate::sekoia::Sekoia;
 use crate::state::approvals::Approvals;
 use crate::state::control::Frozen;
@@ -61,6 +63,7 @@ pub use approvals::proof::{
 pub use approvals::reveal::Reveal;
 use delivery::outbox::Outbox;
 use failure::Failure;
+use replicas::Replicas;
 use steps::status_cache::Checklists;
 
 /// The bot: shared by every request and worker.
@@ -81,6 +84,8 @@ pub struct Bot {
     /// What a form's check looked up, by the form's delivery, which follows at once.
     /// With the community that it was looked up in.
     prepared: Cache<Box<str>, Arc<(Uuid, Prepared)>>,
+    /// The other processes on the same store.
+    replicas: Replicas,
     /// Recorded requests that somebody sees to.
     taken: DashMap<Box<str>, ()>,
     /// What is watched at Sekoia.
@@ -166,6 +171,7 @@ impl Bot {
             policy,
             approval_policy,
             outbox: Outbox::new(),
+            replicas: Replicas::new(),
             checklists: Checklists::default(),
             running: DashMap::new(),
             taken: DashMap::new(),
@@ -178,6 +184,17 @@ impl Bot {
             metrics: Arc::default(),
             prepared: Cache::builder().max_capacity(CHECKED.0).time_to_live(CHECKED.1).build(),
         }
+    }
+
+    /// With budgets that other processes on the same store use too.
+    #[must_use]
+    pub fn sharing(mut self, share: Arc<Share>) -> Self {
+        if self.sessions.store().is_shared() {
+            // Until it is known who else is there.
+            share.set(0, false);
+        }
+        self.replicas = self.replicas.sharing(share);
+        self
     }
 
     /// With what people do and what is posted counted.

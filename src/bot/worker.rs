@@ -38,11 +38,14 @@ impl Worker {
         // The store counts milliseconds: one less, so that this millisecond's requests are left.
         let before = self.began - Duration::from_millis(1) + TAKEN_UP_AFTER;
         let (tasks, messages) = (TaskTracker::new(), TaskTracker::new());
-        if let Err(error) = horizon::sweep(&**bot.sessions.store(), Timestamp::now()).await {
-            error!(%error, "what was planned while the clock was ahead waits");
-        }
-        if let Err(error) = bot.take_up_due(before, &tasks).await {
-            error!(%error, "requests from before the restart could not be taken up");
+        let store = &**bot.sessions.store();
+        if !store.is_shared() {
+            if let Err(error) = horizon::sweep(store, Timestamp::now()).await {
+                error!(%error, "what was planned while the clock was ahead waits");
+            }
+            if let Err(error) = bot.take_up_due(before, &tasks).await {
+                error!(%error, "requests from before the restart could not be taken up");
+            }
         }
         let work = async {
             // Apart, because a chat that hangs keeps nobody from what was approved, nor the other way.
@@ -59,7 +62,7 @@ impl Worker {
         };
         tokio::select! {
             () = bot.hold_lease() => {}
-            () = work => {}
+            () = bot.outbox.lease.guard(store, work) => {}
         }
         bot.give_back_lease().await;
     }
@@ -67,12 +70,13 @@ impl Worker {
     async fn work(&self, stop: &CancellationToken, tasks: &TaskTracker) {
         let (turns, mut round) = (self.bot.rounds.of("work"), 0_u32);
         while !stop.is_cancelled() {
-            let turn = turns.round();
-            if let Err(error) = self.round(round, tasks, stop).await {
-                error!(%error, "the worker's round failed");
+            if self.bot.may_work() {
+                let _turn = turns.round();
+                if let Err(error) = self.round(round, tasks, stop).await {
+                    error!(%error, "the worker's round failed");
+                }
+                round = round.wrapping_add(1);
             }
-            drop(turn);
-            round = round.wrapping_add(1);
             tokio::select! {
                 () = self.bot.outbox.something_to_do(self.bot.timing.loops.tick) => {}
                 () = stop.cancelled() => {}

@@ -72,6 +72,11 @@ impl Sessions {
         Ok(self.streams.read(channel.as_str()).await?.state)
     }
 
+    /// Since when sessions may be out of date, because the store does not answer.
+    pub fn behind(&self) -> Option<Timestamp> {
+        self.streams.behind()
+    }
+
     /// The same as it is stored now: another process may have changed it.
     pub async fn read_anew(&self, channel: &ChannelKey) -> Result<Option<Arc<Session>>, StoreError> {
         Ok(self.streams.read_anew(channel.as_str()).await?.state)

@@ -3,9 +3,10 @@
 //! was first.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -96,6 +97,8 @@ pub struct Streams<S: Folded> {
     writers: Box<[Mutex<()>]>,
     /// What was read and written last, by key, if it is kept in memory.
     cache: Option<DashMap<Box<str>, Slot<S>>>,
+    /// When what is in memory was last compared with the store, and whether that failed since.
+    checked: std::sync::Mutex<(Timestamp, bool)>,
 }
 
 /// As long as it is held, nothing else in this process changes the stream.
@@ -108,11 +111,12 @@ pub struct Turn<'a, S: Folded> {
 impl<S: Folded> Streams<S> {
     /// `writers`: changes that can be under way at the same time.
     pub fn new(store: Arc<dyn Store>, writers: usize) -> Self {
-        Self { store, writers: (0..writers.max(1)).map(|_| Mutex::default()).collect(), cache: None }
+        let writers = (0..writers.max(1)).map(|_| Mutex::default()).collect();
+        Self { store, writers, cache: None, checked: std::sync::Mutex::new((Timestamp::now(), false)) }
     }
 
-    /// Keeps every stream in memory that was read once: reading it again touches no disk, and shows what
-    /// another process changed only after the next change in this one.
+    /// Keeps every stream in memory that was read once: reading it again touches no disk where this
+    /// process alone writes, and otherwise one row of an index.
     #[must_use]
     pub fn cached(self) -> Self {
         Self { cache: Some(DashMap::new()), ..self }
@@ -122,10 +126,30 @@ impl<S: Folded> Streams<S> {
         &self.store
     }
 
-    /// The stream, from memory if it is kept there.
+    /// The stream, from memory if it is kept there and no other process has changed it since. Where
+    /// others write too, one look at its version tells; while the store does not answer, what is in
+    /// memory is taken as it is, and [`Streams::behind`] says so.
     pub async fn read(&self, key: &str) -> Result<Slot<S>, StoreError> {
-        if let Some(slot) = self.cache.as_ref().and_then(|cache| cache.get(key)) {
-            return Ok(slot.clone());
+        if let Some(slot) = self.cache.as_ref().and_then(|cache| cache.get(key)).map(|slot| slot.clone()) {
+            if !self.store.is_shared() {
+                return Ok(slot);
+            }
+            match self.store.version(&id::<S>(key)).await {
+                Ok(version) => {
+                    *self.checked() = (Timestamp::now(), false);
+                    if version == slot.version {
+                        return Ok(slot);
+                    }
+                    let loaded = load(&*self.store, key).await?;
+                    self.keep(key, loaded.clone());
+                    return Ok(loaded);
+                }
+                Err(error) if error.may_pass() => {
+                    self.checked().1 = true;
+                    return Ok(slot);
+                }
+                Err(error) => return Err(error),
+            }
         }
         let loaded = load(&*self.store, key).await?;
         Ok(match &self.cache {
@@ -133,6 +157,18 @@ impl<S: Folded> Streams<S> {
             Some(cache) => cache.entry(key.into()).or_insert(loaded).clone(),
             None => loaded,
         })
+    }
+
+    /// Since when what is in memory may be out of date, because the store does not answer; none while it
+    /// does.
+    pub fn behind(&self) -> Option<Timestamp> {
+        let (since, behind) = *self.checked();
+        behind.then_some(since)
+    }
+
+    // Written whole under its lock: a poisoned lock guards sound data.
+    fn checked(&self) -> std::sync::MutexGuard<'_, (Timestamp, bool)> {
+        self.checked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The stream as it is stored now: another process may have changed it.
@@ -175,8 +211,17 @@ impl<S: Folded> Streams<S> {
     }
 
     fn keep(&self, key: &str, slot: Slot<S>) {
-        if let Some(cache) = &self.cache {
-            cache.insert(key.into(), slot);
+        let Some(cache) = &self.cache else { return };
+        // A look that took long does not undo what was committed meanwhile. What was put back is refused
+        // by the store itself.
+        match cache.entry(key.into()) {
+            Entry::Occupied(mut there) if there.get().version <= slot.version => {
+                there.insert(slot);
+            }
+            Entry::Occupied(_) => {}
+            Entry::Vacant(free) => {
+                free.insert(slot);
+            }
         }
     }
 }

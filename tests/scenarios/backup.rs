@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::harness::{Call, ChatFault, Kind, Platform, Setting, Stage, on_both, run};
 
 fn durable() -> Setting {
-    Setting { durable: true, ..Setting::default() }
+    Setting { durable: true, file: true, ..Setting::default() }
 }
 
 /// The program on a store, in a folder.

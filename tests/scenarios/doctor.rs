@@ -19,7 +19,7 @@ use crate::harness::{Platform, Setting, Stage, by_socket, on_both, on_mattermost
 
 /// Enough people for every rule, and a database of its own.
 fn usual() -> Setting {
-    Setting { approvers: "bob,carol,dan", durable: true, ..Setting::default() }
+    Setting { approvers: "bob,carol,dan", durable: true, file: true, ..Setting::default() }
 }
 
 /// What an operator reads, without what differs between machines.
@@ -671,7 +671,7 @@ fn a_mattermost_server_whose_posts_are_not_heard() {
 
 on_both!(approvers_who_cannot_approve);
 fn approvers_who_cannot_approve(on: Platform) {
-    run(on, Setting { durable: true, ..Setting::default() }, async |s| {
+    run(on, Setting { durable: true, file: true, ..Setting::default() }, async |s| {
         let people = |names: &str| on.principals(names);
         // Rows without their padding, which depends on the platform's name.
         let read = async |more: &[(&str, &str)]| {
@@ -1061,7 +1061,7 @@ fn no_secret_is_printed_whatever_fails() {
         ("CHATOPS_SECRET_KEY", "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LWNhbmE="),
     ];
     let marks = ["canary", "Y2FuYXJ5"];
-    on_slack(Setting { durable: true, ..Setting::default() }, async |s| {
+    on_slack(Setting { durable: true, file: true, ..Setting::default() }, async |s| {
         s.set_up().await;
         let echo = echo().await;
         let reachable = [("MATTERMOST_URL", echo.as_str()), ("CHATOPS_PUBLIC_URL", echo.as_str())];

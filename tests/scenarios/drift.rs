@@ -23,7 +23,12 @@ use crate::harness::{Platform, QUICK, SOC, Setting, Stage, on_both, run};
 const LONG: Duration = Duration::from_secs(40);
 
 fn watchful() -> Setting {
-    Setting { timing: Timing { drift: Duration::from_millis(300), ..QUICK }, durable: true, ..Setting::default() }
+    Setting {
+        timing: Timing { drift: Duration::from_millis(300), ..QUICK },
+        durable: true,
+        file: true,
+        ..Setting::default()
+    }
 }
 
 /// The next message to somebody alone, which takes a look and a tick.

@@ -13,7 +13,7 @@ const LONG: Duration = Duration::from_secs(30);
 /// Platforms are asked all the time, and given up soon.
 fn impatient(given_up_after: Duration) -> Setting {
     let reach = Reach { asked_every: Duration::from_millis(50), given_up_after };
-    Setting { timing: Timing { reach, ..QUICK }, durable: true, ..Setting::default() }
+    Setting { timing: Timing { reach, ..QUICK }, durable: true, file: true, ..Setting::default() }
 }
 
 /// The status of `/readyz`, and its body.
@@ -42,7 +42,7 @@ fn unreachable(s: &Stage) {
 
 #[test]
 fn a_store_that_takes_no_write_is_the_reason() {
-    run(Platform::Slack, Setting { durable: true, ..Setting::default() }, async |s| {
+    run(Platform::Slack, Setting { durable: true, file: true, ..Setting::default() }, async |s| {
         s.set_up().await;
         until(s, "ready", |status, body| status == 200 && body["store"] == "ok").await;
         s.sql(
@@ -112,7 +112,7 @@ fn one_platform_of_two_is_enough() {
 
 #[test]
 fn without_sekoia_the_bot_can_still_answer() {
-    run(Platform::Slack, Setting { durable: true, ..Setting::default() }, async |s| {
+    run(Platform::Slack, Setting { durable: true, file: true, ..Setting::default() }, async |s| {
         s.set_up().await;
         s.stop().await;
         s.sekoia.faults().add(Fault::new(FaultKind::Reset));

@@ -16,7 +16,7 @@ use crate::harness::mattermost::Seen as Shown;
 use crate::harness::{Call, ChatFault, QUICK, SOC, Setting, Stage, on_mattermost};
 
 fn durable() -> Setting {
-    Setting { durable: true, ..Setting::default() }
+    Setting { durable: true, file: true, ..Setting::default() }
 }
 
 /// How often something was skipped, by the history.

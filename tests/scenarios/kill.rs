@@ -76,7 +76,7 @@ struct Story {
 impl Story {
     /// A channel that is set up, and no bot: every story begins there.
     async fn set_up(platform: Platform) -> Stage {
-        let setting = Setting { durable: true, ..Setting::default() };
+        let setting = Setting { durable: true, file: true, ..Setting::default() };
         let mut stage = Stage::begin(platform, setting).await;
         stage.start().await;
         stage.set_up().await;

@@ -100,7 +100,7 @@ fn a_form_belongs_to_whom_it_was_opened_for_and_counts_once() {
 
 #[test]
 fn what_was_sealed_for_a_time_is_worth_nothing_after_it() {
-    on_mattermost(Setting { durable: true, ..Setting::default() }, async |s| {
+    on_mattermost(Setting { durable: true, file: true, ..Setting::default() }, async |s| {
         let card = waiting(s).await;
         let keys = keyfile::existing(&s.database().unwrap()).unwrap();
         let (sealer, about) = (Sealer::new(&keys), ChannelKey::mattermost(&id(SOC)));
@@ -270,7 +270,7 @@ fn a_requests_color_says_how_it_stands() {
 
 #[test]
 fn the_answer_to_a_command_is_the_bots() {
-    on_mattermost(Setting { durable: true, ..Setting::default() }, async |s| {
+    on_mattermost(Setting { durable: true, file: true, ..Setting::default() }, async |s| {
         let posted = s.set_up().await;
         assert_eq!(s.ask("dan", "next").await.on_mattermost().author(), "sekoia");
         // Where the server lets integrations have no name of their own, the bot shows it itself.

@@ -13,7 +13,7 @@ use crate::harness::{Call, ChatFault, Platform, Setting, Stage, by_socket, on_bo
 const LONG: Duration = Duration::from_secs(30);
 
 fn measured() -> Setting {
-    Setting { metrics: true, durable: true, ..Setting::default() }
+    Setting { metrics: true, durable: true, file: true, ..Setting::default() }
 }
 
 /// One line of what Prometheus reads: name, labels as they stand, value.

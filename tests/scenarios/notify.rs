@@ -41,7 +41,7 @@ async fn store(s: &Stage) -> Arc<dyn Store> {
 }
 
 fn durable() -> Setting {
-    Setting { durable: true, ..Setting::default() }
+    Setting { durable: true, file: true, ..Setting::default() }
 }
 
 fn unwatched() -> Setting {

@@ -51,7 +51,7 @@ fn news_are_told_once_although_nobody_confirmed_them(on: Platform) {
 
 on_both!(a_notice_that_cannot_be_recorded_is_said_once);
 fn a_notice_that_cannot_be_recorded_is_said_once(on: Platform) {
-    run(on, Setting { durable: true, ..Setting::default() }, async |s| {
+    run(on, Setting { durable: true, file: true, ..Setting::default() }, async |s| {
         s.set_up().await;
         let id = s.request_for("alice", "invite ana@nimbus.example").await;
         s.card("Approval needed").await;
@@ -92,7 +92,7 @@ fn limits_are_kept_and_superseded_edits_are_dropped(on: Platform) {
 
 on_both!(what_is_refused_is_on_record_told_to_an_operator_and_tried_until_it_works);
 fn what_is_refused_is_on_record_told_to_an_operator_and_tried_until_it_works(on: Platform) {
-    run(on, Setting { durable: true, ..Setting::default() }, async |s| {
+    run(on, Setting { durable: true, file: true, ..Setting::default() }, async |s| {
         s.set_up().await;
         let id = s.request_for("alice", "invite ana@nimbus.example").await;
         s.card("Approval needed").await;

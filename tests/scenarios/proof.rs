@@ -18,6 +18,7 @@ fn proving() -> Setting {
         approval: Policy { usual, ..Policy::default() },
         proving: Some(Proving { acr: ACR, subjects: &[], real: false }),
         durable: true,
+        file: true,
         ..Setting::default()
     }
 }

@@ -47,7 +47,7 @@ fn disguises(secret: &str) -> Vec<String> {
 
 everywhere!(the_canary_is_nowhere);
 fn the_canary_is_nowhere(on: Platform) {
-    run(on, Setting { durable: true, ..Setting::default() }, async |s| {
+    run(on, Setting { durable: true, file: true, ..Setting::default() }, async |s| {
         s.stop().await;
         s.start_program().await;
         s.set_up().await;

@@ -26,7 +26,7 @@ const LONG: Duration = Duration::from_secs(40);
 /// Nothing is watched: what the rules did is written into the store.
 fn durable() -> Setting {
     let timing = Timing { watch: Rhythm { on: false, ..QUICK.watch }, ..QUICK };
-    Setting { durable: true, timing, ..Setting::default() }
+    Setting { durable: true, file: true, timing, ..Setting::default() }
 }
 
 /// The bot's rules, seen from beside while it does not run.
@@ -528,7 +528,13 @@ async fn a_chart_on_mattermost_is_a_post_with_its_words() {
         trigger: "sekoia".into(),
         network: sekoia_chatops::resolve::network::Network::default(),
     };
-    let client = MattermostClient::new(&config, Sealer::new(&[keyfile::new_key()]), std::sync::Arc::default()).unwrap();
+    let client = MattermostClient::new(
+        &config,
+        Sealer::new(&[keyfile::new_key()]),
+        std::sync::Arc::default(),
+        std::sync::Arc::default(),
+    )
+    .unwrap();
     let place = "c".repeat(26);
     let alt = "Notifications: 4 of @all".to_owned();
     let picture = Picture { name: "a b.png".into(), title: "x".into(), alt, png: b"\x89PNG".to_vec() };

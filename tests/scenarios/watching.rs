@@ -25,7 +25,7 @@ use crate::harness::{Call, ChatFault, Platform, SOC, Seen, Setting, Stage, on_bo
 pub(super) const LONG: Duration = Duration::from_secs(40);
 
 pub(super) fn durable() -> Setting {
-    Setting { durable: true, ..Setting::default() }
+    Setting { durable: true, file: true, ..Setting::default() }
 }
 
 pub(super) fn soc(s: &Stage) -> ChannelKey {

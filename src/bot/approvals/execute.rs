@@ -19,7 +19,7 @@ use crate::pace::Rank;
 use crate::pace::retry::wait_after;
 use crate::sekoia::{SekoiaError, Turn, Unwritten, Verb};
 use crate::state::approvals::{ChangeError, Changed};
-use crate::store::{Commit, StoreError, Work, WorkKind};
+use crate::store::{Commit, StoreError, Work, WorkKind, fence};
 use crate::timing::approvals::{
     ABSENT_LOOKED_AT_AFTER, CALL_LONGEST_WAIT, FROZEN_LOOK, LAST_CALL, PRESENCE_BELIEVED, READ_BACK_FOR,
 };
@@ -64,7 +64,7 @@ impl Bot {
                 let Some(_held) = bot.hold(&id) else { return };
                 bot.execute(&id, work, &stop).await;
             };
-            tasks.spawn(task.instrument(span));
+            tasks.spawn(fence::carried(task.instrument(span)));
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ use super::inbox::only_store;
 use crate::chat::{ChannelKey, ChatError, UserId};
 use crate::domain::approval::ApprovalId;
 use crate::state::owed::{Announced, Notice};
-use crate::store::{Commit, StoreError, Work, WorkKind};
+use crate::store::{Commit, StoreError, Work, WorkKind, fence};
 use crate::timing::delivery::{CARD_LOOK, CARD_PATIENCE};
 pub(super) use dead_letters::dead_letters;
 use outbox::Place;
@@ -124,6 +124,9 @@ impl Bot {
             begun = begun.and(self.send_notices(now, tasks).await);
             begun = begun.and(self.send_kind(WorkKind::Welcome, now, tasks).await);
         }
+        if !self.may_work() {
+            return;
+        }
         // A checklist is shown by the process that changed it and knows it.
         if let Err(error) = begun.and(self.send_kind(WorkKind::Progress, now, tasks).await) {
             error!(%error, "pending messages could not be read");
@@ -198,7 +201,7 @@ impl Bot {
     ) {
         let bot = Arc::clone(self);
         let message = self.rounds.once("message");
-        tasks.spawn(async move {
+        tasks.spawn(fence::carried(async move {
             let sent = sending.await;
             drop((lane, message));
             bot.outbox.sent.notify_waiters();
@@ -207,7 +210,7 @@ impl Bot {
                 Ok(()) => bot.outbox.wake_chat(),
                 Err(error) => error!(%error, "what became of a message could not be recorded"),
             }
-        });
+        }));
     }
 
     /// Sends one message; whether it is sent. An earlier task may have sent it.

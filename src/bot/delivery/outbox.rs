@@ -276,7 +276,7 @@ impl Bot {
                             channel,
                             Rank::Background,
                             session.opened.at,
-                            self.outbox.began,
+                            self.posts_since(),
                             cards::checklist(&session, now),
                         )
                     },
@@ -357,6 +357,11 @@ impl Bot {
                 }
             }
         }
+    }
+
+    /// A checklist that is older may have been posted by another process.
+    fn posts_since(&self) -> Timestamp {
+        if self.sessions.store().is_shared() { self.alone_since() } else { self.outbox.began }
     }
 
     /// What is older may have been said by another process.

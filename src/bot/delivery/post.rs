@@ -15,7 +15,7 @@ use crate::bot::Bot;
 use crate::chat::view::{Block, Line, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, MessageId};
 use crate::pace::Rank;
-use crate::store::StoreError;
+use crate::store::{StoreError, fence};
 use crate::timing::delivery::LOOK_BACK;
 
 impl Bot {
@@ -65,6 +65,9 @@ impl Bot {
         replaces: Option<&MessageId>,
     ) -> Result<MessageId, ChatError> {
         let chat = self.chats.of_channel(&post.channel)?;
+        if !fence::holds() {
+            return Err(ChatError::Unavailable("another process sends it now".into()));
+        }
         self.outbox.attempts.begin(post);
         let message = chat.post(&post.channel, post.under.as_ref(), view, &post.mark, post.rank).await?;
         let posted = Unrecorded { message: message.clone(), replaces: replaces.cloned(), current: true };
@@ -151,6 +154,9 @@ impl Bot {
         mark: &str,
         rank: Rank,
     ) -> Result<bool, ChatError> {
+        if !fence::holds() {
+            return Err(ChatError::Unavailable("another process sends it now".into()));
+        }
         match chat.update(channel, message, view, mark, rank).await {
             Ok(()) => return Ok(true),
             Err(ChatError::NotEditable) => {}

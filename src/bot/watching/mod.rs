@@ -62,10 +62,10 @@ impl Watcher {
                 tokio::select! {
                     // Whatever it was doing ends there: commits are whole or not at all.
                     () = self.lease.keep(store, length) => warn!("another process may watch Sekoia now"),
-                    () = self.watch(since, &lost) => {}
+                    () = self.lease.guard(store, self.watch(since, &lost)) => {}
                     () = stop.cancelled() => {
                         // What is on record already is said before the process ends.
-                        let rest = self.bot.send_rest_of_feed();
+                        let rest = self.lease.guard(store, self.bot.send_rest_of_feed());
                         if tokio::time::timeout(LAST_WORDS, rest).await.is_err() {
                             warn!("the process that watches next posts what is left");
                         }

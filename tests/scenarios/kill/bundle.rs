@@ -9,7 +9,7 @@ const KEY: &str = "collector";
 
 /// The channel of a bank with a plan, and no bot.
 async fn set_up(platform: Platform) -> Stage {
-    let setting = Setting { durable: true, tenant: sandbox::Tenant::Multi, ..Setting::default() };
+    let setting = Setting { durable: true, file: true, tenant: sandbox::Tenant::Multi, ..Setting::default() };
     let mut stage = Stage::begin(platform, setting).await;
     stage.start().await;
     stage.ask("alice", "setup \"Banque Rivoli\"").await;

@@ -9,7 +9,7 @@ const TITLE: &str = "Invite ana@nimbus.example as Analyst";
 /// A channel that is set up, a chat that tells e-mail addresses, and no bot.
 async fn set_up() -> Stage {
     let proving = Some(Proving { acr: "urn:mfa", subjects: &[], real: false });
-    let setting = Setting { durable: true, proving, ..Setting::default() };
+    let setting = Setting { durable: true, file: true, proving, ..Setting::default() };
     let mut stage = Stage::begin(Platform::Slack, setting).await;
     stage.chat.tells_addresses();
     stage.start().await;
