@@ -64,6 +64,8 @@ pub struct Setting {
     pub file: bool,
     /// A PostgreSQL server of the test's own, so that several processes can serve the stage.
     pub server: bool,
+    /// The process that people reach there joins another one.
+    pub joins: bool,
     /// `MATTERMOST_SOURCES`.
     pub sources: &'static str,
     /// `MATTERMOST_TRIGGER`.
@@ -99,6 +101,7 @@ impl Default for Setting {
             durable: false,
             file: false,
             server: false,
+            joins: false,
             sources: "",
             trigger: "",
             metrics: false,

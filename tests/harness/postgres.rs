@@ -6,6 +6,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ const USER: &str = "owner";
 pub struct Cluster {
     directory: tempfile::TempDir,
     port: u16,
-    server: Option<Child>,
+    server: Mutex<Option<Child>>,
 }
 
 impl Drop for Cluster {
@@ -63,13 +64,13 @@ impl Cluster {
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("an address").port();
         drop(free);
-        let mut cluster = Self { directory, port, server: None };
+        let cluster = Self { directory, port, server: Mutex::new(None) };
         cluster.start_again().await;
         cluster
     }
 
     /// Starts the server of a cluster that was made before.
-    pub async fn start_again(&mut self) {
+    pub async fn start_again(&self) {
         let root = self.directory.path();
         let server = unprivileged(&programs().join("postgres"))
             .arg("-D")
@@ -82,7 +83,7 @@ impl Cluster {
             .stderr(Stdio::null())
             .spawn()
             .expect("PostgreSQL starts");
-        self.server = Some(server);
+        *self.server.lock().expect("sound") = Some(server);
         let began = Instant::now();
         while sqlx::PgConnection::connect(&self.url("postgres")).await.is_err() {
             assert!(began.elapsed() < LONG, "PostgreSQL does not answer");
@@ -91,8 +92,8 @@ impl Cluster {
     }
 
     /// Ends the server as a crash of its machine does.
-    pub fn kill(&mut self) {
-        let Some(mut server) = self.server.take() else { return };
+    pub fn kill(&self) {
+        let Some(mut server) = self.server.lock().expect("sound").take() else { return };
         // Its children end with it.
         let _ = Command::new("kill").args(["-QUIT", &server.id().to_string()]).status();
         let began = Instant::now();
@@ -113,6 +114,26 @@ impl Cluster {
 /// The server that stages use, if they use one.
 pub fn for_stages() -> Option<String> {
     std::env::var(STAGES_ON).ok().filter(|url| !url.is_empty())
+}
+
+/// Everything that a database holds, row by row.
+pub async fn contents(url: &str) -> String {
+    let mut connection = sqlx::PgConnection::connect(url).await.expect("the database answers");
+    let tables: Vec<String> =
+        sqlx::query_scalar("SELECT table_name::TEXT FROM information_schema.tables WHERE table_schema = 'public'")
+            .fetch_all(&mut connection)
+            .await
+            .expect("SQL");
+    let mut all = String::new();
+    for table in tables {
+        let rows: Vec<String> =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT row_to_json(t)::TEXT FROM \"{table}\" t")))
+                .fetch_all(&mut connection)
+                .await
+                .expect("SQL");
+        all.extend(rows);
+    }
+    all
 }
 
 /// A schema of its own at a server: its address.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use sekoia_chatops::app::{App, open_store};
@@ -41,7 +42,7 @@ pub struct Stage {
     /// Its place at a server, if it keeps nothing in a file.
     postgres: Option<String>,
     /// That server, if it is the test's own.
-    server: Option<Cluster>,
+    server: Option<Arc<Cluster>>,
     /// Processes that serve it together, and which of them people's requests reach.
     replicas: Vec<Replica>,
     through: usize,
@@ -99,7 +100,7 @@ impl Stage {
         let files = setting.durable || setting.server;
         let directory = files.then(|| tempfile::tempdir().expect("a temporary directory"));
         let server = match setting.server {
-            true => Some(Cluster::start().await),
+            true => Some(Arc::new(Cluster::start().await)),
             false => None,
         };
         let postgres = match (&server, postgres::for_stages()) {
@@ -154,8 +155,18 @@ impl Stage {
     /// Another stage where the same has happened in the chat and in the bot's database. The bot is
     /// stopped here.
     pub async fn copy(&self) -> Self {
-        let mut copy = Self::begin(self.chat.platform(), self.setting.clone()).await;
+        let setting = Setting { server: false, ..self.setting.clone() };
+        let mut copy = Self::begin(self.chat.platform(), setting).await;
         copy.chat = self.chat.copy().await;
+        if let Some(server) = &self.server {
+            static NUMBER: AtomicU64 = AtomicU64::new(0);
+            let name = format!("copy{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+            postgres::sql(&server.url("template1"), &format!("CREATE DATABASE {name} TEMPLATE postgres")).await;
+            copy.postgres = Some(server.url(&name));
+            copy.server = Some(Arc::clone(server));
+            copy.directory = Some(tempfile::tempdir().expect("a temporary directory"));
+            return copy;
+        }
         let path = |stage: &Self| stage.directory.as_ref().expect("a durable stage").path().to_owned();
         for file in std::fs::read_dir(path(self)).expect("a directory") {
             let file = file.expect("a file");
@@ -351,6 +362,18 @@ impl Stage {
         number
     }
 
+    /// Starts two: the first one, which people reach, with more of an environment.
+    pub async fn start_pair(&mut self, more: &[(&str, &str)]) {
+        if self.setting.joins {
+            self.start_replica().await;
+            self.start_replica_with(more).await;
+            self.replicas.swap(0, 1);
+        } else {
+            self.start_replica_with(more).await;
+            self.start_replica().await;
+        }
+    }
+
     /// Ends a process as `kill -9` does, and starts another one in its place.
     pub async fn replace_replica(&mut self, number: usize) {
         let log = self.replicas[number].log.clone();
@@ -407,8 +430,18 @@ impl Stage {
     }
 
     /// The server of the stage's own.
-    pub fn server(&mut self) -> &mut Cluster {
-        self.server.as_mut().expect("a stage with a server")
+    pub fn server(&self) -> &Cluster {
+        self.server.as_ref().expect("a stage with a server")
+    }
+
+    /// Whether it is served by several processes on such a server.
+    pub fn is_on_server(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// Everything that its database holds.
+    pub async fn contents(&self) -> String {
+        postgres::contents(self.postgres.as_ref().expect("a stage on a server")).await
     }
 
     async fn spawn(&self, log: &std::path::Path, more: &[(&str, &str)]) -> Program {
@@ -458,13 +491,17 @@ impl Stage {
 
     /// The binary's process, while it runs.
     pub fn process(&mut self) -> Option<u32> {
-        let program = self.program.as_mut()?;
+        let program = self.replicas.first_mut().map(|replica| &mut replica.program).or(self.program.as_mut())?;
         matches!(program.child.try_wait(), Ok(None)).then(|| program.child.id())
     }
 
     /// `kill -9`.
     pub fn kill_program(&mut self) {
         self.program = None;
+        for replica in &mut self.replicas {
+            let _ = replica.program.child.kill();
+            let _ = replica.program.child.wait();
+        }
     }
 
     /// Runs another subcommand of the binary on this store.
@@ -513,6 +550,12 @@ impl Stage {
     pub fn verify_audit(&self) {
         let output = self.program(&["audit", "verify"]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+
+    /// What all of its processes logged.
+    pub fn logs(&self) -> Vec<u8> {
+        let logs = self.replicas.iter().map(|replica| replica.log.clone()).chain([self.log()]);
+        logs.flat_map(|log| std::fs::read(log).unwrap_or_default()).collect()
     }
 
     /// What the binary logged.

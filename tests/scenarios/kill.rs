@@ -76,7 +76,15 @@ struct Story {
 impl Story {
     /// A channel that is set up, and no bot: every story begins there.
     async fn set_up(platform: Platform) -> Stage {
-        let setting = Setting { durable: true, file: true, ..Setting::default() };
+        Self::set_up_with(platform, Setting { durable: true, file: true, ..Setting::default() }).await
+    }
+
+    /// The same on a server, where two processes serve it.
+    async fn set_up_on_server(platform: Platform, joins: bool) -> Stage {
+        Self::set_up_with(platform, Setting { server: true, joins, ..Setting::default() }).await
+    }
+
+    async fn set_up_with(platform: Platform, setting: Setting) -> Stage {
         let mut stage = Stage::begin(platform, setting).await;
         stage.start().await;
         stage.set_up().await;
@@ -92,7 +100,13 @@ impl Story {
             Point::Commit(n) => n.to_string(),
             Point::Sekoia(..) | Point::Chat(..) => usize::MAX.to_string(),
         };
-        stage.start_program_with(&[("CHATOPS_REHEARSE_CRASH_AFTER_COMMITS", &commits)]).await;
+        let crash = [("CHATOPS_REHEARSE_CRASH_AFTER_COMMITS", &*commits)];
+        if stage.is_on_server() {
+            // Beside another one, which goes on; people's requests reach the one that is to be killed.
+            stage.start_pair(&crash).await;
+        } else {
+            stage.start_program_with(&crash).await;
+        }
         process.store(stage.process().expect("it runs"), Ordering::SeqCst);
         let shot = move |n: usize| {
             if calls.fetch_add(1, Ordering::SeqCst) + 1 == n {
@@ -128,8 +142,13 @@ impl Story {
 
     /// Starts the program again if it was killed.
     async fn revive(&mut self) {
-        if self.stage.process().is_none() {
-            self.killed = true;
+        if self.stage.process().is_some() {
+            return;
+        }
+        self.killed = true;
+        if self.stage.is_on_server() {
+            self.stage.through(1);
+        } else {
             self.stage.start_program().await;
         }
     }
@@ -281,10 +300,13 @@ impl Story {
         s.kill_program();
         s.verify_audit();
         let mut kept = s.chat.dump_without_forms().into_bytes();
-        kept.extend(std::fs::read(s.log()).expect("a log"));
+        kept.extend(s.logs());
+        if s.is_on_server() {
+            kept.extend(s.contents().await.into_bytes());
+        }
         for suffix in ["", "-wal"] {
-            let path = format!("{}{suffix}", s.database().expect("a file").display());
-            kept.extend(std::fs::read(path).unwrap_or_default());
+            let Some(path) = s.database() else { break };
+            kept.extend(std::fs::read(format!("{}{suffix}", path.display())).unwrap_or_default());
         }
         for secret in s.sekoia.secrets() {
             assert!(!kept.windows(secret.len()).any(|w| w == secret.as_bytes()), "a secret was kept");
@@ -344,6 +366,41 @@ async fn killed_at_each(
         }
         first += AT_ONCE;
     }
+}
+
+/// The same of one of two processes, of which the other one goes on.
+fn all_on_server(joins: bool, point: impl Fn(usize) -> Point + Copy + Send + 'static) -> usize {
+    let set_up = || Story::set_up_on_server(Platform::Slack, joins);
+    all_from(Platform::Slack, set_up, point, |story| Box::pin(story.tell()))
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn one_of_two_after_every_commit() {
+    let points = all_on_server(false, Point::Commit);
+    assert!(points > 25, "only {points} commits");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn one_that_joined_another_after_every_commit() {
+    // What is due is done by the other one: these are the commits of requests alone.
+    let points = all_on_server(true, Point::Commit);
+    assert!(points > 10, "only {points} commits");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn one_of_two_before_every_call_to_sekoia() {
+    let points = all_on_server(false, |n| Point::Sekoia(n, sandbox::Stage::Arrived));
+    assert!(points > 10, "only {points} calls");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn one_of_two_after_every_call_to_the_chat() {
+    let points = all_on_server(false, |n| Point::Chat(n, At::Done));
+    assert!(points > 10, "only {points} calls");
 }
 
 #[test]
