@@ -20,7 +20,8 @@ use sekoia_chatops::domain::checklist::{Command, Evidence, Mode, Recorded, Sessi
 use sekoia_chatops::resolve::network::Network;
 use sekoia_chatops::sekoia::Region;
 use sekoia_chatops::store::{
-    Aside, Backlog, Commit, CommitError, Loaded, Record, State, Store, StoreError, StreamId, Work, WorkKind,
+    Aside, Backlog, Commit, CommitError, Kept, KeptKind, Loaded, Record, State, Store, StoreError, StreamId, Work,
+    WorkKind,
 };
 use sekoia_chatops::timing::Timing;
 use serde_json::json;
@@ -146,6 +147,26 @@ impl Store for Synthetic {
 
     async fn find(&self, _: WorkKind, _: &str) -> Result<Option<Work>, StoreError> {
         Ok(None)
+    }
+
+    async fn kept(&self, _: KeptKind, _: &str) -> Result<Option<Kept>, StoreError> {
+        Ok(None)
+    }
+
+    async fn all_kept(&self, _: KeptKind, _: Option<&str>, _: u32) -> Result<Vec<Kept>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn kept_beyond(&self, _: KeptKind, _: Timestamp, _: u32) -> Result<Vec<Kept>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn count_kept(&self, _: KeptKind) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    async fn forget_kept(&self, _: Timestamp) -> Result<u64, StoreError> {
+        Ok(0)
     }
 
     async fn lease(&self, _: &str, _: &str, _: Timestamp, _: Timestamp) -> Result<bool, StoreError> {

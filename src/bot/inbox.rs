@@ -140,7 +140,7 @@ impl Bot {
         let commit = Commit { schedule: vec![work], delivery, ..Commit::default() };
         let scheduled = self.sessions.store().commit_within(commit, RECORDED_WITHIN);
         let generation = scheduled.await?.first().copied().unwrap_or_default();
-        Ok(Finished { kind: WorkKind::Inbound, key: inbound.delivery.to_string(), generation })
+        Ok(Finished { kind: WorkKind::Inbound.into(), key: inbound.delivery.to_string(), generation })
     }
 
     /// Answers and takes a recorded request off the list, or puts it off.

@@ -26,7 +26,7 @@ impl Listening {
             }
             let begin = Commit {
                 schedule: vec![begun.row(platform)],
-                rests_on: vec![Found { kind: WorkKind::Known, key: key.clone(), generation: None }],
+                rests_on: vec![Found { kind: WorkKind::Known.into(), key: key.clone(), generation: None }],
                 ..Commit::default()
             };
             match store.commit(begin).await {

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Aside, Backlog, Commit, CommitError, Loaded, Record, Store, StoreError, StreamId, Work, WorkKind};
+use super::{
+    Aside, Backlog, Commit, CommitError, Kept, KeptKind, Loaded, Record, Store, StoreError, StreamId, Work, WorkKind,
+};
 use crate::chat::diagnosis::Check;
 use crate::telemetry::Metrics;
 
@@ -88,6 +90,22 @@ impl Store for Measured {
         self.timed("find", self.store.find(kind, key)).await
     }
 
+    async fn kept(&self, kind: KeptKind, key: &str) -> Result<Option<Kept>, StoreError> {
+        self.timed("find", self.store.kept(kind, key)).await
+    }
+
+    async fn all_kept(&self, kind: KeptKind, after: Option<&str>, limit: u32) -> Result<Vec<Kept>, StoreError> {
+        self.timed("find", self.store.all_kept(kind, after, limit)).await
+    }
+
+    async fn kept_beyond(&self, kind: KeptKind, instant: Timestamp, limit: u32) -> Result<Vec<Kept>, StoreError> {
+        self.timed("find", self.store.kept_beyond(kind, instant, limit)).await
+    }
+
+    async fn forget_kept(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.timed("forget", self.store.forget_kept(now)).await
+    }
+
     async fn lease(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
         self.timed("lease", self.store.lease(name, holder, now, until)).await
     }
@@ -115,6 +133,10 @@ impl Store for Measured {
     // What the measuring itself asks is not measured.
     async fn backlog(&self, kinds: &[WorkKind], now: Timestamp) -> Result<Vec<Backlog>, StoreError> {
         self.store.backlog(kinds, now).await
+    }
+
+    async fn count_kept(&self, kind: KeptKind) -> Result<u64, StoreError> {
+        self.store.count_kept(kind).await
     }
 
     async fn count(&self, family: &str) -> Result<u64, StoreError> {

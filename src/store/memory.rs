@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::audit::{Chain, Record};
 use super::{
-    Aside, Backlog, Commit, CommitError, Fence, Loaded, MOST_LEASE, Store, StoreError, StreamId, Work, WorkKind,
-    is_free,
+    Aside, Backlog, Commit, CommitError, Fence, Kept, KeptKind, Loaded, MOST_LEASE, RowKind, Store, StoreError,
+    StreamId, Work, WorkKind, is_free,
 };
 use crate::chat::diagnosis::Check;
 
@@ -23,10 +23,26 @@ pub struct MemoryStore {
 struct Inner {
     streams: BTreeMap<StreamId, (Loaded, Vec<Record>)>,
     work: BTreeMap<(WorkKind, String), Work>,
+    kept: BTreeMap<(KeptKind, String), Kept>,
     deliveries: HashMap<String, Timestamp>,
     /// Who has what, until when.
     leases: HashMap<String, (String, Timestamp)>,
     generation: u64,
+}
+
+impl Inner {
+    /// The generation of a row, if it is there.
+    fn generation_of(&self, kind: RowKind, key: &str) -> Option<u64> {
+        match kind {
+            RowKind::Work(kind) => self.work.get(&(kind, key.to_owned())).map(|work| work.generation),
+            RowKind::Kept(kind) => self.kept.get(&(kind, key.to_owned())).map(|kept| kept.generation),
+        }
+    }
+
+    fn next_generation(&mut self) -> u64 {
+        self.generation += 1;
+        self.generation
+    }
 }
 
 impl MemoryStore {
@@ -72,8 +88,7 @@ impl Store for MemoryStore {
             }
         }
         for found in &commit.rests_on {
-            let work = inner.work.get(&(found.kind, found.key.clone()));
-            if work.map(|work| work.generation) != found.generation {
+            if inner.generation_of(found.kind, &found.key) != found.generation {
                 return Err(found.conflict());
             }
         }
@@ -88,23 +103,39 @@ impl Store for MemoryStore {
             entry.1.extend(sealed);
         }
         for done in commit.finished {
-            let key = (done.kind, done.key);
-            if inner.work.get(&key).is_some_and(|work| work.generation == done.generation) {
-                inner.work.remove(&key);
+            if inner.generation_of(done.kind, &done.key) != Some(done.generation) {
+                continue;
+            }
+            match done.kind {
+                RowKind::Work(kind) => {
+                    inner.work.remove(&(kind, done.key));
+                }
+                RowKind::Kept(kind) => {
+                    inner.kept.remove(&(kind, done.key));
+                }
             }
         }
-        for (put_off, due) in commit.postponed {
-            if let Some(work) = inner.work.get_mut(&(put_off.kind, put_off.key))
-                && work.generation == put_off.generation
-            {
-                work.due = due;
-                work.attempts += 1;
+        for (put_off, then) in commit.postponed {
+            if inner.generation_of(put_off.kind, &put_off.key) != Some(put_off.generation) {
+                continue;
+            }
+            match put_off.kind {
+                RowKind::Work(kind) => {
+                    if let Some(work) = inner.work.get_mut(&(kind, put_off.key)) {
+                        work.due = then;
+                        work.attempts += 1;
+                    }
+                }
+                RowKind::Kept(kind) => {
+                    if let Some(kept) = inner.kept.get_mut(&(kind, put_off.key)) {
+                        kept.until = Some(then);
+                    }
+                }
             }
         }
-        let mut generations = Vec::with_capacity(commit.schedule.len());
+        let mut generations = Vec::with_capacity(commit.schedule.len() + commit.keep.len());
         for new in commit.schedule {
-            inner.generation += 1;
-            let generation = inner.generation;
+            let generation = inner.next_generation();
             generations.push(generation);
             let work = Work {
                 kind: new.kind,
@@ -115,6 +146,12 @@ impl Store for MemoryStore {
                 generation,
             };
             inner.work.insert((new.kind, new.key), work);
+        }
+        for new in commit.keep {
+            let generation = inner.next_generation();
+            generations.push(generation);
+            let kept = Kept { kind: new.kind, key: new.key.clone(), body: new.body, until: new.until, generation };
+            inner.kept.insert((new.kind, new.key), kept);
         }
         if let Some((id, at)) = commit.delivery {
             inner.deliveries.insert(id, at);
@@ -146,6 +183,33 @@ impl Store for MemoryStore {
 
     async fn find(&self, kind: WorkKind, key: &str) -> Result<Option<Work>, StoreError> {
         Ok(self.inner().work.get(&(kind, key.to_owned())).cloned())
+    }
+
+    async fn kept(&self, kind: KeptKind, key: &str) -> Result<Option<Kept>, StoreError> {
+        Ok(self.inner().kept.get(&(kind, key.to_owned())).cloned())
+    }
+
+    async fn all_kept(&self, kind: KeptKind, after: Option<&str>, limit: u32) -> Result<Vec<Kept>, StoreError> {
+        let inner = self.inner();
+        let of_kind = inner.kept.values().filter(|kept| kept.kind == kind && after.is_none_or(|a| *kept.key > *a));
+        Ok(of_kind.take(limit as usize).cloned().collect())
+    }
+
+    async fn kept_beyond(&self, kind: KeptKind, instant: Timestamp, limit: u32) -> Result<Vec<Kept>, StoreError> {
+        let inner = self.inner();
+        let beyond = inner.kept.values().filter(|kept| kept.kind == kind && kept.until.is_some_and(|u| u > instant));
+        Ok(beyond.take(limit as usize).cloned().collect())
+    }
+
+    async fn count_kept(&self, kind: KeptKind) -> Result<u64, StoreError> {
+        Ok(self.inner().kept.values().filter(|kept| kept.kind == kind).count() as u64)
+    }
+
+    async fn forget_kept(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let mut inner = self.inner();
+        let had = inner.kept.len();
+        inner.kept.retain(|_, kept| kept.until.is_none_or(|until| until > now));
+        Ok((had - inner.kept.len()) as u64)
     }
 
     async fn lease(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {

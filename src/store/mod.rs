@@ -1,4 +1,4 @@
-//! State, history and due work, in one transaction.
+//! State, history, due work and what is kept beside them, in one transaction.
 //!
 //! A stream (`session/slack:T0SOC:C0SOC`) has one state, one version and a chain of audit
 //! records. The version is the number of its last record: a change without a record does not
@@ -9,6 +9,7 @@ pub mod audit;
 pub mod fence;
 pub mod heads;
 pub mod horizon;
+mod kept;
 pub mod keyfile;
 mod measured;
 mod memory;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chat::diagnosis::Check;
 pub use audit::Record;
+pub use kept::{Keep, Kept, KeptKind, RowKind};
 pub use measured::Measured;
 pub use memory::MemoryStore;
 pub use place::{Hold, InUse, folder, hold, takes_files, why_not_made};
@@ -254,19 +256,19 @@ pub struct Backlog {
     pub oldest: Option<Timestamp>,
 }
 
-/// One scheduling of some work: what is done, or put off. One that was scheduled again meanwhile
-/// is not touched.
+/// One scheduling of some work that is done or put off, or one keeping of a row. What was scheduled or
+/// kept again meanwhile is not touched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
-    pub kind: WorkKind,
+    pub kind: RowKind,
     pub key: String,
     pub generation: u64,
 }
 
-/// How some work was found: with that generation, or not at all.
+/// How a row was found: with that generation, or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    pub kind: WorkKind,
+    pub kind: RowKind,
     pub key: String,
     pub generation: Option<u64>,
 }
@@ -279,11 +281,11 @@ impl Found {
 
 impl Work {
     pub fn found(&self) -> Found {
-        Found { kind: self.kind, key: self.key.clone(), generation: Some(self.generation) }
+        Found { kind: self.kind.into(), key: self.key.clone(), generation: Some(self.generation) }
     }
 
     pub fn finished(&self) -> Finished {
-        Finished { kind: self.kind, key: self.key.clone(), generation: self.generation }
+        Finished { kind: self.kind.into(), key: self.key.clone(), generation: self.generation }
     }
 }
 
@@ -292,11 +294,13 @@ impl Work {
 pub struct Commit {
     pub writes: Vec<Write>,
     pub schedule: Vec<Schedule>,
+    pub keep: Vec<Keep>,
+    /// Work that is done, and what is kept no longer.
     pub finished: Vec<Finished>,
     /// Work that did not succeed, and when to try it again; one that was scheduled again
-    /// meanwhile keeps its own time.
+    /// meanwhile keeps its own time. Of what is kept: when it may be forgotten.
     pub postponed: Vec<(Finished, Timestamp)>,
-    /// Work that this commit rests on: if it is another one by now, nothing is committed.
+    /// Rows that this commit rests on: if one is another one by now, nothing is committed.
     pub rests_on: Vec<Found>,
     /// A request whose second delivery must change nothing, and when it came.
     pub delivery: Option<(String, Timestamp)>,
@@ -421,7 +425,7 @@ pub trait Store: Send + Sync + 'static {
     /// Whether other processes write to it at the same time: what is kept in memory has to be compared
     /// with it.
     fn is_shared(&self) -> bool;
-    /// All of it or nothing; returns the generations of what was scheduled, in order.
+    /// All of it or nothing; returns the generations of what was scheduled, then of what is kept, in order.
     async fn commit(&self, commit: Commit) -> Result<Vec<u64>, CommitError>;
     /// The same for somebody who waits. [`StoreError::Busy`]: it did not begin within `patience`,
     /// and never will. [`StoreError::Unsettled`]: it began, and did not end in time.
@@ -436,6 +440,16 @@ pub trait Store: Send + Sync + 'static {
     async fn due(&self, kind: WorkKind, now: Timestamp, limit: u32) -> Result<Vec<Work>, StoreError>;
     /// The work of a kind and key, due or not.
     async fn find(&self, kind: WorkKind, key: &str) -> Result<Option<Work>, StoreError>;
+    /// What is kept of a kind and key.
+    async fn kept(&self, kind: KeptKind, key: &str) -> Result<Option<Kept>, StoreError>;
+    /// What is kept of a kind, in the order of the keys, after one of them.
+    async fn all_kept(&self, kind: KeptKind, after: Option<&str>, limit: u32) -> Result<Vec<Kept>, StoreError>;
+    /// What is kept of a kind until later than an instant, but not for good.
+    async fn kept_beyond(&self, kind: KeptKind, instant: Timestamp, limit: u32) -> Result<Vec<Kept>, StoreError>;
+    /// How much is kept of a kind. None of it is read.
+    async fn count_kept(&self, kind: KeptKind) -> Result<u64, StoreError>;
+    /// Forgets everything that was to be kept until now or earlier; returns how much.
+    async fn forget_kept(&self, now: Timestamp) -> Result<u64, StoreError>;
     /// Takes or keeps what only one holder may have at a time, until then; false if another one has it.
     async fn lease(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError>;
     /// The names of the leases that begin like this and have not lapsed, in order.

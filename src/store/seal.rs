@@ -1,5 +1,5 @@
 //! Seals of everything that is read back from a store and acted upon, beside the records: states,
-//! due work, deliveries, leases.
+//! due work, what is kept, deliveries, leases.
 //!
 //! A seal is an HMAC over every field, each behind its length, with the name of the table in front,
 //! under a key derived from `CHATOPS_SECRET_KEY`. It names its key, so that keys can be rotated. It
@@ -20,6 +20,8 @@ pub enum Row<'a> {
     /// Due work. `due`: milliseconds since 1970. `delivered`: it came in a request, whose delivery
     /// is on record until the work is settled.
     Work { kind: &'a str, key: &'a str, generation: u64, due: i64, attempts: u32, body: &'a str, delivered: bool },
+    /// What is kept. `until`: milliseconds since 1970; none if it is kept for good.
+    Kept { kind: &'a str, key: &'a str, generation: u64, until: Option<i64>, body: &'a str },
     /// `at`: milliseconds since 1970. `settled`: nothing is left to do for it.
     Delivery { id: &'a str, at: i64, settled: bool },
     /// `until`: milliseconds since 1970.
@@ -96,6 +98,10 @@ fn fields(row: &Row<'_>) -> Vec<String> {
             body,
             &delivered.to_string(),
         ]),
+        Row::Kept { kind, key, generation, until, body } => {
+            let until = until.map(|until| until.to_string()).unwrap_or_default();
+            text(&["kept", kind, key, &generation.to_string(), &until, body])
+        }
         Row::Delivery { id, at, settled } => text(&["delivery", id, &at.to_string(), &settled.to_string()]),
         Row::Lease { name, holder, until } => text(&["lease", name, holder, &until.to_string()]),
         Row::Whole => text(&["whole"]),
@@ -149,6 +155,28 @@ mod tests {
             Row::Delivery { id: "D1", at: 7, settled: true },
             Row::Lease { name: "inbound", holder: "D1", until: 7 },
             Row::State { stream: "inbound", version: 7, schema: 0, json: "{}", head: "" },
+        ];
+        for other in &others {
+            assert_eq!(chain.check_row(other, &seal), Err(Unsealed::Wrong), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_sealed_in_every_field_and_is_no_work() {
+        let chain = Chain::new(&keys(&[1]));
+        let kept = |kind, key, generation, until, body| Row::Kept { kind, key, generation, until, body };
+        let row = kept("known", "a", 7, Some(9), "{}");
+        let seal = chain.seal_row(&row);
+        assert_eq!(chain.check_row(&row, &seal), Ok(()));
+        let others = [
+            kept("fired", "a", 7, Some(9), "{}"),
+            kept("known", "b", 7, Some(9), "{}"),
+            kept("known", "a", 8, Some(9), "{}"),
+            kept("known", "a", 7, Some(10), "{}"),
+            kept("known", "a", 7, None, "{}"),
+            kept("known", "a", 7, Some(9), ""),
+            kept("known", "a", 79, None, "{}"),
+            Row::Work { kind: "known", key: "a", generation: 7, due: 9, attempts: 0, body: "{}", delivered: false },
         ];
         for other in &others {
             assert_eq!(chain.check_row(other, &seal), Err(Unsealed::Wrong), "{other:?}");

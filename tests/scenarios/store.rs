@@ -2,6 +2,7 @@
 
 mod audit;
 mod faults;
+mod kept;
 mod sessions;
 mod streams;
 mod times;
@@ -89,7 +90,7 @@ async fn due(store: &dyn Store, by: i64, limit: u32) -> Vec<String> {
 #[tokio::test]
 async fn what_rests_on_work_that_changed_is_not_committed() {
     on_every_store(async |store| {
-        let rests_on = |key: &str, generation| Found { kind: WorkKind::Progress, key: key.into(), generation };
+        let rests_on = |key: &str, generation| Found { kind: WorkKind::Progress.into(), key: key.into(), generation };
         let commit = |found: Found| Commit {
             schedule: vec![todo("a", 1, "mine")],
             rests_on: vec![found],

@@ -29,7 +29,7 @@ impl Bot {
                 // Kept for good: who removes the bot and adds it again knows it.
                 work(WorkKind::Known, key.clone(), Timestamp::MAX),
             ],
-            rests_on: vec![Found { kind: WorkKind::Known, key, generation: None }],
+            rests_on: vec![Found { kind: WorkKind::Known.into(), key, generation: None }],
             delivery: Some((delivery.to_owned(), at)),
             ..Commit::default()
         };

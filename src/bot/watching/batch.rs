@@ -195,7 +195,8 @@ impl<T> Row<T> {
         value: impl FnOnce(Option<Work>) -> T,
     ) -> Result<Self, StoreError> {
         let work = store.find(kind, key).await?;
-        let found = Found { kind, key: key.to_owned(), generation: work.as_ref().map(|work| work.generation) };
+        let found =
+            Found { kind: kind.into(), key: key.to_owned(), generation: work.as_ref().map(|work| work.generation) };
         Ok(Self { value: value(work), found: Some(found), changed: false })
     }
 }

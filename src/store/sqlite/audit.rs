@@ -2,12 +2,15 @@
 
 use sqlx::Row as _;
 
-use super::rows::{Stored, last_seal, unsigned};
+use super::rows::{Stored, StoredKept, last_seal, unsigned};
 use super::trust::Untrusted;
 use super::{Shared, heads};
 use crate::store::heads::HeadsError;
 use crate::store::seal::Row;
 use crate::store::{Loaded, State, StoreError, StreamId, WorkKind};
+
+const WORK_THERE: &str = "SELECT EXISTS (SELECT 1 FROM work WHERE generation = ? AND seal = ?)";
+const KEPT_THERE: &str = "SELECT EXISTS (SELECT 1 FROM kept WHERE generation = ? AND seal = ?)";
 
 impl Shared {
     /// A stream's state as it stands there, to be believed or not.
@@ -29,6 +32,7 @@ impl Shared {
         let mut found = Vec::new();
         self.inspect_streams(&mut found).await?;
         self.inspect_work(&mut found).await?;
+        self.inspect_kept(&mut found).await?;
         let shared = self;
         for row in sqlx::query("SELECT id, at, settled, seal FROM delivery").fetch_all(&shared.readers).await? {
             let (id, at, settled): (String, i64, bool) =
@@ -120,7 +124,7 @@ impl Shared {
             let stored = Stored::read(&kind, &row)?;
             // The bot may have settled it meanwhile, in one commit with its delivery.
             if let Err(why) = self.trusted(WorkKind::Inbound, &stored).await?
-                && self.is_still_there(&stored).await?
+                && self.is_still_there(WORK_THERE, stored.generation, &stored.seal).await?
             {
                 found.push(format!("{kind} {}: {why}", stored.key));
             }
@@ -128,12 +132,23 @@ impl Shared {
         Ok(())
     }
 
-    async fn is_still_there(&self, stored: &Stored) -> Result<bool, StoreError> {
-        let there = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM work WHERE generation = ? AND seal = ?)")
-            .bind(super::number(stored.generation))
-            .bind(&stored.seal)
-            .fetch_one(&self.readers)
-            .await?;
-        Ok(there)
+    async fn inspect_kept(&self, found: &mut Vec<String>) -> Result<(), StoreError> {
+        let rows = sqlx::query("SELECT kind, key, until, body, generation, seal FROM kept ORDER BY kind, key");
+        for row in rows.fetch_all(&self.readers).await? {
+            let kind: String = row.try_get("kind")?;
+            let stored = StoredKept::read(&kind, &row)?;
+            // The bot may have kept it anew, or set it aside, meanwhile.
+            if let Err(why) = self.chain.check_row(&stored.row(), &stored.seal)
+                && self.is_still_there(KEPT_THERE, stored.generation, &stored.seal).await?
+            {
+                found.push(format!("{kind} {}: {why}", stored.key));
+            }
+        }
+        Ok(())
+    }
+
+    async fn is_still_there(&self, query: &'static str, generation: u64, seal: &str) -> Result<bool, StoreError> {
+        let there = sqlx::query_scalar(query).bind(super::number(generation)).bind(seal);
+        Ok(there.fetch_one(&self.readers).await?)
     }
 }

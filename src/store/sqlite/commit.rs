@@ -7,12 +7,12 @@ use futures_util::FutureExt;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
-use super::rows::{FIND, Stored, last_seal, number, settled_before};
+use super::rows::{Doubtful, FIND, Stored, last_seal, number, settled_before};
 use super::writer::Patience;
-use super::{Shared, StoreError};
+use super::{Shared, StoreError, kept};
 use crate::store::heads::Head;
 use crate::store::seal::Row;
-use crate::store::{Commit, CommitError, Finished, Schedule, StreamId, WorkKind, Write};
+use crate::store::{Commit, CommitError, Finished, RowKind, Schedule, StreamId, WorkKind, Write};
 use crate::timing::rehearsal;
 
 /// What is known after a commit.
@@ -43,7 +43,11 @@ impl Shared {
             self.deliver(tx, id, at.as_millisecond()).await?;
         }
         for found in &commit.rests_on {
-            let generation: Option<i64> = sqlx::query_scalar("SELECT generation FROM work WHERE kind = ? AND key = ?")
+            let generation = match found.kind {
+                RowKind::Work(_) => "SELECT generation FROM work WHERE kind = ? AND key = ?",
+                RowKind::Kept(_) => "SELECT generation FROM kept WHERE kind = ? AND key = ?",
+            };
+            let generation: Option<i64> = sqlx::query_scalar(generation)
                 .bind(found.kind.name())
                 .bind(&found.key)
                 .fetch_optional(&mut *tx)
@@ -60,14 +64,21 @@ impl Shared {
             self.finish(tx, finished).await?;
         }
         for (put_off, due) in &commit.postponed {
-            self.put_off(tx, put_off, due.as_millisecond()).await?;
+            match put_off.kind {
+                RowKind::Work(kind) => self.put_off(tx, kind, put_off, due.as_millisecond()).await?,
+                RowKind::Kept(kind) => kept::keep_until(tx, &self.chain, kind, put_off, *due).await?,
+            }
         }
         for new in &commit.schedule {
             let delivered =
                 new.kind == WorkKind::Inbound && commit.delivery.as_ref().is_some_and(|(id, _)| *id == new.key);
             done.generations.push(self.schedule(tx, new, delivered).await?);
         }
-        if commit.finished.iter().any(|finished| finished.kind == WorkKind::Inbound) {
+        for new in &commit.keep {
+            let until = new.until.map(jiff::Timestamp::as_millisecond);
+            done.generations.push(kept::keep(tx, &self.chain, new.kind, &new.key, until, &new.body).await?);
+        }
+        if commit.finished.iter().any(|finished| finished.kind == WorkKind::Inbound.into()) {
             done.settled = settled_before(tx).await?;
         }
         Ok(done)
@@ -146,13 +157,17 @@ impl Shared {
     }
 
     async fn finish(&self, tx: &mut SqliteConnection, finished: &Finished) -> Result<(), CommitError> {
-        let gone = sqlx::query("DELETE FROM work WHERE kind = ? AND key = ? AND generation = ?")
+        let gone = match finished.kind {
+            RowKind::Work(_) => "DELETE FROM work WHERE kind = ? AND key = ? AND generation = ?",
+            RowKind::Kept(_) => "DELETE FROM kept WHERE kind = ? AND key = ? AND generation = ?",
+        };
+        let gone = sqlx::query(gone)
             .bind(finished.kind.name())
             .bind(&finished.key)
             .bind(number(finished.generation))
             .execute(&mut *tx)
             .await?;
-        if finished.kind != WorkKind::Inbound || gone.rows_affected() == 0 {
+        if finished.kind != WorkKind::Inbound.into() || gone.rows_affected() == 0 {
             return Ok(());
         }
         // It came in this delivery: whoever puts the work back finds it settled.
@@ -166,8 +181,14 @@ impl Shared {
         Ok(())
     }
 
-    async fn put_off(&self, tx: &mut SqliteConnection, put_off: &Finished, due: i64) -> Result<(), CommitError> {
-        let kind = put_off.kind.name();
+    async fn put_off(
+        &self,
+        tx: &mut SqliteConnection,
+        kind: WorkKind,
+        put_off: &Finished,
+        due: i64,
+    ) -> Result<(), StoreError> {
+        let kind = kind.name();
         let row = sqlx::query(FIND).bind(kind).bind(&put_off.key).fetch_optional(&mut *tx).await?;
         let Some(row) = row else { return Ok(()) };
         let mut stored = Stored::read(kind, &row)?;
@@ -233,19 +254,15 @@ impl Shared {
     }
 }
 
-/// Takes a row off the list of work, and keeps it to be looked at; false if it is not there any
-/// more: it was done, or written anew.
+/// Takes a row out of its table, and keeps it to be looked at; false if it is not there any more: it was
+/// done, or written anew.
 pub(super) async fn put_aside(
     tx: &mut SqliteConnection,
-    stored: &Stored,
+    row: &Doubtful,
     reference: &str,
     why: &str,
 ) -> Result<bool, sqlx::Error> {
-    let gone = sqlx::query("DELETE FROM work WHERE generation = ? AND seal = ?")
-        .bind(number(stored.generation))
-        .bind(&stored.seal)
-        .execute(&mut *tx)
-        .await?;
+    let gone = sqlx::query(row.remove).bind(number(row.generation)).bind(&row.seal).execute(&mut *tx).await?;
     if gone.rows_affected() == 0 {
         return Ok(false);
     }
@@ -256,13 +273,13 @@ pub(super) async fn put_aside(
     .bind(reference)
     .bind(jiff::Timestamp::now().as_millisecond())
     .bind(why)
-    .bind(number(stored.generation))
-    .bind(&stored.kind)
-    .bind(&stored.key)
-    .bind(stored.due)
-    .bind(stored.attempts)
-    .bind(&stored.body)
-    .bind(&stored.seal)
+    .bind(number(row.generation))
+    .bind(&row.kind)
+    .bind(&row.key)
+    .bind(row.due)
+    .bind(row.attempts)
+    .bind(&row.body)
+    .bind(&row.seal)
     .execute(tx)
     .await?;
     Ok(true)

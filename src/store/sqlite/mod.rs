@@ -5,6 +5,7 @@ mod backup;
 mod commit;
 mod examine;
 mod files;
+mod kept;
 pub(super) mod rows;
 mod trust;
 mod upgrade;
@@ -28,7 +29,10 @@ use tracing::{error, warn};
 use super::audit::{Chain, Record};
 use super::heads::{self, Heads};
 use super::seal::Row;
-use super::{Aside, Backlog, Commit, CommitError, Loaded, MOST_LEASE, Store, StoreError, StreamId, Work, WorkKind};
+use super::{
+    Aside, Backlog, Commit, CommitError, Kept, KeptKind, Loaded, MOST_LEASE, Store, StoreError, StreamId, Work,
+    WorkKind,
+};
 use crate::chat::diagnosis::Check;
 use crate::timing::store::{COMMIT_IMPATIENCE, COMMIT_PATIENCE};
 pub use backup::{Copied, copy};
@@ -38,10 +42,11 @@ use writer::{Patience, Writer};
 
 /// Version, name and text of each file in `src/store/migrations`. sqlx's `migrate!` would read the
 /// same at compile time, for which SQLite would be compiled twice.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "streams", include_str!("../migrations/0001_streams.sql")),
     (2, "lease", include_str!("../migrations/0002_lease.sql")),
     (3, "seals", include_str!("../migrations/0003_seals.sql")),
+    (4, "kept", include_str!("../migrations/0004_kept.sql")),
 ];
 
 pub struct SqliteStore(Arc<Shared>);
@@ -181,10 +186,30 @@ impl Store for SqliteStore {
         match self.0.trusted(kind, &stored).await? {
             Ok(work) => Ok(Some(work)),
             Err(why) => {
-                self.0.put_aside(vec![(stored, why)]).await;
+                self.0.put_aside(vec![(stored.into(), why)]).await;
                 Ok(None)
             }
         }
+    }
+
+    async fn kept(&self, kind: KeptKind, key: &str) -> Result<Option<Kept>, StoreError> {
+        self.0.kept(kind, key).await
+    }
+
+    async fn all_kept(&self, kind: KeptKind, after: Option<&str>, limit: u32) -> Result<Vec<Kept>, StoreError> {
+        self.0.all_kept(kind, after, limit).await
+    }
+
+    async fn kept_beyond(&self, kind: KeptKind, instant: Timestamp, limit: u32) -> Result<Vec<Kept>, StoreError> {
+        self.0.kept_beyond(kind, instant, limit).await
+    }
+
+    async fn count_kept(&self, kind: KeptKind) -> Result<u64, StoreError> {
+        self.0.count_kept(kind).await
+    }
+
+    async fn forget_kept(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.0.forget_kept(now).await
     }
 
     async fn lease(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {

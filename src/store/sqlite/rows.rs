@@ -7,7 +7,7 @@ use sqlx::{Row as _, SqliteExecutor};
 
 use crate::store::audit::Record;
 use crate::store::seal::Row;
-use crate::store::{StoreError, StreamId, Work, WorkKind};
+use crate::store::{Kept, KeptKind, StoreError, StreamId, Work, WorkKind};
 
 pub const FIND: &str =
     "SELECT key, due, attempts, body, generation, delivered, seal FROM work WHERE kind = ? AND key = ?";
@@ -15,6 +15,7 @@ pub const DUE: &str = "SELECT key, due, attempts, body, generation, delivered, s
      WHERE kind = ? AND due <= ? ORDER BY due, generation LIMIT ?";
 pub const PLANNED: &str = "SELECT key, due, attempts, body, generation, delivered, seal FROM work \
      WHERE kind = ? AND due > ? AND due < ? ORDER BY due, generation LIMIT ?";
+pub const KEPT: &str = "SELECT key, until, body, generation, seal FROM kept WHERE kind = ? AND key = ?";
 
 /// A due time from which on work is kept and never done. The last instant has more milliseconds
 /// than can be read back.
@@ -69,6 +70,68 @@ impl Stored {
             body: self.body.clone(),
             generation: self.generation,
         })
+    }
+}
+
+/// A row of what is kept, not believed yet.
+#[derive(Debug, Clone)]
+pub struct StoredKept {
+    pub kind: String,
+    pub key: String,
+    pub generation: u64,
+    pub until: Option<i64>,
+    pub body: String,
+    pub seal: String,
+}
+
+impl StoredKept {
+    pub fn read(kind: &str, row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            kind: kind.to_owned(),
+            key: row.try_get("key")?,
+            generation: unsigned(row, "generation")?,
+            until: row.try_get("until")?,
+            body: row.try_get("body")?,
+            seal: row.try_get("seal")?,
+        })
+    }
+
+    /// As it is sealed.
+    pub fn row(&self) -> Row<'_> {
+        Row::Kept { kind: &self.kind, key: &self.key, generation: self.generation, until: self.until, body: &self.body }
+    }
+
+    pub fn kept(self, kind: KeptKind) -> Result<Kept, StoreError> {
+        let until = self.until.map(instant).transpose()?;
+        Ok(Kept { kind, key: self.key, body: self.body, until, generation: self.generation })
+    }
+}
+
+/// A row that is not believed, to be taken out of its table.
+pub struct Doubtful {
+    pub remove: &'static str,
+    pub generation: u64,
+    pub kind: String,
+    pub key: String,
+    pub due: i64,
+    pub attempts: u32,
+    pub body: String,
+    pub seal: String,
+}
+
+impl From<Stored> for Doubtful {
+    fn from(stored: Stored) -> Self {
+        let Stored { kind, key, generation, due, attempts, body, delivered: _, seal } = stored;
+        let remove = "DELETE FROM work WHERE generation = ? AND seal = ?";
+        Self { remove, generation, kind, key, due, attempts, body, seal }
+    }
+}
+
+impl From<StoredKept> for Doubtful {
+    fn from(stored: StoredKept) -> Self {
+        let StoredKept { kind, key, generation, until, body, seal } = stored;
+        let remove = "DELETE FROM kept WHERE generation = ? AND seal = ?";
+        Self { remove, generation, kind, key, due: until.unwrap_or(NEVER), attempts: 0, body, seal }
     }
 }
 

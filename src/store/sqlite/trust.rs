@@ -10,7 +10,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use tracing::{error, warn};
 
-use super::rows::{self, Stored, unsigned};
+use super::rows::{self, Doubtful, Stored, unsigned};
 use super::writer::Patience;
 use super::{Shared, commit};
 use crate::store::heads::{self, Head, Heads, HeadsError};
@@ -186,7 +186,7 @@ impl Shared {
                 let stored = Stored::read(kind.name(), row)?;
                 match self.trusted(kind, &stored).await? {
                     Ok(work) => due.push(work),
-                    Err(why) => bad.push((stored, why)),
+                    Err(why) => bad.push((stored.into(), why)),
                 }
             }
             due.truncate(limit as usize);
@@ -228,12 +228,12 @@ impl Shared {
         Ok(!settled && self.chain.check_row(&sealed, &seal).is_ok())
     }
 
-    /// Takes rows off the list of work, into a table where they are looked at by people alone.
-    /// Returns how many have to stay.
-    pub(super) async fn put_aside(self: &Arc<Self>, rows: Vec<(Stored, Unsealed)>) -> u32 {
+    /// Takes rows out of their tables, into one where they are looked at by people alone. Returns how
+    /// many have to stay.
+    pub(super) async fn put_aside(self: &Arc<Self>, rows: Vec<(Doubtful, Unsealed)>) -> u32 {
         let mut stay = 0;
-        for (stored, why) in rows {
-            let what = format!("{} {}", stored.kind, stored.key);
+        for (row, why) in rows {
+            let what = format!("{} {}", row.kind, row.key);
             // With the right key it is in order again.
             if matches!(why, Unsealed::UnknownKey(_)) || self.suspects().contains_key(&what) {
                 self.suspect(&what, &why.to_string());
@@ -244,19 +244,19 @@ impl Shared {
             let kept = reference.clone();
             let reason = why.to_string();
             let moved = self.write(Patience::until_done(COMMIT_IMPATIENCE), move |_, tx| {
-                async move { Ok(commit::put_aside(tx, &stored, &kept, &reason).await?) }.boxed()
+                async move { Ok(commit::put_aside(tx, &row, &kept, &reason).await?) }.boxed()
             });
             match moved.await {
                 Ok(true) => error!(
                     reference,
                     what,
                     %why,
-                    "recorded work is not what the bot stored; it is set aside and not done"
+                    "this is not what the bot stored; it is set aside and not acted upon"
                 ),
                 // It was done meanwhile.
                 Ok(false) => {}
                 Err(error) => {
-                    warn!(%error, "work that is not done could not be set aside");
+                    warn!(%error, "what is not acted upon could not be set aside");
                     self.suspect(&what, &why.to_string());
                     stay += 1;
                 }

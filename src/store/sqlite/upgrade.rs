@@ -9,7 +9,8 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use tracing::{error, info};
 
-use super::rows::{Stored, last_seal, number, unsigned};
+use super::kept;
+use super::rows::{Stored, StoredKept, last_seal, number, unsigned};
 use crate::store::audit::Chain;
 use crate::store::seal::{Row, Unsealed};
 use crate::store::{StoreError, StreamId};
@@ -57,7 +58,8 @@ pub async fn seal(connection: &mut SqliteConnection, chain: &Chain, sealed_befor
 async fn has_seals(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM stream WHERE seal <> '') OR EXISTS (SELECT 1 FROM work WHERE seal <> '') \
-         OR EXISTS (SELECT 1 FROM delivery WHERE seal <> '') OR EXISTS (SELECT 1 FROM lease WHERE seal <> '')",
+         OR EXISTS (SELECT 1 FROM delivery WHERE seal <> '') OR EXISTS (SELECT 1 FROM lease WHERE seal <> '') \
+         OR EXISTS (SELECT 1 FROM kept)",
     )
     .fetch_one(connection)
     .await
@@ -97,6 +99,14 @@ async fn everything(tx: &mut SqliteConnection, chain: &Chain, trust: bool) -> Re
                 .await?;
             sealed.work += 1;
             sealed.requests += usize::from(kind == "inbound");
+        }
+    }
+    // No release ever kept anything here without a seal.
+    for row in all(tx, "SELECT kind, key, until, body, generation, seal FROM kept").await? {
+        let kind: String = row.try_get("kind")?;
+        let stored = StoredKept::read(&kind, &row)?;
+        if wants(chain, &stored.row(), &stored.seal, false) {
+            kept::seal(tx, chain, &stored).await?;
         }
     }
     for row in all(tx, "SELECT id, at, settled, seal FROM delivery").await? {

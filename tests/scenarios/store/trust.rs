@@ -13,25 +13,25 @@ use tempfile::TempDir;
 use super::audit::tamper;
 use super::{at, key, one, record, soc, sqlite, todo};
 
-struct Bot {
-    store: Arc<dyn Store>,
-    path: PathBuf,
-    _directory: TempDir,
+pub(super) struct Bot {
+    pub store: Arc<dyn Store>,
+    pub path: PathBuf,
+    pub _directory: TempDir,
 }
 
 impl Bot {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("bot.db");
         Self { store: sqlite(&path, &[key(1)]).await, path, _directory: directory }
     }
 
-    async fn tamper(&self, sql: &str) {
+    pub async fn tamper(&self, sql: &str) {
         tamper(&self.path, sql).await;
     }
 
     /// Stopped and started again.
-    async fn restart(&mut self) {
+    pub async fn restart(&mut self) {
         self.store.close().await;
         self.store = sqlite(&self.path, &[key(1)]).await;
     }
@@ -44,7 +44,7 @@ impl Bot {
             ..Commit::default()
         };
         let generation = self.store.commit(commit).await.unwrap()[0];
-        Finished { kind: WorkKind::Inbound, key: id.into(), generation }
+        Finished { kind: WorkKind::Inbound.into(), key: id.into(), generation }
     }
 
     async fn settle(&self, finished: Finished) {
@@ -60,7 +60,7 @@ impl Bot {
     }
 
     /// What was set aside, and why.
-    async fn aside(&self) -> Vec<(String, String)> {
+    pub async fn aside(&self) -> Vec<(String, String)> {
         let (count, all) = self.store.set_aside(200).await.unwrap();
         assert_eq!(count, all.len() as u64);
         all.into_iter().map(|aside| (aside.what, aside.why)).collect()
@@ -153,7 +153,7 @@ async fn a_heap_of_forgeries_keeps_nothing_from_its_turn() {
 async fn a_forged_row_that_is_put_off_gets_no_seal() {
     let bot = Bot::new().await;
     bot.tamper(&format!("{INSERT} VALUES ('inbound', 'X', 0, 0, '{{}}', 0, '')")).await;
-    let forged = Finished { kind: WorkKind::Inbound, key: "X".into(), generation: 1 };
+    let forged = Finished { kind: WorkKind::Inbound.into(), key: "X".into(), generation: 1 };
     bot.store.commit(Commit { postponed: vec![(forged, at(-9))], ..Commit::default() }).await.unwrap();
     assert_eq!(bot.inbound().await, [""; 0]);
 }
@@ -264,7 +264,7 @@ async fn an_edited_state_is_not_acted_upon_whatever_its_stream() {
 #[tokio::test]
 async fn a_state_that_is_put_back_with_its_records_or_removed_is_not_acted_upon() {
     let put_back = "DELETE FROM record WHERE seq > 1; \
-        UPDATE stream SET (version, schema, state, head, seal) = (SELECT version, schema, state, head, seal FROM kept)";
+        UPDATE stream SET (version, schema, state, head, seal) = (SELECT version, schema, state, head, seal FROM kept_stream)";
     let ways = [
         ("put back", put_back, "it stops at record 1, and"),
         ("removed", "DELETE FROM record; DELETE FROM stream", "it stops at record 0, and"),
@@ -273,7 +273,7 @@ async fn a_state_that_is_put_back_with_its_records_or_removed_is_not_acted_upon(
         for restarted in [false, true] {
             let mut bot = Bot::new().await;
             bot.store.commit(one(&soc(), 0, "1", &["ann"])).await.unwrap();
-            bot.tamper("CREATE TABLE kept AS SELECT * FROM stream").await;
+            bot.tamper("CREATE TABLE kept_stream AS SELECT * FROM stream").await;
             bot.store.commit(one(&soc(), 1, "2", &["bob"])).await.unwrap();
             if restarted {
                 bot.restart().await;
@@ -290,7 +290,7 @@ async fn a_state_that_is_put_back_with_its_records_or_removed_is_not_acted_upon(
     // A backup that was restored on purpose.
     let mut bot = Bot::new().await;
     bot.store.commit(one(&soc(), 0, "1", &["ann"])).await.unwrap();
-    bot.tamper("CREATE TABLE kept AS SELECT * FROM stream").await;
+    bot.tamper("CREATE TABLE kept_stream AS SELECT * FROM stream").await;
     bot.store.commit(one(&soc(), 1, "2", &["bob"])).await.unwrap();
     bot.tamper(put_back).await;
     bot.store.close().await;

@@ -200,7 +200,7 @@ impl Bot {
         let commit = Commit { schedule: vec![row], rests_on: vec![work.found()], ..Commit::default() };
         let generations = self.sessions.store().commit(commit).await.map_err(lost)?;
         let generation = generations.first().copied().unwrap_or_default();
-        let finished = Finished { kind: WorkKind::Proof, key, generation };
+        let finished = Finished { kind: WorkKind::Proof.into(), key, generation };
         let Some(cookie) = cookie else {
             self.forget_row(finished).await;
             return Err(NoLink::OtherBrowser);
