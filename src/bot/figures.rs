@@ -9,30 +9,8 @@ use super::Bot;
 use crate::domain::approval::Status;
 use crate::domain::notify::Card;
 use crate::state::rule_health::Live;
-use crate::store::{Backlog, StoreError, WorkKind};
+use crate::store::{Backlog, KeptKind, StoreError, WorkKind};
 use crate::telemetry::{Figures, Waiting};
-
-/// What is done when it is due. Other kinds are kept, and forgotten when they are.
-const DONE_WHEN_DUE: [WorkKind; 18] = [
-    WorkKind::Inbound,
-    WorkKind::Progress,
-    WorkKind::Card,
-    WorkKind::ChecklistSync,
-    WorkKind::Notice,
-    WorkKind::Announce,
-    WorkKind::Welcome,
-    WorkKind::Execute,
-    WorkKind::Open,
-    WorkKind::Track,
-    WorkKind::Hint,
-    WorkKind::News,
-    WorkKind::Digest,
-    WorkKind::Drift,
-    WorkKind::Reminder,
-    WorkKind::Home,
-    WorkKind::VoteReminder,
-    WorkKind::Escalation,
-];
 
 /// Messages that are tried again when the chat refuses them.
 const MESSAGES: [WorkKind; 6] =
@@ -53,8 +31,8 @@ impl Bot {
     /// Everything but what costs more with every channel; what cannot be read is left out.
     pub async fn figures(&self, now: Timestamp) -> Figures {
         let store = self.sessions.store();
-        let work = store.backlog(&DONE_WHEN_DUE, now).await.map(|all| all.into_iter().map(|of| waiting(of, now)));
-        let dead_letters = store.backlog(&[WorkKind::DeadLetter], Timestamp::MAX).await;
+        let work = store.backlog(&WorkKind::ALL, now).await.map(|all| all.into_iter().map(|of| waiting(of, now)));
+        let dead_letters = store.count_kept(KeptKind::DeadLetter).await;
         let open = self.approvals.by_status().await;
         let counted = |of: &BTreeMap<Status, u64>| {
             OPEN.iter().map(|(status, name)| (*name, of.get(status).copied().unwrap_or_default())).collect()
@@ -63,7 +41,7 @@ impl Bot {
             work: work.map(Iterator::collect).unwrap_or_default(),
             failing: self.failing(),
             approvals: open.as_ref().map(counted).unwrap_or_default(),
-            dead_letters: dead_letters.ok().map(|all| all.iter().map(|of| of.count).sum()),
+            dead_letters: dead_letters.ok(),
             looked: self.ages(now).await,
             live: match self.notifications.health.snapshot(now).live {
                 Live::Off => None,
@@ -139,20 +117,5 @@ mod tests {
                 if status == Status::Handover { "handed_over".into() } else { status.name().replace(' ', "_") };
             assert_eq!(name, expected);
         }
-    }
-
-    #[test]
-    fn what_is_kept_is_not_waiting() {
-        let kept = [
-            WorkKind::Proof,
-            WorkKind::Replaced,
-            WorkKind::DeadLetter,
-            WorkKind::Known,
-            WorkKind::Posted,
-            WorkKind::Fired,
-            WorkKind::Source,
-        ];
-        assert_eq!(WorkKind::ALL.len(), DONE_WHEN_DUE.len() + kept.len());
-        assert!(kept.iter().all(|kind| !DONE_WHEN_DUE.contains(kind)));
     }
 }

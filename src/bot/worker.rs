@@ -205,9 +205,7 @@ impl Worker {
         }
         if round.is_multiple_of(SWEEP) {
             self.bot.sessions.store().forget_deliveries(now - DELIVERIES_KEPT).await?;
-            self.bot.notifications.forget(now).await?;
-            self.bot.forget_replaced(now).await?;
-            self.bot.forget_proofs(now).await?;
+            self.bot.sessions.store().forget_kept(now).await?;
         }
         Ok(())
     }

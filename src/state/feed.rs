@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::kept::{row, row_due};
+use super::kept::{keep, row_due};
 use crate::chat::MessageId;
 use crate::domain::notify::Card;
-use crate::store::{Schedule, WorkKind};
+use crate::store::{Keep, KeptKind, Schedule, WorkKind};
 
-/// The body of a [`WorkKind::Posted`] row, of the same key. Only who posts writes it.
+/// The body of a [`KeptKind::Posted`] row, of the same key. Only who posts writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Posted {
     pub message: MessageId,
@@ -23,8 +23,8 @@ pub struct Posted {
 }
 
 impl Posted {
-    pub fn row(&self, key: &str) -> Schedule {
-        row(WorkKind::Posted, key, self)
+    pub fn row(&self, key: &str) -> Keep {
+        keep(KeptKind::Posted, key, self)
     }
 }
 

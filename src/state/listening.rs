@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::kept::{decode, row};
-use crate::store::{Commit, CommitError, Found, Schedule, Store, StoreError, WorkKind};
+use super::kept::{decode, keep};
+use crate::store::{Commit, CommitError, Found, Keep, KeptKind, Store, StoreError};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listening {
@@ -21,12 +21,12 @@ impl Listening {
         let key = key(platform);
         let begun = Self { since: now, until: None };
         for _ in 0..3 {
-            if let Some(work) = store.find(WorkKind::Known, &key).await? {
-                return Ok(decode(&work).unwrap_or(begun));
+            if let Some(kept) = store.kept(KeptKind::Known, &key).await? {
+                return Ok(decode(&kept).unwrap_or(begun));
             }
             let begin = Commit {
-                schedule: vec![begun.row(platform)],
-                rests_on: vec![Found { kind: WorkKind::Known.into(), key: key.clone(), generation: None }],
+                keep: vec![begun.row(platform)],
+                rests_on: vec![Found { kind: KeptKind::Known.into(), key: key.clone(), generation: None }],
                 ..Commit::default()
             };
             match store.commit(begin).await {
@@ -41,7 +41,7 @@ impl Listening {
 
     /// Keeps it.
     pub async fn keep(&self, store: &dyn Store, platform: &str) -> Result<(), StoreError> {
-        let commit = Commit { schedule: vec![self.row(platform)], ..Commit::default() };
+        let commit = Commit { keep: vec![self.row(platform)], ..Commit::default() };
         match store.commit(commit).await {
             Ok(_) | Err(CommitError::Conflict(_) | CommitError::Delivered) => Ok(()),
             Err(CommitError::Store(error)) => Err(error),
@@ -49,8 +49,8 @@ impl Listening {
     }
 
     /// Kept for good.
-    fn row(&self, platform: &str) -> Schedule {
-        row(WorkKind::Known, key(platform), self)
+    fn row(&self, platform: &str) -> Keep {
+        keep(KeptKind::Known, key(platform), self)
     }
 }
 

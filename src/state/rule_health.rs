@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::kept::row;
+use super::kept::keep;
 use crate::chat::ChannelKey;
 use crate::chat::text::shown;
 use crate::domain::notify::Trigger;
 use crate::pace::Seldom;
-use crate::store::{Schedule, WorkKind};
+use crate::store::{Keep, KeptKind};
 
 /// Characters of an error.
 const WHY: usize = 200;
@@ -243,8 +243,8 @@ impl Snapshot {
         (&self.live, &self.looks, &self.counted) == (&other.live, &other.looks, &other.counted)
     }
 
-    pub fn row(&self) -> Schedule {
-        row(WorkKind::Source, HEALTH, self)
+    pub fn row(&self) -> Keep {
+        keep(KeptKind::Source, HEALTH, self)
     }
 }
 

@@ -2,7 +2,7 @@
 //! occurrence, how rules fired lately, where a source was read up to.
 //!
 //! Rules are decided and audited like everything that people change. What Sekoia reports is not: it
-//! comes by the thousand, so it is kept as due work, one row a message, without a record.
+//! comes by the thousand, so it is kept in rows of its own, one a message, without a record.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, Notify};
 use super::stream::{self, Folded, Next, Streams};
 use crate::chat::{Actor, ChannelKey};
 use crate::domain::notify::{Event, Recorded, Refusal, Rules, token_hash};
-use crate::store::{Commit, CommitError, Finished, Schedule, Store, StoreError, StreamId, Work, WorkKind};
+use crate::store::{Commit, Finished, Schedule, Store, StoreError, StreamId};
 
 use super::rule_health::Health;
 use super::webhooks::Webhooks;
@@ -144,22 +144,6 @@ impl Notifications {
         }
         self.webhooks.by_hash.remove(hash);
         Ok(None)
-    }
-
-    /// Forgets what channels were told of long ago.
-    pub async fn forget(&self, now: Timestamp) -> Result<(), StoreError> {
-        loop {
-            let old = self.store().due(WorkKind::Known, now, PAGE).await?;
-            let last = old.len() < PAGE as usize;
-            let commit = Commit { finished: old.iter().map(Work::finished).collect(), ..Commit::default() };
-            match self.store().commit(commit).await {
-                Ok(_) if last => return Ok(()),
-                Ok(_) => {}
-                Err(CommitError::Store(error)) => return Err(error),
-                // Nothing that it could conflict with.
-                Err(CommitError::Conflict(_) | CommitError::Delivered) => return Ok(()),
-            }
-        }
     }
 
     /// Rules changed: whoever watches should look now.

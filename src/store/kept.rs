@@ -90,6 +90,7 @@ pub enum RowKind {
 }
 
 impl RowKind {
+    /// No kind of work has the name of a kind that is kept.
     pub fn name(self) -> &'static str {
         match self {
             RowKind::Work(kind) => kind.name(),
@@ -107,5 +108,20 @@ impl From<WorkKind> for RowKind {
 impl From<KeptKind> for RowKind {
     fn from(kind: KeptKind) -> Self {
         RowKind::Kept(kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_name_of_its_own() {
+        let work = WorkKind::ALL.map(WorkKind::name);
+        let kept = KeptKind::ALL.map(KeptKind::name);
+        let names: BTreeSet<&str> = work.iter().chain(&kept).copied().collect();
+        assert_eq!(names.len(), work.len() + kept.len());
     }
 }

@@ -121,8 +121,6 @@ pub enum WorkKind {
     ChecklistSync,
     /// Something that one person is to be told.
     Notice,
-    /// A message that the chat refuses, with the reason. Kept for an operator to see.
-    DeadLetter,
     /// An approved action whose calls are to be made, or whose outcome is to be found out.
     Execute,
     /// A request that is not settled; due when its time runs out.
@@ -131,16 +129,8 @@ pub enum WorkKind {
     Track,
     /// What a webhook of Sekoia's said: to be read at Sekoia before it is believed.
     Hint,
-    /// Something at Sekoia that a channel was told of, so that it is not told again; due when it may be forgotten.
-    Known,
     /// A message about something at Sekoia, as it is to be shown; kept while more may come of it.
     News,
-    /// Where such a message stands, and what of it is shown there.
-    Posted,
-    /// How a channel's rules fired lately, and what summaries count. Kept, never done.
-    Fired,
-    /// What was last known of a source of a community. Kept, never done.
-    Source,
     /// A channel's digest; due when it is planned.
     Digest,
     /// A channel's done steps are to be verified again.
@@ -149,10 +139,6 @@ pub enum WorkKind {
     Announce,
     /// A channel that the bot was added to is to be told what it is.
     Welcome,
-    /// A message that could not be edited and that another one replaces; due when it may be forgotten.
-    Replaced,
-    /// A link to prove who one is, or a sign-in that came of it; due when it is over.
-    Proof,
     /// When somebody is to be reminded of the steps that are theirs, or that this is to be planned anew.
     Reminder,
     /// The page that a platform shows somebody of what waits for them; due when it is looked at again.
@@ -164,7 +150,7 @@ pub enum WorkKind {
 }
 
 impl WorkKind {
-    pub const ALL: [WorkKind; 25] = [
+    pub const ALL: [WorkKind; 18] = [
         WorkKind::Inbound,
         WorkKind::Progress,
         WorkKind::Card,
@@ -172,20 +158,13 @@ impl WorkKind {
         WorkKind::Notice,
         WorkKind::Announce,
         WorkKind::Welcome,
-        WorkKind::Replaced,
-        WorkKind::DeadLetter,
         WorkKind::Execute,
         WorkKind::Open,
         WorkKind::Track,
         WorkKind::Hint,
-        WorkKind::Known,
         WorkKind::News,
-        WorkKind::Posted,
-        WorkKind::Fired,
-        WorkKind::Source,
         WorkKind::Digest,
         WorkKind::Drift,
-        WorkKind::Proof,
         WorkKind::Reminder,
         WorkKind::Home,
         WorkKind::VoteReminder,
@@ -199,23 +178,15 @@ impl WorkKind {
             WorkKind::Card => "card",
             WorkKind::ChecklistSync => "checklist_sync",
             WorkKind::Notice => "notice",
-            // Of an earlier name.
-            WorkKind::DeadLetter => "parked",
             WorkKind::Execute => "execute",
             WorkKind::Open => "open",
             WorkKind::Track => "track",
             WorkKind::Hint => "hint",
-            WorkKind::Known => "known",
             WorkKind::News => "news",
-            WorkKind::Posted => "posted",
-            WorkKind::Fired => "fired",
-            WorkKind::Source => "source",
             WorkKind::Digest => "digest",
             WorkKind::Drift => "drift",
             WorkKind::Announce => "announce",
             WorkKind::Welcome => "welcome",
-            WorkKind::Replaced => "replaced",
-            WorkKind::Proof => "proof",
             WorkKind::Reminder => "reminder",
             WorkKind::Home => "home",
             WorkKind::VoteReminder => "vote_reminder",

@@ -1,13 +1,9 @@
 //! What Sekoia's own rules post to a channel's webhook: believed when Sekoia says so, told once.
 
-use std::sync::Arc;
-
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sekoia_chatops::sandbox::{Fault, FaultKind, NewAlert, Tenant, WebhookDate};
 use sekoia_chatops::state::hint::{Hint, MOST_WAITING};
-use sekoia_chatops::state::rules::Notifications;
-use sekoia_chatops::store::audit::Chain;
-use sekoia_chatops::store::{Commit, MemoryStore, Schedule, Store, Work, WorkKind};
+use sekoia_chatops::store::{Commit, Work, WorkKind};
 use uuid::Uuid;
 
 use super::watching::{LONG, alert, at_rest, durable, firings, message, rule, set_up, soc, standing, store, until};
@@ -217,23 +213,4 @@ fn who_has_the_address_of_a_webhook_cannot_fill_the_store(on: Platform) {
         })
         .await;
     });
-}
-
-#[tokio::test]
-async fn what_a_channel_was_told_of_long_ago_is_forgotten() {
-    let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Chain::new(&[vec![1; 32].into()])));
-    let now = Timestamp::now();
-    let known = |number: u32, due| Schedule {
-        kind: WorkKind::Known,
-        key: format!("slack:T0:C0|alert-{number}"),
-        due,
-        attempts: 0,
-        body: String::new(),
-    };
-    let mut schedule: Vec<Schedule> = (0..1_200).map(|number| known(number, now)).collect();
-    schedule.push(known(1_200, now + SignedDuration::from_hours(1)));
-    store.commit(Commit { schedule, ..Commit::default() }).await.unwrap();
-    Notifications::new(Arc::clone(&store)).forget(now).await.unwrap();
-    let left = store.due(WorkKind::Known, now + SignedDuration::from_hours(2), 9_999).await.unwrap();
-    assert_eq!(left.iter().map(|work| work.key.as_str()).collect::<Vec<_>>(), ["slack:T0:C0|alert-1200"]);
 }

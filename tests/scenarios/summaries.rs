@@ -11,9 +11,9 @@ use sekoia_chatops::config::{StoreConfig, StorePlace};
 use sekoia_chatops::domain::notify::{
     About, ChannelLog, Command, Digest, Entry, Every, Journal, Trigger, Watch, decide,
 };
-use sekoia_chatops::state::kept::row;
+use sekoia_chatops::state::kept::{keep, row_due};
 use sekoia_chatops::state::rules::Notifications;
-use sekoia_chatops::store::{Commit, Schedule, Work, WorkKind};
+use sekoia_chatops::store::{Commit, KeptKind, Work, WorkKind};
 use sekoia_chatops::timing::{Rhythm, Timing};
 use serde_json::json;
 
@@ -75,8 +75,8 @@ impl Kept {
         let log: ChannelLog =
             serde_json::from_value(json!({ "journal": journal, "storms": {}, "of a later release": 1 }))
                 .expect("a log");
-        let schedule = vec![row(WorkKind::Fired, self.soc.as_str(), &log)];
-        self.commit(Commit { schedule, ..Commit::default() }).await;
+        let keep = vec![keep(KeptKind::Fired, self.soc.as_str(), &log)];
+        self.commit(Commit { keep, ..Commit::default() }).await;
     }
 
     /// Set so long ago that one was missed.
@@ -89,7 +89,7 @@ impl Kept {
     async fn due_soon(&self) {
         let now = Timestamp::now();
         self.change(daily("Europe/Paris"), now - SignedDuration::from_hours(60)).await;
-        let due = Schedule { due: now + SignedDuration::from_secs(1), ..row(WorkKind::Digest, self.daily_key(), &()) };
+        let due = row_due(WorkKind::Digest, self.daily_key(), &(), now + SignedDuration::from_secs(1));
         self.commit(Commit { schedule: vec![due], ..Commit::default() }).await;
     }
 
@@ -446,10 +446,7 @@ fn a_digest_that_was_switched_off_is_dropped(on: Platform) {
         with(s, async |kept| {
             let now = Timestamp::now();
             kept.missed(now).await;
-            let row = sekoia_chatops::store::Schedule {
-                due: now - SignedDuration::from_hours(1),
-                ..row(WorkKind::Digest, kept.daily_key(), &())
-            };
+            let row = row_due(WorkKind::Digest, kept.daily_key(), &(), now - SignedDuration::from_hours(1));
             kept.commit(Commit { schedule: vec![row], ..Commit::default() }).await;
             kept.change(Command::ClearDigest { which: sekoia_chatops::domain::notify::Which::Daily }, now).await;
         })

@@ -9,7 +9,7 @@ use sekoia_chatops::domain::notify::Card;
 use sekoia_chatops::domain::notify::{self, ChannelLog};
 use sekoia_chatops::state::feed::{Posted, card_row};
 use sekoia_chatops::state::kept::decode;
-use sekoia_chatops::store::{Commit, Schedule, Store, Work, WorkKind};
+use sekoia_chatops::store::{Commit, Keep, KeptKind, Schedule, Store, Work, WorkKind};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -37,12 +37,12 @@ async fn rows(store: &dyn Store, kind: WorkKind) -> Vec<Work> {
     store.due(kind, Timestamp::MAX, 100).await.unwrap()
 }
 
-async fn keep(store: &dyn Store, schedule: Vec<Schedule>) {
+async fn plan(store: &dyn Store, schedule: Vec<Schedule>) {
     store.commit(Commit { schedule, ..Commit::default() }).await.unwrap();
 }
 
 async fn fired(store: &dyn Store, channel: &ChannelKey) -> ChannelLog {
-    decode(&store.find(WorkKind::Fired, channel.as_str()).await.unwrap().unwrap()).unwrap()
+    decode(&store.kept(KeptKind::Fired, channel.as_str()).await.unwrap().unwrap()).unwrap()
 }
 
 on_both!(a_channel_without_the_bot_is_tried_until_it_takes_news_again);
@@ -62,7 +62,7 @@ fn a_channel_without_the_bot_is_tried_until_it_takes_news_again(on: Platform) {
         assert_snapshot!(told.text(), @r#"I cannot tell #soc-setup what happens at Sekoia: the bot is not in this channel. Type `/invite @sekoia` there and try again. I try again by myself, every ten minutes at least; what is older than seven days by then is dropped."#);
         assert!(s.ask("alice", "overview").await.text().contains("not delivered (news"));
         let store = store(s).await;
-        assert_eq!(rows(&*store, WorkKind::DeadLetter).await.len(), 1);
+        assert_eq!(store.count_kept(KeptKind::DeadLetter).await.unwrap(), 1);
         s.chat.bot_joins(crate::harness::SOC);
         message(s, &["Alert storm", "3 alerts", "Kept"]).await;
         at_rest(s).await;
@@ -82,7 +82,7 @@ fn what_was_put_aside_overwrites_nothing_newer_and_does_not_stay_for_ever() {
             let body = serde_json::to_string(news).unwrap();
             let letter = json!({ "kind": "news", "key": key, "why": "it was refused", "body": body });
             let key = format!("news/{key}");
-            Schedule { kind: WorkKind::DeadLetter, key, due: now, attempts: 0, body: letter.to_string() }
+            Keep { kind: KeptKind::DeadLetter, key, body: letter.to_string(), until: None }
         };
         let (key, stale) = titled(s, 1, now);
         let mut newer = stale.clone();
@@ -92,24 +92,21 @@ fn what_was_put_aside_overwrites_nothing_newer_and_does_not_stay_for_ever() {
         let (again_key, again) = titled(s, 3, now);
         let posted =
             Posted { message: sekoia_chatops::chat::MessageId("1.1".into()), seq: 1, replaces: None, at: None };
-        keep(
-            &*store,
-            vec![
-                put_aside(&key, &stale),
-                card_row(&newer, &key, now),
-                put_aside(&old_key, &old),
-                posted.row(&old_key),
-                put_aside(&again_key, &again),
-            ],
-        )
-        .await;
+        let keep = vec![
+            put_aside(&key, &stale),
+            put_aside(&old_key, &old),
+            posted.row(&old_key),
+            put_aside(&again_key, &again),
+        ];
+        let schedule = vec![card_row(&newer, &key, now)];
+        store.commit(Commit { schedule, keep, ..Commit::default() }).await.unwrap();
         s.start().await;
         message(s, &["Waited 1", "It is not at Sekoia any more."]).await;
         message(s, &["Waited 3"]).await;
         at_rest(s).await;
         assert_eq!(standing(s, &["Waited"]).len(), 2);
-        assert_eq!(rows(&*store, WorkKind::DeadLetter).await, []);
-        assert_eq!(store.find(WorkKind::Posted, &old_key).await.unwrap(), None);
+        assert_eq!(store.count_kept(KeptKind::DeadLetter).await.unwrap(), 0);
+        assert_eq!(store.kept(KeptKind::Posted, &old_key).await.unwrap(), None);
         let stored: Card = decode(&store.find(WorkKind::News, &key).await.unwrap().unwrap()).unwrap();
         assert!(stored.gone && stored.seq == 2);
     });
@@ -130,7 +127,7 @@ fn an_intake_that_was_silent_for_long_is_still_said_to_be_back() {
         let key = fired(&*store, &soc(s)).await.silent.into_values().next().unwrap();
         let mut news: Card = decode(&store.find(WorkKind::News, &key).await.unwrap().unwrap()).unwrap();
         news.first -= SignedDuration::from_hours(8 * 24);
-        keep(&*store, vec![card_row(&news, &key, Timestamp::now())]).await;
+        plan(&*store, vec![card_row(&news, &key, Timestamp::now())]).await;
         s.start().await;
         at_rest(s).await;
         s.sekoia.wake_intake(intake);
@@ -139,7 +136,7 @@ fn an_intake_that_was_silent_for_long_is_still_said_to_be_back() {
         // Then it is over.
         until("it is forgotten", s, async || store.find(WorkKind::News, &key).await.unwrap().is_none()).await;
         assert!(fired(&*store, &soc(s)).await.silent.is_empty());
-        assert_eq!(store.find(WorkKind::Posted, &key).await.unwrap(), None);
+        assert_eq!(store.kept(KeptKind::Posted, &key).await.unwrap(), None);
     });
 }
 
@@ -203,7 +200,7 @@ fn a_storm_that_is_over_says_so() {
         // As if eleven minutes had passed.
         swarm.last -= SignedDuration::from_mins(11);
         news.swarm = Some(swarm);
-        keep(&*store, vec![card_row(&news, &work.key, Timestamp::now())]).await;
+        plan(&*store, vec![card_row(&news, &work.key, Timestamp::now())]).await;
         s.start().await;
         let storm = message(s, &["Alert storm", "15 alerts", "It is over since"]).await;
         assert!(!storm.text().contains("Still counting"), "{storm}");

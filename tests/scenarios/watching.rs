@@ -16,7 +16,7 @@ use sekoia_chatops::state::feed::{Posted, card_row};
 use sekoia_chatops::state::hint::Hint;
 use sekoia_chatops::state::kept::decode;
 use sekoia_chatops::store::audit::Chain;
-use sekoia_chatops::store::{Commit, SqliteStore, Store, WorkKind, keyfile};
+use sekoia_chatops::store::{Commit, KeptKind, SqliteStore, Store, WorkKind, keyfile};
 use uuid::Uuid;
 
 use crate::harness::{Call, ChatFault, Platform, SOC, Seen, Setting, Stage, on_both, run, steady};
@@ -108,7 +108,7 @@ pub(super) fn alert(s: &Stage, rule: &str, urgency: u8) -> sekoia_chatops::sandb
 /// How rule 1 fired, hour by hour, as summaries count it.
 pub(super) async fn counted(s: &Stage) -> Vec<notify::Fired> {
     let log: ChannelLog =
-        decode(&store(s).await.find(WorkKind::Fired, soc(s).as_str()).await.unwrap().unwrap()).unwrap();
+        decode(&store(s).await.kept(KeptKind::Fired, soc(s).as_str()).await.unwrap().unwrap()).unwrap();
     let hours = log.journal.within(Timestamp::now() - SignedDuration::from_hours(3), Timestamp::MAX);
     hours.filter_map(|(_, hour)| hour.rules.get(&1).cloned()).collect()
 }
@@ -140,8 +140,8 @@ fn an_alert_that_two_rules_fire_for_is_one_and_is_acknowledged_once(on: Platform
         message(s, &["Impossible travel", "Acknowledged by"]).await;
         at_rest(s).await;
         s.stop().await;
-        let work = store(s).await.find(WorkKind::Fired, soc(s).as_str()).await.unwrap().unwrap();
-        let log: ChannelLog = decode(&work).unwrap();
+        let kept = store(s).await.kept(KeptKind::Fired, soc(s).as_str()).await.unwrap().unwrap();
+        let log: ChannelLog = decode(&kept).unwrap();
         let period = notify::Period::last(3, Timestamp::now());
         let summary = notify::summary(&log.journal, &notify::Rules::default(), period, &jiff::tz::TimeZone::UTC);
         assert_eq!((summary.total(), summary.acknowledged), (1, 1));
@@ -300,7 +300,7 @@ fn a_storm_is_one_message_that_counts(on: Platform) {
         assert!(storm[0].text().contains("Still counting.\nRules: Password spraying (495)"), "{}", storm[0]);
         let read = s.sekoia.calls().len() - calls;
         assert!(read < 100, "{read} calls");
-        let kept = store(s).await.find(WorkKind::Fired, soc(s).as_str()).await.unwrap().unwrap();
+        let kept = store(s).await.kept(KeptKind::Fired, soc(s).as_str()).await.unwrap().unwrap();
         let log: ChannelLog = decode(&kept).unwrap();
         let hours = log.journal.within(Timestamp::now() - SignedDuration::from_hours(3), Timestamp::MAX);
         assert_eq!(hours.filter_map(|(_, hour)| hour.rules.get(&1)).map(|fired| fired.swarmed).sum::<u32>(), 495);
@@ -480,7 +480,7 @@ fn what_waited_long_comes_as_one_message(on: Platform) {
         // Nobody knows whether the first one stood there: it is looked for, and told by itself.
         assert_eq!(standing(s, &["Waited 0"]).len(), 1);
         assert_eq!(s.chat.standing(SOC).len(), 3);
-        let posted = store.find(WorkKind::Posted, &Card::alert_key(&soc(s), "waits-0")).await.unwrap().unwrap();
+        let posted = store.kept(KeptKind::Posted, &Card::alert_key(&soc(s), "waits-0")).await.unwrap().unwrap();
         assert_eq!(decode::<Posted>(&posted).unwrap().seq, 1);
     });
 }

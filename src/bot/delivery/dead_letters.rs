@@ -13,10 +13,10 @@ use crate::chat::text::shown;
 use crate::chat::view::Line;
 use crate::chat::{Actor, ChannelKey, ChatError, UserId};
 use crate::domain::notify::Card;
-use crate::state::kept::{decode, row, row_due};
+use crate::state::kept::{decode, keep, row_due};
 use crate::state::owed::{Notice, See};
 use crate::state::sessions::progress_due;
-use crate::store::{Commit, Finished, Schedule, Store, StoreError, Work, WorkKind};
+use crate::store::{Commit, Finished, Keep, Kept, KeptKind, Schedule, Store, StoreError, Work, WorkKind};
 
 /// How it goes on.
 const AGAIN: &str = "I keep trying, and at once when a command is typed there.";
@@ -52,9 +52,9 @@ impl Bot {
         about: &About,
         why: &ChatError,
         now: Timestamp,
-    ) -> Result<Vec<Schedule>, StoreError> {
+    ) -> Result<(Keep, Option<Schedule>), StoreError> {
         let key = letter_key(work);
-        let known = self.sessions.store().find(WorkKind::DeadLetter, &key).await?;
+        let known = self.sessions.store().kept(KeptKind::DeadLetter, &key).await?;
         let before: Option<DeadLetter> = known.as_ref().and_then(decode);
         let first = before.is_none();
         let letter = DeadLetter {
@@ -66,17 +66,17 @@ impl Bot {
             to: about.to.clone(),
             since: before.and_then(|letter| letter.since).or(Some(now)),
         };
-        let mut schedule = vec![row(WorkKind::DeadLetter, key.clone(), &letter)];
-        if let Some((to, channel, text)) = self.dead_letter_notice(work, why).await.filter(|_| first) {
+        let told = self.dead_letter_notice(work, why).await.filter(|_| first);
+        let notice = told.map(|(to, channel, text)| {
             let see = match Place::of(work) {
                 Some(Place::Checklist(_)) => Some(See::Checklist),
                 Some(Place::Card(id)) => Some(See::Card(id)),
                 None => None,
             };
             let notice = Notice::Line { to, text, about: Some(channel), see };
-            schedule.push(row_due(WorkKind::Notice, notice_key(&key), &notice, now));
-        }
-        Ok(schedule)
+            row_due(WorkKind::Notice, notice_key(&key), &notice, now)
+        });
+        Ok((keep(KeptKind::DeadLetter, key, &letter), notice))
     }
 
     /// What is to be finished with a message that is delivered now: its dead letter, and the notice of
@@ -99,11 +99,11 @@ impl Bot {
 
     async fn rows_of(&self, key: &str) -> Result<Vec<Finished>, StoreError> {
         let store = self.sessions.store();
-        let Some(letter) = store.find(WorkKind::DeadLetter, key).await? else { return Ok(Vec::new()) };
+        let Some(letter) = store.kept(KeptKind::DeadLetter, key).await? else { return Ok(Vec::new()) };
         let notice = notice_key(key);
         let pending = store.find(WorkKind::Notice, &notice).await?;
         self.outbox.failing.remove(&(WorkKind::Notice, notice));
-        Ok([Some(letter), pending].iter().flatten().map(Work::finished).collect())
+        Ok(pending.iter().map(Work::finished).chain([letter.finished()]).collect())
     }
 
     /// Who set the channel up, or who asked, is an operator.
@@ -170,18 +170,18 @@ impl Bot {
             to: None,
             since: Some(Timestamp::now()),
         };
-        let mut schedule = vec![row(WorkKind::DeadLetter, key.clone(), &letter)];
+        let mut commit = Commit { keep: vec![keep(KeptKind::DeadLetter, key.clone(), &letter)], ..Commit::default() };
         let again =
             "I try again by myself, every ten minutes at least; what is older than seven days by then is dropped.";
         if let Some((to, text)) = self.about_news(channel, "what happens at Sekoia", why, again).await {
-            schedule.push(row_due(
+            commit.schedule.push(row_due(
                 WorkKind::Notice,
                 notice_key(&key),
                 &Notice::Line { to, text, about: Some(channel.clone()), see: None },
                 Timestamp::now(),
             ));
         }
-        self.keep(Commit { schedule, ..Commit::default() }).await?;
+        self.keep(commit).await?;
         self.outbox.wake();
         Ok(())
     }
@@ -214,7 +214,7 @@ impl Bot {
     }
 
     async fn is_recorded(&self, key: &str) -> bool {
-        matches!(self.sessions.store().find(WorkKind::DeadLetter, key).await, Ok(Some(_)))
+        matches!(self.sessions.store().kept(KeptKind::DeadLetter, key).await, Ok(Some(_)))
     }
 
     /// Messages that are not delivered, and why, a line each.
@@ -243,47 +243,58 @@ impl Bot {
     /// A process that begins to send what is due tries what was refused before: the token or the
     /// channel may have been put right.
     pub(in crate::bot) async fn retry_dead_letters(&self, now: Timestamp) -> Result<(), StoreError> {
-        for work in self.sessions.store().due(WorkKind::DeadLetter, Timestamp::MAX, PAGE).await? {
-            let Some(letter) = decode::<DeadLetter>(&work) else { continue };
-            let kinds = [
-                WorkKind::Announce,
-                WorkKind::Welcome,
-                WorkKind::Card,
-                WorkKind::Notice,
-                WorkKind::Digest,
-                WorkKind::News,
-                WorkKind::Progress,
-            ];
-            let kind = kinds.into_iter().find(|kind| *kind.name() == *letter.kind);
-            let Some(kind) = kind else { continue };
-            if work.due > now {
-                match kind {
-                    // Of a channel: the process that watches tries it.
-                    WorkKind::News if work.key == feed_key(&ChannelKey::from(letter.key.clone())) => {}
-                    kind if self.sessions.store().find(kind, &letter.key).await?.is_some() => {
-                        self.due_now(kind, &letter.key, now).await?;
-                    }
-                    // It is not wanted any more.
-                    _ => self.keep(Commit { finished: vec![work.finished()], ..Commit::default() }).await?,
-                }
-                continue;
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.sessions.store().all_kept(KeptKind::DeadLetter, after.as_deref(), PAGE).await?;
+            for kept in &page {
+                self.retry_dead_letter(kept, now).await?;
             }
-            // An earlier release took it off the list of pending messages.
-            let again = Schedule { kind, key: letter.key.clone(), due: now, attempts: 1, body: letter.body.clone() };
-            let mut commit = Commit { finished: vec![work.finished()], ..Commit::default() };
-            commit.schedule = match kind {
-                WorkKind::Progress => vec![progress_due(&ChannelKey::from(letter.key.clone()), now)],
-                WorkKind::News => {
-                    let (wanted, shown) = self.still_wanted(&letter, now).await?;
-                    commit.finished.extend(shown);
-                    if wanted { vec![again] } else { Vec::new() }
-                }
-                _ => vec![again],
-            };
-            self.keep(commit).await?;
+            match page.last() {
+                Some(last) if page.len() == PAGE as usize => after = Some(last.key.clone()),
+                _ => break,
+            }
         }
         self.outbox.wake();
         Ok(())
+    }
+
+    async fn retry_dead_letter(&self, kept: &Kept, now: Timestamp) -> Result<(), StoreError> {
+        let Some(letter) = decode::<DeadLetter>(kept) else { return Ok(()) };
+        let kinds = [
+            WorkKind::Announce,
+            WorkKind::Welcome,
+            WorkKind::Card,
+            WorkKind::Notice,
+            WorkKind::Digest,
+            WorkKind::News,
+            WorkKind::Progress,
+        ];
+        let kind = kinds.into_iter().find(|kind| *kind.name() == *letter.kind);
+        let Some(kind) = kind else { return Ok(()) };
+        let mut commit = Commit { finished: vec![kept.finished()], ..Commit::default() };
+        if letter.since.is_some() {
+            return match kind {
+                // Of a channel: the process that watches tries it.
+                WorkKind::News if kept.key == feed_key(&ChannelKey::from(letter.key.clone())) => Ok(()),
+                kind if self.sessions.store().find(kind, &letter.key).await?.is_some() => {
+                    self.due_now(kind, &letter.key, now).await
+                }
+                // It is not wanted any more.
+                _ => self.keep(commit).await,
+            };
+        }
+        // An earlier release took it off the list of pending messages, and did not say since when.
+        let again = Schedule { kind, key: letter.key.clone(), due: now, attempts: 1, body: letter.body.clone() };
+        commit.schedule = match kind {
+            WorkKind::Progress => vec![progress_due(&ChannelKey::from(letter.key.clone()), now)],
+            WorkKind::News => {
+                let (wanted, shown) = self.still_wanted(&letter, now).await?;
+                commit.finished.extend(shown);
+                if wanted { vec![again] } else { Vec::new() }
+            }
+            _ => vec![again],
+        };
+        self.keep(commit).await
     }
 
     /// Whether a message of the feed that an earlier release put aside is still to be sent; if it is too
@@ -298,14 +309,16 @@ impl Bot {
         if card.is_some_and(|card| now < card.kept_until(false)) {
             return Ok((true, None));
         }
-        let shown = store.find(WorkKind::Posted, &letter.key).await?;
+        let shown = store.kept(KeptKind::Posted, &letter.key).await?;
         Ok((false, shown.map(|shown| shown.finished())))
     }
 }
 
 async fn recorded(store: &dyn Store) -> Result<Vec<DeadLetter>, StoreError> {
-    let letters = store.due(WorkKind::DeadLetter, Timestamp::MAX, LISTED).await?;
-    Ok(letters.iter().filter_map(decode).collect())
+    let kept = store.all_kept(KeptKind::DeadLetter, None, LISTED).await?;
+    let mut letters: Vec<DeadLetter> = kept.iter().filter_map(decode).collect();
+    letters.sort_by_key(|letter| letter.since);
+    Ok(letters)
 }
 
 /// Messages that a chat refuses, a line each, as they are stored.

@@ -29,7 +29,7 @@ use crate::domain::notify::storm::OWN_CARDS;
 use crate::pace::Rank;
 use crate::state::feed::Posted;
 use crate::state::kept::decode;
-use crate::store::{Commit, StoreError, Work, WorkKind};
+use crate::store::{Commit, Kept, KeptKind, StoreError, Work, WorkKind};
 use crate::timing::delivery::{BETWEEN_REPLACEMENTS, CLOCK_SKEW, UNREADABLE_WAITS};
 
 /// Rows that are looked at in one round; of one channel, those that are sent.
@@ -163,7 +163,7 @@ impl Bot {
         // What is new goes before what only changes.
         let (mut new, mut shown) = (Vec::new(), Vec::new());
         for (work, card) in rows {
-            let row = self.sessions.store().find(WorkKind::Posted, &work.key).await?;
+            let row = self.sessions.store().kept(KeptKind::Posted, &work.key).await?;
             if Timestamp::now() >= card.kept_until(row.as_ref().is_some_and(|row| is_shown(row, &card))) {
                 self.drop_message(&work, &card, row).await?;
             } else if row.is_some() {
@@ -235,7 +235,7 @@ impl Bot {
         since: Timestamp,
     ) -> Result<Result<bool, ChatError>, StoreError> {
         let store = self.sessions.store();
-        let row = store.find(WorkKind::Posted, &work.key).await?;
+        let row = store.kept(KeptKind::Posted, &work.key).await?;
         if row.as_ref().is_some_and(|row| is_shown(row, card)) {
             return self.rests(work, card).await.map(|()| Ok(false));
         }
@@ -289,7 +289,7 @@ impl Bot {
             }
         };
         debug!(key = work.key, "sent");
-        let mut commit = Commit { schedule: vec![shown.row(&work.key)], ..Commit::default() };
+        let mut commit = Commit { keep: vec![shown.row(&work.key)], ..Commit::default() };
         if shown.seq >= card.seq {
             // One that changed meanwhile stays due.
             commit.postponed.push((work.finished(), card.rests_until().max(Timestamp::now())));
@@ -317,8 +317,8 @@ impl Bot {
     }
 
     /// Nothing more is expected of it.
-    async fn drop_message(&self, work: &Work, card: &Card, posted: Option<Work>) -> Result<(), StoreError> {
-        let finished = posted.iter().map(Work::finished).chain([work.finished()]).collect();
+    async fn drop_message(&self, work: &Work, card: &Card, posted: Option<Kept>) -> Result<(), StoreError> {
+        let finished = posted.iter().map(Kept::finished).chain([work.finished()]).collect();
         self.outbox.attempts.recorded(&(work.kind, work.key.clone()));
         let _keeping = self.notifications.keeping.lock().await;
         let mut batch = Batch::new(&**self.sessions.store());
@@ -330,7 +330,7 @@ impl Bot {
 }
 
 /// Whether a message shows what is stored.
-fn is_shown(posted: &Work, card: &Card) -> bool {
+fn is_shown(posted: &Kept, card: &Card) -> bool {
     decode::<Posted>(posted).is_some_and(|posted| posted.seq >= card.seq)
 }
 

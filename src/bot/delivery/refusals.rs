@@ -58,7 +58,9 @@ impl Bot {
         let recorded = matches!(after, AfterRefusal::DeadLetter(_));
         if recorded {
             error!(%error, kind = work.kind.name(), key, attempts, wait_s, "a message is refused");
-            commit.schedule = self.dead_letter(work, about, error, now).await?;
+            let (letter, notice) = self.dead_letter(work, about, error, now).await?;
+            commit.keep.push(letter);
+            commit.schedule.extend(notice);
         } else {
             warn!(%error, kind = work.kind.name(), key, attempts, wait_s, "a message has to wait");
         }

@@ -9,14 +9,11 @@ use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, MessageId};
 use crate::domain::approval::ApprovalId;
 use crate::state::feed::Posted;
-use crate::state::kept::{decode, row_due};
-use crate::store::{Commit, StoreError, Work, WorkKind};
+use crate::state::kept::{decode, keep_until};
+use crate::store::{Commit, KeptKind, StoreError};
 use crate::timing::delivery::REPLACED_KEPT;
 
-/// Forgotten at once.
-const PAGE: u32 = 1_000;
-
-/// The body of a [`WorkKind::Replaced`] row: what the old message showed.
+/// The body of a [`KeptKind::Replaced`] row: what the old message showed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "showed", rename_all = "snake_case")]
 pub(super) enum Original {
@@ -33,20 +30,20 @@ impl Bot {
         message: &MessageId,
         original: &Original,
     ) -> Result<(), StoreError> {
-        let row = row_due(WorkKind::Replaced, key(channel, message), original, Timestamp::now() + REPLACED_KEPT);
-        self.keep(Commit { schedule: vec![row], ..Commit::default() }).await
+        let row = keep_until(KeptKind::Replaced, key(channel, message), original, Timestamp::now() + REPLACED_KEPT);
+        self.keep(Commit { keep: vec![row], ..Commit::default() }).await
     }
 
     /// The answer to a button on a message that was replaced; none if it is the present one.
     pub async fn outdated(&self, channel: &ChannelKey, message: &MessageId) -> Result<Option<View>, StoreError> {
-        let Some(row) = self.sessions.store().find(WorkKind::Replaced, &key(channel, message)).await? else {
+        let Some(row) = self.sessions.store().kept(KeptKind::Replaced, &key(channel, message)).await? else {
             return Ok(None);
         };
         let present = match decode::<Original>(&row) {
             Some(Original::Checklist) => self.progress_of(channel).await?,
             Some(Original::Card { id }) => self.approvals.read(&id).await?.and_then(|approval| approval.card),
             Some(Original::News { key }) => {
-                let posted = self.sessions.store().find(WorkKind::Posted, &key).await?;
+                let posted = self.sessions.store().kept(KeptKind::Posted, &key).await?;
                 posted.as_ref().and_then(decode::<Posted>).map(|posted| posted.message)
             }
             None => None,
@@ -77,15 +74,6 @@ impl Bot {
     ) -> Option<Line> {
         let url = self.chats.of_channel(channel).ok()?.link(channel, message?).await?;
         Some(Line::new().link(label, url.into_string()))
-    }
-
-    /// Forgets messages that were replaced long ago.
-    pub(in crate::bot) async fn forget_replaced(&self, now: Timestamp) -> Result<(), StoreError> {
-        let old = self.sessions.store().due(WorkKind::Replaced, now, PAGE).await?;
-        if old.is_empty() {
-            return Ok(());
-        }
-        self.keep(Commit { finished: old.iter().map(Work::finished).collect(), ..Commit::default() }).await
     }
 }
 

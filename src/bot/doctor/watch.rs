@@ -15,7 +15,7 @@ use crate::state::kept::decode;
 use crate::state::rule_health::{HEALTH, Live, Snapshot};
 use crate::state::rules::Notifications;
 use crate::state::sessions::Sessions;
-use crate::store::{Store, StoreError, WorkKind};
+use crate::store::{KeptKind, Store, StoreError};
 use crate::timing::doctor::{WATCH_BEHIND, WATCH_STALE};
 
 const ID: &str = "watch";
@@ -35,8 +35,8 @@ async fn look(store: &Arc<dyn Store>, now: Timestamp) -> Result<Check, StoreErro
     if waited.is_empty() {
         return Ok(Check::pass(ID, SUBJECT, "No rule waits for anything at Sekoia."));
     }
-    let stored = store.find(WorkKind::Source, HEALTH).await?;
-    let health: Snapshot = stored.and_then(|work| decode(&work)).unwrap_or_default();
+    let stored = store.kept(KeptKind::Source, HEALTH).await?;
+    let health: Snapshot = stored.and_then(|kept| decode(&kept)).unwrap_or_default();
     let watched = count(waited.len(), "kind of event is", "kinds of events are");
     if health.at == Timestamp::default() {
         return Ok(Check::warn(

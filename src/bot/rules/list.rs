@@ -15,7 +15,7 @@ use crate::domain::plan::Present;
 use crate::state::hint::MOST_WAITING;
 use crate::state::kept::decode;
 use crate::state::rule_health::{Live, Look, Snapshot};
-use crate::store::{StoreError, WorkKind};
+use crate::store::{KeptKind, StoreError};
 
 const RULES: usize = 10;
 
@@ -68,8 +68,8 @@ fn active(live: usize, all: usize) -> String {
 impl Bot {
     /// When the channel's rules fired last.
     async fn last_fired(&self, channel: &ChannelKey) -> Result<LastFired, StoreError> {
-        let log = self.sessions.store().find(WorkKind::Fired, channel.as_str()).await?;
-        Ok(log.and_then(|work| decode::<ChannelLog>(&work)).map(|log| log.fired).unwrap_or_default())
+        let log = self.sessions.store().kept(KeptKind::Fired, channel.as_str()).await?;
+        Ok(log.and_then(|kept| decode::<ChannelLog>(&kept)).map(|log| log.fired).unwrap_or_default())
     }
 
     /// The channel's rules, as a plan is compared with them.

@@ -24,7 +24,7 @@ use crate::domain::notify::{Command, Digest, Every, Refusal, Rule, Rules, Which,
 use crate::domain::plan::difference::Mark;
 use crate::state::hint::Hint;
 use crate::state::rules::{ChangeError, Changed};
-use crate::store::{Finished, Schedule, StoreError, WorkKind};
+use crate::store::{Finished, KeptKind, Schedule, StoreError, WorkKind};
 
 pub(super) use webhook::NewAddress;
 
@@ -143,7 +143,7 @@ impl Bot {
         let Some(key) = &rule.sample else { return Ok(false) };
         for wait in RECORDED {
             tokio::time::sleep(wait).await;
-            if self.notifications.store().find(WorkKind::Posted, key).await?.is_some() {
+            if self.notifications.store().kept(KeptKind::Posted, key).await?.is_some() {
                 return Ok(true);
             }
         }

@@ -12,7 +12,7 @@ use crate::chat::{ChannelKey, ChatError, MessageId, Picture};
 use crate::domain::notify::chart::{self, Chart};
 use crate::domain::notify::{Bands, ChannelLog, Count, Journal, Period, RuleLine, Rules, Summary, summary};
 use crate::state::kept::decode;
-use crate::store::{StoreError, WorkKind};
+use crate::store::{KeptKind, StoreError};
 use crate::timing::rules::SUMMARY_PATIENCE;
 
 /// Rules in the table; the others are counted.
@@ -63,7 +63,7 @@ impl Bot {
         zone: &TimeZone,
         now: Timestamp,
     ) -> Result<Summary, StoreError> {
-        let kept = self.sessions.store().find(WorkKind::Fired, channel.as_str()).await?;
+        let kept = self.sessions.store().kept(KeptKind::Fired, channel.as_str()).await?;
         let log: Option<ChannelLog> = kept.as_ref().and_then(decode);
         // Nothing fired yet: it is known since the first rule.
         let since = rules.rules.iter().map(|rule| rule.at).min().unwrap_or(now);

@@ -11,7 +11,7 @@ use crate::chat::view::{Control, Line, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, UserId};
 use crate::domain::access::Rights;
 use crate::pace::Rank;
-use crate::store::{Commit, CommitError, Found, Schedule, StoreError, Work, WorkKind};
+use crate::store::{Commit, CommitError, Found, Keep, KeptKind, Schedule, StoreError, Work, WorkKind};
 use crate::timing::steps::WELCOME_PATIENCE;
 
 /// Operators that are looked up.
@@ -22,14 +22,14 @@ impl Bot {
     /// The bot was added to a channel, as the platform says: it is welcomed there, once for good.
     pub async fn added_to(&self, channel: &ChannelKey, delivery: &str, at: Timestamp) -> Result<(), StoreError> {
         let key = format!("welcome/{channel}");
-        let work = |kind, key: String, due| Schedule { kind, key, due, attempts: 0, body: String::new() };
+        let body = String::new();
+        // For good: who removes the bot and adds it again knows it.
+        let known = Keep { kind: KeptKind::Known, key: key.clone(), body: body.clone(), until: None };
+        let channel = channel.as_str().to_owned();
         let commit = Commit {
-            schedule: vec![
-                work(WorkKind::Welcome, channel.as_str().to_owned(), at),
-                // Kept for good: who removes the bot and adds it again knows it.
-                work(WorkKind::Known, key.clone(), Timestamp::MAX),
-            ],
-            rests_on: vec![Found { kind: WorkKind::Known.into(), key, generation: None }],
+            schedule: vec![Schedule { kind: WorkKind::Welcome, key: channel, due: at, attempts: 0, body }],
+            keep: vec![known],
+            rests_on: vec![Found { kind: KeptKind::Known.into(), key, generation: None }],
             delivery: Some((delivery.to_owned(), at)),
             ..Commit::default()
         };

@@ -12,7 +12,9 @@ use crate::domain::notify::{Card, ChannelLog, Firing, Missing, Noted, Occurrence
 use crate::state::feed::card_row;
 use crate::state::fired::log_row;
 use crate::state::kept::decode;
-use crate::store::{Commit, CommitError, Finished, Found, Schedule, Store, StoreError, Work, WorkKind};
+use crate::store::{
+    Commit, CommitError, Finished, Found, Keep, Kept, KeptKind, RowKind, Store, StoreError, Work, WorkKind,
+};
 use crate::timing::watching::SAID_KEPT;
 
 /// What a commit changes beside the rules. Whoever makes one holds `Notifications::keeping`, and
@@ -128,17 +130,20 @@ impl<'a> Batch<'a> {
 
     async fn read_card(&mut self, key: &str) -> Result<(), StoreError> {
         if !self.cards.contains_key(key) {
-            let row = Row::of(self.store, WorkKind::News, key, |work| work.as_ref().and_then(decode)).await?;
-            self.cards.insert(key.to_owned(), row);
+            let work = self.store.find(WorkKind::News, key).await?;
+            let found = work.as_ref().map_or_else(|| absent(WorkKind::News, key), Work::found);
+            let value = work.as_ref().and_then(decode);
+            self.cards.insert(key.to_owned(), Row { value, found: Some(found), changed: false });
         }
         Ok(())
     }
 
     async fn read_log(&mut self, channel: &ChannelKey) -> Result<(), StoreError> {
         if !self.logs.contains_key(channel) {
-            let new = |work: Option<Work>| work.as_ref().and_then(decode).unwrap_or_else(|| ChannelLog::new(self.now));
-            let row = Row::of(self.store, WorkKind::Fired, channel.as_str(), new).await?;
-            self.logs.insert(channel.clone(), row);
+            let kept = self.store.kept(KeptKind::Fired, channel.as_str()).await?;
+            let found = kept.as_ref().map_or_else(|| absent(KeptKind::Fired, channel.as_str()), Kept::found);
+            let value = kept.as_ref().and_then(decode).unwrap_or_else(|| ChannelLog::new(self.now));
+            self.logs.insert(channel.clone(), Row { value, found: Some(found), changed: false });
         }
         Ok(())
     }
@@ -146,7 +151,7 @@ impl<'a> Batch<'a> {
     async fn read_known(&mut self, channel: &ChannelKey, occurrence: &Occurrence) -> Result<(), StoreError> {
         let key = known_key(channel, occurrence);
         if !self.known.contains_key(&key) {
-            let found = self.store.find(WorkKind::Known, &key).await?;
+            let found = self.store.kept(KeptKind::Known, &key).await?;
             self.known.insert(key, if found.is_some() { Known::Before } else { Known::Not });
         }
         Ok(())
@@ -154,13 +159,13 @@ impl<'a> Batch<'a> {
 
     /// Commits everything that changed, with these; false if another process changed some of it
     /// meanwhile: then nothing is committed.
-    pub async fn commit(self, kept: Vec<Schedule>, finished: Vec<Finished>) -> Result<bool, StoreError> {
-        let mut commit = Commit { schedule: kept, finished, ..Commit::default() };
+    pub async fn commit(self, kept: Vec<Keep>, finished: Vec<Finished>) -> Result<bool, StoreError> {
+        let mut commit = Commit { keep: kept, finished, ..Commit::default() };
         for (channel, log) in self.logs {
             // Also if it was only read: it says which message an intake's silence belongs to.
             commit.rests_on.extend(log.found);
             if log.changed {
-                commit.schedule.push(log_row(&log.value, &channel));
+                commit.keep.push(log_row(&log.value, &channel));
             }
         }
         for (key, card) in self.cards.into_iter().filter(|(_, card)| card.changed) {
@@ -169,14 +174,13 @@ impl<'a> Batch<'a> {
         }
         let forget = self.now + SAID_KEPT;
         let now_known = self.known.into_iter().filter(|(_, known)| *known == Known::Now);
-        commit.schedule.extend(now_known.map(|(key, _)| Schedule {
-            kind: WorkKind::Known,
+        commit.keep.extend(now_known.map(|(key, _)| Keep {
+            kind: KeptKind::Known,
             key,
-            due: forget,
-            attempts: 0,
             body: String::new(),
+            until: Some(forget),
         }));
-        if commit.schedule.is_empty() && commit.finished.is_empty() {
+        if commit.schedule.is_empty() && commit.keep.is_empty() && commit.finished.is_empty() {
             return Ok(true);
         }
         match self.store.commit(commit).await {
@@ -187,18 +191,9 @@ impl<'a> Batch<'a> {
     }
 }
 
-impl<T> Row<T> {
-    async fn of(
-        store: &dyn Store,
-        kind: WorkKind,
-        key: &str,
-        value: impl FnOnce(Option<Work>) -> T,
-    ) -> Result<Self, StoreError> {
-        let work = store.find(kind, key).await?;
-        let found =
-            Found { kind: kind.into(), key: key.to_owned(), generation: work.as_ref().map(|work| work.generation) };
-        Ok(Self { value: value(work), found: Some(found), changed: false })
-    }
+/// How a row is found that is not there.
+fn absent(kind: impl Into<RowKind>, key: &str) -> Found {
+    Found { kind: kind.into(), key: key.to_owned(), generation: None }
 }
 
 impl Stored for OfChannel<'_, '_> {

@@ -22,7 +22,7 @@ use crate::domain::notify::budget::{Interval, Load, Polled, intervals};
 use crate::sekoia::SekoiaError;
 use crate::state::kept::decode;
 use crate::state::rule_health::{Counted, HEALTH, Live, Snapshot};
-use crate::store::{Commit, StoreError, WorkKind};
+use crate::store::{Commit, KeptKind, StoreError};
 use crate::timing::watching::{
     HEALTH_REPEATED_EVERY, HEALTH_STALE_AFTER, HEALTH_STORED_EVERY, POLL_LONGEST_WAIT, POLL_TICK,
 };
@@ -148,8 +148,8 @@ impl Bot {
     }
 
     async fn stored_health(&self) -> Result<Snapshot, StoreError> {
-        let work = self.sessions.store().find(WorkKind::Source, HEALTH).await?;
-        Ok(work.and_then(|work| decode(&work)).unwrap_or_default())
+        let kept = self.sessions.store().kept(KeptKind::Source, HEALTH).await?;
+        Ok(kept.and_then(|kept| decode(&kept)).unwrap_or_default())
     }
 
     async fn store_health(&self) {
@@ -168,7 +168,7 @@ impl Bot {
             if known {
                 continue;
             }
-            let commit = Commit { schedule: vec![health.row()], ..Commit::default() };
+            let commit = Commit { keep: vec![health.row()], ..Commit::default() };
             match self.sessions.store().commit(commit).await.map_err(only_store) {
                 Ok(_) => stored = Some((health, Instant::now())),
                 Err(error) => warn!(%error, "how the rules do could not be stored"),

@@ -16,7 +16,7 @@ use crate::domain::notify::{Silence, Trigger, What};
 use crate::pace::Rank;
 use crate::sekoia::{self, Id, SekoiaError};
 use crate::state::kept::decode;
-use crate::store::WorkKind;
+use crate::store::KeptKind;
 use crate::timing::watching::LONGEST_SILENCE;
 
 const KEPT: &str = "silence";
@@ -107,7 +107,7 @@ impl Bot {
         intakes: &[sekoia::Intake],
         now: Timestamp,
     ) -> Result<Silent, Failure> {
-        let row = self.sessions.store().find(WorkKind::Source, &format!("{KEPT}|{community}")).await?;
+        let row = self.sessions.store().kept(KeptKind::Source, &format!("{KEPT}|{community}")).await?;
         // Where nobody waits for silence any more, nobody looks.
         let fresh = |kept: &SilenceCursor| kept.hour.is_some_and(|hour| hour >= hour_of(now) - HOUR);
         if let Some(kept) = row.and_then(|row| decode::<SilenceCursor>(&row)).filter(fresh) {

@@ -12,8 +12,8 @@ use crate::chat::ChannelKey;
 use crate::domain::notify::{self, Occurrence, Trigger, What};
 use crate::pace::Rank;
 use crate::sekoia::{self, SekoiaError};
-use crate::state::kept::{decode, row};
-use crate::store::{Finished, Schedule, StoreError, WorkKind};
+use crate::state::kept::{decode, keep};
+use crate::store::{Finished, Keep, KeptKind, StoreError};
 
 /// Nobody looks at the screen for what a source asks.
 pub(super) const RANK: Rank = Rank::Background;
@@ -44,7 +44,7 @@ pub(super) struct PollContext<'a> {
 pub(in crate::bot) struct Report {
     pub occurrences: Vec<Occurrence>,
     /// How far the source was read.
-    pub kept: Vec<Schedule>,
+    pub kept: Vec<Keep>,
     pub finished: Vec<Finished>,
     /// There is more: look again at once.
     pub more: bool,
@@ -75,12 +75,12 @@ impl PollContext<'_> {
 
     /// What was known of a source after the last look.
     pub async fn kept<T: DeserializeOwned>(&self, source: &str) -> Result<Option<T>, StoreError> {
-        let work = self.bot.sessions.store().find(WorkKind::Source, &self.key(source)).await?;
-        Ok(work.and_then(|work| decode(&work)))
+        let kept = self.bot.sessions.store().kept(KeptKind::Source, &self.key(source)).await?;
+        Ok(kept.and_then(|kept| decode(&kept)))
     }
 
-    pub fn keep(&self, source: &str, value: &impl Serialize) -> Schedule {
-        row(WorkKind::Source, self.key(source), value)
+    pub fn keep(&self, source: &str, value: &impl Serialize) -> Keep {
+        keep(KeptKind::Source, self.key(source), value)
     }
 
     fn key(&self, source: &str) -> String {

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::rows::{KEPT, StoredKept, number};
+use super::rows::{KEPT, NEVER, Stored, StoredKept, number};
 use super::writer::Patience;
 use super::{Shared, only_store};
 use crate::store::audit::Chain;
@@ -158,5 +158,27 @@ pub async fn seal(tx: &mut SqliteConnection, chain: &Chain, stored: &StoredKept)
         .bind(number(stored.generation))
         .execute(tx)
         .await?;
+    Ok(())
+}
+
+pub async fn is_there(tx: &mut SqliteConnection, kind: KeptKind, key: &str) -> Result<bool, StoreError> {
+    let there = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM kept WHERE kind = ? AND key = ?)");
+    Ok(there.bind(kind.name()).bind(key).fetch_one(tx).await?)
+}
+
+/// Keeps what an earlier release kept among the due work, where it was due when it may be forgotten.
+pub async fn take_over(
+    tx: &mut SqliteConnection,
+    chain: &Chain,
+    kind: KeptKind,
+    old: &Stored,
+) -> Result<(), StoreError> {
+    let until = match kind {
+        KeptKind::Known | KeptKind::Replaced | KeptKind::Proof => Some(old.due).filter(|due| *due < NEVER),
+        // The times of these meant something else, or nothing.
+        KeptKind::Posted | KeptKind::Fired | KeptKind::Source | KeptKind::DeadLetter => None,
+    };
+    keep(tx, chain, kind, &old.key, until, &old.body).await?;
+    sqlx::query("DELETE FROM work WHERE generation = ?").bind(number(old.generation)).execute(tx).await?;
     Ok(())
 }

@@ -426,6 +426,7 @@ impl Shared {
         }
         let sealed_before = !matches!(remembered, Ok(None));
         upgrade::seal(&mut connection, &self.chain, sealed_before).await?;
+        self.move_kept(&mut connection).await?;
         self.take_stock(&mut connection, remembered).await?;
         let identity = self.identity()?;
         files::tighten(&self.path);

@@ -267,6 +267,6 @@ impl Shared {
 }
 
 /// Eight characters that stand in the log, and where somebody reads of it.
-fn reference() -> String {
+pub(super) fn reference() -> String {
     format!("{:08x}", rand::random::<u32>())
 }

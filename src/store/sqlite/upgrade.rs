@@ -4,16 +4,18 @@
 //! The first time, what stands in the file is taken for what the earlier release wrote: nothing
 //! else can be told then. Whether it was sealed before is told by a row of its own, by the file of
 //! heads beside the database, and by any seal in it: afterwards, what has no seal is not ours.
+//!
+//! What an earlier release kept among the due work is moved after that, each row if its seal fits.
 
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use tracing::{error, info};
 
-use super::kept;
 use super::rows::{Stored, StoredKept, last_seal, number, unsigned};
+use super::{Shared, commit, kept, trust};
 use crate::store::audit::Chain;
 use crate::store::seal::{Row, Unsealed};
-use crate::store::{StoreError, StreamId};
+use crate::store::{KeptKind, StoreError, StreamId};
 
 /// Rows that got a seal.
 #[derive(Default)]
@@ -123,6 +125,51 @@ async fn everything(tx: &mut SqliteConnection, chain: &Chain, trust: bool) -> Re
     // Leases last for seconds: whoever wants one takes it anew.
     sqlx::raw_sql("DELETE FROM lease").execute(&mut *tx).await?;
     Ok(sealed)
+}
+
+impl Shared {
+    /// Moves what an earlier release kept among the due work into its own table. What is not as that
+    /// release sealed it is set aside, and so is what was put back after it was moved.
+    pub(super) async fn move_kept(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        let mut old = Vec::new();
+        for kind in KeptKind::ALL {
+            let rows = sqlx::query(
+                "SELECT key, due, attempts, body, generation, delivered, seal FROM work WHERE kind = ? ORDER BY generation",
+            );
+            for row in rows.bind(kind.name()).fetch_all(&mut *connection).await? {
+                old.push((kind, Stored::read(kind.name(), &row)?));
+            }
+        }
+        if old.is_empty() {
+            return Ok(());
+        }
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+        let (mut moved, mut aside) = (0_usize, 0_usize);
+        for (kind, stored) in old {
+            let what = format!("{} {}", stored.kind, stored.key);
+            let why = match self.chain.check_row(&stored.row(), &stored.seal) {
+                Ok(()) if !kept::is_there(connection, kind, &stored.key).await? => {
+                    kept::take_over(connection, &self.chain, kind, &stored).await?;
+                    moved += 1;
+                    continue;
+                }
+                Ok(()) => Unsealed::Replayed,
+                // With the right key it is in order again, and is moved then.
+                Err(why @ Unsealed::UnknownKey(_)) => {
+                    self.suspect(&what, &why.to_string());
+                    continue;
+                }
+                Err(why) => why,
+            };
+            let reference = trust::reference();
+            commit::put_aside(connection, &stored.into(), &reference, &why.to_string()).await?;
+            error!(reference, what, %why, "this is not what the bot stored; it is set aside and not acted upon");
+            aside += 1;
+        }
+        sqlx::raw_sql("COMMIT").execute(&mut *connection).await?;
+        info!(moved, aside, "what an earlier release kept among the due work was moved");
+        Ok(())
+    }
 }
 
 async fn stream(tx: &mut SqliteConnection, chain: &Chain, trust: bool, row: &SqliteRow) -> Result<bool, StoreError> {

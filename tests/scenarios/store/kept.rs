@@ -1,11 +1,15 @@
 //! What is kept and never done: found, listed, superseded, forgotten, and believed only as it was sealed.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use sekoia_chatops::store::audit::Chain;
+use sekoia_chatops::store::seal::Row;
 use sekoia_chatops::store::{Commit, CommitError, Found, Keep, Kept, KeptKind, SqliteStore, Store, WorkKind};
+use sqlx::Connection;
 use tempfile::TempDir;
 
-use super::trust::Bot;
+use super::trust::{Bot, with_tables};
 use super::{at, key, on_every_store, one, soc, sqlite, todo};
 
 const GOOD: Option<Timestamp> = None;
@@ -270,4 +274,130 @@ async fn after_a_start_with_both_keys_what_is_kept_needs_the_new_one_alone() {
     }
     assert_eq!(keys(&*bot.store, KeptKind::Source).await, ["b"]);
     assert_eq!(bot.aside().await.len(), 1);
+}
+
+const NEVER: i64 = 253_402_207_200_999;
+
+/// A database as the release before left it, which kept these among the due work: kind, key, due time,
+/// attempts.
+async fn former_release(path: &Path, rows: &[(&str, &str, i64, u32)]) {
+    let tables = ["0001_streams.sql", "0002_lease.sql", "0003_seals.sql"];
+    let mut database = with_tables(path, &tables).await;
+    let chain = Chain::new(&[key(1)]);
+    sqlx::query("INSERT INTO whole (id, seal) VALUES (1, ?)")
+        .bind(chain.seal_row(&Row::Whole))
+        .execute(&mut database)
+        .await
+        .unwrap();
+    for (generation, &(kind, key, due, attempts)) in (1..).zip(rows) {
+        let row = Row::Work { kind, key, generation, due, attempts, body: "{}", delivered: false };
+        sqlx::query(
+            "INSERT INTO work (generation, kind, key, due, attempts, body, delivered, seal) VALUES (?, ?, ?, ?, ?, '{}', 0, ?)",
+        )
+        .bind(i64::try_from(generation).unwrap())
+        .bind(kind)
+        .bind(key)
+        .bind(due)
+        .bind(attempts)
+        .bind(chain.seal_row(&row))
+        .execute(&mut database)
+        .await
+        .unwrap();
+    }
+    database.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_release_before_kept_among_the_due_work_is_moved() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("bot.db");
+    let then = at(50).as_millisecond();
+    let rows = [
+        ("known", "a", then, 0),
+        // Its time was set anew, as a clock was ahead.
+        ("known", "b", then, 3),
+        ("known", "listening", NEVER, 0),
+        ("replaced", "r", then, 0),
+        ("proof", "p", then, 0),
+        ("posted", "m", NEVER, 0),
+        ("fired", "c", NEVER, 0),
+        ("source", "s", NEVER, 0),
+        ("parked", "news/1", NEVER, 0),
+        // Put aside by a release still older, whose time was that of the refusal.
+        ("parked", "news/2", at(-50).as_millisecond(), 0),
+        ("news", "1", 0, 2),
+    ];
+    former_release(&path, &rows).await;
+    let mut bot = Bot { store: sqlite(&path, &[key(1)]).await, path, _directory: directory };
+    let mut moved = Vec::new();
+    for restarted in [false, true] {
+        if restarted {
+            bot.restart().await;
+        }
+        let mut all = Vec::new();
+        for kind in KeptKind::ALL {
+            all.extend(bot.store.all_kept(kind, None, 99).await.unwrap());
+        }
+        let shown: Vec<_> = all.iter().map(|kept| (kept.kind.name(), &*kept.key, kept.until)).collect();
+        let (good, then) = (None, Some(at(50)));
+        let expected = [
+            ("known", "a", then),
+            ("known", "b", then),
+            ("known", "listening", good),
+            ("posted", "m", good),
+            ("fired", "c", good),
+            ("source", "s", good),
+            ("parked", "news/1", good),
+            ("parked", "news/2", good),
+            ("replaced", "r", then),
+            ("proof", "p", then),
+        ];
+        assert_eq!(shown, expected);
+        assert!(all.iter().all(|kept| kept.body == "{}"));
+        moved.push(all);
+    }
+    assert_eq!(moved[0], moved[1]);
+    assert_eq!(bot.aside().await, []);
+    // Work stays work.
+    assert_eq!(bot.store.find(WorkKind::News, "1").await.unwrap().unwrap().attempts, 2);
+    assert_eq!(bot.store.forget_kept(at(50)).await.unwrap(), 4);
+}
+
+#[tokio::test]
+async fn an_edited_row_is_not_trusted_because_it_is_moved() {
+    let edits = [
+        "body = '{\"n\":1}'",
+        "due = due - 1",
+        "attempts = 1",
+        "key = 'c'",
+        "kind = 'proof'",
+        "delivered = 1",
+        "generation = generation + 9",
+        "seal = ''",
+        "seal = (SELECT seal FROM work WHERE key = 'b')",
+    ];
+    for edit in edits {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("bot.db");
+        former_release(&path, &[("known", "a", 9, 0), ("known", "b", 9, 0), ("known", "d", 9, 0)]).await;
+        super::audit::tamper(&path, &format!("UPDATE work SET {edit} WHERE key = 'a'")).await;
+        let bot = Bot { store: sqlite(&path, &[key(1)]).await, path, _directory: directory };
+        assert_eq!(keys(&*bot.store, KeptKind::Known).await, ["b", "d"], "{edit}");
+        assert_eq!(keys(&*bot.store, KeptKind::Proof).await, [""; 0], "{edit}");
+        assert_eq!(bot.aside().await.len(), 1, "{edit}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_of_the_release_before_that_is_put_back_replaces_nothing() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("bot.db");
+    former_release(&path, &[("fired", "a", NEVER, 0)]).await;
+    super::audit::tamper(&path, "CREATE TABLE before AS SELECT * FROM work").await;
+    let mut bot = Bot { store: sqlite(&path, &[key(1)]).await, path, _directory: directory };
+    keep_all(&*bot.store, vec![keep(KeptKind::Fired, "a", "newer", GOOD)]).await;
+    bot.tamper("INSERT INTO work SELECT * FROM before").await;
+    bot.restart().await;
+    assert_eq!(body(&*bot.store, KeptKind::Fired, "a").await.as_deref(), Some("newer"));
+    assert_eq!(bot.aside().await, [("fired a".to_owned(), "it was settled before and put back".to_owned())]);
 }

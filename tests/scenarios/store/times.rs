@@ -1,7 +1,7 @@
 //! Times on record that lie further ahead than they rightly can: the clock was ahead, then right.
 
 use jiff::{SignedDuration, Timestamp};
-use sekoia_chatops::store::{Commit, Schedule, WorkKind, horizon};
+use sekoia_chatops::store::{Commit, Keep, KeptKind, Schedule, WorkKind, horizon};
 
 use super::{at, on_every_store, todo};
 
@@ -38,19 +38,14 @@ async fn what_is_planned_for_later_than_can_be_is_planned_anew() {
             plan(WorkKind::Execute, "an hour back", now + hour + SignedDuration::from_secs(12)),
             plan(WorkKind::Open, "rightly", now + hour * 24 * 30),
             plan(WorkKind::Digest, "rightly", now + hour * 24 * 7),
-            plan(WorkKind::Known, "rightly", now + hour * 48),
         ]);
         store.commit(Commit { schedule, ..Commit::default() }).await.unwrap();
         assert!(horizon::sweep(&*store, now).await.unwrap() > 0);
         let due = async |kind| -> Vec<String> {
             store.due(kind, now, 9).await.unwrap().into_iter().map(|work| work.key).collect()
         };
-        let kept = [WorkKind::Posted, WorkKind::DeadLetter, WorkKind::Fired, WorkKind::Source];
         for kind in WorkKind::ALL {
             let expected: &[&str] = match kind {
-                // What was told is not told again: it is forgotten in its time.
-                WorkKind::Known | WorkKind::Replaced => &[],
-                kind if kept.contains(&kind) => &[],
                 WorkKind::Execute => &["ahead", "later than a key waits", "an hour back"],
                 _ => &["ahead"],
             };
@@ -58,8 +53,35 @@ async fn what_is_planned_for_later_than_can_be_is_planned_anew() {
             let never = store.find(kind, "never").await.unwrap().unwrap();
             assert_eq!(never.due, Timestamp::MAX, "{}", kind.name());
         }
-        let known = store.find(WorkKind::Known, "ahead").await.unwrap().unwrap();
-        assert_eq!(known.due, now + hour * 48);
+        assert_eq!(horizon::sweep(&*store, now).await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_kept_for_longer_than_can_be_is_forgotten_in_its_time() {
+    on_every_store(async |store| {
+        let (day, year) = (SignedDuration::from_hours(24), SignedDuration::from_hours(365 * 24));
+        let now = at(0);
+        let keep = |kind, key: &str, until| Keep { kind, key: key.into(), body: "{}".into(), until };
+        let mut kept: Vec<Keep> = KeptKind::ALL.map(|kind| keep(kind, "ahead", Some(now + year))).into();
+        kept.extend(KeptKind::ALL.map(|kind| keep(kind, "for good", None)));
+        kept.push(keep(KeptKind::Known, "rightly", Some(now + day * 2)));
+        store.commit(Commit { keep: kept, ..Commit::default() }).await.unwrap();
+        assert_eq!(horizon::sweep(&*store, now).await.unwrap(), 3);
+        for kind in KeptKind::ALL {
+            let then = match kind {
+                // What was told is not told again.
+                KeptKind::Known => day * 2,
+                KeptKind::Replaced => day * 180,
+                // Nobody comes back from a sign-in that long ago.
+                KeptKind::Proof => SignedDuration::ZERO,
+                _ => year,
+            };
+            let until = async |key| store.kept(kind, key).await.unwrap().unwrap().until;
+            assert_eq!(until("ahead").await, Some(now + then), "{}", kind.name());
+            assert_eq!(until("for good").await, None, "{}", kind.name());
+        }
         assert_eq!(horizon::sweep(&*store, now).await.unwrap(), 0);
     })
     .await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::{
-    Commit, CommitError, Finished, Schedule, SqliteStore, Store, StoreError, StreamId, Work, WorkKind, heads,
+    Commit, CommitError, Finished, KeptKind, Schedule, SqliteStore, Store, StoreError, StreamId, Work, WorkKind, heads,
 };
 use sqlx::Connection;
 use tempfile::TempDir;
@@ -299,17 +299,23 @@ async fn a_state_that_is_put_back_with_its_records_or_removed_is_not_acted_upon(
     assert_eq!(loads(&bot, &soc()).await, Ok(Some("1".into())));
 }
 
-/// A database as the release before the seals left it: a session, and a request that waits.
-async fn old_release(path: &Path) {
+/// A database with the tables of an earlier release.
+pub(super) async fn with_tables(path: &Path, files: &[&str]) -> sqlx::SqliteConnection {
     let directory = TempDir::new().unwrap();
     let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/migrations");
-    for file in ["0001_streams.sql", "0002_lease.sql"] {
+    for file in files {
         std::fs::copy(all.join(file), directory.path().join(file)).unwrap();
     }
     let migrations = sqlx::migrate::Migrator::new(directory.path()).await.unwrap();
     let url = format!("sqlite:{}?mode=rwc", path.display());
     let mut database = sqlx::SqliteConnection::connect(&url).await.unwrap();
     migrations.run_direct(None, &mut database, false).await.unwrap();
+    database
+}
+
+/// A database as the release before the seals left it: a session, and a request that waits.
+async fn old_release(path: &Path) {
+    let mut database = with_tables(path, &["0001_streams.sql", "0002_lease.sql"]).await;
     let chain = Chain::new(&[key(1)]);
     for record in chain.seal(&soc(), 0, "", &[record("ann")]) {
         sqlx::query(
@@ -331,7 +337,7 @@ async fn old_release(path: &Path) {
         path,
         "INSERT INTO stream (id, version, schema, state) VALUES ('session/slack:T0SOC:C0SOC', 1, 1, '{}');
          INSERT INTO delivery (id, at) VALUES ('D1', 1780000000000), ('D0', 1780000000000);
-         INSERT INTO work (kind, key, due, attempts, body) VALUES ('inbound', 'D1', 0, 0, '{}'), ('card', 'c', 0, 0, '');
+         INSERT INTO work (kind, key, due, attempts, body) VALUES ('inbound', 'D1', 0, 0, '{}'), ('card', 'c', 0, 0, ''), ('source', 's', 253402207200999, 0, '{}');
          INSERT INTO lease (name, holder, until) VALUES ('duty', 'somebody', 1780000030000)",
     )
     .await;
@@ -349,6 +355,7 @@ async fn what_an_earlier_release_left_is_sealed_once_and_nothing_after_it() {
     database.close().await.unwrap();
     assert_eq!(bot.inbound().await, ["D1"]);
     assert_eq!(bot.due(WorkKind::Card, 9).await.len(), 1);
+    assert!(bot.store.kept(KeptKind::Source, "s").await.unwrap().is_some());
     assert_eq!(loads(&bot, &soc()).await, Ok(Some("{}".into())));
     let again = Commit { delivery: Some(("D0".into(), at(0))), ..Commit::default() };
     assert!(matches!(bot.store.commit(again).await, Err(CommitError::Delivered)));

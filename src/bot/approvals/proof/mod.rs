@@ -27,11 +27,9 @@ use crate::bot::{Ask, Bot};
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, UserId};
 use crate::domain::approval::{Approval, ApprovalId};
-use crate::state::kept::{decode, row_due};
-use crate::store::{Commit, CommitError, Finished, StoreError, Work, WorkKind};
+use crate::state::kept::{decode, keep_until};
+use crate::store::{Commit, CommitError, Finished, Kept, KeptKind, StoreError};
 
-/// Rows that are forgotten in one commit.
-const PAGE: u32 = 200;
 /// Characters of 32 bytes in base64.
 const TOKEN: usize = 43;
 
@@ -64,7 +62,7 @@ struct Wish {
     purpose: Purpose,
 }
 
-/// The body of a [`WorkKind::Proof`] row, which is due when it is over.
+/// The body of a [`KeptKind::Proof`] row, which is kept until it is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "row", rename_all = "snake_case")]
 enum Row {
@@ -142,9 +140,9 @@ impl Bot {
             channel: ask.channel.clone(),
             purpose,
         };
-        let row = row_due(WorkKind::Proof, hashed("link", &token), &Row::Link { wish, expires }, expires);
+        let row = keep_until(KeptKind::Proof, hashed("link", &token), &Row::Link { wish, expires }, expires);
         let finished = ask.finished.clone().into_iter().collect();
-        let commit = Commit { schedule: vec![row], finished, ..Commit::default() };
+        let commit = Commit { keep: vec![row], finished, ..Commit::default() };
         self.sessions.store().commit(commit).await.map_err(crate::bot::inbox::only_store)?;
         let url = format!("{}/confirm/{token}", identities.public_url.as_str().trim_end_matches('/'));
         let (what, label) = match purpose {
@@ -166,7 +164,7 @@ impl Bot {
 
     /// Uses a link up, and begins the sign-in that it is for.
     pub async fn begin_sign_in(&self, token: &str) -> Result<SignIn, NoLink> {
-        let (work, wish) = self.link(token).await?;
+        let (kept, wish) = self.link(token).await?;
         self.wished(&wish).await?;
         let (state, cookie, lives) = (unguessable(), unguessable(), self.timing.proving.sign_in);
         let (nonce, verifier) = (derived("nonce", &cookie, &state), derived("verifier", &cookie, &state));
@@ -174,9 +172,9 @@ impl Bot {
         let expires = began + lives;
         let row = Row::SignIn { wish, browser: hashed("browser", &cookie).into(), began, expires };
         let commit = Commit {
-            schedule: vec![row_due(WorkKind::Proof, hashed("state", &state), &row, expires)],
-            finished: vec![work.finished()],
-            rests_on: vec![work.found()],
+            keep: vec![keep_until(KeptKind::Proof, hashed("state", &state), &row, expires)],
+            finished: vec![kept.finished()],
+            rests_on: vec![kept.found()],
             ..Commit::default()
         };
         self.sessions.store().commit(commit).await.map_err(lost)?;
@@ -186,9 +184,9 @@ impl Bot {
     /// Takes a sign-in that comes back. It does so once, whatever becomes of it.
     pub async fn returned(&self, state: &str, cookie: Option<&str>) -> Result<Returned, NoLink> {
         let key = looked_up("state", state)?;
-        let work = self.sessions.store().find(WorkKind::Proof, &key).await?.ok_or(NoLink::Gone)?;
+        let kept = self.sessions.store().kept(KeptKind::Proof, &key).await?.ok_or(NoLink::Gone)?;
         let now = Timestamp::now();
-        let Some(Row::SignIn { wish, browser, began, expires }) = decode::<Row>(&work) else {
+        let Some(Row::SignIn { wish, browser, began, expires }) = decode::<Row>(&kept) else {
             return Err(NoLink::Gone);
         };
         if !is_good(now, expires, self.timing.proving.sign_in) {
@@ -196,11 +194,11 @@ impl Bot {
         }
         let mine = |cookie: &str| bool::from(hashed("browser", cookie).as_bytes().ct_eq(browser.as_bytes()));
         let cookie = cookie.filter(|cookie| mine(cookie));
-        let row = row_due(WorkKind::Proof, key.clone(), &Row::Returned, expires);
-        let commit = Commit { schedule: vec![row], rests_on: vec![work.found()], ..Commit::default() };
+        let row = keep_until(KeptKind::Proof, key.clone(), &Row::Returned, expires);
+        let commit = Commit { keep: vec![row], rests_on: vec![kept.found()], ..Commit::default() };
         let generations = self.sessions.store().commit(commit).await.map_err(lost)?;
         let generation = generations.first().copied().unwrap_or_default();
-        let finished = Finished { kind: WorkKind::Proof.into(), key, generation };
+        let finished = Finished { kind: KeptKind::Proof.into(), key, generation };
         let Some(cookie) = cookie else {
             self.forget_row(finished).await;
             return Err(NoLink::OtherBrowser);
@@ -222,12 +220,12 @@ impl Bot {
         }
     }
 
-    async fn link(&self, token: &str) -> Result<(Work, Wish), NoLink> {
+    async fn link(&self, token: &str) -> Result<(Kept, Wish), NoLink> {
         let key = looked_up("link", token)?;
-        let work = self.sessions.store().find(WorkKind::Proof, &key).await?.ok_or(NoLink::Gone)?;
-        match decode::<Row>(&work) {
+        let kept = self.sessions.store().kept(KeptKind::Proof, &key).await?.ok_or(NoLink::Gone)?;
+        match decode::<Row>(&kept) {
             Some(Row::Link { wish, expires }) if is_good(Timestamp::now(), expires, self.timing.proving.link) => {
-                Ok((work, wish))
+                Ok((kept, wish))
             }
             _ => Err(NoLink::Gone),
         }
@@ -237,16 +235,6 @@ impl Bot {
     async fn wished(&self, wish: &Wish) -> Result<Approval, NoLink> {
         let approval = self.approvals.read(&wish.request).await?;
         approval.filter(|approval| approval.request.hash == wish.hash).ok_or(NoLink::Gone)
-    }
-
-    /// Forgets what is over.
-    pub(in crate::bot) async fn forget_proofs(&self, now: Timestamp) -> Result<(), StoreError> {
-        let over = self.sessions.store().due(WorkKind::Proof, now, PAGE).await?;
-        if over.is_empty() {
-            return Ok(());
-        }
-        let commit = Commit { finished: over.iter().map(Work::finished).collect(), ..Commit::default() };
-        self.sessions.store().commit(commit).await.map(|_| ()).map_err(crate::bot::inbox::only_store)
     }
 }
 
