@@ -34,6 +34,13 @@ impl Shared {
         let mut found = Vec::new();
         shared.inspect_streams(&mut found).await?;
         shared.inspect_work(&mut found).await?;
+        for row in shared.all("SELECT kind, key, until, body, generation, seal FROM kept ORDER BY kind, key").await? {
+            let kind: &str = row.try_get("kind")?;
+            let stored = rows::stored_kept(kind, &row)?;
+            if let Err(why) = shared.chain.check_row(&stored.row(), &stored.seal) {
+                found.push(format!("{kind} {}: {why}", stored.key));
+            }
+        }
         for row in shared.all("SELECT id, at, settled, seal FROM delivery ORDER BY id").await? {
             let (id, at, settled): (&str, i64, bool) =
                 (row.try_get("id")?, row.try_get("at")?, row.try_get("settled")?);

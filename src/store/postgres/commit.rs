@@ -9,13 +9,13 @@ use futures_util::FutureExt;
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
-use super::rows::{FIND, Stored, last_seal, little, stored, unsigned};
+use super::rows::{Doubtful, FIND, last_seal, little, stored, unsigned};
 use super::transaction::Patience;
 use super::{Shared, StoreError};
 use crate::store::audit::Record;
 use crate::store::seal::Row;
 use crate::store::sqlite::rows::number;
-use crate::store::{Commit, CommitError, Finished, StreamId, WorkKind, Write};
+use crate::store::{Commit, CommitError, Finished, RowKind, StreamId, WorkKind, Write};
 use crate::timing::rehearsal;
 
 const SCHEDULE: &str = "INSERT INTO work (kind, key, generation, due, attempts, body, delivered, seal) \
@@ -74,12 +74,15 @@ impl Shared {
             self.deliver(tx, id, at.as_millisecond()).await?;
         }
         for found in &commit.rests_on {
-            let generation: Option<i64> =
-                sqlx::query_scalar("SELECT generation FROM work WHERE kind = $1 AND key = $2 FOR UPDATE")
-                    .bind(found.kind.name())
-                    .bind(&found.key)
-                    .fetch_optional(&mut *tx)
-                    .await?;
+            let generation = match found.kind {
+                RowKind::Work(_) => "SELECT generation FROM work WHERE kind = $1 AND key = $2 FOR UPDATE",
+                RowKind::Kept(_) => "SELECT generation FROM kept WHERE kind = $1 AND key = $2 FOR UPDATE",
+            };
+            let generation: Option<i64> = sqlx::query_scalar(generation)
+                .bind(found.kind.name())
+                .bind(&found.key)
+                .fetch_optional(&mut *tx)
+                .await?;
             if generation != found.generation.map(number) {
                 return Err(found.conflict());
             }
@@ -92,16 +95,22 @@ impl Shared {
             self.finish(tx, finished).await?;
         }
         for (put_off, due) in &commit.postponed {
-            self.put_off(tx, put_off, due.as_millisecond()).await?;
+            match put_off.kind {
+                RowKind::Work(kind) => self.put_off(tx, kind, put_off, due.as_millisecond()).await?,
+                RowKind::Kept(kind) => self.keep_until(tx, kind, put_off, *due).await?,
+            }
         }
         self.schedule(tx, commit, &generations).await?;
+        for (new, generation) in commit.keep.iter().zip(&generations[commit.schedule.len()..]) {
+            self.keep(tx, commit, new, *generation).await?;
+        }
         Ok(Done { generations, versions })
     }
 
-    /// Draws the numbers of what is scheduled, once for all attempts.
+    /// Draws the numbers of what is scheduled and kept, once for all attempts.
     async fn draw(&self, tx: &mut PgConnection, job: &Job) -> Result<Vec<u64>, CommitError> {
         let drawn = job.generations.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let wanted = job.commit.schedule.len();
+        let wanted = job.commit.schedule.len() + job.commit.keep.len();
         if drawn.len() == wanted {
             return Ok(drawn);
         }
@@ -143,13 +152,14 @@ impl Shared {
                 && body == first.body
                 && at == crate::store::audit::instant(first.at));
         }
-        for (new, generation) in commit.schedule.iter().zip(generations) {
-            let there: Option<i64> =
-                sqlx::query_scalar("SELECT generation FROM work WHERE kind = $1 AND key = $2 FOR UPDATE")
-                    .bind(new.kind.name())
-                    .bind(&new.key)
-                    .fetch_optional(&mut *tx)
-                    .await?;
+        let scheduled = commit.schedule.iter().map(|new| {
+            ("SELECT generation FROM work WHERE kind = $1 AND key = $2 FOR UPDATE", new.kind.name(), &new.key)
+        });
+        let kept = commit.keep.iter().map(|new| {
+            ("SELECT generation FROM kept WHERE kind = $1 AND key = $2 FOR UPDATE", new.kind.name(), &new.key)
+        });
+        for ((query, kind, key), generation) in scheduled.chain(kept).zip(generations) {
+            let there: Option<i64> = sqlx::query_scalar(query).bind(kind).bind(key).fetch_optional(&mut *tx).await?;
             // A later one has taken its place, perhaps after it was recorded: it need not be made again.
             if there.is_some_and(|there| there.unsigned_abs() >= *generation) {
                 return Ok(true);
@@ -240,13 +250,17 @@ impl Shared {
     }
 
     async fn finish(&self, tx: &mut PgConnection, finished: &Finished) -> Result<(), CommitError> {
-        let gone = sqlx::query("DELETE FROM work WHERE kind = $1 AND key = $2 AND generation = $3")
+        let gone = match finished.kind {
+            RowKind::Work(_) => "DELETE FROM work WHERE kind = $1 AND key = $2 AND generation = $3",
+            RowKind::Kept(_) => "DELETE FROM kept WHERE kind = $1 AND key = $2 AND generation = $3",
+        };
+        let gone = sqlx::query(gone)
             .bind(finished.kind.name())
             .bind(&finished.key)
             .bind(number(finished.generation))
             .execute(&mut *tx)
             .await?;
-        if finished.kind != WorkKind::Inbound || gone.rows_affected() == 0 {
+        if finished.kind != WorkKind::Inbound.into() || gone.rows_affected() == 0 {
             return Ok(());
         }
         // It came in this delivery: whoever puts the work back finds it settled.
@@ -260,8 +274,14 @@ impl Shared {
         Ok(())
     }
 
-    async fn put_off(&self, tx: &mut PgConnection, put_off: &Finished, due: i64) -> Result<(), CommitError> {
-        let kind = put_off.kind.name();
+    async fn put_off(
+        &self,
+        tx: &mut PgConnection,
+        kind: WorkKind,
+        put_off: &Finished,
+        due: i64,
+    ) -> Result<(), CommitError> {
+        let kind = kind.name();
         let row = sqlx::query(sqlx::AssertSqlSafe(format!("{FIND} FOR UPDATE")))
             .bind(kind)
             .bind(&put_off.key)
@@ -300,10 +320,9 @@ impl Shared {
                 delivered,
             };
             // A row that was not there could not be locked.
-            let absent = commit
-                .rests_on
-                .iter()
-                .find(|found| found.generation.is_none() && found.kind == new.kind && found.key == new.key);
+            let absent = commit.rests_on.iter().find(|found| {
+                found.generation.is_none() && found.kind == RowKind::Work(new.kind) && found.key == new.key
+            });
             let made = sqlx::query(if absent.is_some() { SCHEDULE_FIRST } else { SCHEDULE })
                 .bind(new.kind.name())
                 .bind(&new.key)
@@ -345,19 +364,20 @@ async fn insert_records(tx: &mut PgConnection, stream: &str, records: &[Record])
     Ok(())
 }
 
-/// Takes a row off the list of work, and keeps it to be looked at; false if it is not there any
+/// Takes a row out of its table, and keeps it to be looked at; false if it is not there any
 /// more: it was done, or written anew.
 pub(super) async fn put_aside(
     tx: &mut PgConnection,
-    stored: &Stored,
+    doubtful: &Doubtful,
     reference: &str,
     why: &str,
 ) -> Result<bool, sqlx::Error> {
-    let gone = sqlx::query("DELETE FROM work WHERE kind = $1 AND key = $2 AND generation = $3 AND seal = $4")
-        .bind(&stored.kind)
-        .bind(&stored.key)
-        .bind(number(stored.generation))
-        .bind(&stored.seal)
+    let Doubtful { remove, row } = doubtful;
+    let gone = sqlx::query(*remove)
+        .bind(&row.kind)
+        .bind(&row.key)
+        .bind(number(row.generation))
+        .bind(&row.seal)
         .execute(&mut *tx)
         .await?;
     if gone.rows_affected() == 0 {
@@ -370,13 +390,13 @@ pub(super) async fn put_aside(
     .bind(reference)
     .bind(jiff::Timestamp::now().as_millisecond())
     .bind(why)
-    .bind(number(stored.generation))
-    .bind(&stored.kind)
-    .bind(&stored.key)
-    .bind(stored.due)
-    .bind(little(stored.attempts))
-    .bind(&stored.body)
-    .bind(&stored.seal)
+    .bind(number(row.generation))
+    .bind(&row.kind)
+    .bind(&row.key)
+    .bind(row.due)
+    .bind(little(row.attempts))
+    .bind(&row.body)
+    .bind(&row.seal)
     .execute(tx)
     .await?;
     Ok(true)

@@ -8,6 +8,7 @@ mod audit;
 mod commit;
 mod errors;
 mod examine;
+mod kept;
 mod prepare;
 mod rows;
 mod transaction;
@@ -29,7 +30,10 @@ use tracing::error;
 use super::audit::{Chain, Record};
 use super::seal::Row;
 use super::sqlite::rows::{NEVER, instant, number};
-use super::{Aside, Backlog, Commit, CommitError, Loaded, MOST_LEASE, Store, StoreError, StreamId, Work, WorkKind};
+use super::{
+    Aside, Backlog, Commit, CommitError, Kept, KeptKind, Loaded, MOST_LEASE, Store, StoreError, StreamId, Work,
+    WorkKind,
+};
 use crate::chat::diagnosis::Check;
 use crate::timing::store::{COMMIT_IMPATIENCE, COMMIT_PATIENCE};
 use rows::stream_ids;
@@ -190,10 +194,30 @@ impl Store for PostgresStore {
         match self.0.trusted(kind, &stored).await? {
             Ok(work) => Ok(Some(work)),
             Err(why) => {
-                self.0.put_aside(vec![(stored, why)]).await;
+                self.0.put_aside(vec![(stored.into(), why)]).await;
                 Ok(None)
             }
         }
+    }
+
+    async fn kept(&self, kind: KeptKind, key: &str) -> Result<Option<Kept>, StoreError> {
+        self.0.kept(kind, key).await
+    }
+
+    async fn all_kept(&self, kind: KeptKind, after: Option<&str>, limit: u32) -> Result<Vec<Kept>, StoreError> {
+        self.0.all_kept(kind, after, limit).await
+    }
+
+    async fn kept_beyond(&self, kind: KeptKind, instant: Timestamp, limit: u32) -> Result<Vec<Kept>, StoreError> {
+        self.0.kept_beyond(kind, instant, limit).await
+    }
+
+    async fn count_kept(&self, kind: KeptKind) -> Result<u64, StoreError> {
+        self.0.count_kept(kind).await
+    }
+
+    async fn forget_kept(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.0.forget_kept(now).await
     }
 
     async fn lease(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {

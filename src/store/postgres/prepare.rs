@@ -11,7 +11,7 @@ use sqlx::{Row as _, SqlStr};
 use tokio::time::sleep;
 use tracing::{error, info};
 
-use super::rows::{small, stored, unsigned};
+use super::rows::{small, stored, stored_kept, unsigned};
 use super::{Shared, errors};
 use crate::store::seal::Row;
 use crate::store::sqlite::rows::number;
@@ -97,6 +97,7 @@ impl Shared {
         let streams = self.renew(connection, STREAMS, |shared, tx, row| Box::pin(shared.renew_stream(tx, row))).await?;
         let work = self.renew(connection, WORK, |shared, tx, row| Box::pin(shared.renew_work(tx, row))).await?;
         self.renew(connection, DELIVERIES, |shared, tx, row| Box::pin(shared.renew_delivery(tx, row))).await?;
+        self.renew(connection, KEPT, |shared, tx, row| Box::pin(shared.renew_kept(tx, row))).await?;
         sqlx::query("UPDATE whole SET seal = $1").bind(seal).execute(&mut *connection).await?;
         info!(streams, work, "what was sealed with an older key was sealed with the first one");
         Ok(())
@@ -159,6 +160,21 @@ impl Shared {
         Ok(true)
     }
 
+    async fn renew_kept(&self, tx: &mut PgConnection, row: &PgRow) -> Result<bool, StoreError> {
+        let stored = stored_kept(row.try_get("kind")?, row)?;
+        if !self.is_older(&stored.row(), &stored.seal) {
+            return Ok(false);
+        }
+        sqlx::query("UPDATE kept SET seal = $3 WHERE kind = $1 AND key = $2 AND generation = $4")
+            .bind(&stored.kind)
+            .bind(&stored.key)
+            .bind(self.chain.seal_row(&stored.row()))
+            .bind(number(stored.generation))
+            .execute(tx)
+            .await?;
+        Ok(true)
+    }
+
     async fn renew_delivery(&self, tx: &mut PgConnection, row: &PgRow) -> Result<bool, StoreError> {
         let delivery =
             Row::Delivery { id: row.try_get("id")?, at: row.try_get("at")?, settled: row.try_get("settled")? };
@@ -188,6 +204,11 @@ const STREAMS: Pages = Pages {
 };
 const WORK: Pages = Pages {
     query: "SELECT kind, key, due, attempts, body, generation, delivered, seal FROM work \
+            WHERE (kind, key) > ($1, $2) ORDER BY kind, key LIMIT $3 FOR UPDATE",
+    key: ("kind", "key"),
+};
+const KEPT: Pages = Pages {
+    query: "SELECT kind, key, until, body, generation, seal FROM kept \
             WHERE (kind, key) > ($1, $2) ORDER BY kind, key LIMIT $3 FOR UPDATE",
     key: ("kind", "key"),
 };

@@ -4,7 +4,7 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use crate::store::audit::Record;
-pub use crate::store::sqlite::rows::Stored;
+pub use crate::store::sqlite::rows::{NEVER, Stored, StoredKept};
 use crate::store::{StoreError, StreamId};
 
 pub const FIND: &str =
@@ -13,6 +13,7 @@ pub const DUE: &str = "SELECT key, due, attempts, body, generation, delivered, s
      WHERE kind = $1 AND due <= $2 ORDER BY due, generation LIMIT $3";
 pub const PLANNED: &str = "SELECT key, due, attempts, body, generation, delivered, seal FROM work \
      WHERE kind = $1 AND due > $2 AND due < $3 ORDER BY due, generation LIMIT $4";
+pub const KEPT: &str = "SELECT key, until, body, generation, seal FROM kept WHERE kind = $1 AND key = $2";
 pub const HISTORY: &str = "SELECT seq, at, actor, kind, body, key, seal FROM record \
      WHERE stream = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
@@ -27,6 +28,39 @@ pub fn stored(kind: &str, row: &PgRow) -> Result<Stored, StoreError> {
         delivered: row.try_get("delivered")?,
         seal: row.try_get("seal")?,
     })
+}
+
+pub fn stored_kept(kind: &str, row: &PgRow) -> Result<StoredKept, StoreError> {
+    Ok(StoredKept {
+        kind: kind.to_owned(),
+        key: row.try_get("key")?,
+        generation: unsigned(row, "generation")?,
+        until: row.try_get("until")?,
+        body: row.try_get("body")?,
+        seal: row.try_get("seal")?,
+    })
+}
+
+/// A row that is not believed, to be taken out of its table.
+#[derive(Debug, Clone)]
+pub struct Doubtful {
+    pub remove: &'static str,
+    pub row: Stored,
+}
+
+impl From<Stored> for Doubtful {
+    fn from(row: Stored) -> Self {
+        Self { remove: "DELETE FROM work WHERE kind = $1 AND key = $2 AND generation = $3 AND seal = $4", row }
+    }
+}
+
+impl From<StoredKept> for Doubtful {
+    fn from(kept: StoredKept) -> Self {
+        let StoredKept { kind, key, generation, until, body, seal } = kept;
+        let due = until.unwrap_or(NEVER);
+        let row = Stored { kind, key, generation, due, attempts: 0, body, delivered: false, seal };
+        Self { remove: "DELETE FROM kept WHERE kind = $1 AND key = $2 AND generation = $3 AND seal = $4", row }
+    }
 }
 
 pub fn record(stream: &StreamId, row: &PgRow) -> Result<Record, StoreError> {

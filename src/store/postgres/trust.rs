@@ -13,7 +13,7 @@ use sqlx::postgres::PgRow;
 use tracing::{error, warn};
 
 use super::Shared;
-use super::rows::{self, Stored, small, unsigned};
+use super::rows::{self, Doubtful, Stored, small, unsigned};
 use super::transaction::Patience;
 use crate::store::seal::{Row, Unsealed};
 use crate::store::sqlite::rows::instant;
@@ -158,7 +158,7 @@ impl Shared {
                 let stored = rows::stored(kind.name(), row)?;
                 match self.trusted(kind, &stored).await? {
                     Ok(work) => due.push(work),
-                    Err(why) => bad.push((stored, why)),
+                    Err(why) => bad.push((Doubtful::from(stored), why)),
                 }
             }
             due.truncate(limit as usize);
@@ -219,12 +219,12 @@ impl Shared {
         .await
     }
 
-    /// Takes rows off the list of work, into a table where they are looked at by people alone.
+    /// Takes rows out of their tables, into one where they are looked at by people alone.
     /// Returns how many have to stay.
-    pub(super) async fn put_aside(self: &Arc<Self>, rows: Vec<(Stored, Unsealed)>) -> u32 {
+    pub(super) async fn put_aside(self: &Arc<Self>, rows: Vec<(Doubtful, Unsealed)>) -> u32 {
         let mut stay = 0;
-        for (stored, why) in rows {
-            let what = format!("{} {}", stored.kind, stored.key);
+        for (doubtful, why) in rows {
+            let what = format!("{} {}", doubtful.row.kind, doubtful.row.key);
             // With the right key it is in order again.
             if matches!(why, Unsealed::UnknownKey(_)) || self.suspects().contains_key(&what) {
                 self.suspect(&what, &why.to_string());
@@ -234,8 +234,8 @@ impl Shared {
             let reference = reference();
             let (kept, reason) = (reference.clone(), why.to_string());
             let moved = self.write(Patience::until_done(COMMIT_IMPATIENCE), move |_, tx, _| {
-                let (stored, kept, reason) = (stored.clone(), kept.clone(), reason.clone());
-                async move { Ok(super::commit::put_aside(tx, &stored, &kept, &reason).await?) }.boxed()
+                let (doubtful, kept, reason) = (doubtful.clone(), kept.clone(), reason.clone());
+                async move { Ok(super::commit::put_aside(tx, &doubtful, &kept, &reason).await?) }.boxed()
             });
             match moved.await {
                 Ok(true) => error!(

@@ -39,6 +39,18 @@ CREATE TABLE work (
 );
 CREATE INDEX work_due ON work (kind, due, generation);
 
+-- What is kept and never done: at most one of a kind and key.
+CREATE TABLE kept (
+    kind       TEXT COLLATE "C" NOT NULL,
+    key        TEXT COLLATE "C" NOT NULL,
+    generation BIGINT NOT NULL,
+    until      BIGINT, -- milliseconds since 1970: it may be forgotten then; none: never
+    body       TEXT NOT NULL,
+    seal       TEXT NOT NULL,
+    PRIMARY KEY (kind, key)
+);
+CREATE INDEX kept_until ON kept (kind, until) WHERE until IS NOT NULL;
+
 -- Requests that changed something, so that their second delivery changes nothing.
 CREATE TABLE delivery (
     id      TEXT COLLATE "C" PRIMARY KEY,
