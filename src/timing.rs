@@ -692,15 +692,6 @@ pub mod store {
     pub const VERSION_PATIENCE: Duration = Duration::from_secs(1);
 }
 
-/// Stored state in memory.
-pub mod state {
-    use jiff::SignedDuration;
-
-    /// A token that is not known here may be one that another process made a moment ago: the rules are
-    /// read again for it, but not more often than this, however often is guessed.
-    pub const READ_AGAIN: SignedDuration = SignedDuration::from_secs(30);
-}
-
 /// The start and the end of the program.
 pub mod program {
     use std::time::Duration;

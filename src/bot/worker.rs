@@ -38,6 +38,9 @@ impl Worker {
         // The store counts milliseconds: one less, so that this millisecond's requests are left.
         let before = self.began - Duration::from_millis(1) + TAKEN_UP_AFTER;
         let (tasks, messages) = (TaskTracker::new(), TaskTracker::new());
+        if let Err(error) = bot.notifications.index_webhooks().await {
+            error!(%error, "webhooks of an earlier release are not found");
+        }
         let store = &**bot.sessions.store();
         if !store.is_shared() {
             if let Err(error) = horizon::sweep(store, Timestamp::now()).await {

@@ -120,7 +120,7 @@ pub async fn sekoia(
     // What is not even text is no token.
     let Ok(Path(token)) = token else { return refuse(StatusCode::NOT_FOUND) };
     let notifications = hooks.bot.notifications();
-    let channel = match notifications.channel_of(&token, now).await {
+    let channel = match notifications.channel_of(&token).await {
         Ok(Some(channel)) => channel,
         Ok(None) => return refuse(StatusCode::NOT_FOUND),
         Err(error) => {

@@ -12,12 +12,11 @@ use tokio::sync::{Mutex, Notify};
 
 use super::stream::{self, Folded, Next, Streams};
 use crate::chat::{Actor, ChannelKey};
-use crate::domain::notify::{Event, Recorded, Refusal, Rules, token_hash};
+use crate::domain::notify::{Event, Recorded, Refusal, Rules};
 use crate::store::{Commit, Finished, Schedule, Store, StoreError, StreamId};
 
 use super::rule_health::Health;
-use super::webhooks::Webhooks;
-use crate::timing::state::READ_AGAIN;
+use super::webhooks;
 
 /// Changes that can be under way at the same time.
 const WRITERS: usize = 64;
@@ -32,7 +31,6 @@ pub struct Notifications {
     stirred: Notify,
     /// Counts it.
     revision: AtomicU64,
-    pub(super) webhooks: Webhooks,
     /// How the rules do, as whoever watches tells it.
     pub health: Health,
 }
@@ -51,7 +49,6 @@ impl Notifications {
             streams: Streams::new(store, WRITERS),
             keeping: Mutex::default(),
             stirred: Notify::new(),
-            webhooks: Webhooks::default(),
             revision: AtomicU64::new(0),
             health: Health::default(),
         }
@@ -96,54 +93,13 @@ impl Notifications {
         let decide = |rules: Option<&Rules>| decide(rules.unwrap_or(&none));
         let beside = |next: &Next<'_, Rules>| Commit {
             schedule: owed(next.after),
+            keep: webhooks::rows(channel, next.before, next.events, next.at),
             finished: finished.clone(),
             ..Commit::default()
         };
-        let turn = self.streams.turn(channel.as_str()).await;
-        let changed = turn.change(by, now, decide, beside).await?;
-        // Still in its turn: what is known of webhooks follows in the order of the commits.
-        self.webhooks.follow(channel, &changed.events);
+        let changed = self.streams.change(channel.as_str(), by, now, decide, beside).await?;
         self.stir();
         Ok(changed)
-    }
-
-    /// The channel whose webhook this token is; none for one that never was, and for one that is no
-    /// more.
-    pub async fn channel_of(&self, token: &str, now: Timestamp) -> Result<Option<ChannelKey>, StoreError> {
-        let hash = token_hash(token);
-        if let Some(channel) = self.confirmed(&hash).await? {
-            return Ok(Some(channel));
-        }
-        {
-            let mut read = self.webhooks.read.lock().await;
-            if read.is_some_and(|at| now.duration_since(at) < READ_AGAIN && now >= at) {
-                return Ok(None);
-            }
-            for channel in self.channels().await? {
-                match self.read(&channel).await {
-                    Ok(rules) => {
-                        if let Some(webhook) = rules.webhook {
-                            self.webhooks.by_hash.insert(webhook.hash, channel);
-                        }
-                    }
-                    // One that cannot be read hides none of the others.
-                    Err(StoreError::Corrupt { .. }) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            *read = Some(now);
-        }
-        self.confirmed(&hash).await
-    }
-
-    async fn confirmed(&self, hash: &str) -> Result<Option<ChannelKey>, StoreError> {
-        let Some(channel) = self.webhooks.by_hash.get(hash).map(|channel| channel.clone()) else { return Ok(None) };
-        let current = self.read(&channel).await?.webhook;
-        if current.is_some_and(|webhook| *webhook.hash == *hash) {
-            return Ok(Some(channel));
-        }
-        self.webhooks.by_hash.remove(hash);
-        Ok(None)
     }
 
     /// Rules changed: whoever watches should look now.

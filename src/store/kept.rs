@@ -24,10 +24,12 @@ pub enum KeptKind {
     Replaced,
     /// A link to prove who one is, or a sign-in that came of it.
     Proof,
+    /// Whose webhook a token is, by the token's hash.
+    Webhook,
 }
 
 impl KeptKind {
-    pub const ALL: [KeptKind; 7] = [
+    pub const ALL: [KeptKind; 8] = [
         KeptKind::Known,
         KeptKind::Posted,
         KeptKind::Fired,
@@ -35,6 +37,7 @@ impl KeptKind {
         KeptKind::DeadLetter,
         KeptKind::Replaced,
         KeptKind::Proof,
+        KeptKind::Webhook,
     ];
 
     pub fn name(self) -> &'static str {
@@ -47,6 +50,7 @@ impl KeptKind {
             KeptKind::DeadLetter => "parked",
             KeptKind::Replaced => "replaced",
             KeptKind::Proof => "proof",
+            KeptKind::Webhook => "webhook",
         }
     }
 }

@@ -176,7 +176,7 @@ pub async fn take_over(
     let until = match kind {
         KeptKind::Known | KeptKind::Replaced | KeptKind::Proof => Some(old.due).filter(|due| *due < NEVER),
         // The times of these meant something else, or nothing.
-        KeptKind::Posted | KeptKind::Fired | KeptKind::Source | KeptKind::DeadLetter => None,
+        KeptKind::Posted | KeptKind::Fired | KeptKind::Source | KeptKind::DeadLetter | KeptKind::Webhook => None,
     };
     keep(tx, chain, kind, &old.key, until, &old.body).await?;
     sqlx::query("DELETE FROM work WHERE generation = ?").bind(number(old.generation)).execute(tx).await?;
