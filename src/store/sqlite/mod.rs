@@ -62,6 +62,8 @@ struct Shared {
     heads: Mutex<Heads>,
     /// Whether `heads` knows more than the file beside the database.
     unwritten: AtomicBool,
+    /// The last stream that was looked over since the start; none if all were.
+    looked_over: Mutex<Option<String>>,
     /// What is not to be trusted and stays where it is, by what it is.
     suspects: Mutex<BTreeMap<String, Aside>>,
     /// Nothing is written.
@@ -126,6 +128,7 @@ impl SqliteStore {
             ready: OnceCell::new(),
             heads: Mutex::default(),
             unwritten: AtomicBool::new(false),
+            looked_over: Mutex::new(Some(String::new())),
             suspects: Mutex::default(),
             only_looks,
         }))
@@ -393,6 +396,7 @@ impl Store for SqliteStore {
 
     async fn maintain(&self) -> Result<(), StoreError> {
         self.0.ready().await?;
+        self.0.look_over().await?;
         self.0.write_heads().await;
         self.0.writer.checkpoint("PRAGMA wal_checkpoint(PASSIVE)").await
     }
@@ -465,6 +469,10 @@ impl Shared {
     // Each is changed whole under its lock: a poisoned lock guards sound data.
     fn heads(&self) -> MutexGuard<'_, Heads> {
         self.heads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn looked_over(&self) -> MutexGuard<'_, Option<String>> {
+        self.looked_over.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn suspects(&self) -> MutexGuard<'_, BTreeMap<String, Aside>> {

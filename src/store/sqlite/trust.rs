@@ -1,6 +1,7 @@
 //! What is believed of what is read: only what is sealed, and not put back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -20,6 +21,9 @@ use crate::timing::store::COMMIT_IMPATIENCE;
 
 /// How often a page of work is read again because some of it was set aside.
 const ROUNDS: usize = 4;
+
+/// Streams that are looked over at a time.
+const PAGE: usize = 500;
 
 /// Why a state is not to be acted upon.
 pub(super) enum Untrusted {
@@ -49,33 +53,56 @@ impl From<sqlx::Error> for Untrusted {
 }
 
 impl Shared {
-    /// Remembers where every stream stands, and names those that are not to be trusted.
+    /// Remembers where every stream stood, as far as it was noted beside the database. No stream is read:
+    /// each is checked when it is, and all of them are looked over by and by.
     pub(super) async fn take_stock(
         &self,
         connection: &mut SqliteConnection,
         remembered: Result<Option<Heads>, HeadsError>,
     ) -> Result<(), StoreError> {
         let mut known = remembered.ok().flatten().unwrap_or_default();
-        let rows = sqlx::query("SELECT id, version, schema, state, head, seal FROM stream")
-            .fetch_all(&mut *connection)
-            .await?;
+        known.settled = known.settled.max(rows::settled_before(connection).await?);
+        self.heads().merge(known);
+        self.unwritten.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Looks over the next streams, once each after a start: names those that are not to be trusted, and
+    /// remembers where the others stand.
+    pub(super) async fn look_over(&self) -> Result<(), StoreError> {
+        let Some(after) = self.looked_over().clone() else { return Ok(()) };
+        // Before the look: others may be committed meanwhile.
+        let known: BTreeMap<String, u64> = {
+            let heads = self.heads();
+            let rest = heads.streams.range::<str, _>((Bound::Excluded(&*after), Bound::Unbounded));
+            rest.map(|(id, head)| (id.clone(), head.0)).collect()
+        };
+        let rows =
+            sqlx::query("SELECT id, version, schema, state, head, seal FROM stream WHERE id > ? ORDER BY id LIMIT ?")
+                .bind(&after)
+                .bind(u32::try_from(PAGE).unwrap_or(u32::MAX))
+                .fetch_all(&self.readers)
+                .await?;
+        let mut there = BTreeSet::new();
         for row in &rows {
             let id: String = row.try_get("id")?;
             let head = Head(unsigned(row, "version")?, row.try_get("head")?);
             match self.state(&id, row) {
-                Ok(_) if known.version(&StreamId::from(id.clone())) <= head.0 => {
-                    known.follow(id, head);
+                Ok(_) if known.get(&id).is_none_or(|known| *known <= head.0) => {
+                    self.heads().follow(id.clone(), head);
                 }
-                Ok(_) => self.suspect(&id, &self.put_back(&known, &id, head.0)),
+                Ok(_) => self.suspect(&id, &self.put_back(&self.heads(), &id, head.0)),
                 Err(why) => self.suspect(&id, &why.to_string()),
             }
+            there.insert(id);
         }
-        let there: BTreeSet<&str> = rows.iter().filter_map(|row| row.try_get("id").ok()).collect();
-        for id in known.streams.keys().filter(|id| !there.contains(id.as_str())) {
-            self.suspect(id, &self.put_back(&known, id, 0));
+        let next = if rows.len() < PAGE { None } else { there.iter().next_back().cloned() };
+        // Whatever is remembered up to here and not there is gone.
+        let passed = |id: &String| next.as_ref().is_none_or(|next| id <= next);
+        for id in known.keys().filter(|id| passed(id) && !there.contains(*id)) {
+            self.suspect(id, &self.put_back(&self.heads(), id, 0));
         }
-        known.settled = known.settled.max(rows::settled_before(connection).await?);
-        self.heads().merge(known);
+        *self.looked_over() = next;
         self.unwritten.store(true, Ordering::Relaxed);
         Ok(())
     }
