@@ -213,5 +213,13 @@ impl Store for Synthetic {
         Ok(())
     }
 
+    async fn remembering(&self, _: Timestamp, _: Option<&StreamId>, _: u32) -> Result<Vec<StreamId>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn scrub(&self, _: bool) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
     async fn close(&self) {}
 }

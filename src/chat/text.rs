@@ -9,6 +9,9 @@ use std::borrow::Cow;
 
 pub use fold::{Found, clean, find, fold, is_invisible, same};
 
+/// What is read in the place of personal data that was erased.
+pub const ERASED: &str = "[erased]";
+
 /// Replaces what would disturb the reader or the terminal by something that shows.
 ///
 /// Control characters (ANSI escapes among them) become their Unicode pictures, characters that

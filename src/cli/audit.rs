@@ -10,14 +10,9 @@ use super::{env, environment, pairs};
 use crate::app::open_store;
 use crate::chat::text;
 use crate::config::{StoreConfig, StorePlace};
-use crate::domain::approval::Approval;
-use crate::domain::checklist::Session;
-use crate::domain::notify::Rules;
-use crate::state::control::Control;
-use crate::state::moved::LaterIds;
-use crate::state::stream::{Folded, actor};
+use crate::state::families::follows;
 use crate::store::audit::Chain;
-use crate::store::{Loaded, Record, Store, StreamId, heads, keyfile};
+use crate::store::{Loaded, Record, Store, StreamId, heads, keyfile, personal};
 
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -61,7 +56,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-async fn records(store: &dyn Store, stream: &StreamId) -> anyhow::Result<Vec<Record>> {
+async fn history(store: &dyn Store, stream: &StreamId) -> anyhow::Result<Vec<Record>> {
     let mut all: Vec<Record> = Vec::new();
     loop {
         let after = all.last().map_or(0, |record| record.seq);
@@ -78,7 +73,7 @@ async fn records(store: &dyn Store, stream: &StreamId) -> anyhow::Result<Vec<Rec
 async fn settled(store: &dyn Store, stream: &StreamId) -> anyhow::Result<(Option<Loaded>, Vec<Record>)> {
     loop {
         let before = store.as_stored(stream).await?;
-        let records = records(store, stream).await?;
+        let records = history(store, stream).await?;
         let after = store.as_stored(stream).await?;
         if before == after {
             return Ok((after, records));
@@ -86,36 +81,19 @@ async fn settled(store: &dyn Store, stream: &StreamId) -> anyhow::Result<(Option
     }
 }
 
-/// Whether a state is what its events lead to. Events of a newer release say nothing.
-fn follows<S: Folded + PartialEq>(records: &[Record], state: &str) -> bool {
-    let mut folded: Option<S> = None;
-    for record in records {
-        let (Ok(event), Ok(at)) = (serde_json::from_str(&record.body), record.at()) else { return true };
-        folded = S::fold(folded, &event, &actor(&record.actor), at);
-    }
-    serde_json::from_str::<S>(state).ok() == folded
-}
-
 async fn verify(store: &dyn Store, chain: &Chain, beside: Option<&Path>) -> anyhow::Result<()> {
-    let mut faults = 0;
-    let mut count = 0;
+    let (mut faults, mut count, mut erased) = (0, 0, 0);
     let streams = store.all_streams().await?;
     for stream in &streams {
         let (state, records) = settled(store, stream).await?;
         count += records.len();
+        erased += records.iter().map(|r| personal::fit(&r.body, &r.personal).missing).sum::<usize>();
         for fault in chain.verify(stream, &records, state.as_ref()) {
             println!("{fault}");
             faults += 1;
         }
         if let Some(state) = &state
-            && !match stream.family() {
-                Session::FAMILY => follows::<Session>(&records, &state.state.json),
-                Approval::FAMILY => follows::<Approval>(&records, &state.state.json),
-                Control::FAMILY => follows::<Control>(&records, &state.state.json),
-                Rules::FAMILY => follows::<Rules>(&records, &state.state.json),
-                LaterIds::FAMILY => follows::<LaterIds>(&records, &state.state.json),
-                _ => true,
-            }
+            && !follows(stream, &records, &state.state)
         {
             println!("{stream}: the state does not follow from its records: it was edited");
             faults += 1;
@@ -132,6 +110,11 @@ async fn verify(store: &dyn Store, chain: &Chain, beside: Option<&Path>) -> anyh
         text::count(streams.len(), "stream", "streams"),
         text::count(faults, "fault", "faults")
     );
+    if erased > 0 {
+        println!("{} erased; what is sealed are their salted hashes.", {
+            text::count(erased, "personal value was", "personal values were")
+        });
+    }
     match (beside.map(Path::display), remembered) {
         (None, _) => println!(
             "Nothing beside the database remembers where it stood: streams removed whole, or put back together with \
@@ -165,13 +148,18 @@ async fn export(store: &dyn Store, format: Format) -> anyhow::Result<()> {
     written.context("Cannot write the export")
 }
 
+/// As people read it: personal values in their places, erased ones as erased.
+fn readable(record: Record) -> Record {
+    Record { body: record.text(), ..record }
+}
+
 async fn json(store: &dyn Store, mut out: impl Write) -> anyhow::Result<()> {
     let mut first = true;
     out.write_all(b"[")?;
     for stream in store.all_streams().await? {
-        for record in records(store, &stream).await? {
+        for record in history(store, &stream).await? {
             out.write_all(if first { b"\n" } else { b",\n" })?;
-            serde_json::to_writer(&mut out, &record)?;
+            serde_json::to_writer(&mut out, &readable(record))?;
             first = false;
         }
     }
@@ -183,7 +171,7 @@ async fn csv(store: &dyn Store, out: impl Write) -> anyhow::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
     csv.write_record(["stream", "seq", "at", "actor", "kind", "body", "key", "seal"])?;
     for stream in store.all_streams().await? {
-        for r in records(store, &stream).await? {
+        for r in history(store, &stream).await?.into_iter().map(readable) {
             let seq = r.seq.to_string();
             let row = [r.stream.as_str(), &seq, &r.at, &r.actor, &r.kind, &r.body, &r.key, &r.seal];
             csv.write_record(row.map(harmless))?;

@@ -2,6 +2,7 @@
 
 pub mod approvals;
 pub mod control;
+pub mod families;
 pub mod feed;
 pub mod fired;
 pub mod freeze;

@@ -13,7 +13,9 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::chat::Actor;
-use crate::store::{Commit, CommitError, Loaded, NewRecord, State, Store, StoreError, StreamId, Write};
+use crate::store::{
+    Commit, CommitError, Loaded, NewRecord, Record, State, Store, StoreError, StreamId, Write, personal,
+};
 
 /// A state that is kept in a stream of its own.
 pub trait Folded: Sized + Clone + Send + Sync + Serialize + DeserializeOwned {
@@ -32,6 +34,30 @@ pub trait Folded: Sized + Clone + Send + Sync + Serialize + DeserializeOwned {
     fn not_begun() -> Option<Self::Refusal> {
         None
     }
+}
+
+/// Why records do not lead to a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfolded {
+    /// A newer release wrote one.
+    Newer,
+    /// One bears no instant.
+    Undated,
+}
+
+/// What a stream's records lead to. That personal values were erased changes no state: those values read
+/// as erased in every record, and so in what follows from them.
+///
+/// # Errors
+/// A record that this release cannot read.
+pub fn folded<S: Folded>(records: &[Record]) -> Result<Option<S>, Unfolded> {
+    let mut state = None;
+    for record in records.iter().filter(|record| record.kind != personal::KIND) {
+        let event = serde_json::from_str(&record.text()).map_err(|_| Unfolded::Newer)?;
+        let at = record.at().map_err(|_| Unfolded::Undated)?;
+        state = S::fold(state, &event, &actor(&record.actor), at);
+    }
+    Ok(state)
 }
 
 /// A stream as it is stored. `version` 0: it does not exist.
@@ -309,6 +335,7 @@ pub fn write<S: Folded>(
             .iter()
             .map(|event| NewRecord { at, actor: by.name().to_owned(), kind: S::kind(event), body: encode(event) })
             .collect(),
+        beside: Vec::new(),
     };
     Some((write, next))
 }

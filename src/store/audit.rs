@@ -1,11 +1,14 @@
 //! The audit chain: every record is sealed by an HMAC over itself and the seal before it.
 //!
+//! Personal values are not in it, but their salted hashes: see [`personal`].
+//!
 //! What it proves: nobody without the key edited, removed, inserted or reordered a record of a
 //! stream, and the stream's state carries the number of its last record, so that records cut off
 //! at the end show as long as the state was not put back as well. What it cannot prove: anything
 //! against a holder of the key, or a state and its last records that were put back together; for
 //! that, compare with an export kept elsewhere.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -14,6 +17,7 @@ use secrecy::{ExposeSecret, SecretSlice};
 use serde::Serialize;
 use sha2::Sha256;
 
+use super::personal::{self, Erasure, Personal};
 use super::{Loaded, NewRecord, StoreError, StreamId};
 
 /// One sealed record of a stream.
@@ -26,8 +30,11 @@ pub struct Record {
     pub at: String,
     pub actor: String,
     pub kind: String,
-    /// JSON.
+    /// JSON, as it is sealed: with hashes in the place of personal values.
     pub body: String,
+    /// The values themselves.
+    #[serde(skip)]
+    pub personal: Personal,
     /// Which key sealed it: eight hexadecimal digits derived from the key.
     pub key: String,
     /// 64 hexadecimal digits.
@@ -60,11 +67,26 @@ pub struct Fault {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultKind {
     Edited,
-    Missing { upto: u64 },
-    Reordered { after: u64 },
+    Missing {
+        upto: u64,
+    },
+    Reordered {
+        after: u64,
+    },
     UnknownKey(String),
-    CutOff { version: u64 },
-    Ahead { version: u64 },
+    CutOff {
+        version: u64,
+    },
+    Ahead {
+        version: u64,
+    },
+    /// A personal value beside it is not the one that was recorded.
+    Altered,
+    /// More personal values are gone than records say.
+    Removed {
+        missing: usize,
+        erased: usize,
+    },
 }
 
 impl fmt::Display for Fault {
@@ -89,6 +111,15 @@ impl fmt::Display for Fault {
             FaultKind::Ahead { version } => write!(
                 f,
                 "{stream}: the state stops at record {version}, the records go on to {seq}: the state was put back"
+            ),
+            FaultKind::Altered => {
+                write!(f, "{stream}: a personal value beside record {seq} is not the one that was recorded")
+            }
+            FaultKind::Removed { missing, erased } => write!(
+                f,
+                "{stream}: beside record {seq}, {missing} personal {} missing, and the history says that {erased} {} erased",
+                if *missing == 1 { "value is" } else { "values are" },
+                if *erased == 1 { "was" } else { "were" }
             ),
         }
     }
@@ -119,13 +150,15 @@ impl Chain {
         new.iter()
             .map(|record| {
                 seq += 1;
+                let (body, personal) = personal::strip(&record.body, rand::random);
                 let mut sealed = Record {
                     stream: stream.clone(),
                     seq,
                     at: instant(record.at),
                     actor: record.actor.clone(),
                     kind: record.kind.to_owned(),
-                    body: record.body.clone(),
+                    body,
+                    personal,
                     key: key.id.clone(),
                     seal: String::new(),
                 };
@@ -174,6 +207,9 @@ impl Chain {
             }
             previous = (record.seq, &record.seal);
         }
+        for (seq, what) in misfits(records) {
+            fault(seq, what);
+        }
         match state.map(|state| state.version) {
             Some(version) if version > previous.0 => fault(previous.0 + 1, FaultKind::CutOff { version }),
             Some(version) if version < previous.0 => fault(previous.0, FaultKind::Ahead { version }),
@@ -183,6 +219,30 @@ impl Chain {
         }
         faults
     }
+}
+
+/// Records beside which personal values were altered, or are missing although nothing says that they were
+/// erased: whoever erases some says so in a later record.
+fn misfits(records: &[Record]) -> Vec<(u64, FaultKind)> {
+    let mut erased: BTreeMap<u64, usize> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.kind == personal::KIND) {
+        let of = serde_json::from_str::<Erasure>(&record.body).map(|erasure| erasure.records).unwrap_or_default();
+        for (seq, values) in of.into_iter().filter(|(seq, _)| *seq < record.seq) {
+            *erased.entry(seq).or_default() += values;
+        }
+    }
+    let mut found = Vec::new();
+    for record in records {
+        let fit = personal::fit(&record.body, &record.personal);
+        if fit.altered > 0 {
+            found.push((record.seq, FaultKind::Altered));
+        }
+        let erased = erased.get(&record.seq).copied().unwrap_or_default();
+        if fit.missing > erased {
+            found.push((record.seq, FaultKind::Removed { missing: fit.missing, erased }));
+        }
+    }
+    found
 }
 
 impl ChainKey {
@@ -237,12 +297,17 @@ fn update<'a>(mac: &mut Hmac<Sha256>, fields: impl IntoIterator<Item = &'a str>)
     }
 }
 
-/// An instant as it is sealed: RFC 3339 in UTC, to the millisecond.
+/// An instant as it is sealed: RFC 3339 in UTC, to the millisecond. Texts are in the order of the instants.
 pub(super) fn instant(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
 impl Record {
+    /// The body as it was recorded; what was erased since reads `[erased]`.
+    pub fn text(&self) -> String {
+        personal::fill(&self.body, &self.personal)
+    }
+
     pub fn at(&self) -> Result<Timestamp, StoreError> {
         self.at.parse().map_err(|e| StoreError::Corrupt {
             place: format!("record {} of {}", self.seq, self.stream),

@@ -122,6 +122,15 @@ impl Store for Measured {
         self.timed("streams", self.store.all_streams()).await
     }
 
+    async fn remembering(
+        &self,
+        before: Timestamp,
+        after: Option<&StreamId>,
+        limit: u32,
+    ) -> Result<Vec<StreamId>, StoreError> {
+        self.timed("streams", self.store.remembering(before, after, limit)).await
+    }
+
     async fn forget_deliveries(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.timed("forget", self.store.forget_deliveries(before)).await
     }
@@ -165,6 +174,10 @@ impl Store for Measured {
 
     async fn maintain(&self) -> Result<(), StoreError> {
         self.timed("maintain", self.store.maintain()).await
+    }
+
+    async fn scrub(&self, whole: bool) -> Result<bool, StoreError> {
+        self.timed("maintain", self.store.scrub(whole)).await
     }
 
     async fn close(&self) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::audit::{Chain, Record};
+use super::audit::{Chain, Record, instant};
 use super::{
     Aside, Backlog, Commit, CommitError, Fence, Kept, KeptKind, Loaded, MOST_LEASE, RowKind, Store, StoreError,
     StreamId, Work, WorkKind, is_free,
@@ -97,6 +97,11 @@ impl Store for MemoryStore {
                 .streams
                 .entry(write.stream.clone())
                 .or_insert_with(|| (Loaded { version: 0, state: write.state.clone() }, Vec::new()));
+            for (seq, personal) in write.beside {
+                if let Some(record) = entry.1.iter_mut().find(|record| record.seq == seq) {
+                    record.personal = personal;
+                }
+            }
             let last = entry.1.last().map_or("", |record| &record.seal);
             let sealed = self.chain.seal(&write.stream, write.expected, last, &write.records);
             entry.0 = Loaded { version: write.expected + sealed.len() as u64, state: write.state };
@@ -239,6 +244,19 @@ impl Store for MemoryStore {
         Ok(self.inner().streams.keys().cloned().collect())
     }
 
+    async fn remembering(
+        &self,
+        before: Timestamp,
+        after: Option<&StreamId>,
+        limit: u32,
+    ) -> Result<Vec<StreamId>, StoreError> {
+        let (inner, before) = (self.inner(), instant(before));
+        let old = |record: &Record| !record.personal.is_empty() && record.at < before;
+        let streams =
+            inner.streams.iter().filter(|(id, (_, all))| after.is_none_or(|a| *id > a) && all.iter().any(old));
+        Ok(streams.map(|(id, _)| id.clone()).take(limit as usize).collect())
+    }
+
     async fn forget_deliveries(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut inner = self.inner();
         let had = inner.deliveries.len();
@@ -295,6 +313,10 @@ impl Store for MemoryStore {
 
     async fn maintain(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn scrub(&self, _: bool) -> Result<bool, StoreError> {
+        Ok(true)
     }
 
     async fn close(&self) {}

@@ -13,6 +13,7 @@ mod kept;
 pub mod keyfile;
 mod measured;
 mod memory;
+pub mod personal;
 mod place;
 pub mod postgres;
 pub mod seal;
@@ -32,6 +33,7 @@ pub use audit::Record;
 pub use kept::{Keep, Kept, KeptKind, RowKind};
 pub use measured::Measured;
 pub use memory::MemoryStore;
+pub use personal::Personal;
 pub use place::{Hold, InUse, folder, hold, takes_files, why_not_made};
 pub use postgres::PostgresStore;
 pub use sqlite::{Copied, SqliteStore, Tables, copy};
@@ -95,6 +97,9 @@ pub struct Write {
     pub expected: u64,
     pub state: State,
     pub records: Vec<NewRecord>,
+    /// What is kept from now on beside earlier records, by their numbers: less than before, because
+    /// personal values were erased. One of `records` says so.
+    pub beside: Vec<(u64, Personal)>,
 }
 
 /// What an audit record says; the store numbers and seals it.
@@ -429,6 +434,13 @@ pub trait Store: Send + Sync + 'static {
     async fn history(&self, stream: &StreamId, after: u64, limit: u32) -> Result<Vec<Record>, StoreError>;
     /// Every stream that has a state or a record, for an audit.
     async fn all_streams(&self) -> Result<Vec<StreamId>, StoreError>;
+    /// Streams with personal values in records before an instant, in the order of their ids, after one of them.
+    async fn remembering(
+        &self,
+        before: Timestamp,
+        after: Option<&StreamId>,
+        limit: u32,
+    ) -> Result<Vec<StreamId>, StoreError>;
     /// Forgets deliveries before an instant whose request is settled; returns how many.
     async fn forget_deliveries(&self, before: Timestamp) -> Result<u64, StoreError>;
     /// Work of a kind that is planned for after an instant, but not for never.
@@ -450,6 +462,9 @@ pub trait Store: Send + Sync + 'static {
     async fn inspect(&self) -> Result<(Vec<String>, usize), StoreError>;
     /// What is to be done now and then, beside everything else.
     async fn maintain(&self) -> Result<(), StoreError>;
+    /// Nothing of what was erased is left in places of the storage that are free. `whole`: everything is
+    /// written anew for that, which others wait for. False if others use it: it is to be done again.
+    async fn scrub(&self, whole: bool) -> Result<bool, StoreError>;
     /// Everything is on the disk in one place, and nothing more is written.
     async fn close(&self);
 }

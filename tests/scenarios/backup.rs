@@ -161,7 +161,13 @@ async fn written() -> TempDir {
     let at = "2026-07-01T08:00:00Z".parse().unwrap();
     let records = vec![NewRecord { at, actor: "bot".into(), kind: "step.verified", body: "{}".into() }];
     let state = State { schema: 1, json: "x".repeat(200_000) };
-    let write = Write { stream: StreamId::new("session", "slack:T0SOC:C0SOC"), expected: 0, state, records };
+    let write = Write {
+        stream: StreamId::new("session", "slack:T0SOC:C0SOC"),
+        expected: 0,
+        state,
+        records,
+        beside: Vec::new(),
+    };
     store.commit(Commit { writes: vec![write], ..Commit::default() }).await.unwrap();
     store.close().await;
     folder

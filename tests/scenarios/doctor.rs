@@ -67,7 +67,7 @@ fn everything_is_examined_beside_a_running_bot() {
         assert_snapshot!(table(&output), @"
         PASS  Settings                        Every setting is understood.
         PASS  Settings: form of secrets       Every secret has the usual form.
-        PASS  Store: database                 bot.db is of this release (tables 4), 72 KiB.
+        PASS  Store: database                 bot.db is of this release (tables 5), 76 KiB.
         PASS  Store: write and read           A row was written and read back.
         PASS  Store: history                  The last 3 records of 1 stream follow each other, unchanged.
         PASS  Store: free disk                <n> GiB are free.
@@ -116,7 +116,7 @@ fn everything_is_examined_on_mattermost() {
         assert_snapshot!(table(&output), @"
         PASS  Settings                        Every setting is understood.
         PASS  Settings: form of secrets       Every secret has the usual form.
-        PASS  Store: database                 bot.db is of this release (tables 4), 72 KiB.
+        PASS  Store: database                 bot.db is of this release (tables 5), 76 KiB.
         PASS  Store: write and read           A row was written and read back.
         PASS  Store: history                  Nothing is recorded yet.
         PASS  Store: free disk                <n> GiB are free.
@@ -767,15 +767,15 @@ fn a_store_that_cannot_be_used() {
                                               → Set CHATOPS_SECRET_KEY, or put the key file beside it, as it
                                                 was when the bot wrote it.
         ");
-        s.sql("UPDATE _sqlx_migrations SET version = 99 WHERE version = 4").await;
+        s.sql("UPDATE _sqlx_migrations SET version = 99 WHERE version = 5").await;
         assert_snapshot!(with(s, &[]).await, @"
-        FAIL  Store: database                 bot.db is of a later release (tables 99, here 4). This one
+        FAIL  Store: database                 bot.db is of a later release (tables 99, here 5). This one
                                               cannot use it.
                                               → Run the release that wrote it, or a later one.
         ");
         s.sql("DELETE FROM _sqlx_migrations WHERE version = 99").await;
         assert_snapshot!(with(s, &[]).await, @"
-        WARN  Store: database                 bot.db is of an earlier release (tables 3, here 4). What is in
+        WARN  Store: database                 bot.db is of an earlier release (tables 4, here 5). What is in
                                               it was not examined.
                                               → Make a backup, then start this release with `sekoia-chatops
                                                 serve`, which brings it up to date.

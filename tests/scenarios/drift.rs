@@ -366,6 +366,7 @@ fn channels_that_cannot_be_read_keep_nobody_waiting() {
                 expected: 0,
                 state: State { schema: 99, json: "[]".into() },
                 records: vec![record],
+                beside: Vec::new(),
             };
             let schedule = vec![watch_due(&channel, Timestamp::now() - SignedDuration::from_hours(1))];
             store.commit(Commit { writes: vec![write], schedule, ..Commit::default() }).await.expect("a commit");

@@ -342,7 +342,8 @@ async fn written(records: &[(&str, &str)]) -> TempDir {
         .map(|(actor, body)| NewRecord { at, actor: (*actor).into(), kind: "step.verified", body: (*body).into() })
         .collect();
     let stream = StreamId::new("session", "slack:T0SOC:C0SOC");
-    let write = Write { stream, expected: 0, state: State { schema: 1, json: "{}".into() }, records };
+    let state = State { schema: 1, json: "{}".into() };
+    let write = Write { stream, expected: 0, state, records, beside: Vec::new() };
     store.commit(Commit { writes: vec![write], ..Commit::default() }).await.unwrap();
     store.close().await;
     directory

@@ -17,7 +17,8 @@ use secrecy::SecretSlice;
 use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::postgres::Limits;
 use sekoia_chatops::store::{
-    Commit, CommitError, Found, Loaded, MemoryStore, NewRecord, PostgresStore, Schedule, SqliteStore, State, Store,
+    Commit, CommitError, Found, Loaded, MemoryStore, NewRecord, Personal, PostgresStore, Schedule, SqliteStore, State,
+    Store,
     StreamId, WorkKind, Write,
 };
 use tempfile::TempDir;
@@ -62,7 +63,13 @@ fn record(actor: &str) -> NewRecord {
 /// `who` does one thing each to a stream whose state becomes `json`.
 fn write(stream: &StreamId, expected: u64, json: &str, who: &[&str]) -> Write {
     let records = who.iter().map(|who| record(who)).collect();
-    Write { stream: stream.clone(), expected, state: State { schema: 1, json: json.into() }, records }
+    Write {
+        stream: stream.clone(),
+        expected,
+        state: State { schema: 1, json: json.into() },
+        records,
+        beside: Vec::new(),
+    }
 }
 
 fn one(stream: &StreamId, expected: u64, json: &str, who: &[&str]) -> Commit {
@@ -113,6 +120,43 @@ async fn what_rests_on_work_that_changed_is_not_committed() {
         won.rests_on.push(rests_on("b", None));
         store.commit(won).await.unwrap();
         assert_eq!(due(&*store, 1, 9).await, ["a mine 0"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn personal_values_stand_beside_the_records_until_they_are_erased() {
+    on_every_store(async |store| {
+        let streams = ["a", "b", "c"].map(|key| StreamId::new("session", key));
+        for (n, stream) in (0..).zip(&streams) {
+            let mut write = write(stream, 0, "{}", &["ann", "bob"]);
+            write.records[0].at = at(n);
+            write.records[0].body = r#"{"why":"ask ana@x.example or bo@x.example"}"#.into();
+            store.commit(Commit { writes: vec![write], ..Commit::default() }).await.unwrap();
+        }
+        let remembering = async |before, after, limit| store.remembering(at(before), after, limit).await.unwrap();
+        assert_eq!(remembering(0, None, 9).await, []);
+        assert_eq!(remembering(2, None, 9).await, streams[..2]);
+        assert_eq!(remembering(9, None, 2).await, streams[..2]);
+        assert_eq!(remembering(9, Some(&streams[0]), 9).await, streams[1..]);
+        let mut first = store.history(&streams[1], 0, 1).await.unwrap().remove(0);
+        assert!(!first.body.contains('@'), "{}", first.body);
+        assert_eq!(first.text(), r#"{"why":"ask ana@x.example or bo@x.example"}"#);
+        for (version, gone, left) in [(2, "ana", "ask [erased] or bo@x.example"), (3, "bo", "ask [erased] or [erased]")]
+        {
+            assert_eq!(first.personal.retain(|value| !value.starts_with(gone)), 1);
+            let mut write = write(&streams[1], version, "{}", &["bot"]);
+            write.beside = vec![(1, first.personal.clone())];
+            // Whoever loses the race erases nothing.
+            let late = Write { expected: 1, beside: vec![(1, Personal::default())], ..write.clone() };
+            let lost = store.commit(Commit { writes: vec![late], ..Commit::default() }).await;
+            assert!(matches!(lost, Err(CommitError::Conflict(_))), "{lost:?}");
+            store.commit(Commit { writes: vec![write], ..Commit::default() }).await.unwrap();
+            first = store.history(&streams[1], 0, 1).await.unwrap().remove(0);
+            assert_eq!(first.text(), format!("{{\"why\":\"{left}\"}}"));
+        }
+        assert_eq!(remembering(9, None, 9).await, [streams[0].clone(), streams[2].clone()]);
+        assert!(store.scrub(true).await.unwrap());
     })
     .await;
 }

@@ -14,6 +14,7 @@ use crate::domain::checklist::{Concluded, Event, Mode, Session};
 use crate::state::control::ControlEvent;
 use crate::state::sessions::stream;
 use crate::state::stream;
+use crate::store::personal::{self, Erasure, Why};
 use crate::store::{Record, StoreError};
 
 /// Requests whose votes are looked up, beside those that are open.
@@ -118,7 +119,8 @@ impl Entry {
 
 /// A record of the channel's own.
 fn recorded(record: &Record) -> Entry {
-    let what = match serde_json::from_str::<Event>(&record.body) {
+    let what = match serde_json::from_str::<Event>(&record.text()) {
+        _ if record.kind == personal::KIND => erased(record),
         Ok(event) => event_in_words(&event),
         Err(_) => Line::from(record.kind.clone()),
     };
@@ -126,8 +128,18 @@ fn recorded(record: &Record) -> Entry {
     Entry { id: record.seq.to_string(), seq: Some(record.seq), at, by, what }
 }
 
+/// That personal data was erased: how much, and why.
+fn erased(record: &Record) -> Line {
+    let Ok(Erasure { why, values, .. }) = serde_json::from_str(&record.body) else { return record.kind.clone().into() };
+    let why = match why {
+        Why::Redact => "on request",
+        Why::Retention => "its time is over",
+    };
+    format!("erased {} ({why})", count(values, "personal value", "personal values")).into()
+}
+
 fn frozen(record: &Record) -> Option<Entry> {
-    let what = match serde_json::from_str::<ControlEvent>(&record.body).ok()? {
+    let what = match serde_json::from_str::<ControlEvent>(&record.text()).ok()? {
         ControlEvent::Frozen { reason } => format!("🧊 froze all execution: {}", shown(&reason, 200)),
         ControlEvent::Unfrozen => "lifted the freeze".into(),
     };

@@ -138,9 +138,18 @@ impl Shared {
         if query.execute(&mut *tx).await?.rows_affected() == 0 {
             return Err(CommitError::Conflict(write.stream.to_string()));
         }
+        for (seq, personal) in &write.beside {
+            sqlx::query("UPDATE record SET personal = ? WHERE stream = ? AND seq = ?")
+                .bind(personal.column())
+                .bind(stream)
+                .bind(number(*seq))
+                .execute(&mut *tx)
+                .await?;
+        }
         for record in records {
             sqlx::query(
-                "INSERT INTO record (stream, seq, at, actor, kind, body, key, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO record (stream, seq, at, actor, kind, body, personal, key, seal) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )
             .bind(record.stream.as_str())
             .bind(number(record.seq))
@@ -148,6 +157,7 @@ impl Shared {
             .bind(record.actor)
             .bind(record.kind)
             .bind(record.body)
+            .bind(record.personal.column())
             .bind(record.key)
             .bind(record.seal)
             .execute(&mut *tx)

@@ -92,14 +92,14 @@ impl Shared {
     fn database(&self) -> Check {
         let size = fs::metadata(&self.path).map_or(0, |file| file.len());
         let (shown, size) = (harmless(&self.path.display().to_string()), mebibytes(size));
-        let tables = MIGRATIONS.len();
+        let tables = newest();
         Check::pass(DATABASE.0, DATABASE.1, &format!("{shown} is of this release (tables {tables}), {size}."))
     }
 
     fn unusable(&self, error: &StoreError) -> Check {
         let (id, subject) = DATABASE;
         let shown = harmless(&self.path.display().to_string());
-        let newest = MIGRATIONS.len();
+        let newest = newest();
         match error {
             StoreError::OtherRelease(Tables::None) => Check::warn(
                 id,
@@ -235,7 +235,7 @@ impl Shared {
     async fn end_of(&self, stream: &StreamId, after: u64) -> Result<(Vec<Record>, Option<Loaded>), StoreError> {
         let mut snapshot = self.readers.begin().await?;
         let rows = sqlx::query(
-            "SELECT seq, at, actor, kind, body, key, seal FROM record WHERE stream = ? AND seq > ? ORDER BY seq",
+            "SELECT seq, at, actor, kind, body, personal, key, seal FROM record WHERE stream = ? AND seq > ? ORDER BY seq",
         )
         .bind(stream.as_str())
         .bind(rows::number(after))
@@ -282,6 +282,11 @@ fn mebibytes(bytes: u64) -> String {
     }
 }
 
+/// The last migration of this release.
+fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |(version, ..)| *version)
+}
+
 /// Which migrations were made, by sqlx's own table.
 async fn tables(connection: &mut SqliteConnection) -> Result<Tables, sqlx::Error> {
     let named = "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations'";
@@ -292,7 +297,7 @@ async fn tables(connection: &mut SqliteConnection) -> Result<Tables, sqlx::Error
     }
     let last: Option<i64> =
         sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations WHERE success").fetch_one(connection).await?;
-    let (last, newest) = (last.unwrap_or_default(), MIGRATIONS.last().map_or(0, |(version, ..)| *version));
+    let (last, newest) = (last.unwrap_or_default(), newest());
     Ok(match last {
         last if last == newest => Tables::Current,
         last if last > newest => Tables::Newer(last),

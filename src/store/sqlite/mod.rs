@@ -26,7 +26,7 @@ use sqlx::{ConnectOptions, Connection, Row as _, SqlStr};
 use tokio::sync::OnceCell;
 use tracing::{error, warn};
 
-use super::audit::{Chain, Record};
+use super::audit::{Chain, Record, instant};
 use super::heads::{self, Heads};
 use super::seal::Row;
 use super::{
@@ -42,11 +42,12 @@ use writer::{Patience, Writer};
 
 /// Version, name and text of each file in `src/store/migrations`. sqlx's `migrate!` would read the
 /// same at compile time, for which SQLite would be compiled twice.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "streams", include_str!("../migrations/0001_streams.sql")),
     (2, "lease", include_str!("../migrations/0002_lease.sql")),
     (3, "seals", include_str!("../migrations/0003_seals.sql")),
     (4, "kept", include_str!("../migrations/0004_kept.sql")),
+    (5, "personal", include_str!("../migrations/0005_personal.sql")),
 ];
 
 pub struct SqliteStore(Arc<Shared>);
@@ -93,7 +94,9 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             // An acknowledged change survives a power cut, not only a crash.
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(COMMIT_IMPATIENCE);
+            .busy_timeout(COMMIT_IMPATIENCE)
+            // What is erased or done is overwritten, not only free to be.
+            .pragma("secure_delete", "ON");
         let readers = options.clone().read_only(true);
         if let Some(pages) = pages {
             options = options.pragma("max_page_count", pages.to_string());
@@ -268,7 +271,8 @@ impl Store for SqliteStore {
     async fn history(&self, stream: &StreamId, after: u64, limit: u32) -> Result<Vec<Record>, StoreError> {
         self.0.ready().await?;
         let rows = sqlx::query(
-            "SELECT seq, at, actor, kind, body, key, seal FROM record WHERE stream = ? AND seq > ? ORDER BY seq LIMIT ?",
+            "SELECT seq, at, actor, kind, body, personal, key, seal FROM record WHERE stream = ? AND seq > ? \
+             ORDER BY seq LIMIT ?",
         )
         .bind(stream.as_str())
         .bind(number(after))
@@ -283,6 +287,24 @@ impl Store for SqliteStore {
         let rows = sqlx::query("SELECT id FROM stream UNION SELECT DISTINCT stream FROM record ORDER BY 1")
             .fetch_all(&self.0.readers)
             .await?;
+        stream_ids(&rows)
+    }
+
+    async fn remembering(
+        &self,
+        before: Timestamp,
+        after: Option<&StreamId>,
+        limit: u32,
+    ) -> Result<Vec<StreamId>, StoreError> {
+        self.0.ready().await?;
+        let rows = sqlx::query(
+            "SELECT DISTINCT stream FROM record WHERE personal <> '' AND at < ? AND stream > ? ORDER BY stream LIMIT ?",
+        )
+        .bind(instant(before))
+        .bind(after.map_or("", StreamId::as_str))
+        .bind(limit)
+        .fetch_all(&self.0.readers)
+        .await?;
         stream_ids(&rows)
     }
 
@@ -399,6 +421,14 @@ impl Store for SqliteStore {
         self.0.look_over().await?;
         self.0.write_heads().await;
         self.0.writer.checkpoint("PRAGMA wal_checkpoint(PASSIVE)").await
+    }
+
+    async fn scrub(&self, whole: bool) -> Result<bool, StoreError> {
+        self.0.is_there().await?;
+        if self.0.only_looks {
+            return Err(StoreError::OnlyLooked);
+        }
+        self.0.writer.scrub(whole).await
     }
 
     async fn close(&self) {

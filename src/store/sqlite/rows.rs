@@ -7,7 +7,7 @@ use sqlx::{Row as _, SqliteExecutor};
 
 use crate::store::audit::Record;
 use crate::store::seal::Row;
-use crate::store::{Kept, KeptKind, StoreError, StreamId, Work, WorkKind};
+use crate::store::{Kept, KeptKind, Personal, StoreError, StreamId, Work, WorkKind};
 
 pub const FIND: &str =
     "SELECT key, due, attempts, body, generation, delivered, seal FROM work WHERE kind = ? AND key = ?";
@@ -151,6 +151,7 @@ pub fn record(stream: &StreamId, row: &SqliteRow) -> Result<Record, StoreError> 
         actor: row.try_get("actor")?,
         kind: row.try_get("kind")?,
         body: row.try_get("body")?,
+        personal: Personal::read(row.try_get("personal")?),
         key: row.try_get("key")?,
         seal: row.try_get("seal")?,
     })

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, Row as _};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
@@ -85,6 +85,36 @@ impl Writer {
         sqlx::raw_sql(how).execute(&mut connection).await?;
         *slot = Some(connection);
         Ok(())
+    }
+
+    /// Empties the log into the database; before it, writes the database anew if the `whole` of it is
+    /// wanted. False if somebody uses it.
+    pub async fn scrub(&self, whole: bool) -> Result<bool, StoreError> {
+        let by = Instant::now() + COMMIT_PATIENCE;
+        let (mut slot, mut connection) = self.connection(by).await?;
+        let mut done = true;
+        if whole {
+            // What SQLite leaves behind inside its pages is not in the new ones.
+            loop {
+                match sqlx::raw_sql("VACUUM").execute(&mut connection).await {
+                    Ok(_) => break,
+                    Err(error) if is_busy(&error) && Instant::now() < by => {}
+                    Err(error) if is_busy(&error) => {
+                        done = false;
+                        break;
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        loop {
+            let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await?;
+            let busy: i64 = row.try_get(0)?;
+            if busy == 0 || Instant::now() >= by {
+                *slot = Some(connection);
+                return Ok(done && busy == 0);
+            }
+        }
     }
 
     pub async fn close(&self) {

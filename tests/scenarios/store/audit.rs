@@ -32,7 +32,8 @@ pub(super) async fn tamper(path: &Path, sql: &str) {
 
 #[tokio::test]
 async fn whatever_is_done_to_the_history_is_found_and_named() {
-    let copy = "INSERT INTO record SELECT stream, 5, at, actor, kind, body, key, seal FROM record WHERE seq = 4";
+    let copy =
+        "INSERT INTO record SELECT stream, 5, at, actor, kind, body, key, seal, personal FROM record WHERE seq = 4";
     let make_room = "UPDATE record SET seq = seq + 10 WHERE seq > 2; UPDATE record SET seq = seq - 9 WHERE seq > 10";
     let tampering = [
         ("nothing", String::new()),
@@ -47,7 +48,7 @@ async fn whatever_is_done_to_the_history_is_found_and_named() {
         ("swap two", "UPDATE record SET seq = CASE seq WHEN 2 THEN 30 ELSE 2 END WHERE seq IN (2, 3); UPDATE record SET seq = 3 WHERE seq = 30".into()),
         ("copy one to the end", copy.into()),
         ("copy one to the end and count it", format!("{copy}; UPDATE stream SET version = 5")),
-        ("copy one into the middle", format!("{make_room}; INSERT INTO record SELECT stream, 3, at, actor, kind, body, key, seal FROM record WHERE seq = 2; UPDATE stream SET version = 5")),
+        ("copy one into the middle", format!("{make_room}; INSERT INTO record SELECT stream, 3, at, actor, kind, body, key, seal, personal FROM record WHERE seq = 2; UPDATE stream SET version = 5")),
         ("put the state back", "UPDATE stream SET version = 3".into()),
         ("forget the state", "DELETE FROM stream".into()),
         ("empty a seal", "UPDATE record SET seal = '' WHERE seq = 4".into()),

@@ -143,7 +143,13 @@ async fn what_a_newer_release_wrote_is_read_and_not_changed() {
         let stream = sessions::stream(&channel());
         let Loaded { version, mut state } = store.load(&stream).await.unwrap().unwrap();
         state.schema = 999;
-        let newer = Write { stream: stream.clone(), expected: version, state, records: vec![record("newer")] };
+        let newer = Write {
+            stream: stream.clone(),
+            expected: version,
+            state,
+            records: vec![record("newer")],
+            beside: Vec::new(),
+        };
         store.commit(Commit { writes: vec![newer], ..Commit::default() }).await.unwrap();
         assert_eq!(&*sessions.read(&channel()).await.unwrap().unwrap().community.name, "Nimbus");
         // One had the older state in memory, the other had nothing.
@@ -162,7 +168,7 @@ async fn a_state_that_cannot_be_read_is_said_to_be_so() {
         for (channel, schema) in [("C1", 1), ("C2", 999)] {
             let stream = sessions::stream(&ChannelKey::slack("T0SOC", channel));
             let state = State { schema, json: "{\"steps\":{\"an eighth\":{}}}".into() };
-            let write = Write { stream, expected: 0, state, records: vec![record("newer")] };
+            let write = Write { stream, expected: 0, state, records: vec![record("newer")], beside: Vec::new() };
             store.commit(Commit { writes: vec![write], ..Commit::default() }).await.unwrap();
         }
         let sessions = Sessions::new(store);

@@ -191,7 +191,13 @@ fn a_newer_release_and_a_broken_store_are_told_apart() {
     let stored = |schema, json: &str| {
         let store = memory();
         let state = State { schema, json: json.into() };
-        let write = Write { stream: stream::id::<Total>("T"), expected: 0, state, records: vec![record("alice")] };
+        let write = Write {
+            stream: stream::id::<Total>("T"),
+            expected: 0,
+            state,
+            records: vec![record("alice")],
+            beside: Vec::new(),
+        };
         at_once(store.commit(Commit { writes: vec![write], ..Commit::default() })).unwrap();
         store
     };
