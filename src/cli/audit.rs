@@ -1,4 +1,6 @@
-//! `audit verify`, `audit export`: the history that the store holds.
+//! `audit verify`, `audit export`, `audit redact`: the history that the store holds.
+
+mod redact;
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -10,6 +12,7 @@ use super::{env, environment, pairs};
 use crate::app::open_store;
 use crate::chat::text;
 use crate::config::{StoreConfig, StorePlace};
+use crate::state::erase::history;
 use crate::state::families::follows;
 use crate::store::audit::Chain;
 use crate::store::{Loaded, Record, Store, StreamId, heads, keyfile, personal};
@@ -23,6 +26,8 @@ pub enum Command {
         #[arg(long, value_enum, default_value = "json")]
         format: Format,
     },
+    /// Erase an e-mail address from every record, state and pending message; exit code 1 if something still holds it
+    Redact(redact::Args),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -31,10 +36,12 @@ pub enum Format {
     Csv,
 }
 
-/// Records read at a time.
-const CHUNK: u32 = 1_000;
-
 pub async fn run(command: Command) -> anyhow::Result<()> {
+    // What is typed wrongly is said before anything is opened.
+    let person = match &command {
+        Command::Redact(args) => Some(args.person()?),
+        Command::Verify | Command::Export { .. } => None,
+    };
     let config = StoreConfig::read_from(env, pairs(&environment()))?;
     let remembered = match &config.place {
         StorePlace::Memory => bail!("The memory store keeps no history: set CHATOPS_STORE=sqlite:PATH"),
@@ -50,23 +57,12 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         _ => config.keys()?,
     };
     let (store, chain) = (open_store(&config, &keys).await?, Chain::new(&keys));
-    match command {
-        Command::Verify => verify(&*store, &chain, remembered.as_deref()).await,
-        Command::Export { format } => export(&*store, format).await,
+    match (command, person) {
+        (Command::Export { format }, _) => export(&*store, format).await,
+        (_, Some(person)) => redact::run(&*store, &person).await,
+        (_, None) => verify(&*store, &chain, remembered.as_deref()).await,
     }
 }
-
-async fn history(store: &dyn Store, stream: &StreamId) -> anyhow::Result<Vec<Record>> {
-    let mut all: Vec<Record> = Vec::new();
-    loop {
-        let after = all.last().map_or(0, |record| record.seq);
-        let chunk = store.history(stream, after, CHUNK).await?;
-        let last = chunk.len() < CHUNK as usize;
-        all.extend(chunk);
-        if last {
-            return Ok(all);
-        }
-    }
 }
 
 /// A stream's state and records as of one version: the bot may be writing meanwhile.

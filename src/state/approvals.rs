@@ -55,6 +55,14 @@ impl Folded for Approval {
     fn not_begun() -> Option<Refusal> {
         Some(Refusal::NoSuch)
     }
+
+    fn in_force(&self) -> Option<Self> {
+        self.is_under_way().then(|| self.clone())
+    }
+
+    fn is_under_way(&self) -> bool {
+        self.status().is_open()
+    }
 }
 
 /// The stream of a request.

@@ -2,6 +2,7 @@
 
 pub mod approvals;
 pub mod control;
+pub mod erase;
 pub mod families;
 pub mod feed;
 pub mod fired;

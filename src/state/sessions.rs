@@ -45,6 +45,13 @@ impl Folded for Session {
     fn not_begun() -> Option<Refusal> {
         Some(Refusal::NoSession)
     }
+
+    /// Requests that came to their end are history.
+    fn in_force(&self) -> Option<Self> {
+        let mut session = self.clone();
+        session.requests.clear();
+        Some(session)
+    }
 }
 
 /// The stream of a channel's session.

@@ -34,6 +34,14 @@ pub trait Folded: Sized + Clone + Send + Sync + Serialize + DeserializeOwned {
     fn not_begun() -> Option<Self::Refusal> {
         None
     }
+    /// What of it still counts: retention leaves personal values alone that stand there. None: nothing.
+    fn in_force(&self) -> Option<Self> {
+        Some(self.clone())
+    }
+    /// Whether it is under way, so that nothing can be taken out of what it was asked for.
+    fn is_under_way(&self) -> bool {
+        false
+    }
 }
 
 /// Why records do not lead to a state.

@@ -15,6 +15,7 @@ mod doctor;
 mod drift;
 mod escalated;
 mod faults;
+mod forget;
 mod frozen;
 mod gone;
 mod health;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::steps::quickstart::Product;
 use super::{Concluded, Evidence, Mode, Session, Status, StepId, StepState};
+use crate::chat::text::ERASED;
 use crate::chat::{Actor, Change, Community, MessageId, UserId};
 
 /// Requests that a session remembers.
@@ -192,7 +193,10 @@ impl Session {
             Event::AccountGiven { address } => {
                 if let Actor::Person(user) = &recorded.by {
                     session.accounts.retain(|(known, _)| known != user);
-                    session.accounts.push((user.clone(), address.clone()));
+                    // What was erased since is no account.
+                    if **address != *ERASED {
+                        session.accounts.push((user.clone(), address.clone()));
+                    }
                 }
             }
             Event::AddressShared { app } => session.shared = Some(app.clone()),

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{ChannelPlan, Origin, Part, Plan};
+use crate::chat::text::ERASED;
 use crate::chat::{Actor, Change};
 
 /// Requests that a plan remembers.
@@ -106,6 +107,10 @@ impl ChannelPlan {
                 }
                 state.origin.clone_from(origin);
             }
+        }
+        // Whose address was erased since is not planned any more.
+        if let Some(people) = &mut state.plan.people {
+            people.retain(|person| *person.address != *ERASED);
         }
         state
     }
