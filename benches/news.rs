@@ -123,6 +123,7 @@ fn app(sekoia: &Sandbox, sekoia_url: &str, slack_url: &str) -> App {
         access: Policy::default(),
         approval: approval::Policy::default(),
         oidc: None,
+        retention: None,
         plans: None,
         timing: Timing::default(),
         log: LogConfig { filter: "off".into(), json: false },

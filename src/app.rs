@@ -6,6 +6,7 @@ pub mod demo;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
@@ -21,6 +22,7 @@ use url::Url;
 use crate::bot::doctor::Surroundings;
 use crate::bot::{Bot, Identities, Responder, Rounds, Watcher, Worker};
 use crate::chat::diagnosis::Check;
+use crate::chat::text::count;
 use crate::chat::{ChatPlatform, Chats};
 use crate::config::{Config, Faults, OidcConfig, SekoiaConfig, SlackWayIn, StoreConfig, StorePlace};
 use crate::domain::access::Policy;
@@ -84,6 +86,7 @@ struct House {
     oidc: Option<OidcConfig>,
     /// The folder of plan templates.
     plans: Option<PathBuf>,
+    retention: Option<Duration>,
     metrics: Arc<Metrics>,
     /// The part of the limits that is this process's.
     share: Arc<Share>,
@@ -144,16 +147,27 @@ impl App {
         let opener = slack.as_ref().and_then(|(client, _)| client.opener().cloned());
         let dialer = config.sekoia.network.dialer()?;
         let surroundings = Surroundings {
-            settings: unusual(&config.unusual()),
+            settings: unusual(&config.unusual()).into_iter().chain(kept_for(config.retention)).collect(),
             network: config.sekoia.network.clone(),
             called: config.is_called(),
             metrics: config.metrics_listen,
             identity: None,
         };
-        let Config { access, approval, timing, public_url, oidc, .. } = config;
+        let Config { access, approval, timing, public_url, oidc, retention, .. } = config;
         let (asked, counting) = (opener.clone(), Arc::clone(&metrics));
         let plans = config.plans;
-        let house = House { access, approval, timing, public_url, oidc, plans, metrics, share, surroundings };
+        let house = House {
+            access,
+            approval,
+            timing,
+            public_url,
+            oidc,
+            plans,
+            retention,
+            metrics,
+            share,
+            surroundings,
+        };
         let app = Self::around(config.sekoia, house, store, chats, |responder, intake, tasks| {
             let (mut routes, mut listeners) = (Router::new(), Vec::<Listener>::new());
             if let Some((client, config)) = slack {
@@ -215,7 +229,10 @@ impl App {
         let sekoia = sekoia.sharing(Arc::clone(&house.share)).measured(Arc::clone(&metrics));
         let health = Arc::new(Health::new(&chats, house.timing.reach));
         let bot = Bot::new(store, Arc::new(sekoia), chats, house.access, house.approval, house.timing);
-        let bot = bot.reached_at(house.public_url).with_templates(house.plans.map(Templates::new));
+        let bot = bot
+            .reached_at(house.public_url)
+            .with_templates(house.plans.map(Templates::new))
+            .forgetting_after(house.retention);
         let identities = house
             .oidc
             .as_ref()
@@ -369,6 +386,14 @@ impl App {
 /// TLS clients need a provider before they are built; a second install is the same.
 fn one_tls_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// How long personal values are kept, if that is set.
+pub fn kept_for(retention: Option<Duration>) -> Option<Check> {
+    let days = usize::try_from(retention?.as_secs() / (24 * 60 * 60)).unwrap_or(usize::MAX);
+    let after = count(days, "day", "days");
+    let found = format!("Personal values that are not in force any more are erased after {after}.");
+    Some(Check::pass("config.retention", "Settings: retention", &found))
 }
 
 /// What is unusual in the settings, as `doctor` shows it; or that nothing is.

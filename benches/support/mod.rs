@@ -102,6 +102,7 @@ pub fn app(slack: &str, store: Arc<dyn Store>, metrics_listen: Option<SocketAddr
         access: Policy::default(),
         approval: approval::Policy::default(),
         oidc: None,
+        retention: None,
         plans: None,
         timing: Timing::default(),
         log: LogConfig { filter: "off".into(), json: false },

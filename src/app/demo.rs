@@ -53,6 +53,7 @@ impl App {
             plans: Some(demo.plans),
             metrics: Arc::default(),
             share: Arc::default(),
+            retention: None,
             surroundings: Surroundings::default(),
         };
         Self::around(demo.sekoia, house, store, chats, |responder, _, _| {

@@ -20,6 +20,7 @@ mod paging;
 mod personal;
 mod replicas;
 mod responder;
+mod retention;
 mod rounds;
 mod rules;
 mod steps;
@@ -96,6 +97,7 @@ pub struct Bot {
     identities: Option<approvals::proof::Identities>,
     /// What its settings say beside what it needs to run.
     surroundings: doctor::Surroundings,
+    retention: retention::Retention,
     timing: Timing,
     rounds: Arc<Rounds>,
     metrics: Arc<Metrics>,
@@ -179,6 +181,7 @@ impl Bot {
             public_url: None,
             identities: None,
             surroundings: doctor::Surroundings::default(),
+            retention: retention::Retention::default(),
             timing,
             rounds: Arc::default(),
             metrics: Arc::default(),

@@ -11,7 +11,7 @@ use tracing::error;
 
 use super::Bot;
 use super::inbox::TAKEN_UP_AFTER;
-use crate::store::{StoreError, horizon};
+use crate::store::{StoreError, fence, horizon};
 use crate::timing::bot::DELIVERIES_KEPT;
 
 /// Ticks between two clean-ups.
@@ -209,6 +209,9 @@ impl Worker {
         if round.is_multiple_of(SWEEP) {
             self.bot.sessions.store().forget_deliveries(now - DELIVERIES_KEPT).await?;
             self.bot.sessions.store().forget_kept(now).await?;
+            let (bot, stop) = (Arc::clone(&self.bot), stop.clone());
+            // It may be long, and nobody waits for it.
+            tasks.spawn(fence::carried(async move { bot.forget_personal(now, &stop).await }));
         }
         Ok(())
     }

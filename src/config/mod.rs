@@ -18,6 +18,7 @@ mod store;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -50,6 +51,8 @@ pub struct Config {
     /// Where Prometheus reads; none: nothing is measured.
     pub metrics_listen: Option<SocketAddr>,
     pub store: StoreConfig,
+    /// How long personal values are kept; none: for good.
+    pub retention: Option<Duration>,
     pub access: Policy,
     /// Who has to agree to what.
     pub approval: approval::Policy,
@@ -269,6 +272,21 @@ fn address(s: &str) -> Result<Url, String> {
         return Err("holds a name or a password before its host; give the address alone".into());
     }
     Ok(url)
+}
+
+/// Shorter is a mistake: what is under way needs its addresses for days.
+const SHORTEST_RETENTION: Duration = Duration::from_hours(24);
+
+fn retention(source: &mut Source) -> Option<Duration> {
+    source.optional("CHATOPS_RETENTION", |s| match humantime::parse_duration(s) {
+        Ok(time) if time >= SHORTEST_RETENTION => Ok(time),
+        Ok(_) => {
+            Err(format!("{s:?} is less than a day; give one such as 365d, or remove it to keep everything for good"))
+        }
+        Err(_) => Err(format!(
+            "{s:?} is not a time; give one such as 365d, 26weeks or 2y, or remove it to keep everything for good"
+        )),
+    })
 }
 
 /// A folder that is there and can be listed.

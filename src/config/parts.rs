@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use url::Url;
@@ -9,7 +10,8 @@ use url::Url;
 use super::source::{Faults, Source};
 use super::{Config, LogConfig, MattermostConfig, OidcConfig, SekoiaConfig, SlackConfig, SlackWayIn, StoreConfig};
 use super::{
-    approvals, channels, folder, listening, log, metrics, names, oidc, platforms, principals, public_address, secrets,
+    approvals, channels, folder, listening, log, metrics, names, oidc, platforms, principals, public_address,
+    retention, secrets,
 };
 use super::{sekoia, store};
 use crate::domain::access::Policy;
@@ -28,6 +30,7 @@ pub struct Parts {
     pub listen: Option<SocketAddr>,
     pub metrics_listen: Option<SocketAddr>,
     pub store: Option<StoreConfig>,
+    pub retention: Option<Duration>,
     pub access: Policy,
     pub approval: Option<approval::Policy>,
     pub oidc: Option<OidcConfig>,
@@ -67,6 +70,7 @@ impl Parts {
         let listen = listening(source);
         let metrics_listen = metrics::read(source, listen);
         let store = store::store(source);
+        let retention = retention(source);
         let access = Policy {
             operators: principals(source, "CHATOPS_OPERATORS"),
             approvers: principals(source, "CHATOPS_APPROVERS"),
@@ -85,6 +89,7 @@ impl Parts {
             listen,
             metrics_listen,
             store,
+            retention,
             access,
             approval,
             oidc,
@@ -97,7 +102,7 @@ impl Parts {
 
     /// All of them, where none has a fault.
     pub(super) fn whole(self) -> Option<Config> {
-        let Self { slack, mattermost, public_url, access, oidc, plans, .. } = self;
+        let Self { slack, mattermost, public_url, retention, access, oidc, plans, .. } = self;
         Some(Config {
             sekoia: self.sekoia?,
             slack,
@@ -106,6 +111,7 @@ impl Parts {
             listen: self.listen?,
             metrics_listen: self.metrics_listen,
             store: self.store?,
+            retention,
             access,
             approval: self.approval?,
             oidc,

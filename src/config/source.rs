@@ -40,6 +40,7 @@ pub static VARIABLES: &[Variable] = &[
     named("CHATOPS_STORE_CONNECTIONS"),
     named("CHATOPS_STORE_TIMEOUT"),
     named("CHATOPS_SECRET_KEY"),
+    named("CHATOPS_RETENTION"),
     named("CHATOPS_APPROVERS"),
     named("CHATOPS_OPERATORS"),
     named("CHATOPS_CHANNELS"),

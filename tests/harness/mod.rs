@@ -82,6 +82,8 @@ pub struct Setting {
     pub proving: Option<Proving>,
     /// Templates of plans: their names and their texts.
     pub templates: &'static [(&'static str, &'static str)],
+    /// How long personal values are kept: shorter than an operator may set it.
+    pub retention: Option<Duration>,
 }
 
 impl Default for Setting {
@@ -110,6 +112,7 @@ impl Default for Setting {
             behind_proxy: None,
             proving: None,
             templates: &[],
+            retention: None,
         }
     }
 }

@@ -13,7 +13,8 @@ use sekoia_chatops::chat::{ChannelKey, UserId};
 use sekoia_chatops::config::{Config, LogConfig, StoreConfig};
 use sekoia_chatops::sandbox::{self, Sandbox};
 use sekoia_chatops::sekoia::Region;
-use sekoia_chatops::store::Store;
+use sekoia_chatops::store::audit::Chain;
+use sekoia_chatops::store::{SqliteStore, Store};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -259,6 +260,7 @@ impl Stage {
         config.metrics_listen = self.setting.metrics.then_some(config.listen);
         config.approval = self.setting.approval.clone();
         config.timing = self.setting.timing;
+        config.retention = self.setting.retention;
         if let (Some(proving), Some(provided), Some(oidc)) = (self.setting.proving, &self.provided, &mut config.oidc) {
             oidc.public_url = format!("http://{}", provided.bot()).parse().expect("an address");
             oidc.subjects = proving.subjects.iter().map(|(name, id)| (self.person(name), (*id).into())).collect();
@@ -602,11 +604,23 @@ impl Stage {
         open_store(&config, &config.keys().expect("keys")).await.expect("a store")
     }
 
+    /// The same while the bot runs, to look at it.
+    pub async fn store_to_look_at(&self) -> SqliteStore {
+        let path = self.database().expect("a durable stage");
+        let config = StoreConfig { place: StorePlace::Sqlite(path.clone()), keys: None };
+        SqliteStore::to_look_at(&path, Chain::new(&config.keys().expect("keys")))
+    }
+
     /// Makes a call to Sekoia as the bot would; nobody reads the answer.
     pub async fn call_sekoia(&self, call: &sekoia_chatops::sekoia::Call) {
         let request = self.http.post(format!("{}{}", self.sekoia_url, call.path));
         let request = request.bearer_auth(self.sekoia.token(self.setting.token)).json(&call.body);
         assert!(request.send().await.expect("an answer").status().is_success());
+    }
+
+    /// How long personal values are kept from the bot's next start on.
+    pub fn keeps_personal_values(&mut self, retention: std::time::Duration) {
+        self.setting.retention = Some(retention);
     }
 
     /// Whether the bot watches Sekoia from its next start on.

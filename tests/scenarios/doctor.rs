@@ -965,6 +965,15 @@ fn a_watch_that_nobody_keeps() {
 }
 
 #[test]
+fn how_long_personal_values_are_kept_is_shown_where_it_is_set() {
+    on_slack_quietly(usual(), async |s| {
+        let output = s.doctor("--json", &[("CHATOPS_RETENTION", "365d")]).await;
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_snapshot!(found(&json, "config.retention")["found"].as_str().unwrap(), @"Personal values that are not in force any more are erased after 365 days.");
+    });
+}
+
+#[test]
 fn settings_with_faults_are_said_and_the_rest_is_examined() {
     on_slack_quietly(usual(), async |s| {
         let bad = [("SEKOIA_REGION", "FRA9"), ("CHATOPS_APPROVAL_TTL", "soon"), ("CHATOPS_OPERATOR", "slack:U0X")];

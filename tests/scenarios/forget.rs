@@ -1,6 +1,8 @@
-//! Personal values are erased: of one person by `audit redact`.
+//! Personal values are erased: of one person by `audit redact`, and when their time is over.
 
 mod erased;
+
+use std::time::Duration;
 
 use insta::assert_snapshot;
 use sekoia_chatops::store::{Store, WorkKind};
@@ -120,6 +122,53 @@ fn one_person_is_erased_everywhere_while_the_bot_runs(on: Platform) {
         let directory = store.parent().expect("its folder");
         assert_eq!(files_with(directory, "ana@nimbus.example"), [""; 0]);
         assert_eq!(files_with(directory, "bo@nimbus.example"), ["bot.db"]);
+    });
+}
+
+on_both!(what_is_settled_is_erased_when_its_time_is_over);
+fn what_is_settled_is_erased_when_its_time_is_over(on: Platform) {
+    play(on, durable(), async |s| {
+        s.set_up().await;
+        let rejected = s.request_for("alice", "invite ana@nimbus.example").await;
+        let card = s.card("Approval needed").await;
+        let form = s.opens("bob", &card, "Reject…").await;
+        s.submit("bob", &form, &[("Why not?", "Ask cy@nimbus.example first")]).await;
+        s.card("Rejected").await;
+        s.direct().await;
+        let open = s.request_for("alice", "invite bo@nimbus.example").await;
+        let card = s.card("Approval needed").await;
+        s.checklist_at_rest().await;
+        s.stop().await;
+        s.keeps_personal_values(Duration::from_millis(1));
+        s.start().await;
+        let state = async |id: &str| {
+            let store = s.store_to_look_at().await;
+            let stream = sekoia_chatops::store::StreamId::new("approval", id);
+            store.load(&stream).await.expect("a state").expect("a request").state.json
+        };
+        while state(&rejected).await.contains("nimbus.example\"") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let left = state(&rejected).await;
+        assert!(left.contains("[erased]") && !left.contains('@'), "{left}");
+        // What is asked for and not decided is as it was, and goes on.
+        assert!(state(&open).await.contains("bo@nimbus.example"));
+        s.click("bob", &card, "Approve").await;
+        s.card("bo@nimbus.example* · not accepted yet").await;
+        s.direct().await;
+        s.checklist_at_rest().await;
+        assert_snapshot!(nameless(s.ask("alice", &format!("approvals {rejected}")).await.text()), @"
+        Request <id> · rejected
+        *Invite [erased] as Analyst*
+        In *Nimbus Payments* as *Analyst*
+        • [erased]
+        SHA-256 of what was asked for:
+        ```
+        <hash>
+        ```
+        ");
+        s.stop().await;
+        s.verify_audit();
     });
 }
 

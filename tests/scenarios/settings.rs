@@ -1,6 +1,7 @@
 //! What an operator sets: read whole, and everything that is wrong said at once.
 
 use std::fs;
+use std::time::Duration;
 
 use insta::assert_snapshot;
 use jiff::civil::time;
@@ -712,6 +713,15 @@ fn a_mattermost_server_that_cannot_call_the_bot_needs_no_token_of_a_command() {
     assert!(mattermost.only_mentions() && mattermost.public_url.is_none() && reached);
     assert!(unusual.contains(&"MATTERMOST_SOURCES has no effect without MATTERMOST_COMMAND_TOKEN".to_owned()));
     assert_snapshot!(alone(&[("MATTERMOST_COMMAND_TOKEN", "canary-one")]).unwrap_err(), @"  CHATOPS_PUBLIC_URL: is missing; give the address under which the Mattermost server reaches this bot, or remove MATTERMOST_COMMAND_TOKEN if it cannot");
+}
+
+#[test]
+fn personal_values_are_kept_for_a_day_at_least() {
+    let kept = |time| with(&[("CHATOPS_RETENTION", time)]).unwrap().retention;
+    assert_eq!(with(&[]).unwrap().retention, None);
+    assert_eq!((kept("365d"), kept("1d")), (Some(Duration::from_hours(365 * 24)), Some(Duration::from_hours(24))));
+    assert_snapshot!(faults(&[("CHATOPS_RETENTION", "12h")]), @r#"  CHATOPS_RETENTION: "12h" is less than a day; give one such as 365d, or remove it to keep everything for good"#);
+    assert_snapshot!(faults(&[("CHATOPS_RETENTION", "a while")]), @r#"  CHATOPS_RETENTION: "a while" is not a time; give one such as 365d, 26weeks or 2y, or remove it to keep everything for good"#);
 }
 
 #[test]

@@ -140,6 +140,7 @@ fn settings(parts: &Parts, faults: &Faults) -> Vec<Check> {
         checks.push(Check::pass(id, subject, "Every setting is understood."));
     }
     checks.extend(crate::app::unusual(&parts.unusual()));
+    checks.extend(crate::app::kept_for(parts.retention));
     checks
 }
 
