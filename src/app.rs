@@ -156,18 +156,8 @@ impl App {
         let Config { access, approval, timing, public_url, oidc, retention, .. } = config;
         let (asked, counting) = (opener.clone(), Arc::clone(&metrics));
         let plans = config.plans;
-        let house = House {
-            access,
-            approval,
-            timing,
-            public_url,
-            oidc,
-            plans,
-            retention,
-            metrics,
-            share,
-            surroundings,
-        };
+        let house =
+            House { access, approval, timing, public_url, oidc, plans, retention, metrics, share, surroundings };
         let app = Self::around(config.sekoia, house, store, chats, |responder, intake, tasks| {
             let (mut routes, mut listeners) = (Router::new(), Vec::<Listener>::new());
             if let Some((client, config)) = slack {

@@ -316,10 +316,10 @@ impl Timing {
         reach: Reach { asked_every: Duration::from_secs(30), given_up_after: Duration::from_mins(2) },
         proving: Proving::RELEASE,
         beats: Beats {
-            every: Duration::from_millis(200),
-            stale: Duration::from_millis(800),
-            settled: Duration::from_millis(1_000),
-            lapse: Duration::from_millis(2_000),
+            every: Duration::from_millis(250),
+            stale: Duration::from_millis(2_500),
+            settled: Duration::from_millis(3_000),
+            lapse: Duration::from_millis(4_000),
         },
     };
 }

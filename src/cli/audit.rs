@@ -63,7 +63,6 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         (_, None) => verify(&*store, &chain, remembered.as_deref()).await,
     }
 }
-}
 
 /// A stream's state and records as of one version: the bot may be writing meanwhile.
 async fn settled(store: &dyn Store, stream: &StreamId) -> anyhow::Result<(Option<Loaded>, Vec<Record>)> {

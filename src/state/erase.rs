@@ -15,8 +15,8 @@ use crate::domain::action::people::normal;
 use crate::domain::approval::Approval;
 use crate::store::personal::{self, Erasure, Why};
 use crate::store::{
-    Commit, CommitError, Loaded, NewRecord, Personal, Record, Schedule, State, Store, StoreError, StreamId, WorkKind,
-    Write,
+    Commit, CommitError, Keep, KeptKind, Loaded, NewRecord, Personal, Record, RowKind, Schedule, State, Store,
+    StoreError, StreamId, WorkKind, Write,
 };
 
 /// Records read at a time.
@@ -212,48 +212,77 @@ async fn is_followed(store: &dyn Store, stream: &StreamId) -> Result<bool, Store
     Ok(stream.family() == Approval::FAMILY && store.find(WorkKind::Track, stream.key()).await?.is_some())
 }
 
-/// What became of rows of pending work of one kind.
+/// What became of pending and kept rows of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pending {
-    pub kind: WorkKind,
+    pub kind: RowKind,
     /// Rewritten without the values.
     pub erased: usize,
-    /// They hold the values until they are done.
+    /// They hold the values until they are done, or may be forgotten.
     pub left: usize,
 }
 
-/// Erases somebody in messages that wait to be sent, or that the chat refused. Other work needs what it
-/// says, and is counted.
+/// Erases somebody in messages that wait to be sent, or that the chat refused. Other rows need what they
+/// say, and are counted.
 ///
 /// # Errors
 /// The store failed.
-pub async fn in_work(store: &dyn Store, person: &Person) -> Result<Vec<Pending>, StoreError> {
+pub async fn in_rows(store: &dyn Store, person: &Person) -> Result<Vec<Pending>, StoreError> {
+    let without = |body: &str| personal::without(body, |value| person.is_named(value));
     let mut all = Vec::new();
     for kind in WorkKind::ALL {
-        let mut pending = Pending { kind, erased: 0, left: 0 };
+        let mut pending = Pending { kind: kind.into(), erased: 0, left: 0 };
         for work in store.due(kind, Timestamp::MAX, MOST_WORK).await? {
-            let Some(body) = personal::without(&work.body, |value| person.is_named(value)) else { continue };
-            if !is_message(kind) {
-                pending.left += 1;
-                continue;
-            }
+            let Some(body) = without(&work.body) else { continue };
             let same = Schedule { kind, key: work.key.clone(), due: work.due, attempts: work.attempts, body };
             let commit = Commit { schedule: vec![same], rests_on: vec![work.found()], ..Commit::default() };
-            match store.commit(commit).await {
-                Ok(_) => pending.erased += 1,
-                Err(CommitError::Store(error)) => return Err(error),
-                // It is being sent.
-                Err(CommitError::Conflict(_) | CommitError::Delivered) => pending.left += 1,
+            pending.count(is_message(kind.into()) && is_committed(store, commit).await?);
+        }
+        all.push(pending);
+    }
+    for kind in KeptKind::ALL {
+        let mut pending = Pending { kind: kind.into(), erased: 0, left: 0 };
+        let mut after: Option<String> = None;
+        loop {
+            let page = store.all_kept(kind, after.as_deref(), CHUNK).await?;
+            for kept in &page {
+                let Some(body) = without(&kept.body) else { continue };
+                let same = Keep { kind, key: kept.key.clone(), body, until: kept.until };
+                let commit = Commit { keep: vec![same], rests_on: vec![kept.found()], ..Commit::default() };
+                pending.count(is_message(kind.into()) && is_committed(store, commit).await?);
+            }
+            match page.last() {
+                Some(last) if page.len() == CHUNK as usize => after = Some(last.key.clone()),
+                _ => break,
             }
         }
-        if pending.erased + pending.left > 0 {
-            all.push(pending);
-        }
+        all.push(pending);
     }
+    all.retain(|pending| pending.erased + pending.left > 0);
     Ok(all)
 }
 
+impl Pending {
+    fn count(&mut self, erased: bool) {
+        if erased {
+            self.erased += 1;
+        } else {
+            self.left += 1;
+        }
+    }
+}
+
+/// Whether a row was rewritten: not if it is being sent.
+async fn is_committed(store: &dyn Store, commit: Commit) -> Result<bool, StoreError> {
+    match store.commit(commit).await {
+        Ok(_) => Ok(true),
+        Err(CommitError::Store(error)) => Err(error),
+        Err(CommitError::Conflict(_) | CommitError::Delivered) => Ok(false),
+    }
+}
+
 /// Whether its rows are words for people and nothing else.
-fn is_message(kind: WorkKind) -> bool {
-    matches!(kind, WorkKind::Notice | WorkKind::Announce | WorkKind::DeadLetter | WorkKind::News)
+fn is_message(kind: RowKind) -> bool {
+    use WorkKind::{Announce, News, Notice};
+    matches!(kind, RowKind::Work(Notice | Announce | News) | RowKind::Kept(KeptKind::DeadLetter))
 }

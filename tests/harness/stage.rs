@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use sekoia_chatops::app::{App, open_store};
 use sekoia_chatops::bot::Rounds;
 use sekoia_chatops::chat::{ChannelKey, UserId};
-use sekoia_chatops::config::{Config, LogConfig, StoreConfig};
+use sekoia_chatops::config::{Config, LogConfig, StoreConfig, StorePlace};
 use sekoia_chatops::sandbox::{self, Sandbox};
 use sekoia_chatops::sekoia::Region;
 use sekoia_chatops::store::audit::Chain;

@@ -207,8 +207,14 @@ fn messages_that_wait_are_rewritten_and_other_work_is_named() {
             attempts: 3,
             body: r#"{"text":"Ask Ana@nimbus.example, or bo@nimbus.example"}"#.into(),
         };
-        let schedule = vec![work(WorkKind::Notice, "n"), work(WorkKind::DeadLetter, "d"), work(WorkKind::Inbound, "i")];
-        let commit = sekoia_chatops::store::Commit { schedule, ..Default::default() };
+        let schedule = vec![work(WorkKind::Notice, "n"), work(WorkKind::Inbound, "i")];
+        let refused = sekoia_chatops::store::Keep {
+            kind: sekoia_chatops::store::KeptKind::DeadLetter,
+            key: "d".into(),
+            body: work(WorkKind::Notice, "d").body,
+            until: None,
+        };
+        let commit = sekoia_chatops::store::Commit { schedule, keep: vec![refused], ..Default::default() };
         store.commit(commit).await.expect("a commit");
         store.close().await;
     });

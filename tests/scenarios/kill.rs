@@ -107,7 +107,8 @@ impl Story {
         } else {
             stage.start_program_with(&crash).await;
         }
-        process.store(stage.process().expect("it runs"), Ordering::SeqCst);
+        // One that is killed after a commit may be gone by now.
+        process.store(stage.process().unwrap_or(u32::MAX), Ordering::SeqCst);
         let shot = move |n: usize| {
             if calls.fetch_add(1, Ordering::SeqCst) + 1 == n {
                 kill(process.load(Ordering::SeqCst));

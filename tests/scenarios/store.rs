@@ -18,8 +18,7 @@ use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::postgres::Limits;
 use sekoia_chatops::store::{
     Commit, CommitError, Found, Loaded, MemoryStore, NewRecord, Personal, PostgresStore, Schedule, SqliteStore, State,
-    Store,
-    StreamId, WorkKind, Write,
+    Store, StreamId, WorkKind, Write,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;

@@ -7,9 +7,9 @@ use crate::chat::text::{count, shown};
 use crate::cli::Unusable;
 use crate::domain::action::people::address;
 use crate::domain::approval::Approval;
-use crate::state::erase::{Outcome, Pending, Person, What, erase, in_work};
+use crate::state::erase::{Outcome, Pending, Person, What, erase, in_rows};
 use crate::state::stream::Folded;
-use crate::store::{Store, StoreError, StreamId, WorkKind};
+use crate::store::{KeptKind, RowKind, Store, StoreError, StreamId, WorkKind};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -51,7 +51,7 @@ pub async fn run(store: &dyn Store, person: &Person) -> anyhow::Result<()> {
     for stream in store.all_streams().await? {
         one(store, &stream, person, &mut sum).await?;
     }
-    let pending = in_work(store, person).await?;
+    let pending = in_rows(store, person).await?;
     let messages: usize = pending.iter().map(|pending| pending.erased).sum();
     if messages > 0 {
         println!("{}: erased", count(messages, "message that waits to be sent", "messages that wait to be sent"));
@@ -132,11 +132,13 @@ async fn one(store: &dyn Store, stream: &StreamId, person: &Person, sum: &mut Su
 fn left(pending: &Pending) -> String {
     let Pending { kind, left, .. } = *pending;
     let (one, many, goes) = match kind {
-        WorkKind::Inbound => ("recorded change", "recorded changes", "when done, in seconds"),
-        WorkKind::Fired => ("count of fired rules", "counts of fired rules", "within 15 days"),
-        WorkKind::Known | WorkKind::Posted => ("note of what was posted", "notes of what was posted", "within 7 days"),
-        WorkKind::Proof => ("sign-in", "sign-ins", "within 10 minutes"),
-        WorkKind::Notice | WorkKind::Announce | WorkKind::DeadLetter | WorkKind::News => {
+        RowKind::Work(WorkKind::Inbound) => ("recorded change", "recorded changes", "when done, in seconds"),
+        RowKind::Kept(KeptKind::Fired) => ("count of fired rules", "counts of fired rules", "within 15 days"),
+        RowKind::Kept(KeptKind::Known | KeptKind::Posted) => {
+            ("note of what was posted", "notes of what was posted", "within 7 days")
+        }
+        RowKind::Kept(KeptKind::Proof) => ("sign-in", "sign-ins", "within 10 minutes"),
+        RowKind::Work(WorkKind::Notice | WorkKind::Announce | WorkKind::News) | RowKind::Kept(KeptKind::DeadLetter) => {
             ("message that is being sent", "messages that are being sent", "when sent")
         }
         _ => ("piece of pending work", "pieces of pending work", "when done"),

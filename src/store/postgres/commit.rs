@@ -9,10 +9,10 @@ use futures_util::FutureExt;
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
-use super::rows::{Doubtful, FIND, last_seal, little, stored, unsigned};
+use super::rows::{Doubtful, FIND, HISTORY, last_seal, little, record, stored, unsigned};
 use super::transaction::Patience;
 use super::{Shared, StoreError};
-use crate::store::audit::Record;
+use crate::store::audit::{Record, instant};
 use crate::store::seal::Row;
 use crate::store::sqlite::rows::number;
 use crate::store::{Commit, CommitError, Finished, RowKind, StreamId, WorkKind, Write};
@@ -138,19 +138,16 @@ impl Shared {
                 .fetch_optional(&mut *tx)
                 .await?;
             let Some(first) = write.records.first() else { continue };
-            let row = sqlx::query("SELECT actor, kind, body, at FROM record WHERE stream = $1 AND seq = $2")
+            let row = sqlx::query(HISTORY)
                 .bind(write.stream.as_str())
-                .bind(number(write.expected + 1))
+                .bind(number(write.expected))
+                .bind(1_i64)
                 .fetch_optional(&mut *tx)
                 .await?;
             let Some(row) = row else { return Ok(false) };
-            let (actor, kind, body): (String, String, String) =
-                (row.try_get("actor")?, row.try_get("kind")?, row.try_get("body")?);
-            let at: String = row.try_get("at")?;
-            return Ok(actor == first.actor
-                && kind == first.kind
-                && body == first.body
-                && at == crate::store::audit::instant(first.at));
+            let there = record(&write.stream, &row)?;
+            let same = (&*there.actor, &*there.kind, there.text()) == (&*first.actor, first.kind, first.body.clone());
+            return Ok(same && there.at == instant(first.at));
         }
         let scheduled = commit.schedule.iter().map(|new| {
             ("SELECT generation FROM work WHERE kind = $1 AND key = $2 FOR UPDATE", new.kind.name(), &new.key)
@@ -246,6 +243,14 @@ impl Shared {
             return Err(conflict());
         }
         insert_records(tx, stream, &records).await?;
+        for (seq, personal) in &write.beside {
+            sqlx::query("UPDATE record SET personal = $3 WHERE stream = $1 AND seq = $2")
+                .bind(stream)
+                .bind(number(*seq))
+                .bind(personal.column())
+                .execute(&mut *tx)
+                .await?;
+        }
         Ok(version)
     }
 
@@ -348,8 +353,8 @@ impl Shared {
 async fn insert_records(tx: &mut PgConnection, stream: &str, records: &[Record]) -> Result<(), sqlx::Error> {
     let all = |of: &dyn Fn(&Record) -> String| records.iter().map(of).collect::<Vec<String>>();
     sqlx::query(
-        "INSERT INTO record (stream, seq, at, actor, kind, body, key, seal) \
-         SELECT $1, * FROM UNNEST($2::BIGINT[], $3::TEXT[], $4::TEXT[], $5::TEXT[], $6::TEXT[], $7::TEXT[], $8::TEXT[])",
+        "INSERT INTO record (stream, seq, at, actor, kind, body, personal, key, seal) SELECT $1, * FROM \
+         UNNEST($2::BIGINT[], $3::TEXT[], $4::TEXT[], $5::TEXT[], $6::TEXT[], $7::TEXT[], $8::TEXT[], $9::TEXT[])",
     )
     .bind(stream)
     .bind(records.iter().map(|record| number(record.seq)).collect::<Vec<i64>>())
@@ -357,6 +362,7 @@ async fn insert_records(tx: &mut PgConnection, stream: &str, records: &[Record])
     .bind(all(&|record| record.actor.clone()))
     .bind(all(&|record| record.kind.clone()))
     .bind(all(&|record| record.body.clone()))
+    .bind(all(&|record| record.personal.column()))
     .bind(all(&|record| record.key.clone()))
     .bind(all(&|record| record.seal.clone()))
     .execute(tx)

@@ -25,9 +25,9 @@ use moka::sync::Cache;
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
 use tokio::sync::OnceCell;
-use tracing::error;
+use tracing::{error, warn};
 
-use super::audit::{Chain, Record};
+use super::audit::{Chain, Record, instant as sealed};
 use super::seal::Row;
 use super::sqlite::rows::{NEVER, instant, number};
 use super::{
@@ -380,6 +380,31 @@ impl Store for PostgresStore {
         self.0.examine().await
     }
 
+    async fn remembering(
+        &self,
+        before: Timestamp,
+        after: Option<&StreamId>,
+        limit: u32,
+    ) -> Result<Vec<StreamId>, StoreError> {
+        let (before, after) = (sealed(before), after.map_or("", StreamId::as_str).to_owned());
+        let rows = self.0.read(move |c| {
+            sqlx::query(
+                "SELECT DISTINCT stream FROM record WHERE personal <> '' AND at < $1 AND stream > $2 \
+                 ORDER BY stream LIMIT $3",
+            )
+            .bind(before.clone())
+            .bind(after.clone())
+            .bind(i64::from(limit))
+            .fetch_all(c)
+            .boxed()
+        });
+        stream_ids(&rows.await?)
+    }
+
+    async fn scrub(&self, whole: bool) -> Result<bool, StoreError> {
+        self.0.scrub(whole).await
+    }
+
     async fn as_stored(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError> {
         self.0.as_stored(stream).await
     }
@@ -411,6 +436,28 @@ impl Shared {
     /// The tables are there and up to date, and everything in them is sealed.
     async fn ready(&self) -> Result<(), StoreError> {
         self.ready.get_or_try_init(|| self.prepare()).await.map(|()| ())
+    }
+
+    /// The server keeps rows that were erased or replaced until it cleans up; its log and backups keep them
+    /// for longer. False where it has no such statement, or somebody uses a table for too long.
+    async fn scrub(&self, whole: bool) -> Result<bool, StoreError> {
+        if self.only_looks {
+            return Err(StoreError::OnlyLooked);
+        }
+        self.ready().await?;
+        let mut connection = self.pool.acquire().await?;
+        for table in ["stream", "record", "work", "kept"] {
+            let statement = if whole { format!("VACUUM FULL {table}") } else { format!("VACUUM {table}") };
+            match sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut *connection).await {
+                Ok(_) => {}
+                Err(error) if errors::is_lost(&error) => return Err(error.into()),
+                Err(error) => {
+                    warn!(%error, table, "what was erased may still be in free places of the database");
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
     }
 
     async fn take_lease(

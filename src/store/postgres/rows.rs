@@ -5,7 +5,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 
 use crate::store::audit::Record;
 pub use crate::store::sqlite::rows::{NEVER, Stored, StoredKept};
-use crate::store::{StoreError, StreamId};
+use crate::store::{Personal, StoreError, StreamId};
 
 pub const FIND: &str =
     "SELECT key, due, attempts, body, generation, delivered, seal FROM work WHERE kind = $1 AND key = $2";
@@ -14,7 +14,7 @@ pub const DUE: &str = "SELECT key, due, attempts, body, generation, delivered, s
 pub const PLANNED: &str = "SELECT key, due, attempts, body, generation, delivered, seal FROM work \
      WHERE kind = $1 AND due > $2 AND due < $3 ORDER BY due, generation LIMIT $4";
 pub const KEPT: &str = "SELECT key, until, body, generation, seal FROM kept WHERE kind = $1 AND key = $2";
-pub const HISTORY: &str = "SELECT seq, at, actor, kind, body, key, seal FROM record \
+pub const HISTORY: &str = "SELECT seq, at, actor, kind, body, personal, key, seal FROM record \
      WHERE stream = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
 pub fn stored(kind: &str, row: &PgRow) -> Result<Stored, StoreError> {
@@ -71,6 +71,7 @@ pub fn record(stream: &StreamId, row: &PgRow) -> Result<Record, StoreError> {
         actor: row.try_get("actor")?,
         kind: row.try_get("kind")?,
         body: row.try_get("body")?,
+        personal: Personal::read(row.try_get("personal")?),
         key: row.try_get("key")?,
         seal: row.try_get("seal")?,
     })

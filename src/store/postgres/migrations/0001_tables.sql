@@ -11,18 +11,20 @@ CREATE TABLE stream (
     seal    TEXT NOT NULL
 );
 
--- The audit: sealed, in order, never updated.
+-- The audit: sealed, in order. Only personal values beside it are ever erased.
 CREATE TABLE record (
-    stream TEXT COLLATE "C" NOT NULL,
-    seq    BIGINT NOT NULL,
-    at     TEXT NOT NULL,
-    actor  TEXT NOT NULL,
-    kind   TEXT NOT NULL,
-    body   TEXT NOT NULL,
-    key    TEXT NOT NULL,
-    seal   TEXT NOT NULL,
+    stream   TEXT COLLATE "C" NOT NULL,
+    seq      BIGINT NOT NULL,
+    at       TEXT COLLATE "C" NOT NULL,
+    actor    TEXT NOT NULL,
+    kind     TEXT NOT NULL,
+    body     TEXT NOT NULL,
+    personal TEXT NOT NULL, -- values whose hashes stand in the body; empty when there are none, or all were erased
+    key      TEXT NOT NULL,
+    seal     TEXT NOT NULL,
     PRIMARY KEY (stream, seq)
 );
+CREATE INDEX record_personal ON record (at, stream) WHERE personal <> '';
 
 -- What is owed: at most one of a kind and key. Each scheduling has a number of its own.
 CREATE SEQUENCE generation;
