@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::failure::Failure;
-use super::{Answer, Ask, Bot, Outcome, approvals, names, personal};
+use super::{Answer, Ask, Bot, Outcome, Settles, approvals, names, personal};
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, Inbound, Wording, Words};
 use crate::command::{Command, Fault, ParsedCommand, read};
@@ -121,7 +121,7 @@ impl Bot {
             return Ok(());
         }
         let rights = self.policy.rights(&self.chats, actor, channel).await?;
-        let ask = Ask { actor, channel, now: *at, rights, delivery, finished: None };
+        let ask = Ask { actor, channel, now: *at, rights, delivery, settles: Settles::default() };
         match &said.command {
             Command::Approve { id } => self.may_approve(&ask, id).await,
             Command::Show { id } | Command::Saved { id, .. } | Command::Lost { id, .. }
@@ -181,7 +181,7 @@ impl Bot {
                 rights
             }
         };
-        let ask = Ask { actor, channel, now: *at, rights, delivery, finished };
+        let ask = Ask { actor, channel, now: *at, rights, delivery, settles: Settles::new(finished) };
         // Boxed, all but the most frequent: a request's future is as large as its largest branch.
         let view = match &said.command {
             Command::Help(topic) => Ok(Box::pin(self.help(&ask, *topic)).await),

@@ -27,7 +27,7 @@ mod steps;
 mod watching;
 mod worker;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
 use jiff::Timestamp;
@@ -147,8 +147,27 @@ struct Ask<'a> {
     rights: Rights,
     /// What the platform gave the request.
     delivery: &'a str,
-    /// The recorded request that this settles.
-    finished: Option<Finished>,
+    settles: Settles,
+}
+
+/// The recorded request that somebody's wish is carried out for. Its first change ends it, unless another
+/// process of the bot did so before; whatever else is changed for it follows from that one.
+#[derive(Default)]
+struct Settles(Mutex<Option<Finished>>);
+
+impl Settles {
+    fn new(recorded: Option<Finished>) -> Self {
+        Self(Mutex::new(recorded))
+    }
+
+    /// What the next change ends.
+    fn row(&self) -> Option<Finished> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn end(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 type CommandResult = Result<View, Failure>;
@@ -274,7 +293,8 @@ impl Bot {
             let events = crate::domain::checklist::decide(session, command.clone(), ask.now)?;
             session.map_or(Ok(()), &still).map(|()| events)
         };
-        let changed = self.sessions.change(ask.channel, &by, ask.now, ask.finished.clone(), decide).await?;
+        let changed = self.sessions.change(ask.channel, &by, ask.now, ask.settles.row(), decide).await?;
+        ask.settles.end();
         for event in &changed.events {
             let (actor, channel) = (ask.actor.as_str(), ask.channel.as_str());
             tracing::info!(actor, channel, kind = event.kind(), step = event.step().map(StepId::name), "changed");

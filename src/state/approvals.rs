@@ -159,6 +159,7 @@ impl Approvals {
     ) -> Result<Changed, ChangeError> {
         let beside = |next: &Next<'_, Approval>| Commit {
             schedule: self.owed(next),
+            rests_on: finished.iter().filter_map(Finished::basis).collect(),
             finished: finished.clone().into_iter().collect(),
             ..Commit::default()
         };

@@ -85,13 +85,15 @@ impl Approvals {
                     schedule.push(work(WorkKind::Execute));
                 }
             }
-            Commit { schedule, finished: finished.clone().into_iter().collect(), ..Commit::default() }
+            let rests_on = finished.iter().filter_map(Finished::basis).collect();
+            Commit { schedule, rests_on, finished: finished.clone().into_iter().collect(), ..Commit::default() }
         };
         match turn.change(by, now, decide, beside).await {
             Ok(_) => Ok(true),
             Err(stream::ChangeError::Refused(Already)) => Ok(false),
             Err(stream::ChangeError::Newer) => Err(ChangeError::Newer),
             Err(stream::ChangeError::Contended) => Err(ChangeError::Contended),
+            Err(stream::ChangeError::Superseded) => Err(ChangeError::Superseded),
             Err(stream::ChangeError::Store(error)) => Err(error.into()),
         }
     }

@@ -139,7 +139,9 @@ impl Moved {
             }
             Err(ChangeError::Store(error)) => Err(error),
             // A later release knows more about it, or other processes do.
-            Err(ChangeError::Refused(Already) | ChangeError::Newer | ChangeError::Contended) => Ok(()),
+            Err(
+                ChangeError::Refused(Already) | ChangeError::Newer | ChangeError::Contended | ChangeError::Superseded,
+            ) => Ok(()),
         }
     }
 

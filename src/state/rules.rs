@@ -94,6 +94,7 @@ impl Notifications {
         let beside = |next: &Next<'_, Rules>| Commit {
             schedule: owed(next.after),
             keep: webhooks::rows(channel, next.before, next.events, next.at),
+            rests_on: finished.iter().filter_map(Finished::basis).collect(),
             finished: finished.clone(),
             ..Commit::default()
         };

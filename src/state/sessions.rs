@@ -132,7 +132,8 @@ impl Sessions {
         decide: impl Fn(Option<&Session>) -> Result<Vec<Event>, Refusal> + Send + Sync,
         also: impl Fn() -> Vec<Schedule> + Send + Sync,
     ) -> Result<Changed, ChangeError> {
-        self.change_on(channel, by, now, (finished, None), decide, also).await
+        let basis = finished.as_ref().and_then(Finished::basis);
+        self.change_on(channel, by, now, (finished, basis), decide, also).await
     }
 
     async fn change_on(

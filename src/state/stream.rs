@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::chat::Actor;
 use crate::store::{
-    Commit, CommitError, Loaded, NewRecord, Record, State, Store, StoreError, StreamId, Write, personal,
+    Commit, CommitError, Found, Loaded, NewRecord, Record, State, Store, StoreError, StreamId, Write, personal,
 };
 
 /// A state that is kept in a stream of its own.
@@ -111,6 +111,11 @@ pub enum ChangeError<R: std::error::Error + 'static> {
     Newer,
     #[error("Too many changes at the same time; nothing was done. Please try again.")]
     Contended,
+    /// The work that it rests on is done, or other work by now.
+    #[error(
+        "Another process of the bot took this up meanwhile, so nothing was done here. Look at the present state before you repeat it."
+    )]
+    Superseded,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -283,12 +288,14 @@ impl<S: Folded> Turn<'_, S> {
             let version = slot.version + events.len() as u64;
             let mut commit = beside(&Next { before, after: &after, version, events: &events, at });
             commit.writes.push(write);
+            let basis: Vec<String> = commit.rests_on.iter().map(Found::name).collect();
             match streams.store.commit(commit).await {
                 Ok(_) => {
                     let state = Arc::new(after);
                     streams.keep(key, Slot { version, state: Some(Arc::clone(&state)), newer: false });
                     return Ok(Changed { version, state, events });
                 }
+                Err(CommitError::Conflict(what)) if basis.contains(&what) => return Err(ChangeError::Superseded),
                 // Another process was first.
                 Err(CommitError::Conflict(_)) => streams.reload(key).await?,
                 Err(CommitError::Store(error)) => return Err(error.into()),

@@ -250,8 +250,22 @@ pub struct Found {
 }
 
 impl Found {
+    /// As [`CommitError::Conflict`] names it.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.kind.name(), self.key)
+    }
+
     fn conflict(&self) -> CommitError {
-        CommitError::Conflict(format!("{} {}", self.kind.name(), self.key))
+        CommitError::Conflict(self.name())
+    }
+}
+
+impl Finished {
+    /// What a change that ends this rests on. A recorded request is carried out once: by another replica, if
+    /// that took it up while this one was halted.
+    pub fn basis(&self) -> Option<Found> {
+        let found = Found { kind: self.kind, key: self.key.clone(), generation: Some(self.generation) };
+        (self.kind == WorkKind::Inbound).then_some(found)
     }
 }
 

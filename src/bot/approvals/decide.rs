@@ -45,7 +45,8 @@ impl Bot {
     ) -> Result<Changed, Failure> {
         let by = Actor::Person(ask.actor.clone());
         let on = |state: Option<&Approval>| decide(state, command.clone(), ask.now);
-        let changed = self.approvals.change(id, &by, ask.now, ask.finished.clone(), on).await?;
+        let changed = self.approvals.change(id, &by, ask.now, ask.settles.row(), on).await?;
+        ask.settles.end();
         self.note_changes(ask.actor.as_str(), &changed);
         self.sync_checklist(id).await;
         Ok(changed)
@@ -217,7 +218,8 @@ impl Bot {
     pub(in crate::bot) async fn freeze(&self, ask: &Ask<'_>, reason: Option<&str>) -> CommandResult {
         let by = Actor::Person(ask.actor.clone());
         let reason = reason.map(str::trim);
-        let changed = self.approvals.freeze(reason, &by, ask.now, ask.finished.clone()).await?;
+        let changed = self.approvals.freeze(reason, &by, ask.now, ask.settles.row()).await?;
+        ask.settles.end();
         tracing::warn!(actor = ask.actor.as_str(), frozen = reason.is_some(), changed, "execution");
         self.outbox.wake();
         let waiting = self.approvals.open().await?.len();
@@ -256,7 +258,9 @@ impl Bot {
                 return Ok(());
             }
             // One that cannot be read or changed keeps nobody else waiting.
-            Err(error @ (ChangeError::Store(_) | ChangeError::Newer | ChangeError::Contended)) => {
+            Err(
+                error @ (ChangeError::Store(_) | ChangeError::Newer | ChangeError::Contended | ChangeError::Superseded),
+            ) => {
                 tracing::error!(%error, request = id.as_str(), kind = work.kind.name(), "its time has to wait");
                 postponed.push((work.finished(), now + UNREADABLE_LOOKED_AT_AFTER));
             }

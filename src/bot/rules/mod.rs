@@ -66,9 +66,10 @@ impl Bot {
         ended: Vec<Finished>,
     ) -> Result<Changed, Failure> {
         let by = Actor::Person(ask.actor.clone());
-        let finished: Vec<Finished> = ask.finished.clone().into_iter().chain(ended).collect();
+        let finished: Vec<Finished> = ask.settles.row().into_iter().chain(ended).collect();
         let decide = |rules: &Rules| decide(rules, command.clone(), ask.now);
         let changed = self.notifications.change(ask.channel, &by, ask.now, finished, decide, |_| owed.clone()).await?;
+        ask.settles.end();
         for event in &changed.events {
             let (actor, channel) = (ask.actor.as_str(), ask.channel.as_str());
             tracing::info!(actor, channel, kind = event.kind(), "changed");

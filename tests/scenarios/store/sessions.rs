@@ -125,11 +125,11 @@ async fn work_that_another_process_superseded_changes_nothing() {
         };
         let stale = schedule().await;
         let present = schedule().await;
-        assert!(matches!(carry_out(&stale, "what was read before").await, Err(ChangeError::Contended)));
+        assert!(matches!(carry_out(&stale, "what was read before").await, Err(ChangeError::Superseded)));
         assert_eq!(store.find(kind, request).await.unwrap(), Some(present.clone()));
         assert_eq!(carry_out(&present, "request r1").await.unwrap(), 2);
         assert_eq!(store.find(kind, request).await.unwrap(), None, "it is finished in the same commit");
-        assert!(matches!(carry_out(&present, "request r1 again").await, Err(ChangeError::Contended)));
+        assert!(matches!(carry_out(&present, "request r1 again").await, Err(ChangeError::Superseded)));
         assert_eq!(store.load(&sessions::stream(&channel())).await.unwrap().unwrap().version, 2);
     })
     .await;

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::{Part, Purpose, Returned, Wish};
 use crate::bot::approvals::reveal::NewKey;
 use crate::bot::failure::{Failure, instead};
-use crate::bot::{Ask, Bot};
+use crate::bot::{Ask, Bot, Settles};
 use crate::chat::Words;
 use crate::chat::view::{Line, View};
 use crate::command::read;
@@ -76,7 +76,7 @@ impl Bot {
             now: Timestamp::now(),
             rights,
             delivery: "",
-            finished: Some(returned.finished.clone()),
+            settles: Settles::new(Some(returned.finished.clone())),
         };
         match wish.purpose {
             Purpose::Approve => {

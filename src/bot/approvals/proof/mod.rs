@@ -141,7 +141,7 @@ impl Bot {
             purpose,
         };
         let row = keep_until(KeptKind::Proof, hashed("link", &token), &Row::Link { wish, expires }, expires);
-        let finished = ask.finished.clone().into_iter().collect();
+        let finished = ask.settles.row().into_iter().collect();
         let commit = Commit { keep: vec![row], finished, ..Commit::default() };
         self.sessions.store().commit(commit).await.map_err(crate::bot::inbox::only_store)?;
         let url = format!("{}/confirm/{token}", identities.public_url.as_str().trim_end_matches('/'));
