@@ -83,16 +83,16 @@ fn words() -> impl Strategy<Value = Box<str>> {
     .prop_map(Into::into)
 }
 
-fn user() -> impl Strategy<Value = UserId> {
+pub(super) fn user() -> impl Strategy<Value = UserId> {
     select(vec!["U0ALICE", "U0BOB"]).prop_map(UserId::slack)
 }
 
-fn opening() -> impl Strategy<Value = Command> {
+pub(super) fn opening() -> impl Strategy<Value = Command> {
     (1..=2u128, select(vec![Mode::SingleTenant, Mode::MultiTenant]))
         .prop_map(|(n, mode)| Command::Open { community: community(n), mode })
 }
 
-fn command() -> impl Strategy<Value = Command> {
+pub(super) fn command() -> impl Strategy<Value = Command> {
     let fact = (words(), words()).prop_map(|(id, gone)| Fact::Held { id, gone });
     let facts = prop::option::of(vec(fact, 0..3).prop_map(Into::into));
     let found = (words(), vec(words(), 0..3), facts).prop_map(|(summary, exceptions, facts)| Evidence {

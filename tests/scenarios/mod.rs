@@ -30,6 +30,7 @@ mod live;
 mod mattermost;
 mod mentions;
 mod metrics;
+mod model;
 mod newcomer;
 mod notify;
 mod notify_cards;

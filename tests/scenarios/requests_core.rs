@@ -15,11 +15,11 @@ use uuid::Uuid;
 
 const TTL: SignedDuration = SignedDuration::from_hours(24);
 
-fn start() -> Timestamp {
+pub(super) fn start() -> Timestamp {
     "2026-07-01T08:00:00.123Z".parse().expect("an instant")
 }
 
-fn user(name: &str) -> UserId {
+pub(super) fn user(name: &str) -> UserId {
     UserId::slack(name)
 }
 
@@ -33,7 +33,7 @@ fn key(replaces: Option<Named>) -> Action {
     Action::CreateKey { community, name, description, permissions, expires: None, replaces }
 }
 
-fn actions() -> Vec<Action> {
+pub(super) fn actions() -> Vec<Action> {
     let grants = vec![Grant { community: named("Nimbus"), role: named("Analyst") }];
     let people = vec!["a@x.example".into(), "b@x.example".into(), "c@x.example".into()];
     let revoke = Action::RevokeKey { community: named("Nimbus"), key: named("old") };
@@ -64,7 +64,7 @@ fn bundle() -> Action {
     Action::Bundle { community: named("Nimbus"), parts }
 }
 
-fn request(action: Action, needed: u8, self_approval: bool) -> Request {
+pub(super) fn request(action: Action, needed: u8, self_approval: bool) -> Request {
     Request {
         channel: ChannelKey::slack("T0SOC", "C0SOC"),
         community: Community { uuid: Uuid::from_u128(7), name: "Nimbus".into() },
@@ -100,7 +100,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     ])
 }
 
-fn command() -> impl Strategy<Value = Command> {
+pub(super) fn command() -> impl Strategy<Value = Command> {
     let who = || select(vec!["U0ALICE", "U0BOB", "U0CAROL"]).prop_map(user);
     prop_oneof![
         6 => (who(), proof()).prop_map(|(by, proof)| Command::Approve { by, proof }),
@@ -153,6 +153,19 @@ fn story() -> impl Strategy<Value = (Request, Vec<(Command, i64)>)> {
         .prop_map(|(action, needed, own, commands)| (request(action, needed, own), commands))
 }
 
+/// Who does this.
+pub(super) fn actor(command: &Command) -> Actor {
+    match command {
+        Command::Approve { by, .. }
+        | Command::Press { by, .. }
+        | Command::Saved { by, .. }
+        | Command::Lost { by, .. } => Actor::Person(by.clone()),
+        Command::Reject { by, .. } | Command::Cancel { by } => Actor::Person(by.clone()),
+        Command::Ask { .. } => Actor::Person(user("U0ALICE")),
+        _ => Actor::Bot,
+    }
+}
+
 fn play(request: &Request, commands: &[(Command, i64)]) -> Vec<(Option<Approval>, Recorded, Approval)> {
     let mut at = start();
     let ask = Command::Ask { id: ApprovalId::from("0badcafe"), request: Box::new(request.clone()) };
@@ -160,15 +173,7 @@ fn play(request: &Request, commands: &[(Command, i64)]) -> Vec<(Option<Approval>
     let (mut state, mut turns): (Option<Approval>, Vec<_>) = (None, Vec::new());
     for (command, seconds) in all {
         at += SignedDuration::from_secs(seconds);
-        let by = match &command {
-            Command::Approve { by, .. }
-            | Command::Press { by, .. }
-            | Command::Saved { by, .. }
-            | Command::Lost { by, .. } => Actor::Person(by.clone()),
-            Command::Reject { by, .. } | Command::Cancel { by } => Actor::Person(by.clone()),
-            Command::Ask { .. } => Actor::Person(user("U0ALICE")),
-            _ => Actor::Bot,
-        };
+        let by = actor(&command);
         for event in decide(state.as_ref(), command, at).unwrap_or_default() {
             let recorded = Recorded { event, by: by.clone(), at };
             let before = state.clone();
