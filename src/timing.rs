@@ -318,8 +318,8 @@ impl Timing {
         beats: Beats {
             every: Duration::from_millis(250),
             stale: Duration::from_millis(2_500),
-            settled: Duration::from_millis(3_000),
-            lapse: Duration::from_millis(4_000),
+            settled: Duration::from_secs(3),
+            lapse: Duration::from_secs(4),
         },
     };
 }

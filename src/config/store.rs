@@ -37,7 +37,7 @@ pub struct PostgresPlace {
 
 impl fmt::Debug for PostgresPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresPlace").field("at", &self.to_string()).field("limits", &self.limits).finish()
+        write!(f, "{self}, {:?}", self.limits)
     }
 }
 

@@ -132,7 +132,6 @@ pub struct Turn {
 
 impl Turn {
     /// The same, not to be used any more after a while.
-    #[must_use]
     pub fn until(self, until: Instant) -> Self {
         Self { until: Some(until) }
     }

@@ -265,7 +265,7 @@ impl Finished {
     /// that took it up while this one was halted.
     pub fn basis(&self) -> Option<Found> {
         let found = Found { kind: self.kind, key: self.key.clone(), generation: Some(self.generation) };
-        (self.kind == WorkKind::Inbound).then_some(found)
+        (self.kind == WorkKind::Inbound.into()).then_some(found)
     }
 }
 

@@ -164,12 +164,12 @@ fn stores_and_lists_are_read_as_documented() {
     };
     assert_snapshot!(
         server("postgres://bot:canary@db.example.com/chatops?sslmode=verify-full", &[]),
-        @r#"PostgresPlace { at: "postgres: chatops at db.example.com:5432", limits: Limits { connections: 10, patience: 5s } }"#
+        @"postgres: chatops at db.example.com:5432, Limits { connections: 10, patience: 5s }"
     );
     let limits = [("CHATOPS_STORE_CONNECTIONS", "40"), ("CHATOPS_STORE_TIMEOUT", "12s")];
     assert_snapshot!(
         server("postgresql://bot@db:6432/chatops", &limits),
-        @r#"PostgresPlace { at: "postgres: chatops at db:6432", limits: Limits { connections: 40, patience: 12s } }"#
+        @"postgres: chatops at db:6432, Limits { connections: 40, patience: 12s }"
     );
     assert_snapshot!(
         StoreConfig::read(of(&[("CHATOPS_STORE", "postgres://bot:canary@db/chatops")])).unwrap_err().to_string().trim(),

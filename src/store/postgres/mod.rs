@@ -435,7 +435,8 @@ impl Store for PostgresStore {
 impl Shared {
     /// The tables are there and up to date, and everything in them is sealed.
     async fn ready(&self) -> Result<(), StoreError> {
-        self.ready.get_or_try_init(|| self.prepare()).await.map(|()| ())
+        self.ready.get_or_try_init(|| self.prepare()).await?;
+        Ok(())
     }
 
     /// The server keeps rows that were erased or replaced until it cleans up; its log and backups keep them

@@ -90,9 +90,8 @@ impl Shared {
                 sleep(pause).await;
             }
         });
-        let ended = match timeout_at(by + patience.end, task).await {
-            Ok(ended) => ended,
-            Err(_) => return Err(StoreError::Unsettled.into()),
+        let Ok(ended) = timeout_at(by + patience.end, task).await else {
+            return Err(StoreError::Unsettled.into());
         };
         // The process ends.
         ended.unwrap_or_else(|_| Err(StoreError::Unsettled.into()))
