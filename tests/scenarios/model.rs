@@ -171,7 +171,7 @@ impl Replica {
         let work = Schedule { kind, key: key.clone(), due: now + TAKEN_UP_AFTER, attempts: 0, body: String::new() };
         let delivery = Some((key.clone(), now));
         match self.store.commit(Commit { schedule: vec![work], delivery, ..Commit::default() }).await {
-            Ok(generations) => Some(Finished { kind, key, generation: generations[0] }),
+            Ok(generations) => Some(Finished { kind: kind.into(), key, generation: generations[0] }),
             Err(CommitError::Delivered) => None,
             Err(error) => panic!("{error}"),
         }

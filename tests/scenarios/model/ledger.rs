@@ -7,7 +7,7 @@ use sekoia_chatops::chat::Actor;
 use sekoia_chatops::domain::approval::{Approval, Item, Stage, Status};
 use sekoia_chatops::domain::checklist::{Event, Session};
 use sekoia_chatops::state::stream::Folded;
-use sekoia_chatops::store::{Commit, Schedule, Store, Work, WorkKind, Write};
+use sekoia_chatops::store::{Commit, RowKind, Schedule, Store, Work, WorkKind, Write};
 
 use super::ALL;
 use super::reference::{Expected, Model, STREAMS, channel, request};
@@ -70,13 +70,15 @@ impl Ledger {
             self.versions.insert(write.stream.as_str().to_owned(), write.expected + write.records.len() as u64);
         }
         for done in commit.finished {
-            let place = (done.kind, done.key);
+            let RowKind::Work(kind) = done.kind else { continue };
+            let place = (kind, done.key);
             if self.work.get(&place).is_some_and(|work| work.generation == done.generation) {
                 self.work.remove(&place);
             }
         }
         for (put_off, due) in commit.postponed {
-            let work = self.work.get_mut(&(put_off.kind, put_off.key));
+            let RowKind::Work(kind) = put_off.kind else { continue };
+            let work = self.work.get_mut(&(kind, put_off.key));
             if let Some(work) = work.filter(|work| work.generation == put_off.generation) {
                 work.due = due;
                 work.attempts += 1;

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sekoia_chatops::chat::diagnosis::Check;
 use sekoia_chatops::store::{
-    Aside, Backlog, Commit, CommitError, Loaded, Record, Store, StoreError, StreamId, Work, WorkKind,
+    Aside, Backlog, Commit, CommitError, Kept, KeptKind, Loaded, Record, Store, StoreError, StreamId, Work, WorkKind,
 };
 use tokio::sync::Notify;
 use tokio::task::yield_now;
@@ -137,6 +137,13 @@ shared! {
     async fn streams(&self, family: &str, after: Option<&StreamId>, limit: u32) -> Result<Vec<StreamId>, StoreError>;
     async fn due(&self, kind: WorkKind, now: Timestamp, limit: u32) -> Result<Vec<Work>, StoreError>;
     async fn find(&self, kind: WorkKind, key: &str) -> Result<Option<Work>, StoreError>;
+    async fn kept(&self, kind: KeptKind, key: &str) -> Result<Option<Kept>, StoreError>;
+    async fn all_kept(&self, kind: KeptKind, after: Option<&str>, limit: u32) -> Result<Vec<Kept>, StoreError>;
+    async fn kept_beyond(&self, kind: KeptKind, instant: Timestamp, limit: u32) -> Result<Vec<Kept>, StoreError>;
+    async fn count_kept(&self, kind: KeptKind) -> Result<u64, StoreError>;
+    async fn forget_kept(&self, now: Timestamp) -> Result<u64, StoreError>;
+    async fn remembering(&self, before: Timestamp, after: Option<&StreamId>, limit: u32) -> Result<Vec<StreamId>, StoreError>;
+    async fn scrub(&self, whole: bool) -> Result<bool, StoreError>;
     async fn lease(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError>;
     async fn leases(&self, prefix: &str, now: Timestamp) -> Result<Vec<String>, StoreError>;
     async fn history(&self, stream: &StreamId, after: u64, limit: u32) -> Result<Vec<Record>, StoreError>;
