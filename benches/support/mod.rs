@@ -116,6 +116,26 @@ pub struct Synthetic;
 
 #[async_trait::async_trait]
 impl Store for Synthetic {
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    async fn version(&self, stream: &StreamId) -> Result<u64, StoreError> {
+        Ok(self.load(stream).await?.map_or(0, |loaded| loaded.version))
+    }
+
+    async fn leases(&self, _: &str, _: Timestamp) -> Result<Vec<String>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn as_stored(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError> {
+        self.load(stream).await
+    }
+
+    async fn inspect(&self) -> Result<(Vec<String>, usize), StoreError> {
+        Ok((vec![], 0))
+    }
+
     async fn load(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError> {
         let i: usize = stream.as_str().bytes().fold(0, |n, b| n.wrapping_mul(31).wrapping_add(b.into()));
         let now = Timestamp::now();

@@ -159,6 +159,12 @@ impl Story {
         self.stage.chat.standing(SOC).into_iter().find(|seen| is_about(seen, says))
     }
 
+    /// How often somebody looks before they do it again. Where another process takes it up, that one
+    /// first has to know that the first one is gone.
+    fn pauses(&self) -> usize {
+        if self.stage.is_on_server() { 240 } else { 60 }
+    }
+
     /// Does something until it shows, however often that takes.
     async fn until<T>(&mut self, what: &str, mut look: impl FnMut(&mut Self) -> Option<T>, act: Option<Act>) -> T {
         let began = Instant::now();
@@ -167,7 +173,7 @@ impl Story {
                 self.act(act).await;
             }
             // A recorded request is taken up by the next start: nobody says it again at once.
-            for _ in 0..60 {
+            for _ in 0..self.pauses() {
                 self.revive().await;
                 if let Some(found) = look(self) {
                     return found;

@@ -336,7 +336,7 @@ impl<P: Place> World<P> {
         for (stream, version, entries) in expected {
             let records = store.history(&stream, 0, ALL).await.unwrap();
             let there: Vec<Entry> =
-                records.iter().map(|r| (r.kind.clone(), r.actor.clone(), r.at().unwrap(), r.body.clone())).collect();
+                records.iter().map(|r| (r.kind.clone(), r.actor.clone(), r.at().unwrap(), r.text())).collect();
             assert_eq!(there, entries, "{stream}");
             let loaded = store.as_stored(&stream).await.unwrap();
             assert_eq!(loaded.as_ref().map(|loaded| loaded.version), Some(version));
