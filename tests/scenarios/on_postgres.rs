@@ -7,10 +7,11 @@ use crate::harness::postgres::{Cluster, STAGES_ON};
 /// What has nothing to do with a store, needs more than a server, or is about a file.
 const APART: &[&str] =
     &["on_postgres", "browser", "real_mattermost", "kill", "backup", "install", "packages", "settings", "book", "core"];
-/// What has to be answered out of memory, in the acknowledgement itself: a look at the database comes later. How
-/// Slack's requests arrive makes no difference to a store.
+/// What has to be answered out of memory, in the acknowledgement itself: a look at the database comes later. And
+/// what a store cannot tell: on which platform people are, and how their requests arrive.
 const FROM_MEMORY: &[&str] = &[
     "slack_socket",
+    "::mattermost",
     "socket_mode::a_connection_that_is_refreshed_has_a_successor_before_it_ends",
     "socket_mode::a_slow_request_holds_up_neither_its_acknowledgement_nor_others",
     "socket_mode::answers_go_back_in_the_acknowledgement",
