@@ -125,7 +125,7 @@ impl Visit for Look<'_> {
         }
         match folded::<S>(self.records) {
             Ok(Some(folded)) if folded == before => {}
-            Ok(_) => return ends("its state does not follow from its records; run `audit verify`"),
+            Ok(_) => return ends("its state does not follow from its records; run `sekoia-chatops audit verify`"),
             Err(_) => return ends(NEWER),
         }
         // Whatever it was, it still is: erased values are texts like others.

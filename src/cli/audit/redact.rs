@@ -63,7 +63,9 @@ pub async fn run(store: &dyn Store, person: &Person) -> anyhow::Result<()> {
     let (aside, _) = store.set_aside(0).await?;
     if aside > 0 {
         let rows = count(usize::try_from(aside).unwrap_or(usize::MAX), "row that was", "rows that were");
-        println!("{rows} set aside may hold anything: look at them, then delete them (see `audit verify`).");
+        println!(
+            "{rows} set aside may hold anything: look at them, then delete them (see `sekoia-chatops audit verify`)."
+        );
     }
     if sum.streams + messages == 0 && !sum.left {
         println!("Nothing in this store names {}.", person.address);
