@@ -18,6 +18,7 @@ mod place;
 pub mod postgres;
 pub mod seal;
 mod sqlite;
+mod stored;
 
 pub use crate::timing::store::MOST_LEASE;
 use std::fmt;

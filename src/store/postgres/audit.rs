@@ -6,8 +6,8 @@ use sqlx::postgres::PgRow;
 
 use super::Shared;
 use super::rows::{self, small, unsigned};
-use super::trust::Untrusted;
 use crate::store::seal::Row;
+use crate::store::stored::Untrusted;
 use crate::store::{Loaded, State, StoreError, StreamId, WorkKind};
 
 /// Rows that are read at a time.

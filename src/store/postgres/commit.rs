@@ -14,7 +14,7 @@ use super::transaction::Patience;
 use super::{Shared, StoreError};
 use crate::store::audit::{Record, instant};
 use crate::store::seal::Row;
-use crate::store::sqlite::rows::number;
+use crate::store::stored::number;
 use crate::store::{Commit, CommitError, Finished, RowKind, StreamId, WorkKind, Write};
 use crate::timing::rehearsal;
 

@@ -9,7 +9,7 @@ use super::rows::{self, small, unsigned};
 use super::{Shared, is_in_the_clear, shown};
 use crate::chat::diagnosis::{Check, harmless};
 use crate::chat::text::count;
-use crate::store::sqlite::rows::number;
+use crate::store::stored::number;
 use crate::store::{Loaded, State, StoreError, StreamId, Tables};
 
 const DATABASE: (&str, &str) = ("store.database", "Store: database");

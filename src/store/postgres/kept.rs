@@ -6,11 +6,11 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use sqlx::postgres::{PgConnection, PgRow};
 
+use super::Shared;
 use super::rows::{KEPT, stored_kept};
 use super::transaction::Patience;
-use super::{Shared, only_store};
 use crate::store::seal::Row;
-use crate::store::sqlite::rows::number;
+use crate::store::stored::{number, only_store};
 use crate::store::{Commit, CommitError, Finished, Keep, Kept, KeptKind, RowKind, StoreError};
 use crate::timing::store::COMMIT_PATIENCE;
 

@@ -29,7 +29,7 @@ use tracing::{error, warn};
 
 use super::audit::{Chain, Record, instant as sealed};
 use super::seal::Row;
-use super::sqlite::rows::{NEVER, instant, number};
+use super::stored::{NEVER, instant, number, only_store};
 use super::{
     Aside, Backlog, Commit, CommitError, Kept, KeptKind, Loaded, MOST_LEASE, Store, StoreError, StreamId, Work,
     WorkKind,
@@ -505,13 +505,5 @@ impl Shared {
     // Changed whole under its lock: a poisoned lock guards sound data.
     fn suspects(&self) -> MutexGuard<'_, BTreeMap<String, Aside>> {
         self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What changes neither streams nor deliveries fails in one way only.
-fn only_store(error: CommitError) -> StoreError {
-    match error {
-        CommitError::Store(error) => error,
-        CommitError::Conflict(_) | CommitError::Delivered => StoreError::Contended,
     }
 }

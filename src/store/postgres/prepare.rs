@@ -14,7 +14,7 @@ use tracing::{error, info};
 use super::rows::{small, stored, stored_kept, unsigned};
 use super::{Shared, errors};
 use crate::store::seal::Row;
-use crate::store::sqlite::rows::number;
+use crate::store::stored::number;
 use crate::store::{StoreError, Tables};
 use crate::timing::store::LOST_RACE;
 

@@ -4,7 +4,7 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use crate::store::audit::Record;
-pub use crate::store::sqlite::rows::{NEVER, Stored, StoredKept};
+pub use crate::store::stored::{NEVER, Stored, StoredKept};
 use crate::store::{Personal, StoreError, StreamId};
 
 pub const FIND: &str =

@@ -16,30 +16,12 @@ use super::Shared;
 use super::rows::{self, Doubtful, Stored, small, unsigned};
 use super::transaction::Patience;
 use crate::store::seal::{Row, Unsealed};
-use crate::store::sqlite::rows::instant;
+use crate::store::stored::{Untrusted, instant, reference};
 use crate::store::{Aside, Fence, Loaded, State, StoreError, StreamId, Work, WorkKind, is_free};
 use crate::timing::store::{COMMIT_IMPATIENCE, VERSION_PATIENCE};
 
 /// How often a page of work is read again because some of it was set aside.
 const ROUNDS: usize = 4;
-
-/// Why a state is not to be acted upon.
-pub(super) enum Untrusted {
-    Store(StoreError),
-    Seal(Unsealed),
-}
-
-impl From<StoreError> for Untrusted {
-    fn from(error: StoreError) -> Self {
-        Untrusted::Store(error)
-    }
-}
-
-impl From<sqlx::Error> for Untrusted {
-    fn from(error: sqlx::Error) -> Self {
-        Untrusted::Store(error.into())
-    }
-}
 
 impl Shared {
     /// The state in a row, if it is sealed.
@@ -255,9 +237,4 @@ impl Shared {
         }
         stay
     }
-}
-
-/// Eight characters that stand in the log, and where somebody reads of it.
-fn reference() -> String {
-    format!("{:08x}", rand::random::<u32>())
 }

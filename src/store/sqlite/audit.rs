@@ -3,10 +3,10 @@
 use sqlx::Row as _;
 
 use super::rows::{Stored, StoredKept, last_seal, unsigned};
-use super::trust::Untrusted;
 use super::{Shared, heads};
 use crate::store::heads::HeadsError;
 use crate::store::seal::Row;
+use crate::store::stored::Untrusted;
 use crate::store::{Loaded, State, StoreError, StreamId, WorkKind};
 
 const WORK_THERE: &str = "SELECT EXISTS (SELECT 1 FROM work WHERE generation = ? AND seal = ?)";

@@ -6,10 +6,11 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::Shared;
 use super::rows::{KEPT, NEVER, Stored, StoredKept, number};
 use super::writer::Patience;
-use super::{Shared, only_store};
 use crate::store::audit::Chain;
+use crate::store::stored::only_store;
 use crate::store::{Finished, Kept, KeptKind, StoreError};
 use crate::timing::store::COMMIT_PATIENCE;
 

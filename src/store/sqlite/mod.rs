@@ -6,7 +6,7 @@ mod commit;
 mod examine;
 mod files;
 mod kept;
-pub(super) mod rows;
+mod rows;
 mod trust;
 mod upgrade;
 mod writer;
@@ -29,6 +29,7 @@ use tracing::{error, warn};
 use super::audit::{Chain, Record, instant};
 use super::heads::{self, Heads};
 use super::seal::Row;
+use super::stored::only_store;
 use super::{
     Aside, Backlog, Commit, CommitError, Kept, KeptKind, Loaded, MOST_LEASE, Store, StoreError, StreamId, Work,
     WorkKind,
@@ -513,13 +514,5 @@ impl Shared {
 impl From<sqlx::Error> for CommitError {
     fn from(error: sqlx::Error) -> Self {
         CommitError::Store(error.into())
-    }
-}
-
-/// What changes neither streams nor deliveries fails in one way only.
-fn only_store(error: CommitError) -> StoreError {
-    match error {
-        CommitError::Store(error) => error,
-        CommitError::Conflict(_) | CommitError::Delivered => StoreError::Contended,
     }
 }

@@ -1,13 +1,12 @@
 //! Rows as SQLite gives them.
 
-use jiff::Timestamp;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Row as _, SqliteExecutor};
 
 use crate::store::audit::Record;
-use crate::store::seal::Row;
-use crate::store::{Kept, KeptKind, Personal, StoreError, StreamId, Work, WorkKind};
+pub use crate::store::stored::{NEVER, Stored, StoredKept, instant, number};
+use crate::store::{Personal, StoreError, StreamId};
 
 pub const FIND: &str =
     "SELECT key, due, attempts, body, generation, delivered, seal FROM work WHERE kind = ? AND key = ?";
@@ -16,23 +15,6 @@ pub const DUE: &str = "SELECT key, due, attempts, body, generation, delivered, s
 pub const PLANNED: &str = "SELECT key, due, attempts, body, generation, delivered, seal FROM work \
      WHERE kind = ? AND due > ? AND due < ? ORDER BY due, generation LIMIT ?";
 pub const KEPT: &str = "SELECT key, until, body, generation, seal FROM kept WHERE kind = ? AND key = ?";
-
-/// A due time from which on work is kept and never done. The last instant has more milliseconds
-/// than can be read back.
-pub const NEVER: i64 = 253_402_207_200_000;
-
-/// A row of work, not believed yet.
-#[derive(Debug, Clone)]
-pub struct Stored {
-    pub kind: String,
-    pub key: String,
-    pub generation: u64,
-    pub due: i64,
-    pub attempts: u32,
-    pub body: String,
-    pub delivered: bool,
-    pub seal: String,
-}
 
 impl Stored {
     pub fn read(kind: &str, row: &SqliteRow) -> Result<Self, StoreError> {
@@ -47,41 +29,6 @@ impl Stored {
             seal: row.try_get("seal")?,
         })
     }
-
-    /// As it is sealed.
-    pub fn row(&self) -> Row<'_> {
-        Row::Work {
-            kind: &self.kind,
-            key: &self.key,
-            generation: self.generation,
-            due: self.due,
-            attempts: self.attempts,
-            body: &self.body,
-            delivered: self.delivered,
-        }
-    }
-
-    pub fn work(&self, kind: WorkKind) -> Result<Work, StoreError> {
-        Ok(Work {
-            kind,
-            key: self.key.clone(),
-            due: instant(self.due)?,
-            attempts: self.attempts,
-            body: self.body.clone(),
-            generation: self.generation,
-        })
-    }
-}
-
-/// A row of what is kept, not believed yet.
-#[derive(Debug, Clone)]
-pub struct StoredKept {
-    pub kind: String,
-    pub key: String,
-    pub generation: u64,
-    pub until: Option<i64>,
-    pub body: String,
-    pub seal: String,
 }
 
 impl StoredKept {
@@ -94,16 +41,6 @@ impl StoredKept {
             body: row.try_get("body")?,
             seal: row.try_get("seal")?,
         })
-    }
-
-    /// As it is sealed.
-    pub fn row(&self) -> Row<'_> {
-        Row::Kept { kind: &self.kind, key: &self.key, generation: self.generation, until: self.until, body: &self.body }
-    }
-
-    pub fn kept(self, kind: KeptKind) -> Result<Kept, StoreError> {
-        let until = self.until.map(instant).transpose()?;
-        Ok(Kept { kind, key: self.key, body: self.body, until, generation: self.generation })
     }
 }
 
@@ -135,14 +72,6 @@ impl From<StoredKept> for Doubtful {
     }
 }
 
-pub fn instant(milliseconds: i64) -> Result<Timestamp, StoreError> {
-    if milliseconds >= NEVER {
-        return Ok(Timestamp::MAX);
-    }
-    Timestamp::from_millisecond(milliseconds)
-        .map_err(|e| StoreError::Corrupt { place: "a stored time".into(), why: e.to_string() })
-}
-
 pub fn record(stream: &StreamId, row: &SqliteRow) -> Result<Record, StoreError> {
     Ok(Record {
         stream: stream.clone(),
@@ -159,11 +88,6 @@ pub fn record(stream: &StreamId, row: &SqliteRow) -> Result<Record, StoreError> 
 
 pub fn stream_ids(rows: &[SqliteRow]) -> Result<Vec<StreamId>, StoreError> {
     rows.iter().map(|row| Ok(StreamId::from(row.try_get::<String, _>(0)?))).collect()
-}
-
-/// SQLite's integers are signed; ours count from 0 and stay far below.
-pub fn number(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 pub fn unsigned(row: &SqliteRow, column: &str) -> Result<u64, StoreError> {

@@ -16,6 +16,7 @@ use super::writer::Patience;
 use super::{Shared, commit};
 use crate::store::heads::{self, Head, Heads, HeadsError};
 use crate::store::seal::{Row, Unsealed};
+use crate::store::stored::{Untrusted, reference};
 use crate::store::{Aside, Fence, Loaded, State, StoreError, StreamId, Work, WorkKind, is_free};
 use crate::timing::store::COMMIT_IMPATIENCE;
 
@@ -24,33 +25,6 @@ const ROUNDS: usize = 4;
 
 /// Streams that are looked over at a time.
 const PAGE: usize = 500;
-
-/// Why a state is not to be acted upon.
-pub(super) enum Untrusted {
-    Store(StoreError),
-    Seal(Unsealed),
-}
-
-impl std::fmt::Display for Untrusted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Untrusted::Store(error) => error.fmt(f),
-            Untrusted::Seal(why) => why.fmt(f),
-        }
-    }
-}
-
-impl From<StoreError> for Untrusted {
-    fn from(error: StoreError) -> Self {
-        Untrusted::Store(error)
-    }
-}
-
-impl From<sqlx::Error> for Untrusted {
-    fn from(error: sqlx::Error) -> Self {
-        Untrusted::Store(error.into())
-    }
-}
 
 impl Shared {
     /// Remembers where every stream stood, as far as it was noted beside the database. No stream is read:
@@ -291,9 +265,4 @@ impl Shared {
         }
         stay
     }
-}
-
-/// Eight characters that stand in the log, and where somebody reads of it.
-pub(super) fn reference() -> String {
-    format!("{:08x}", rand::random::<u32>())
 }

@@ -12,9 +12,10 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use tracing::{error, info};
 
 use super::rows::{Stored, StoredKept, last_seal, number, unsigned};
-use super::{Shared, commit, kept, trust};
+use super::{Shared, commit, kept};
 use crate::store::audit::Chain;
 use crate::store::seal::{Row, Unsealed};
+use crate::store::stored::reference;
 use crate::store::{KeptKind, StoreError, StreamId};
 
 /// Rows that got a seal.
@@ -161,7 +162,7 @@ impl Shared {
                 }
                 Err(why) => why,
             };
-            let reference = trust::reference();
+            let reference = reference();
             commit::put_aside(connection, &stored.into(), &reference, &why.to_string()).await?;
             error!(reference, what, %why, "this is not what the bot stored; it is set aside and not acted upon");
             aside += 1;
