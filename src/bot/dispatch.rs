@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::failure::Failure;
 use super::{Answer, Ask, Bot, Outcome, Settles, approvals, names, personal};
 use crate::chat::view::{Line, View};
@@ -22,7 +24,8 @@ impl Bot {
         again: bool,
     ) -> Outcome {
         let platform = inbound.channel.platform();
-        match self.noting_behind(self.answer_as_is(inbound, said, finished, again).await) {
+        let began = Timestamp::now();
+        match self.noting_behind(self.answer_as_is(inbound, said, finished, again).await, began) {
             Outcome::Settled(Answer::Once(view)) => {
                 Outcome::Settled(Answer::Once(Arc::new(self.native_to(platform, Arc::unwrap_or_clone(view)).await)))
             }
@@ -75,8 +78,8 @@ impl Bot {
     }
 
     /// While the store does not answer, what is read from memory may be out of date, and says so.
-    fn noting_behind(&self, outcome: Outcome) -> Outcome {
-        match (outcome, self.sessions.behind()) {
+    fn noting_behind(&self, outcome: Outcome, began: Timestamp) -> Outcome {
+        match (outcome, self.sessions.behind(began)) {
             (Outcome::Settled(Answer::View(view)), Some(since)) => {
                 let since = since.strftime("%H:%M UTC on %-d %B");
                 let note =

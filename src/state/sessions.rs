@@ -79,9 +79,9 @@ impl Sessions {
         Ok(self.streams.read(channel.as_str()).await?.state)
     }
 
-    /// Since when sessions may be out of date, because the store does not answer.
-    pub fn behind(&self) -> Option<Timestamp> {
-        self.streams.behind()
+    /// Since when what was read of sessions from an instant on may be out of date.
+    pub fn behind(&self, from: Timestamp) -> Option<Timestamp> {
+        self.streams.behind(from)
     }
 
     /// The same as it is stored now: another process may have changed it.

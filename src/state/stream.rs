@@ -136,8 +136,8 @@ pub struct Streams<S: Folded> {
     writers: Box<[Mutex<()>]>,
     /// What was read and written last, by key, if it is kept in memory.
     cache: Option<DashMap<Box<str>, Slot<S>>>,
-    /// When what is in memory was last compared with the store, and whether that failed since.
-    checked: std::sync::Mutex<(Timestamp, bool)>,
+    /// When what is in memory was last compared with the store, and when that failed since.
+    checked: std::sync::Mutex<(Timestamp, Option<Timestamp>)>,
 }
 
 /// As long as it is held, nothing else in this process changes the stream.
@@ -151,7 +151,7 @@ impl<S: Folded> Streams<S> {
     /// `writers`: changes that can be under way at the same time.
     pub fn new(store: Arc<dyn Store>, writers: usize) -> Self {
         let writers = (0..writers.max(1)).map(|_| Mutex::default()).collect();
-        Self { store, writers, cache: None, checked: std::sync::Mutex::new((Timestamp::now(), false)) }
+        Self { store, writers, cache: None, checked: std::sync::Mutex::new((Timestamp::now(), None)) }
     }
 
     /// Keeps every stream in memory that was read once: reading it again touches no disk where this
@@ -175,7 +175,7 @@ impl<S: Folded> Streams<S> {
             }
             match self.store.version(&id::<S>(key)).await {
                 Ok(version) => {
-                    *self.checked() = (Timestamp::now(), false);
+                    *self.checked() = (Timestamp::now(), None);
                     if version == slot.version {
                         return Ok(slot);
                     }
@@ -184,7 +184,7 @@ impl<S: Folded> Streams<S> {
                     return Ok(loaded);
                 }
                 Err(error) if error.may_pass() => {
-                    self.checked().1 = true;
+                    self.checked().1 = Some(Timestamp::now());
                     return Ok(slot);
                 }
                 Err(error) => return Err(error),
@@ -198,15 +198,15 @@ impl<S: Folded> Streams<S> {
         })
     }
 
-    /// Since when what is in memory may be out of date, because the store does not answer; none while it
-    /// does.
-    pub fn behind(&self) -> Option<Timestamp> {
-        let (since, behind) = *self.checked();
-        behind.then_some(since)
+    /// Since when what was read from memory from an instant on may be out of date, because the store did not
+    /// answer; none if it did, or nothing was read.
+    pub fn behind(&self, from: Timestamp) -> Option<Timestamp> {
+        let (since, failed) = *self.checked();
+        failed.is_some_and(|failed| failed >= from).then_some(since)
     }
 
     // Written whole under its lock: a poisoned lock guards sound data.
-    fn checked(&self) -> std::sync::MutexGuard<'_, (Timestamp, bool)> {
+    fn checked(&self) -> std::sync::MutexGuard<'_, (Timestamp, Option<Timestamp>)> {
         self.checked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -221,6 +221,9 @@ async fn while_the_database_is_away_reads_are_answered_from_memory_and_say_so(s:
     Reference for your bot administrator: <id>
     ");
     s.server().start_again().await;
+    // What reads no checklist says nothing of it, whatever the last look at one met with.
+    let told = s.ask("dan", "whoami").await.text();
+    assert!(!told.contains("My storage"), "{told}");
     let began = Instant::now();
     loop {
         let told = s.ask("dan", "status").await.text();
