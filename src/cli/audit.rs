@@ -8,14 +8,14 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 
+use super::history;
 use super::{env, environment, pairs};
 use crate::app::open_store;
 use crate::chat::text;
 use crate::config::{StoreConfig, StorePlace};
-use crate::state::erase::history;
-use crate::state::families::follows;
+use crate::state::erase::history as records;
 use crate::store::audit::Chain;
-use crate::store::{Loaded, Record, Store, StreamId, heads, keyfile, personal};
+use crate::store::{Record, Store, heads, keyfile};
 
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -64,53 +64,13 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-/// A stream's state and records as of one version: the bot may be writing meanwhile.
-async fn settled(store: &dyn Store, stream: &StreamId) -> anyhow::Result<(Option<Loaded>, Vec<Record>)> {
-    loop {
-        let before = store.as_stored(stream).await?;
-        let records = history(store, stream).await?;
-        let after = store.as_stored(stream).await?;
-        if before == after {
-            return Ok((after, records));
-        }
-    }
-}
-
 async fn verify(store: &dyn Store, chain: &Chain, beside: Option<&Path>) -> anyhow::Result<()> {
-    let (mut faults, mut count, mut erased) = (0, 0, 0);
-    let streams = store.all_streams().await?;
-    for stream in &streams {
-        let (state, records) = settled(store, stream).await?;
-        count += records.len();
-        erased += records.iter().map(|r| personal::fit(&r.body, &r.personal).missing).sum::<usize>();
-        for fault in chain.verify(stream, &records, state.as_ref()) {
-            println!("{fault}");
-            faults += 1;
-        }
-        if let Some(state) = &state
-            && !follows(stream, &records, &state.state)
-        {
-            println!("{stream}: the state does not follow from its records: it was edited");
-            faults += 1;
-        }
-    }
-    let (found, remembered) = store.inspect().await?;
-    for fault in &found {
+    let verified = history::verify(store, chain).await?;
+    for fault in &verified.faults {
         println!("{fault}");
     }
-    faults += found.len();
-    println!(
-        "{} in {}, {}",
-        text::count(count, "record", "records"),
-        text::count(streams.len(), "stream", "streams"),
-        text::count(faults, "fault", "faults")
-    );
-    if erased > 0 {
-        println!("{} erased; what is sealed are their salted hashes.", {
-            text::count(erased, "personal value was", "personal values were")
-        });
-    }
-    match (beside.map(Path::display), remembered) {
+    println!("{}", verified.summary());
+    match (beside.map(Path::display), verified.remembered) {
         (None, _) => println!(
             "Nothing beside the database remembers where it stood: streams removed whole, or put back together with \
              their records, cannot be found."
@@ -128,7 +88,7 @@ async fn verify(store: &dyn Store, chain: &Chain, beside: Option<&Path>) -> anyh
         "Not provable from here: changes by a holder of the key{together}. \
          Compare with an export kept elsewhere."
     );
-    if faults > 0 {
+    if !verified.faults.is_empty() {
         bail!("The history was tampered with, or is damaged");
     }
     Ok(())

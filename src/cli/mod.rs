@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod env_file;
 mod healthcheck;
+mod history;
 mod man;
 mod manifest;
 mod mattermost;
