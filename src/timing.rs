@@ -680,6 +680,8 @@ pub mod store {
     pub const MOST_LEASE: Duration = Duration::from_mins(1);
     /// How long a commit in the background may wait for other programs.
     pub const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
+    /// How long a page that is moved from another store may take.
+    pub const MOVE_PATIENCE: Duration = Duration::from_mins(1);
     /// The same where a person waits for an answer, or the next attempt comes soon.
     pub const COMMIT_IMPATIENCE: Duration = Duration::from_secs(2);
     /// How long one attempt to begin waits for another program: a wait that is given up ends by then.

@@ -19,6 +19,8 @@ use sekoia_chatops::domain::approval;
 use sekoia_chatops::domain::checklist::{Command, Evidence, Mode, Recorded, Session, StepId, decide};
 use sekoia_chatops::resolve::network::Network;
 use sekoia_chatops::sekoia::Region;
+use sekoia_chatops::store::heads::Head;
+use sekoia_chatops::store::moving::{Batch, Carried, Part, Place};
 use sekoia_chatops::store::{
     Aside, Backlog, Commit, CommitError, Kept, KeptKind, Loaded, Record, State, Store, StoreError, StreamId, Work,
     WorkKind,
@@ -228,6 +230,18 @@ impl Store for Synthetic {
 
     async fn examine(&self) -> Vec<Check> {
         vec![]
+    }
+
+    async fn head(&self, _: &StreamId) -> Result<Option<Head>, StoreError> {
+        Ok(None)
+    }
+
+    async fn carried(&self, _: Part, _: &Place, _: u32) -> Result<Vec<Carried>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn take_in(&self, _: Batch) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn maintain(&self) -> Result<(), StoreError> {

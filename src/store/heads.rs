@@ -19,7 +19,7 @@ use super::audit::Chain;
 use super::seal::{Row, Unsealed};
 
 /// A stream's last record: its number and its seal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head(pub u64, pub String);
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -50,7 +50,12 @@ fn of_kept(kind: KeptKind) -> Option<Horizon> {
         // What was told is not to be told again.
         KeptKind::Known => Some(Horizon { most: 3 * DAY, then: 2 * DAY }),
         KeptKind::Replaced => Some(Horizon { most: 181 * DAY, then: 180 * DAY }),
-        KeptKind::Posted | KeptKind::DeadLetter | KeptKind::Fired | KeptKind::Source | KeptKind::Webhook => None,
+        KeptKind::Posted
+        | KeptKind::DeadLetter
+        | KeptKind::Fired
+        | KeptKind::Source
+        | KeptKind::Webhook
+        | KeptKind::HalfCopy => None,
     }
 }
 

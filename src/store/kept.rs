@@ -26,10 +26,12 @@ pub enum KeptKind {
     Proof,
     /// Whose webhook a token is, by the token's hash.
     Webhook,
+    /// That a copy to this store did not end.
+    HalfCopy,
 }
 
 impl KeptKind {
-    pub const ALL: [KeptKind; 8] = [
+    pub const ALL: [KeptKind; 9] = [
         KeptKind::Known,
         KeptKind::Posted,
         KeptKind::Fired,
@@ -38,6 +40,7 @@ impl KeptKind {
         KeptKind::Replaced,
         KeptKind::Proof,
         KeptKind::Webhook,
+        KeptKind::HalfCopy,
     ];
 
     pub fn name(self) -> &'static str {
@@ -51,6 +54,7 @@ impl KeptKind {
             KeptKind::Replaced => "replaced",
             KeptKind::Proof => "proof",
             KeptKind::Webhook => "webhook",
+            KeptKind::HalfCopy => "half_copy",
         }
     }
 }

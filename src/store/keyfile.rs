@@ -54,6 +54,27 @@ pub fn existing(database: &Path) -> anyhow::Result<Vec<SecretSlice<u8>>> {
     read(&path(database))
 }
 
+/// Gives another database the same keys: its file is made, with mode 0600, unless it is there already.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let (from, to) = (path(from), path(to));
+    let shown = to.display();
+    let text = fs::read(&from).with_context(|| format!("Cannot read the audit key {}", from.display()))?;
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&to) {
+        Ok(mut file) => file.write_all(&text).and_then(|()| file.sync_all()),
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(e),
+    }
+    .with_context(|| format!("Cannot write the audit key {shown}"))
+}
+
+/// Whether two lists hold the same keys, in the same order.
+pub fn are_same(a: &[SecretSlice<u8>], b: &[SecretSlice<u8>]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.expose_secret() == b.expose_secret())
+}
+
 fn read(path: &Path) -> anyhow::Result<Vec<SecretSlice<u8>>> {
     let shown = path.display();
     let mode = fs::metadata(path).with_context(|| format!("Cannot read the audit key {shown}"))?.permissions().mode();

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use super::heads::Head;
+use super::moving::{Batch, Carried, Part, Place};
 use super::{
     Aside, Backlog, Commit, CommitError, Kept, KeptKind, Loaded, Record, Store, StoreError, StreamId, Work, WorkKind,
 };
@@ -170,6 +172,18 @@ impl Store for Measured {
 
     async fn inspect(&self) -> Result<(Vec<String>, usize), StoreError> {
         self.store.inspect().await
+    }
+
+    async fn head(&self, stream: &StreamId) -> Result<Option<Head>, StoreError> {
+        self.store.head(stream).await
+    }
+
+    async fn carried(&self, part: Part, after: &Place, limit: u32) -> Result<Vec<Carried>, StoreError> {
+        self.store.carried(part, after, limit).await
+    }
+
+    async fn take_in(&self, batch: Batch) -> Result<(), StoreError> {
+        self.store.take_in(batch).await
     }
 
     async fn maintain(&self) -> Result<(), StoreError> {

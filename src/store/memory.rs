@@ -8,8 +8,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::audit::{Chain, Record, instant};
+use super::heads::Head;
+use super::moving::{Batch, Carried, Carry, Part, Place, Stored, StoredKept};
+use super::stored::instant as due_at;
 use super::{
-    Aside, Backlog, Commit, CommitError, Fence, Kept, KeptKind, Loaded, MOST_LEASE, RowKind, Store, StoreError,
+    Aside, Backlog, Commit, CommitError, Fence, Kept, KeptKind, Loaded, MOST_LEASE, RowKind, State, Store, StoreError,
     StreamId, Work, WorkKind, is_free,
 };
 use crate::chat::diagnosis::Check;
@@ -309,6 +312,111 @@ impl Store for MemoryStore {
 
     async fn inspect(&self) -> Result<(Vec<String>, usize), StoreError> {
         Ok((Vec::new(), 0))
+    }
+
+    async fn head(&self, stream: &StreamId) -> Result<Option<Head>, StoreError> {
+        let inner = self.inner();
+        let last = inner.streams.get(stream).and_then(|(_, records)| records.last());
+        Ok(last.map(|record| Head(record.seq, record.seal.clone())))
+    }
+
+    async fn carried(&self, part: Part, after: &Place, limit: u32) -> Result<Vec<Carried>, StoreError> {
+        let inner = self.inner();
+        let mut rows: Vec<Carried> = match part {
+            Part::Deliveries => {
+                let mut all: Vec<_> = inner.deliveries.iter().filter(|(id, _)| **id > after.id).collect();
+                all.sort_unstable();
+                let is_settled = |id: &String| !inner.work.contains_key(&(WorkKind::Inbound, id.clone()));
+                let row = |(id, at): (&String, &Timestamp)| Carried::Delivery {
+                    id: id.clone(),
+                    at: at.as_millisecond(),
+                    settled: is_settled(id),
+                };
+                all.into_iter().map(row).collect()
+            }
+            Part::Work => {
+                let mut all: Vec<&Work> = inner.work.values().filter(|w| w.generation > after.generation).collect();
+                all.sort_unstable_by_key(|work| work.generation);
+                let is_delivered =
+                    |work: &Work| work.kind == WorkKind::Inbound && inner.deliveries.contains_key(&work.key);
+                let row = |work: &Work| Stored {
+                    kind: work.kind.name().into(),
+                    key: work.key.clone(),
+                    generation: work.generation,
+                    due: work.due.as_millisecond(),
+                    attempts: work.attempts,
+                    body: work.body.clone(),
+                    delivered: is_delivered(work),
+                    seal: String::new(),
+                };
+                all.into_iter().map(|work| Carried::Work(row(work))).collect()
+            }
+            Part::Kept => {
+                let mut all: Vec<&Kept> = inner.kept.values().filter(|k| k.generation > after.generation).collect();
+                all.sort_unstable_by_key(|kept| kept.generation);
+                let row = |kept: &Kept| StoredKept {
+                    kind: kept.kind.name().into(),
+                    key: kept.key.clone(),
+                    generation: kept.generation,
+                    until: kept.until.map(Timestamp::as_millisecond),
+                    body: kept.body.clone(),
+                    seal: String::new(),
+                };
+                all.into_iter().map(|kept| Carried::Kept(row(kept))).collect()
+            }
+        };
+        rows.truncate(limit as usize);
+        Ok(rows)
+    }
+
+    async fn take_in(&self, batch: Batch) -> Result<(), StoreError> {
+        let unknown = |kind: &str| StoreError::Corrupt { place: kind.to_owned(), why: "there is no such kind".into() };
+        let mut inner = self.inner();
+        // What cannot be read is found before anything is changed.
+        let (mut deliveries, mut work, mut kept) = (Vec::new(), Vec::new(), Vec::new());
+        for row in batch.rows {
+            match row {
+                Carried::Delivery { id, at, .. } => deliveries.push((id, due_at(at)?)),
+                Carried::Work(row) => {
+                    let kind = WorkKind::ALL.into_iter().find(|kind| kind.name() == row.kind);
+                    work.push(row.work(kind.ok_or_else(|| unknown(&row.kind))?)?);
+                }
+                Carried::Kept(row) => {
+                    let kind = KeptKind::ALL.into_iter().find(|kind| kind.name() == row.kind);
+                    let kind = kind.ok_or_else(|| unknown(&row.kind))?;
+                    kept.push(row.kept(kind)?);
+                }
+            }
+        }
+        if batch.clear {
+            inner.deliveries.clear();
+            inner.work.clear();
+            inner.kept.clear();
+        }
+        for Carry { stream, records, state, beside } in batch.streams {
+            let behind = Loaded { version: 0, state: State { schema: 0, json: String::new() } };
+            let entry = inner.streams.entry(stream).or_insert_with(|| (behind, Vec::new()));
+            let last = entry.1.last().map_or(0, |record| record.seq);
+            entry.1.extend(records.into_iter().filter(|record| record.seq > last));
+            for (seq, personal) in beside {
+                if let Some(record) = entry.1.iter_mut().find(|record| record.seq == seq) {
+                    record.personal = personal;
+                }
+            }
+            if let Some(state) = state {
+                entry.0 = state;
+            }
+        }
+        inner.deliveries.extend(deliveries);
+        for mut row in work {
+            row.generation = inner.next_generation();
+            inner.work.insert((row.kind, row.key.clone()), row);
+        }
+        for mut row in kept {
+            row.generation = inner.next_generation();
+            inner.kept.insert((row.kind, row.key.clone()), row);
+        }
+        Ok(())
     }
 
     async fn maintain(&self) -> Result<(), StoreError> {

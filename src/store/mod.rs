@@ -13,6 +13,7 @@ mod kept;
 pub mod keyfile;
 mod measured;
 mod memory;
+pub mod moving;
 pub mod personal;
 mod place;
 pub mod postgres;
@@ -31,9 +32,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::chat::diagnosis::Check;
 pub use audit::Record;
+use heads::Head;
 pub use kept::{Keep, Kept, KeptKind, RowKind};
 pub use measured::Measured;
 pub use memory::MemoryStore;
+use moving::{Batch, Carried, Part, Place};
 pub use personal::Personal;
 pub use place::{Hold, InUse, folder, hold, takes_files, why_not_made};
 pub use postgres::PostgresStore;
@@ -475,6 +478,13 @@ pub trait Store: Send + Sync + 'static {
     /// Everything that is not sealed, does not belong where it stands, or is less than is remembered
     /// beside the store, in words; and of how many streams that is remembered.
     async fn inspect(&self) -> Result<(Vec<String>, usize), StoreError>;
+    /// For moving alone: a stream's last record.
+    async fn head(&self, stream: &StreamId) -> Result<Option<Head>, StoreError>;
+    /// For moving alone: the rows of a part after a place.
+    async fn carried(&self, part: Part, after: &Place, limit: u32) -> Result<Vec<Carried>, StoreError>;
+    /// For moving alone: takes in what another store held, all of it or nothing. Records keep their seals,
+    /// rows get new ones, and generations in this order. Nothing of what is there is compared with it.
+    async fn take_in(&self, batch: Batch) -> Result<(), StoreError>;
     /// What is to be done now and then, beside everything else.
     async fn maintain(&self) -> Result<(), StoreError>;
     /// Nothing of what was erased is left in places of the storage that are free. `whole`: everything is

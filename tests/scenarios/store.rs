@@ -3,6 +3,7 @@
 mod audit;
 mod faults;
 mod kept;
+mod moving;
 mod sessions;
 mod streams;
 mod times;

@@ -15,10 +15,10 @@ use super::{Shared, StoreError};
 use crate::store::audit::{Record, instant};
 use crate::store::seal::Row;
 use crate::store::stored::number;
-use crate::store::{Commit, CommitError, Finished, RowKind, StreamId, WorkKind, Write};
+use crate::store::{Commit, CommitError, Finished, Personal, RowKind, StreamId, WorkKind, Write};
 use crate::timing::rehearsal;
 
-const SCHEDULE: &str = "INSERT INTO work (kind, key, generation, due, attempts, body, delivered, seal) \
+pub(super) const SCHEDULE: &str = "INSERT INTO work (kind, key, generation, due, attempts, body, delivered, seal) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
      ON CONFLICT (kind, key) DO UPDATE SET generation = EXCLUDED.generation, due = EXCLUDED.due, \
      attempts = EXCLUDED.attempts, body = EXCLUDED.body, delivered = EXCLUDED.delivered, seal = EXCLUDED.seal";
@@ -114,12 +114,7 @@ impl Shared {
         if drawn.len() == wanted {
             return Ok(drawn);
         }
-        let numbers: Vec<i64> = sqlx::query_scalar("SELECT nextval('generation') FROM generate_series(1, $1)")
-            .bind(number(wanted as u64))
-            .fetch_all(tx)
-            .await?;
-        let mut numbers: Vec<u64> = numbers.into_iter().map(i64::unsigned_abs).collect();
-        numbers.sort_unstable();
+        let numbers = next_generations(tx, wanted).await?;
         job.generations.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&numbers);
         Ok(numbers)
     }
@@ -243,14 +238,7 @@ impl Shared {
             return Err(conflict());
         }
         insert_records(tx, stream, &records).await?;
-        for (seq, personal) in &write.beside {
-            sqlx::query("UPDATE record SET personal = $3 WHERE stream = $1 AND seq = $2")
-                .bind(stream)
-                .bind(number(*seq))
-                .bind(personal.column())
-                .execute(&mut *tx)
-                .await?;
-        }
+        keep_beside(tx, stream, &write.beside).await?;
         Ok(version)
     }
 
@@ -349,8 +337,19 @@ impl Shared {
     }
 }
 
+/// So many new numbers, in order.
+pub(super) async fn next_generations(tx: &mut PgConnection, wanted: usize) -> Result<Vec<u64>, sqlx::Error> {
+    let numbers: Vec<i64> = sqlx::query_scalar("SELECT nextval('generation') FROM generate_series(1, $1)")
+        .bind(number(wanted as u64))
+        .fetch_all(tx)
+        .await?;
+    let mut numbers: Vec<u64> = numbers.into_iter().map(i64::unsigned_abs).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
 /// All of them in one statement.
-async fn insert_records(tx: &mut PgConnection, stream: &str, records: &[Record]) -> Result<(), sqlx::Error> {
+pub(super) async fn insert_records(tx: &mut PgConnection, stream: &str, records: &[Record]) -> Result<(), sqlx::Error> {
     let all = |of: &dyn Fn(&Record) -> String| records.iter().map(of).collect::<Vec<String>>();
     sqlx::query(
         "INSERT INTO record (stream, seq, at, actor, kind, body, personal, key, seal) SELECT $1, * FROM \
@@ -367,6 +366,23 @@ async fn insert_records(tx: &mut PgConnection, stream: &str, records: &[Record])
     .bind(all(&|record| record.seal.clone()))
     .execute(tx)
     .await?;
+    Ok(())
+}
+
+/// What is left beside earlier records of a stream, by their numbers.
+pub(super) async fn keep_beside(
+    tx: &mut PgConnection,
+    stream: &str,
+    beside: &[(u64, Personal)],
+) -> Result<(), sqlx::Error> {
+    for (seq, personal) in beside {
+        sqlx::query("UPDATE record SET personal = $3 WHERE stream = $1 AND seq = $2")
+            .bind(stream)
+            .bind(number(*seq))
+            .bind(personal.column())
+            .execute(&mut *tx)
+            .await?;
+    }
     Ok(())
 }
 

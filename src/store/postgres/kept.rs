@@ -14,7 +14,7 @@ use crate::store::stored::{number, only_store};
 use crate::store::{Commit, CommitError, Finished, Keep, Kept, KeptKind, RowKind, StoreError};
 use crate::timing::store::COMMIT_PATIENCE;
 
-const KEEP: &str = "INSERT INTO kept (kind, key, generation, until, body, seal) VALUES ($1, $2, $3, $4, $5, $6) \
+pub(super) const KEEP: &str = "INSERT INTO kept (kind, key, generation, until, body, seal) VALUES ($1, $2, $3, $4, $5, $6) \
      ON CONFLICT (kind, key) DO UPDATE SET generation = EXCLUDED.generation, until = EXCLUDED.until, \
      body = EXCLUDED.body, seal = EXCLUDED.seal";
 const KEEP_FIRST: &str = "INSERT INTO kept (kind, key, generation, until, body, seal) \

@@ -9,6 +9,7 @@ mod commit;
 mod errors;
 mod examine;
 mod kept;
+mod moving;
 mod prepare;
 mod rows;
 mod transaction;
@@ -28,6 +29,8 @@ use tokio::sync::OnceCell;
 use tracing::{error, warn};
 
 use super::audit::{Chain, Record, instant as sealed};
+use super::heads::Head;
+use super::moving::{Batch, Carried, Part, Place};
 use super::seal::Row;
 use super::stored::{NEVER, instant, number, only_store};
 use super::{
@@ -412,6 +415,18 @@ impl Store for PostgresStore {
     /// Nothing is remembered beside a server.
     async fn inspect(&self) -> Result<(Vec<String>, usize), StoreError> {
         Ok((self.0.inspect().await?, 0))
+    }
+
+    async fn head(&self, stream: &StreamId) -> Result<Option<Head>, StoreError> {
+        self.0.head(stream).await
+    }
+
+    async fn carried(&self, part: Part, after: &Place, limit: u32) -> Result<Vec<Carried>, StoreError> {
+        self.0.carried(part, after, limit).await
+    }
+
+    async fn take_in(&self, batch: Batch) -> Result<(), StoreError> {
+        self.0.take_in(batch).await
     }
 
     /// Leases of processes that are long gone are nobody's.

@@ -17,9 +17,9 @@ use crate::timing::rehearsal;
 
 /// What is known after a commit.
 #[derive(Default)]
-struct Done {
+pub(super) struct Done {
     generations: Vec<u64>,
-    heads: Vec<(StreamId, Head)>,
+    pub(super) heads: Vec<(StreamId, Head)>,
     /// Recorded requests with a lower generation are settled.
     settled: u64,
 }
@@ -76,7 +76,7 @@ impl Shared {
         }
         for new in &commit.keep {
             let until = new.until.map(jiff::Timestamp::as_millisecond);
-            done.generations.push(kept::keep(tx, &self.chain, new.kind, &new.key, until, &new.body).await?);
+            done.generations.push(kept::keep(tx, &self.chain, new.kind.name(), &new.key, until, &new.body).await?);
         }
         if commit.finished.iter().any(|finished| finished.kind == WorkKind::Inbound.into()) {
             done.settled = settled_before(tx).await?;
@@ -100,7 +100,7 @@ impl Shared {
         Ok(self.note_delivery(tx, id, at, false).await?)
     }
 
-    async fn note_delivery(
+    pub(super) async fn note_delivery(
         &self,
         tx: &mut SqliteConnection,
         id: &str,
@@ -219,38 +219,44 @@ impl Shared {
     }
 
     async fn schedule(&self, tx: &mut SqliteConnection, new: &Schedule, delivered: bool) -> Result<u64, StoreError> {
+        let work = Stored {
+            kind: new.kind.name().to_owned(),
+            key: new.key.clone(),
+            generation: 0,
+            due: new.due.as_millisecond(),
+            attempts: new.attempts,
+            body: new.body.clone(),
+            delivered,
+            seal: String::new(),
+        };
+        self.insert_work(tx, work).await
+    }
+
+    /// Work with a generation of its own, which it returns, and sealed with it.
+    pub(super) async fn insert_work(&self, tx: &mut SqliteConnection, mut work: Stored) -> Result<u64, StoreError> {
         // REPLACE gives the row a new generation, which is what tells it from the superseded one.
         let inserted = sqlx::query(
             "INSERT OR REPLACE INTO work (kind, key, due, attempts, body, delivered) VALUES (?, ?, ?, ?, ?, ?)",
         )
-        .bind(new.kind.name())
-        .bind(&new.key)
-        .bind(new.due.as_millisecond())
-        .bind(new.attempts)
-        .bind(&new.body)
-        .bind(delivered)
+        .bind(&work.kind)
+        .bind(&work.key)
+        .bind(work.due)
+        .bind(work.attempts)
+        .bind(&work.body)
+        .bind(work.delivered)
         .execute(&mut *tx)
         .await?;
-        let generation = inserted.last_insert_rowid().unsigned_abs();
-        let row = Row::Work {
-            kind: new.kind.name(),
-            key: &new.key,
-            generation,
-            due: new.due.as_millisecond(),
-            attempts: new.attempts,
-            body: &new.body,
-            delivered,
-        };
+        work.generation = inserted.last_insert_rowid().unsigned_abs();
         sqlx::query("UPDATE work SET seal = ? WHERE generation = ?")
-            .bind(self.chain.seal_row(&row))
-            .bind(number(generation))
+            .bind(self.chain.seal_row(&work.row()))
+            .bind(number(work.generation))
             .execute(tx)
             .await?;
-        Ok(generation)
+        Ok(work.generation)
     }
 
     /// A commit is on the disk.
-    fn committed(&self, done: Done) -> Vec<u64> {
+    pub(super) fn committed(&self, done: Done) -> Vec<u64> {
         {
             let mut heads = self.heads();
             for (stream, head) in done.heads {

@@ -113,21 +113,21 @@ impl Shared {
 pub async fn keep(
     tx: &mut SqliteConnection,
     chain: &Chain,
-    kind: KeptKind,
+    kind: &str,
     key: &str,
     until: Option<i64>,
     body: &str,
 ) -> Result<u64, StoreError> {
     // REPLACE gives the row a new generation, which is what tells it from the superseded one.
     let inserted = sqlx::query("INSERT OR REPLACE INTO kept (kind, key, until, body, seal) VALUES (?, ?, ?, ?, '')")
-        .bind(kind.name())
+        .bind(kind)
         .bind(key)
         .bind(until)
         .bind(body)
         .execute(&mut *tx)
         .await?;
     let generation = inserted.last_insert_rowid().unsigned_abs();
-    let (kind, key, body) = (kind.name().to_owned(), key.to_owned(), body.to_owned());
+    let (kind, key, body) = (kind.to_owned(), key.to_owned(), body.to_owned());
     seal(tx, chain, &StoredKept { kind, key, generation, until, body, seal: String::new() }).await?;
     Ok(generation)
 }
@@ -177,9 +177,14 @@ pub async fn take_over(
     let until = match kind {
         KeptKind::Known | KeptKind::Replaced | KeptKind::Proof => Some(old.due).filter(|due| *due < NEVER),
         // The times of these meant something else, or nothing.
-        KeptKind::Posted | KeptKind::Fired | KeptKind::Source | KeptKind::DeadLetter | KeptKind::Webhook => None,
+        KeptKind::Posted
+        | KeptKind::Fired
+        | KeptKind::Source
+        | KeptKind::DeadLetter
+        | KeptKind::Webhook
+        | KeptKind::HalfCopy => None,
     };
-    keep(tx, chain, kind, &old.key, until, &old.body).await?;
+    keep(tx, chain, kind.name(), &old.key, until, &old.body).await?;
     sqlx::query("DELETE FROM work WHERE generation = ?").bind(number(old.generation)).execute(tx).await?;
     Ok(())
 }

@@ -6,6 +6,7 @@ mod commit;
 mod examine;
 mod files;
 mod kept;
+mod moving;
 mod rows;
 mod trust;
 mod upgrade;
@@ -27,7 +28,8 @@ use tokio::sync::OnceCell;
 use tracing::{error, warn};
 
 use super::audit::{Chain, Record, instant};
-use super::heads::{self, Heads};
+use super::heads::{self, Head, Heads};
+use super::moving::{Batch, Carried, Part, Place};
 use super::seal::Row;
 use super::stored::only_store;
 use super::{
@@ -415,6 +417,18 @@ impl Store for SqliteStore {
 
     async fn inspect(&self) -> Result<(Vec<String>, usize), StoreError> {
         self.0.inspect().await
+    }
+
+    async fn head(&self, stream: &StreamId) -> Result<Option<Head>, StoreError> {
+        self.0.head(stream).await
+    }
+
+    async fn carried(&self, part: Part, after: &Place, limit: u32) -> Result<Vec<Carried>, StoreError> {
+        self.0.carried(part, after, limit).await
+    }
+
+    async fn take_in(&self, batch: Batch) -> Result<(), StoreError> {
+        self.0.take_in(batch).await
     }
 
     async fn maintain(&self) -> Result<(), StoreError> {

@@ -8,6 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sekoia_chatops::chat::diagnosis::Check;
+use sekoia_chatops::store::heads::Head;
+use sekoia_chatops::store::moving::{Batch, Carried, Part, Place};
 use sekoia_chatops::store::{
     Aside, Backlog, Commit, CommitError, Kept, KeptKind, Loaded, Record, Store, StoreError, StreamId, Work, WorkKind,
 };
@@ -156,5 +158,8 @@ shared! {
     async fn set_aside(&self, limit: u32) -> Result<(u64, Vec<Aside>), StoreError>;
     async fn as_stored(&self, stream: &StreamId) -> Result<Option<Loaded>, StoreError>;
     async fn inspect(&self) -> Result<(Vec<String>, usize), StoreError>;
+    async fn head(&self, stream: &StreamId) -> Result<Option<Head>, StoreError>;
+    async fn carried(&self, part: Part, after: &Place, limit: u32) -> Result<Vec<Carried>, StoreError>;
+    async fn take_in(&self, batch: Batch) -> Result<(), StoreError>;
     async fn maintain(&self) -> Result<(), StoreError>;
 }
