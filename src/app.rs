@@ -42,7 +42,7 @@ use crate::server::{self, Bounds, Surface};
 use crate::state::templates::Templates;
 use crate::store::audit::Chain;
 use crate::store::postgres::is_misconfigured;
-use crate::store::{Measured, MemoryStore, PostgresStore, SqliteStore, Store, keyfile};
+use crate::store::{Measured, MemoryStore, PostgresStore, SqliteStore, Store, keyfile, moving};
 use crate::telemetry::{Metrics, build, trace};
 use crate::timing::Timing;
 use crate::timing::program::{LAST_ANSWERS, LAST_CALLS, LAST_REQUESTS, LAST_SCRAPE};
@@ -99,6 +99,7 @@ impl App {
     pub async fn build(config: Config) -> anyhow::Result<Self> {
         let keys = config.store.keys()?;
         let store = open_store(&config.store, &keys).await?;
+        refuse_half_copy(&*store).await?;
         let mut app = Self::with_store(config, store, &keys)?;
         app.begin_to_count();
         Ok(app)
@@ -421,7 +422,12 @@ impl StoreConfig {
 
 /// Opens the store that is configured.
 pub async fn open_store(config: &StoreConfig, keys: &[SecretSlice<u8>]) -> anyhow::Result<Arc<dyn Store>> {
-    match &config.place {
+    open_place("CHATOPS_STORE", &config.place, keys).await
+}
+
+/// Opens the store that `name` names.
+pub async fn open_place(name: &str, place: &StorePlace, keys: &[SecretSlice<u8>]) -> anyhow::Result<Arc<dyn Store>> {
+    match place {
         StorePlace::Memory => Ok(Arc::new(MemoryStore::new(Chain::new(keys)))),
         StorePlace::Sqlite(path) => {
             let opened = SqliteStore::open(path, Chain::new(keys)).await;
@@ -432,9 +438,20 @@ pub async fn open_store(config: &StoreConfig, keys: &[SecretSlice<u8>]) -> anyho
             one_tls_provider();
             match PostgresStore::open(place.options.clone(), place.limits, Chain::new(keys)).await {
                 Ok(store) => Ok(Arc::new(store)),
-                Err(error) if is_misconfigured(&error) => Err(Faults::one("CHATOPS_STORE", error).into()),
+                Err(error) if is_misconfigured(&error) => Err(Faults::one(name, error).into()),
                 Err(error) => Err(error).with_context(|| format!("Cannot open the store {place}")),
             }
         }
     }
+}
+
+/// A store that a copy was begun to lacks work and history: nothing may be done by it. One that does not
+/// answer yet is served as ever.
+async fn refuse_half_copy(store: &dyn Store) -> anyhow::Result<()> {
+    if matches!(moving::is_half_copy(store).await, Ok(true)) {
+        bail!(
+            "This store is half a copy: `store copy` to it did not end. Run the same copy again, or set CHATOPS_STORE to another store"
+        );
+    }
+    Ok(())
 }

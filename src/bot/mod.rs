@@ -64,6 +64,7 @@ pub use approvals::proof::{
 pub use approvals::reveal::Reveal;
 use delivery::outbox::Outbox;
 use failure::Failure;
+pub use replicas::PREFIX as REPLICA_LEASES;
 use replicas::Replicas;
 use steps::status_cache::Checklists;
 

@@ -19,7 +19,7 @@ use crate::store::{Store, StoreError};
 use crate::timing::Beats;
 
 /// The names of the leases, before the process's own.
-const PREFIX: &str = "replica/";
+pub const PREFIX: &str = "replica/";
 
 /// What is known of the others.
 pub struct Replicas {

@@ -112,7 +112,7 @@ async fn json(store: &dyn Store, mut out: impl Write) -> anyhow::Result<()> {
     let mut first = true;
     out.write_all(b"[")?;
     for stream in store.all_streams().await? {
-        for record in history(store, &stream).await? {
+        for record in records(store, &stream).await? {
             out.write_all(if first { b"\n" } else { b",\n" })?;
             serde_json::to_writer(&mut out, &readable(record))?;
             first = false;
@@ -126,7 +126,7 @@ async fn csv(store: &dyn Store, out: impl Write) -> anyhow::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
     csv.write_record(["stream", "seq", "at", "actor", "kind", "body", "key", "seal"])?;
     for stream in store.all_streams().await? {
-        for r in history(store, &stream).await?.into_iter().map(readable) {
+        for r in records(store, &stream).await?.into_iter().map(readable) {
             let seq = r.seq.to_string();
             let row = [r.stream.as_str(), &seq, &r.at, &r.actor, &r.kind, &r.body, &r.key, &r.seal];
             csv.write_record(row.map(harmless))?;

@@ -17,6 +17,7 @@ mod plan;
 #[cfg(feature = "demo")]
 mod sandbox;
 mod serve;
+mod store;
 mod version;
 
 use std::process::ExitCode;
@@ -61,6 +62,9 @@ enum Command {
     Audit(audit::Command),
     /// Copy the store to a file, also while the bot runs
     Backup(backup::Args),
+    /// Move everything to another store
+    #[command(subcommand)]
+    Store(store::Command),
     /// Check what a workspace should be before it is imported
     #[command(subcommand)]
     Plan(plan::Command),
@@ -109,6 +113,7 @@ pub fn run() -> ExitCode {
             Command::Mattermost(command) => mattermost::run(*command).await,
             Command::Audit(command) => audit::run(command).await,
             Command::Backup(args) => backup::run(args).await,
+            Command::Store(command) => store::run(command).await,
             Command::Plan(command) => plan::run(command),
             Command::Healthcheck => healthcheck::run(),
             Command::Completions { shell } => completions::run(shell),

@@ -36,7 +36,7 @@ pub use parts::Parts;
 pub use slack::{SlackConfig, SlackWayIn};
 use source::Source;
 pub use source::{Faults, VARIABLES};
-pub use store::{PostgresPlace, StoreConfig, StorePlace};
+pub use store::{PostgresPlace, StoreConfig, StorePair, StorePlace};
 
 /// Everything `serve` needs.
 #[derive(Debug)]

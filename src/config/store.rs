@@ -48,6 +48,16 @@ impl fmt::Display for PostgresPlace {
     }
 }
 
+impl fmt::Display for StorePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StorePlace::Memory => f.write_str("memory"),
+            StorePlace::Sqlite(path) => write!(f, "sqlite: {}", path.display()),
+            StorePlace::Postgres(place) => place.fmt(f),
+        }
+    }
+}
+
 impl PartialEq for PostgresPlace {
     fn eq(&self, other: &Self) -> bool {
         (self.to_string(), self.limits) == (other.to_string(), other.limits)
@@ -76,6 +86,51 @@ impl StoreConfig {
         names::check(&mut source.faults, environment);
         match store(&mut source) {
             Some(config) if source.faults.is_empty() => Ok(config),
+            _ => Err(source.faults),
+        }
+    }
+}
+
+/// Two places, and the keys that both are sealed with.
+#[derive(Debug)]
+pub struct StorePair {
+    pub from: StorePlace,
+    pub to: StorePlace,
+    /// `CHATOPS_SECRET_KEY`; none: kept beside the file that is copied from.
+    pub keys: Option<Vec<SecretSlice<u8>>>,
+}
+
+impl StorePair {
+    /// Two places that are named on the command line; how they are used comes from the environment.
+    ///
+    /// # Errors
+    /// [`Faults`], one line a fault.
+    pub fn read_from<'a>(
+        (from, to): (&str, &str),
+        env: impl Fn(&str) -> Option<String>,
+        environment: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Faults> {
+        let mut source = Source::open(env);
+        names::check(&mut source.faults, environment);
+        let (limits, authorities) = surroundings(&mut source);
+        let keys = keys(&mut source);
+        let mut place = |name: &str, text: &str| match StorePlace::parse(text, limits, authorities.as_deref()) {
+            Ok(StorePlace::Memory) => {
+                source.faults.add(name, "is memory, which ends with the bot; give sqlite:PATH or postgres://…");
+                None
+            }
+            Ok(place) => Some(place),
+            Err(what) => {
+                source.faults.add(name, what);
+                None
+            }
+        };
+        let places = (place("FROM", from), place("TO", to));
+        if keys.is_none() && matches!(places.0, Some(StorePlace::Postgres(_))) {
+            source.faults.add("CHATOPS_SECRET_KEY", "is missing; set the key of the bot that FROM is the store of");
+        }
+        match places {
+            (Some(from), Some(to)) if source.faults.is_empty() => Ok(Self { from, to, keys }),
             _ => Err(source.faults),
         }
     }
@@ -129,7 +184,8 @@ pub(super) fn password(place: &str) -> Option<SecretString> {
     Some(SecretString::from(password))
 }
 
-pub(super) fn store(source: &mut Source) -> Option<StoreConfig> {
+/// How any place is used, whichever it is.
+fn surroundings(source: &mut Source) -> (Limits, Option<String>) {
     let default = Limits::default();
     let connections = source.parse("CHATOPS_STORE_CONNECTIONS", &default.connections.to_string(), |s| {
         s.parse().ok().filter(|n| (2..=200).contains(n)).ok_or_else(|| format!("{s:?} is not a number from 2 to 200"))
@@ -138,14 +194,15 @@ pub(super) fn store(source: &mut Source) -> Option<StoreConfig> {
         Ok(time) if (Duration::from_secs(1)..=Duration::from_secs(30)).contains(&time) => Ok(time),
         _ => Err(format!("{s:?} is not a time from 1s to 30s")),
     });
-    let authorities = source.text("CHATOPS_CA_FILE");
     let limits = Limits {
         connections: connections.unwrap_or(default.connections),
         patience: patience.unwrap_or(default.patience),
     };
-    let place = source
-        .parse("CHATOPS_STORE", "sqlite:sekoia-chatops.db", |s| StorePlace::parse(s, limits, authorities.as_deref()));
-    let keys = source.optional("CHATOPS_SECRET_KEY", |s| {
+    (limits, source.text("CHATOPS_CA_FILE"))
+}
+
+fn keys(source: &mut Source) -> Option<Vec<SecretSlice<u8>>> {
+    source.optional("CHATOPS_SECRET_KEY", |s| {
         // What is wrong with a key is told by its place, never by its content.
         let keys = s.split(',').map(str::trim).filter(|k| !k.is_empty()).enumerate().map(|(i, key)| {
             match STANDARD.decode(key) {
@@ -156,7 +213,14 @@ pub(super) fn store(source: &mut Source) -> Option<StoreConfig> {
         });
         let keys = keys.collect::<Result<Vec<_>, String>>()?;
         if keys.is_empty() { Err("no key in the list".into()) } else { Ok(keys) }
-    });
+    })
+}
+
+pub(super) fn store(source: &mut Source) -> Option<StoreConfig> {
+    let (limits, authorities) = surroundings(source);
+    let place = source
+        .parse("CHATOPS_STORE", "sqlite:sekoia-chatops.db", |s| StorePlace::parse(s, limits, authorities.as_deref()));
+    let keys = keys(source);
     let place = place?;
     if matches!(place, StorePlace::Postgres(_)) {
         source.required(

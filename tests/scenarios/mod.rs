@@ -31,6 +31,7 @@ mod mattermost;
 mod mentions;
 mod metrics;
 mod model;
+mod moved;
 mod newcomer;
 mod notify;
 mod notify_cards;

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 pub(super) type Env<'a> = &'a [(&'a str, &'a str)];
 
 /// Nothing answers there: the bot must not need it to start.
-const SERVE: Env<'static> = &[
+pub(super) const SERVE: Env<'static> = &[
     ("SEKOIA_API_KEY", "canary-key"),
     ("SEKOIA_API_URL", "http://127.0.0.1:1"),
     ("SLACK_SIGNING_SECRET", "canary-signing"),
