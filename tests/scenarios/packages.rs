@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use sekoia_chatops::config::VARIABLES;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::program::{run, run_in};
@@ -103,4 +104,14 @@ fn the_chart_and_the_compose_file_are_of_this_version_and_the_image_of_this_rust
     assert!(file("manifests/container/compose.yaml").contains(&image), "compose.yaml names no {image}");
     let rust = format!("rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
     assert!(file("manifests/container/Containerfile").contains(&rust), "Containerfile names no {rust}");
+}
+
+#[test]
+fn the_chart_refuses_every_secret_among_its_settings() {
+    let schema: Value = serde_json::from_str(&file("manifests/helm/sekoia-chatops/values.schema.json")).unwrap();
+    let settings = &schema["properties"]["settings"]["properties"];
+    let is_secret = |name: &str| ["_KEY", "_SECRET", "_TOKEN"].iter().any(|end| name.ends_with(end));
+    let secrets = VARIABLES.iter().map(|variable| variable.name).filter(|name| is_secret(name));
+    let accepted: Vec<&str> = secrets.filter(|name| settings[*name] != Value::Bool(false)).collect();
+    assert!(accepted.is_empty(), "{accepted:?}");
 }
