@@ -24,6 +24,20 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 }}
 {{- end }}
 
+{{- define "sekoia-chatops.postgresql" -}}
+{{- if or .Values.postgresql.existingSecret .Values.postgresql.address }}true{{ end }}
+{{- end }}
+
+{{/* How long a pod that is to stop still takes requests. Nobody sends any if there is no Service. */}}
+{{- define "sekoia-chatops.drainSeconds" -}}
+{{- $called := or .Values.service.enabled .Values.ingress.enabled }}
+{{- if and (include "sekoia-chatops.postgresql" .) $called (semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version) }}
+{{- int .Values.service.drainSeconds }}
+{{- else }}
+{{- 0 }}
+{{- end }}
+{{- end }}
+
 {{- define "sekoia-chatops.image" -}}
 {{- $repository := required "Set image.repository to where you pushed the image." .Values.image.repository }}
 {{- if .Values.image.digest }}
