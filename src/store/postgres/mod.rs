@@ -23,8 +23,8 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use moka::sync::Cache;
-use sqlx::Row as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
+use sqlx::{ConnectOptions as _, Row as _};
 use tokio::sync::OnceCell;
 use tracing::{error, warn};
 
@@ -117,6 +117,9 @@ impl PostgresStore {
             Some(_) => options,
             None => options.application_name(env!("CARGO_PKG_NAME")),
         };
+        // To log a statement it is asked whether that is wanted, and what is asked takes the next span on its thread
+        // from whoever exports spans (tokio-rs/tracing, per-layer filters).
+        let options = options.disable_statement_logging();
         Self(Arc::new(Shared {
             chain,
             pool: pool.connect_lazy_with(options),
