@@ -501,6 +501,8 @@ pub mod bot {
     pub const TAKEN_UP_AFTER: Duration = Duration::from_mins(2);
     /// Slack waits three seconds for an acknowledgement: what is not recorded by then is not recorded.
     pub const RECORDED_WITHIN: Duration = Duration::from_secs(2);
+    /// An answer for which a shared store is asked stands in the acknowledgement if it comes within this time.
+    pub const ANSWERED_AT_ONCE: Duration = Duration::from_millis(250);
     /// An answer waits no longer for a name.
     pub const NAMES_PATIENCE: Duration = Duration::from_secs(2);
     /// Deliveries are remembered for longer than any platform repeats them.

@@ -1,5 +1,5 @@
-//! How an answer reaches whoever asked, the same on every platform: at once if that takes nothing
-//! but memory, otherwise after the request was acknowledged.
+//! How an answer reaches whoever asked, the same on every platform: at once if that takes nothing but memory (or a
+//! quick look at a shared store), otherwise after the request was acknowledged.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -18,6 +18,7 @@ use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, ChatError, ChatPlatform, FormContent, Inbound, ReplyTo, UserId};
 use crate::pace::Seldom;
 use crate::telemetry::Trace;
+use crate::timing::bot::ANSWERED_AT_ONCE;
 
 /// Answers that wait at the same time. Beyond it, something outside hangs and is being asked by
 /// everybody: what only looks is refused, so that memory stays bounded.
@@ -105,21 +106,50 @@ impl Responder {
                 warn!("too many answers are waiting for the chat or Sekoia; one is refused");
                 return if inline { Reply::Now(busy().into()) } else { Reply::Acknowledge };
             }
-            // A form that is known opens at once; a secret comes into being behind a placeholder.
             Poll::Ready(ready) => {
-                let placeholder = form
-                    && match &ready {
-                        Answer::Secret(_) => true,
-                        Answer::View(_) | Answer::Once(_) => to.in_window(),
-                        Answer::Form(_) => false,
-                    };
-                self.follow_up(to, Box::pin(async { ready }), placeholder, trace);
+                let form = form && to.waits_for(&ready);
+                self.follow_up(to, Box::pin(async { ready }), form, trace);
+            }
+            Poll::Pending if (inline || form) && self.bot.sessions().store().is_shared() => {
+                return self.answer_soon(to, Pending { answer, form, recorded, trace }, inline).await;
             }
             Poll::Pending => {
                 self.follow_up(to, answer, form, trace);
             }
         }
         Reply::Acknowledge
+    }
+
+    /// The same where a shared store is asked on the way, which takes milliseconds: what takes no longer than
+    /// that is answered as if it took nothing.
+    async fn answer_soon(&self, to: Recipient, pending: Pending, inline: bool) -> Reply {
+        let Pending { mut answer, form, mut trace, .. } = pending;
+        let (told, wait) = oneshot::channel();
+        let bot = Arc::clone(&self.bot);
+        trace.open(to.actor.as_str(), to.channel.as_str());
+        // A task of its own: whoever asked may hang up, and what was begun is not left half done.
+        let task = async move {
+            let said = match tokio::time::timeout(ANSWERED_AT_ONCE, &mut answer).await {
+                Ok(Answer::View(view) | Answer::Once(view)) if inline => match told.send(view) {
+                    Ok(()) => Ok(()),
+                    Err(view) => to.tell(&bot, &to.to, &view).await,
+                },
+                Ok(ready) => {
+                    drop(told);
+                    let form = form && to.waits_for(&ready);
+                    to.see_to(&bot, Box::pin(async { ready }), form).await
+                }
+                Err(_) => {
+                    drop(told);
+                    to.see_to(&bot, answer, form).await
+                }
+            };
+            if let Err(error) = said {
+                undelivered(&error);
+            }
+        };
+        self.tasks.spawn(trace.follow(task));
+        wait.await.map_or(Reply::Acknowledge, Reply::Now)
     }
 
     /// The same for a platform that waits for the answer: what comes within `patience` is the
@@ -182,20 +212,7 @@ impl Responder {
         let bot = Arc::clone(&self.bot);
         trace.open(to.actor.as_str(), to.channel.as_str());
         let task = async move {
-            // A trigger lives for three seconds: its form is opened while its content is found out.
-            // Together, because whoever stops being polled may hold what others wait for.
-            let placeholder = async {
-                match (&to.trigger, form) {
-                    _ if let ReplyTo::Window { opened: Some(opened) } = &to.to => Some(Ok(opened.clone())),
-                    (Some(trigger), true) => Some(match bot.chats().of_channel(&to.channel) {
-                        Ok(chat) => chat.open_form(trigger, None, &to.channel).await,
-                        Err(error) => Err(error),
-                    }),
-                    _ => None,
-                }
-            };
-            let (opened, answer) = tokio::join!(placeholder, answer);
-            if let Err(error) = to.deliver(&bot, opened, answer).await {
+            if let Err(error) = to.see_to(&bot, answer, form).await {
                 undelivered(&error);
             }
         };
@@ -236,6 +253,34 @@ impl Recipient {
     /// Whether the answer stands in a window, whatever it is.
     fn in_window(&self) -> bool {
         matches!(self.to, ReplyTo::Window { .. })
+    }
+
+    /// Whether a placeholder is opened before what is known: a secret comes into being behind one, and a form
+    /// opens at once.
+    fn waits_for(&self, known: &Answer) -> bool {
+        match known {
+            Answer::Secret(_) => true,
+            Answer::View(_) | Answer::Once(_) => self.in_window(),
+            Answer::Form(_) => false,
+        }
+    }
+
+    /// `form`: a placeholder is opened while the answer is found out.
+    async fn see_to(&self, bot: &Bot, answer: BoxFuture<'static, Answer>, form: bool) -> Result<(), ChatError> {
+        // A trigger lives for three seconds: its form is opened while its content is found out.
+        // Together, because whoever stops being polled may hold what others wait for.
+        let placeholder = async {
+            match (&self.trigger, form) {
+                _ if let ReplyTo::Window { opened: Some(opened) } = &self.to => Some(Ok(opened.clone())),
+                (Some(trigger), true) => Some(match bot.chats().of_channel(&self.channel) {
+                    Ok(chat) => chat.open_form(trigger, None, &self.channel).await,
+                    Err(error) => Err(error),
+                }),
+                _ => None,
+            }
+        };
+        let (opened, answer) = tokio::join!(placeholder, answer);
+        self.deliver(bot, opened, answer).await
     }
 
     async fn deliver(

@@ -218,7 +218,9 @@ fn a_post_that_slack_did_not_confirm_is_not_made_twice() {
         s.progress().await;
         // It is looked for by its mark, found, and edited from then on.
         s.progress().await;
-        assert_eq!((s.chat.calls(Call::Post), s.chat.calls(Call::History)), (1, 1));
+        assert_eq!(s.chat.calls(Call::Post), 1);
+        // Where there may be other processes, it was looked for before it was posted, too.
+        assert!((1..=2).contains(&s.chat.calls(Call::History)));
         s.ask("alice", "skip 7 \"not now\"").await;
         s.checklist("skipped: not now").await;
         assert_eq!(s.chat.calls(Call::Post), 1);
