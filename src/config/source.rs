@@ -204,8 +204,8 @@ impl Source {
         let named = |name: &str| ["_KEY", "_SECRET", "_TOKEN"].iter().any(|end| name.ends_with(end));
         let secret = self.values.iter().filter(|(name, _)| named(name));
         let each = secret.flat_map(|(_, value)| value.split(',').map(str::trim)).filter(|value| !value.is_empty());
-        let password = self.values.get("CHATOPS_STORE").and_then(|place| store::password(place));
-        each.map(|value| SecretString::from(value.to_owned())).chain(password).collect()
+        let passwords = self.values.get("CHATOPS_STORE").map_or_else(Vec::new, |place| store::passwords(place));
+        each.map(|value| SecretString::from(value.to_owned())).chain(passwords).collect()
     }
 
     /// Whether any of these is set.

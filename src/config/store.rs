@@ -14,6 +14,22 @@ use super::names;
 use super::source::{Faults, Source};
 use crate::store::postgres::{self, Limits};
 
+/// What may stand after the `?` of a database's address.
+const PARAMETERS: [&str; 12] = [
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "host",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+    "statement-cache-capacity",
+];
+
 #[derive(Debug)]
 pub struct StoreConfig {
     pub place: StorePlace,
@@ -164,24 +180,24 @@ fn database(text: &str, authorities: Option<&str>) -> Result<PgConnectOptions, S
     if url.path().trim_matches('/').is_empty() {
         return Err("names no database; give postgres://USER:PASSWORD@HOST/DATABASE".into());
     }
-    // The library's own message may hold a value.
-    let options: PgConnectOptions = text.parse().map_err(|_| {
-        "has a parameter that cannot be understood; known are sslmode, sslrootcert, sslcert, sslkey, host, port, dbname, user, password, application_name, options and statement-cache-capacity"
-            .to_owned()
+    // The library logs what it does not know, with its value, and its own message may hold one.
+    let is_known = |name: &str| PARAMETERS.contains(&name) || name.starts_with("options[");
+    let known = url.query_pairs().all(|(name, _)| is_known(&name));
+    let options = known.then(|| text.parse::<PgConnectOptions>().ok()).flatten().ok_or_else(|| {
+        let (last, others) = PARAMETERS.split_last().unwrap_or((&"", &[]));
+        format!("has a parameter that cannot be understood; known are {} and {last}", others.join(", "))
     })?;
     Ok(match authorities {
-        Some(file) if !url.query_pairs().any(|(name, _)| name.replace('-', "").eq_ignore_ascii_case("sslrootcert")) => {
-            options.ssl_root_cert(file)
-        }
+        Some(file) if !url.query_pairs().any(|(name, _)| name == "sslrootcert") => options.ssl_root_cert(file),
         _ => options,
     })
 }
 
-/// The password in a database's address, which is a secret although its setting's name is none.
-pub(super) fn password(place: &str) -> Option<SecretString> {
-    let url: Url = place.parse().ok()?;
-    let password = url.password()?.to_owned();
-    Some(SecretString::from(password))
+/// The passwords in a database's address, which are secrets although their setting's name is none.
+pub(super) fn passwords(place: &str) -> Vec<SecretString> {
+    let Ok(url) = place.parse::<Url>() else { return Vec::new() };
+    let named = url.query_pairs().filter(|(name, _)| name == "password").map(|(_, password)| password.into_owned());
+    url.password().map(str::to_owned).into_iter().chain(named).map(SecretString::from).collect()
 }
 
 /// How any place is used, whichever it is.
