@@ -45,7 +45,7 @@ use crate::store::postgres::is_misconfigured;
 use crate::store::{Measured, MemoryStore, PostgresStore, SqliteStore, Store, keyfile, moving};
 use crate::telemetry::{Metrics, build, trace};
 use crate::timing::Timing;
-use crate::timing::program::{LAST_ANSWERS, LAST_CALLS, LAST_REQUESTS, LAST_SCRAPE};
+use crate::timing::program::{LAST_ANSWERS, LAST_CALLS, LAST_MOMENT, LAST_REQUESTS};
 
 /// Everything, built and not started.
 pub struct App {
@@ -349,26 +349,30 @@ impl App {
             warn!(left = tasks.len(), "answers are still under way; changes are taken up after the restart");
         }
         stopped.cancel();
-        if tokio::time::timeout(LAST_CALLS, watching).await.is_err() {
+        let last_calls = |task| tokio::time::timeout(LAST_CALLS, task);
+        let (watched, worked) = join(last_calls(watching), last_calls(worker)).await;
+        if watched.is_err() {
             warn!("the watch over Sekoia does not end; the next process continues where it was");
         }
-        if tokio::time::timeout(LAST_CALLS, worker).await.is_err() {
+        if worked.is_err() {
             warn!("the worker is still busy; pending messages are sent after the restart");
         }
         watch.abort();
         if let Some(exposing) = exposing
-            && tokio::time::timeout(LAST_SCRAPE, exposing).await.is_err()
+            && tokio::time::timeout(LAST_MOMENT, exposing).await.is_err()
         {
             warn!("a connection to the metrics does not end; it is left");
         }
         let _ = refused.await;
         leaving.cancel();
         if let Some(beating) = beating
-            && tokio::time::timeout(LAST_SCRAPE, beating).await.is_err()
+            && tokio::time::timeout(LAST_MOMENT, beating).await.is_err()
         {
             warn!("the store does not take leave; the others count this process for a while");
         }
-        bot.sessions().store().close().await;
+        if tokio::time::timeout(LAST_MOMENT, bot.sessions().store().close()).await.is_err() {
+            warn!("the store does not close; what was committed is in it");
+        }
         info!("stopped");
         Ok(())
     }

@@ -702,12 +702,12 @@ pub mod program {
 
     /// After the stop, requests in flight have this long.
     pub const LAST_REQUESTS: Duration = Duration::from_secs(5);
-    /// At the end the worker has this long for the call that it is making.
+    /// At the end the worker and the watch have this long for the calls that they are making.
     pub const LAST_CALLS: Duration = Duration::from_secs(10);
     /// Then what was acknowledged has this long: longer than any call to Sekoia or Slack.
     pub const LAST_ANSWERS: Duration = Duration::from_secs(20);
-    /// At the end a scrape of the metrics has this long.
-    pub const LAST_SCRAPE: Duration = Duration::from_secs(1);
+    /// At the end a scrape of the metrics, taking leave of the other replicas and the store's closing have this long each.
+    pub const LAST_MOMENT: Duration = Duration::from_secs(1);
     /// So long a platform is waited for before the bot serves without having asked it.
     pub const CHAT_ASKED_AT_START: Duration = Duration::from_secs(3);
 }
