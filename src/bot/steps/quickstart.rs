@@ -104,7 +104,8 @@ impl Bot {
             owed.extend(readers.found.iter().enumerate().map(notice));
             owed
         };
-        self.sessions.change_and(ask.channel, &by, ask.now, None, on, owed).await?;
+        self.sessions.change_and(ask.channel, &by, ask.now, ask.settles.row(), on, owed).await?;
+        ask.settles.end();
         self.outbox.wake();
         let said = format!("{of} is posted in this channel{}.", readers.also("goes to"));
         Ok(readers.noted(View::sentence(said)))

@@ -76,9 +76,13 @@ impl Bot {
             let key = format!("address/{}/{}", ask.channel, ask.delivery);
             vec![Schedule { kind: WorkKind::Announce, key, due: ask.now, attempts: 0, body }]
         };
-        self.sessions.change_and(ask.channel, &by, ask.now, None, on, owed).await?;
+        // What is planned below ends the request, where something is.
+        let verified = matches!(session.step(StepId::Region).status, Status::Verified { .. });
+        let settled = ask.settles.row().filter(|_| verified);
+        self.sessions.change_and(ask.channel, &by, ask.now, settled, on, owed).await?;
         self.outbox.wake();
-        if matches!(session.step(StepId::Region).status, Status::Verified { .. }) {
+        if verified {
+            ask.settles.end();
             return Ok(View::sentence("The address is posted in this channel."));
         }
         let plan = Box::new(Plan { region: Some(region.name().into()), ..Plan::default() });
