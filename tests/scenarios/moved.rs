@@ -302,6 +302,35 @@ fn a_bot_on_the_copy_goes_on_where_it_was(on: Platform) {
     });
 }
 
+on_both!(what_is_erased_between_two_copies_is_erased_on_both_sides);
+fn what_is_erased_between_two_copies_is_erased_on_both_sides(on: Platform) {
+    let durable = Setting { durable: true, file: true, ..Setting::default() };
+    run(on, durable, async |s| {
+        s.set_up().await;
+        let id = s.request_for("alice", "invite ana@nimbus.example").await;
+        s.card("Approval needed").await;
+        s.checklist("⏳").await;
+        s.ask("alice", &format!("cancel {id}")).await;
+        s.card("Withdrawn").await;
+        s.checklist_at_rest().await;
+        s.stop().await;
+        let database = s.database().expect("a durable stage");
+        let folder = database.parent().unwrap();
+        let ran = |arguments: &str, store| {
+            let ran = run_in(folder, arguments, &[("CHATOPS_STORE", store)]);
+            assert_eq!(ran.code, 0, "{ran}");
+            ran.out
+        };
+        ran("store copy sqlite:bot.db sqlite:copy.db", "memory");
+        assert!(ran("audit export", "sqlite:copy.db").contains("ana@nimbus.example"));
+        ran("audit redact ana@nimbus.example", "sqlite:bot.db");
+        ran("store copy sqlite:bot.db sqlite:copy.db", "memory");
+        let export = ran("audit export", "sqlite:copy.db");
+        assert!(export.contains("[erased]") && !export.contains("ana@nimbus.example"), "{export}");
+        ran("audit verify", "sqlite:copy.db");
+    });
+}
+
 /// The bot's store gives way to its copy.
 fn replace(s: &Stage) {
     let database = s.database().expect("a durable stage");

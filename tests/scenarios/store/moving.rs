@@ -19,15 +19,19 @@ async fn fill(store: &dyn Store) {
 
 async fn carry(from: &dyn Store, to: &dyn Store) -> Result<(), MoveError> {
     let moving = Move::new(from, to);
-    let missing = moving.compare().await?;
-    moving.begin().await?;
-    assert!(is_half_copy(to).await?, "until the end");
-    moving.streams(&missing).await?;
-    for part in Part::ALL {
-        moving.rows(part).await?;
-    }
-    moving.end().await?;
+    let moved = async {
+        let missing = moving.compare().await?;
+        moving.begin().await?;
+        assert!(is_half_copy(to).await?, "until the end");
+        moving.streams(&missing).await?;
+        for part in Part::ALL {
+            moving.rows(part).await?;
+        }
+        moving.end().await
+    };
+    let moved = moved.await;
     moving.let_go().await;
+    moved?;
     assert_eq!((is_half_copy(to).await?, tally(from).await?), (false, tally(to).await?));
     Ok(())
 }
