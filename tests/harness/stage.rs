@@ -10,11 +10,10 @@ use jiff::Timestamp;
 use sekoia_chatops::app::{App, open_store};
 use sekoia_chatops::bot::Rounds;
 use sekoia_chatops::chat::{ChannelKey, UserId};
-use sekoia_chatops::config::{Config, LogConfig, StoreConfig, StorePlace};
+use sekoia_chatops::config::{Config, LogConfig, StoreConfig};
 use sekoia_chatops::sandbox::{self, Sandbox};
 use sekoia_chatops::sekoia::Region;
-use sekoia_chatops::store::audit::Chain;
-use sekoia_chatops::store::{SqliteStore, Store};
+use sekoia_chatops::store::Store;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -596,19 +595,12 @@ impl Stage {
         database.execute(statement).await.expect("SQL");
     }
 
-    /// The bot's store, while the bot is stopped.
+    /// The bot's store, seen from beside.
     pub async fn store(&self) -> std::sync::Arc<dyn Store> {
         let settings = self.settings();
         let set = |wanted: &str| settings.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.clone());
         let config = StoreConfig::read(set).expect("a good configuration");
         open_store(&config, &config.keys().expect("keys")).await.expect("a store")
-    }
-
-    /// The same while the bot runs, to look at it.
-    pub async fn store_to_look_at(&self) -> SqliteStore {
-        let path = self.database().expect("a durable stage");
-        let config = StoreConfig { place: StorePlace::Sqlite(path.clone()), keys: None };
-        SqliteStore::to_look_at(&path, Chain::new(&config.keys().expect("keys")))
     }
 
     /// Makes a call to Sekoia as the bot would; nobody reads the answer.

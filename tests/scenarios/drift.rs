@@ -12,7 +12,7 @@ use sekoia_chatops::sandbox::{Fault, FaultKind};
 use sekoia_chatops::state::sessions::{ChangeError, Sessions, watch_due};
 use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::{
-    Commit, MemoryStore, NewRecord, Schedule, SqliteStore, State, Store, StreamId, WorkKind, Write, keyfile,
+    Commit, MemoryStore, NewRecord, Schedule, State, Store, StreamId, WorkKind, Write, keyfile,
 };
 use sekoia_chatops::timing::Timing;
 use uuid::Uuid;
@@ -50,7 +50,7 @@ async fn several_looks(s: &Stage) {
 
 /// So many looks, whole, from now on: each says when the next one is due.
 async fn looked(s: &Stage, times: usize) {
-    let (store, channel) = (store(s).await, s.channel(SOC));
+    let (store, channel) = (s.store().await, s.channel(SOC));
     let due = async || store.find(WorkKind::Drift, channel.as_str()).await.expect("a store").map(|work| work.due);
     // One that is under way does not count.
     for _ in 0..=times {
@@ -342,13 +342,6 @@ fn a_mute_and_a_rule_that_is_new_are_no_drift_and_a_pause_is(on: Platform) {
     });
 }
 
-/// The bot's own store, seen from beside.
-async fn store(s: &Stage) -> Arc<dyn Store> {
-    let path = s.database().expect("a durable stage");
-    let keys = keyfile::beside(&path).expect("keys");
-    Arc::new(SqliteStore::open(&path, Chain::new(&keys)).await.expect("a store"))
-}
-
 #[test]
 fn channels_that_cannot_be_read_keep_nobody_waiting() {
     run(Platform::Slack, watchful(), async |s| {
@@ -356,7 +349,7 @@ fn channels_that_cannot_be_read_keep_nobody_waiting() {
         s.ask("alice", "plan roles current").await;
         s.checklist("✅ *4 Define roles*").await;
         s.stop().await;
-        let store = store(s).await;
+        let store = s.store().await;
         for n in 0..9 {
             let channel = ChannelKey::slack("T0SOC", &format!("C0NEWER{n}"));
             let record =

@@ -118,10 +118,11 @@ fn one_person_is_erased_everywhere_while_the_bot_runs(on: Platform) {
             export.contains("[erased]") && export.contains("bo@nimbus.example") && !export.contains("ana@"),
             "{export}"
         );
-        let store = s.database().expect("a durable stage");
-        let directory = store.parent().expect("its folder");
-        assert_eq!(files_with(directory, "ana@nimbus.example"), [""; 0]);
-        assert_eq!(files_with(directory, "bo@nimbus.example"), ["bot.db"]);
+        if let Some(store) = s.database() {
+            let directory = store.parent().expect("its folder");
+            assert_eq!(files_with(directory, "ana@nimbus.example"), [""; 0]);
+            assert_eq!(files_with(directory, "bo@nimbus.example"), ["bot.db"]);
+        }
     });
 }
 
@@ -142,7 +143,7 @@ fn what_is_settled_is_erased_when_its_time_is_over(on: Platform) {
         s.keeps_personal_values(Duration::from_millis(1));
         s.start().await;
         let state = async |id: &str| {
-            let store = s.store_to_look_at().await;
+            let store = s.store().await;
             let stream = sekoia_chatops::store::StreamId::new("approval", id);
             store.load(&stream).await.expect("a state").expect("a request").state.json
         };

@@ -6,7 +6,7 @@ use sekoia_chatops::state::hint::{Hint, MOST_WAITING};
 use sekoia_chatops::store::{Commit, Work, WorkKind};
 use uuid::Uuid;
 
-use super::watching::{LONG, alert, at_rest, durable, firings, message, rule, set_up, soc, standing, store, until};
+use super::watching::{LONG, alert, at_rest, durable, firings, message, rule, set_up, soc, standing, until};
 use crate::harness::{Platform, Setting, Stage, on_both, run};
 
 /// As the webhook's route does it.
@@ -21,7 +21,7 @@ async fn hint(s: &Stage, action: &str, uuid: Uuid) {
         community: None,
     };
     let commit = Commit { schedule: vec![hint.row(Timestamp::now())], ..Commit::default() };
-    store(s).await.commit(commit).await.unwrap();
+    s.store().await.commit(commit).await.unwrap();
 }
 
 on_both!(a_webhook_is_believed_when_sekoia_says_so);
@@ -103,7 +103,7 @@ fn a_backlog_of_hints_keeps_nothing_else_waiting(on: Platform) {
             };
             commit.schedule.push(hint.row(Timestamp::now()));
         }
-        let store = store(s).await;
+        let store = s.store().await;
         store.commit(commit).await.unwrap();
         let live = alert(s, "Live", 80);
         message(s, &[&live.short_id]).await;
@@ -182,7 +182,7 @@ fn who_has_the_address_of_a_webhook_cannot_fill_the_store(on: Platform) {
             hint.row(Timestamp::now())
         };
         let schedule = (0..MOST_WAITING as u32 - 10).map(row).collect();
-        let store = store(s).await;
+        let store = s.store().await;
         store.commit(Commit { schedule, ..Commit::default() }).await.unwrap();
         let post = async |number: u32| {
             let body = format!(

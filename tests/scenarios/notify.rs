@@ -1,11 +1,9 @@
 //! Rules by words, buttons and a form; samples; the webhook's address and what is posted to it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use insta::assert_snapshot;
 use proptest::prelude::*;
-use secrecy::SecretSlice;
 use sekoia_chatops::chat::Actor;
 use sekoia_chatops::command::{find, lex, rule};
 use sekoia_chatops::domain::notify::{Event, Rule, Rules, Trigger, Watch, matches, sample};
@@ -13,8 +11,7 @@ use sekoia_chatops::sandbox::{Fault, FaultKind};
 use sekoia_chatops::state::hint::Hint;
 use sekoia_chatops::state::kept::decode;
 use sekoia_chatops::state::rules::Notifications;
-use sekoia_chatops::store::audit::Chain;
-use sekoia_chatops::store::{SqliteStore, Store, Work, WorkKind, keyfile};
+use sekoia_chatops::store::{Work, WorkKind};
 use sekoia_chatops::timing::{Rhythm, Timing};
 
 use crate::harness::{
@@ -30,14 +27,7 @@ async fn hints(s: &Stage) -> Vec<Hint> {
 }
 
 async fn rows(s: &Stage, kind: WorkKind) -> Vec<Work> {
-    store(s).await.due(kind, jiff::Timestamp::MAX, 100).await.unwrap()
-}
-
-/// The bot's own store, seen from beside.
-async fn store(s: &Stage) -> Arc<dyn Store> {
-    let path = s.database().expect("a durable stage");
-    let keys: Vec<SecretSlice<u8>> = keyfile::beside(&path).unwrap();
-    Arc::new(SqliteStore::open(&path, Chain::new(&keys)).await.unwrap())
+    s.store().await.due(kind, jiff::Timestamp::MAX, 100).await.unwrap()
 }
 
 fn durable() -> Setting {
@@ -260,7 +250,7 @@ fn what_only_sekoia_tells_of_is_explained_and_a_stored_rule_for_it_stays_readabl
         let guide = s.opens("alice", &told, "Webhook").await;
         assert!(guide.text().contains("Settings > Notifications"), "{guide}");
         s.stop().await;
-        let kept = Notifications::new(store(s).await);
+        let kept = Notifications::new(s.store().await);
         let stored = |_: &Rules| Ok(vec![Event::Added { number: 1, watch: Watch::new(Trigger::ReportAvailable) }]);
         kept.change(&s.channel(SOC), &Actor::Bot, jiff::Timestamp::now(), None, stored, |_| Vec::new()).await.unwrap();
         s.start().await;

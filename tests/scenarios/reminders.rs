@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use sekoia_chatops::store::{Commit, Schedule, Store, WorkKind};
 
-use super::watching::store;
 use crate::harness::{Chat, Platform, Setting, Stage, everywhere, nameless, on_both, run};
 
 fn durable() -> Setting {
@@ -84,7 +83,7 @@ fn a_reminder_gathers_everything_and_comes_once_a_day(on: Platform) {
         let bob = s.person("bob");
         let comes = async |s: &mut Stage| {
             s.stop().await;
-            time_comes(&*store(s).await, bob.as_str()).await;
+            time_comes(&*s.store().await, bob.as_str()).await;
             s.start().await;
         };
         comes(s).await;
@@ -118,7 +117,7 @@ fn what_is_done_by_then_is_not_reminded_of(on: Platform) {
         s.ask("bob", "skip users \"later\"").await;
         s.progress().await;
         s.stop().await;
-        time_comes(&*store(s).await, s.person("bob").as_str()).await;
+        time_comes(&*s.store().await, s.person("bob").as_str()).await;
         s.start().await;
         s.rounds(3).await;
         assert_eq!(s.chat.standing_alone("bob").len(), 0);

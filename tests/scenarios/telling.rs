@@ -13,7 +13,7 @@ use sekoia_chatops::store::{Commit, Keep, KeptKind, Schedule, Store, Work, WorkK
 use serde_json::json;
 use uuid::Uuid;
 
-use super::watching::{alert, at_rest, durable, message, rule, set_up, soc, standing, store, until};
+use super::watching::{alert, at_rest, durable, message, rule, set_up, soc, standing, until};
 use crate::harness::{Call, ChatFault, Platform, Setting, Stage, on_both, run, steady};
 
 fn titled(s: &Stage, number: u8, first: Timestamp) -> (String, Card) {
@@ -61,7 +61,7 @@ fn a_channel_without_the_bot_is_tried_until_it_takes_news_again(on: Platform) {
         };
         assert_snapshot!(told.text(), @r#"I cannot tell #soc-setup what happens at Sekoia: the bot is not in this channel. Type `/invite @sekoia` there and try again. I try again by myself, every ten minutes at least; what is older than seven days by then is dropped."#);
         assert!(s.ask("alice", "overview").await.text().contains("not delivered (news"));
-        let store = store(s).await;
+        let store = s.store().await;
         assert_eq!(store.count_kept(KeptKind::DeadLetter).await.unwrap(), 1);
         s.chat.bot_joins(crate::harness::SOC);
         message(s, &["Alert storm", "3 alerts", "Kept"]).await;
@@ -77,7 +77,7 @@ fn what_was_put_aside_overwrites_nothing_newer_and_does_not_stay_for_ever() {
     run(Platform::Slack, durable(), async |s| {
         set_up(s, &["alert urgency>=75"]).await;
         s.stop().await;
-        let (store, now) = (store(s).await, Timestamp::now());
+        let (store, now) = (s.store().await, Timestamp::now());
         let put_aside = |key: &str, news: &Card| {
             let body = serde_json::to_string(news).unwrap();
             let letter = json!({ "kind": "news", "key": key, "why": "it was refused", "body": body });
@@ -123,7 +123,7 @@ fn an_intake_that_was_silent_for_long_is_still_said_to_be_back() {
         at_rest(s).await;
         s.stop().await;
         // As if it had been said eight days ago.
-        let store = store(s).await;
+        let store = s.store().await;
         let key = fired(&*store, &soc(s)).await.silent.into_values().next().unwrap();
         let mut news: Card = decode(&store.find(WorkKind::News, &key).await.unwrap().unwrap()).unwrap();
         news.first -= SignedDuration::from_hours(8 * 24);
@@ -190,7 +190,7 @@ fn a_storm_that_is_over_says_so() {
         message(s, &["Alert storm", "15 alerts", "Still counting."]).await;
         at_rest(s).await;
         s.stop().await;
-        let store = store(s).await;
+        let store = s.store().await;
         let storms = |rows: Vec<Work>| rows.into_iter().find(|work| work.key.contains("storm-")).unwrap();
         let work = storms(rows(&*store, WorkKind::News).await);
         let mut news: Card = decode(&work).unwrap();

@@ -2,7 +2,6 @@
 
 mod polled;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use insta::assert_snapshot;
@@ -15,8 +14,7 @@ use sekoia_chatops::sandbox::{AlertChange, Fault, FaultKind, Happening, LiveFaul
 use sekoia_chatops::state::feed::{Posted, card_row};
 use sekoia_chatops::state::hint::Hint;
 use sekoia_chatops::state::kept::decode;
-use sekoia_chatops::store::audit::Chain;
-use sekoia_chatops::store::{Commit, KeptKind, SqliteStore, Store, WorkKind, keyfile};
+use sekoia_chatops::store::{Commit, KeptKind, WorkKind};
 use uuid::Uuid;
 
 use crate::harness::{Call, ChatFault, Platform, SOC, Seen, Setting, Stage, on_both, run, steady};
@@ -34,13 +32,6 @@ pub(super) fn soc(s: &Stage) -> ChannelKey {
         Platform::Slack => ChannelKey::slack("T0SOC", &channel),
         Platform::Mattermost => ChannelKey::mattermost(&channel),
     }
-}
-
-/// The bot's own store, seen from beside.
-pub(super) async fn store(s: &Stage) -> Arc<dyn Store> {
-    let path = s.database().unwrap();
-    let keys = keyfile::beside(&path).unwrap();
-    Arc::new(SqliteStore::open(&path, Chain::new(&keys)).await.unwrap())
 }
 
 /// Adds a rule to #soc-setup.
@@ -85,7 +76,7 @@ pub(super) async fn message(s: &Stage, says: &[&str]) -> Seen {
 
 /// Waits until nothing is owed any more, and reads what came.
 pub(super) async fn at_rest(s: &Stage) {
-    let store = store(s).await;
+    let store = s.store().await;
     until("everything is told", s, async || {
         let now = Timestamp::now();
         let mut owed = store.due(WorkKind::News, now, 9).await.unwrap().len();
@@ -108,7 +99,7 @@ pub(super) fn alert(s: &Stage, rule: &str, urgency: u8) -> sekoia_chatops::sandb
 /// How rule 1 fired, hour by hour, as summaries count it.
 pub(super) async fn counted(s: &Stage) -> Vec<notify::Fired> {
     let log: ChannelLog =
-        decode(&store(s).await.kept(KeptKind::Fired, soc(s).as_str()).await.unwrap().unwrap()).unwrap();
+        decode(&s.store().await.kept(KeptKind::Fired, soc(s).as_str()).await.unwrap().unwrap()).unwrap();
     let hours = log.journal.within(Timestamp::now() - SignedDuration::from_hours(3), Timestamp::MAX);
     hours.filter_map(|(_, hour)| hour.rules.get(&1).cloned()).collect()
 }
@@ -140,7 +131,7 @@ fn an_alert_that_two_rules_fire_for_is_one_and_is_acknowledged_once(on: Platform
         message(s, &["Impossible travel", "Acknowledged by"]).await;
         at_rest(s).await;
         s.stop().await;
-        let kept = store(s).await.kept(KeptKind::Fired, soc(s).as_str()).await.unwrap().unwrap();
+        let kept = s.store().await.kept(KeptKind::Fired, soc(s).as_str()).await.unwrap().unwrap();
         let log: ChannelLog = decode(&kept).unwrap();
         let period = notify::Period::last(3, Timestamp::now());
         let summary = notify::summary(&log.journal, &notify::Rules::default(), period, &jiff::tz::TimeZone::UTC);
@@ -300,7 +291,7 @@ fn a_storm_is_one_message_that_counts(on: Platform) {
         assert!(storm[0].text().contains("Still counting.\nRules: Password spraying (495)"), "{}", storm[0]);
         let read = s.sekoia.calls().len() - calls;
         assert!(read < 100, "{read} calls");
-        let kept = store(s).await.kept(KeptKind::Fired, soc(s).as_str()).await.unwrap().unwrap();
+        let kept = s.store().await.kept(KeptKind::Fired, soc(s).as_str()).await.unwrap().unwrap();
         let log: ChannelLog = decode(&kept).unwrap();
         let hours = log.journal.within(Timestamp::now() - SignedDuration::from_hours(3), Timestamp::MAX);
         assert_eq!(hours.filter_map(|(_, hour)| hour.rules.get(&1)).map(|fired| fired.swarmed).sum::<u32>(), 495);
@@ -399,7 +390,7 @@ fn a_sample_goes_the_way_of_what_happens(on: Platform) {
         };
         let hint = Hint::Sample { channel: soc(s), rule: 1, occurrence };
         let commit = Commit { schedule: vec![hint.row(Timestamp::now())], ..Commit::default() };
-        store(s).await.commit(commit).await.unwrap();
+        s.store().await.commit(commit).await.unwrap();
         let card = message(s, &["This is a sample"]).await;
         assert!(card.text().contains("[It arrived]"), "{card}");
         at_rest(s).await;
@@ -435,7 +426,7 @@ fn a_chat_that_was_down_is_told_in_order(on: Platform) {
         for number in 0..6 {
             raised.push(alert(s, if number % 2 == 0 { "First" } else { "Second" }, 80));
             let key = Card::alert_key(&soc(s), &raised[number].uuid.to_string());
-            let store = store(s).await;
+            let store = s.store().await;
             until("it waits", s, async || store.find(WorkKind::News, &key).await.unwrap().is_some()).await;
         }
         s.chat.mend();
@@ -454,7 +445,7 @@ fn what_waited_long_comes_as_one_message(on: Platform) {
         set_up(s, &["alert urgency>=75"]).await;
         s.stop().await;
         // As if the chat had been down for an hour.
-        let store = store(s).await;
+        let store = s.store().await;
         let community = s.sekoia.edit(|world| world.root);
         let mut commit = Commit::default();
         for number in 0..8_u8 {
