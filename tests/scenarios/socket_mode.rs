@@ -9,7 +9,7 @@ use sekoia_chatops::timing::{SocketModeTiming, Timing};
 use serde_json::{Value, json};
 
 use crate::harness::slack::{Fault, Greeting};
-use crate::harness::{Kind, QUICK, Setting, SignedRequest, Stage, by_socket, id_in, on_slack};
+use crate::harness::{Kind, QUICK, Setting, SignedRequest, Stage, by_socket, on_slack};
 
 /// Slack's own limit.
 const IN_TIME: Duration = Duration::from_secs(3);
@@ -79,9 +79,10 @@ fn an_envelope_that_comes_twice_changes_things_once() {
         assert_ne!(first.socket, again.socket);
         // The same request in another envelope, as after an acknowledgement that was lost.
         slack.deliver(&asked).await;
-        let id = id_in(&s.reply().await);
-        let card = s.card(&id).await;
-        assert!(card.text().contains("Approval needed"), "{card}");
+        if first.payload.is_null() {
+            s.reply().await;
+        }
+        let card = s.card("Approval needed").await;
         s.checklist("⏳").await;
         let approve = s.chat.click("bob", &card, "Approve");
         tokio::join!(slack.deliver(&approve), slack.deliver(&approve), slack.deliver(&approve));

@@ -39,7 +39,7 @@ fn what_slack_did_not_sign_does_not_pass() {
             }
         }
         assert_eq!(refused(s).await["unauthorized"], 15);
-        assert_eq!(s.send(&s.slack().signed(&good.path, FORM, good.body.clone(), now - 290)).await.status(), 200);
+        s.taken(&s.slack().signed(&good.path, FORM, good.body.clone(), now - 290)).await;
         assert!(s.reply().await.text().contains("This channel is not set up yet"));
     });
 }
@@ -99,13 +99,15 @@ fn captured_payloads_are_understood() {
             ("/slack/events", read("app_mention.json")),
             ("/slack/events", read("url_verification.json")),
         ];
+        let mut answered = 0;
         for (path, body) in requests {
             let answer = s.send(&s.slack().signed(path, FORM, body, now)).await;
             assert_eq!(answer.status(), 200, "{path}");
+            answered += usize::from(path == "/slack/commands" && !answer.text().await.unwrap().is_empty());
         }
-        // Their reply addresses are Slack's own, which nothing here can reach: the answers arrive
-        // as private messages.
-        for _ in 0..3 {
+        // Their reply addresses are Slack's own, which nothing here can reach: answers that are not in the
+        // acknowledgement arrive as private messages.
+        for _ in answered..3 {
             s.reply().await;
         }
         s.progress().await;
@@ -140,8 +142,11 @@ fn a_reply_address_that_leads_elsewhere_is_not_called() {
             ])
             .finish();
         let now = Timestamp::now().as_second();
-        s.acknowledged(&s.slack().signed("/slack/commands", FORM, body.into_bytes(), now)).await;
-        assert!(s.reply().await.on_slack().to_string().starts_with("ephemeral to alice in #soc-setup\n"));
+        let answer = s.send(&s.slack().signed("/slack/commands", FORM, body.into_bytes(), now)).await;
+        assert_eq!(answer.status(), 200);
+        if answer.text().await.unwrap().is_empty() {
+            assert!(s.reply().await.on_slack().to_string().starts_with("ephemeral to alice in #soc-setup\n"));
+        }
         assert!(futures_util::FutureExt::now_or_never(elsewhere.accept()).is_none());
     });
 }
