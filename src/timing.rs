@@ -152,13 +152,15 @@ impl Rhythm {
 pub struct Loops {
     /// How often they look when they are not woken.
     pub tick: Duration,
+    /// The same for work that another process may have added, which wakes nobody here.
+    pub shared: Duration,
     /// How often a process without the lease looks whether it has it now.
     pub soon: Duration,
 }
 
 impl Default for Loops {
     fn default() -> Self {
-        Self { tick: Duration::from_secs(2), soon: Duration::from_millis(200) }
+        Self { tick: Duration::from_secs(2), shared: Duration::from_millis(500), soon: Duration::from_millis(200) }
     }
 }
 
@@ -290,7 +292,11 @@ impl Timing {
             lease: Duration::from_secs(3),
             gather: Duration::from_millis(20),
         },
-        loops: Loops { tick: Duration::from_millis(100), soon: Duration::from_millis(20) },
+        loops: Loops {
+            tick: Duration::from_millis(100),
+            shared: Duration::from_millis(100),
+            soon: Duration::from_millis(20),
+        },
         delivery: Delivery { first_wait: Duration::from_millis(100), outcome: Duration::from_millis(200) },
         execution: Execution {
             first_wait: Duration::from_millis(100),

@@ -141,6 +141,12 @@ impl Bot {
         !self.sessions.store().is_shared() || self.lease_since().is_some()
     }
 
+    /// How often it is looked for what is due when nothing here wakes.
+    pub(super) fn tick(&self) -> Duration {
+        let loops = self.timing.loops;
+        if self.sessions.store().is_shared() { loops.shared } else { loops.tick }
+    }
+
     /// Takes the lease of the background work when nobody has it, and keeps it until it is dropped.
     pub(super) async fn hold_lease(&self) {
         // Shorter than that of the watch: after a crash people wait for it.

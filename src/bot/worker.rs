@@ -81,7 +81,7 @@ impl Worker {
                 round = round.wrapping_add(1);
             }
             tokio::select! {
-                () = self.bot.outbox.something_to_do(self.bot.timing.loops.tick) => {}
+                () = self.bot.outbox.something_to_do(self.bot.tick()) => {}
                 () = stop.cancelled() => {}
             }
         }

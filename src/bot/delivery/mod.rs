@@ -98,7 +98,7 @@ impl Bot {
             self.send_due(tasks).await;
             drop(turn);
             tokio::select! {
-                () = self.outbox.something_to_say(self.timing.loops.tick) => {}
+                () = self.outbox.something_to_say(self.tick()) => {}
                 () = stop.cancelled() => {}
             }
         }
