@@ -136,6 +136,21 @@ impl Sessions {
         self.change_on(channel, by, now, (finished, basis), decide, also).await
     }
 
+    /// The same for a recorded request that a later change ends: another process that took it up meanwhile
+    /// carries it out alone.
+    pub async fn change_first(
+        &self,
+        channel: &ChannelKey,
+        by: &Actor,
+        now: Timestamp,
+        recorded: Option<Finished>,
+        decide: impl Fn(Option<&Session>) -> Result<Vec<Event>, Refusal> + Send + Sync,
+        also: impl Fn() -> Vec<Schedule> + Send + Sync,
+    ) -> Result<Changed, ChangeError> {
+        let basis = recorded.as_ref().and_then(Finished::basis);
+        self.change_on(channel, by, now, (None, basis), decide, also).await
+    }
+
     async fn change_on(
         &self,
         channel: &ChannelKey,

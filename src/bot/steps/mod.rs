@@ -97,7 +97,8 @@ impl Bot {
             let by = Actor::Person(ask.actor.clone());
             let given = Command::Account { address: address.into() };
             let on = |state: Option<&Session>| crate::domain::checklist::decide(state, given.clone(), ask.now);
-            session = self.sessions.change(ask.channel, &by, ask.now, None, on).await?.state;
+            session =
+                self.sessions.change_first(ask.channel, &by, ask.now, ask.settles.row(), on, Vec::new).await?.state;
         }
         // Refused before Sekoia is asked: what is settled stays as it is.
         if session.step(step).status.is_settled() && !matches!(session.step(step).status, Status::Attested { .. }) {

@@ -76,15 +76,15 @@ impl Bot {
             let key = format!("address/{}/{}", ask.channel, ask.delivery);
             vec![Schedule { kind: WorkKind::Announce, key, due: ask.now, attempts: 0, body }]
         };
-        // What is planned below ends the request, where something is.
-        let verified = matches!(session.step(StepId::Region).status, Status::Verified { .. });
-        let settled = ask.settles.row().filter(|_| verified);
-        self.sessions.change_and(ask.channel, &by, ask.now, settled, on, owed).await?;
-        self.outbox.wake();
-        if verified {
+        let recorded = ask.settles.row();
+        if matches!(session.step(StepId::Region).status, Status::Verified { .. }) {
+            self.sessions.change_and(ask.channel, &by, ask.now, recorded, on, owed).await?;
             ask.settles.end();
+            self.outbox.wake();
             return Ok(View::sentence("The address is posted in this channel."));
         }
+        self.sessions.change_first(ask.channel, &by, ask.now, recorded, on, owed).await?;
+        self.outbox.wake();
         let plan = Box::new(Plan { region: Some(region.name().into()), ..Plan::default() });
         self.plan_set(ask, Part::Region, plan::Command::Set { part: Part::Region, plan }).await
     }
