@@ -106,8 +106,8 @@ impl App {
     }
 
     /// From here on, other processes on the same store know of this one: before anything is called whose
-    /// limits they share.
-    fn begin_to_count(&mut self) {
+    /// limits they share. Benches that do not serve call it themselves.
+    pub fn begin_to_count(&mut self) {
         let (bot, leaving) = (Arc::clone(&self.bot), self.leaving.clone());
         self.beating.get_or_insert_with(|| tokio::spawn(bot.count_replicas(leaving)));
     }
@@ -122,9 +122,9 @@ impl App {
         let share = Arc::<Share>::default();
         let slack = match &config.slack {
             Some(slack) => {
-                let (store, posts) = (Arc::clone(&store), config.timing.calls.slack_posts);
+                let (store, calls) = (Arc::clone(&store), config.timing.calls);
                 Some((
-                    Arc::new(SlackClient::new(slack, store, posts, Arc::clone(&metrics), Arc::clone(&share))?),
+                    Arc::new(SlackClient::new(slack, store, calls, Arc::clone(&metrics), Arc::clone(&share))?),
                     slack,
                 ))
             }

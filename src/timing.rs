@@ -218,6 +218,8 @@ pub struct Calls {
     pub longest: Duration,
     /// In which a channel of Slack gets three new messages.
     pub slack_posts: Duration,
+    /// In which a method of Slack gets as many calls as it allows a minute.
+    pub slack_methods: Duration,
 }
 
 impl Default for Calls {
@@ -228,6 +230,7 @@ impl Default for Calls {
             pause: Duration::from_secs(10),
             longest: Duration::from_secs(9),
             slack_posts: Duration::from_secs(3),
+            slack_methods: Duration::from_mins(1),
         }
     }
 }
@@ -310,6 +313,7 @@ impl Timing {
             pause: Duration::from_millis(500),
             longest: Duration::from_secs(9),
             slack_posts: Duration::from_millis(50),
+            slack_methods: Duration::from_mins(1),
         },
         socket_mode: SocketModeTiming {
             first_wait: Duration::from_millis(20),

@@ -85,8 +85,8 @@ async fn examine(parts: &Parts, faults: &Faults) -> anyhow::Result<Diagnosis> {
     };
     let mut chats: Vec<Arc<dyn ChatPlatform>> = Vec::new();
     if let Some(slack) = &parts.slack {
-        let posts = crate::timing::Calls::default().slack_posts;
-        chats.push(Arc::new(SlackClient::new(slack, kept, posts, Arc::default(), Arc::default())?));
+        let calls = crate::timing::Calls::default();
+        chats.push(Arc::new(SlackClient::new(slack, kept, calls, Arc::default(), Arc::default())?));
     }
     if let Some(mattermost) = &parts.mattermost {
         // Nothing is shown that anybody could press.

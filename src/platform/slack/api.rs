@@ -22,6 +22,7 @@ use crate::pace::{Holds, Rank, Share};
 use crate::platform::failed;
 use crate::resolve::network::{Dialer, Network, Unconnected};
 use crate::telemetry::Metrics;
+use crate::timing::Calls;
 use crate::timing::slack::{CALL_TIMEOUT, LONGEST_RETRY_AFTER};
 
 /// slack-morphism's client, which reaches hosts as the others do.
@@ -49,12 +50,7 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub fn new(
-        config: &SlackConfig,
-        posts: Duration,
-        metrics: Arc<Metrics>,
-        share: Arc<Share>,
-    ) -> anyhow::Result<Self> {
+    pub fn new(config: &SlackConfig, calls: Calls, metrics: Arc<Metrics>, share: Arc<Share>) -> anyhow::Result<Self> {
         let base = config.api_url.as_str().trim_end_matches('/');
         let network = &config.network;
         let connector = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(network.tls.client()?);
@@ -72,7 +68,7 @@ impl Api {
             network: network.clone(),
             tested: format!("{base}/auth.test").parse()?,
             own: config.api_url.origin(),
-            limits: Limits::new(posts, share),
+            limits: Limits::new(calls, share),
             holds: Holds::default(),
             metrics,
         })

@@ -31,6 +31,7 @@ use crate::pace::{Rank, Seldom, Share};
 use crate::state::moved::Moved;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
+use crate::timing::Calls;
 
 pub struct SlackClient {
     api: Arc<Api>,
@@ -50,15 +51,14 @@ struct Ack {
 
 impl SlackClient {
     /// `store`: where it is kept which channels have another id now.
-    /// `posts`: in which a channel gets three new messages.
     pub fn new(
         config: &SlackConfig,
         store: Arc<dyn Store>,
-        posts: Duration,
+        calls: Calls,
         metrics: Arc<Metrics>,
         share: Arc<Share>,
     ) -> Result<Self, anyhow::Error> {
-        let api = Arc::new(Api::new(config, posts, metrics, share)?);
+        let api = Arc::new(Api::new(config, calls, metrics, share)?);
         let opener = match &config.way_in {
             SlackWayIn::Http { .. } => None,
             SlackWayIn::SocketMode { app_token } => Some(Arc::new(Opener::new(config, app_token.clone())?)),

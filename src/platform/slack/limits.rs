@@ -1,34 +1,32 @@
 //! Slack's limits by method: the tiers of its documentation, and a post a second in a channel.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use dashmap::DashMap;
 
 use crate::pace::{Pace, Share};
-
-const MINUTE: Duration = Duration::from_mins(1);
+use crate::timing::Calls;
 
 /// One budget a method, as Slack counts them (by app and workspace; we serve one workspace).
 pub struct Limits {
     methods: DashMap<&'static str, Arc<Pace>>,
     posts: DashMap<Box<str>, Arc<Pace>>,
-    /// In which a channel gets three new messages.
-    within: Duration,
+    /// How long that is in which so many are allowed.
+    calls: Calls,
     /// The part of it that is this process's.
     share: Arc<Share>,
 }
 
 impl Limits {
-    pub fn new(within: Duration, share: Arc<Share>) -> Self {
-        Self { methods: DashMap::new(), posts: DashMap::new(), within, share }
+    pub fn new(calls: Calls, share: Arc<Share>) -> Self {
+        Self { methods: DashMap::new(), posts: DashMap::new(), calls, share }
     }
 
     pub fn method(&self, method: &'static str) -> Arc<Pace> {
         if let Some(pace) = self.methods.get(method) {
             return Arc::clone(&pace);
         }
-        let new = || Arc::new(Pace::shared(per_minute(method), MINUTE, Arc::clone(&self.share)));
+        let new = || Arc::new(Pace::shared(per_minute(method), self.calls.slack_methods, Arc::clone(&self.share)));
         Arc::clone(&self.methods.entry(method).or_insert_with(new))
     }
 
@@ -37,7 +35,7 @@ impl Limits {
         if let Some(pace) = self.posts.get(channel) {
             return Arc::clone(&pace);
         }
-        let new = || Arc::new(Pace::shared(3, self.within, Arc::clone(&self.share)));
+        let new = || Arc::new(Pace::shared(3, self.calls.slack_posts, Arc::clone(&self.share)));
         Arc::clone(&self.posts.entry(channel.into()).or_insert_with(new))
     }
 }
