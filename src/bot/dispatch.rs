@@ -10,7 +10,6 @@ use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, Inbound, Wording, Words};
 use crate::command::{Command, Fault, ParsedCommand, read};
 use crate::domain::access::{Right, Rights};
-use crate::store::Finished;
 use crate::telemetry::trace;
 
 impl Bot {
@@ -20,12 +19,12 @@ impl Bot {
         &self,
         inbound: &Inbound,
         said: Result<ParsedCommand, Fault>,
-        finished: Option<Finished>,
+        settles: Settles,
         again: bool,
     ) -> Outcome {
         let platform = inbound.channel.platform();
         let began = Timestamp::now();
-        match self.noting_behind(self.answer_as_is(inbound, said, finished, again).await, began) {
+        match self.noting_behind(self.answer_as_is(inbound, said, settles, again).await, began) {
             Outcome::Settled(Answer::Once(view)) => {
                 Outcome::Settled(Answer::Once(Arc::new(self.native_to(platform, Arc::unwrap_or_clone(view)).await)))
             }
@@ -41,14 +40,14 @@ impl Bot {
         &self,
         inbound: &Inbound,
         said: Result<ParsedCommand, Fault>,
-        finished: Option<Finished>,
+        settles: Settles,
         again: bool,
     ) -> Outcome {
         let said = match said {
             Ok(said) => said,
             Err(fault) => return Outcome::Settled(misunderstood(&fault).into()),
         };
-        match self.dispatch(inbound, &said, finished).await {
+        match self.dispatch(inbound, &said, settles).await {
             Ok(answer) => Outcome::Settled(self.noting_freeze(&said.command, answer).await),
             Err(failure) if failure.is_not_set_up() => {
                 let rights = self.policy.rights(&self.chats, &inbound.actor, &inbound.channel).await;
@@ -140,12 +139,7 @@ impl Bot {
         }
     }
 
-    async fn dispatch(
-        &self,
-        inbound: &Inbound,
-        said: &ParsedCommand,
-        finished: Option<Finished>,
-    ) -> Result<Answer, Failure> {
+    async fn dispatch(&self, inbound: &Inbound, said: &ParsedCommand, settles: Settles) -> Result<Answer, Failure> {
         let Inbound { actor, at, delivery, .. } = inbound;
         if let Some(message) = &inbound.pressed
             && let Some(view) = Box::pin(self.outdated(&inbound.channel, message)).await?
@@ -184,7 +178,7 @@ impl Bot {
                 rights
             }
         };
-        let ask = Ask { actor, channel, now: *at, rights, delivery, settles: Settles::new(finished) };
+        let ask = Ask { actor, channel, now: *at, rights, delivery, settles };
         // Boxed, all but the most frequent: a request's future is as large as its largest branch.
         let view = match &said.command {
             Command::Help(topic) => Ok(Box::pin(self.help(&ask, *topic)).await),

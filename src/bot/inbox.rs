@@ -13,7 +13,7 @@ use tracing::{Instrument, error, info_span, warn};
 
 use super::failure::reference;
 use super::responder::typed_instead;
-use super::{Answer, Bot, Outcome};
+use super::{Answer, Bot, Outcome, Settles};
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, Inbound, MessageId, ReplyTo, UserId, Words};
 use crate::command::{Command, Fault, ParsedCommand, read};
@@ -152,8 +152,10 @@ impl Bot {
         again: bool,
     ) -> Outcome {
         let changes = said.as_ref().is_ok_and(|said| said.command.changes());
-        let outcome = self.answer(inbound, said, recorded.clone(), again).await;
-        let Some(recorded) = recorded else { return outcome };
+        let settles = Settles::new(recorded);
+        let outcome = self.answer(inbound, said, settles.clone(), again).await;
+        // A change ended it already.
+        let Some(recorded) = settles.row() else { return outcome };
         let commit = match &outcome {
             // Who only looked reads what failed, and looks again.
             Outcome::Unsettled(_) if !changes && !again => Commit { finished: vec![recorded], ..Commit::default() },
@@ -162,8 +164,8 @@ impl Bot {
                 Commit { postponed: vec![(recorded, Timestamp::now() + TAKEN_UP_AFTER)], ..Commit::default() }
             }
         };
-        // Already finished with its change, or refused: either way it must not come up again. If
-        // this fails it does come up again, and the checklist refuses what is already so.
+        // Refused, or nothing was to be changed: it must not come up again. If this fails it does, and is
+        // refused again.
         if let Err(error) = self.sessions.store().commit(commit).await {
             warn!(%error, "a settled request stays on the list");
         }

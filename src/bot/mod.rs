@@ -153,12 +153,12 @@ struct Ask<'a> {
 
 /// The recorded request that somebody's wish is carried out for. Its first change ends it, unless another
 /// process of the bot did so before; whatever else is changed for it follows from that one.
-#[derive(Default)]
-struct Settles(Mutex<Option<Finished>>);
+#[derive(Default, Clone)]
+struct Settles(Arc<Mutex<Option<Finished>>>);
 
 impl Settles {
     fn new(recorded: Option<Finished>) -> Self {
-        Self(Mutex::new(recorded))
+        Self(Arc::new(Mutex::new(recorded)))
     }
 
     /// What the next change ends.

@@ -219,7 +219,10 @@ impl Bot {
         let by = Actor::Person(ask.actor.clone());
         let reason = reason.map(str::trim);
         let changed = self.approvals.freeze(reason, &by, ask.now, ask.settles.row()).await?;
-        ask.settles.end();
+        // Where it is so already, nothing was committed.
+        if changed {
+            ask.settles.end();
+        }
         tracing::warn!(actor = ask.actor.as_str(), frozen = reason.is_some(), changed, "execution");
         self.outbox.wake();
         let waiting = self.approvals.open().await?.len();
