@@ -15,7 +15,7 @@ use super::{Shared, StoreError};
 use crate::store::audit::{Record, instant};
 use crate::store::seal::Row;
 use crate::store::stored::number;
-use crate::store::{Commit, CommitError, Finished, Personal, RowKind, StreamId, WorkKind, Write};
+use crate::store::{Commit, CommitError, Finished, Found, Personal, RowKind, StreamId, WorkKind, Write};
 use crate::timing::rehearsal;
 
 pub(super) const SCHEDULE: &str = "INSERT INTO work (kind, key, generation, due, attempts, body, delivered, seal) \
@@ -74,6 +74,13 @@ impl Shared {
             self.deliver(tx, id, at.as_millisecond()).await?;
         }
         for found in &commit.rests_on {
+            if ends(commit, found).is_some_and(|finished| finished.kind == WorkKind::Inbound.into()) {
+                // It is ended at once, which tells as well whether it is there.
+                if !self.finish_recorded(tx, &found.key, found.generation).await? {
+                    return Err(found.conflict());
+                }
+                continue;
+            }
             let generation = match found.kind {
                 RowKind::Work(_) => "SELECT generation FROM work WHERE kind = $1 AND key = $2 FOR UPDATE",
                 RowKind::Kept(_) => "SELECT generation FROM kept WHERE kind = $1 AND key = $2 FOR UPDATE",
@@ -92,7 +99,11 @@ impl Shared {
             versions.push((write.stream.clone(), self.write_stream(tx, write).await?));
         }
         for finished in &commit.finished {
-            self.finish(tx, finished).await?;
+            if finished.kind != WorkKind::Inbound.into() {
+                finish(tx, finished).await?;
+            } else if !commit.rests_on.iter().any(|found| ends(commit, found) == Some(finished)) {
+                self.finish_recorded(tx, &finished.key, Some(finished.generation)).await?;
+            }
         }
         for (put_off, due) in &commit.postponed {
             match put_off.kind {
@@ -205,14 +216,23 @@ impl Shared {
         let stream = write.stream.as_str();
         let conflict = || CommitError::Conflict(write.stream.to_string());
         // From here on nobody else changes it; of a new one, whoever makes the row below.
-        let there = sqlx::query("SELECT version FROM stream WHERE id = $1 FOR UPDATE")
-            .bind(stream)
-            .fetch_optional(&mut *tx)
-            .await?;
-        if there.map_or(Ok(0), |row| unsigned(&row, "version"))? != write.expected {
+        let there = sqlx::query(
+            "SELECT version, record.seal AS last FROM stream LEFT JOIN record ON record.stream = id AND seq = $2 \
+             WHERE id = $1 FOR UPDATE OF stream",
+        )
+        .bind(stream)
+        .bind(number(write.expected))
+        .fetch_optional(&mut *tx)
+        .await?;
+        if there.as_ref().map_or(Ok(0), |row| unsigned(row, "version"))? != write.expected {
             return Err(conflict());
         }
-        let last = last_seal(tx, stream).await?;
+        let last: Option<String> = there.map(|row| row.try_get("last")).transpose()?.flatten();
+        // A new one, or one whose last record is gone.
+        let last = match last {
+            Some(last) => last,
+            None => last_seal(tx, stream).await?,
+        };
         let records = self.chain.seal(&write.stream, write.expected, &last, &write.records);
         let head = records.last().map_or(last.as_str(), |record| &record.seal).to_owned();
         let (schema, json) = (write.state.schema, write.state.json.as_str());
@@ -242,29 +262,29 @@ impl Shared {
         Ok(version)
     }
 
-    async fn finish(&self, tx: &mut PgConnection, finished: &Finished) -> Result<(), CommitError> {
-        let gone = match finished.kind {
-            RowKind::Work(_) => "DELETE FROM work WHERE kind = $1 AND key = $2 AND generation = $3",
-            RowKind::Kept(_) => "DELETE FROM kept WHERE kind = $1 AND key = $2 AND generation = $3",
-        };
-        let gone = sqlx::query(gone)
-            .bind(finished.kind.name())
-            .bind(&finished.key)
-            .bind(number(finished.generation))
-            .execute(&mut *tx)
-            .await?;
-        if finished.kind != WorkKind::Inbound.into() || gone.rows_affected() == 0 {
-            return Ok(());
-        }
-        // It came in this delivery: whoever puts the work back finds it settled.
-        let at: Option<i64> = sqlx::query_scalar("SELECT at FROM delivery WHERE id = $1 FOR UPDATE")
-            .bind(&finished.key)
-            .fetch_optional(&mut *tx)
-            .await?;
+    /// Takes a recorded request off the list; false if it is not there, or another one by now. It came in a
+    /// delivery: whoever puts it back finds that settled.
+    async fn finish_recorded(
+        &self,
+        tx: &mut PgConnection,
+        key: &str,
+        generation: Option<u64>,
+    ) -> Result<bool, sqlx::Error> {
+        let Some(generation) = generation else { return Ok(false) };
+        let gone = sqlx::query_scalar::<_, Option<i64>>(
+            "WITH gone AS (DELETE FROM work WHERE kind = $1 AND key = $2 AND generation = $3 RETURNING key) \
+             SELECT (SELECT at FROM delivery WHERE id = gone.key) FROM gone",
+        )
+        .bind(WorkKind::Inbound.name())
+        .bind(key)
+        .bind(number(generation))
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(at) = gone else { return Ok(false) };
         if let Some(at) = at {
-            self.note_delivery(tx, &finished.key, at, true).await?;
+            self.note_delivery(tx, key, at, true).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn put_off(
@@ -346,6 +366,27 @@ pub(super) async fn next_generations(tx: &mut PgConnection, wanted: usize) -> Re
     let mut numbers: Vec<u64> = numbers.into_iter().map(i64::unsigned_abs).collect();
     numbers.sort_unstable();
     Ok(numbers)
+}
+
+/// What a commit ends of what it rests on.
+fn ends<'a>(commit: &'a Commit, found: &Found) -> Option<&'a Finished> {
+    commit.finished.iter().find(|finished| {
+        finished.kind == found.kind && finished.key == found.key && Some(finished.generation) == found.generation
+    })
+}
+
+async fn finish(tx: &mut PgConnection, finished: &Finished) -> Result<(), sqlx::Error> {
+    let gone = match finished.kind {
+        RowKind::Work(_) => "DELETE FROM work WHERE kind = $1 AND key = $2 AND generation = $3",
+        RowKind::Kept(_) => "DELETE FROM kept WHERE kind = $1 AND key = $2 AND generation = $3",
+    };
+    sqlx::query(gone)
+        .bind(finished.kind.name())
+        .bind(&finished.key)
+        .bind(number(finished.generation))
+        .execute(tx)
+        .await?;
+    Ok(())
 }
 
 /// All of them in one statement.
