@@ -29,7 +29,7 @@ use sekoia_chatops::timing::Timing;
 use serde_json::json;
 use sha2::Sha256;
 
-const SECRET: &str = "bench-signing-secret";
+pub const SECRET: &str = "bench-signing-secret";
 pub const TEAM: &str = "T0PERF0001";
 
 /// A Slack that knows everybody.
@@ -69,18 +69,33 @@ pub fn request(i: usize) -> Request<Body> {
         "token=x&team_id={TEAM}&channel_id=C0PERF{i:06}&user_id=U0PERF{:04}&command=%2Fsekoia&text=status&response_url=&trigger_id=1.2.{i}",
         i % 10
     );
-    let at = Timestamp::now().as_second().to_string();
-    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(SECRET.as_bytes()).expect("any key length");
-    mac.update(format!("v0:{at}:{body}").as_bytes());
+    let (at, signature) = sign(&body);
     Request::post("/slack/commands")
         .header("x-slack-request-timestamp", at)
-        .header("x-slack-signature", format!("v0={}", hex::encode(mac.finalize().into_bytes())))
+        .header("x-slack-signature", signature)
         .body(Body::from(body))
         .expect("a request")
 }
 
+/// The time and the signature of a request's body.
+pub fn sign(body: &str) -> (String, String) {
+    let at = Timestamp::now().as_second().to_string();
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(SECRET.as_bytes()).expect("any key length");
+    mac.update(format!("v0:{at}:{body}").as_bytes());
+    (at, format!("v0={}", hex::encode(mac.finalize().into_bytes())))
+}
+
 pub fn app(slack: &str, store: Arc<dyn Store>, metrics_listen: Option<SocketAddr>) -> App {
-    let config = Config {
+    app_of(config(slack, metrics_listen), store)
+}
+
+pub fn app_of(config: Config, store: Arc<dyn Store>) -> App {
+    let keys = config.store.keys().expect("a key");
+    App::with_store(config, store, &keys).expect("an app")
+}
+
+pub fn config(slack: &str, metrics_listen: Option<SocketAddr>) -> Config {
+    Config {
         sekoia: SekoiaConfig {
             key: SecretString::from("bench"),
             region: Region::Fra1,
@@ -108,9 +123,7 @@ pub fn app(slack: &str, store: Arc<dyn Store>, metrics_listen: Option<SocketAddr
         plans: None,
         timing: Timing::default(),
         log: LogConfig { filter: "off".into(), json: false },
-    };
-    let keys = config.store.keys().expect("a key");
-    App::with_store(config, store, &keys).expect("an app")
+    }
 }
 
 /// A store that makes up a session for whoever asks, so that it takes no memory of its own.

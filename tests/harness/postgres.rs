@@ -15,12 +15,14 @@ use sqlx::{Connection, Executor};
 /// The address of a running server that stages use.
 pub const STAGES_ON: &str = "STAGES_ON";
 /// By then a server that was started answers.
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_mins(2);
 const USER: &str = "owner";
 
 pub struct Cluster {
     directory: tempfile::TempDir,
     port: u16,
+    /// Settings of its server's own.
+    settings: &'static [&'static str],
     server: Mutex<Option<Child>>,
 }
 
@@ -49,8 +51,13 @@ fn programs() -> PathBuf {
 }
 
 impl Cluster {
-    /// Makes a cluster and starts its server.
+    /// Makes a cluster and starts its server, which loses what it wrote last if its machine ends.
     pub async fn start() -> Self {
+        Self::start_with(&["fsync=off"]).await
+    }
+
+    /// The same, with settings of its server's own.
+    pub async fn start_with(settings: &'static [&'static str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let root = directory.path();
         std::fs::set_permissions(root, std::fs::Permissions::from_mode(0o777)).expect("it is ours");
@@ -64,7 +71,7 @@ impl Cluster {
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("an address").port();
         drop(free);
-        let cluster = Self { directory, port, server: Mutex::new(None) };
+        let cluster = Self { directory, port, settings, server: Mutex::new(None) };
         cluster.start_again().await;
         cluster
     }
@@ -76,7 +83,8 @@ impl Cluster {
             .arg("-D")
             .arg(root.join("data"))
             .args(["-c", "listen_addresses=127.0.0.1", "-c", &format!("port={}", self.port)])
-            .args(["-c", "fsync=off", "-c", "max_connections=300", "-c", "max_wal_size=4GB", "-c"])
+            .args(self.settings.iter().flat_map(|setting| ["-c", *setting]))
+            .args(["-c", "max_connections=300", "-c", "max_wal_size=4GB", "-c"])
             .arg(format!("unix_socket_directories={}", root.display()))
             .current_dir(root)
             .stdout(Stdio::null())
