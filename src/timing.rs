@@ -555,6 +555,8 @@ pub mod slack {
     pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10);
     /// Who somebody is, and whether a channel is shared: Slack itself lets nobody act who left.
     pub const FACTS_KEPT: Duration = Duration::from_mins(5);
+    /// Whether a channel is shared, while Slack lets the bot ask about no more channels.
+    pub const CHANNELS_KEPT: Duration = Duration::from_mins(30);
     /// Who is an operator or approver by a group.
     pub const MEMBERSHIP_KEPT: Duration = Duration::from_mins(1);
     /// What is asked before a request is acknowledged, for which Slack waits three seconds in all.
@@ -628,6 +630,8 @@ pub mod platform {
     pub const ANSWER_PATIENCE: Duration = Duration::from_secs(3);
     /// How long it is then not asked for again.
     pub const FAILURE_KEPT: Duration = Duration::from_secs(10);
+    /// An older answer is believed so long before it is asked again, while the platform asks to wait.
+    pub const ASKED_AGAIN: Duration = Duration::from_secs(30);
     /// They are counted again after such a time.
     pub const WEBHOOK_WINDOW: Duration = Duration::from_secs(1);
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use moka::future::Cache;
 
 use crate::chat::ChatError;
-use crate::timing::platform::{ANSWER_PATIENCE, FAILURE_KEPT};
+use crate::timing::platform::{ANSWER_PATIENCE, ASKED_AGAIN, FAILURE_KEPT};
 
 /// Entries, of each kind: a large workspace's worth.
 const MOST: u64 = 50_000;
@@ -19,6 +19,8 @@ const MOST: u64 = 50_000;
 pub struct Remembered<V> {
     cache: Cache<Box<str>, Arc<Entry<V>>>,
     life: Duration,
+    /// How old it may be while the platform lets nobody ask.
+    limited: Duration,
     patience: Duration,
     /// What could not be had lately, where that is remembered too.
     failures: Option<Cache<Box<str>, ChatError>>,
@@ -26,6 +28,9 @@ pub struct Remembered<V> {
 
 struct Entry<V> {
     value: V,
+    /// When the platform said it.
+    said: Instant,
+    /// It is young from then on.
     at: Instant,
     renewing: AtomicBool,
 }
@@ -33,8 +38,13 @@ struct Entry<V> {
 impl<V: Clone + Send + Sync + 'static> Remembered<V> {
     /// Nothing older than `life` is believed; from half of it on, it is fetched again meanwhile.
     pub fn new(life: Duration) -> Self {
-        let cache = Cache::builder().max_capacity(MOST).time_to_live(life).build();
-        Self { cache, life, patience: ANSWER_PATIENCE, failures: None }
+        Self::lasting(life, life)
+    }
+
+    /// The same, but up to `limited` it is believed as long as the platform asks to wait instead of answering.
+    pub fn lasting(life: Duration, limited: Duration) -> Self {
+        let cache = Cache::builder().max_capacity(MOST).time_to_live(limited).build();
+        Self { cache, life, limited, patience: ANSWER_PATIENCE, failures: None }
     }
 
     /// The same for what must not hold up those who do not depend on it: an answer that does not
@@ -57,6 +67,9 @@ impl<V: Clone + Send + Sync + 'static> Remembered<V> {
                     self.renew(key, Arc::clone(&entry), fetch());
                 }
                 return Ok(entry.value.clone());
+            }
+            if entry.said.elapsed() < self.limited {
+                return self.instead_of(entry, key, fetch()).await;
             }
         }
         let Some(failures) = &self.failures else { return self.fetched(key, fetch()).await };
@@ -84,6 +97,23 @@ impl<V: Clone + Send + Sync + 'static> Remembered<V> {
             .await
             .map(|entry| entry.value.clone())
             .map_err(|error| ChatError::clone(&error))
+    }
+
+    /// A new answer; the old one, for a while, if the platform asks to wait.
+    async fn instead_of<F>(&self, old: Arc<Entry<V>>, key: &str, fetched: F) -> Result<V, ChatError>
+    where
+        F: Future<Output = Result<V, ChatError>> + Send + 'static,
+    {
+        let (life, limited) = (self.life, self.limited);
+        self.cache.invalidate(key).await;
+        let answered = async move {
+            match fetched.await {
+                Err(ChatError::RateLimited) if old.said.elapsed() < limited => Ok(old.again(life)),
+                fetched => fetched.map(Entry::new),
+            }
+        };
+        let entry = self.cache.try_get_with(key.into(), answered).await;
+        entry.map(|entry| entry.value.clone()).map_err(|error| ChatError::clone(&error))
     }
 
     /// What somebody just asked.
@@ -116,7 +146,19 @@ impl<V: Clone + Send + Sync + 'static> Remembered<V> {
 
 impl<V> Entry<V> {
     fn new(value: V) -> Arc<Self> {
-        Arc::new(Self { value, at: Instant::now(), renewing: AtomicBool::new(false) })
+        let now = Instant::now();
+        Arc::new(Self { value, said: now, at: now, renewing: AtomicBool::new(false) })
+    }
+
+    /// It is believed for a little longer, and asked again after that.
+    fn again(&self, life: Duration) -> Arc<Self>
+    where
+        V: Clone,
+    {
+        let now = Instant::now();
+        let at = now.checked_sub(life.saturating_sub(ASKED_AGAIN)).unwrap_or(now);
+        // Nobody asks before that.
+        Arc::new(Self { value: self.value.clone(), said: self.said, at, renewing: AtomicBool::new(true) })
     }
 }
 
@@ -143,5 +185,24 @@ mod tests {
         assert_eq!(groups.get("S0", ask).await, first);
         assert_eq!(asked.load(Ordering::Relaxed), 1);
         assert_eq!(groups.get("S1", || async { Ok(7) }).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_believed_for_longer_only_while_the_platform_asks_to_wait() {
+        let (life, limited) = (Duration::from_millis(20), Duration::from_millis(400));
+        let channels = Remembered::<u8>::lasting(life, limited);
+        let told = async |answer: Result<u8, ChatError>| channels.get("C0", move || async move { answer }).await;
+        assert_eq!(told(Ok(1)).await, Ok(1));
+        tokio::time::sleep(life).await;
+        assert_eq!(told(Err(ChatError::RateLimited)).await, Ok(1));
+        // It is not asked at once again.
+        assert_eq!(told(Ok(2)).await, Ok(1));
+        channels.put("C0", 3).await;
+        tokio::time::sleep(life).await;
+        let gone = ChatError::Unavailable("gone".into());
+        assert_eq!(told(Err(gone.clone())).await, Err(gone));
+        assert_eq!(told(Ok(4)).await, Ok(4));
+        tokio::time::sleep(limited).await;
+        assert_eq!(told(Err(ChatError::RateLimited)).await, Err(ChatError::RateLimited));
     }
 }

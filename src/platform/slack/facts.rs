@@ -12,7 +12,9 @@ use crate::chat::{ChannelFacts, ChannelKey, ChatError, Person, UserId};
 use crate::pace::Rank;
 use crate::pace::retry::Retry;
 use crate::platform::remembered::Remembered;
-use crate::timing::slack::{BEFORE_ACKNOWLEDGED, DIRECT_KEPT, FACTS_KEPT, MEMBERSHIP_KEPT, NAME_PATIENCE};
+use crate::timing::slack::{
+    BEFORE_ACKNOWLEDGED, CHANNELS_KEPT, DIRECT_KEPT, FACTS_KEPT, MEMBERSHIP_KEPT, NAME_PATIENCE,
+};
 
 /// Pages of channels that are read.
 const MOST_PAGES: usize = 50;
@@ -51,7 +53,7 @@ impl Facts {
             api,
             team: OnceCell::new(),
             people: Remembered::new(FACTS_KEPT),
-            channels: Remembered::new(FACTS_KEPT),
+            channels: Remembered::lasting(FACTS_KEPT, CHANNELS_KEPT),
             groups: Remembered::guarded(MEMBERSHIP_KEPT),
             directs: Remembered::new(DIRECT_KEPT),
             joined: Remembered::new(MEMBERSHIP_KEPT),
