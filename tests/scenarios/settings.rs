@@ -286,6 +286,7 @@ fn a_secret_is_in_no_fault_and_in_no_debug_output() {
         ("CHATOPS_STORE", "postgres://bot:canary@db"),
         ("CHATOPS_STORE", "postgres://bot:canary@db:port/chatops"),
         ("CHATOPS_STORE", "postgres://bot:canary@db/chatops?sslmode=canary"),
+        ("CHATOPS_STORE", "postgres://bot@db/chatops?passwrd=canary"),
         ("CHATOPS_STORE", "mysql://bot:canary@db/chatops"),
     ] {
         let text = faults(&[(name, value)]);

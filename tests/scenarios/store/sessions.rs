@@ -108,6 +108,32 @@ async fn two_processes_on_one_store_reload_what_they_lost_and_both_land() {
 }
 
 #[tokio::test]
+async fn the_first_of_two_changes_for_a_request_leaves_its_end_to_the_second() {
+    on_every_store(async |store| {
+        let sessions = Sessions::new(Arc::clone(&store));
+        open(&sessions).await;
+        let new = Schedule { kind: WorkKind::Inbound, key: "D1".into(), due: at(0), attempts: 0, body: String::new() };
+        store.commit(Commit { schedule: vec![new], ..Commit::default() }).await.unwrap();
+        let recorded = store.find(WorkKind::Inbound, "D1").await.unwrap().unwrap().finished();
+        let wait = |on: &'static str| {
+            move |session: Option<&Session>| {
+                decide(session, checklist::Command::Wait { step: StepId::Users, on: on.into() }, at(0))
+            }
+        };
+        let first = async |on| {
+            sessions.change_first(&channel(), &Actor::Bot, at(0), Some(recorded.clone()), wait(on), Vec::new).await
+        };
+        first("request r1").await.unwrap();
+        assert!(store.find(WorkKind::Inbound, "D1").await.unwrap().is_some());
+        sessions.change(&channel(), &Actor::Bot, at(0), Some(recorded.clone()), wait("request r2")).await.unwrap();
+        assert_eq!(store.find(WorkKind::Inbound, "D1").await.unwrap(), None);
+        // Another process carried it out meanwhile.
+        assert!(matches!(first("request r3").await, Err(ChangeError::Superseded)));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn work_that_another_process_superseded_changes_nothing() {
     on_every_store(async |store| {
         let sessions = Sessions::new(Arc::clone(&store));
