@@ -454,7 +454,7 @@ pub async fn open_place(name: &str, place: &StorePlace, keys: &[SecretSlice<u8>]
 async fn refuse_half_copy(store: &dyn Store) -> anyhow::Result<()> {
     if matches!(moving::is_half_copy(store).await, Ok(true)) {
         bail!(
-            "This store is half a copy: `store copy` to it did not end. Run the same copy again, or set CHATOPS_STORE to another store"
+            "This store is half a copy: `sekoia-chatops store copy` to it did not end. Run the same command again, or set CHATOPS_STORE to another store"
         );
     }
     Ok(())

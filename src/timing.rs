@@ -152,7 +152,7 @@ impl Rhythm {
 pub struct Loops {
     /// How often they look when they are not woken.
     pub tick: Duration,
-    /// The same for work that another process may have added, which wakes nobody here.
+    /// The same for work that another process may have added without waking this one.
     pub shared: Duration,
     /// How often a process without the lease looks whether it has it now.
     pub soon: Duration,

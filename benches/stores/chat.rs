@@ -75,7 +75,7 @@ impl Slack {
         let text = format!("due+7+{}", date(2100, 1, 1) + day.days());
         let refused = self.ask(bot, channel, number, &text).await;
         if let Some(said) = &refused {
-            // The storage was too slow for somebody who waits: a machine that does something else as well.
+            // The storage was too slow for a person who waits: the machine does something else as well.
             assert!(said.contains("My storage is "), "{said}");
             eprintln!("a change was not acknowledged: the storage was too slow");
         }
@@ -91,8 +91,8 @@ impl Slack {
 
     /// Waits until it is answered, in the reply or after it; what was said instead, if the reply says something else.
     async fn ask(&self, bot: &Bot, channel: usize, number: u64, text: &str) -> Option<String> {
-        let (told, answer) = oneshot::channel();
-        self.waiting.insert(number, told);
+        let (shown, answer) = oneshot::channel();
+        self.waiting.insert(number, shown);
         let reply = bot.say(&body(channel, number, text, &self.answers(number))).await;
         if reply.is_empty() {
             let done = tokio::time::timeout(PATIENCE, answer).await.expect("an answer in time").expect("an answer");
@@ -119,12 +119,12 @@ async fn answered(
     Path(number): Path<u64>,
     answer: Bytes,
 ) -> &'static str {
-    if let Some((_, told)) = waiting.remove(&number) {
+    if let Some((_, shown)) = waiting.remove(&number) {
         let done = is_as_asked(&answer);
         if !done {
             eprintln!("{}", String::from_utf8_lossy(&answer));
         }
-        let _ = told.send(done);
+        let _ = shown.send(done);
     }
     "ok"
 }

@@ -132,7 +132,7 @@ fn cpu_of(place: &Place, process: Duration) -> Duration {
     }
 }
 
-/// Of a second, how many milliseconds of CPU a process takes that nobody asks anything, with its database.
+/// Of a second, how many milliseconds of CPU an idle process takes, with its database.
 async fn at_rest(place: &Place, slack: &Slack) -> f64 {
     let process = Process::start(place, slack);
     sleep(CALM).await;

@@ -1,4 +1,4 @@
-//! How an answer reaches whoever asked, the same on every platform: at once if that takes nothing but memory (or a
+//! How an answer reaches the person who asked, the same on every platform: at once if that takes nothing but memory (or a
 //! quick look at a shared store), otherwise after the request was acknowledged.
 
 use std::sync::Arc;
@@ -124,24 +124,24 @@ impl Responder {
     /// that is answered as if it took nothing.
     async fn answer_soon(&self, to: Recipient, pending: Pending, inline: bool) -> Reply {
         let Pending { mut answer, form, mut trace, .. } = pending;
-        let (told, wait) = oneshot::channel();
+        let (reply, wait) = oneshot::channel();
         let bot = Arc::clone(&self.bot);
         trace.open(to.actor.as_str(), to.channel.as_str());
-        // A task of its own: whoever asked may hang up, and what was begun is not left half done.
+        // A task of its own: the platform may hang up, and what was begun is not left half done.
         let task = async move {
             let said = match tokio::time::timeout(ANSWERED_AT_ONCE, &mut answer).await {
-                Ok(Answer::View(view) | Answer::Once(view)) if inline => match told.send(view) {
+                Ok(Answer::View(view) | Answer::Once(view)) if inline => match reply.send(view) {
                     Ok(()) => Ok(()),
                     Err(view) => to.tell(&bot, &to.to, &view).await,
                 },
                 Ok(ready) => {
-                    drop(told);
+                    drop(reply);
                     let form = form && to.waits_for(&ready);
-                    to.see_to(&bot, Box::pin(async { ready }), form).await
+                    to.answer_with(&bot, Box::pin(async { ready }), form).await
                 }
                 Err(_) => {
-                    drop(told);
-                    to.see_to(&bot, answer, form).await
+                    drop(reply);
+                    to.answer_with(&bot, answer, form).await
                 }
             };
             if let Err(error) = said {
@@ -212,7 +212,7 @@ impl Responder {
         let bot = Arc::clone(&self.bot);
         trace.open(to.actor.as_str(), to.channel.as_str());
         let task = async move {
-            if let Err(error) = to.see_to(&bot, answer, form).await {
+            if let Err(error) = to.answer_with(&bot, answer, form).await {
                 undelivered(&error);
             }
         };
@@ -266,7 +266,7 @@ impl Recipient {
     }
 
     /// `form`: a placeholder is opened while the answer is found out.
-    async fn see_to(&self, bot: &Bot, answer: BoxFuture<'static, Answer>, form: bool) -> Result<(), ChatError> {
+    async fn answer_with(&self, bot: &Bot, answer: BoxFuture<'static, Answer>, form: bool) -> Result<(), ChatError> {
         // A trigger lives for three seconds: its form is opened while its content is found out.
         // Together, because whoever stops being polled may hold what others wait for.
         let placeholder = async {

@@ -1,7 +1,8 @@
 //! What a chat platform said lately of people, channels and groups.
 //!
 //! What is asked for often is fetched again before it expires, so that a busy channel never waits
-//! for the platform; what was not asked for in time is gone, and whoever asks next waits.
+//! for the platform; what was not asked for in time is old, and the next request waits for a new answer. Where
+//! that is allowed, the old one is used while the platform asks to wait.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ const MOST: u64 = 50_000;
 pub struct Remembered<V> {
     cache: Cache<Box<str>, Arc<Entry<V>>>,
     life: Duration,
-    /// How old it may be while the platform lets nobody ask.
+    /// How old it may be while the platform asks to wait.
     limited: Duration,
     patience: Duration,
     /// What could not be had lately, where that is remembered too.
@@ -191,18 +192,18 @@ mod tests {
     async fn an_answer_is_believed_for_longer_only_while_the_platform_asks_to_wait() {
         let (life, limited) = (Duration::from_millis(20), Duration::from_millis(400));
         let channels = Remembered::<u8>::lasting(life, limited);
-        let told = async |answer: Result<u8, ChatError>| channels.get("C0", move || async move { answer }).await;
-        assert_eq!(told(Ok(1)).await, Ok(1));
+        let get = async |answer: Result<u8, ChatError>| channels.get("C0", move || async move { answer }).await;
+        assert_eq!(get(Ok(1)).await, Ok(1));
         tokio::time::sleep(life).await;
-        assert_eq!(told(Err(ChatError::RateLimited)).await, Ok(1));
+        assert_eq!(get(Err(ChatError::RateLimited)).await, Ok(1));
         // It is not asked at once again.
-        assert_eq!(told(Ok(2)).await, Ok(1));
+        assert_eq!(get(Ok(2)).await, Ok(1));
         channels.put("C0", 3).await;
         tokio::time::sleep(life).await;
         let gone = ChatError::Unavailable("gone".into());
-        assert_eq!(told(Err(gone.clone())).await, Err(gone));
-        assert_eq!(told(Ok(4)).await, Ok(4));
+        assert_eq!(get(Err(gone.clone())).await, Err(gone));
+        assert_eq!(get(Ok(4)).await, Ok(4));
         tokio::time::sleep(limited).await;
-        assert_eq!(told(Err(ChatError::RateLimited)).await, Err(ChatError::RateLimited));
+        assert_eq!(get(Err(ChatError::RateLimited)).await, Err(ChatError::RateLimited));
     }
 }

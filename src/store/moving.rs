@@ -153,7 +153,7 @@ pub struct Moved {
     pub records: u64,
 }
 
-/// One move. The caller sees to it that no bot serves either store meanwhile.
+/// One move. The caller makes sure that no bot serves either store meanwhile.
 pub struct Move<'a> {
     from: &'a dyn Store,
     to: &'a dyn Store,

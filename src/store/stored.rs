@@ -112,7 +112,7 @@ impl From<sqlx::Error> for Untrusted {
     }
 }
 
-/// Eight characters that stand in the log, and where somebody reads of it.
+/// Eight characters that stand in the log, and in the message about it.
 pub(super) fn reference() -> String {
     format!("{:08x}", rand::random::<u32>())
 }

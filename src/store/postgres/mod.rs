@@ -117,8 +117,8 @@ impl PostgresStore {
             Some(_) => options,
             None => options.application_name(env!("CARGO_PKG_NAME")),
         };
-        // To log a statement it is asked whether that is wanted, and what is asked takes the next span on its thread
-        // from whoever exports spans (tokio-rs/tracing, per-layer filters).
+        // To log a statement it is asked whether that is wanted, and what is asked makes the exporter of spans
+        // miss the next one on that thread (tokio-rs/tracing, per-layer filters).
         let options = options.disable_statement_logging();
         Self(Arc::new(Shared {
             chain,
