@@ -708,6 +708,11 @@ pub mod store {
     pub const LOST_RACE: Duration = Duration::from_millis(40);
     /// How long a look at a version may take before what is in memory is taken instead.
     pub const VERSION_PATIENCE: Duration = Duration::from_secs(1);
+    /// How soon what is sealed with another key is looked for again while there is any, and after a start: a
+    /// replica takes less to stop once another one is in its place.
+    pub const RESEAL_SOON: Duration = Duration::from_mins(1);
+    /// How seldom, once there was none for a while.
+    pub const RESEAL_SELDOM: Duration = Duration::from_hours(1);
 }
 
 /// The start and the end of the program.

@@ -136,6 +136,11 @@ impl Chain {
         &self.keys[0]
     }
 
+    /// Those that verify and do not seal.
+    pub(super) fn rest(&self) -> &[ChainKey] {
+        &self.keys[1..]
+    }
+
     pub(super) fn key(&self, id: &str) -> Option<&ChainKey> {
         self.keys.iter().find(|key| key.id == id)
     }

@@ -79,6 +79,12 @@ impl Chain {
     pub fn is_current(&self, seal: &str) -> bool {
         seal.split_once(':').is_some_and(|(id, _)| id == self.first().id())
     }
+
+    /// The names of the keys that verify and do not seal; as a rule those of before.
+    pub fn others(&self) -> Vec<String> {
+        let first = self.first().id();
+        self.rest().iter().map(|key| key.id().to_owned()).filter(|id| id != first).collect()
+    }
 }
 
 /// The fields of a row, its table first.
@@ -189,6 +195,8 @@ mod tests {
         let seal = old.seal_row(&WORK);
         assert_eq!((both.check_row(&WORK, &seal), both.is_current(&seal)), (Ok(()), false));
         assert!(both.is_current(&both.seal_row(&WORK)));
+        assert_eq!((old.others(), both.others()), (Vec::new(), vec!["f90db2cb".to_owned()]));
+        assert_eq!(Chain::new(&keys(&[1, 1])).others(), Vec::<String>::new(), "the same key twice");
         assert_eq!(new.check_row(&WORK, &seal), Err(Unsealed::UnknownKey("f90db2cb".into())));
         for (bad, why) in [("", Unsealed::Missing), ("f90db2cb", Unsealed::Wrong), ("f90db2cb:", Unsealed::Wrong)] {
             assert_eq!(both.check_row(&WORK, bad), Err(why), "{bad:?}");

@@ -4,6 +4,7 @@ mod audit;
 mod faults;
 mod kept;
 mod moving;
+mod rotation;
 mod sessions;
 mod streams;
 mod times;

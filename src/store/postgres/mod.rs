@@ -11,6 +11,7 @@ mod examine;
 mod kept;
 mod moving;
 mod prepare;
+mod reseal;
 mod rows;
 mod transaction;
 mod trust;
@@ -39,6 +40,7 @@ use super::{
 };
 use crate::chat::diagnosis::Check;
 use crate::timing::store::{COMMIT_IMPATIENCE, COMMIT_PATIENCE};
+use reseal::Looks;
 use rows::stream_ids;
 use transaction::Patience;
 
@@ -71,6 +73,8 @@ struct Shared {
     limits: Limits,
     /// The tables are up to date and everything in them is sealed.
     ready: OnceCell<()>,
+    /// For what is sealed with another key than the first.
+    looks: Mutex<Looks>,
     /// How far streams were seen to have come: one that goes back was put back.
     seen: Cache<StreamId, u64>,
     /// What is not to be trusted and stays where it is, by what it is.
@@ -89,7 +93,7 @@ impl PostgresStore {
     pub async fn open(options: PgConnectOptions, limits: Limits, chain: Chain) -> Result<Self, StoreError> {
         let store = Self::around(options, limits, chain, false);
         match store.0.ready().await {
-            Ok(()) => {}
+            Ok(()) => store.0.reseal_at_start().await,
             Err(error) if errors::is_passing(&error) => {
                 error!(%error, "the database cannot be used yet; it is tried again");
             }
@@ -125,6 +129,7 @@ impl PostgresStore {
             pool: pool.connect_lazy_with(options),
             limits,
             ready: OnceCell::new(),
+            looks: Mutex::default(),
             seen: Cache::new(REMEMBERED),
             suspects: Mutex::default(),
             only_looks,
@@ -432,7 +437,7 @@ impl Store for PostgresStore {
         self.0.take_in(batch).await
     }
 
-    /// Leases of processes that are long gone are nobody's.
+    /// Leases of processes that are long gone are nobody's; what another key sealed is sealed with the first.
     async fn maintain(&self) -> Result<(), StoreError> {
         let gone = (Timestamp::now() - LEASES_KEPT).as_millisecond();
         let swept = self.0.write(Patience::until_done(COMMIT_IMPATIENCE), move |_, tx, _| {
@@ -442,7 +447,8 @@ impl Store for PostgresStore {
             }
             .boxed()
         });
-        swept.await.map_err(only_store)
+        swept.await.map_err(only_store)?;
+        self.0.reseal_if_due().await
     }
 
     async fn close(&self) {

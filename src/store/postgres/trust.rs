@@ -16,7 +16,7 @@ use super::Shared;
 use super::rows::{self, Doubtful, Stored, small, unsigned};
 use super::transaction::Patience;
 use crate::store::seal::{Row, Unsealed};
-use crate::store::stored::{Untrusted, instant, reference};
+use crate::store::stored::{Untrusted, instant, number, reference};
 use crate::store::{Aside, Fence, Loaded, State, StoreError, StreamId, Work, WorkKind, is_free};
 use crate::timing::store::{COMMIT_IMPATIENCE, VERSION_PATIENCE};
 
@@ -184,17 +184,18 @@ impl Shared {
                 !settled && self.chain.check_row(&sealed, &seal).is_ok()
             }
         };
-        // Another replica may have settled both between the two looks, in one commit.
+        // Another replica may have settled both between the two looks, in one commit. Its number tells, not its
+        // seal: that is another one too once it was renewed.
         Ok(open || !self.is_still_there(stored).await?)
     }
 
     pub(super) async fn is_still_there(&self, stored: &Stored) -> Result<bool, StoreError> {
-        let (kind, key, seal) = (stored.kind.clone(), stored.key.clone(), stored.seal.clone());
+        let (kind, key, generation) = (stored.kind.clone(), stored.key.clone(), number(stored.generation));
         self.read(move |c| {
-            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM work WHERE kind = $1 AND key = $2 AND seal = $3)")
+            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM work WHERE kind = $1 AND key = $2 AND generation = $3)")
                 .bind(kind.clone())
                 .bind(key.clone())
-                .bind(seal.clone())
+                .bind(generation)
                 .fetch_one(c)
                 .boxed()
         })
