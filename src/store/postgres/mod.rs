@@ -17,6 +17,7 @@ mod transaction;
 mod trust;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -79,6 +80,8 @@ struct Shared {
     seen: Cache<StreamId, u64>,
     /// What is not to be trusted and stays where it is, by what it is.
     suspects: Mutex<BTreeMap<String, Aside>>,
+    /// A lease was found that is sealed with a key that is not configured.
+    strangers: AtomicBool,
     /// Nothing is written.
     only_looks: bool,
 }
@@ -132,6 +135,7 @@ impl PostgresStore {
             looks: Mutex::default(),
             seen: Cache::new(REMEMBERED),
             suspects: Mutex::default(),
+            strangers: AtomicBool::new(false),
             only_looks,
         }))
     }
@@ -255,10 +259,10 @@ impl Store for PostgresStore {
         let rows = rows.await?;
         let mut names = Vec::with_capacity(rows.len());
         for row in &rows {
-            let (name, holder, until): (String, &str, i64) =
+            let (name, holder, until): (&str, &str, i64) =
                 (row.try_get("name")?, row.try_get("holder")?, row.try_get("until")?);
-            if self.0.chain.check_row(&Row::Lease { name: &name, holder, until }, row.try_get("seal")?).is_ok() {
-                names.push(name);
+            if self.0.is_somebodys(&Row::Lease { name, holder, until }, until, row.try_get("seal")?, now) {
+                names.push(name.to_owned());
             }
         }
         Ok(names)

@@ -5,6 +5,7 @@
 //! an export.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
@@ -17,7 +18,7 @@ use super::rows::{self, Doubtful, Stored, small, unsigned};
 use super::transaction::Patience;
 use crate::store::seal::{Row, Unsealed};
 use crate::store::stored::{Untrusted, instant, number, reference};
-use crate::store::{Aside, Fence, Loaded, State, StoreError, StreamId, Work, WorkKind, is_free};
+use crate::store::{Aside, Fence, Loaded, MOST_LEASE, State, StoreError, StreamId, Work, WorkKind, is_free};
 use crate::timing::store::{COMMIT_IMPATIENCE, VERSION_PATIENCE};
 
 /// How often a page of work is read again because some of it was set aside.
@@ -100,11 +101,43 @@ impl Shared {
     pub(super) fn is_free(&self, name: &str, has: &PgRow, holder: &str, now: Timestamp) -> Result<bool, StoreError> {
         let (had_by, until): (String, i64) = (has.try_get("holder")?, has.try_get("until")?);
         let seal: String = has.try_get("seal")?;
-        if let Err(why) = self.chain.check_row(&Row::Lease { name, holder: &had_by, until }, &seal) {
-            error!(reference = reference(), name, %why, "a lease is not what the bot stored; it is over");
-            return Ok(true);
+        match self.chain.check_row(&Row::Lease { name, holder: &had_by, until }, &seal) {
+            Ok(()) => Ok(is_free(name, &had_by, instant(until)?, holder, now)),
+            Err(Unsealed::UnknownKey(key)) => {
+                self.met_stranger(&key);
+                // Nobody vouches for its time either: one that is none is over.
+                Ok(instant(until).map_or(true, |until| is_free(name, &had_by, until, holder, now)))
+            }
+            Err(why) => {
+                error!(reference = reference(), name, %why, "a lease is not what the bot stored; it is over");
+                Ok(true)
+            }
         }
-        Ok(is_free(name, &had_by, instant(until)?, holder, now))
+    }
+
+    /// Whether a lease that has not lapsed counts as somebody's.
+    pub(super) fn is_somebodys(&self, lease: &Row<'_>, until: i64, seal: &str, now: Timestamp) -> bool {
+        match self.chain.check_row(lease, seal) {
+            Ok(()) => true,
+            Err(Unsealed::UnknownKey(key)) => {
+                self.met_stranger(&key);
+                instant(until).is_ok_and(|until| until <= now + MOST_LEASE)
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// A lease is sealed with a key that this process does not have. As a rule another replica has one more:
+    /// two that take each other's leases for forged would both do what one may do. Whoever forges such a row
+    /// can only keep something from being done, and no longer than a lease lasts.
+    fn met_stranger(&self, key: &str) {
+        if !self.strangers.swap(true, Ordering::Relaxed) {
+            warn!(
+                key,
+                "a lease is sealed with a key that this process does not have; it is believed until it lapses. Set \
+                 CHATOPS_SECRET_KEY to the same keys on every replica; a new key comes after the old one first"
+            );
+        }
     }
 
     /// Whether a commit may be made under a lease. One that no bot sealed is nobody's.

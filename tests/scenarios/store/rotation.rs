@@ -151,3 +151,26 @@ async fn a_start_that_cannot_renew_every_seal_leaves_no_transaction_open() {
     assert_eq!(sealed_with(&url).await, names_of(&[NEW]));
     reads_all(&*replica(&url, &[NEW]).await, &["a"]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL"]
+async fn a_lease_under_a_key_that_is_not_known_is_somebodys_until_it_lapses() {
+    let cluster = Cluster::start().await;
+    let url = cluster.url("postgres");
+    let (one, two) = (replica(&url, &[OLD]).await, replica(&url, &[NEW, OLD]).await);
+    let lease =
+        async |store: &dyn Store, who: &str, now: i64| store.lease("duty", who, at(now), at(now + 30)).await.unwrap();
+    assert!(lease(&*two, "two", 0).await);
+    assert!(!lease(&*one, "one", 0).await);
+    assert_eq!(one.leases("", at(0)).await.unwrap(), ["duty"]);
+    assert!(lease(&*one, "one", 31).await, "it lapsed");
+    assert!(!lease(&*two, "two", 32).await);
+    // One that lasts longer than any lease can is nobody's.
+    assert!(lease(&*two, "two", 70).await);
+    assert_eq!(one.leases("", at(20)).await.unwrap(), [""; 0]);
+    assert!(lease(&*one, "one", 20).await);
+    // Nor is one that does not fit a key that is known.
+    sql(&url, &format!("UPDATE lease SET seal = '{}:00'", name_of(OLD))).await;
+    assert_eq!(one.leases("", at(21)).await.unwrap(), [""; 0]);
+    assert!(lease(&*one, "another", 21).await);
+}
