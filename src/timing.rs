@@ -47,8 +47,8 @@ pub struct Beats {
     pub every: Duration,
     /// One that could not for so long uses nothing of what is shared.
     pub stale: Duration,
-    /// By then everybody has seen a change, or uses nothing: longer than `stale` and the window of a
-    /// budget.
+    /// By then everybody has seen a change, or uses nothing, and Sekoia's second is over: longer than `stale`
+    /// and that together. Budgets with a longer window wait for it.
     pub settled: Duration,
     /// Without a word for so long, a process counts no more.
     pub lapse: Duration,
@@ -759,6 +759,8 @@ pub mod pace {
     pub const LONGEST_HOLD: Duration = Duration::from_mins(15);
     /// How often background work looks whether the people are gone.
     pub const YIELD: Duration = Duration::from_millis(20);
+    /// No budget that processes share has a longer window: it is remembered for so long what they could use.
+    pub const LONGEST_WINDOW: Duration = Duration::from_mins(1);
 }
 
 /// Names of hosts.
@@ -787,5 +789,17 @@ mod tests {
     fn another_process_has_taken_over_within_half_a_minute() {
         let lease = Rhythm::default().lease;
         assert!(lease + lease / 10 < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn what_grows_does_so_when_a_second_is_over_and_is_remembered_for_the_longest_window() {
+        for Timing { calls, beats, .. } in [Timing::default(), Timing::QUICK] {
+            assert!(beats.settled >= beats.stale + calls.sekoia);
+            // Whoever is not counted any more has nothing by then.
+            assert!(beats.lapse > beats.stale);
+            for window in [calls.sekoia, calls.slack_posts, calls.slack_methods, mattermost::CALLS_WITHIN] {
+                assert!(window <= pace::LONGEST_WINDOW);
+            }
+        }
     }
 }

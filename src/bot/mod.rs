@@ -214,7 +214,7 @@ impl Bot {
     pub fn sharing(mut self, share: Arc<Share>) -> Self {
         if self.sessions.store().is_shared() {
             // Until it is known who else is there.
-            share.set(0, false);
+            share.withhold();
         }
         self.replicas = self.replicas.sharing(share);
         self

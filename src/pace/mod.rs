@@ -110,14 +110,14 @@ impl Pace {
     /// Forgets what left the window; when the next turn is free, if it is not now.
     fn free_at(&self, sent: &mut VecDeque<Instant>) -> Option<Instant> {
         let now = Instant::now();
-        let (max, window) = self.share.of(self.max, self.window);
+        let (max, window) = self.share.of(self.max, self.window, now);
         while sent.front().is_some_and(|first| now.duration_since(*first) >= window) {
             sent.pop_front();
         }
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).filter(|until| *until > now);
         let full = match sent.len().checked_sub(max) {
             None => None,
-            // It is not known yet how many go at the same time.
+            // It is not known yet, or not any more, how many go at the same time.
             Some(_) if max == 0 => Some(now + YIELD),
             // Of a share that became smaller, all but the last ones leave the window first.
             Some(over) => sent.get(over).map(|first| *first + window),
@@ -216,6 +216,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::timing::Beats;
 
     const LONG: Duration = Duration::from_mins(5);
 
@@ -267,6 +268,32 @@ mod tests {
         for six in taken.windows(6) {
             assert!(six[5].1 - six[0].0 >= WINDOW);
         }
+    }
+
+    #[tokio::test]
+    async fn whoever_wakes_with_an_old_share_waits_for_the_next_beat() {
+        let (share, beats, now) = (Arc::<Share>::default(), Beats::default(), Instant::now());
+        let pace = Pace::shared(5, Duration::from_secs(1), Arc::clone(&share));
+        share.beat(1, false, now, now, beats);
+        assert_eq!(pace.turn(Rank::Person, Duration::ZERO).await, Ok(()));
+        // As if it had been halted since.
+        share.withhold();
+        let long_ago = now.checked_sub(beats.stale + Duration::from_secs(1)).unwrap();
+        share.beat(1, false, long_ago, long_ago, beats);
+        for rank in [Rank::Person, Rank::Background] {
+            assert_eq!(pace.turn(rank, Duration::ZERO).await, Err(TooLong));
+        }
+        let (waited, began) = (Duration::from_millis(60), Instant::now());
+        let beat = async {
+            sleep(waited).await;
+            share.withhold();
+            let now = Instant::now();
+            share.beat(1, false, now, now, beats);
+        };
+        let (person, background, ()) =
+            tokio::join!(pace.turn(Rank::Person, LONG), pace.turn(Rank::Background, LONG), beat);
+        assert_eq!((person, background), (Ok(()), Ok(())));
+        assert!(began.elapsed() >= waited);
     }
 
     #[tokio::test]
