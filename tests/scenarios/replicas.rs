@@ -295,6 +295,12 @@ fn all_replicas_together_keep_sekoias_limit() {
                 // One goes without a word, and another one comes.
                 s.replace_replica(1).await;
             }
+            if round == 4 {
+                // One is halted until the others use its part too, and wakes with what it knew.
+                s.signal(2, "STOP");
+                tokio::time::sleep(Duration::from_secs(8)).await;
+                s.signal(2, "CONT");
+            }
         }
         let mut seen = seen.lock().expect("sound").clone();
         seen.sort();
