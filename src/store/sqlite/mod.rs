@@ -467,9 +467,12 @@ impl Shared {
             self.prepare_to_look().await?;
             return self.identity();
         }
+        let (path, chain) = (self.path.clone(), self.chain.clone());
+        // With thousands of streams it takes as long as all the rest: beside it.
+        let remembered = tokio::task::spawn_blocking(move || heads::read(&path, &chain));
         let mut connection = self.options.clone().busy_timeout(COMMIT_PATIENCE).connect().await?;
         migrator().run_direct(None, &mut connection, false).await?;
-        let remembered = heads::read(&self.path, &self.chain);
+        let remembered = remembered.await.unwrap_or_else(|panicked| Err(std::io::Error::other(panicked).into()));
         if let Err(error) = &remembered {
             self.suspect(&heads::path(&self.path).display().to_string(), &error.to_string());
         }
