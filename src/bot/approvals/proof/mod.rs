@@ -28,6 +28,7 @@ use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, UserId};
 use crate::domain::approval::{Approval, ApprovalId};
 use crate::state::kept::{decode, keep_until};
+use crate::state::sessions::ChangeError;
 use crate::store::{Commit, CommitError, Finished, Kept, KeptKind, StoreError};
 
 /// Characters of 32 bytes in base64.
@@ -141,9 +142,15 @@ impl Bot {
             purpose,
         };
         let row = keep_until(KeptKind::Proof, hashed("link", &token), &Row::Link { wish, expires }, expires);
-        let finished = ask.settles.row().into_iter().collect();
-        let commit = Commit { keep: vec![row], finished, ..Commit::default() };
-        self.sessions.store().commit(commit).await.map_err(crate::bot::inbox::only_store)?;
+        let recorded = ask.settles.row();
+        let rests_on = recorded.as_ref().and_then(Finished::basis).into_iter().collect();
+        let commit =
+            Commit { keep: vec![row], finished: recorded.into_iter().collect(), rests_on, ..Commit::default() };
+        self.sessions.store().commit(commit).await.map_err(|error| match error {
+            CommitError::Store(error) => ChangeError::Store(error),
+            CommitError::Conflict(_) | CommitError::Delivered => ChangeError::Superseded,
+        })?;
+        ask.settles.end();
         let url = format!("{}/confirm/{token}", identities.public_url.as_str().trim_end_matches('/'));
         let (what, label) = match purpose {
             Purpose::Approve => ("Prove that it is you, then your approval counts: ", "Confirm with your identity"),
