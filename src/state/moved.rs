@@ -4,11 +4,12 @@
 //! kept under the id that a channel had first; Slack is asked by the one that it has now.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use super::sessions;
@@ -18,6 +19,8 @@ use crate::store::{Commit, Store, StoreError, StreamId};
 
 /// Streams that are read at once.
 const PAGE: u32 = 200;
+/// Where other processes hear of changes too, the store is looked at again after so long.
+const LOOKED_AT_AGAIN: Duration = Duration::from_secs(1);
 
 /// The later ids of a channel, oldest first. Its stream bears the first one.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -52,14 +55,19 @@ impl Folded for LaterIds {
     }
 }
 
-/// Every channel whose id changed: read from the store once, then in memory.
+/// Every channel whose id changed, in memory: read from the store once, or, where other processes hear of
+/// changes too, again and again.
 pub struct Moved {
     streams: Streams<LaterIds>,
-    known: OnceCell<RwLock<Known>>,
+    known: RwLock<Known>,
+    /// Held by whoever reads the store, so that what was learned since is not forgotten.
+    looking: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
+    /// When the store was looked at last.
+    looked: Option<Instant>,
     /// The first id, by every later one.
     first: HashMap<Box<str>, Box<str>>,
     /// The present id, by the first one.
@@ -86,7 +94,7 @@ impl Known {
 
 impl Moved {
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { streams: Streams::new(store, 1), known: OnceCell::new() }
+        Self { streams: Streams::new(store, 1).cached(), known: RwLock::default(), looking: Mutex::default() }
     }
 
     /// The key that everything of a channel is kept under.
@@ -104,14 +112,16 @@ impl Moved {
         channel: &ChannelKey,
         of: for<'a> fn(&'a Known, &'a str) -> &'a str,
     ) -> Result<ChannelKey, StoreError> {
-        let known = self.known().await?.read().unwrap_or_else(PoisonError::into_inner);
+        self.look().await?;
+        let known = self.known();
         let id = of(&known, channel.channel());
         Ok(if id == channel.channel() { channel.clone() } else { ChannelKey::slack(channel.team(), id) })
     }
 
     /// Whether these ids are, or were, of one channel.
     pub async fn is_same(&self, one: &str, other: &str) -> Result<bool, StoreError> {
-        let known = self.known().await?.read().unwrap_or_else(PoisonError::into_inner);
+        self.look().await?;
+        let known = self.known();
         Ok(known.first(one) == known.first(other))
     }
 
@@ -131,22 +141,54 @@ impl Moved {
             if delivered_again { Err(Already) } else { Ok(vec![event.clone()]) }
         };
         match self.streams.change(first.channel(), &Actor::Bot, now, decide, |_| Commit::default()).await {
-            Ok(changed) => {
-                let known = self.known().await?;
-                known.write().unwrap_or_else(PoisonError::into_inner).learn(first.channel(), &changed.state);
-                info!(old = old.channel(), new, "a channel has another id now");
-                Ok(())
-            }
-            Err(ChangeError::Store(error)) => Err(error),
+            Ok(_) => info!(old = old.channel(), new, "a channel has another id now"),
+            Err(ChangeError::Store(error)) => return Err(error),
             // A later release knows more about it, or other processes do.
             Err(
                 ChangeError::Refused(Already) | ChangeError::Newer | ChangeError::Contended | ChangeError::Superseded,
-            ) => Ok(()),
+            ) => {}
         }
+        let _looking = self.looking.lock().await;
+        if let Some(later) = self.streams.read(first.channel()).await?.state {
+            self.known_to_change().learn(first.channel(), &later);
+        }
+        Ok(())
     }
 
-    async fn known(&self) -> Result<&RwLock<Known>, StoreError> {
-        self.known.get_or_try_init(|| async { Ok(RwLock::new(self.read().await?)) }).await
+    /// Looks at the store, if that is to be done. While it does not answer, what is known holds on.
+    async fn look(&self) -> Result<(), StoreError> {
+        if self.is_fresh() {
+            return Ok(());
+        }
+        let _looking = self.looking.lock().await;
+        if self.is_fresh() {
+            return Ok(());
+        }
+        let read = match self.read().await {
+            Ok(read) => Some(read),
+            Err(error) if error.may_pass() && self.known().looked.is_some() => None,
+            Err(error) => return Err(error),
+        };
+        let mut known = self.known_to_change();
+        if let Some(read) = read {
+            *known = read;
+        }
+        known.looked = Some(Instant::now());
+        Ok(())
+    }
+
+    fn is_fresh(&self) -> bool {
+        let shared = self.streams.store().is_shared();
+        self.known().looked.is_some_and(|looked| !shared || looked.elapsed() < LOOKED_AT_AGAIN)
+    }
+
+    // Changed whole under its lock: a poisoned lock guards sound data.
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known_to_change(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn read(&self) -> Result<Known, StoreError> {
