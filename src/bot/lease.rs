@@ -63,9 +63,11 @@ impl Lease {
         }
         let fence = Fence { lease: self.name, holder: Arc::clone(&self.holder) };
         let held = Arc::clone(&self.held);
-        let is_held =
-            move || held.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|held| held.left().is_some());
-        fence::under(fence, Arc::new(is_held), work).await
+        let since = move || {
+            let held = *held.lock().unwrap_or_else(PoisonError::into_inner);
+            held.filter(|held| held.left().is_some()).map(|held| held.since)
+        };
+        fence::under(fence, Arc::new(since), work).await
     }
 
     /// Takes or renews it for so long: since when this process has it, none if another process does.

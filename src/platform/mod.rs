@@ -4,6 +4,7 @@
 
 use crate::chat::ChatError;
 use crate::pace::retry::{Failed, Next};
+use crate::store::fence;
 
 pub mod identity;
 pub mod intake;
@@ -24,4 +25,12 @@ fn separates(c: char) -> bool {
 fn failed(error: ChatError) -> Failed<ChatError> {
     let next = if matches!(error, ChatError::Unavailable(_)) { Next::Passing } else { Next::Stop };
     Failed { error, next }
+}
+
+/// Asked when a call has had its turn, which may have taken long: another process may do by now what it is for.
+fn may_leave() -> Result<(), Failed<ChatError>> {
+    if fence::holds() {
+        return Ok(());
+    }
+    Err(Failed::stop(ChatError::Unavailable("another process sends it now".into())))
 }

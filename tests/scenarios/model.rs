@@ -138,7 +138,7 @@ impl Replica {
             Op::Command(ask) => self.change(ask, model, None).await,
             Op::Fenced(ask) => {
                 let fence = Fence { lease: LEASE, holder: Arc::clone(&self.name) };
-                fence::under(fence, Arc::new(|| true), self.change(ask, model, None)).await
+                fence::under(fence, Arc::new(|| Some(Timestamp::UNIX_EPOCH)), self.change(ask, model, None)).await
             }
             Op::Click { delivery, ask } => match self.record(*delivery, model.now).await {
                 Some(click) => self.carry_out(ask, model, click).await,

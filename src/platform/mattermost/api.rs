@@ -18,7 +18,7 @@ use super::limits::{CALLS, CALLS_WITHIN};
 use crate::chat::ChatError;
 use crate::pace::retry::{self, Failed, Next, Retry};
 use crate::pace::{Holds, Pace, Rank, Share};
-use crate::platform::failed;
+use crate::platform::{failed, may_leave};
 use crate::resolve::network::Network;
 use crate::telemetry::Metrics;
 use crate::timing::mattermost::{CALL_TIMEOUT, LONGEST_RETRY_AFTER};
@@ -192,6 +192,7 @@ impl Api {
             if waited.is_err() || self.pace.turn(rank, patience).await.is_err() {
                 return Err(Failed::stop(ChatError::RateLimited));
             }
+            may_leave()?;
             let began = Instant::now();
             let result = self.once((kind, channel), request()).await;
             let outcome = result.as_ref().err().map_or("ok", |failed| failed.error.name());

@@ -19,7 +19,7 @@ use crate::chat::ChatError;
 use crate::config::SlackConfig;
 use crate::pace::retry::{self, Failed, Next, Retry};
 use crate::pace::{Holds, Rank, Share};
-use crate::platform::failed;
+use crate::platform::{failed, may_leave};
 use crate::resolve::network::{Dialer, Network, Unconnected};
 use crate::telemetry::Metrics;
 use crate::timing::Calls;
@@ -130,6 +130,7 @@ impl Api {
             if waited.is_err() || pace.turn(rank, patience(rank)).await.is_err() {
                 return Err(Failed::stop(ChatError::RateLimited));
             }
+            may_leave()?;
             self.measured(method, self.once(method, channel, send())).await
         })
         .instrument(span)
