@@ -476,6 +476,8 @@ pub mod watching {
     pub const HEALTH_STALE_AFTER: Duration = Duration::from_mins(3);
     /// Another process may have changed rules.
     pub const RULES_READ_EVERY: Duration = Duration::from_secs(5);
+    /// The same where other processes change them.
+    pub const SHARED_RULES_READ_EVERY: Duration = Duration::from_secs(1);
     /// Where it is unknown since when events are waited for, so much counts as new.
     pub const NEW_IF_UNKNOWN: SignedDuration = SignedDuration::from_hours(24);
     /// So long is too long where no rule says it.

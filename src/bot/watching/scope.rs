@@ -11,7 +11,7 @@ use crate::bot::Bot;
 use crate::chat::ChannelKey;
 use crate::domain::notify::{Rule, RuleSet, Rules, Trigger, is_ahead};
 use crate::store::StoreError;
-use crate::timing::watching::{NEW_IF_UNKNOWN, RULES_READ_EVERY};
+use crate::timing::watching::{NEW_IF_UNKNOWN, RULES_READ_EVERY, SHARED_RULES_READ_EVERY};
 
 /// The rules of all channels, as they were lately.
 #[derive(Default)]
@@ -53,15 +53,17 @@ impl Bot {
     pub(super) async fn scope(&self) -> Result<Arc<Scope>, StoreError> {
         let mut kept = self.scoped.0.lock().await;
         let revision = self.notifications.revision();
+        let shared = self.sessions.store().is_shared();
+        let every = if shared { SHARED_RULES_READ_EVERY } else { RULES_READ_EVERY };
         if let Some((of, at, scope)) = &*kept
             && *of == revision
-            && at.elapsed() < self.rhythm().of(RULES_READ_EVERY)
+            && at.elapsed() < self.rhythm().of(every)
         {
             return Ok(Arc::clone(scope));
         }
         let mut scope = Scope::default();
         for channel in self.notifications.channels().await? {
-            let Some(session) = readable(self.sessions.read_anew(&channel).await)?.flatten() else { continue };
+            let Some(session) = readable(self.sessions.read(&channel).await)?.flatten() else { continue };
             let Some(rules) = readable(self.notifications.read(&channel).await)? else { continue };
             let community = session.community.uuid;
             scope.set.set(&channel, &[community], &rules);
