@@ -706,6 +706,8 @@ pub mod store {
     pub const ATTEMPT_PATIENCE: Duration = Duration::from_millis(200);
     /// How long a server's answer to a commit is waited for, and then for what it recorded.
     pub const SETTLED_WITHIN: Duration = Duration::from_secs(3);
+    /// A transaction of which nothing was heard for so long is ended by the server: its process is halted or gone.
+    pub const LEFT_ALONE: Duration = Duration::from_secs(10);
     /// Between two attempts after a lost race or connection, on average.
     pub const LOST_RACE: Duration = Duration::from_millis(40);
     /// How long a look at a version may take before what is in memory is taken instead.

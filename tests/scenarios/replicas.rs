@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use sekoia_chatops::sandbox::{self, Fault, FaultKind, Sandbox};
+use sqlx::{Connection, Executor};
 
 use crate::harness::{Platform, Setting, Stage, nameless};
 
@@ -183,6 +184,41 @@ async fn a_process_that_is_halted_and_wakes_after_its_lease_does_nothing_more(s:
     // It serves as before.
     s.through(leader);
     assert!(s.ask("dan", "status").await.text().contains("Sekoia workspace setup"));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn a_process_that_is_halted_in_the_middle_of_a_transaction_holds_nobody_up_for_long() {
+    on_replicas(Platform::Slack, 2, async |s: &mut Stage| {
+        s.set_up().await;
+        let (leader, url) = (s.leader().await, s.server().url("postgres"));
+        let waiting = async || -> i64 {
+            let mut connection = sqlx::PgConnection::connect(&url).await.expect("the database answers");
+            let count = sqlx::query_scalar("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+            count.fetch_one(&mut connection).await.expect("SQL")
+        };
+        // The renewal of its lease waits in its transaction, goes on while it is halted, and does not end.
+        let mut held = sqlx::PgConnection::connect(&url).await.expect("the database answers");
+        let hold = "BEGIN; SELECT * FROM lease WHERE name = 'duty' FOR UPDATE";
+        held.execute(hold).await.expect("SQL");
+        let began = Instant::now();
+        while waiting().await == 0 {
+            assert!(began.elapsed() < Duration::from_secs(20), "the lease is renewed");
+        }
+        s.signal(leader, "STOP");
+        held.execute("ROLLBACK").await.expect("SQL");
+        let began = Instant::now();
+        while s.leader().await == leader {
+            assert!(began.elapsed() < Duration::from_secs(40), "another process takes over");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        s.through(1 - leader);
+        s.ask("alice", "skip 7 \"not now\"").await;
+        s.checklist("skipped: not now").await;
+        s.signal(leader, "CONT");
+        s.through(leader);
+        assert!(s.ask("dan", "status").await.text().contains("skipped: not now"));
+    });
 }
 
 on_both_platforms!(a_database_that_is_restarted_in_the_middle_loses_and_doubles_nothing, 2);

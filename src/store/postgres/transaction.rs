@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use rand::RngExt;
+use sqlx::AssertSqlSafe;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, Postgres};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::warn;
 
 use super::Shared;
-use super::errors::{is_lost, is_serialisation};
+use super::errors::{is_locked, is_lost, is_serialisation};
 use crate::store::{CommitError, StoreError};
-use crate::timing::store::{LOST_RACE, SETTLED_WITHIN};
+use crate::timing::store::{LEFT_ALONE, LOST_RACE, SETTLED_WITHIN};
 
 /// How long is waited.
 #[derive(Debug, Clone, Copy)]
@@ -109,7 +110,14 @@ impl Shared {
             Err(error) => return Attempt::Nothing(error),
         };
         let begun = async {
-            sqlx::raw_sql("BEGIN").execute(&mut *connection).await?;
+            // Nothing that is left in the middle holds others up: what waits for a lock gives up when this
+            // process does, and a transaction that nobody goes on with ends.
+            let patience = by.saturating_duration_since(Instant::now()).as_millis().max(1);
+            let begin = format!(
+                "BEGIN; SET LOCAL lock_timeout = {patience}; SET LOCAL idle_in_transaction_session_timeout = {}",
+                LEFT_ALONE.as_millis()
+            );
+            sqlx::raw_sql(AssertSqlSafe(begin)).execute(&mut *connection).await?;
             work(self, &mut connection, again).await
         };
         let done = match timeout_at(by, begun).await {
@@ -121,6 +129,10 @@ impl Shared {
             Ok(Err(CommitError::Store(StoreError::Database(error)))) if is_lost(&error) => {
                 drop(connection.detach());
                 return Attempt::Nothing(error.into());
+            }
+            Ok(Err(CommitError::Store(StoreError::Database(error)))) if is_locked(&error) => {
+                roll_back(connection).await;
+                return Attempt::Nothing(StoreError::Silent);
             }
             Ok(Err(error)) => {
                 roll_back(connection).await;

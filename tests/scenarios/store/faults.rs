@@ -6,13 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use sekoia_chatops::store::audit::Chain;
 use sekoia_chatops::store::{Commit, CommitError, Schedule, SqliteStore, Store, StoreError, WorkKind};
-use sqlx::Connection;
+use sqlx::{Connection, Executor};
 use tempfile::TempDir;
 
 use super::audit::tamper;
-use super::{at, due, key, on_every_store, one, soc, sqlite, todo};
+use super::{at, due, key, on_every_store, one, postgres_store, soc, sqlite, todo};
+use crate::harness::postgres::Cluster;
 
 /// Somebody else who writes, and does not come to an end.
 async fn hold(path: &Path) -> sqlx::SqliteConnection {
@@ -286,4 +288,30 @@ async fn a_bot_that_starts_where_nothing_can_be_written_writes_when_it_can() {
         store.commit(work("after")).await.unwrap();
         assert_eq!(keys(&*store).await, ["before", "after"]);
     }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL"]
+async fn who_waited_for_a_lock_in_vain_leaves_nothing_waiting_at_the_server() {
+    let cluster = Cluster::start().await;
+    let url = cluster.url("postgres");
+    let store = postgres_store(&url, &[key(1)]).await;
+    let lease = async |who: &str| {
+        let now = Timestamp::now();
+        store.lease("duty", who, now, now + Duration::from_secs(1)).await
+    };
+    assert!(lease("ann").await.unwrap());
+    let mut held = sqlx::PgConnection::connect(&url).await.unwrap();
+    held.execute("BEGIN; SELECT * FROM lease FOR UPDATE").await.unwrap();
+    for _ in 0..3 {
+        let waited = lease("bob").await;
+        assert!(matches!(waited, Err(StoreError::Silent)), "{waited:?}");
+    }
+    // Each gives up a moment after its process does.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let waiting = sqlx::query_scalar("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+    let waiting: i64 = waiting.fetch_one(&mut held).await.unwrap();
+    assert_eq!(waiting, 0);
+    held.execute("ROLLBACK").await.unwrap();
+    assert!(lease("bob").await.unwrap());
 }
