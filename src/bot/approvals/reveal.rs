@@ -65,6 +65,16 @@ struct MadeKey {
     until: Timestamp,
 }
 
+/// What is on record of a key that is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Noted {
+    Shown,
+    /// Another process of the bot took it for lost meanwhile, and revokes it.
+    Lost,
+    /// Nothing: the store failed all the time.
+    Nothing,
+}
+
 impl Bot {
     /// The secret's form, or a link to the page that shows it instead.
     pub(in crate::bot) async fn show_key(&self, ask: &Ask<'_>, id: &str) -> Result<Answer, Failure> {
@@ -117,8 +127,10 @@ impl Bot {
             warn!(%error, "the key could not be shown; it is revoked");
             return Some(self.lost(&approval, &uuid, "The key could not be shown here").await);
         }
-        self.note_shown(&approval.id).await;
-        None
+        match self.note_shown(&approval.id).await {
+            Noted::Lost => Some(self.lost(&approval, &uuid, "It took too long to show the key").await),
+            Noted::Shown | Noted::Nothing => None,
+        }
     }
 
     /// Makes the secret for a page that shows it to who proved who they are. `finished`: that proof, which
@@ -127,7 +139,7 @@ impl Bot {
         let Some(_held) = self.hold(&reveal.id) else { return Err(View::sentence("It is being done right now.")) };
         let made = self.make_key(reveal, Some(finished)).await.map_err(|instead| *instead)?;
         // On record before the page goes out: nobody can tell whether it arrives, and unconfirmed it is revoked.
-        if !self.note_shown(&reveal.id).await {
+        if self.note_shown(&reveal.id).await != Noted::Shown {
             return Err(self.lost(&made.approval, &made.uuid, "The key could not be shown").await);
         }
         Ok(PageKey {
@@ -236,16 +248,26 @@ impl Bot {
         Ok(MadeKey { approval, uuid, secret, until })
     }
 
-    /// Records that a key is shown; false if the store failed all the time.
-    async fn note_shown(&self, id: &ApprovalId) -> bool {
+    /// Records that a key is shown.
+    async fn note_shown(&self, id: &ApprovalId) -> Noted {
         for _ in 0..RECORDS {
-            match self.commit_as_bot(id, Command::Shown { item: 0 }).await {
-                Ok(_) => return true,
+            let noted = match self.commit_as_bot(id, Command::Shown { item: 0 }).await {
+                Ok(Some(_)) => return Noted::Shown,
+                // An earlier try may have been recorded after all.
+                Ok(None) => self.approvals.read(id).await,
+                Err(error) => Err(error),
+            };
+            match noted {
+                Ok(approval) => {
+                    let key = approval.as_ref().and_then(|approval| approval.items.first());
+                    let is_shown = matches!(key, Some(Item::Created { shown: true, lost: None, .. }));
+                    return if is_shown { Noted::Shown } else { Noted::Lost };
+                }
                 Err(error) => warn!(%error, "it is not on record yet that the key was shown"),
             }
             tokio::time::sleep(self.timing.execution.revoke).await;
         }
-        false
+        Noted::Nothing
     }
 
     /// A key that nobody has the secret of: what is told of it, when it is revoked or going to be.
