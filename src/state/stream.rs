@@ -136,7 +136,7 @@ pub struct Streams<S: Folded> {
     writers: Box<[Mutex<()>]>,
     /// What was read and written last, by key, if it is kept in memory.
     cache: Option<DashMap<Box<str>, Slot<S>>>,
-    /// When what is in memory was last compared with the store, and when that failed since.
+    /// When what is in memory was last compared with the store, and when that failed last.
     checked: std::sync::Mutex<(Timestamp, Option<Timestamp>)>,
 }
 
@@ -175,7 +175,7 @@ impl<S: Folded> Streams<S> {
             }
             match self.store.version(&id::<S>(key)).await {
                 Ok(version) => {
-                    *self.checked() = (Timestamp::now(), None);
+                    self.checked().0 = Timestamp::now();
                     if version == slot.version {
                         return Ok(slot);
                     }
@@ -202,7 +202,7 @@ impl<S: Folded> Streams<S> {
     /// answer; none if it did, or nothing was read.
     pub fn behind(&self, from: Timestamp) -> Option<Timestamp> {
         let (since, failed) = *self.checked();
-        failed.is_some_and(|failed| failed >= from).then_some(since)
+        failed.filter(|failed| *failed >= from).map(|failed| since.min(failed))
     }
 
     // Written whole under its lock: a poisoned lock guards sound data.
