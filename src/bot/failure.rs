@@ -48,7 +48,10 @@ impl Failure {
             Failure::Change(ChangeError::Store(error))
             | Failure::Request(approvals::ChangeError::Store(error))
             | Failure::Rules(crate::state::rules::ChangeError::Store(error))
-            | Failure::Plan(crate::state::plans::ChangeError::Store(error)) => error.may_pass(),
+            | Failure::Plan(crate::state::plans::ChangeError::Store(error)) => {
+                // Another process has the work by now, and ends it.
+                error.may_pass() || matches!(error, StoreError::TakenOver)
+            }
             _ => false,
         }
     }

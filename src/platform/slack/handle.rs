@@ -107,6 +107,7 @@ impl Slack {
                 let channel = self.kept_as(channel).await;
                 if let Err(error) = self.responder.bot().added_to(&channel, &delivery, now).await {
                     error!(%error, channel = channel.as_str(), "a channel cannot be welcomed");
+                    return Outcome::Again;
                 }
                 Outcome::Taken
             }
