@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::error;
@@ -18,6 +19,22 @@ use crate::timing::bot::DELIVERIES_KEPT;
 const SWEEP: u32 = 900;
 /// Ticks between two looks at what the store itself needs.
 const TEND: u32 = 30;
+
+/// When these were done last.
+#[derive(Default)]
+struct Upkeep {
+    tended: Option<Instant>,
+    swept: Option<Instant>,
+}
+
+/// Whether it was done long enough ago; then it is done now.
+fn is_due(last: &mut Option<Instant>, every: Duration) -> bool {
+    let due = last.is_none_or(|last| last.elapsed() >= every);
+    if due {
+        *last = Some(Instant::now());
+    }
+    due
+}
 
 /// Does what is owed: messages, approved calls, recorded requests, expiry, clean-ups.
 pub struct Worker {
@@ -71,14 +88,13 @@ impl Worker {
     }
 
     async fn work(&self, stop: &CancellationToken, tasks: &TaskTracker) {
-        let (turns, mut round) = (self.bot.rounds.of("work"), 0_u32);
+        let (turns, mut upkeep) = (self.bot.rounds.of("work"), Upkeep::default());
         while !stop.is_cancelled() {
             if self.bot.may_work() {
                 let _turn = turns.round();
-                if let Err(error) = self.round(round, tasks, stop).await {
+                if let Err(error) = self.round(&mut upkeep, tasks, stop).await {
                     error!(%error, "the worker's round failed");
                 }
-                round = round.wrapping_add(1);
             }
             tokio::select! {
                 () = self.bot.outbox.something_to_do(self.bot.tick()) => {}
@@ -192,8 +208,13 @@ impl Worker {
         }
     }
 
-    async fn round(&self, round: u32, tasks: &TaskTracker, stop: &CancellationToken) -> Result<(), StoreError> {
-        let now = Timestamp::now();
+    async fn round(
+        &self,
+        upkeep: &mut Upkeep,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        let (now, tick) = (Timestamp::now(), self.bot.timing.loops.tick);
         self.bot.execute_due(now, tasks, stop).await?;
         self.bot.take_up_due(now, tasks).await?;
         self.bot.expire_due(now).await?;
@@ -202,11 +223,11 @@ impl Worker {
         if self.bot.lease_since().is_some() {
             self.bot.track_due(now).await?;
         }
-        if round.is_multiple_of(TEND) {
+        if is_due(&mut upkeep.tended, tick * TEND) {
             horizon::sweep(&**self.bot.sessions.store(), now).await?;
             self.bot.sessions.store().maintain().await?;
         }
-        if round.is_multiple_of(SWEEP) {
+        if is_due(&mut upkeep.swept, tick * SWEEP) {
             self.bot.sessions.store().forget_deliveries(now - DELIVERIES_KEPT).await?;
             self.bot.sessions.store().forget_kept(now).await?;
             let (bot, stop) = (Arc::clone(&self.bot), stop.clone());
