@@ -132,9 +132,20 @@ async fn carry(
 ) -> anyhow::Result<()> {
     refuse_if_served(to, &pair.to).await?;
     let moving = Move::new(from, to);
-    let carried = transfer(&moving, pair).await;
+    let carried = carry_over(&moving, pair, chain, source, from, to).await;
     moving.let_go().await;
-    carried?;
+    carried
+}
+
+async fn carry_over(
+    moving: &Move<'_>,
+    pair: &StorePair,
+    chain: &Chain,
+    source: &Verified,
+    from: &dyn Store,
+    to: &dyn Store,
+) -> anyhow::Result<()> {
+    transfer(moving, pair).await?;
     // Whoever did not stop a bot learns of it.
     refuse_if_served(from, &pair.from).await?;
     refuse_if_served(to, &pair.to).await?;
@@ -148,6 +159,8 @@ async fn carry(
         println!("Pending at the target: {}", pending(&here));
         bail!("The two stores differ: a bot changed one of them meanwhile. Stop it, and run the same command again");
     }
+    // Until here no bot starts on it.
+    moving.end().await?;
     println!("Pending, on both sides: {}", pending(&here));
     println!("The target holds what the source holds.\n{}", next(pair));
     Ok(())
@@ -163,7 +176,6 @@ async fn transfer(moving: &Move<'_>, pair: &StorePair) -> anyhow::Result<()> {
     for part in Part::ALL {
         moving.rows(part).await?;
     }
-    moving.end().await?;
     println!(
         "Copied {} of {}.",
         text::count(usize::try_from(moved.records).unwrap_or(usize::MAX), "record", "records"),

@@ -275,6 +275,7 @@ impl<'a> Move<'a> {
 
     /// The target is whole.
     pub async fn end(&self) -> Result<(), MoveError> {
+        self.keep_leases().await?;
         if let Some(mark) = self.to.kept(KeptKind::HalfCopy, "").await? {
             let done = Commit { finished: vec![mark.finished()], ..Commit::default() };
             self.to.commit(done).await.map_err(|error| match error {
