@@ -77,6 +77,7 @@ mod telling;
 mod templates;
 mod together;
 mod tracing;
+mod under_load;
 mod watching;
 mod wire;
 mod words;
