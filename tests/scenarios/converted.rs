@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::harness::{SOC, Setting, Stage, on_slack};
 
 /// The channel `soc-setup`, which is `old`, is made private and is `new` from then on.
-async fn converted(s: &Stage, old: &str, new: &str) {
+pub async fn converted(s: &Stage, old: &str, new: &str) {
     s.slack().edit(|world| world.convert(SOC, new));
     let event = json!({
         "type": "channel_id_changed", "old_channel_id": old, "new_channel_id": new, "event_ts": "1762000000.000100",

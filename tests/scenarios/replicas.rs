@@ -8,6 +8,7 @@ use insta::assert_snapshot;
 use sekoia_chatops::sandbox::{self, Fault, FaultKind, Sandbox};
 use sqlx::{Connection, Executor};
 
+use super::converted::converted;
 use crate::harness::{Platform, Setting, Stage, nameless};
 
 /// Runs a scenario in which so many processes serve one stage.
@@ -184,6 +185,25 @@ async fn a_process_that_is_halted_and_wakes_after_its_lease_does_nothing_more(s:
     // It serves as before.
     s.through(leader);
     assert!(s.ask("dan", "status").await.text().contains("Sekoia workspace setup"));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn a_channel_that_is_converted_is_known_by_its_new_id_to_the_other_one_too() {
+    on_replicas(Platform::Slack, 2, async |s: &mut Stage| {
+        s.set_up().await;
+        for through in [1, 0] {
+            s.through(through);
+            s.ask("dan", "status").await;
+        }
+        converted(s, "C0SOC", "G0SOC").await;
+        s.through(1);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        s.ask("alice", "skip 7 \"not now\"").await;
+        s.through(0);
+        assert!(s.ask("dan", "status").await.text().contains("skipped: not now"));
+        s.checklist("skipped: not now").await;
+    });
 }
 
 #[test]
