@@ -60,10 +60,11 @@ pub async fn measure(places: &Places) {
         let _ = std::process::Command::new("sync").status();
         for start in 0..=STARTS {
             for ((place, _), figures) in sizes.iter().zip(&mut figures) {
-                let started = Process::start(place, &slack).started_in.as_secs_f64() * 1e3;
+                let process = Process::start(place, &slack);
                 if start > 0 {
-                    figures.0[5].push(started);
+                    figures.0[5].push(process.started_in.as_secs_f64() * 1e3);
                 }
+                process.stop();
             }
         }
         let mut rest = Vec::new();
