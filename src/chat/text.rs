@@ -11,6 +11,8 @@ pub use fold::{Found, clean, find, fold, is_invisible, same};
 
 /// What is read in the place of personal data that was erased.
 pub const ERASED: &str = "[erased]";
+/// Before what an approved action's hash is salted with, so that it is known among other values.
+pub const SALT: &str = "salt:";
 
 /// Replaces what would disturb the reader or the terminal by something that shows.
 ///

@@ -15,7 +15,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::chat::text::ERASED;
+use crate::chat::text::{ERASED, SALT};
 
 /// The kind of the record that says what was erased of earlier ones.
 pub const KIND: &str = "personal.erased";
@@ -95,10 +95,14 @@ impl Personal {
         self.0.values().map(|kept| &*kept.1)
     }
 
-    /// Erases every value, and its salt, that is not to be kept; returns how many.
+    /// Erases every value, and its salt, that is not to be kept; with the first of them what an approved action's
+    /// hash is salted with. Returns how many.
     pub fn retain(&mut self, keep: impl Fn(&str) -> bool) -> usize {
         let before = self.0.len();
         self.0.retain(|_, kept| keep(&kept.1));
+        if self.0.len() < before {
+            self.0.retain(|_, kept| !kept.1.starts_with(SALT));
+        }
         before - self.0.len()
     }
 
@@ -218,15 +222,15 @@ pub fn without(json: &str, is: impl Fn(&str) -> bool) -> Option<String> {
 enum Rule {
     /// E-mail addresses, wherever they stand.
     Addresses,
-    /// All of it: people's names, and rows of lists as somebody typed them.
+    /// All of it: people's names, rows of lists as somebody typed them, what a hash is salted with.
     Whole,
 }
 
 /// The rule, for every event and state: addresses in any text; the name of a member in the facts of
-/// a step; of what became of a list of people, everything behind its summary.
+/// a step; of what became of a list of people, everything behind its summary; what hides people in a hash.
 fn rule(open: &[Frame]) -> Rule {
     match open.last() {
-        Some(Frame::Object { member: true, key: "name" }) => Rule::Whole,
+        Some(Frame::Object { member: true, key: "name" } | Frame::Object { key: "salt", .. }) => Rule::Whole,
         Some(Frame::Array { account: true, index: 1.. }) => Rule::Whole,
         _ => Rule::Addresses,
     }
@@ -234,7 +238,7 @@ fn rule(open: &[Frame]) -> Rule {
 
 /// Whether it is worth a closer look.
 fn may_hold_any(json: &str) -> bool {
-    json.contains('@') || json.contains("\"member\"") || json.contains("\"account\"")
+    json.contains('@') || ["\"member\"", "\"account\"", "\"salt\""].iter().any(|key| json.contains(key))
 }
 
 /// Where the personal values of a text stand, in order.
@@ -572,5 +576,19 @@ mod tests {
             Value::Object(all) => all.iter().map(|(key, value)| (key.clone(), shape(value))).collect(),
             other => other.clone(),
         }
+    }
+
+    #[test]
+    fn what_hides_people_in_a_hash_is_erased_with_the_first_of_them() {
+        let body = r#"{"people":["ana@x.example","bo@x.example"],"hash":"00ff","salt":"salt:11ee"}"#;
+        let (sealed, mut personal) = strip(body, salts());
+        assert!(!sealed.contains("salt:11ee") && sealed.contains("00ff"), "{sealed}");
+        assert_eq!(fill(&sealed, &personal), body);
+        assert_eq!(personal.retain(|value| value != "cy@x.example"), 0);
+        assert_eq!(fill(&sealed, &personal), body);
+        assert_eq!(personal.retain(|value| value != "bo@x.example"), 2);
+        let left = r#"{"people":["ana@x.example","[erased]"],"hash":"00ff","salt":"[erased]"}"#;
+        assert_eq!(fill(&sealed, &personal), left);
+        assert_eq!(fit(&sealed, &personal), Fit { missing: 2, altered: 0 });
     }
 }

@@ -78,11 +78,11 @@ fn one_person_is_erased_everywhere_while_the_bot_runs(on: Platform) {
         let erased = printed(&s.program(&["audit", "redact", "ana@nimbus.example"]));
         assert_snapshot!(in_order(&erased), @r#"
         exit 0
-        approval/<id>: 1 value erased in 1 record
-        approval/<id>: 3 values erased in 2 records
+        approval/<id>: 2 values erased in 1 record
+        approval/<id>: 4 values erased in 2 records
         plan: 1 value erased in 1 record
         session: 1 value erased in 1 record
-        6 values erased in 5 records of 4 streams. The history verifies as before.
+        8 values erased in 5 records of 4 streams. The history verifies as before.
         Names of members stand in the evidence of steps without an address: --name "Ana Lopez" erases one as well.
         Backups, exports and messages in the chat are not changed.
         "#);

@@ -68,7 +68,8 @@ pub(super) fn request(action: Action, needed: u8, self_approval: bool) -> Reques
     Request {
         channel: ChannelKey::slack("T0SOC", "C0SOC"),
         community: Community { uuid: Uuid::from_u128(7), name: "Nimbus".into() },
-        hash: action.hash(),
+        hash: action.hash(""),
+        salt: "".into(),
         action,
         because: None,
         risks: vec![],
@@ -439,15 +440,16 @@ fn a_part_of_a_bundle_rests_on_its_votes_and_on_who_keeps_the_key() {
 
 #[test]
 fn the_hash_is_of_the_exact_action() {
-    let hashes: Vec<_> = actions().iter().map(Action::hash).collect();
+    let hashes: Vec<_> = actions().iter().map(|action| action.hash("")).collect();
     let mut different = hashes.clone();
     different.sort();
     different.dedup();
     assert_eq!(different.len(), hashes.len());
-    assert_eq!(key(None).hash(), key(None).hash());
+    assert_eq!(key(None).hash(""), key(None).hash(""));
+    assert_ne!(key(None).hash("salt:1"), key(None).hash(""));
     // What is stored today is verified tomorrow: the JSON that is hashed never changes.
-    insta::assert_snapshot!(key(None).hash(), @"5e3c9bb28398bd79db37c63bbfa0a1734f20d1e37d087e0b3d58718ad994f992");
-    insta::assert_snapshot!(bundle().hash(), @"338e2167761ef910049c375530b20477d779af42ce6ef02b429983f8f0ccedaa");
+    insta::assert_snapshot!(key(None).hash(""), @"5e3c9bb28398bd79db37c63bbfa0a1734f20d1e37d087e0b3d58718ad994f992");
+    insta::assert_snapshot!(bundle().hash(""), @"338e2167761ef910049c375530b20477d779af42ce6ef02b429983f8f0ccedaa");
 }
 
 #[test]

@@ -108,7 +108,8 @@ mod tests {
         let request = Request {
             channel: ChannelKey::slack("T0SOC", "C0SOC"),
             community: Community { uuid: uuid::Uuid::nil(), name: "Nimbus".into() },
-            hash: action.hash(),
+            hash: action.hash(""),
+            salt: "".into(),
             action,
             because: None,
             risks: vec![],

@@ -7,7 +7,7 @@ use super::people::{account, cut_off};
 use super::reveal::no_forms;
 use crate::bot::failure::{Failure, instead};
 use crate::bot::{Ask, Bot, CommandResult};
-use crate::chat::text::{count, shown};
+use crate::chat::text::{SALT, count, shown};
 use crate::chat::view::{Line, View};
 use crate::chat::{ChannelKey, ChatPlatform, FieldError, Inbound, UserId};
 use crate::command::{Command, Typed, read};
@@ -16,6 +16,8 @@ use crate::domain::action::{
 };
 use crate::domain::approval::{self, ApprovalId, Request};
 use crate::domain::checklist::{Session, StepId};
+use crate::state::stream::encode;
+use crate::store::personal;
 
 /// Requests shown in full by a dry run.
 const SAMPLES: usize = 3;
@@ -35,6 +37,14 @@ fn order(kind: Kind, session: &Session) -> Option<String> {
     };
     (kind == Kind::Invite)
         .then(|| format!("⚠️ {steps} still open: in Sekoia's order they are settled before people are invited."))
+}
+
+/// What an action's hash is salted with; nothing if nobody is in it.
+pub(super) fn salt_for(action: &Action) -> Box<str> {
+    if personal::found(&encode(action)).is_empty() {
+        return "".into();
+    }
+    format!("{SALT}{:032x}", rand::random::<u128>()).into()
 }
 
 impl Bot {
@@ -84,10 +94,12 @@ impl Bot {
         let reminders = policy.reminders(&prepared.action, ask.now, expires);
         let escalates =
             policy.escalate_after(&prepared.action).map(|after| crate::state::stream::sealed(ask.now + after));
+        let salt = salt_for(&prepared.action);
         let request = Box::new(Request {
             channel: ask.channel.clone(),
             community: session.community.clone(),
-            hash: prepared.action.hash(),
+            hash: prepared.action.hash(&salt),
+            salt,
             action: prepared.action,
             because: because.as_deref().map(|b| b.trim().into()),
             risks: prepared.risks,

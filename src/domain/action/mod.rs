@@ -207,11 +207,12 @@ impl Action {
         }
     }
 
-    /// SHA-256 of the action's JSON, in hexadecimal: what an approval binds.
-    pub fn hash(&self) -> Box<str> {
+    /// SHA-256 of a salt and the action's JSON, in hexadecimal: what an approval binds. Without the salt it tells
+    /// nothing of the people in it, even to who guesses them.
+    pub fn hash(&self, salt: &str) -> Box<str> {
         // Own types: strings, lists and instants.
         let json = serde_json::to_vec(self).expect("own types serialize");
-        hex::encode(Sha256::digest(json)).into()
+        hex::encode(Sha256::new().chain_update(salt).chain_update(json).finalize()).into()
     }
 
     /// How many calls it takes, or parts it has, each with an outcome of its own.

@@ -77,6 +77,9 @@ pub struct Request {
     pub action: Action,
     /// [`Action::hash`]: what approvers approve.
     pub hash: Box<str>,
+    /// What it is salted with, if people are in it: erased with the first of them.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub salt: Box<str>,
     pub because: Option<Box<str>>,
     pub risks: Vec<Box<str>>,
     /// What became of every row of the list that it was asked with: a summary, then a sentence for
@@ -341,7 +344,7 @@ impl Approval {
 
     /// Whether the approved action is still the one that was approved.
     pub fn is_as_approved(&self) -> bool {
-        self.request.action.hash() == self.request.hash
+        self.request.action.hash(&self.request.salt) == self.request.hash
     }
 
     /// The first call that may be sent now without anybody pressing anything, or the first part that

@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 const PEOPLE: [&str; 3] = ["ana@nimbus.example", "bo@nimbus.example", "cy.d+x@elsewhere.example"];
 const NAMES: [&str; 3] = ["Ana Lopez", "Bo Li", "Cy Dee"];
+const SALT: &str = "salt:00112233445566778899aabbccddeeff";
 
 fn chain() -> Chain {
     Chain::new(&[vec![1; 32].into()])
@@ -198,7 +199,8 @@ fn requested(account: Vec<Box<str>>) -> approval::Event {
     let request = approval::Request {
         channel: ChannelKey::slack("T0SOC", "C0SOC"),
         community: Community { uuid: Uuid::from_u128(1), name: "Nimbus".into() },
-        hash: action.hash(),
+        hash: action.hash(SALT),
+        salt: SALT.into(),
         action,
         because: Some("ask bo@nimbus.example".into()),
         risks: vec!["elsewhere.example is external: cy.d+x@elsewhere.example".into()],

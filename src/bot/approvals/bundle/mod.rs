@@ -82,8 +82,7 @@ impl Bot {
         channel: &ChannelKey,
         action: &Action,
     ) -> Result<Option<Approval>, StoreError> {
-        let hash = action.hash();
-        let same = |open: &Approval| open.request.hash == hash && open.request.channel == *channel;
+        let same = |open: &Approval| open.request.action == *action && open.request.channel == *channel;
         Ok(self.approvals.open().await?.into_iter().find(same))
     }
 

@@ -7,6 +7,7 @@ use tracing::{error, info, warn};
 use super::facts::Needs;
 use crate::bot::Bot;
 use crate::bot::approvals::execute::StopReason;
+use crate::bot::approvals::submit::salt_for;
 use crate::chat::text::{same, shown};
 use crate::domain::action::{BundleFacts, BundlePart, Lacks, Named, Prepared};
 use crate::domain::approval::{
@@ -191,8 +192,10 @@ fn new_request(bundle: &Approval, item: usize, prepared: Prepared, now: Timestam
     };
     // One that came to an end without being carried out is followed by another.
     let id = ApprovalId::of(&format!("{}/{item}/{}", bundle.id, now.as_nanosecond()));
+    let salt = salt_for(&prepared.action);
     let request = Box::new(Request {
-        hash: prepared.action.hash(),
+        hash: prepared.action.hash(&salt),
+        salt,
         action: prepared.action,
         risks: prepared.risks,
         account: prepared.account,
