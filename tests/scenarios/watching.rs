@@ -316,7 +316,8 @@ fn ten_thousand_events_in_a_minute_are_all_counted() {
         until_within(3 * LONG, "all are counted", s, counted).await;
         at_rest(s).await;
         let listed = s.sekoia.calls()[calls..].iter().filter(|call| call.path.ends_with("/sic/alerts")).count();
-        assert!(listed < 250, "{listed} calls");
+        // What is not settled yet is read again with each look, and a look takes no time here.
+        assert!(listed < 400, "{listed} calls");
         assert!(!s.ask("alice", "notify").await.text().contains("more than I may read"));
         assert_eq!(firings(s).await, 10_000);
     });
@@ -503,14 +504,14 @@ fn a_community_that_cannot_be_read_keeps_no_other_waiting(on: Platform) {
     run(on, Setting { tenant: sekoia_chatops::sandbox::Tenant::Multi, ..durable() }, async |s| {
         s.ask("alice", "setup \"Rivoli Retail\"").await;
         s.progress().await;
-        rule(s, "alert").await;
         s.ask_in("nimbus-payments", "alice", "setup \"Rivoli Markets\"").await;
         s.progress().await;
-        s.ask_in("nimbus-payments", "alice", "notify add alert").await;
         let community = |name: &str| s.sekoia.edit(|w| w.communities.iter().find(|c| c.name == name).unwrap().uuid);
         let (retail, online) = (community("Rivoli Retail"), community("Rivoli Markets"));
         let status = FaultKind::Status { code: 403, retry_after: None, body: None };
         s.sekoia.faults().add(Fault::new(status).on(&retail.to_string()));
+        rule(s, "alert").await;
+        s.ask_in("nimbus-payments", "alice", "notify add alert").await;
         // The rule waits for alerts that were raised: that the list of changes is refused is nothing to it.
         let refused =
             async || s.sekoia.calls().iter().any(|call| call.status == 403 && call.query.contains("sort=created_at"));
