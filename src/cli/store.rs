@@ -132,38 +132,32 @@ async fn carry(
 ) -> anyhow::Result<()> {
     refuse_if_served(to, &pair.to).await?;
     let moving = Move::new(from, to);
-    let carried = carry_over(&moving, pair, chain, source, from, to).await;
+    let carried = async {
+        transfer(&moving, pair).await?;
+        // A bot that was not stopped is named.
+        refuse_if_served(from, &pair.from).await?;
+        refuse_if_served(to, &pair.to).await?;
+        let target = verified("Target", &pair.to, to, chain).await?;
+        if !target.faults.is_empty() {
+            bail!("The target was tampered with, or is damaged. Copy to an empty store");
+        }
+        let (there, here) = (moving::tally(from).await?, moving::tally(to).await?);
+        if (target.streams, target.records, &here) != (source.streams, source.records, &there) {
+            println!("Pending at the source: {}", pending(&there));
+            println!("Pending at the target: {}", pending(&here));
+            bail!(
+                "The two stores differ: a bot changed one of them meanwhile. Stop it, and run the same command again"
+            );
+        }
+        // Until here no bot starts on it.
+        moving.end().await?;
+        println!("Pending, on both sides: {}", pending(&here));
+        println!("The target holds what the source holds.\n{}", next(pair));
+        Ok(())
+    };
+    let carried = carried.await;
     moving.let_go().await;
     carried
-}
-
-async fn carry_over(
-    moving: &Move<'_>,
-    pair: &StorePair,
-    chain: &Chain,
-    source: &Verified,
-    from: &dyn Store,
-    to: &dyn Store,
-) -> anyhow::Result<()> {
-    transfer(moving, pair).await?;
-    // Whoever did not stop a bot learns of it.
-    refuse_if_served(from, &pair.from).await?;
-    refuse_if_served(to, &pair.to).await?;
-    let target = verified("Target", &pair.to, to, chain).await?;
-    if !target.faults.is_empty() {
-        bail!("The target was tampered with, or is damaged. Copy to an empty store");
-    }
-    let (there, here) = (moving::tally(from).await?, moving::tally(to).await?);
-    if (target.streams, target.records, &here) != (source.streams, source.records, &there) {
-        println!("Pending at the source: {}", pending(&there));
-        println!("Pending at the target: {}", pending(&here));
-        bail!("The two stores differ: a bot changed one of them meanwhile. Stop it, and run the same command again");
-    }
-    // Until here no bot starts on it.
-    moving.end().await?;
-    println!("Pending, on both sides: {}", pending(&here));
-    println!("The target holds what the source holds.\n{}", next(pair));
-    Ok(())
 }
 
 async fn transfer(moving: &Move<'_>, pair: &StorePair) -> anyhow::Result<()> {
