@@ -710,6 +710,8 @@ pub mod store {
     pub const LEFT_ALONE: Duration = Duration::from_secs(10);
     /// Between two attempts after a lost race or connection, on average.
     pub const LOST_RACE: Duration = Duration::from_millis(40);
+    /// Where other processes hear of channels' new ids too, they are read again after so long.
+    pub const MOVED_READ_EVERY: Duration = Duration::from_secs(1);
     /// How long a look at a version may take before what is in memory is taken instead.
     pub const VERSION_PATIENCE: Duration = Duration::from_secs(1);
     /// How soon what is sealed with another key is looked for again while there is any, and after a start: a

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,11 +16,10 @@ use super::sessions;
 use super::stream::{Already, ChangeError, Folded, Streams};
 use crate::chat::{Actor, ChannelKey};
 use crate::store::{Commit, Store, StoreError, StreamId};
+use crate::timing::store::MOVED_READ_EVERY;
 
 /// Streams that are read at once.
 const PAGE: u32 = 200;
-/// Where other processes hear of changes too, the store is looked at again after so long.
-const LOOKED_AT_AGAIN: Duration = Duration::from_secs(1);
 
 /// The later ids of a channel, oldest first. Its stream bears the first one.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -60,7 +59,7 @@ impl Folded for LaterIds {
 pub struct Moved {
     streams: Streams<LaterIds>,
     known: RwLock<Known>,
-    /// Held by whoever reads the store, so that what was learned since is not forgotten.
+    /// Held while the store is read, so that what was learned since is not forgotten.
     looking: Mutex<()>,
 }
 
@@ -179,7 +178,7 @@ impl Moved {
 
     fn is_fresh(&self) -> bool {
         let shared = self.streams.store().is_shared();
-        self.known().looked.is_some_and(|looked| !shared || looked.elapsed() < LOOKED_AT_AGAIN)
+        self.known().looked.is_some_and(|looked| !shared || looked.elapsed() < MOVED_READ_EVERY)
     }
 
     // Changed whole under its lock: a poisoned lock guards sound data.
