@@ -2,7 +2,7 @@
 //!
 //! Each process has a lease of its own, which it renews with every beat, and counts those of the others
 //! in the same look. What it may use follows from that (`pace::Share`): one that could not renew in time
-//! uses nothing, so that whoever does not count it any more may use its part.
+//! uses nothing, so that a process that does not count it any more may use its part.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};

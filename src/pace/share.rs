@@ -2,7 +2,7 @@
 //!
 //! It is counted with every beat, shrinks at once and grows only after everybody has seen the change. It is good
 //! for a while only: a process that was halted finds nothing left when it wakes, because others may use its part
-//! by then, and nobody goes before the next beat. The clock is the monotonic one: it goes on while a process is
+//! by then, and makes no call before the next beat. The clock is the monotonic one: it goes on while a process is
 //! halted, but not while the whole machine is suspended, which is noticed by the next beat only.
 
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::timing::Beats;
 use crate::timing::pace::LONGEST_WINDOW;
 
-/// What of the budgets is this process's; everything, if nobody counts who else is there.
+/// What of the budgets is this process's; everything, if processes are not counted.
 #[derive(Debug, Default)]
 pub struct Share(Mutex<Option<Counted>>);
 
@@ -62,7 +62,7 @@ impl Part {
 }
 
 impl Share {
-    /// Others may use the same budgets: nobody goes before they are counted.
+    /// Others may use the same budgets: no call is made before they are counted.
     pub fn withhold(&self) {
         *self.counted() = Some(Counted::default());
     }
@@ -74,7 +74,7 @@ impl Share {
         self.counted().get_or_insert_default().beat(Part { of: processes, rest }, began, by, beats);
     }
 
-    /// By how many the budgets are divided; 0 while nobody may go.
+    /// By how many the budgets are divided; 0 while no call may be made.
     pub fn processes(&self, now: Instant) -> usize {
         self.counted().as_ref().map_or(1, |counted| counted.part(now, counted.beats.settled).of)
     }
@@ -93,7 +93,7 @@ impl Share {
 impl Counted {
     fn beat(&mut self, seen: Part, began: Instant, by: Instant, beats: Beats) {
         let part = Part { of: seen.of, rest: seen.rest || seen.of == 1 };
-        // Whoever starts when nobody is there need not wait for anybody. Who could not look for a while does
+        // A process that starts when there is no other need not wait. Who could not look for a while does
         // not know who came and went meanwhile.
         if self.is_stale(began) && (part.of > 1 || self.at.is_some()) {
             self.could = [(by, Part::NONE)].into();
@@ -132,7 +132,7 @@ impl Counted {
 
     fn of(&self, max: usize, window: Duration, now: Instant) -> (usize, Duration) {
         let certain = self.part(now, self.known_after(window)).turns(max, window);
-        // Half of a new part is used at once: nobody who comes may be silent for a minute. If those who were
+        // Half of a new part is used at once: a new process must not be silent for a minute. If those who were
         // there before had just used up the whole, it is too much, and the other side says how long to wait.
         let (whole, longer) = self.part(now, self.beats.settled).turns(max, window);
         let half = (whole.div_ceil(2), longer);

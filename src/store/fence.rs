@@ -47,7 +47,7 @@ impl Under {
 
     fn fence(&self) -> Fence {
         let is_over = matches!(self.which, Which::Since(_)) && !self.holds();
-        // Nobody's: the store refuses it like what another process has.
+        // No process has this name: the store refuses it like what another one has.
         let holder = if is_over { "".into() } else { Arc::clone(&self.fence.holder) };
         Fence { lease: self.fence.lease, holder }
     }
@@ -62,7 +62,7 @@ pub async fn under<T>(fence: Fence, held: HeldSince, work: impl Future<Output = 
     UNDER.scope(Under { fence, held, which: Which::Any }, work).await
 }
 
-/// The same work in a task of its own, under the lease of whoever spawns it, as long as that is held without a
+/// The same work in a task of its own, under the lease of the one that spawns it, as long as that is held without a
 /// gap.
 pub fn carried<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
     let under = UNDER.try_with(|under| under.clone().for_task()).ok();

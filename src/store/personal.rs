@@ -222,7 +222,7 @@ pub fn without(json: &str, is: impl Fn(&str) -> bool) -> Option<String> {
 enum Rule {
     /// E-mail addresses, wherever they stand.
     Addresses,
-    /// All of it: people's names, rows of lists as somebody typed them, what a hash is salted with.
+    /// All of it: people's names, rows of lists as they were typed, what a hash is salted with.
     Whole,
 }
 

@@ -39,7 +39,7 @@ fn order(kind: Kind, session: &Session) -> Option<String> {
         .then(|| format!("⚠️ {steps} still open: in Sekoia's order they are settled before people are invited."))
 }
 
-/// What an action's hash is salted with; nothing if nobody is in it.
+/// What an action's hash is salted with; nothing if it names no person.
 pub(super) fn salt_for(action: &Action) -> Box<str> {
     if personal::found(&encode(action)).is_empty() {
         return "".into();

@@ -24,7 +24,7 @@ pub fn is_lost(error: &sqlx::Error) -> bool {
     }
 }
 
-/// A lock was waited for in vain: whoever has it is slow, or halted.
+/// A lock was waited for in vain: the process that has it is slow, or halted.
 pub fn is_locked(error: &sqlx::Error) -> bool {
     code(error).as_deref() == Some("55P03")
 }

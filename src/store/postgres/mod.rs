@@ -441,7 +441,7 @@ impl Store for PostgresStore {
         self.0.take_in(batch).await
     }
 
-    /// Leases of processes that are long gone are nobody's; what another key sealed is sealed with the first.
+    /// Leases of processes that are long gone are removed; what another key sealed is sealed with the first.
     async fn maintain(&self) -> Result<(), StoreError> {
         let gone = (Timestamp::now() - LEASES_KEPT).as_millisecond();
         let swept = self.0.write(Patience::until_done(COMMIT_IMPATIENCE), move |_, tx, _| {

@@ -1,7 +1,7 @@
 //! Makes a database ready: its tables, and the mark that it is sealed.
 //!
 //! Replicas that start together do this at the same time: each migration is one transaction with the
-//! row that says that it was made, so that of two the second fails and finds it made. Whoever waits for
+//! row that says that it was made, so that of two the second fails and finds it made. A task that waits for
 //! this may give up at any time: no transaction is begun here but those that sqlx ends by itself.
 
 use sqlx::SqlStr;

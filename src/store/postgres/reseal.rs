@@ -170,7 +170,7 @@ impl Shared {
         Ok(found)
     }
 
-    /// Without the key of the mark nobody opens the database: a start that did not come to its end leaves the old
+    /// Without the key of the mark the database cannot be opened: a start that did not come to its end leaves the old
     /// one needed.
     async fn mark(self: &Arc<Self>) -> Result<(), StoreError> {
         let marked = self.write(Patience::until_done(COMMIT_PATIENCE), |shared, tx, _| {
@@ -211,7 +211,7 @@ impl Shared {
         again: bool,
     ) -> Result<Page, CommitError> {
         if again {
-            // Whoever marks the database with another key waits for the end of this page.
+            // A process that marks the database with another key waits for the end of this page.
             let mark: Option<String> =
                 sqlx::query_scalar("SELECT seal FROM whole WHERE id = 1 FOR SHARE").fetch_optional(&mut *tx).await?;
             if !mark.is_some_and(|mark| self.chain.is_current(&mark)) {
@@ -227,7 +227,7 @@ impl Shared {
             .await?;
         let (mut first, mut second, mut had, mut gets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for row in &rows {
-            // What nobody sealed, or cannot be read at all, stays as it is: whoever reads it says so.
+            // What no key sealed, or cannot be read at all, stays as it is: it is reported when it is read.
             let Ok(Some(seal)) = (table.seal)(&self.chain, row) else { continue };
             first.push(row.try_get::<String, _>(table.key.0)?);
             second.push(row.try_get::<String, _>(table.key.1)?);

@@ -111,7 +111,7 @@ impl Shared {
         };
         let begun = async {
             // Nothing that is left in the middle holds others up: what waits for a lock gives up when this
-            // process does, and a transaction that nobody goes on with ends.
+            // process does, and a transaction that is left alone ends.
             let patience = by.saturating_duration_since(Instant::now()).as_millis().max(1);
             let begin = format!(
                 "BEGIN; SET LOCAL lock_timeout = {patience}; SET LOCAL idle_in_transaction_session_timeout = {}",

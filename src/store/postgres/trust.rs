@@ -105,7 +105,7 @@ impl Shared {
             Ok(()) => Ok(is_free(name, &had_by, instant(until)?, holder, now)),
             Err(Unsealed::UnknownKey(key)) => {
                 self.met_stranger(&key);
-                // Nobody vouches for its time either: one that is none is over.
+                // Its time is not vouched for either: one that is none is over.
                 Ok(instant(until).map_or(true, |until| is_free(name, &had_by, until, holder, now)))
             }
             Err(why) => {
@@ -115,7 +115,7 @@ impl Shared {
         }
     }
 
-    /// Whether a lease that has not lapsed counts as somebody's.
+    /// Whether a lease that has not lapsed counts as held.
     pub(super) fn is_somebodys(&self, lease: &Row<'_>, until: i64, seal: &str, now: Timestamp) -> bool {
         match self.chain.check_row(lease, seal) {
             Ok(()) => true,
@@ -128,7 +128,7 @@ impl Shared {
     }
 
     /// A lease is sealed with a key that this process does not have. As a rule another replica has one more:
-    /// two that take each other's leases for forged would both do what one may do. Whoever forges such a row
+    /// two that take each other's leases for forged would both do what one may do. A forger of such a row
     /// can only keep something from being done, and no longer than a lease lasts.
     fn met_stranger(&self, key: &str) {
         if !self.strangers.swap(true, Ordering::Relaxed) {
